@@ -1,0 +1,3 @@
+"""Pitchey: a media-processing back end behind one command."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,44 @@
+"""Where files are kept: by content, under their SHA-256, each content once. Adapter: local.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+ProgressCallback = Callable[[int, int | None], None]  #: bytes done, bytes in all where known
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file, named by its content."""
+
+    sha256: str
+    size: int
+
+
+class Artifacts(Protocol):
+    """Keeps artifacts. Calls may block; the daemon makes them in threads."""
+
+    def add(self, source: Path, *, limit_bytes: int, progress: ProgressCallback | None = None) -> Artifact:
+        """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
+
+        Raises:
+            InputNotFound: there is no such file.
+            InputRejected: empty, not a regular file, above the limit, or changed while it was read.
+            Denied: it may not be read.
+            StoreError: the disk is full.
+        """
+
+    def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
+        """Take a file that an instance left below `root`, without following a link and without leaving `root`."""
+
+    def place(self, sha256: str, target: Path) -> None:
+        """Put an artifact where an instance can read it: a hard link, read-only; no second copy."""
+
+    def export(self, sha256: str, target: Path, *, overwrite: bool) -> None:
+        """Give an artifact to the user: written beside the target and renamed over it, so it is whole or absent."""
+
+    def path(self, sha256: str) -> Path:
+        """Where the artifact lies; InputNotFound when it does not."""

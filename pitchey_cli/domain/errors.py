@@ -1,0 +1,111 @@
+"""Errors a person or a script sees: each has its sentence, a way out and an exit code.
+
+Foreign errors are turned into these at the edge, in the adapter that met them, with the original as the cause.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `pitchey` exits with. Documented in docs/cli.md; scripts branch on it."""
+
+    OK = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    DENIED = 4
+    TIMEOUT = 5
+    CANCELLED = 6
+    BUDGET = 7
+    NO_ENGINE = 8  #: no engine, or no daemon
+    STORE = 9
+    INTERRUPTED = 130
+
+
+class PitcheyError(Exception):
+    """Something that the user can understand and act on.
+
+    Args:
+        message: one sentence that names the input.
+        hint: what to do next; the class's own hint when None.
+    """
+
+    exit_code: ExitCode = ExitCode.JOB_FAILED
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class UsageError(PitcheyError):
+    """The command, the spec or a setting is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputNotFound(PitcheyError):
+    """A file, job, batch or setting that does not exist."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class InputRejected(PitcheyError):
+    """An input that exists and cannot be taken: empty, too large, changed while it was read."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Denied(PitcheyError):
+    """The system or a policy says no."""
+
+    exit_code = ExitCode.DENIED
+
+
+class TimedOut(PitcheyError):
+    """Waiting took longer than the caller allowed."""
+
+    exit_code = ExitCode.TIMEOUT
+
+
+class EngineError(PitcheyError):
+    """The container engine cannot do what was asked."""
+
+    exit_code = ExitCode.NO_ENGINE
+
+
+class EngineUnavailable(EngineError):
+    """No engine answers."""
+
+    hint = "`pitchey doctor` says what is missing and how to get it."
+
+
+class ImageMissing(EngineError):
+    """The image of a service has not been built."""
+
+
+class ImageBuildFailed(EngineError):
+    """A build step failed."""
+
+
+class InstanceGone(EngineError):
+    """The instance does not exist, or does not run any more."""
+
+
+class DaemonError(PitcheyError):
+    """No daemon, a second daemon, or one that does not answer."""
+
+    exit_code = ExitCode.NO_ENGINE
+
+
+class StoreError(PitcheyError):
+    """The database cannot be opened, read or written."""
+
+    exit_code = ExitCode.STORE
+
+
+class StaleToken(PitcheyError):
+    """Another attempt has taken over the job; what this one brings must be thrown away."""

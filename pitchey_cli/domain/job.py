@@ -1,0 +1,210 @@
+"""The nouns: jobs, attempts, events, instances, artifacts. Values without behaviour; times are aware UTC datetimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+from processors.protocol import Reason, Service
+
+JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case
+Token = NewType("Token", str)  #: "<job id>.<attempt number>": unique, and ordered within a job
+
+JOB_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+JOB_ID_LENGTH = 12  # 60 bits: a million jobs collide with a chance of one in two million, and UNIQUE refuses even that
+
+
+class JobState(StrEnum):
+    """Where a job stands. docs/states.md draws it."""
+
+    SCHEDULED = "scheduled"  #: not before run_at
+    HELD = "held"  #: a budget or a person holds it back
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CANCELLED = "cancelled"
+    DEAD = "dead"  #: a dead letter
+
+
+TERMINAL = frozenset({JobState.SUCCEEDED, JobState.CANCELLED, JobState.DEAD})
+
+
+class Priority(StrEnum):
+    """Names of the priorities that have one."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+PRIORITIES: dict[Priority, int] = {Priority.LOW: 2, Priority.NORMAL: 3, Priority.HIGH: 4, Priority.URGENT: 5}
+
+
+def token_of(job_id: JobId, attempt_number: int) -> Token:
+    """The fencing token of a job's n-th attempt."""
+    return Token(f"{job_id}.{attempt_number}")
+
+
+@dataclass(frozen=True, slots=True)
+class JobInput:
+    """A file or URL that a job reads."""
+
+    field: str  #: the spec's field, in snake_case
+    name: str  #: what the user called it
+    sha256: str | None = None  #: the artifact, once it is known; None for a URL not yet fetched
+    size: int | None = None
+    url: str | None = None  #: fetched by the host just before the attempt
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A submission that has been checked."""
+
+    id: JobId
+    service: Service
+    spec: dict[str, Any]  #: camelCase, as it left the model
+    inputs: tuple[JobInput, ...] = ()
+    name: str = ""  #: what to call it in tables and file names; usually the input's stem
+    priority: int = 3
+    organisation: str = "default"
+    max_attempts: int = 3
+    timeout_seconds: float = 3600.0
+    run_at: datetime | None = None
+    is_foreground: bool = False  #: a `pitchey run` waits for it, and may run it without a daemon
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why an attempt or a job did not succeed."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the store knows it."""
+
+    id: JobId
+    seq: int  #: order of submission
+    service: Service
+    spec: dict[str, Any]
+    inputs: tuple[JobInput, ...]
+    name: str
+    priority: int
+    organisation: str
+    max_attempts: int
+    timeout_seconds: float
+    is_foreground: bool
+    state: JobState
+    attempt: int  #: number of the latest attempt; 0 before the first
+    attempts_used: int  #: attempts that count against max_attempts
+    crashes: int  #: attempts under which the instance went away
+    token: Token | None  #: of the live attempt
+    reason: Reason | None  #: why the latest attempt ended
+    error: JobError | None
+    progress: float | None
+    stage: str | None
+    eta_seconds: float | None
+    created_at: datetime
+    run_at: datetime | None
+    started_at: datetime | None  #: start of the latest attempt
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an attempt used."""
+
+    cpu_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job on one instance."""
+
+    token: Token
+    job_id: JobId
+    number: int
+    instance_id: str
+    started_at: datetime  #: when it was claimed
+    accepted_at: datetime | None  #: when the worker took it
+    finished_at: datetime | None
+    reason: Reason | None
+    error: JobError | None
+    usage: Usage | None
+    cost_nanodollars: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a job gave, kept as an artifact."""
+
+    path: str  #: relative name, with forward slashes
+    role: str
+    media_type: str
+    sha256: str
+    size: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, as the host sees it."""
+
+    reason: Reason
+    error: JobError | None = None
+    is_retryable: bool = False
+    outputs: tuple[Output, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    usage: Usage | None = None
+    cost_nanodollars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One durable, numbered fact about a job."""
+
+    id: int
+    job_id: JobId
+    at: datetime
+    type: str  #: submitted, claimed, accepted, progress, retried, succeeded, ...
+    data: dict[str, Any]
+
+
+class InstanceState(StrEnum):
+    """Where an instance stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running container of a service, as the store knows it."""
+
+    id: str
+    service: Service
+    engine: str
+    image: str
+    slots: int
+    state: InstanceState
+    requested_cpus: float
+    requested_memory_bytes: int
+    granted_cpus: float
+    granted_memory_bytes: int
+    created_at: datetime
+    ready_at: datetime | None = None
+    stopped_at: datetime | None = None
+    note: str | None = None  #: why it is lost, or what was granted down

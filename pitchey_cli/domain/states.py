@@ -1,0 +1,91 @@
+"""What an attempt's end makes of its job.
+
+One table maps the reason to what follows; `after_attempt` reads it. The store repeats the guard in SQL (the job runs
+and the token is the live one), and the schema's CHECK constraints hold the rest. docs/states.md draws the diagram.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pitchey_cli.domain.job import TERMINAL, Job, JobState, Outcome
+from pitchey_cli.domain.retry import RetryPolicy, retry_at
+from processors.protocol import Reason
+
+MAX_CRASHES = 2  # a job under which instances die goes to the dead letters after this many
+
+#: every edge of the diagram, the CHECKs and the property tests stand on it
+TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
+    {
+        (JobState.SCHEDULED, JobState.QUEUED),
+        (JobState.SCHEDULED, JobState.HELD),
+        (JobState.SCHEDULED, JobState.CANCELLED),
+        (JobState.HELD, JobState.QUEUED),
+        (JobState.HELD, JobState.CANCELLED),
+        (JobState.QUEUED, JobState.HELD),
+        (JobState.QUEUED, JobState.RUNNING),
+        (JobState.QUEUED, JobState.CANCELLED),
+        (JobState.RUNNING, JobState.SUCCEEDED),
+        (JobState.RUNNING, JobState.CANCELLED),
+        (JobState.RUNNING, JobState.QUEUED),
+        (JobState.RUNNING, JobState.SCHEDULED),
+        (JobState.RUNNING, JobState.DEAD),
+        (JobState.DEAD, JobState.QUEUED),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    ends_in: JobState | None = None  #: the state, where the reason alone decides it
+    uses_attempt: bool = True
+    counts_crash: bool = False
+    always_retryable: bool = False  #: else the outcome says
+
+
+_RULES: dict[Reason, _Rule] = {
+    Reason.COMPLETED: _Rule(ends_in=JobState.SUCCEEDED),
+    Reason.CANCELLED: _Rule(ends_in=JobState.CANCELLED),
+    Reason.REJECTED: _Rule(ends_in=JobState.DEAD),
+    Reason.INTERRUPTED: _Rule(ends_in=JobState.QUEUED, uses_attempt=False),
+    Reason.INSTANCE_LOST: _Rule(counts_crash=True, always_retryable=True),
+    Reason.OOM: _Rule(always_retryable=True),
+    Reason.TIMEOUT: _Rule(),
+    Reason.FAILED: _Rule(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What becomes of a job when its attempt ends."""
+
+    state: JobState
+    attempts_used: int
+    crashes: int
+    run_at: datetime | None = None  #: for SCHEDULED: when the retry is due
+
+
+def after_attempt(job: Job, outcome: Outcome, *, now: datetime, dice: float) -> Transition:
+    """Decide the next state of a running job.
+
+    A cancellation that was asked for wins over a retry: the job ends as cancelled instead of being queued again.
+
+    Args:
+        dice: uniform in [0, 1), for the jitter of the retry.
+    """
+    rule = _RULES[outcome.reason]
+    used = job.attempts_used + rule.uses_attempt
+    crashes = job.crashes + rule.counts_crash
+    if rule.ends_in in TERMINAL:
+        return Transition(rule.ends_in, used, crashes)  # type: ignore[arg-type]  # None is not in TERMINAL
+    if job.cancel_requested_at is not None:
+        return Transition(JobState.CANCELLED, used, crashes)
+    if rule.ends_in is not None:
+        return Transition(rule.ends_in, used, crashes)
+    if crashes >= MAX_CRASHES or not (rule.always_retryable or outcome.is_retryable):
+        return Transition(JobState.DEAD, used, crashes)
+    due = retry_at(RetryPolicy(max_attempts=job.max_attempts), used=used, now=now, dice=dice)
+    if due is None:
+        return Transition(JobState.DEAD, used, crashes)
+    return Transition(JobState.SCHEDULED, used, crashes, run_at=due)

@@ -1,0 +1,176 @@
+"""What Pitchey asks of its database. Adapter: sqlite.py. One contract suite (tests/contract/test_store_contract.py) for all.
+
+Calls are plain and block. Each is a transaction of its own unless the caller has opened one with `transaction()`, which
+they then join; `store/writer.py` uses that to commit many callers' work at once. Times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pitchey_cli.domain.job import (
+    Attempt,
+    Instance,
+    InstanceState,
+    Job,
+    JobEvent,
+    JobId,
+    JobState,
+    NewJob,
+    Outcome,
+    Output,
+    Token,
+)
+from pitchey_cli.domain.states import Transition
+from processors.protocol import Service
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list; an empty field means all."""
+
+    states: tuple[JobState, ...] = ()
+    services: tuple[Service, ...] = ()
+    created_since: datetime | None = None
+    created_until: datetime | None = None
+    organisation: str | None = None
+    limit: int = 50
+    before_seq: int | None = None  #: for the next page: only jobs submitted before this one
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs stand where."""
+
+    by_service: Mapping[Service, Mapping[JobState, int]] = field(default_factory=dict)
+
+
+class CancelResult(StrEnum):
+    """What asking to cancel a job led to."""
+
+    CANCELLED = "cancelled"  #: it waited; it will never run
+    REQUESTED = "requested"  #: it runs; the daemon ends it
+    FINISHED = "finished"  #: too late, it had ended
+
+
+class Store(Protocol):
+    """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
+
+    def close(self) -> None:
+        """Close the database."""
+
+    def state_id(self) -> str:
+        """A random id, made with the database: instances carry it as a label."""
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed. Costs microseconds."""
+
+    # --- jobs
+
+    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
+        """Add jobs, queued, or scheduled when run_at is later than now. All or none."""
+
+    def claim(
+        self,
+        service: Service,
+        instance_id: str,
+        *,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        foreground_only: bool = False,
+    ) -> list[Job]:
+        """Take up to `limit` queued jobs for an instance, by priority and age, and start an attempt for each.
+
+        Jobs come back as they are now: running, with a token.
+        """
+
+    def is_work_waiting(self, service: Service, *, foreground_only: bool = False) -> bool:
+        """Whether at least one job of the service is queued."""
+
+    def accepted(self, token: Token, *, now: datetime) -> None:
+        """The worker has taken the attempt. A stale token changes nothing."""
+
+    def progress(
+        self, token: Token, *, fraction: float | None, stage: str, eta_seconds: float | None, now: datetime
+    ) -> None:
+        """Note how far the live attempt is. A stale token changes nothing."""
+
+    def finish(self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime) -> None:
+        """End the live attempt: job, attempt, outputs and event in one transaction.
+
+        Raises:
+            StaleToken: another attempt has taken over; the caller must throw its result away.
+        """
+
+    def renew(self, tokens: Sequence[Token], *, lease_until: datetime) -> None:
+        """Extend the leases of live attempts."""
+
+    def release_due(self, *, now: datetime) -> int:
+        """Queue the scheduled jobs whose time has come; how many there were."""
+
+    def next_due(self) -> datetime | None:
+        """When the next scheduled job is due."""
+
+    def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
+        """End a waiting job, or ask for the end of a running one."""
+
+    def cancel_requested(self) -> list[Token]:
+        """Live attempts of jobs that somebody wants cancelled."""
+
+    def running(self) -> list[Job]:
+        """Every job that is running."""
+
+    def job(self, job_id: JobId) -> Job:
+        """One job; InputNotFound when there is none."""
+
+    def jobs(self, wanted: JobFilter) -> list[Job]:
+        """Jobs, the newest first."""
+
+    def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
+        """Ids that begin so, for abbreviation."""
+
+    def counts(self) -> Counts:
+        """How many jobs stand where."""
+
+    def ahead_of(self, job: Job) -> int:
+        """How many queued jobs of the service will be claimed before this one, counted up to 10,000."""
+
+    def attempts(self, job_id: JobId) -> list[Attempt]:
+        """The attempts of a job, in order."""
+
+    def outputs(self, job_id: JobId) -> list[Output]:
+        """The outputs of a job that succeeded, in the order the worker gave them."""
+
+    def details(self, job_id: JobId) -> dict[str, Any]:
+        """What the worker said of a succeeded job as a whole."""
+
+    def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
+        """Events with an id above `after`, in order; of some jobs, or of all."""
+
+    def last_event_id(self) -> int:
+        """The id of the newest event; 0 when there is none."""
+
+    # --- instances
+
+    def add_instance(self, instance: Instance) -> None:
+        """Record an instance before it is asked of the engine."""
+
+    def set_instance(self, instance_id: str, state: InstanceState, *, now: datetime, note: str | None = None) -> None:
+        """Record a change; READY and STOPPED or LOST note their time."""
+
+    def instances(self, *, active_only: bool = True) -> list[Instance]:
+        """Instances, the oldest first; active ones are starting, ready or draining."""
+
+    # --- maintenance
+
+    def schema_version(self) -> int:
+        """Which migration the database is at."""

@@ -1,0 +1,355 @@
+"""The whole contract between the host and an instance: specs, requests, events, results, paths, version.
+
+Both sides import this module and nothing else of each other. JSON on the wire is camelCase; snake_case is accepted as
+well. A spec refuses unknown fields; a message ignores them, so that a host and a worker of neighbouring versions can
+talk. Golden files in tests/resources/protocol/ hold every message as it once was: they must keep parsing.
+
+An instance sees three directories:
+
+    /inputs/<token>/   what the attempt reads (mounted read-only)
+    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json
+    /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
+
+        GET    /health                             Health
+        POST   /attempts                           AttemptRequest -> 202, or 409 (known token), 429 (no slot), 503 (draining)
+        GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
+        DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace
+        POST   /drain                              no new attempts from now on
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic.alias_generators import to_camel
+
+PROTOCOL_VERSION = 1
+
+INPUTS_DIR = "/inputs"
+SPOOL_DIR = "/spool"
+RUN_DIR = "/run/pitchey"
+SOCKET_NAME = "worker.sock"
+OUT_DIR_NAME = "out"
+EVENTS_NAME = "events.ndjson"
+ENDING_NAME = "result.json"
+
+
+class Service(StrEnum):
+    """The five services."""
+
+    VIDEO = "video"
+    DOCUMENT = "document"
+    INFERENCE = "inference"
+    MEDIA = "media"
+    CODE = "code"
+
+
+class Reason(StrEnum):
+    """Why an attempt ended. What follows from it is decided on the host (domain/states.py)."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"  #: the work itself failed
+    TIMEOUT = "timeout"
+    OOM = "oom"  #: the kernel killed it for memory
+    INSTANCE_LOST = "instance_lost"  #: the instance went away under it
+    INTERRUPTED = "interrupted"  #: handed back by a daemon that stops
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"  #: the input or the spec can never work
+
+
+# --- specs: what a job asks of a service -----------------------------------------------------------------------------
+
+
+class Spec(BaseModel):
+    """Base of the five specs: unknown fields are errors."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
+    input_fields: ClassVar[tuple[str, ...]] = ()
+
+
+Quality = Literal["low", "medium", "high", "ultra"]
+
+RESOLUTION_PATTERN = r"^[1-9]\d{1,4}x[1-9]\d{1,4}$"
+BITRATE_PATTERN = r"^[1-9]\d{0,8}(\.\d{1,3})?[kKM]?$"
+
+
+class Watermark(Spec):
+    """A text or an image over the picture."""
+
+    text: str | None = Field(None, max_length=500)
+    image_url: str | None = None
+    position: Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"] = "bottom-right"
+    opacity: float = Field(0.5, ge=0, le=1)
+
+
+class VideoSpec(Spec):
+    """Transcode a video, take thumbnails from it, or both."""
+
+    input_fields = ("input_url",)
+
+    input_url: str = Field(min_length=1, description="Path or URL of the video.")
+    output_format: Literal["mp4", "webm", "hls", "thumbnail"] = Field(
+        "mp4", description="mp4 (H.264, AAC), webm (VP9, Opus), or thumbnail for pictures only."
+    )
+    quality: Quality = Field("medium", description="Quality tier: low, medium, high or ultra.")
+    resolution: str | None = Field(
+        None,
+        pattern=RESOLUTION_PATTERN,
+        description="The box the picture is fitted into, as 1280x720; its shape is kept.",
+    )
+    bitrate: str | None = Field(
+        None, pattern=BITRATE_PATTERN, description="Video bit rate as 2500k or 4M; else by quality."
+    )
+    framerate: float | None = Field(None, gt=0, le=240, description="Frames per second, at most 240.")
+    thumbnail_times: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
+        None, max_length=100, description="Seconds at which to take a JPEG, as 1,2.5,8."
+    )
+    watermark: Watermark | None = Field(None, description="A text or an image over the picture.")
+
+    @model_validator(mode="after")
+    def _what_this_version_serves(self) -> VideoSpec:
+        if self.output_format == "hls":
+            raise ValueError("outputFormat hls is not served by this version; mp4, webm and thumbnail are")
+        if self.watermark is not None:
+            raise ValueError("watermark is not served by this version")
+        if self.output_format == "thumbnail" and self.thumbnail_times == []:
+            raise ValueError("thumbnailTimes is empty: name at least one time, or leave it out for the middle frame")
+        return self
+
+
+class DocumentSpec(Spec):
+    """Turn a document into text, HTML, Markdown or pictures."""
+
+    input_fields = ("document_url",)
+
+    document_url: str = Field(min_length=1, description="Path or URL of the document.")
+    output_formats: list[Literal["text", "html", "markdown", "preview"]] = Field(["text"], min_length=1)
+    ocr_enabled: bool = False
+    language: str = "eng"
+    extract_images: bool = False
+    generate_preview: bool = False
+
+
+class InferenceParameters(Spec):
+    """What steers a model."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    threshold: float | None = Field(None, ge=0, le=1)
+
+
+class InferenceSpec(Spec):
+    """Run a model over some input."""
+
+    model: str = Field(min_length=1)
+    input_data: Any
+    parameters: InferenceParameters = InferenceParameters()  # type: ignore[call-arg]  # every field has a default
+    output_format: Literal["json", "text", "binary"] = "json"
+
+
+class AudioSettings(Spec):
+    """Codec settings of an audio output."""
+
+    codec: str = "aac"
+    bitrate: str = Field("128k", pattern=BITRATE_PATTERN)
+    sample_rate: int = Field(48000, ge=8000, le=192000)
+
+
+class MediaSpec(Spec):
+    """Encode audio and media for delivery."""
+
+    input_fields = ("input_media",)
+
+    input_media: str = Field(min_length=1, description="Path or URL of the media file.")
+    output_presets: list[str] = Field(min_length=1)
+    generate_thumbnails: bool = False
+    audio_settings: AudioSettings | None = None
+
+
+class CodeSpec(Spec):
+    """Run a program that nobody trusts."""
+
+    language: Literal["javascript", "python", "go", "rust"]
+    code: str
+    inputs: list[Any] | None = None
+    timeout: float = Field(10, gt=0, le=3600, description="Seconds.")
+    memory_limit: int = Field(128, ge=16, description="Megabytes.")
+    allow_networking: bool = False
+
+
+SPECS: dict[Service, type[Spec]] = {
+    Service.VIDEO: VideoSpec,
+    Service.DOCUMENT: DocumentSpec,
+    Service.INFERENCE: InferenceSpec,
+    Service.MEDIA: MediaSpec,
+    Service.CODE: CodeSpec,
+}
+
+
+# --- messages: host -> instance ----------------------------------------------------------------------------------------
+
+
+class Message(BaseModel):
+    """Base of what crosses the socket: unknown fields are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+    def wire(self) -> bytes:
+        """The message as one line of camelCase JSON, without the newline."""
+        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+class InputFile(Message):
+    """A file that the host has put into the attempt's input directory."""
+
+    field: str  #: the spec's field that named it, in snake_case
+    path: str  #: file name inside /inputs/<token>/; chosen by the host, never by the user
+    name: str  #: what the user called it; for messages only
+    size: int
+    sha256: str
+
+
+class AttemptRequest(Message):
+    """Start one attempt."""
+
+    protocol: int = PROTOCOL_VERSION
+    token: str = Field(pattern=r"^[a-z0-9]{1,32}\.[0-9]{1,9}$")  #: fencing token, and the name of the directories
+    service: Service
+    spec: dict[str, Any]
+    inputs: list[InputFile] = []
+    timeout_seconds: float = Field(gt=0)
+    output_limit_bytes: int = Field(gt=0)
+
+
+# --- messages: instance -> host ----------------------------------------------------------------------------------------
+
+
+class OutputFile(Message):
+    """A file that the attempt left in its out directory."""
+
+    path: str  #: relative to out/, with forward slashes
+    media_type: str
+    role: str  #: what it is to the job: video, thumbnail, ...
+    size: int
+    details: dict[str, Any] = {}  #: what was measured of it: width, duration_seconds, ...
+
+
+class Result(Message):
+    """What a successful attempt gives."""
+
+    outputs: list[OutputFile] = []
+    details: dict[str, Any] = {}
+
+
+class Failure(Message):
+    """What a failed attempt says."""
+
+    code: str  #: stable, for programs: not_a_video, thumbnail_after_end, ...
+    message: str  #: one sentence for a person; names the input
+    hint: str | None = None  #: the way out
+    retryable: bool
+    reason: Reason
+
+
+class Metrics(Message):
+    """What an attempt used."""
+
+    cpu_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class _Event(Message):
+    seq: int = Field(ge=1)  #: counts from 1 in each attempt, without gaps
+    at: float  #: Unix time in seconds
+
+
+class AcceptedEvent(_Event):
+    """The attempt has a slot and starts."""
+
+    type: Literal["accepted"] = "accepted"
+
+
+class ProgressEvent(_Event):
+    """How far the attempt is."""
+
+    type: Literal["progress"] = "progress"
+    fraction: float | None = Field(None, ge=0, le=1)  #: unknown when the length of the work is
+    stage: str
+    eta_seconds: float | None = None
+    speed: float | None = None  #: seconds of media per second of work
+
+
+class LogEvent(_Event):
+    """A line that a program of the attempt, or the worker itself, has written."""
+
+    type: Literal["log"] = "log"
+    stream: Literal["stdout", "stderr", "worker"]
+    line: str
+
+
+class MetricEvent(_Event):
+    """What the attempt has used so far."""
+
+    type: Literal["metric"] = "metric"
+    metrics: Metrics
+
+
+class ResultEvent(_Event):
+    """The attempt succeeded. Always the last event."""
+
+    type: Literal["result"] = "result"
+    result: Result
+    metrics: Metrics
+
+
+class ErrorEvent(_Event):
+    """The attempt failed. Always the last event."""
+
+    type: Literal["error"] = "error"
+    error: Failure
+    metrics: Metrics
+
+
+Event = Annotated[
+    AcceptedEvent | ProgressEvent | LogEvent | MetricEvent | ResultEvent | ErrorEvent, Field(discriminator="type")
+]
+Ending = Annotated[ResultEvent | ErrorEvent, Field(discriminator="type")]  #: also what result.json holds
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+ENDING: TypeAdapter[Ending] = TypeAdapter(Ending)
+
+
+class CgroupUsage(Message):
+    """What the instance as a whole uses, by its own control group; None where the kernel does not say."""
+
+    version: Literal[1, 2] | None = None
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    cpu_seconds: float | None = None
+    oom_kills: int | None = None
+
+
+class Health(Message):
+    """The answer of GET /health."""
+
+    protocol: int = PROTOCOL_VERSION
+    service: Service
+    slots: int
+    attempts: list[str] = []  #: tokens of the attempts that run
+    draining: bool = False
+    loaded_models: list[str] = []
+    uptime_seconds: float
+    usage: CgroupUsage = CgroupUsage()
+
+
+class Refusal(Message):
+    """The body of every answer that is not 2xx."""
+
+    code: str
+    message: str
