@@ -11,7 +11,7 @@ An instance sees three directories:
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
         GET    /health                             Health
-        POST   /attempts                           AttemptRequest -> 202, or 409 (known token), 429 (no slot), 503 (draining)
+        POST   /attempts                           AttemptRequest -> 202; 409 known token, 429 no slot, 503 draining
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace
         POST   /drain                              no new attempts from now on
@@ -190,7 +190,7 @@ SPECS: dict[Service, type[Spec]] = {
 }
 
 
-# --- messages: host -> instance ----------------------------------------------------------------------------------------
+# --- messages: host -> instance --------------------------------------------------------------------------------------
 
 
 class Message(BaseModel):
@@ -225,7 +225,7 @@ class AttemptRequest(Message):
     output_limit_bytes: int = Field(gt=0)
 
 
-# --- messages: instance -> host ----------------------------------------------------------------------------------------
+# --- messages: instance -> host --------------------------------------------------------------------------------------
 
 
 class OutputFile(Message):

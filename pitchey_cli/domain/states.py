@@ -78,7 +78,7 @@ def after_attempt(job: Job, outcome: Outcome, *, now: datetime, dice: float) -> 
     used = job.attempts_used + rule.uses_attempt
     crashes = job.crashes + rule.counts_crash
     if rule.ends_in in TERMINAL:
-        return Transition(rule.ends_in, used, crashes)  # type: ignore[arg-type]  # None is not in TERMINAL
+        return Transition(rule.ends_in, used, crashes)
     if job.cancel_requested_at is not None:
         return Transition(JobState.CANCELLED, used, crashes)
     if rule.ends_in is not None:

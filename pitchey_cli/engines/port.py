@@ -1,8 +1,8 @@
 """What Pitchey asks of a container engine. Adapters: docker.py, podman.py, process.py.
 
 Calls are plain and may block; the daemon makes them in threads. An instance is named by its id everywhere, and carries
-labels by which it is found again after a crash. One contract suite (tests/contract/test_engine_contract.py) runs against
-every adapter.
+labels by which it is found again after a crash. One contract suite (tests/contract/test_engine_contract.py) runs
+against every adapter.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Engine(Protocol):
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""
 
-    def list(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
+    def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
         """Every instance, running or not, that carries all of these labels."""
 
     def usage(self, instance_id: str) -> InstanceUsage:

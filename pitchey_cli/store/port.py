@@ -1,4 +1,6 @@
-"""What Pitchey asks of its database. Adapter: sqlite.py. One contract suite (tests/contract/test_store_contract.py) for all.
+"""What Pitchey asks of its database. Adapter: sqlite.py.
+
+One contract suite (tests/contract/test_store_contract.py) runs against every adapter.
 
 Calls are plain and block. Each is a transaction of its own unless the caller has opened one with `transaction()`, which
 they then join; `store/writer.py` uses that to commit many callers' work at once. Times are aware UTC datetimes.
