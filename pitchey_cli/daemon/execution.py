@@ -1,0 +1,280 @@
+"""One attempt, from its claim to its end: stage the inputs, start it, follow its events, take what it left, finish.
+
+Everything that decides how an attempt ended lies in its spool, so an execution can begin anywhere in this line: with a
+claim, or after a crash of the daemon with an attempt that still runs (`adopt`) or one that has ended meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pitchey_cli.artifacts.http import fetch
+from pitchey_cli.daemon.node import Node, instance_dir, log_file, spool_dir
+from pitchey_cli.daemon.pool import PooledInstance
+from pitchey_cli.daemon.worker_client import WorkerRefused
+from pitchey_cli.domain.cost import slot_cost
+from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage
+from pitchey_cli.domain.states import after_attempt
+from processors import protocol
+from processors.protocol import Reason
+
+_PROGRESS_SECONDS = 1.0  # how often progress becomes durable
+_OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
+_GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
+_INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
+
+
+@dataclass(slots=True)
+class Execution:
+    """A live attempt of a job on an instance of this node."""
+
+    node: Node
+    job: Job
+    instance: PooledInstance
+    token: Token
+    ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
+    _progress_at: float = -_PROGRESS_SECONDS
+
+    async def run(self) -> None:
+        """Carry out an attempt that has just been claimed."""
+        try:
+            await self._start()
+        except PitcheyError as error:
+            if isinstance(error, InstanceGone):
+                self.instance.retired_because = str(error)
+            await self._finish(_not_started(error))
+            return
+        if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
+            await self._tell_end()
+        await self.adopt()
+
+    async def adopt(self) -> None:
+        """Follow an attempt that the worker has, or had, to its end, and finish it."""
+        limit = self.job.timeout_seconds + self.node.config.grace_seconds + _OVERDUE_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                ending = await self._follow()
+        except TimeoutError:
+            # The worker should have ended the attempt by itself: an instance that fails to is not to be trusted.
+            self.instance.retired_because = f"it did not end {self.token} in time"
+            with contextlib.suppress(EngineError):
+                await asyncio.to_thread(self.node.engine.kill, self.instance.id)
+            ending = None
+            outcome = Outcome(Reason.TIMEOUT, JobError("timeout", f"No end after {limit:.0f} s; its instance was killed."))
+        else:
+            outcome = await self._outcome(ending)
+        await self._finish(outcome)
+
+    async def end(self, reason: Reason) -> None:
+        """Ask for the end of the attempt: CANCELLED by somebody, or INTERRUPTED to be handed back."""
+        if self.ending_as is None:
+            self.ending_as = reason
+            await self._tell_end()
+
+    async def _tell_end(self) -> None:
+        with contextlib.suppress(PitcheyError):  # one that does not answer is found out by whoever follows its events
+            await self.instance.client.end(self.token, grace_seconds=self.node.config.grace_seconds)
+
+    # --- the steps, in their order
+
+    async def _start(self) -> None:
+        staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
+        request = protocol.AttemptRequest(
+            token=self.token,
+            service=self.job.service,
+            spec=self.job.spec,
+            inputs=staged,
+            timeout_seconds=self.job.timeout_seconds,
+            output_limit_bytes=self.node.config.output_limit_bytes,
+        )
+        await self.instance.client.start(request)
+
+    async def _stage(self, index: int, item: JobInput) -> protocol.InputFile:
+        node = self.node
+        sha256, size, name = item.sha256, item.size, item.name
+        if item.url is not None:
+            artifact, name = await asyncio.to_thread(
+                fetch,
+                item.url,
+                node.artifacts,
+                limit_bytes=node.config.input_limit_bytes,
+                allow_private=node.config.allow_private_urls,
+            )
+            sha256, size = artifact.sha256, artifact.size
+        assert sha256 is not None and size is not None  # an input has an artifact or a URL
+        # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
+        suffix = Path(name).suffix.lower()
+        path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
+        directory = instance_dir(node.config.state_dir, self.instance.id) / "inputs" / self.token
+        directory.mkdir(exist_ok=True)
+        node.artifacts.place(sha256, directory / path)
+        return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
+
+    async def _follow(self) -> protocol.Ending | None:
+        """Follow the events to the last one; None when the instance is gone without having left an ending."""
+        seen, broken = 0, 0
+        while True:
+            try:
+                async for event in self.instance.client.events(self.token, after=seen):
+                    seen, broken = event.seq, 0
+                    if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
+                        return event
+                    await self._note(event)
+                broken += 1  # the stream ended early, without an error
+            except WorkerRefused as refusal:
+                if refusal.status == 404:
+                    return self._left_in_spool() or _never_started()
+                broken += 1
+            except InstanceGone:
+                broken += 1
+            ending = self._left_in_spool()
+            if ending is not None:
+                return ending
+            if broken >= _GONE_TRIES or not await self._is_instance_running():
+                self.instance.retired_because = "it went away under an attempt"
+                return self._left_in_spool()
+
+    async def _note(self, event: protocol.Event) -> None:
+        node = self.node
+        if isinstance(event, protocol.AcceptedEvent):
+            await node.call(node.store.accepted, self.token, now=node.clock.now())
+        elif isinstance(event, protocol.ProgressEvent):
+            now = node.clock.monotonic()
+            if now - self._progress_at >= _PROGRESS_SECONDS:
+                self._progress_at = now
+                await node.call(
+                    node.store.progress,
+                    self.token,
+                    fraction=event.fraction,
+                    stage=event.stage,
+                    eta_seconds=event.eta_seconds,
+                    now=node.clock.now(),
+                )
+
+    def _left_in_spool(self) -> protocol.Ending | None:
+        path = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.ENDING_NAME
+        try:
+            return protocol.ENDING.validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    async def _is_instance_running(self) -> bool:
+        try:
+            info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
+        except InstanceGone:
+            return False
+        except EngineError:
+            return True  # the engine is away, which says nothing of the instance
+        return info.exit_code is None
+
+    async def _outcome(self, ending: protocol.Ending | None) -> Outcome:
+        if ending is None:
+            return await self._lost()
+        usage = Usage(**ending.metrics.model_dump())
+        if isinstance(ending, protocol.ErrorEvent):
+            error = ending.error
+            reason = error.reason
+            if self.ending_as is not None and reason in _INTENDED:
+                reason = self.ending_as  # the worker only knows that it was told to stop; we know why
+            return Outcome(
+                reason,
+                JobError(error.code, error.message, error.hint),
+                is_retryable=error.retryable,
+                usage=usage,
+            )
+        try:
+            outputs = await asyncio.to_thread(self._collect, ending.result)
+        except PitcheyError as error:
+            return Outcome(Reason.FAILED, JobError("bad_output", str(error), error.hint), usage=usage)
+        return Outcome(
+            Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
+        )
+
+    def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
+        root = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.OUT_DIR_NAME
+        left = self.node.config.output_limit_bytes
+        outputs: list[Output] = []
+        for item in result.outputs:
+            artifact = self.node.artifacts.collect(root, item.path, limit_bytes=left)
+            left -= artifact.size
+            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+        return tuple(outputs)
+
+    async def _lost(self) -> Outcome:
+        """Say why an instance went away, as far as the engine knows."""
+        if self.ending_as is not None:
+            return Outcome(self.ending_as, JobError(self.ending_as, "Its instance went away while it was being ended."))
+        try:
+            info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
+        except EngineError:
+            info = None
+        if info is not None and info.is_oom_killed:
+            text = "Its instance was killed by the kernel: the memory limit is too small for this input."
+            return Outcome(Reason.OOM, JobError("oom", text))
+        ended = f" with exit code {info.exit_code}" if info is not None and info.exit_code is not None else ""
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", f"Instance {self.instance.id} went away{ended}."))
+
+    async def _finish(self, outcome: Outcome) -> None:
+        node, config = self.node, self.instance.config
+        now = node.clock.now()
+        held = (now - self.job.started_at).total_seconds() if self.job.started_at else 0.0
+        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots)
+        outcome = replace(outcome, cost_nanodollars=cost)
+        await asyncio.to_thread(self._keep_log)
+        try:
+            await node.call(self._conclude, outcome, now, node.dice())
+        except StaleToken:
+            node.report(f"{self.token} came too late: another attempt has taken over")
+        await asyncio.to_thread(self._clean_up)
+
+    def _conclude(self, outcome: Outcome, now: datetime, dice: float) -> None:
+        """Decide and record what the outcome makes of the job, in one transaction.
+
+        The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry.
+        """
+        job = self.node.store.job(self.job.id)
+        transition = after_attempt(job, outcome, now=now, dice=dice)
+        self.node.store.finish(job.id, self.token, outcome, transition, now=now)
+
+    def _keep_log(self) -> None:
+        source = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.EVENTS_NAME
+        target = log_file(self.node.config.state_dir, self.token)
+        with contextlib.suppress(OSError):  # an attempt that never began has no events; a full disk must not lose a job
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_file() and not source.is_symlink():
+                shutil.copyfile(source, target, follow_symlinks=False)
+
+    def _clean_up(self) -> None:
+        directory = instance_dir(self.node.config.state_dir, self.instance.id)
+        for name in ("inputs", "spool"):
+            shutil.rmtree(directory / name / self.token, ignore_errors=True)
+
+
+def _never_started() -> protocol.ErrorEvent:
+    failure = protocol.Failure(
+        code="never_started",
+        message="The daemon went away before the attempt began.",
+        retryable=True,
+        reason=Reason.INTERRUPTED,
+    )
+    return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
+
+
+def _not_started(error: PitcheyError) -> Outcome:
+    """What became of an attempt whose inputs could not be had, or that no worker took."""
+    if isinstance(error, InstanceGone):
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error)))
+    if isinstance(error, WorkerRefused) and error.status in (429, 503):
+        return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
+    if isinstance(error, NetworkError):
+        return Outcome(Reason.FAILED, JobError("network", str(error), error.hint), is_retryable=True)
+    return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))
+

@@ -1,0 +1,204 @@
+"""The daemon's loop: one tick of named steps, woken by a poke, an ending, an instance that is ready, or the clock.
+
+    cli/submit -> operations/submit -> store.enqueue => daemon/loop.tick -> store.claim
+      -> daemon/execution.run -> processors/worker -> processors/video/handler -> protocol.Result
+      -> store.finish(token) => operations/result -> reports/job            (=> crosses processes through the database)
+
+The loop never waits inside a step: whatever takes time is a task that sets `changed` when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from pitchey_cli.daemon import recovery
+from pitchey_cli.daemon.execution import Execution
+from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.pool import Pool, PooledInstance
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.job import Job, Token
+from processors.protocol import Reason
+
+_CHECK_SECONDS = 10.0  # how often instances are spoken to
+_RECOVER_SECONDS = 10.0
+
+
+class Loop:
+    """Runs jobs until it is told to stop."""
+
+    def __init__(self, node: Node, state_id: str) -> None:
+        self.node = node
+        self.pools = {service: Pool(node, config, state_id) for service, config in node.config.services.items()}
+        self.executions: dict[Token, Execution] = {}
+        self.changed = asyncio.Event()  #: something happened: tick now
+        self.is_draining = False  #: finish what runs, take nothing new
+        self._tasks: dict[Token, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._checking: asyncio.Task[None] | None = None
+        self._renew_at = 0.0
+        self._check_at = 0.0
+        self._recover_at = 0.0
+
+    # --- a tick
+
+    async def tick(self) -> None:
+        """One round over everything that may have changed."""
+        await self.release_due()
+        await self.renew()
+        await self.cancel()
+        await self.check()
+        await self.recover()
+        await self.reap()
+        if not self.is_draining:
+            await self.dispatch()
+            await self.scale()
+
+    async def release_due(self) -> None:
+        """Queue the scheduled jobs and retries whose time has come."""
+        await self.node.call(self.node.store.release_due, now=self.node.clock.now())
+
+    async def renew(self) -> None:
+        """Extend the leases of everything that runs here, with one statement."""
+        now = self.node.clock.monotonic()
+        if self.executions and now >= self._renew_at:
+            self._renew_at = now + self.node.config.lease_seconds / 3
+            lease_until = self.node.clock.now() + timedelta(seconds=self.node.config.lease_seconds)
+            await self.node.call(self.node.store.renew, list(self.executions), lease_until=lease_until)
+
+    async def cancel(self) -> None:
+        """End the attempts of jobs that somebody has cancelled."""
+        if self.executions:
+            for token in await self.node.call(self.node.store.cancel_requested):
+                self._end(token, Reason.CANCELLED)
+
+    async def check(self) -> None:
+        """Speak to every instance now and then, without waiting for the answers here."""
+        now = self.node.clock.monotonic()
+        if now >= self._check_at and (self._checking is None or self._checking.done()):
+            self._check_at = now + _CHECK_SECONDS
+            self._checking = asyncio.create_task(self._check_pools())
+
+    async def recover(self) -> None:
+        """Take up running jobs that no execution follows: at the start, and if one ever broke."""
+        now = self.node.clock.monotonic()
+        if now >= self._recover_at:
+            self._recover_at = now + _RECOVER_SECONDS
+            await recovery.take_up_attempts(self)
+
+    async def reap(self) -> None:
+        """Clear away the instances that went."""
+        for pool in self.pools.values():
+            await pool.reap()
+
+    async def dispatch(self) -> None:
+        """Claim as many jobs as there are free slots, and start their attempts."""
+        node = self.node
+        for service, pool in self.pools.items():
+            for instance in pool.free():
+                jobs = await node.call(
+                    node.store.claim,
+                    service,
+                    instance.id,
+                    limit=instance.free_slots,
+                    now=node.clock.now(),
+                    lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
+                    foreground_only=node.config.is_foreground,
+                )
+                for job in jobs:
+                    self.execute(pool, instance, job, is_adopted=False)
+                if instance.free_slots:
+                    break  # the queue is empty: the other instances need not ask
+
+    async def scale(self) -> None:
+        """Start or stop instances."""
+        node = self.node
+        for service, pool in self.pools.items():
+            is_work_waiting = await node.call(
+                node.store.is_work_waiting, service, foreground_only=node.config.is_foreground
+            )
+            pool.scale(is_work_waiting=is_work_waiting, changed=self.changed)
+
+    # --- executions
+
+    def execute(self, pool: Pool, instance: PooledInstance, job: Job, *, is_adopted: bool) -> None:
+        """Carry out a claimed job, or follow one that runs already, in a task of its own."""
+        assert job.token is not None  # a claimed job has one
+        execution = Execution(self.node, job, instance, job.token)
+        self.executions[execution.token] = execution
+        pool.take_slot(instance)
+        task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
+        self._tasks[execution.token] = task
+
+        def ended(done: asyncio.Task[None]) -> None:
+            del self.executions[execution.token], self._tasks[execution.token]
+            pool.give_slot(instance)
+            self.changed.set()
+            if not done.cancelled() and (error := done.exception()) is not None:
+                # The job stays as it is in the store, and the step `recover` takes it up again.
+                self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
+
+        task.add_done_callback(ended)
+
+    def _end(self, token: Token, reason: Reason) -> None:
+        execution = self.executions.get(token)
+        if execution is not None and execution.ending_as is None:
+            self._ending.add(task := asyncio.create_task(execution.end(reason)))
+            task.add_done_callback(self._ending.discard)
+
+    async def _check_pools(self) -> None:
+        for pool in self.pools.values():
+            await pool.check()
+
+    # --- the whole run
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Tick until `until` is set. A store that is in trouble for a moment is tried again; nothing is dropped."""
+        while not until.is_set():
+            self.changed.clear()
+            try:
+                await self.tick()
+            except StoreError as error:
+                self.node.report(f"the store is in trouble: {error}")
+            await self._until_something(until)
+
+    async def _until_something(self, until: asyncio.Event) -> None:
+        waits = [asyncio.create_task(self.changed.wait()), asyncio.create_task(until.wait())]
+        _, pending = await asyncio.wait(
+            waits, timeout=self.node.config.poll_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in pending:
+            task.cancel()
+
+    async def finish_running(self, *, seconds: float | None, at_once: asyncio.Event) -> None:
+        """Drain: let running attempts end by themselves for so long, then hand the rest back to the queue.
+
+        Args:
+            seconds: None waits for as long as they take.
+            at_once: when set, the rest is handed back without further waiting.
+        """
+        self.is_draining = True
+        deadline = None if seconds is None else self.node.clock.monotonic() + seconds
+        while self.executions and not at_once.is_set():
+            if deadline is not None and self.node.clock.monotonic() >= deadline:
+                break
+            self.changed.clear()
+            await self.tick()
+            await self._until_something(at_once)
+        await self.hand_back(self.executions.values())
+
+    async def hand_back(self, executions: Iterable[Execution]) -> None:
+        """End attempts as interrupted: their jobs are queued again, and have not used up an attempt."""
+        handed_back = list(executions)
+        await asyncio.gather(*(execution.end(Reason.INTERRUPTED) for execution in handed_back))
+        waiting = [self._tasks[e.token] for e in handed_back if e.token in self._tasks]
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def stop_instances(self, *, why: str) -> None:
+        """Stop every instance that has no attempt; after a drain that is all of them."""
+        for pool in self.pools.values():
+            await pool.settle()
+            idle = [instance for instance in pool.instances.values() if instance.busy == 0]
+            await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))

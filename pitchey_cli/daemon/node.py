@@ -1,0 +1,85 @@
+"""What every part of a daemon shares: its ports and the plain values it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.clock import Clock
+from pitchey_cli.domain.job import Token
+from pitchey_cli.domain.limits import Limits
+from pitchey_cli.domain.scaling import PoolSettings
+from pitchey_cli.engines.port import Engine, EngineInfo
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.writer import Writer
+from processors.protocol import Service
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """One service, as this daemon runs it."""
+
+    service: Service
+    image: str
+    limits: Limits
+    slots: int
+    price_per_hour: float
+    pool: PoolSettings
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """The values a daemon works with."""
+
+    state_dir: Path
+    services: Mapping[Service, ServiceConfig]
+    poll_seconds: float
+    lease_seconds: float
+    drain_seconds: float
+    grace_seconds: float
+    input_limit_bytes: int
+    output_limit_bytes: int
+    allow_private_urls: bool
+    instance_user: tuple[int, int]  #: uid and gid of what runs in instances
+    is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The ports, the clock and the dice."""
+
+    config: NodeConfig
+    store: Store  #: never called directly: `await node.call(node.store.claim, ...)` runs it on the writer's thread
+    writer: Writer
+    engine: Engine
+    host: EngineInfo
+    artifacts: Artifacts
+    clock: Clock
+    dice: Callable[[], float]  #: uniform in [0, 1)
+    report: Callable[[str], None]  #: one line for the operator's log
+
+    async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a method of the store on the writer's thread; it is durable when this returns."""
+        return await self.writer.call(method, *args, **kwargs)
+
+
+def instance_dir(state_dir: Path, instance_id: str) -> Path:
+    """Where an instance's three directories lie on the host: inputs/, spool/ and run/."""
+    return state_dir / "instances" / instance_id
+
+
+def spool_dir(state_dir: Path, instance_id: str, token: Token) -> Path:
+    """An attempt's spool on the host while the attempt is live."""
+    return instance_dir(state_dir, instance_id) / "spool" / token
+
+
+def log_file(state_dir: Path, token: Token) -> Path:
+    """Where an attempt's events are kept, log lines among them, once it has ended."""
+    job_id, _, number = token.partition(".")
+    return state_dir / "logs" / job_id / f"{number}.ndjson"

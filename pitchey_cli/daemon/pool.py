@@ -1,0 +1,288 @@
+"""The instances of one service: started on the first job, filled, watched, and stopped when idle.
+
+Owns the life of instances. Whether to start or stop one is decided by domain/scaling.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.daemon.node import Node, ServiceConfig, instance_dir
+from pitchey_cli.daemon.worker_client import WorkerClient
+from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError
+from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.limits import grant
+from pitchey_cli.domain.scaling import PoolView, Step, decide
+from pitchey_cli.engines.port import (
+    LABEL_INSTANCE,
+    LABEL_SERVICE,
+    LABEL_STATE,
+    InstanceSpec,
+    InstanceStatus,
+    Mount,
+)
+from processors import protocol
+
+_READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
+_READY_POLL_SECONDS = 0.005
+_RESTART_BASE_SECONDS = 1.0
+_RESTART_CAP_SECONDS = 60.0
+_STOP_GRACE_SECONDS = 5.0
+# An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
+# it has died and nobody came back.
+_ORPHAN_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class PooledInstance:
+    """An instance, and what the pool knows of it now."""
+
+    id: str
+    config: ServiceConfig
+    client: WorkerClient
+    busy: int = 0
+    is_ready: bool = False
+    is_stopping: bool = False
+    retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
+    idle_since: float = 0.0  #: monotonic
+
+    @property
+    def free_slots(self) -> int:
+        """Slots that can take an attempt now."""
+        takes_work = self.is_ready and not self.is_stopping and self.retired_because is None
+        return self.config.slots - self.busy if takes_work else 0
+
+
+@dataclass(slots=True)
+class Pool:
+    """All instances of one service on this node."""
+
+    node: Node
+    config: ServiceConfig
+    state_id: str
+    instances: dict[str, PooledInstance] = field(default_factory=dict)
+    start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
+    _failures: int = 0
+    _not_before: float = 0.0  #: monotonic; no start before
+    _starting: set[asyncio.Task[None]] = field(default_factory=set)
+    _stopping: set[asyncio.Task[None]] = field(default_factory=set)
+
+    # --- what the loop asks
+
+    def free(self) -> list[PooledInstance]:
+        """Instances with a free slot, the fullest first: the others can then fall idle."""
+        free = [instance for instance in self.instances.values() if instance.free_slots]
+        return sorted(free, key=lambda instance: instance.free_slots)
+
+    def scale(self, *, is_work_waiting: bool, changed: asyncio.Event) -> None:
+        """Start or stop at most one instance; `changed` is set when that is done."""
+        now = self.node.clock.monotonic()
+        idle = [i for i in self.instances.values() if i.free_slots == self.config.slots]
+        view = PoolView(
+            is_work_waiting=is_work_waiting,
+            instances=len(self.instances) + len(self._starting),
+            free_slots=sum(i.free_slots for i in self.instances.values()) + len(self._starting) * self.config.slots,
+            longest_idle_seconds=max((now - i.idle_since for i in idle), default=None),
+        )
+        decision = decide(view, self.config.pool)
+        if decision.step is Step.START and now >= self._not_before:
+            self._spawn(self._starting, self._start_noting_failure(), changed)
+        elif decision.step is Step.STOP:
+            instance = min(idle, key=lambda i: i.idle_since)
+            instance.is_stopping = True
+            self._spawn(self._stopping, self.stop(instance, why=decision.why), changed)
+
+    def take_slot(self, instance: PooledInstance) -> None:
+        """Count an attempt that starts."""
+        instance.busy += 1
+
+    def give_slot(self, instance: PooledInstance) -> None:
+        """Count an attempt that ended."""
+        instance.busy -= 1
+        instance.idle_since = self.node.clock.monotonic()
+
+    async def reap(self) -> None:
+        """Discard retired instances whose attempts have all been accounted for."""
+        for instance in [i for i in self.instances.values() if i.retired_because and i.busy == 0]:
+            del self.instances[instance.id]
+            await self._discard(instance, InstanceState.LOST, why=instance.retired_because or "", grace_seconds=0)
+
+    async def check(self) -> None:
+        """Speak to every instance: it learns that it is no orphan, and one that does not answer is retired."""
+        for instance in [i for i in self.instances.values() if i.is_ready and not i.is_stopping]:
+            try:
+                await instance.client.health()
+            except PitcheyError as error:
+                instance.retired_because = instance.retired_because or str(error)
+
+    # --- life of an instance
+
+    async def stop(self, instance: PooledInstance, *, why: str) -> None:
+        """Stop an instance and remove all traces of it."""
+        instance.is_stopping = True
+        await self._discard(instance, InstanceState.STOPPED, why=why, grace_seconds=_STOP_GRACE_SECONDS)
+        self.instances.pop(instance.id, None)
+
+    async def adopt(self, record: Instance) -> PooledInstance:
+        """Take over an instance that another daemon had started.
+
+        One whose worker does not answer is taken over as well, but retired: its attempts look into its spool for what
+        they left, and then it is discarded like any other.
+        """
+        directory = self._directory(record.id)
+        await asyncio.to_thread((directory / "run").mkdir, parents=True, exist_ok=True)
+        instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=True)
+        instance.idle_since = self.node.clock.monotonic()
+        self.instances[record.id] = instance
+        try:
+            health = await instance.client.health()
+        except PitcheyError:
+            instance.retired_because = "it went away while no daemon was there"
+        else:
+            if health.protocol != protocol.PROTOCOL_VERSION or health.draining:
+                instance.retired_because = f"it drains, or speaks protocol {health.protocol}"
+            elif record.image != self.config.image or record.slots != self.config.slots:
+                instance.retired_because = "it is of another image or has other slots than are set now"
+        return instance
+
+    async def settle(self) -> None:
+        """Wait for starts and stops under way."""
+        await asyncio.gather(*self._starting, *self._stopping, return_exceptions=True)
+
+    async def _start_noting_failure(self) -> None:
+        try:
+            await self._start()
+        except PitcheyError as error:
+            self._failures += 1
+            delay = min(_RESTART_CAP_SECONDS, _RESTART_BASE_SECONDS * 2 ** min(self._failures - 1, 10))
+            self._not_before = self.node.clock.monotonic() + delay
+            self.start_error = error
+            self.node.report(f"no {self.config.service} instance: {error} Next try in {delay:.0f} s.")
+        else:
+            self._failures = 0
+            self.start_error = None
+
+    async def _start(self) -> None:
+        instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
+        spec, record = await asyncio.to_thread(self._prepare, instance_id)
+        await self.node.call(self.node.store.add_instance, record)
+        began = time.perf_counter()
+        instance = PooledInstance(instance_id, self.config, WorkerClient(self._directory(instance_id) / "run"))
+        try:
+            await asyncio.to_thread(self.node.engine.start, spec)
+            await self._until_ready(instance)
+        except (PitcheyError, asyncio.CancelledError) as error:
+            await self._discard(instance, InstanceState.LOST, why=str(error) or "interrupted", grace_seconds=0)
+            raise
+        instance.is_ready = True
+        instance.idle_since = self.node.clock.monotonic()
+        self.instances[instance_id] = instance
+        await self._record(instance_id, InstanceState.READY, note=record.note)
+        self.node.report(f"{instance_id} is ready after {time.perf_counter() - began:.2f} s")
+
+    def _prepare(self, instance_id: str) -> tuple[InstanceSpec, Instance]:
+        """Make the instance's directories, and say what to ask of the engine. Blocks."""
+        config, node = self.config, self.node
+        host = node.host
+        granted = grant(config.limits, host_cpus=host.cpus, host_memory_bytes=host.memory_bytes)
+        directory = self._directory(instance_id)
+        uid, gid = node.config.instance_user
+        for name in ("inputs", "spool", "run"):
+            (directory / name).mkdir(parents=True)
+            if name != "inputs" and os.geteuid() == 0:
+                os.chown(directory / name, uid, gid)
+        command = ["--service", config.service, "--slots", str(config.slots)]
+        command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
+        command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
+        spec = InstanceSpec(
+            instance_id=instance_id,
+            image=config.image,
+            command=tuple(command),
+            limits=granted.granted,
+            labels={LABEL_STATE: self.state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: config.service},
+            mounts=(
+                Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
+                Mount(directory / "spool", protocol.SPOOL_DIR),
+                Mount(directory / "run", protocol.RUN_DIR),
+            ),
+            user=node.config.instance_user,
+        )
+        note = None
+        if granted.is_reduced:
+            note = f"granted {granted.granted.cpus:g} CPUs, {granted.granted.memory_bytes} bytes: all the host has"
+        record = Instance(
+            id=instance_id,
+            service=config.service,
+            engine=host.kind,
+            image=config.image,
+            slots=config.slots,
+            state=InstanceState.STARTING,
+            requested_cpus=granted.requested.cpus,
+            requested_memory_bytes=granted.requested.memory_bytes,
+            granted_cpus=granted.granted.cpus,
+            granted_memory_bytes=granted.granted.memory_bytes,
+            created_at=node.clock.now(),
+            note=note,
+        )
+        return spec, record
+
+    async def _until_ready(self, instance: PooledInstance) -> None:
+        socket = self._directory(instance.id) / "run" / protocol.SOCKET_NAME
+        deadline = time.monotonic() + _READY_SECONDS
+        look_at = time.monotonic() + 0.5
+        while True:
+            if socket.exists():
+                with contextlib.suppress(InstanceGone):
+                    await instance.client.health()
+                    return
+            if time.monotonic() > look_at:
+                look_at += 0.5
+                info = await asyncio.to_thread(self.node.engine.inspect, instance.id)
+                if info.status is InstanceStatus.EXITED:
+                    logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
+                    raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
+            if time.monotonic() > deadline:
+                raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
+            await asyncio.sleep(_READY_POLL_SECONDS)
+
+    async def _discard(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
+        await instance.client.close()
+        engine = self.node.engine
+        try:
+            if grace_seconds:
+                with contextlib.suppress(InstanceGone):
+                    await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
+            await asyncio.to_thread(engine.remove, instance.id)
+        except EngineError as error:
+            self.node.report(f"{instance.id} could not be removed: {error}")
+        await self._record(instance.id, state, note=why)
+        await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
+        self.node.report(f"{instance.id} {state}: {why}")
+
+    async def _record(self, instance_id: str, state: InstanceState, *, note: str | None) -> None:
+        node = self.node
+        await node.call(node.store.set_instance, instance_id, state, now=node.clock.now(), note=note)
+
+    def _directory(self, instance_id: str) -> Path:
+        return instance_dir(self.node.config.state_dir, instance_id)
+
+    def _spawn(
+        self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], changed: asyncio.Event
+    ) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        tasks.add(task)
+
+        def done(_: asyncio.Task[None]) -> None:
+            tasks.discard(task)
+            changed.set()
+
+        task.add_done_callback(done)

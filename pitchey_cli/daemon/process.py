@@ -1,0 +1,184 @@
+"""The daemon as a process: one per state directory, woken through a socket, ended by signals."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pitchey_cli.daemon import recovery
+from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.domain.errors import DaemonError
+
+LOCK_NAME = "daemon.lock"
+WAKE_NAME = "wake.sock"
+WAKE = b"wake"
+DRAIN = b"drain"
+_LOCK_TRIES = 20
+_LOCK_PAUSE_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who runs the jobs of a state directory."""
+
+    pid: int
+    is_daemon: bool  #: else a `pitchey run` that does the work itself
+    started_at: float  #: Unix time
+    engine: str
+
+
+def holder(state_dir: Path) -> Holder | None:
+    """Look who holds the lock, without disturbing anybody for longer than a moment."""
+    try:
+        with (state_dir / LOCK_NAME).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read_holder(file.read())
+            return None
+    except FileNotFoundError:
+        return None
+
+
+def _read_holder(text: str) -> Holder:
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):  # it has the lock and has not yet written its name
+        return Holder(pid=0, is_daemon=True, started_at=time.time(), engine="")
+
+
+@contextmanager
+def lock(state_dir: Path, *, is_daemon: bool, engine: str) -> Iterator[None]:
+    """Hold the state directory.
+
+    Raises:
+        DaemonError: somebody else holds it.
+    """
+    descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        for left in reversed(range(_LOCK_TRIES)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if left == 0:
+                    other = holder(state_dir)
+                    raise DaemonError(
+                        f"A daemon runs already for {state_dir}" + (f", as process {other.pid}." if other else "."),
+                        hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
+                    ) from None
+                time.sleep(_LOCK_PAUSE_SECONDS)  # it may only be somebody who looks
+        text = json.dumps(asdict(Holder(os.getpid(), is_daemon, time.time(), engine)))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _socket_path(state_dir: Path) -> Iterator[str]:
+    """The wake-up socket's path in a form that is never too long for a Unix socket."""
+    descriptor = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{WAKE_NAME}"
+    finally:
+        os.close(descriptor)
+
+
+def poke(state_dir: Path, message: bytes = WAKE) -> bool:
+    """Wake whoever runs the jobs; False when nobody listens. A poke that is lost costs one poll."""
+    with (
+        contextlib.suppress(OSError),
+        _socket_path(state_dir) as path,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender,
+    ):
+        sender.sendto(message, path)
+        return True
+    return False
+
+
+@contextmanager
+def _wake_socket(state_dir: Path, on_message: Callable[[bytes], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver:
+        (state_dir / WAKE_NAME).unlink(missing_ok=True)
+        with _socket_path(state_dir) as path:
+            receiver.bind(path)
+
+        def readable() -> None:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    on_message(receiver.recv(64))
+
+        loop.add_reader(receiver, readable)
+        try:
+            yield
+        finally:
+            loop.remove_reader(receiver)
+            (state_dir / WAKE_NAME).unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a running daemon is told to end."""
+
+    stop: asyncio.Event
+    at_once: asyncio.Event
+    is_drain_unlimited: bool = False
+
+    def ask(self) -> None:
+        """The first time: drain. The second time: hand back at once."""
+        if self.stop.is_set():
+            self.at_once.set()
+        self.stop.set()
+
+    def drain(self) -> None:
+        """Finish all that runs, however long it takes, and end."""
+        self.is_drain_unlimited = True
+        self.stop.set()
+
+
+async def serve(loop: Loop, state_id: str, *, on_ready: Callable[[], None]) -> None:
+    """Run as the daemon until a signal or a drain ends it."""
+    node = loop.node
+    ending = Ending(asyncio.Event(), asyncio.Event())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.ask)
+
+    def on_message(message: bytes) -> None:
+        if message == DRAIN:
+            ending.drain()
+        loop.changed.set()
+
+    with _wake_socket(node.config.state_dir, on_message):
+        await recovery.take_over(loop, state_id)
+        on_ready()
+        await loop.run(ending.stop)
+        node.report("draining: nothing new is taken")
+        seconds = None if ending.is_drain_unlimited else node.config.drain_seconds
+        await loop.finish_running(seconds=seconds, at_once=ending.at_once)
+        await loop.stop_instances(why="the daemon stops")
+
+
+async def serve_foreground(loop: Loop, state_id: str, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:
+    """Run the jobs that somebody waits for, without a daemon, until `stop` is set.
+
+    Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
+    as a daemon finds them after a crash.
+    """
+    with _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()):
+        await recovery.take_over(loop, state_id)
+        on_ready()
+        await loop.run(stop)
+        await loop.stop_instances(why="nobody waits any more")

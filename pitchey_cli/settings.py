@@ -1,0 +1,264 @@
+"""Settings: defaults, then the TOML file, then PITCHEY_... variables; read once, frozen.
+
+A setting is a field of one of the dataclasses below. Its key is its path (`services.video.slots`), its variable is the
+key in capitals with PITCHEY_ before it (`PITCHEY_SERVICES_VIDEO_SLOTS`). Dataclasses and not a validation library,
+because `pitchey status` has to start in less time than such a library takes to import.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
+from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES
+
+ENGINE_KINDS = ("auto", "docker", "podman", "process")
+
+
+def _setting(
+    default: Any, doc: str, *, choices: tuple[str, ...] = (), least: float | None = None, most: float | None = None
+) -> Any:
+    return field(default=default, metadata={"doc": doc, "choices": choices, "least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What runs the instances."""
+
+    kind: str = _setting("auto", "auto takes Docker, else Podman; process means no isolation.", choices=ENGINE_KINDS)
+    url: str = _setting("", "Where the engine listens, as unix:///run/docker.sock; empty means: look for it.")
+    ca_bundle: str = _setting("", "CA bundle for image builds behind a proxy; empty: SSL_CERT_FILE and its like.")
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSettings:
+    """How the daemon behaves."""
+
+    poll_seconds: float = _setting(1.0, "How long a lost wake-up can cost.", least=0.05, most=60)
+    lease_seconds: float = _setting(30.0, "How long a claim holds without renewal.", least=5, most=3600)
+    drain_seconds: float = _setting(30.0, "How long TERM lets running work finish before it is handed back.", least=0)
+    grace_seconds: float = _setting(5.0, "Between TERM and KILL for a cancelled attempt.", least=0, most=300)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """How large things may be."""
+
+    input_bytes: int = _setting(5 * GIB, "Largest input file.", least=1)
+    output_bytes: int = _setting(20 * GIB, "Largest sum of a job's outputs.", least=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Where inputs may be fetched from."""
+
+    allow_private_urls: bool = _setting(False, "Let inputs come from private and loopback addresses.")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """One service's instances."""
+
+    instance_type: str = _setting("standard-1", "Size of an instance.", choices=tuple(INSTANCE_TYPES))
+    slots: int = _setting(1, "Attempts that one instance runs at once.", least=1, most=64)
+    sleep_after_seconds: float = _setting(300.0, "Idle time after which an instance is stopped.", least=0)
+    price_per_hour: float = _setting(0.0, "Price of an instance, in dollars per hour.", least=0)
+    timeout_seconds: float = _setting(3600.0, "Longest run of one attempt.", least=1)
+    max_attempts: int = _setting(3, "Attempts before a job is a dead letter.", least=1, most=100)
+    min_instances: int = _setting(0, "Instances that are kept even when idle.", least=0, most=64)
+    max_instances: int = _setting(1, "Instances at most.", least=1, most=64)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The five services; sizes, slots, sleep times and prices of the system that Pitchey replaces."""
+
+    video: ServiceSettings = ServiceSettings("standard-2", 3, 300, 0.144, 3600)
+    document: ServiceSettings = ServiceSettings("standard-1", 5, 300, 0.072, 600)
+    inference: ServiceSettings = ServiceSettings("standard-4", 2, 600, 0.288, 600)
+    media: ServiceSettings = ServiceSettings("standard-2", 4, 300, 0.144, 3600)
+    code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    state_dir: str = _setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
+    engine: EngineSettings = EngineSettings()
+    daemon: DaemonSettings = DaemonSettings()
+    limits: LimitSettings = LimitSettings()
+    network: NetworkSettings = NetworkSettings()
+    services: Services = Services()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One setting, for `pitchey config` and the documents."""
+
+    key: str
+    type: type
+    default: Any
+    doc: str
+    choices: tuple[str, ...]
+    least: float | None
+    most: float | None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return "PITCHEY_" + self.key.replace(".", "_").upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and where each value came from."""
+
+    settings: Settings
+    path: Path
+    sources: Mapping[str, str]  #: key -> default, file, or the variable's name
+
+
+def _entries_of(cls: type, defaults: Any, prefix: str) -> list[Entry]:
+    hints = get_type_hints(cls)
+    found: list[Entry] = []
+    for item in fields(cls):
+        value = getattr(defaults, item.name)
+        if is_dataclass(value):
+            found += _entries_of(type(value), value, f"{prefix}{item.name}.")
+        else:
+            found.append(_entry(item, hints[item.name], value, prefix))
+    return found
+
+
+def _entry(item: Field[Any], type_: type, default: Any, prefix: str) -> Entry:
+    meta = item.metadata
+    return Entry(prefix + item.name, type_, default, meta["doc"], meta["choices"], meta["least"], meta["most"])
+
+
+def entries() -> dict[str, Entry]:
+    """Every setting, by key."""
+    return {entry.key: entry for entry in _entries_of(Settings, Settings(), "")}
+
+
+def parse_value(entry: Entry, raw: Any, *, where: str) -> Any:
+    """Turn a value of the file (typed) or of the environment (text) into the setting's type.
+
+    Raises:
+        UsageError: names the place, the setting and what it takes.
+    """
+    wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[entry.type]
+    value: Any = raw
+    if isinstance(raw, str) and entry.type is not str:
+        lowered = raw.strip().lower()
+        try:
+            if entry.type is bool:
+                value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[lowered]
+            else:
+                value = entry.type(lowered)
+        except (KeyError, ValueError):
+            raise UsageError(f"{where}: {entry.key} takes {wanted}, not {raw!r}.") from None
+    if entry.type is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not entry.type:
+        raise UsageError(f"{where}: {entry.key} takes {wanted}, not {raw!r}.")
+    if entry.choices and value not in entry.choices:
+        raise UsageError(f"{where}: {entry.key} is one of {', '.join(entry.choices)}, not {value!r}.")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        too_small = entry.least is not None and not value >= entry.least  # not-ge also refuses NaN
+        too_large = entry.most is not None and not value <= entry.most
+        if too_small or too_large:
+            limits = (("at least", entry.least), ("at most", entry.most))
+            bounds = " and ".join(f"{word} {bound:g}" for word, bound in limits if bound is not None)
+            raise UsageError(f"{where}: {entry.key} is {bounds}, not {value!r}.")
+    return value
+
+
+def unknown_key(key: str, known: Mapping[str, Entry], *, where: str) -> UsageError:
+    """The error for a setting that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return UsageError(
+        f"{where}: there is no setting {key!r}.",
+        hint=f"Did you mean {near[0]!r}?" if near else "`pitchey config show` lists them all.",
+    )
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _build(cls: type, defaults: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    arguments: dict[str, Any] = {}
+    for item in fields(cls):
+        default = getattr(defaults, item.name)
+        if is_dataclass(default):
+            arguments[item.name] = _build(type(default), default, values, f"{prefix}{item.name}.")
+        else:
+            arguments[item.name] = values.get(prefix + item.name, default)
+    return cls(**arguments)
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """The file: PITCHEY_CONFIG, else the user's configuration directory."""
+    if environ.get("PITCHEY_CONFIG"):
+        return Path(environ["PITCHEY_CONFIG"])
+    base = environ.get("XDG_CONFIG_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".config")
+    return Path(base) / "pitchey" / "config.toml"
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The file's settings by key, checked; empty when there is no file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except PermissionError as error:
+        raise Denied(f"{path} may not be read.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}.") from error
+    known = entries()
+    values: dict[str, Any] = {}
+    for key, raw in _flatten(table).items():
+        if key not in known:
+            raise unknown_key(key, known, where=str(path))
+        values[key] = parse_value(known[key], raw, where=str(path))
+    return values
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read the settings once."""
+    path = config_path(environ)
+    if environ.get("PITCHEY_CONFIG") and not path.exists():
+        raise InputNotFound(f"There is no file at {path}, which PITCHEY_CONFIG names.")
+    values = read_file(path)
+    sources = dict.fromkeys(values, "file")
+    for key, entry in entries().items():
+        if entry.variable in environ:
+            values[key] = parse_value(entry, environ[entry.variable], where=entry.variable)
+            sources[key] = entry.variable
+    settings: Settings = _build(Settings, Settings(), values, "")
+    for name in (item.name for item in fields(Services)):
+        service: ServiceSettings = getattr(settings.services, name)
+        if service.min_instances > service.max_instances:
+            raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
+    return Loaded(settings, path, sources)
+
+
+def state_dir(settings: Settings, environ: Mapping[str, str] = os.environ) -> Path:
+    """The state directory, absolute."""
+    if settings.state_dir:
+        return Path(settings.state_dir).expanduser().absolute()
+    base = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "~")).expanduser() / ".local" / "state")
+    return Path(base) / "pitchey"
