@@ -68,7 +68,9 @@ class Execution:
             with contextlib.suppress(EngineError):
                 await asyncio.to_thread(self.node.engine.kill, self.instance.id)
             ending = None
-            outcome = Outcome(Reason.TIMEOUT, JobError("timeout", f"No end after {limit:.0f} s; its instance was killed."))
+            outcome = Outcome(
+                Reason.TIMEOUT, JobError("timeout", f"No end after {limit:.0f} s; its instance was killed.")
+            )
         else:
             outcome = await self._outcome(ending)
         await self._finish(outcome)
@@ -220,7 +222,9 @@ class Execution:
             text = "Its instance was killed by the kernel: the memory limit is too small for this input."
             return Outcome(Reason.OOM, JobError("oom", text))
         ended = f" with exit code {info.exit_code}" if info is not None and info.exit_code is not None else ""
-        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", f"Instance {self.instance.id} went away{ended}."))
+        return Outcome(
+            Reason.INSTANCE_LOST, JobError("instance_lost", f"Instance {self.instance.id} went away{ended}.")
+        )
 
     async def _finish(self, outcome: Outcome) -> None:
         node, config = self.node, self.instance.config
@@ -277,4 +281,3 @@ def _not_started(error: PitcheyError) -> Outcome:
     if isinstance(error, NetworkError):
         return Outcome(Reason.FAILED, JobError("network", str(error), error.hint), is_retryable=True)
     return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))
-

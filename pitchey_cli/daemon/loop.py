@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 
-from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
@@ -30,6 +29,7 @@ class Loop:
 
     def __init__(self, node: Node, state_id: str) -> None:
         self.node = node
+        self.state_id = state_id  #: instances carry it as a label
         self.pools = {service: Pool(node, config, state_id) for service, config in node.config.services.items()}
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
@@ -81,11 +81,22 @@ class Loop:
             self._checking = asyncio.create_task(self._check_pools())
 
     async def recover(self) -> None:
-        """Take up running jobs that no execution follows: at the start, and if one ever broke."""
+        """Take up the running jobs that no execution follows: at the start, and if one ever broke."""
         now = self.node.clock.monotonic()
-        if now >= self._recover_at:
-            self._recover_at = now + _RECOVER_SECONDS
-            await recovery.take_up_attempts(self)
+        if now < self._recover_at:
+            return
+        self._recover_at = now + _RECOVER_SECONDS
+        for job in await self.node.call(self.node.store.running):
+            if job.token in self.executions:
+                continue
+            pool = self.pools[job.service]
+            instance_id = (await self.node.call(self.node.store.attempts, job.id))[-1].instance_id
+            instance = pool.instances.get(instance_id)
+            if instance is None:
+                records = await self.node.call(self.node.store.instances, active_only=False)
+                instance = await pool.adopt(next(record for record in records if record.id == instance_id))
+            self.node.report(f"{job.token} taken up again on {instance.id}")
+            self.execute(pool, instance, job, is_adopted=True)
 
     async def reap(self) -> None:
         """Clear away the instances that went."""

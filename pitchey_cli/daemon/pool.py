@@ -275,9 +275,7 @@ class Pool:
     def _directory(self, instance_id: str) -> Path:
         return instance_dir(self.node.config.state_dir, instance_id)
 
-    def _spawn(
-        self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], changed: asyncio.Event
-    ) -> None:
+    def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], changed: asyncio.Event) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         tasks.add(task)
 

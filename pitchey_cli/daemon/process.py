@@ -149,7 +149,7 @@ class Ending:
         self.stop.set()
 
 
-async def serve(loop: Loop, state_id: str, *, on_ready: Callable[[], None]) -> None:
+async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
     """Run as the daemon until a signal or a drain ends it."""
     node = loop.node
     ending = Ending(asyncio.Event(), asyncio.Event())
@@ -162,7 +162,7 @@ async def serve(loop: Loop, state_id: str, *, on_ready: Callable[[], None]) -> N
         loop.changed.set()
 
     with _wake_socket(node.config.state_dir, on_message):
-        await recovery.take_over(loop, state_id)
+        await recovery.take_over(loop)
         on_ready()
         await loop.run(ending.stop)
         node.report("draining: nothing new is taken")
@@ -171,14 +171,14 @@ async def serve(loop: Loop, state_id: str, *, on_ready: Callable[[], None]) -> N
         await loop.stop_instances(why="the daemon stops")
 
 
-async def serve_foreground(loop: Loop, state_id: str, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:
+async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:
     """Run the jobs that somebody waits for, without a daemon, until `stop` is set.
 
     Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
     as a daemon finds them after a crash.
     """
     with _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()):
-        await recovery.take_over(loop, state_id)
+        await recovery.take_over(loop)
         on_ready()
         await loop.run(stop)
         await loop.stop_instances(why="nobody waits any more")

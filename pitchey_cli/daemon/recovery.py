@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from typing import TYPE_CHECKING
 
+from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
-if TYPE_CHECKING:  # loop imports this module for its step `recover`
-    from pitchey_cli.daemon.loop import Loop
 
-
-async def take_over(loop: Loop, state_id: str) -> None:
-    """Bring store, engine and disk together. Called once, before the first tick.
+async def take_over(loop: Loop) -> None:
+    """Bring store, engine and disk together. Called once, before the first tick, whose step `recover` does the rest.
 
     Raises:
         EngineUnavailable: without the engine nobody can say what still runs.
     """
     node = loop.node
-    found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: state_id})}
+    found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: loop.state_id})}
     records = {record.id: record for record in await node.call(node.store.instances)}
     for instance_id in found.keys() - records.keys():
         node.report(f"{instance_id} is in no record, removed")
@@ -35,22 +32,6 @@ async def take_over(loop: Loop, state_id: str) -> None:
         instance = await loop.pools[record.service].adopt(record)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
     await asyncio.to_thread(_remove_strays, loop)
-
-
-async def take_up_attempts(loop: Loop) -> None:
-    """Follow the running jobs that no execution follows."""
-    node = loop.node
-    for job in await node.call(node.store.running):
-        if job.token is None or job.token in loop.executions:
-            continue
-        attempt = (await node.call(node.store.attempts, job.id))[-1]
-        pool = loop.pools[job.service]
-        instance = pool.instances.get(attempt.instance_id)
-        if instance is None:
-            records = await node.call(node.store.instances, active_only=False)
-            instance = await pool.adopt(next(record for record in records if record.id == attempt.instance_id))
-        node.report(f"{job.token} taken up again on {instance.id}")
-        loop.execute(pool, instance, job, is_adopted=True)
 
 
 def _remove_strays(loop: Loop) -> None:

@@ -1,0 +1,38 @@
+"""pitchey cancel: stop jobs that wait or run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.daemon import process
+from pitchey_cli.domain.errors import ExitCode
+from pitchey_cli.operations import cancel as operation
+from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.store.port import CancelResult
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(rich_markup_mode=None)
+_SENTENCES = {
+    CancelResult.CANCELLED: "cancelled",
+    CancelResult.REQUESTED: "is being stopped",
+    CancelResult.FINISHED: "had ended already",
+}
+
+
+@app.command()
+def cancel(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
+    reason: Annotated[str, typer.Option("--reason", help="Kept with the job.")] = "",
+) -> None:
+    """Cancel every JOB. A running one gets the grace period, then it is killed."""
+    wiring = Wiring.from_environment()
+    store = wiring.store()
+    ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
+    outcome = operation.cancel(store, ids, why=reason, now=wiring.clock.now())
+    process.poke(wiring.state_dir)
+    for job_id, done in outcome.items():
+        typer.echo(f"{job_id} {_SENTENCES[done]}")
+    if all(done is CancelResult.FINISHED for done in outcome.values()):
+        raise typer.Exit(ExitCode.JOB_FAILED)

@@ -1,0 +1,76 @@
+"""pitchey jobs: list jobs."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import JobState
+from pitchey_cli.operations.specs import service_named
+from pitchey_cli.store.port import JobFilter
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(rich_markup_mode=None)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@app.command()
+def jobs(
+    state: Annotated[
+        list[str] | None, typer.Option("--state", "-s", help="Only jobs in this state; repeatable.")
+    ] = None,
+    service: Annotated[list[str] | None, typer.Option("--service", help="Only this service; repeatable.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Submitted since 30m, 2h, 1d ago, or an ISO time.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Submitted before that.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Print ids only.")] = False,
+) -> None:
+    """List jobs, the newest first."""
+    wiring = Wiring.from_environment()
+    now = wiring.clock.now()
+    wanted = JobFilter(
+        states=tuple(_state(name) for name in state or ()),
+        services=tuple(service_named(name) for name in service or ()),
+        created_since=_moment(since, now),
+        created_until=_moment(until, now),
+        limit=limit,
+    )
+    found = wiring.store().jobs(wanted)
+    if ids:
+        for job in found:
+            typer.echo(job.id)
+    elif json:
+        from pitchey_cli.reports import as_json
+
+        terminal.show_json_lines(as_json.job(job) for job in found)
+    else:
+        from pitchey_cli.reports import tables
+
+        terminal.show(tables.jobs(found, now=now))
+
+
+def _state(name: str) -> JobState:
+    try:
+        return JobState(name)
+    except ValueError:
+        raise UsageError(f"There is no state {name!r}.", hint=f"There are {', '.join(JobState)}.") from None
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text.strip()):
+        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time.", hint="30m, 2h, 1d, or 2026-01-31T12:00.") from None
+    return moment.astimezone(UTC)  # one without a zone is local time

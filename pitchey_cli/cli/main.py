@@ -1,0 +1,104 @@
+"""The command line: a table of verbs, each loaded when it is used, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pitchey_cli import __version__
+from pitchey_cli.cli import terminal
+from pitchey_cli.domain.errors import ExitCode, PitcheyError
+
+if TYPE_CHECKING:
+    from typer._click.core import Command, Context
+
+#: in the order of `pitchey --help`; each is a module of this package with an `app`
+VERBS = (
+    "run",
+    "submit",
+    "status",
+    "jobs",
+    "logs",
+    "wait",
+    "cancel",
+    "result",
+    "events",
+    "why",
+    "daemon",
+    "images",
+    "doctor",
+    "config",
+    "completion",
+)
+
+
+class LazyVerbs(TyperGroup):
+    """Imports a verb's module when the verb is named, so that `pitchey status` does not pay for the others."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """The verbs, in their order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Load one verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"pitchey_cli.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    name="pitchey", cls=LazyVerbs, invoke_without_command=True, rich_markup_mode=None, add_completion=False
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pitchey {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="PITCHEY_DEBUG", help="Show tracebacks.")] = False,
+) -> None:
+    """Run media jobs on warm, limited containers: queue, retries, results. Without a verb: status."""
+    del version
+    terminal.set_debug(debug)
+    if context.invoked_subcommand is None:
+        from pitchey_cli.cli.status import overview
+
+        overview(as_json=False)
+
+
+def main() -> None:
+    """Entry point of the `pitchey` command."""
+    try:
+        app()
+    except PitcheyError as error:
+        terminal.show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`pitchey jobs | head`): that is no error, and Python must not flush again.
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        terminal.show_bug(error)
+        sys.exit(ExitCode.JOB_FAILED)
+
+
+def loaded_app() -> Any:
+    """The command with all verbs, for the generated reference."""
+    return typer.main.get_command(app)

@@ -1,0 +1,92 @@
+"""Live progress of jobs and of image builds on a terminal; single lines where nobody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.domain.job import TERMINAL, Job, JobState
+from pitchey_cli.engines.port import BuildStep
+from pitchey_cli.reports.wording import printable
+
+_MAX_BARS = 12  # more than that scroll away, and say no more than a sum
+
+
+@contextmanager
+def job_progress(total: int, *, is_quiet: bool = False) -> Iterator[Callable[[Job], None]]:
+    """Show jobs as they change; give it every job that may have changed."""
+    if is_quiet:
+        yield lambda job: None
+    elif terminal.is_interactive():
+        with _bars(total) as show:
+            yield show
+    else:
+        yield _state_lines()
+
+
+def _state_lines() -> Callable[[Job], None]:
+    seen: dict[str, JobState] = {}
+
+    def show(job: Job) -> None:
+        if seen.get(job.id) != job.state:
+            seen[job.id] = job.state
+            why = f": {printable(job.error.message)}" if job.error and job.state is not JobState.RUNNING else ""
+            terminal.say(f"{job.id} {job.state} {printable(job.name)}{why}")
+
+    return show
+
+
+@contextmanager
+def _bars(total: int) -> Iterator[Callable[[Job], None]]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[stage]}"))
+    if total > 1:
+        columns = (*columns, MofNCompleteColumn())  # type: ignore[assignment]
+    with Progress(*columns, TimeRemainingColumn(), console=terminal.messages(), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+        ended: set[str] = set()
+        whole = progress.add_task("all jobs", total=total, stage="") if total > 1 else None
+
+        def show(job: Job) -> None:
+            if job.state in TERMINAL:
+                ended.add(job.id)
+                if job.id in tasks:
+                    progress.remove_task(tasks.pop(job.id))
+            elif job.state is JobState.RUNNING or total == 1:
+                if job.id not in tasks and len(tasks) < _MAX_BARS:
+                    tasks[job.id] = progress.add_task(printable(job.name)[:40], total=1.0, stage="")
+                if job.id in tasks:
+                    stage = job.stage or job.state
+                    progress.update(tasks[job.id], completed=job.progress or 0.0, stage=stage)
+            if whole is not None:
+                progress.update(whole, completed=len(ended))
+
+        yield show
+
+
+def show_build(steps: Iterable[BuildStep], *, title: str) -> None:
+    """Show an image being built: every line where nobody watches, one moving line where somebody does."""
+    if not terminal.is_interactive():
+        said = False
+        for step in steps:
+            if not said:
+                terminal.say(title)
+                said = True
+            terminal.say(f"  {step.line}")
+        return
+    with terminal.messages().status(title) as status:
+        number = ""
+        for step in steps:
+            if step.step is not None and step.steps is not None:
+                number = f" [{step.step}/{step.steps}]"
+            status.update(f"{title}{number} {printable(step.line)[:70]}")

@@ -1,0 +1,190 @@
+"""pitchey run: queue jobs, run them, wait for them, and write their results here; no daemon needed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.job_options import Asked, service_command
+from pitchey_cli.cli.outcome import exit_code_of
+from pitchey_cli.cli.progress import job_progress, show_build
+from pitchey_cli.daemon import process
+from pitchey_cli.daemon.embedded import EmbeddedNode
+from pitchey_cli.domain.errors import ExitCode, UsageError
+from pitchey_cli.domain.job import TERMINAL, Job, JobState
+from pitchey_cli.engines import images
+from pitchey_cli.engines.port import Engine
+from pitchey_cli.operations import cancel, follow, result, submit
+from pitchey_cli.reports import as_json, tables
+from pitchey_cli.store.port import Store
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(
+    help="Run jobs and wait for them; results are written here. No daemon is needed.", rich_markup_mode=None
+)
+
+
+def run(
+    asked: Asked,
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
+    ] = None,
+    wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run jobs and wait for them."""
+    wiring = Wiring.from_environment()
+    checked = drafts(asked)
+    inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
+    _refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
+    store = wiring.store()
+    runner = _Runner(wiring, asked, engine)
+    jobs = stage(wiring, asked, checked, is_foreground=True)
+    ids = submit.submit(store, jobs, now=wiring.clock.now())
+    process.poke(wiring.state_dir)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
+    try:
+        with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
+            try:
+                ended = follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
+            except BaseException:
+                runner.give_up(store, ids)
+                raise
+    except KeyboardInterrupt:
+        if not runner.is_own:
+            terminal.say(f"\nThe daemon goes on with {len(ids)} jobs. `pitchey wait {' '.join(ids[:3])}` waits again.")
+        else:
+            terminal.say("\ninterrupted: the jobs are cancelled")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    _hand_over(wiring, store, ended, output, overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet)
+    raise typer.Exit(exit_code_of(ended))
+
+
+class _Runner:
+    """Lets the daemon do the work where there is one, and does it in this process where there is none.
+
+    Another `pitchey run` may hold the state directory: it runs our jobs too, and when it ends, this one takes over.
+    """
+
+    def __init__(self, wiring: Wiring, asked: Asked, engine_kind: str | None) -> None:
+        self._wiring = wiring
+        self._service = asked.service
+        self._kind = engine_kind
+        self._engine: Engine | None = None
+        self._node: EmbeddedNode | None = None
+        other = process.holder(wiring.state_dir)
+        if other is not None and other.is_daemon:
+            if engine_kind is not None and engine_kind != other.engine:
+                raise UsageError(
+                    f"The daemon runs jobs on {other.engine}, not on {engine_kind}.",
+                    hint="`pitchey daemon stop` ends it, or leave --engine out.",
+                )
+        else:
+            self._prepare()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the work is done in this process."""
+        return self._node is not None
+
+    def __enter__(self) -> _Runner:
+        self.tick()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._node is not None:
+            self._node.__exit__()
+
+    def tick(self) -> None:
+        """Take over when nobody runs the jobs; raise what keeps them from running."""
+        if self._node is None and process.holder(self._wiring.state_dir) is None:
+            self._node = self._wiring.embedded(self._prepare(), report=terminal.say_debug).__enter__()
+        if self._node is not None:
+            self._node.check()
+            error = self._node.start_error(self._service)
+            if error is not None:
+                raise error
+
+    def give_up(self, store: Store, ids: Sequence[Any]) -> None:
+        """Cancel our jobs where nobody else would carry them on, and wait for their end."""
+        if self._node is None:
+            return
+        outcome = cancel.cancel(store, ids, why="`pitchey run` was interrupted", now=self._wiring.clock.now())
+        process.poke(self._wiring.state_dir)
+        limit = self._wiring.settings.daemon.grace_seconds + 5
+        follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
+
+    def _prepare(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._wiring.engine(self._kind)
+            lost = self._engine.info().not_enforced
+            if lost:
+                terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
+            steps = images.ensure(self._engine, self._service, ca_bundle=self._wiring.ca_bundle())
+            show_build(steps, title=f"building the {self._service} image (once)")
+        return self._engine
+
+
+def _refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    """Find out before the work what would otherwise stop it after: a result that would replace a file."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is not a directory.")
+    for draft in checked:
+        suffix = draft.spec.get("outputFormat")
+        target = output / f"{draft.name}.{suffix}"
+        if not target.exists():
+            continue
+        if any(target.samefile(path) for path in inputs if path.exists()):
+            raise UsageError(f"The result would replace the input {target}.", hint="Choose a directory with --output.")
+        if not overwrite:
+            raise UsageError(f"{target} exists.", hint="--overwrite replaces it, --output chooses another place.")
+
+
+def _hand_over(
+    wiring: Wiring,
+    store: Store,
+    ended: Sequence[Job],
+    output: Path,
+    *,
+    overwrite: bool,
+    inputs: Sequence[Path],
+    as_json_wanted: bool,
+    is_quiet: bool,
+) -> None:
+    artifacts = wiring.artifacts()
+    documents: list[dict[str, Any]] = []
+    for job in ended:
+        attempts = store.attempts(job.id)
+        document = as_json.job_in_full(job, attempts, store.outputs(job.id))
+        if job.state is JobState.SUCCEEDED:
+            files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
+            document["files"] = [str(item.path) for item in files]
+            if not as_json_wanted and not is_quiet:
+                terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
+        elif not as_json_wanted and job.state in TERMINAL:
+            text = job.error.message if job.error else str(job.state)
+            terminal.say(f"error: {job.name}: {text}")
+            if job.error and job.error.hint:
+                terminal.say(f"  {job.error.hint}")
+        documents.append(document)
+    if as_json_wanted:
+        terminal.show_json(documents[0] if len(documents) == 1 else documents)
+
+
+for _service in images.available():
+    app.command(str(_service))(service_command(_service, run, doc=f"Run {_service} jobs and wait for them."))
+
+
+@app.callback(no_args_is_help=True)
+def _group() -> None:
+    """Run jobs and wait for them; results are written here. No daemon is needed."""

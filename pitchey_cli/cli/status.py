@@ -1,0 +1,75 @@
+"""pitchey status: everything at a glance, or one job in full."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.daemon import process
+from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.store.port import JobFilter
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(rich_markup_mode=None)
+_RECENT = 10
+
+
+@app.command()
+def status(
+    job: Annotated[str | None, typer.Argument(help="Id of a job, or its beginning; @last is the newest.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the queue and the instances, or one JOB in full."""
+    if job is None:
+        overview(as_json=json)
+    else:
+        _one(job, as_json=json)
+
+
+def overview(*, as_json: bool) -> None:
+    """The daemon, the queue, the instances and the newest jobs."""
+    wiring = Wiring.from_environment()
+    store = wiring.store()
+    counts, instances = store.counts(), store.instances()
+    holder = process.holder(wiring.state_dir)
+    if as_json:
+        from pitchey_cli.reports import as_json as documents
+
+        daemon = None
+        if holder is not None and holder.is_daemon:
+            daemon = {"pid": holder.pid, "engine": holder.engine, "startedAt": holder.started_at}
+        terminal.show_json(documents.overview(counts, instances, daemon=daemon))
+        return
+    from pitchey_cli.reports import tables
+
+    recent = store.jobs(JobFilter(limit=_RECENT))
+    terminal.show(tables.overview(counts, instances, recent, daemon=_daemon_line(holder), now=wiring.clock.now()))
+
+
+def _one(text: str, *, as_json: bool) -> None:
+    wiring = Wiring.from_environment()
+    store = wiring.store()
+    job = store.job(resolve(store, text))
+    attempts, outputs = store.attempts(job.id), store.outputs(job.id)
+    if as_json:
+        from pitchey_cli.reports import as_json as documents
+
+        terminal.show_json(documents.job_in_full(job, attempts, outputs))
+        return
+    from pitchey_cli.reports import tables
+
+    terminal.show(tables.job_in_full(job, attempts, outputs, now=wiring.clock.now()))
+
+
+def _daemon_line(holder: process.Holder | None) -> str:
+    if holder is None:
+        return "daemon: not running"
+    from pitchey_cli.reports.wording import duration
+
+    since = duration(max(0.0, round(time.time() - holder.started_at)))
+    if not holder.is_daemon:
+        return f"daemon: not running; process {holder.pid} (pitchey run) does the work, since {since}"
+    return f"daemon: process {holder.pid} on {holder.engine}, since {since}"

@@ -1,0 +1,49 @@
+"""pitchey wait: wait for jobs that somebody else runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.cli.outcome import exit_code_of
+from pitchey_cli.cli.progress import job_progress
+from pitchey_cli.daemon import process
+from pitchey_cli.domain.errors import DaemonError, ExitCode
+from pitchey_cli.domain.job import TERMINAL
+from pitchey_cli.operations import follow
+from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def wait(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", help="Give up after so many seconds; exit code 5.")
+    ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop waiting at the first job that fails.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON, one per line.")] = False,
+) -> None:
+    """Wait until every JOB has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled."""
+    wiring = Wiring.from_environment()
+    store = wiring.store()
+    ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
+    is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
+    if is_pending and timeout is None and process.holder(wiring.state_dir) is None:
+        raise DaemonError("No daemon runs, so these jobs would never end.", hint="`pitchey daemon start` starts one.")
+    try:
+        with job_progress(len(ids), is_quiet=quiet or json) as show:
+            ended = follow.until_finished(store, ids, on_change=show, timeout_seconds=timeout, fail_fast=fail_fast)
+    except KeyboardInterrupt:
+        terminal.say("\nThe jobs go on.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if json:
+        from pitchey_cli.reports import as_json
+
+        terminal.show_json_lines(as_json.job(job) for job in ended)
+    raise typer.Exit(exit_code_of(ended))

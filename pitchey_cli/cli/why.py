@@ -1,0 +1,42 @@
+"""pitchey why: why a job is where it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.daemon import process
+from pitchey_cli.domain.errors import EngineError
+from pitchey_cli.operations import why as operation
+from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning.")]) -> None:
+    """Say why JOB waits, or how it ended."""
+    wiring = Wiring.from_environment()
+    store = wiring.store()
+    found = store.job(resolve(store, job))
+    holder = process.holder(wiring.state_dir)
+
+    def has_image() -> bool | None:
+        from pitchey_cli.engines import images
+
+        try:
+            return wiring.engine(holder.engine if holder else None).has_image(images.current_tag(found.service))
+        except EngineError:
+            return None
+
+    sentences = operation.reasons(
+        store,
+        found,
+        now=wiring.clock.now(),
+        is_daemon_running=holder is not None and holder.is_daemon,
+        has_image=has_image,
+    )
+    for sentence in sentences:
+        typer.echo(sentence)

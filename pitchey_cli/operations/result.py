@@ -1,0 +1,72 @@
+"""Hand a job's outputs to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.job import Job, JobState, Output
+from pitchey_cli.store.port import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One output, as it was written."""
+
+    output: Output
+    path: Path
+
+
+def output_name(job: Job, output: Output) -> PurePosixPath:
+    """What to call an output: after the job where it is the job's main output, else with its own name behind.
+
+    A job's name may have come from anybody: it never leaves the directory.
+    """
+    parts = [part for part in PurePosixPath(job.name).parts if part not in ("/", "..", ".")]
+    stem = "/".join(part.replace("\0", "") for part in parts) or job.id
+    own = PurePosixPath(output.path)
+    if own.stem == output.role and len(own.parts) == 1:
+        return PurePosixPath(f"{stem}{own.suffix}")
+    return PurePosixPath(f"{stem}-{'-'.join(own.parts)}")
+
+
+def outputs_of(store: Store, job: Job) -> list[Output]:
+    """A succeeded job's outputs.
+
+    Raises:
+        UsageError: the job has not succeeded, so there is nothing to give.
+    """
+    if job.state is JobState.SUCCEEDED:
+        return store.outputs(job.id)
+    if job.error is not None and job.state in (JobState.DEAD, JobState.CANCELLED):
+        raise InputNotFound(f"Job {job.id} has no result: {job.error.message}", hint=job.error.hint or "")
+    raise UsageError(
+        f"Job {job.id} is {job.state}: it has no result yet.", hint=f"`pitchey wait {job.id}` waits for it."
+    )
+
+
+def export(
+    store: Store, artifacts: Artifacts, job: Job, directory: Path, *, overwrite: bool, keep: Sequence[Path] = ()
+) -> list[Exported]:
+    """Write a job's outputs into a directory; all names are checked before the first is written.
+
+    Args:
+        overwrite: replace files that exist.
+        keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
+    """
+    planned = [Exported(output, directory / output_name(job, output)) for output in outputs_of(store, job)]
+    for item in planned:
+        if item.path.exists():
+            if any(other.exists() and item.path.samefile(other) for other in keep):
+                raise UsageError(f"{item.path} is an input of the job.", hint="Choose another directory with --output.")
+            if not overwrite:
+                raise UsageError(
+                    f"{item.path} exists.", hint="--overwrite replaces it, --output chooses another place."
+                )
+    for item in planned:
+        item.path.parent.mkdir(parents=True, exist_ok=True)
+        artifacts.export(item.output.sha256, item.path, overwrite=overwrite)
+    return planned

@@ -1,0 +1,113 @@
+"""What `submit` and `run` were given to work on: files, patterns, folders, URLs -> one source per job."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
+from processors.protocol import Service
+
+#: what is picked out of a folder; a file that is named is taken whatever its suffix
+SUFFIXES: dict[Service, frozenset[str]] = {
+    Service.VIDEO: frozenset(
+        ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv".split()
+    ),
+    Service.MEDIA: frozenset(
+        ".aac .aif .aiff .flac .m4a .mka .mov .mp3 .mp4 .mkv .oga .ogg .opus .wav .webm .wma".split()
+    ),
+    Service.DOCUMENT: frozenset(
+        ".docx .epub .htm .html .jpeg .jpg .md .odt .pdf .png .pptx .rtf .tif .tiff .txt .xlsx".split()
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file or URL, and the name its job gets."""
+
+    location: str  #: a path or a URL, as given
+    name: str  #: of the job: the stem, with the folder below the one that was given
+    is_url: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the location, for people."""
+        return unquote(urlsplit(self.location).path.rpartition("/")[2]) if self.is_url else Path(self.location).name
+
+
+def find(service: Service, arguments: Sequence[str]) -> list[Source]:
+    """Expand arguments into sources, in the order given; what a folder or pattern holds is sorted.
+
+    Raises:
+        InputNotFound: offers the nearest name.
+        InputRejected: a folder without anything for this service.
+    """
+    found: list[Source] = []
+    for argument in arguments:
+        if argument.startswith(("http://", "https://")):
+            name = Path(unquote(urlsplit(argument).path)).stem or urlsplit(argument).hostname or "input"
+            found.append(Source(argument, name, is_url=True))
+        elif "://" in argument:
+            raise UsageError(f"{argument} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
+        else:
+            found += _on_disk(service, argument)
+    return _named_apart(found)
+
+
+def _on_disk(service: Service, argument: str) -> list[Source]:
+    path = Path(argument)
+    if path.is_dir():
+        files = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in SUFFIXES.get(service, frozenset())
+            and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            and file.is_file()
+        )
+        if not files:
+            raise InputRejected(
+                f"The folder {argument} holds nothing for the {service} service.",
+                hint=f"Files are picked by their suffix: {' '.join(sorted(SUFFIXES.get(service, ())))}",
+            )
+        return [Source(str(file), str(file.relative_to(path).with_suffix(""))) for file in files]
+    if path.exists() or path.is_symlink():
+        return [Source(argument, path.stem)]
+    if glob.has_magic(argument):
+        matches = sorted(match for match in glob.glob(argument, recursive=True) if Path(match).is_file())
+        if matches:
+            return [Source(match, Path(match).stem) for match in matches]
+        raise InputNotFound(f"No file matches {argument!r}.")
+    raise InputNotFound(f"There is no file at {argument!r}.", hint=_nearest(path))
+
+
+def _nearest(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path()
+    try:
+        near = get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1)
+    except OSError:
+        near = []
+    if near:
+        return f"Did you mean {str(folder / near[0])!r}?"
+    return "Paths are relative to the folder you are in; quote one that has spaces or wildcards."
+
+
+def _named_apart(sources: list[Source]) -> list[Source]:
+    """Jobs whose names would be the same get their suffix into the name, and then a number."""
+    stems = Counter(source.name for source in sources)
+    seen: Counter[str] = Counter()
+    result: list[Source] = []
+    for source in sources:
+        name = source.name
+        if stems[name] > 1:
+            name = str(Path(name).parent / source.file_name)
+            seen[name] += 1
+            if seen[name] > 1:
+                name = f"{name}-{seen[name]}"
+        result.append(Source(source.location, name, source.is_url))
+    return result

@@ -1,0 +1,128 @@
+"""Submit jobs: check every spec, stage every input, then queue all of them at once.
+
+Nothing is queued unless everything can be: a folder with one bad file submits nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, JobId, JobInput, NewJob
+from pitchey_cli.operations.sources import Source
+from pitchey_cli.operations.specs import checked
+from pitchey_cli.store.port import Store
+from processors.protocol import SPECS, Service
+
+#: what is being staged, bytes done, bytes in all where known
+StageProgress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A job whose spec has been checked and whose inputs have not been staged."""
+
+    service: Service
+    spec: dict[str, Any]  #: camelCase
+    sources: tuple[tuple[str, Source], ...]  #: field in snake_case, and what it names
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """What jobs get when nobody says otherwise."""
+
+    max_attempts: int
+    timeout_seconds: float
+    priority: int = 3
+    is_foreground: bool = False
+
+
+def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Draft:
+    """Check one job.
+
+    Args:
+        fields: the spec's fields; the input field is filled in from the source, when there is one.
+        source: what the first input field names.
+    """
+    model = SPECS[service]
+    if source is not None:
+        fields = {**fields, model.input_fields[0]: source.location}
+    spec = checked(service, fields)
+    sources: list[tuple[str, Source]] = []
+    for field in model.input_fields:
+        location = getattr(spec, field)
+        if source is not None and field == model.input_fields[0]:
+            sources.append((field, source))
+        else:
+            is_url = location.startswith(("http://", "https://"))
+            sources.append((field, Source(location, Path(location).stem, is_url)))
+    name = sources[0][1].name if sources else service
+    return Draft(service, spec.model_dump(mode="json", by_alias=True, exclude_none=True), tuple(sources), name)
+
+
+def stage(
+    drafts: Sequence[Draft],
+    artifacts: Artifacts,
+    settings: JobSettings,
+    *,
+    limit_bytes: int,
+    progress: StageProgress | None = None,
+) -> list[NewJob]:
+    """Take the inputs into the artifact store. A file that several jobs name is read once."""
+    staged: dict[str, JobInput] = {}
+    jobs: list[NewJob] = []
+    for item in drafts:
+        inputs: list[JobInput] = []
+        for field, source in item.sources:
+            key = f"{field}\0{source.location}"
+            if key not in staged:
+                staged[key] = _stage_one(field, source, artifacts, limit_bytes=limit_bytes, progress=progress)
+            inputs.append(staged[key])
+        jobs.append(
+            NewJob(
+                id=new_job_id(),
+                service=item.service,
+                spec=item.spec,
+                inputs=tuple(inputs),
+                name=item.name,
+                priority=settings.priority,
+                max_attempts=settings.max_attempts,
+                timeout_seconds=settings.timeout_seconds,
+                is_foreground=settings.is_foreground,
+            )
+        )
+    return jobs
+
+
+def _stage_one(
+    field: str, source: Source, artifacts: Artifacts, *, limit_bytes: int, progress: StageProgress | None
+) -> JobInput:
+    if source.is_url:
+        return JobInput(field, source.file_name or source.name, url=source.location)
+
+    def report(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(source.file_name, done, total)
+
+    artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, progress=report)
+    return JobInput(field, source.file_name, sha256=artifact.sha256, size=artifact.size)
+
+
+def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
+    """Queue jobs, all in one transaction."""
+    if not jobs:
+        raise UsageError("There is nothing to submit.")
+    store.enqueue(jobs, now=now)
+    return [job.id for job in jobs]
+
+
+def new_job_id() -> JobId:
+    """A random id."""
+    return JobId("".join(secrets.choice(JOB_ID_ALPHABET) for _ in range(JOB_ID_LENGTH)))

@@ -1,0 +1,66 @@
+"""Why a job is where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
+from pitchey_cli.store.port import Store
+
+
+def reasons(
+    store: Store, job: Job, *, now: datetime, is_daemon_running: bool, has_image: Callable[[], bool | None]
+) -> list[str]:
+    """Sentences, the most telling one first.
+
+    Args:
+        has_image: whether the service's image is built; None when no engine can be asked. Called only if it matters.
+    """
+    if job.state is JobState.SUCCEEDED:
+        return ["It has succeeded."]
+    if job.state in (JobState.DEAD, JobState.CANCELLED):
+        said = job.error.message if job.error else "nobody said why."
+        return [
+            f"It is {job.state} ({job.reason or 'before it ran'}): {said}",
+            f"It has used {job.attempts_used} attempts.",
+        ]
+    if job.state is JobState.RUNNING:
+        attempt = store.attempts(job.id)[-1]
+        stage = f", at {job.stage}" if job.stage else ""
+        asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
+        return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *asked]
+    if job.state is JobState.HELD:
+        return ["It is held."]
+    if job.state is JobState.SCHEDULED and job.run_at is not None:
+        left = max(0.0, (job.run_at - now).total_seconds())
+        again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
+        return [f"It waits for its time, in {left:.0f} s{again}."]
+    return _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
+
+
+def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: Callable[[], bool | None]) -> list[str]:
+    found: list[str] = []
+    if not is_daemon_running:
+        found.append("No daemon runs: `pitchey daemon start` starts one.")
+    elif has_image() is False:
+        found.append(f"The image of the {job.service} service is not built: `pitchey images build {job.service}`.")
+    every = [instance for instance in store.instances(active_only=False) if instance.service is job.service]
+    active = [instance for instance in every if instance.stopped_at is None]
+    ahead = store.ahead_of(job)
+    if ahead:
+        many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
+        found.append(f"{many} {job.service} jobs are ahead of it.")
+    if not active and is_daemon_running:
+        found.append(f"No {job.service} instance runs{_last_failure(every)}.")
+    elif active:
+        starting = sum(instance.state is InstanceState.STARTING for instance in active)
+        slots = sum(instance.slots for instance in active)
+        found.append(f"{len(active)} {job.service} instances with {slots} slots; {starting} of them are starting.")
+    return found
+
+
+def _last_failure(instances: list[Instance]) -> str:
+    if instances and instances[-1].state is InstanceState.LOST and instances[-1].note:
+        return f"; the last one was lost: {instances[-1].note}"
+    return ""

@@ -1,0 +1,132 @@
+"""The JSON that leaves Pitchey: camelCase, stable; `schema` counts up when a field changes its meaning or goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pitchey_cli.domain.cost import NANODOLLARS
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, Output
+from pitchey_cli.store.port import Counts
+
+SCHEMA = 1
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat().replace("+00:00", "Z")
+
+
+def _error(error: JobError | None) -> dict[str, Any] | None:
+    return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def job(value: Job) -> dict[str, Any]:
+    """One job, as in a list."""
+    return {
+        "schema": SCHEMA,
+        "id": value.id,
+        "name": value.name,
+        "service": value.service,
+        "state": value.state,
+        "priority": value.priority,
+        "organisation": value.organisation,
+        "attempt": value.attempt,
+        "attemptsUsed": value.attempts_used,
+        "maxAttempts": value.max_attempts,
+        "crashes": value.crashes,
+        "reason": value.reason,
+        "error": _error(value.error),
+        "progress": value.progress,
+        "stage": value.stage,
+        "createdAt": _time(value.created_at),
+        "runAt": _time(value.run_at),
+        "startedAt": _time(value.started_at),
+        "finishedAt": _time(value.finished_at),
+        "spec": value.spec,
+        "inputs": [
+            {"field": item.field, "name": item.name, "sha256": item.sha256, "size": item.size, "url": item.url}
+            for item in value.inputs
+        ],
+    }
+
+
+def output(value: Output) -> dict[str, Any]:
+    """One output."""
+    return {
+        "path": value.path,
+        "role": value.role,
+        "mediaType": value.media_type,
+        "sha256": value.sha256,
+        "size": value.size,
+        "details": value.details,
+    }
+
+
+def attempt(value: Attempt) -> dict[str, Any]:
+    """One attempt."""
+    usage = value.usage
+    return {
+        "number": value.number,
+        "instance": value.instance_id,
+        "startedAt": _time(value.started_at),
+        "acceptedAt": _time(value.accepted_at),
+        "finishedAt": _time(value.finished_at),
+        "reason": value.reason,
+        "error": _error(value.error),
+        "cpuSeconds": usage and usage.cpu_seconds,
+        "peakRssBytes": usage and usage.peak_rss_bytes,
+        "bytesIn": usage and usage.bytes_in,
+        "bytesOut": usage and usage.bytes_out,
+        "costUsd": None if value.cost_nanodollars is None else value.cost_nanodollars / NANODOLLARS,
+    }
+
+
+def job_in_full(value: Job, attempts: Sequence[Attempt], outputs: Sequence[Output]) -> dict[str, Any]:
+    """One job with everything about it."""
+    return {
+        **job(value),
+        "attempts": [attempt(item) for item in attempts],
+        "outputs": [output(item) for item in outputs],
+    }
+
+
+def event(value: JobEvent) -> dict[str, Any]:
+    """One event."""
+    return {
+        "schema": SCHEMA,
+        "id": value.id,
+        "job": value.job_id,
+        "at": _time(value.at),
+        "type": value.type,
+        "data": value.data,
+    }
+
+
+def instance(value: Instance) -> dict[str, Any]:
+    """One instance."""
+    return {
+        "id": value.id,
+        "service": value.service,
+        "engine": value.engine,
+        "image": value.image,
+        "slots": value.slots,
+        "state": value.state,
+        "requestedCpus": value.requested_cpus,
+        "requestedMemoryBytes": value.requested_memory_bytes,
+        "grantedCpus": value.granted_cpus,
+        "grantedMemoryBytes": value.granted_memory_bytes,
+        "createdAt": _time(value.created_at),
+        "readyAt": _time(value.ready_at),
+        "note": value.note,
+    }
+
+
+def overview(counts: Counts, instances: Sequence[Instance], *, daemon: dict[str, Any] | None) -> dict[str, Any]:
+    """What `pitchey status --json` says."""
+    return {
+        "schema": SCHEMA,
+        "daemon": daemon,
+        "jobs": {service: dict(states) for service, states in counts.by_service.items()},
+        "instances": [instance(item) for item in instances],
+    }

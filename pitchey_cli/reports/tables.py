@@ -1,0 +1,184 @@
+"""What Pitchey shows in a terminal. Pure: values in, something that rich can print out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobState, Output
+from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
+from pitchey_cli.store.port import Counts
+
+_COLOURS = {
+    JobState.SUCCEEDED: "green",
+    JobState.RUNNING: "cyan",
+    JobState.DEAD: "red",
+    JobState.CANCELLED: "yellow",
+    JobState.HELD: "yellow",
+}
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _state(state: JobState) -> Text:
+    return Text(state, style=_COLOURS.get(state, ""))
+
+
+def _took(job: Job, now: datetime) -> str:
+    if job.started_at is None:
+        return "-"
+    return duration(((job.finished_at or now) - job.started_at).total_seconds())
+
+
+def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
+    """A list of jobs."""
+    if not found:
+        return Text("No jobs.")
+    table = _table(
+        "job", "service", "state", "progress", "attempt", "submitted", "took", "name", right=("took", "progress")
+    )
+    for job in found:
+        progress = percent(job.progress) if job.state is JobState.RUNNING else ""
+        table.add_row(
+            job.id,
+            job.service,
+            _state(job.state),
+            progress,
+            f"{job.attempt}/{job.max_attempts}",
+            ago(job.created_at, now),
+            _took(job, now),
+            printable(job.name),
+        )
+    return table
+
+
+def overview(
+    counts: Counts, instances: Sequence[Instance], recent: Sequence[Job], *, daemon: str, now: datetime
+) -> RenderableType:
+    """Bare `pitchey`: the daemon, the queue, the instances, what happened last."""
+    parts: list[RenderableType] = [Text(daemon)]
+    if counts.by_service:
+        shown = [JobState.SCHEDULED, JobState.HELD, JobState.QUEUED, JobState.RUNNING]
+        shown += [JobState.SUCCEEDED, JobState.DEAD, JobState.CANCELLED]
+        table = _table("service", *shown, right=shown)
+        for service, states in counts.by_service.items():
+            table.add_row(service, *(f"{states.get(state, 0):,}" for state in shown))
+        parts.append(table)
+    if instances:
+        table = _table("instance", "state", "slots", "cpus", "memory", "since", right=("slots", "cpus", "memory"))
+        for item in instances:
+            cpus = f"{item.granted_cpus:g}"
+            if item.granted_cpus != item.requested_cpus:
+                cpus += f" of {item.requested_cpus:g}"
+            table.add_row(
+                item.id, item.state, str(item.slots), cpus, size(item.granted_memory_bytes), ago(item.created_at, now)
+            )
+        parts.append(table)
+    if recent:
+        parts.append(jobs(recent, now=now))
+    elif not counts.by_service:
+        parts.append(Text("No jobs yet. `pitchey run video FILE` runs one, `pitchey submit video FILE` queues one."))
+    return Group(*parts)
+
+
+def job_in_full(
+    job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], details: dict[str, Any], *, now: datetime
+) -> RenderableType:
+    """One job with everything about it."""
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="bold")
+    facts.add_column(overflow="fold")
+    facts.add_row("job", f"{job.id}  {printable(job.name)}")
+    facts.add_row("service", job.service)
+    facts.add_row("state", _state(job.state))
+    facts.add_row("submitted", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(job.created_at, now)}")
+    facts.add_row("priority", str(job.priority))
+    for item in job.inputs:
+        facts.add_row("input", f"{printable(item.url or item.name)}  {size(item.size)}")
+    facts.add_row("spec", ", ".join(f"{key} {value}" for key, value in job.spec.items() if key not in _input_keys(job)))
+    if job.state is JobState.RUNNING:
+        eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds is not None else ""
+        facts.add_row("progress", f"{percent(job.progress)} {job.stage or ''}{eta}")
+    if job.run_at is not None and job.state is JobState.SCHEDULED:
+        facts.add_row("due", f"in {duration(max(0.0, (job.run_at - now).total_seconds()))}")
+    if job.error is not None:
+        facts.add_row("error", Text(printable(job.error.message), style="red"))
+        if job.error.hint:
+            facts.add_row("", printable(job.error.hint))
+    parts: list[RenderableType] = [facts]
+    if attempts:
+        table = _table(
+            "attempt", "instance", "waited", "took", "cpu", "memory", "cost", "ended", right=("cost", "memory")
+        )
+        for item in attempts:
+            waited = (item.started_at - job.created_at).total_seconds() if item.number == 1 else None
+            took = ((item.finished_at or now) - item.started_at).total_seconds()
+            usage = item.usage
+            table.add_row(
+                str(item.number),
+                item.instance_id,
+                duration(waited),
+                duration(took),
+                duration(usage.cpu_seconds) if usage else "-",
+                size(usage.peak_rss_bytes) if usage else "-",
+                money(item.cost_nanodollars),
+                str(item.reason or "running"),
+            )
+        parts.append(table)
+    if outputs:
+        parts.append(_outputs([(output.path, output) for output in outputs]))
+    return Group(*parts)
+
+
+def _input_keys(job: Job) -> set[str]:
+    # Inputs have rows of their own; the spec has them under their camelCase names.
+    def camel(name: str) -> str:
+        first, *rest = name.split("_")
+        return first + "".join(part.title() for part in rest)
+
+    return {camel(item.field) for item in job.inputs}
+
+
+def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
+    table = _table("output", "what", "size", "details", right=("size",))
+    for name, output in named:
+        table.add_row(printable(name), output.role, size(output.size), _details(output.details))
+    return table
+
+
+def _details(details: dict[str, Any]) -> str:
+    parts = []
+    if "width" in details and "height" in details:
+        parts.append(f"{details['width']}x{details['height']}")
+    if "videoCodec" in details:
+        parts.append(str(details["videoCodec"]))
+    if "durationSeconds" in details:
+        parts.append(duration(details["durationSeconds"]))
+    if "timeSeconds" in details:
+        parts.append(f"at {details['timeSeconds']:g} s")
+    return ", ".join(parts)
+
+
+def finished(job: Job, attempts: Sequence[Attempt], files: Sequence[tuple[str, Output]]) -> RenderableType:
+    """What `run` shows of a job that succeeded: what it made, how long it took, what it cost."""
+    last = attempts[-1]
+    wait = (last.started_at - job.created_at).total_seconds()
+    work = (last.finished_at - last.started_at).total_seconds() if last.finished_at else 0.0
+    cost = sum(item.cost_nanodollars or 0 for item in attempts)
+    usage = last.usage
+    line = f"{printable(job.name)}: waited {duration(wait)}, ran {duration(work)}"
+    if usage is not None:
+        line += f", CPU {duration(usage.cpu_seconds)}, memory {size(usage.peak_rss_bytes)}"
+        line += f", {size(usage.bytes_in)} in, {size(usage.bytes_out)} out"
+    return Group(_outputs(files), Text(f"{line}, cost {money(cost)}"))

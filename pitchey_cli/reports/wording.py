@@ -1,0 +1,54 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pitchey_cli.domain.cost import NANODOLLARS
+
+
+def size(number: float | None) -> str:
+    """Bytes, in binary units."""
+    if number is None:
+        return "-"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(number) < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time, with two figures that matter."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """How long ago something was."""
+    return "-" if then is None else f"{duration(max(0.0, round((now - then).total_seconds())))} ago"
+
+
+def money(nanodollars: int | None) -> str:
+    """A cost, with enough digits to be told from nothing."""
+    if nanodollars is None:
+        return "-"
+    dollars = nanodollars / NANODOLLARS
+    return f"${dollars:.2f}" if dollars >= 1 else f"${dollars:.6f}"
+
+
+def percent(fraction: float | None) -> str:
+    """A share."""
+    return "" if fraction is None else f"{fraction * 100:.0f} %"
+
+
+def printable(text: str) -> str:
+    """A text from outside, without the control characters that could fool a terminal or break a table."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

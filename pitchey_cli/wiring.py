@@ -1,0 +1,216 @@
+"""The only place that builds adapters from settings. Heavy ones are imported when they are asked for: the commands that
+only read the store start in a tenth of a second because of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pitchey_cli import settings as configuration
+from pitchey_cli.domain.errors import Denied, StoreError, UsageError
+from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.scaling import PoolSettings
+from pitchey_cli.store.port import Store
+
+if TYPE_CHECKING:
+    from pitchey_cli.artifacts.port import Artifacts
+    from pitchey_cli.daemon.embedded import EmbeddedNode
+    from pitchey_cli.daemon.loop import Loop
+    from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.engines.port import Engine
+    from pitchey_cli.operations.submit import JobSettings
+    from processors.protocol import Service
+
+INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
+
+
+class SystemClock:
+    """The real time."""
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past."""
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Settings in, adapters out."""
+
+    loaded: configuration.Loaded
+    state_dir: Path
+    clock: SystemClock
+
+    @classmethod
+    def from_environment(cls) -> Wiring:
+        """Read the settings."""
+        loaded = configuration.load()
+        return cls(loaded, configuration.state_dir(loaded.settings), SystemClock())
+
+    @property
+    def settings(self) -> configuration.Settings:
+        """The settings as read."""
+        return self.loaded.settings
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.state_dir / "pitchey.db"
+
+    def make_state_dir(self) -> None:
+        """Make the state directory, for its owner alone: sockets and other people's files are in it."""
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except PermissionError as error:
+            raise Denied(f"The state directory {self.state_dir} cannot be made.", hint=_OTHER_STATE_DIR) from error
+        except OSError as error:
+            text = f"The state directory {self.state_dir} cannot be made: {error.strerror}."
+            raise StoreError(text, hint=_OTHER_STATE_DIR) from error
+
+    def store(self) -> Store:
+        """Open the database, and make it when there is none."""
+        from pitchey_cli.store.sqlite import SqliteStore
+
+        self.make_state_dir()
+        return SqliteStore.open(self.database)
+
+    def artifacts(self) -> Artifacts:
+        """Where files are kept."""
+        from pitchey_cli.artifacts.local import LocalArtifacts
+
+        self.make_state_dir()
+        return LocalArtifacts(self.state_dir / "artifacts")
+
+    def engine(self, kind: str | None = None) -> Engine:
+        """Connect to the engine that is set, or to the first that answers.
+
+        Raises:
+            EngineUnavailable: none does; says what was tried.
+        """
+        from pitchey_cli.engines.discovery import connect
+
+        wanted = kind or self.settings.engine.kind
+        if wanted not in configuration.ENGINE_KINDS:
+            kinds = ", ".join(configuration.ENGINE_KINDS)
+            raise UsageError(f"There is no engine {wanted!r}.", hint=f"There are {kinds}.")
+        return connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
+
+    def ca_bundle(self) -> Path | None:
+        """The CA bundle for image builds: the one that is set, else the one that the environment names."""
+        if self.settings.engine.ca_bundle:
+            return Path(self.settings.engine.ca_bundle)
+        named = (os.environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"))
+        return next((Path(name) for name in named if name), None)
+
+    def service_settings(self, service: Service) -> configuration.ServiceSettings:
+        """What is set for one service."""
+        found: configuration.ServiceSettings = getattr(self.settings.services, service)
+        return found
+
+    def job_settings(self, service: Service, *, priority: int, is_foreground: bool) -> JobSettings:
+        """What a new job of a service gets."""
+        from pitchey_cli.operations.submit import JobSettings
+
+        chosen = self.service_settings(service)
+        return JobSettings(chosen.max_attempts, chosen.timeout_seconds, priority, is_foreground)
+
+    async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
+        """Be the daemon, until a signal or a drain."""
+        from pitchey_cli.daemon import process
+
+        self.make_state_dir()
+        with (
+            process.lock(self.state_dir, is_daemon=True, engine=engine.kind),
+            self._loop(engine, report, False) as loop,
+        ):
+            await process.serve(loop, on_ready=on_ready)
+
+    def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
+        """A node inside this command, for the jobs that somebody waits for."""
+        from pitchey_cli.daemon import process
+        from pitchey_cli.daemon.embedded import EmbeddedNode
+
+        async def serve(stop: asyncio.Event, ready: Callable[[Loop], None]) -> None:
+            with (
+                process.lock(self.state_dir, is_daemon=False, engine=engine.kind),
+                self._loop(engine, report, True) as loop,
+            ):
+                await process.serve_foreground(loop, stop, on_ready=lambda: ready(loop))
+
+        return EmbeddedNode(serve)
+
+    @contextmanager
+    def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
+        from pitchey_cli.daemon.loop import Loop
+        from pitchey_cli.daemon.node import Node
+        from pitchey_cli.store.writer import Writer
+
+        store = self.store()
+        state_id = store.state_id()
+        writer = Writer(store)
+        try:
+            node = Node(
+                config=self._node_config(engine, is_foreground),
+                store=store,
+                writer=writer,
+                engine=engine,
+                host=engine.info(),
+                artifacts=self.artifacts(),
+                clock=self.clock,
+                dice=random.random,
+                report=report,
+            )
+            yield Loop(node, state_id)
+        finally:
+            writer.close()
+            store.close()
+
+    def _node_config(self, engine: Engine, is_foreground: bool) -> NodeConfig:
+        from pitchey_cli.daemon.node import NodeConfig
+        from pitchey_cli.engines import images
+        from pitchey_cli.engines.port import EngineKind
+
+        daemon, limits = self.settings.daemon, self.settings.limits
+        is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
+        return NodeConfig(
+            state_dir=self.state_dir,
+            services={service: self._service_config(service) for service in images.available()},
+            poll_seconds=daemon.poll_seconds,
+            lease_seconds=daemon.lease_seconds,
+            drain_seconds=daemon.drain_seconds,
+            grace_seconds=daemon.grace_seconds,
+            input_limit_bytes=limits.input_bytes,
+            output_limit_bytes=limits.output_bytes,
+            allow_private_urls=self.settings.network.allow_private_urls,
+            instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
+            is_foreground=is_foreground,
+        )
+
+    def _service_config(self, service: Service) -> ServiceConfig:
+        from pitchey_cli.daemon.node import ServiceConfig
+        from pitchey_cli.engines import images
+
+        chosen = self.service_settings(service)
+        return ServiceConfig(
+            service=service,
+            image=images.current_tag(service),
+            limits=INSTANCE_TYPES[chosen.instance_type],
+            slots=chosen.slots,
+            price_per_hour=chosen.price_per_hour,
+            pool=PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances),
+        )
+
+
+_OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
