@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.scaling import PoolSettings
@@ -67,7 +68,7 @@ class Wiring:
     @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.state_dir / "pitchey.db"
+        return layout.database(self.state_dir)
 
     def make_state_dir(self) -> None:
         """Make the state directory, for its owner alone: sockets and other people's files are in it."""
@@ -91,7 +92,7 @@ class Wiring:
         from pitchey_cli.artifacts.local import LocalArtifacts
 
         self.make_state_dir()
-        return LocalArtifacts(self.state_dir / "artifacts")
+        return LocalArtifacts(layout.artifacts(self.state_dir))
 
     def engine(self, kind: str | None = None) -> Engine:
         """Connect to the engine that is set, or to the first that answers.
@@ -107,12 +108,12 @@ class Wiring:
             raise UsageError(f"There is no engine {wanted!r}.", hint=f"There are {kinds}.")
         return connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
 
-    def ca_bundle(self) -> Path | None:
-        """The CA bundle for image builds: the one that is set, else the one that the environment names."""
-        if self.settings.engine.ca_bundle:
-            return Path(self.settings.engine.ca_bundle)
-        named = (os.environ.get(name) for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"))
-        return next((Path(name) for name in named if name), None)
+    def ca_bundle(self, explicit: Path | None = None) -> Path | None:
+        """The CA bundle for image builds: the one that is named, else the one that is set, else the environment's."""
+        from pitchey_cli.engines.images import find_ca_bundle
+
+        chosen = self.settings.engine.ca_bundle
+        return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
     def service_settings(self, service: Service) -> configuration.ServiceSettings:
         """What is set for one service."""

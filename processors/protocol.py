@@ -13,8 +13,13 @@ An instance sees three directories:
         GET    /health                             Health
         POST   /attempts                           AttemptRequest -> 202; 409 known token, 429 no slot, 503 draining
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
-        DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace
-        POST   /drain                              no new attempts from now on
+        DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
+                                                   202, or 200 when it has ended already
+        POST   /drain                              no new attempts from now on; 200
+
+    Any other answer has a Refusal as its body: 400 for what is not understood, 404 for an unknown token or path,
+    405 for a wrong method, 413 for a request of more than 1 MiB. The token is known also when an earlier worker has
+    had it. An attempt whose spec is not valid is taken (202), and ends as rejected.
 """
 
 from __future__ import annotations
@@ -65,7 +70,7 @@ class Reason(StrEnum):
 class Spec(BaseModel):
     """Base of the five specs: unknown fields are errors."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True)
 
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
@@ -74,6 +79,7 @@ class Spec(BaseModel):
 Quality = Literal["low", "medium", "high", "ultra"]
 
 RESOLUTION_PATTERN = r"^[1-9]\d{1,4}x[1-9]\d{1,4}$"
+TOKEN_PATTERN = r"^[a-z0-9]{1,32}\.[0-9]{1,9}$"
 BITRATE_PATTERN = r"^[1-9]\d{0,8}(\.\d{1,3})?[kKM]?$"
 
 
@@ -196,7 +202,7 @@ SPECS: dict[Service, type[Spec]] = {
 class Message(BaseModel):
     """Base of what crosses the socket: unknown fields are ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True)
 
     def wire(self) -> bytes:
         """The message as one line of camelCase JSON, without the newline."""
@@ -217,7 +223,7 @@ class AttemptRequest(Message):
     """Start one attempt."""
 
     protocol: int = PROTOCOL_VERSION
-    token: str = Field(pattern=r"^[a-z0-9]{1,32}\.[0-9]{1,9}$")  #: fencing token, and the name of the directories
+    token: str = Field(pattern=TOKEN_PATTERN)  #: fencing token, and the name of the directories
     service: Service
     spec: dict[str, Any]
     inputs: list[InputFile] = []
@@ -235,7 +241,7 @@ class OutputFile(Message):
     media_type: str
     role: str  #: what it is to the job: video, thumbnail, ...
     size: int
-    details: dict[str, Any] = {}  #: what was measured of it: width, duration_seconds, ...
+    details: dict[str, Any] = {}  #: what was measured of it: width, durationSeconds, ...
 
 
 class Result(Message):
@@ -321,8 +327,8 @@ Event = Annotated[
 ]
 Ending = Annotated[ResultEvent | ErrorEvent, Field(discriminator="type")]  #: also what result.json holds
 
-EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-ENDING: TypeAdapter[Ending] = TypeAdapter(Ending)
+EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
+ENDING: TypeAdapter[Ending] = TypeAdapter(Ending, config=ConfigDict(defer_build=True))
 
 
 class CgroupUsage(Message):

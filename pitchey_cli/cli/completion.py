@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from typer.completion import get_completion_inspect_parameters  # noqa: F401  # registers the shells
 from typer._completion_shared import get_completion_script
+from typer.completion import get_completion_inspect_parameters  # noqa: F401  # registers the shells
 
 from pitchey_cli.domain.errors import UsageError
 

@@ -92,7 +92,7 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe has gone (`pitchey jobs | head`): that is no error, and Python must not flush again.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(ExitCode.OK)
     except Exception as error:
         terminal.show_bug(error)

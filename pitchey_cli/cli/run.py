@@ -130,7 +130,7 @@ class _Runner:
             lost = self._engine.info().not_enforced
             if lost:
                 terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
-            steps = images.ensure(self._engine, self._service, ca_bundle=self._wiring.ca_bundle())
+            steps = images.ensure(self._engine, self._service, self._wiring.ca_bundle())
             show_build(steps, title=f"building the {self._service} image (once)")
         return self._engine
 

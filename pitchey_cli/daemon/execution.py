@@ -16,9 +16,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.http import fetch
-from pitchey_cli.daemon.node import Node, instance_dir, log_file, spool_dir
+from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import PooledInstance
 from pitchey_cli.daemon.worker_client import WorkerRefused
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import slot_cost
 from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage
@@ -115,7 +116,7 @@ class Execution:
         # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
         suffix = Path(name).suffix.lower()
         path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
-        directory = instance_dir(node.config.state_dir, self.instance.id) / "inputs" / self.token
+        directory = layout.instance(node.config.state_dir, self.instance.id) / "inputs" / self.token
         directory.mkdir(exist_ok=True)
         node.artifacts.place(sha256, directory / path)
         return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
@@ -162,7 +163,7 @@ class Execution:
                 )
 
     def _left_in_spool(self) -> protocol.Ending | None:
-        path = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.ENDING_NAME
+        path = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.ENDING_NAME
         try:
             return protocol.ENDING.validate_json(path.read_bytes())
         except (OSError, ValidationError):
@@ -201,7 +202,7 @@ class Execution:
         )
 
     def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
-        root = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.OUT_DIR_NAME
+        root = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.OUT_DIR_NAME
         left = self.node.config.output_limit_bytes
         outputs: list[Output] = []
         for item in result.outputs:
@@ -249,15 +250,15 @@ class Execution:
         self.node.store.finish(job.id, self.token, outcome, transition, now=now)
 
     def _keep_log(self) -> None:
-        source = spool_dir(self.node.config.state_dir, self.instance.id, self.token) / protocol.EVENTS_NAME
-        target = log_file(self.node.config.state_dir, self.token)
+        source = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.EVENTS_NAME
+        target = layout.kept_events(self.node.config.state_dir, self.token)
         with contextlib.suppress(OSError):  # an attempt that never began has no events; a full disk must not lose a job
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.is_file() and not source.is_symlink():
                 shutil.copyfile(source, target, follow_symlinks=False)
 
     def _clean_up(self) -> None:
-        directory = instance_dir(self.node.config.state_dir, self.instance.id)
+        directory = layout.instance(self.node.config.state_dir, self.instance.id)
         for name in ("inputs", "spool"):
             shutil.rmtree(directory / name / self.token, ignore_errors=True)
 

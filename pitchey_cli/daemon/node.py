@@ -9,7 +9,6 @@ from typing import ParamSpec, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.clock import Clock
-from pitchey_cli.domain.job import Token
 from pitchey_cli.domain.limits import Limits
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.engines.port import Engine, EngineInfo
@@ -67,19 +66,3 @@ class Node:
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""
         return await self.writer.call(method, *args, **kwargs)
-
-
-def instance_dir(state_dir: Path, instance_id: str) -> Path:
-    """Where an instance's three directories lie on the host: inputs/, spool/ and run/."""
-    return state_dir / "instances" / instance_id
-
-
-def spool_dir(state_dir: Path, instance_id: str, token: Token) -> Path:
-    """An attempt's spool on the host while the attempt is live."""
-    return instance_dir(state_dir, instance_id) / "spool" / token
-
-
-def log_file(state_dir: Path, token: Token) -> Path:
-    """Where an attempt's events are kept, log lines among them, once it has ended."""
-    job_id, _, number = token.partition(".")
-    return state_dir / "logs" / job_id / f"{number}.ndjson"

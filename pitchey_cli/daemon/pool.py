@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pitchey_cli.daemon.node import Node, ServiceConfig, instance_dir
+from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.worker_client import WorkerClient
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import grant
@@ -273,7 +274,7 @@ class Pool:
         await node.call(node.store.set_instance, instance_id, state, now=node.clock.now(), note=note)
 
     def _directory(self, instance_id: str) -> Path:
-        return instance_dir(self.node.config.state_dir, instance_id)
+        return layout.instance(self.node.config.state_dir, instance_id)
 
     def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], changed: asyncio.Event) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

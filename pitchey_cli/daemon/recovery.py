@@ -10,6 +10,7 @@ import asyncio
 import shutil
 
 from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.domain import layout
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
@@ -37,7 +38,7 @@ async def take_over(loop: Loop) -> None:
 def _remove_strays(loop: Loop) -> None:
     """Remove the directories of instances that are in no pool: their jobs ended, the removal was cut short."""
     known = {instance_id for pool in loop.pools.values() for instance_id in pool.instances}
-    root = loop.node.config.state_dir / "instances"
+    root = layout.instances(loop.node.config.state_dir)
     for directory in root.iterdir() if root.is_dir() else ():
         if directory.name not in known:
             shutil.rmtree(directory, ignore_errors=True)

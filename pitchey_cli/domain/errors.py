@@ -109,3 +109,9 @@ class StoreError(PitcheyError):
 
 class StaleToken(PitcheyError):
     """Another attempt has taken over the job; what this one brings must be thrown away."""
+
+
+class NetworkError(PitcheyError):
+    """A URL could not be fetched this time; another attempt may succeed."""
+
+    hint = "It may be the network or the other side for the moment: try again."

@@ -37,22 +37,24 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
+    """What follows from a reason."""
+
     ends_in: JobState | None = None  #: the state, where the reason alone decides it
     uses_attempt: bool = True
     counts_crash: bool = False
     always_retryable: bool = False  #: else the outcome says
 
 
-_RULES: dict[Reason, _Rule] = {
-    Reason.COMPLETED: _Rule(ends_in=JobState.SUCCEEDED),
-    Reason.CANCELLED: _Rule(ends_in=JobState.CANCELLED),
-    Reason.REJECTED: _Rule(ends_in=JobState.DEAD),
-    Reason.INTERRUPTED: _Rule(ends_in=JobState.QUEUED, uses_attempt=False),
-    Reason.INSTANCE_LOST: _Rule(counts_crash=True, always_retryable=True),
-    Reason.OOM: _Rule(always_retryable=True),
-    Reason.TIMEOUT: _Rule(),
-    Reason.FAILED: _Rule(),
+RULES: dict[Reason, Rule] = {
+    Reason.COMPLETED: Rule(ends_in=JobState.SUCCEEDED),
+    Reason.CANCELLED: Rule(ends_in=JobState.CANCELLED),
+    Reason.REJECTED: Rule(ends_in=JobState.DEAD),
+    Reason.INTERRUPTED: Rule(ends_in=JobState.QUEUED, uses_attempt=False),
+    Reason.INSTANCE_LOST: Rule(counts_crash=True, always_retryable=True),
+    Reason.OOM: Rule(always_retryable=True),
+    Reason.TIMEOUT: Rule(),
+    Reason.FAILED: Rule(),
 }
 
 
@@ -74,7 +76,7 @@ def after_attempt(job: Job, outcome: Outcome, *, now: datetime, dice: float) -> 
     Args:
         dice: uniform in [0, 1), for the jitter of the retry.
     """
-    rule = _RULES[outcome.reason]
+    rule = RULES[outcome.reason]
     used = job.attempts_used + rule.uses_attempt
     crashes = job.crashes + rule.counts_crash
     if rule.ends_in in TERMINAL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -22,7 +22,7 @@ def service_named(name: str) -> Service:
     try:
         return Service(name)
     except ValueError:
-        near = difflib.get_close_matches(name, list(Service), n=1)
+        near = difflib.get_close_matches(name, [str(service) for service in Service], n=1)
         raise UsageError(
             f"There is no service {name!r}.",
             hint=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(Service)}.",
@@ -51,9 +51,12 @@ def _split(model: type[Spec], key: str, value: Any) -> Any:
 
 
 def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> UsageError:
-    where = ".".join(str(part) for part in problem["loc"])
+    first, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
+    field = next((item for name, item in model.model_fields.items() if first in (name, item.alias)), None)
+    where = ".".join([field.alias or first if field else first, *rest])
+    what_it_is = (field.description if field else None) or ""
     kind, value = problem["type"], problem.get("input")
-    names = [field.alias or name for name, field in model.model_fields.items()]
+    names = [item.alias or name for name, item in model.model_fields.items()]
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(where, names, n=1, cutoff=0.5)
         return UsageError(
@@ -68,20 +71,6 @@ def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> Us
         wanted = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
         return UsageError(f"{where} {value!r} is not one of {wanted}.")
     if kind == "string_pattern_mismatch":
-        return UsageError(f"{where} {value!r} has the wrong form.", hint=_description(model, str(problem["loc"][0])))
+        return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
     text = problem["msg"].removeprefix("Input ").removeprefix("should ").lower()
-    return UsageError(
-        f"{where} {value!r} does not fit: it should {text}.", hint=_description(model, str(problem["loc"][0]))
-    )
-
-
-def _description(model: type[Spec], alias: str) -> str:
-    for name, field in model.model_fields.items():
-        if alias in (name, field.alias):
-            return field.description or ""
-    return ""
-
-
-def is_list(annotation: Any) -> bool:
-    """Whether a field takes several values."""
-    return get_origin(annotation) is list or "list[" in str(annotation)
+    return UsageError(f"{where} {value!r} does not fit: it should {text}.", hint=what_it_is)

@@ -92,9 +92,7 @@ def overview(
     return Group(*parts)
 
 
-def job_in_full(
-    job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], details: dict[str, Any], *, now: datetime
-) -> RenderableType:
+def job_in_full(job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, now: datetime) -> RenderableType:
     """One job with everything about it."""
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold")
@@ -121,19 +119,19 @@ def job_in_full(
         table = _table(
             "attempt", "instance", "waited", "took", "cpu", "memory", "cost", "ended", right=("cost", "memory")
         )
-        for item in attempts:
-            waited = (item.started_at - job.created_at).total_seconds() if item.number == 1 else None
-            took = ((item.finished_at or now) - item.started_at).total_seconds()
-            usage = item.usage
+        for attempt in attempts:
+            waited = (attempt.started_at - job.created_at).total_seconds() if attempt.number == 1 else None
+            took = ((attempt.finished_at or now) - attempt.started_at).total_seconds()
+            usage = attempt.usage
             table.add_row(
-                str(item.number),
-                item.instance_id,
+                str(attempt.number),
+                attempt.instance_id,
                 duration(waited),
                 duration(took),
                 duration(usage.cpu_seconds) if usage else "-",
                 size(usage.peak_rss_bytes) if usage else "-",
-                money(item.cost_nanodollars),
-                str(item.reason or "running"),
+                money(attempt.cost_nanodollars),
+                str(attempt.reason or "running"),
             )
         parts.append(table)
     if outputs:

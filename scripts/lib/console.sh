@@ -20,7 +20,7 @@ seconds_since() {
     printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
-# timed LABEL COMMAND...: one line with the time it took; the command's output only when it fails.
+# timed LABEL COMMAND...: one line with the time it took; the end of the command's output only when it fails.
 timed() {
     local label=$1 began log
     shift
@@ -35,7 +35,7 @@ timed() {
     fi
     [ -t 2 ] && printf '\r\033[K' >&2
     say "$label: failed after $(seconds_since "$began"). Its last lines:"
-    tail -n 20 "$log" | sed 's/^/  /' >&2
+    tail -n "${TIMED_LINES:-20}" "$log" | sed 's/^/  /' >&2
     rm -f "$log"
     return 1
 }

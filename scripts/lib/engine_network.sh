@@ -37,7 +37,7 @@ network_up() {
         if ip -4 route show | grep -qF "10.$((200 + n))."; then continue; fi
         # Making the bridge is what takes the number: of two that try at once, one fails and goes on to the next.
         if as_root ip link add "pitchey$n" type bridge 2>/dev/null; then
-            printf '%s %s\n' "$n" "$tables" >"$file"
+            printf '%s %s %s\n' "$n" "$tables" "$(cat /proc/sys/kernel/random/boot_id)" >"$file"
             as_root ip addr add "10.$((200 + n)).0.1/24" dev "pitchey$n"
             as_root ip link set "pitchey$n" up
             as_root sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward' 2>/dev/null || true
@@ -54,10 +54,13 @@ network_number() {
 }
 
 network_down() {
-    local n tables
+    local n tables boot
     [ -s "$1" ] || return 0
-    read -r n tables <"$1"
-    network_rules "$tables" D "$n" 2>/dev/null || true
-    as_root ip link del "pitchey$n" 2>/dev/null || true
+    read -r n tables boot <"$1"
+    # A reboot has taken it all down, and the number may be another engine's by now.
+    if [ "$boot" = "$(cat /proc/sys/kernel/random/boot_id)" ]; then
+        network_rules "$tables" D "$n" 2>/dev/null || true
+        as_root ip link del "pitchey$n" 2>/dev/null || true
+    fi
     rm -f "$1"
 }

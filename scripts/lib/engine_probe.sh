@@ -2,6 +2,7 @@
 # Where engines may listen, and which of them answers. Starts nothing.
 
 ENGINE_STATE=${PITCHEY_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/pitchey}/engine
+# shellcheck disable=SC2034 # for those who start and stop
 ENGINE_ROOT=${PITCHEY_ENGINE_ROOT:-$ENGINE_STATE}
 
 # A Unix socket's path has at most 107 bytes, for those who connect too. Where the state directory lies too deep, the

@@ -1,8 +1,15 @@
 # shellcheck shell=bash
 # Packages of the distribution. Needs console.sh.
 
-ENGINE_PACKAGES_DOCKER="docker.io runc iptables iproute2 mmdebstrap"
-ENGINE_PACKAGES_PODMAN="podman runc crun iptables iproute2 netavark aardvark-dns slirp4netns fuse-overlayfs uidmap mmdebstrap"
+# What an engine needs on Debian 12; mmdebstrap makes the base image where no registry can be reached.
+engine_packages() {
+    case $1 in
+    docker) echo docker.io runc iptables iproute2 fuse-overlayfs mmdebstrap ;;
+    podman)
+        echo podman runc crun iptables iproute2 netavark aardvark-dns slirp4netns fuse-overlayfs uidmap mmdebstrap
+        ;;
+    esac
+}
 
 am_root() {
     [ "$(id -u)" = 0 ]
@@ -13,8 +20,11 @@ can_be_root() {
     am_root || { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }
 }
 
+AS_ROOT=() # the prefix of a command that needs root
+am_root || AS_ROOT=(sudo)
+
 as_root() {
-    if am_root; then "$@"; else sudo "$@"; fi
+    "${AS_ROOT[@]}" "$@"
 }
 
 # Fresh cloud and container images come with no package lists, and old lists name files that are gone.

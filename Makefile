@@ -1,0 +1,23 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+
+help: ## show these targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+setup: ## make .venv from the hashed locks
+	@scripts/setup
+
+demo: ## from nothing to a converted video: an engine, the images, one job
+	@scripts/demo
+
+test: ## all tests, against Docker and Podman
+	@scripts/test
+
+check: ## style, types, layers, scripts, documents
+	@scripts/check
+
+bench: ## the benchmarks
+	@scripts/bench
+
+clean: ## take away what the other targets have made here
+	@scripts/clean

@@ -1,0 +1,237 @@
+"""Artifacts in a directory: sha256/ab/<hash>, read-only, each content once.
+
+A file becomes visible by a rename after it has been synced, so what is there is whole. Everything that arrives is
+copied and never moved or linked in: what a user or an instance can still write to must not be an artifact.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from pitchey_cli.artifacts.copying import copy, copy_hashed, sync_directory, translated
+from pitchey_cli.artifacts.port import Artifact, ProgressCallback
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+
+_STALE_SECONDS = 24 * 3600  # a temporary file of this age belongs to a process that was killed
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without blocking: the name may turn out to be a pipe
+_STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
+_HEX = frozenset("0123456789abcdef")
+
+
+class LocalArtifacts:
+    """Keeps artifacts below a directory of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self._content = root / "sha256"
+        self._incoming = root / "incoming"
+        try:
+            for directory in (root, self._content, self._incoming):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise translated(error, root) from error
+        self._sweep()
+
+    def add(self, source: Path, *, limit_bytes: int, progress: ProgressCallback | None = None) -> Artifact:
+        """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
+
+        Links are followed here, because they are the user's own.
+        """
+        try:
+            descriptor = os.open(source, _READ)
+        except OSError as error:
+            raise translated(error, source) from error
+        with _closing(descriptor):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+                raise InputRejected(f"{source} is {kind}.")
+            if status.st_size == 0:
+                raise InputRejected(f"{source} is empty.")
+            return self._take(descriptor, status, str(source), limit_bytes, progress)
+
+    def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
+        """Take a file that an instance left below `root`, without following a link and without leaving `root`.
+
+        What lies there was written by code that nobody trusts and that may still run, so each component is opened from
+        its parent's descriptor and not by path: nothing can be swapped between a check and its use. A second link to
+        the file is refused, because the other name may lie outside. And it is copied, not renamed: a process that
+        still holds the file open could write into the artifact long after it was hashed.
+        """
+        descriptor = _open_beneath(root, relative)
+        with _closing(descriptor):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputRejected(f"The output {relative} is not a regular file.")
+            if status.st_nlink != 1:
+                raise InputRejected(f"The output {relative} has more than one name.")
+            return self._take(descriptor, status, f"the output {relative}", limit_bytes, None)
+
+    def place(self, sha256: str, target: Path) -> None:
+        """Put an artifact where an instance can read it: a hard link, read-only; no second copy.
+
+        The instance must see it through a read-only mount: a link shares its mode and its content with the artifact.
+        """
+        source = self.path(sha256)
+        try:
+            target.unlink(missing_ok=True)  # left by an attempt that was interrupted
+            try:
+                os.link(source, target)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                    raise
+                with _written_beside(target) as temporary:
+                    _copy_file(source, temporary)
+                    temporary.chmod(0o444)
+                    temporary.replace(target)
+        except OSError as error:
+            raise translated(error, target) from error
+
+    def export(self, sha256: str, target: Path, *, overwrite: bool) -> None:
+        """Give an artifact to the user: written beside the target and renamed over it, so it is whole or absent."""
+        source = self.path(sha256)
+        if target.is_dir():
+            raise UsageError(f"{target} is a folder.", hint="Name a file in it.")
+        if not overwrite and os.path.lexists(target):  # before gigabytes are copied; the rename below decides
+            raise _exists(target)
+        try:
+            with _written_beside(target) as temporary:
+                _copy_file(source, temporary)
+                if overwrite:
+                    temporary.replace(target)
+                else:
+                    _rename_to_new(temporary, target)
+        except FileExistsError as error:
+            raise _exists(target) from error
+        except OSError as error:
+            raise translated(error, target) from error
+
+    def path(self, sha256: str) -> Path:
+        """Where the artifact lies; InputNotFound when it does not."""
+        place = self._place_of(sha256)
+        if not place.is_file():
+            raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
+        return place
+
+    def _place_of(self, sha256: str) -> Path:
+        if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a path
+            raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
+        return self._content / sha256[:2] / sha256
+
+    def _take(
+        self, source: int, status: os.stat_result, name: str, limit_bytes: int, progress: ProgressCallback | None
+    ) -> Artifact:
+        """Copy an open file in, hash it on the way, and see to it that it did not change meanwhile."""
+        if status.st_size > limit_bytes:
+            raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.")
+        try:
+            descriptor, path = tempfile.mkstemp(dir=self._incoming)
+            temporary = Path(path)
+            try:
+                with _closing(descriptor):
+                    sha256, size = copy_hashed(source, descriptor, total=status.st_size, progress=progress)
+                    if size != status.st_size or _identity(os.fstat(source)) != _identity(status):
+                        raise InputRejected(
+                            f"{name} changed while it was read.", hint="Wait until it is complete, then try again."
+                        )
+                    place = self._place_of(sha256)
+                    if not place.exists():
+                        os.fchmod(descriptor, 0o444)
+                        os.fsync(descriptor)
+                        self._publish(temporary, place)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise translated(error, name) from error
+        return Artifact(sha256, size)
+
+    def _publish(self, temporary: Path, place: Path) -> None:
+        if not place.parent.is_dir():
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_directory(self._content)
+        temporary.replace(place)
+        sync_directory(place.parent)
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left."""
+        oldest = time.time() - _STALE_SECONDS
+        with suppress(OSError):
+            for left in self._incoming.iterdir():
+                if left.stat().st_mtime < oldest:
+                    left.unlink()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    # Without the ctime: it moves when the file is renamed or gets another link, and its content does not.
+    return status.st_size, status.st_mtime_ns
+
+
+def _open_beneath(root: Path, relative: str) -> int:
+    """Open a file below `root` for reading, component by component, following no link."""
+    parts = PurePosixPath(relative).parts
+    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
+        raise InputRejected(f"The output {relative!r} lies outside of its folder.")
+    try:
+        directory = os.open(root, _STEP)
+        for part in parts[:-1]:
+            parent = directory
+            with _closing(parent):
+                directory = os.open(part, _STEP, dir_fd=parent)
+        with _closing(directory):
+            return os.open(parts[-1], _READ | os.O_NOFOLLOW, dir_fd=directory)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise InputRejected(f"The output {relative} is behind a link.") from error
+        if error.errno == errno.ENXIO:
+            raise InputRejected(f"The output {relative} is not a regular file.") from error
+        raise translated(error, f"the output {relative}") from error
+
+
+def _rename_to_new(temporary: Path, target: Path) -> None:
+    """Rename, unless the name has been taken meanwhile: only a link refuses that in one step."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the check before the copy has to do
+        temporary.replace(target)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("r+b") as writer:
+        copy(reader.fileno(), writer.fileno())
+        os.fsync(writer.fileno())
+
+
+@contextmanager
+def _written_beside(target: Path) -> Iterator[Path]:
+    """A new file in the folder of the target, with the mode that the umask leaves; gone when it was not renamed."""
+    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}-{time.monotonic_ns():x}.part")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+    except FileNotFoundError as error:
+        raise InputNotFound(f"There is no folder {target.parent}.") from error
+    except PermissionError as error:
+        raise Denied(f"{target.parent} may not be written.") from error
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _exists(target: Path) -> UsageError:
+    return UsageError(f"{target} exists already.", hint="Name another file, or allow it to be overwritten.")
+
+
+@contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""pitchey config: look at settings and change them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pitchey_cli import settings
+from pitchey_cli.cli import terminal
+from pitchey_cli.domain.errors import UsageError
+
+app = typer.Typer(help="Look at settings and change them.", rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.command()
+def path() -> None:
+    """Print the path of the settings file."""
+    typer.echo(str(settings.config_path(os.environ)))
+
+
+@app.command()
+def show(
+    key: Annotated[str | None, typer.Argument(help="Only this setting, or those that begin so.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print every setting, its value, and where the value comes from."""
+    loaded = settings.load()
+    known = settings.entries()
+    chosen = [entry for name, entry in known.items() if key is None or name == key or name.startswith(f"{key}.")]
+    if not chosen:
+        raise settings.unknown_key(str(key), known, where="config show")
+    rows = [(entry, _value(loaded.settings, entry.key), loaded.sources.get(entry.key, "default")) for entry in chosen]
+    if json:
+        terminal.show_json(
+            [
+                {"key": e.key, "value": value, "source": source, "variable": e.variable, "doc": e.doc}
+                for e, value, source in rows
+            ]
+        )
+    elif key in known:
+        typer.echo(rows[0][1])
+    else:
+        from rich.table import Table
+
+        table = Table("setting", "value", "from", "what it does", box=None, pad_edge=False, header_style="bold")
+        for entry, value, source in rows:
+            table.add_row(entry.key, str(value), source, entry.doc)
+        terminal.show(table)
+
+
+@app.command(name="set")
+def set_(
+    key: Annotated[str, typer.Argument(help="The setting, as services.video.slots.")],
+    value: Annotated[str, typer.Argument(help="Its new value.")],
+) -> None:
+    """Change one setting in the file."""
+    known = settings.entries()
+    if key not in known:
+        raise settings.unknown_key(key, known, where="config set")
+    file = settings.config_path(os.environ)
+    values = settings.read_file(file)
+    values[key] = settings.parse_value(known[key], value, where="config set")
+    _write(file, values)
+    terminal.say(f"{key} = {values[key]} in {file}")
+
+
+@app.command()
+def init(
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a settings file with every setting at its default."""
+    file = settings.config_path(os.environ)
+    if file.exists() and not overwrite:
+        raise UsageError(f"{file} exists.", hint="--overwrite replaces it.")
+    _write(file, {key: entry.default for key, entry in settings.entries().items()})
+    terminal.say(f"wrote {file}")
+
+
+def _value(loaded: settings.Settings, key: str) -> Any:
+    value: Any = loaded
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _write(file: Path, values: dict[str, Any]) -> None:
+    """Replace the file whole: a crash leaves the old one."""
+    import tomli_w
+
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *parents, last = key.split(".")
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=".config-", delete=False) as temporary:
+            tomli_w.dump(tree, temporary)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+        Path(temporary.name).replace(file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,186 @@
+"""pitchey daemon: the process that runs the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.daemon import process
+from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(help="Run the queue: start, stop, look, drain.", rich_markup_mode=None, no_args_is_help=True)
+
+_START_SECONDS = 30.0
+_LOOK_SECONDS = 0.02
+READY_LINE = "ready"
+EngineOption = Annotated[str | None, typer.Option("--engine", help="docker, podman or process.", metavar="ENGINE")]
+
+
+@app.command()
+def run(engine: EngineOption = None) -> None:
+    """Run in the foreground. TERM drains; a second TERM hands running jobs back to the queue at once."""
+    wiring = Wiring.from_environment()
+    wiring.make_state_dir()
+    _refuse_second(wiring)
+    chosen = wiring.engine(engine)
+    info = chosen.info()
+    _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
+    for lost in info.not_enforced:
+        _log(f"not enforced: {lost}")
+    asyncio.run(wiring.serve(chosen, on_ready=lambda: _log(READY_LINE), report=_log))
+    _log("stopped")
+
+
+@app.command()
+def start(engine: EngineOption = None) -> None:
+    """Start in the background, and return when it is ready."""
+    wiring = Wiring.from_environment()
+    wiring.make_state_dir()
+    _refuse_second(wiring)
+    log = _log_file(wiring)
+    command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run", *(["--engine", engine] if engine else [])]
+    with log.open("ab") as file:
+        begin = file.tell()
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+    deadline = time.monotonic() + _START_SECONDS
+    while not _said_ready(log, begin):
+        if child.poll() is not None:
+            said = log.read_bytes()[begin:].decode(errors="replace").strip().removeprefix("error: ")
+            raise DaemonError(f"The daemon did not start: {said}")
+        if time.monotonic() > deadline:
+            child.terminate()
+            raise TimedOut(f"The daemon was not ready within {_START_SECONDS:.0f} s.", hint=f"Its log is {log}.")
+        time.sleep(_LOOK_SECONDS)
+    terminal.say(f"The daemon runs as process {child.pid}; its log is {log}.")
+
+
+@app.command()
+def stop(
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Hand running jobs back to the queue at once.")] = False,
+) -> None:
+    """Stop it: running jobs get the drain time to end, then they go back to the queue."""
+    wiring = Wiring.from_environment()
+    holder = _running(wiring)
+    os.kill(holder.pid, signal.SIGTERM)
+    if now:
+        time.sleep(_LOOK_SECONDS)  # two signals at the same moment would be one
+        os.kill(holder.pid, signal.SIGTERM)
+    _until_gone(wiring, holder, timeout)
+
+
+@app.command()
+def drain(
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.")] = None,
+) -> None:
+    """Stop it when everything that runs has ended, however long that takes; nothing new is taken."""
+    wiring = Wiring.from_environment()
+    holder = _running(wiring)
+    process.poke(wiring.state_dir, process.DRAIN)
+    _until_gone(wiring, holder, timeout)
+
+
+@app.command()
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say whether it runs. Exit code 8 if not."""
+    wiring = Wiring.from_environment()
+    holder = process.holder(wiring.state_dir)
+    is_running = holder is not None and holder.is_daemon
+    if json:
+        found = {"schema": 1, "running": is_running, "stateDir": str(wiring.state_dir), "log": str(_log_file(wiring))}
+        if holder is not None and is_running:
+            found |= {"pid": holder.pid, "engine": holder.engine, "startedAt": holder.started_at}
+        terminal.show_json(found)
+    elif holder is not None and is_running:
+        since = datetime.fromtimestamp(holder.started_at, UTC)
+        typer.echo(f"running as process {holder.pid} on {holder.engine} since {since:%Y-%m-%d %H:%M:%S} UTC")
+        typer.echo(f"state {wiring.state_dir}, log {_log_file(wiring)}")
+    else:
+        typer.echo("not running")
+    if not is_running:
+        raise typer.Exit(ExitCode.NO_ENGINE)
+
+
+@app.command()
+def unit() -> None:
+    """Print a systemd unit for this user's daemon."""
+    wiring = Wiring.from_environment()
+    typer.echo(_UNIT.format(python=sys.executable, state=wiring.state_dir, drain=_stop_seconds(wiring)), nl=False)
+
+
+_UNIT = """\
+# ~/.config/systemd/user/pitchey.service, or /etc/systemd/system/pitchey.service with a User= line
+[Unit]
+Description=Pitchey job daemon
+After=network-online.target docker.service podman.socket
+Wants=network-online.target
+
+[Service]
+ExecStart={python} -m pitchey_cli.cli daemon run
+Environment=PITCHEY_STATE_DIR={state}
+# TERM drains; only what does not end by itself is handed back to the queue.
+KillMode=mixed
+TimeoutStopSec={drain}
+Restart=on-failure
+RestartSec=2
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _stop_seconds(wiring: Wiring) -> int:
+    daemon = wiring.settings.daemon
+    return round(daemon.drain_seconds + daemon.grace_seconds + 30)
+
+
+def _refuse_second(wiring: Wiring) -> None:
+    holder = process.holder(wiring.state_dir)
+    if holder is not None and holder.is_daemon:
+        raise DaemonError(
+            f"A daemon runs already for {wiring.state_dir}, as process {holder.pid}.",
+            hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
+        )
+
+
+def _running(wiring: Wiring) -> process.Holder:
+    holder = process.holder(wiring.state_dir)
+    if holder is None or not holder.is_daemon or holder.pid == 0:
+        raise DaemonError(f"No daemon runs for {wiring.state_dir}.", hint="`pitchey daemon start` starts one.")
+    return holder
+
+
+def _until_gone(wiring: Wiring, holder: process.Holder, timeout: float | None) -> None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while (current := process.holder(wiring.state_dir)) is not None and current.pid == holder.pid:
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimedOut(
+                f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back."
+            )
+        time.sleep(_LOOK_SECONDS)
+    terminal.say("The daemon has stopped.")
+
+
+def _log_file(wiring: Wiring) -> Path:
+    return wiring.state_dir / "daemon.log"
+
+
+def _said_ready(log: Path, begin: int) -> bool:
+    with log.open("rb") as file:
+        file.seek(begin)
+        return any(line.rstrip().endswith(f" {READY_LINE}".encode()) for line in file)
+
+
+def _log(text: str) -> None:
+    terminal.say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {text}")

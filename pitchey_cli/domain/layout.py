@@ -1,0 +1,51 @@
+"""Where things lie in the state directory. Pure: paths in, paths out.
+
+pitchey.db            the queue
+artifacts/            files by content
+instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
+logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
+daemon.lock wake.sock who runs the jobs, and how to wake them
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pitchey_cli.domain.job import Token
+from processors import protocol
+
+
+def database(state_dir: Path) -> Path:
+    """The SQLite file."""
+    return state_dir / "pitchey.db"
+
+
+def artifacts(state_dir: Path) -> Path:
+    """Where artifacts are kept."""
+    return state_dir / "artifacts"
+
+
+def instances(state_dir: Path) -> Path:
+    """Where every instance has its directory."""
+    return state_dir / "instances"
+
+
+def instance(state_dir: Path, instance_id: str) -> Path:
+    """Where an instance's three directories are."""
+    return instances(state_dir) / instance_id
+
+
+def spool(state_dir: Path, instance_id: str, token: Token) -> Path:
+    """An attempt's spool while the attempt is live."""
+    return instance(state_dir, instance_id) / "spool" / token
+
+
+def live_events(state_dir: Path, instance_id: str, token: Token) -> Path:
+    """The events of a live attempt."""
+    return spool(state_dir, instance_id, token) / protocol.EVENTS_NAME
+
+
+def kept_events(state_dir: Path, token: Token) -> Path:
+    """The events of an attempt that has ended."""
+    job_id, _, number = token.partition(".")
+    return state_dir / "logs" / job_id / f"{number}.ndjson"

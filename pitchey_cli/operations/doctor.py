@@ -1,0 +1,139 @@
+"""What is missing on this machine, and how to get it. Each check says what it saw; none changes anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.domain.limits import GIB
+from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
+from pitchey_cli.store.port import Store
+
+_ENOUGH_DISK_BYTES = 5 * GIB  # the video image, its base and its layers while it is built, and room for work
+_ENGINE_PACKAGES = "apt-get install docker.io, or podman"
+
+
+class Verdict(StrEnum):
+    """How a check went."""
+
+    OK = "ok"
+    WARNING = "warning"  #: jobs run, with something missing
+    PROBLEM = "problem"  #: jobs do not run
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    subject: str
+    verdict: Verdict
+    saw: str
+    way_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An image that a service needs."""
+
+    service: str
+    tag: str
+
+
+def examine(
+    *,
+    state_dir: Path,
+    open_store: Callable[[], Store],
+    connect: Callable[[], Engine],
+    images: list[Wanted],
+    environ_path: str | None = None,
+) -> Iterator[Check]:
+    """Look at everything that a job needs, one check after the other."""
+    yield _state(state_dir)
+    yield _store(open_store)
+    yield _disk(state_dir)
+    try:
+        engine = connect()
+        info = engine.info()
+    except PitcheyError as error:
+        yield Check("engine", Verdict.PROBLEM, str(error), error.hint or _ENGINE_PACKAGES)
+        yield _ffmpeg(environ_path, is_needed=False)
+        return
+    yield Check(
+        "engine", Verdict.OK, f"{info.kind} {info.version} at {info.endpoint}" + (", rootless" * info.is_rootless)
+    )
+    yield _isolation(info)
+    yield _cgroups(info)
+    if info.kind is EngineKind.PROCESS:
+        yield _ffmpeg(environ_path, is_needed=True)
+        return
+    for image in images:
+        yield _image(engine, image)
+
+
+def _state(state_dir: Path) -> Check:
+    if not state_dir.is_dir():
+        return Check(
+            "state", Verdict.PROBLEM, f"{state_dir} is not a directory.", "PITCHEY_STATE_DIR names another place."
+        )
+    if not os.access(state_dir, os.W_OK | os.X_OK):
+        return Check(
+            "state", Verdict.PROBLEM, f"{state_dir} may not be written.", "Change its owner, or PITCHEY_STATE_DIR."
+        )
+    return Check("state", Verdict.OK, str(state_dir))
+
+
+def _store(open_store: Callable[[], Store]) -> Check:
+    try:
+        store = open_store()
+    except PitcheyError as error:
+        return Check("store", Verdict.PROBLEM, str(error), error.hint)
+    version = store.schema_version()
+    store.close()
+    return Check("store", Verdict.OK, f"schema version {version}")
+
+
+def _disk(state_dir: Path) -> Check:
+    free = shutil.disk_usage(state_dir).free
+    text = f"{free / GIB:.1f} GiB free at {state_dir}"
+    if free < _ENOUGH_DISK_BYTES:
+        return Check("disk", Verdict.WARNING, text, f"Images and work want {_ENOUGH_DISK_BYTES / GIB:.0f} GiB.")
+    return Check("disk", Verdict.OK, text)
+
+
+def _isolation(info: EngineInfo) -> Check:
+    if info.not_enforced:
+        return Check(
+            "isolation", Verdict.WARNING, "not enforced: " + "; ".join(info.not_enforced), "Use Docker or Podman."
+        )
+    return Check(
+        "isolation", Verdict.OK, "no network, read-only root, no capabilities, limits on memory, CPU and processes"
+    )
+
+
+def _cgroups(info: EngineInfo) -> Check:
+    size = f"{info.cpus:g} CPUs, {info.memory_bytes / GIB:.1f} GiB"
+    if info.cgroup_version is None:
+        return Check("limits", Verdict.OK, size)
+    return Check("limits", Verdict.OK, f"{size}, control groups version {info.cgroup_version}")
+
+
+def _image(engine: Engine, image: Wanted) -> Check:
+    if engine.has_image(image.tag):
+        return Check(f"{image.service} image", Verdict.OK, image.tag)
+    way_out = f"`pitchey images build {image.service}`; `pitchey run` does it by itself."
+    return Check(f"{image.service} image", Verdict.WARNING, f"{image.tag} is not built", way_out)
+
+
+def _ffmpeg(environ_path: str | None, *, is_needed: bool) -> Check:
+    found = [shutil.which(name, path=environ_path) for name in ("ffmpeg", "ffprobe")]
+    if all(found):
+        return Check("ffmpeg", Verdict.OK, f"{found[0]}, for the process engine")
+    verdict = Verdict.PROBLEM if is_needed else Verdict.WARNING
+    return Check(
+        "ffmpeg", verdict, "ffmpeg and ffprobe are not on PATH; the process engine needs them", "apt-get install ffmpeg"
+    )

@@ -1,0 +1,73 @@
+"""The log lines of a job's attempts: from the log folder once an attempt has ended, from its spool while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import TERMINAL, Attempt, JobId, Token
+from pitchey_cli.store.port import Store
+from processors import protocol
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that an attempt wrote."""
+
+    attempt: int
+    at: datetime
+    stream: str
+    line: str
+
+
+def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
+    """Log lines in order; with `follow`, until the job has ended.
+
+    Args:
+        attempt: only this one; None means all of them.
+    """
+    read: dict[Token, int] = {}  # how many events of each attempt have been given out
+    while True:
+        # The state is looked at before the files: what a job wrote before its end is there when the end is.
+        has_ended = store.job(job_id).state in TERMINAL
+        for item in store.attempts(job_id):
+            if attempt is None or item.number == attempt:
+                yield from _new_lines(state_dir, item, read)
+        if has_ended or not follow:
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _places(state_dir: Path, attempt: Attempt) -> tuple[Path, Path]:
+    return (
+        layout.kept_events(state_dir, attempt.token),
+        layout.live_events(state_dir, attempt.instance_id, attempt.token),
+    )
+
+
+def _new_lines(state_dir: Path, attempt: Attempt, read: dict[Token, int]) -> Iterator[LogLine]:
+    for path in _places(state_dir, attempt):
+        try:
+            data = path.read_bytes()
+        except OSError:  # moves from the spool to the log folder at its end; and it may not have begun
+            continue
+        whole, _, _ = data.rpartition(b"\n")  # a line may be half written
+        events = whole.splitlines()
+        seen = read.get(attempt.token, 0)
+        read[attempt.token] = max(seen, len(events))
+        for raw in events[seen:]:
+            try:
+                event = protocol.EVENT.validate_json(raw)
+            except ValidationError:
+                continue
+            if isinstance(event, protocol.LogEvent):
+                yield LogLine(attempt.number, datetime.fromtimestamp(event.at, UTC), event.stream, event.line)
+        return

@@ -1,0 +1,206 @@
+"""One SQLite connection: how it is opened, its transactions, and what its errors mean.
+
+Knows nothing of jobs. Everything that sqlite3 raises leaves here as a StoreError that says what to do; the exception is
+ProgrammingError, which is a mistake of ours and should be seen as one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.domain.errors import Denied, StoreError
+
+BUSY_SECONDS = 10.0  #: how long to wait for another process's write
+OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35
+#: A submission touches eight pages, each in another tree, and a commit writes them whole: half the usual page size is
+#: half the bytes to sync (a tenth less time for a durable submission). Twice as many of them make the usual WAL, 4 MB.
+WAL_PAGES = 2000
+_MAGIC = b"SQLite format 3\x00"
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Connection:
+    """A connection whose reads and writes are one statement each, or share a `transaction()`."""
+
+    def __init__(self, raw: sqlite3.Connection, path: Path) -> None:
+        self._raw = raw
+        self._path = path
+        self._depth = 0
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
+        """Open a database file, without changing one that is not a database.
+
+        Raises:
+            Denied: the file or its folder may not be used.
+            StoreError: there is no such file and `create` is false, or it is no SQLite database.
+        """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            raise StoreError(
+                f"This Python has SQLite {sqlite3.sqlite_version}; Pitchey needs 3.37 or newer.",
+                hint="Use a Python that was built with a newer SQLite.",
+            )
+        _prepare_file(path, create=create)
+        try:
+            # One thread at a time uses a store, but not always the one that opened it: the writer has its own.
+            raw = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        except sqlite3.DatabaseError as error:
+            raise translated(error, path) from error
+        raw.row_factory = sqlite3.Row
+        return cls(raw, path)
+
+    def tune(self) -> None:
+        """Set what every connection needs. WAL stays with the file, the rest belongs to the connection."""
+        if self.value("PRAGMA journal_mode") != "wal":
+            self.run("PRAGMA page_size = 2048")  # only a new file takes it; see WAL_PAGES
+            self._switch_to_wal()
+        self.run(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        self.run("PRAGMA synchronous = FULL")  # what has been acknowledged survives a power cut
+        self.run("PRAGMA foreign_keys = ON")
+        self.run("PRAGMA cache_size = -65536")  # 64 MiB at most, taken as needed: ids are random, their index is wide
+        self.run("PRAGMA temp_store = MEMORY")
+
+    def _switch_to_wal(self) -> None:
+        # Two processes that open a new database at once: SQLite answers the second with BUSY at once, without waiting,
+        # because waiting could deadlock. Trying again is the documented way.
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._raw.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.DatabaseError as error:
+                is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise translated(error, self._path) from error
+                time.sleep(0.005)
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Every row of a statement."""
+        try:
+            return self._raw.execute(sql, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise translated(error, self._path) from error
+
+    def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """The only row of a statement, if it has one."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the only row; None when there is no row."""
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
+
+    def run(self, sql: str, parameters: Parameters = ()) -> None:
+        """A statement whose rows do not matter."""
+        self.rows(sql, parameters)
+
+    def run_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
+        """One statement for each set of parameters; call it inside a transaction."""
+        try:
+            self._raw.executemany(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            raise translated(error, self._path) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, and on disk when it ends. A nested one is a savepoint.
+
+        SQLite itself rolls everything back on some errors (a full disk, for one): the savepoints are gone then, and the
+        callers further out are told instead of carrying on without a transaction.
+        """
+        depth = self._depth
+        begin, commit, rollback = _COMMANDS if depth == 0 else _savepoint(depth)
+        if depth:
+            self._require_transaction()
+        self.run(begin)
+        self._depth = depth + 1
+        try:
+            yield
+            self._require_transaction()
+            self.run(commit)
+        except BaseException:
+            if self._raw.in_transaction:
+                for command in rollback:
+                    self.run(command)
+            raise
+        finally:
+            self._depth = depth
+
+    def _require_transaction(self) -> None:
+        if not self._raw.in_transaction:
+            raise StoreError(f"The transaction on {self._path} was rolled back after an earlier error.")
+
+    def close(self) -> None:
+        """Close the file; the last connection to close folds the WAL into it."""
+        self._raw.close()
+
+
+_COMMANDS = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+
+
+def _savepoint(depth: int) -> tuple[str, str, tuple[str, ...]]:
+    name = f"level_{depth}"
+    return f"SAVEPOINT {name}", f"RELEASE {name}", (f"ROLLBACK TO {name}", f"RELEASE {name}")
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    try:
+        if create:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made by us and not by SQLite: only its owner may read it. The WAL takes over the mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except FileNotFoundError as error:
+        raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.") from error
+    except PermissionError as error:
+        raise Denied(f"{path} may not be used: {error.strerror}.", hint="Check the owner of the folder.") from error
+    except OSError as error:
+        raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
+    if start and start != _MAGIC:  # SQLite takes an empty file for an empty database
+        raise not_a_database(path)
+
+
+def not_a_database(path: Path) -> StoreError:
+    """What to say of a file that is something else."""
+    return StoreError(
+        f"{path} is not a Pitchey database.",
+        hint="It has been left as it is. Move it away, or choose another state folder.",
+    )
+
+
+_FULL = "Nothing that was acknowledged is lost. Make room and try again."
+_MEANINGS = {
+    sqlite3.SQLITE_FULL: ("The disk under {path} is full.", _FULL),
+    sqlite3.SQLITE_BUSY: (
+        "{path} has been locked by another process for too long.",
+        "Find the process that holds it (a backup, a database browser) and try again.",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "{path} is damaged ({detail}).",
+        "Stop the daemon, keep a copy of the file, and restore a backup.",
+    ),
+    sqlite3.SQLITE_READONLY: ("{path} may not be written.", "Check the owner and the mode of the file and its folder."),
+    sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened.", "Check the owner and the mode of the file and its folder."),
+    sqlite3.SQLITE_IOERR: ("The disk under {path} reports an error ({name}).", "Check the disk and the kernel's log."),
+}
+
+
+def translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    """What a foreign error means to the user; our own mistakes are returned as they are."""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return error
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code & 0xFF == sqlite3.SQLITE_NOTADB:
+        return not_a_database(path)
+    sentence, hint = _MEANINGS.get(code & 0xFF, ("The database at {path} refused: {detail}.", ""))
+    name = getattr(error, "sqlite_errorname", "")
+    return StoreError(sentence.format(path=path, detail=error, name=name), hint=hint)

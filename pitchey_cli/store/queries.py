@@ -1,0 +1,24 @@
+"""The named SQL blocks of a dialect, read from sql/<dialect>/queries.sql.
+
+SQL lives in files of its own, so that it can be read, formatted and explained as SQL; each block has a name, and Python
+knows only the names.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+SQL = Path(__file__).with_name("sql")
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)
+
+
+def load(dialect: str) -> dict[str, str]:
+    """All blocks of a dialect by name, without their comments."""
+    _, *parts = _NAME.split((SQL / dialect / "queries.sql").read_text(encoding="utf-8"))
+    names, bodies = parts[::2], parts[1::2]
+    if len(set(names)) != len(names):
+        raise ValueError(f"a name stands twice in the {dialect} queries")
+    return {name: _COMMENT.sub("", body).strip().removesuffix(";") for name, body in zip(names, bodies, strict=True)}

@@ -1,0 +1,260 @@
+"""Rows to domain values and back. Knows columns and JSON, but no connection and no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pydantic_core import from_json, to_json
+
+from pitchey_cli.domain.job import (
+    Attempt,
+    Instance,
+    InstanceState,
+    Job,
+    JobError,
+    JobEvent,
+    JobInput,
+    JobState,
+    NewJob,
+    Outcome,
+    Output,
+    Usage,
+    token_of,
+)
+from pitchey_cli.domain.states import Transition
+from processors.protocol import Reason, Service
+
+_MICROSECONDS = 1_000_000
+
+
+def encode(value: Any) -> str:
+    """JSON without spaces. By pydantic's core, which is loaded anyway and several times faster than the json module."""
+    return to_json(value).decode()
+
+
+class Row(Protocol):
+    """What every driver's rows can be read as."""
+
+    def __getitem__(self, column: str, /) -> Any:
+        """The value of a column."""
+
+
+def micros(at: datetime) -> int:
+    """A time as the database keeps it."""
+    return round(at.timestamp() * _MICROSECONDS)
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    """The same for a time that may be absent."""
+    return None if at is None else micros(at)
+
+
+def moment(value: int) -> datetime:
+    """A time as the domain knows it. A float holds microseconds exactly until the year 2255."""
+    return datetime.fromtimestamp(value / _MICROSECONDS, UTC)
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    """The same for a time that may be absent."""
+    return None if value is None else moment(value)
+
+
+def encode_error(error: JobError | None) -> str | None:
+    """An error as JSON."""
+    return None if error is None else encode(asdict(error))
+
+
+def encode_usage(usage: Usage | None) -> str | None:
+    """What an attempt used, as JSON: read as a whole, and never searched."""
+    if usage is None:
+        return None
+    return encode(
+        {
+            "cpuSeconds": usage.cpu_seconds,
+            "peakRssBytes": usage.peak_rss_bytes,
+            "bytesIn": usage.bytes_in,
+            "bytesOut": usage.bytes_out,
+        }
+    )
+
+
+def first_state(job: NewJob, *, now: datetime) -> JobState:
+    """Where a submission begins."""
+    return JobState.SCHEDULED if job.run_at is not None and job.run_at > now else JobState.QUEUED
+
+
+def job_values(job: NewJob, *, now: datetime) -> tuple[Any, ...]:
+    """A submission as the values of `insert_job`."""
+    return (
+        job.id,
+        job.service.value,
+        first_state(job, now=now).value,
+        job.priority,
+        job.organisation,
+        job.name,
+        encode(job.spec),
+        encode([_input_json(each) for each in job.inputs]) if job.inputs else "[]",
+        int(job.is_foreground),
+        job.max_attempts,
+        job.timeout_seconds,
+        micros_or_none(job.run_at),
+        micros(now),
+    )
+
+
+def _input_json(each: JobInput) -> dict[str, Any]:
+    found = {"field": each.field, "name": each.name, "sha256": each.sha256, "size": each.size, "url": each.url}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def job_from(row: Row) -> Job:
+    """A row of container_jobs."""
+    return Job(
+        id=row["id"],
+        seq=row["seq"],
+        service=Service(row["service"]),
+        spec=from_json(row["spec"]),
+        inputs=tuple(JobInput(**each) for each in from_json(row["inputs"])),
+        name=row["name"],
+        priority=row["priority"],
+        organisation=row["organisation"],
+        max_attempts=row["max_attempts"],
+        timeout_seconds=row["timeout_seconds"],
+        is_foreground=bool(row["is_foreground"]),
+        state=JobState(row["state"]),
+        attempt=row["attempt"],
+        attempts_used=row["attempts_used"],
+        crashes=row["crashes"],
+        token=row["token"],
+        reason=_reason(row["reason"]),
+        error=_error(row["error"]),
+        progress=row["progress"],
+        stage=row["stage"],
+        eta_seconds=row["eta_seconds"],
+        created_at=moment(row["created_at"]),
+        run_at=moment_or_none(row["run_at"]),
+        started_at=moment_or_none(row["started_at"]),
+        finished_at=moment_or_none(row["finished_at"]),
+        cancel_requested_at=moment_or_none(row["cancel_requested_at"]),
+    )
+
+
+def attempt_from(row: Row) -> Attempt:
+    """A row of job_attempts, with the id of its job."""
+    return Attempt(
+        token=token_of(row["job_id"], row["number"]),
+        job_id=row["job_id"],
+        number=row["number"],
+        instance_id=row["instance_id"],
+        started_at=moment(row["started_at"]),
+        accepted_at=moment_or_none(row["accepted_at"]),
+        finished_at=moment_or_none(row["finished_at"]),
+        reason=_reason(row["reason"]),
+        error=_error(row["error"]),
+        usage=_usage(row["usage"]),
+        cost_nanodollars=row["cost_nanodollars"],
+    )
+
+
+def output_from(row: Row) -> Output:
+    """A row of job_outputs, with the size of its artifact."""
+    return Output(
+        path=row["path"],
+        role=row["role"],
+        media_type=row["media_type"],
+        sha256=row["sha256"],
+        size=row["size"],
+        details=from_json(row["details"]),
+    )
+
+
+def event_from(row: Row) -> JobEvent:
+    """A row of job_events, with the id of its job."""
+    return JobEvent(
+        id=row["id"], job_id=row["job_id"], at=moment(row["at"]), type=row["type"], data=from_json(row["data"])
+    )
+
+
+def ending_event(outcome: Outcome, transition: Transition) -> tuple[str, dict[str, Any]]:
+    """The type and the data of the event that tells how an attempt ended."""
+    data: dict[str, Any] = {"reason": outcome.reason.value, "attemptsUsed": transition.attempts_used}
+    if outcome.error is not None:
+        data["error"] = asdict(outcome.error)
+    match transition.state:
+        case JobState.SUCCEEDED:
+            data |= {"outputs": len(outcome.outputs), "costNanodollars": outcome.cost_nanodollars}
+            return "succeeded", data
+        case JobState.QUEUED if outcome.reason is Reason.INTERRUPTED:
+            return "interrupted", data
+        case JobState.SCHEDULED | JobState.QUEUED:
+            due = transition.run_at
+            return "retrying", data | {"runAt": None if due is None else due.isoformat()}
+        case state:
+            return state.value, data
+
+
+def details_from(text: str | None) -> dict[str, Any]:
+    """What the worker said of a job as a whole; nothing before it has ended."""
+    return {} if text is None else dict(from_json(text))
+
+
+def instance_values(instance: Instance) -> tuple[Any, ...]:
+    """An instance as the values of `insert_instance`."""
+    return (
+        instance.id,
+        instance.service.value,
+        instance.engine,
+        instance.image,
+        instance.slots,
+        instance.state.value,
+        instance.requested_cpus,
+        instance.requested_memory_bytes,
+        instance.granted_cpus,
+        instance.granted_memory_bytes,
+        micros(instance.created_at),
+        micros_or_none(instance.ready_at),
+        micros_or_none(instance.stopped_at),
+        instance.note,
+    )
+
+
+def instance_from(row: Row) -> Instance:
+    """A row of container_instances."""
+    return Instance(
+        id=row["id"],
+        service=Service(row["service"]),
+        engine=row["engine"],
+        image=row["image"],
+        slots=row["slots"],
+        state=InstanceState(row["state"]),
+        requested_cpus=row["requested_cpus"],
+        requested_memory_bytes=row["requested_memory_bytes"],
+        granted_cpus=row["granted_cpus"],
+        granted_memory_bytes=row["granted_memory_bytes"],
+        created_at=moment(row["created_at"]),
+        ready_at=moment_or_none(row["ready_at"]),
+        stopped_at=moment_or_none(row["stopped_at"]),
+        note=row["note"],
+    )
+
+
+def _reason(value: str | None) -> Reason | None:
+    return None if value is None else Reason(value)
+
+
+def _error(text: str | None) -> JobError | None:
+    return None if text is None else JobError(**from_json(text))
+
+
+def _usage(text: str | None) -> Usage | None:
+    if text is None:
+        return None
+    data = from_json(text)
+    return Usage(
+        cpu_seconds=data["cpuSeconds"],
+        peak_rss_bytes=data["peakRssBytes"],
+        bytes_in=data["bytesIn"],
+        bytes_out=data["bytesOut"],
+    )

@@ -1,0 +1,246 @@
+"""The store on SQLite: every method of port.py is one or a few of the named blocks in sql/sqlite/queries.sql.
+
+One thread at a time uses a SqliteStore. Within a process the writer (writer.py) owns one; other processes, such as
+`pitchey submit`, open their own, and WAL lets them read while it writes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.domain.errors import InputNotFound, StaleToken
+from pitchey_cli.domain.job import (
+    TERMINAL,
+    Instance,
+    InstanceState,
+    Job,
+    JobId,
+    JobState,
+    NewJob,
+    Outcome,
+    Output,
+    Token,
+)
+from pitchey_cli.domain.states import Transition
+from pitchey_cli.store import rows
+from pitchey_cli.store.connection import BUSY_SECONDS, Connection
+from pitchey_cli.store.migrate import migrate, recognise
+from pitchey_cli.store.port import CancelResult
+from pitchey_cli.store.reading import QUERIES, SqliteReader
+from processors.protocol import Reason, Service
+
+
+class SqliteStore(SqliteReader):
+    """A Store in one file."""
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True, busy_seconds: float = BUSY_SECONDS) -> SqliteStore:
+        """Open a database, and bring its schema up to date.
+
+        Raises:
+            Denied: the file or its folder may not be used.
+            StoreError: damaged, foreign, of a newer version, or missing while `create` is false.
+        """
+        connection = Connection.open(path, create=create, busy_seconds=busy_seconds)
+        try:
+            recognise(connection, path)
+            connection.tune()
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
+        return self._db.transaction()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    # --- jobs: in, claimed, released
+
+    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
+        """Add jobs, queued, or scheduled when run_at is later than now. All or none."""
+        if not jobs:
+            return
+        at = rows.micros(now)
+        values = [rows.job_values(job, now=now) for job in jobs]
+        told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
+        with self.transaction():
+            self._db.run_many(QUERIES["insert_job"], values)
+            first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
+            events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
+            self._db.run_many(QUERIES["insert_event"], events)
+            self._count(Counter((job.service, rows.first_state(job, now=now)) for job in jobs))
+
+    def claim(
+        self,
+        service: Service,
+        instance_id: str,
+        *,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        foreground_only: bool = False,
+    ) -> list[Job]:
+        """Take up to `limit` queued jobs for an instance, by priority and age, and start an attempt for each."""
+        at = rows.micros(now)
+        wanted = {"service": service.value, "limit": limit, "now": at, "lease_until": rows.micros(lease_until)}
+        with self.transaction():
+            taken = self._db.rows(QUERIES["claim_foreground" if foreground_only else "claim"], wanted)
+            jobs = sorted((rows.job_from(row) for row in taken), key=lambda job: (-job.priority, job.seq))
+            self._move(service, JobState.QUEUED, JobState.RUNNING, len(jobs))
+            self._db.run_many(QUERIES["insert_attempt"], [(job.seq, job.attempt, instance_id, at) for job in jobs])
+            self._db.run_many(
+                QUERIES["insert_event"],
+                [
+                    (job.seq, at, "claimed", rows.encode({"attempt": job.attempt, "instanceId": instance_id}))
+                    for job in jobs
+                ],
+            )
+        return jobs
+
+    def release_due(self, *, now: datetime) -> int:
+        """Queue the scheduled jobs whose time has come; how many there were."""
+        due = self.next_due()
+        if due is None or due > now:  # the usual case takes no write lock
+            return 0
+        at = rows.micros(now)
+        with self.transaction():
+            released = self._db.rows(QUERIES["release_due"], {"now": at})
+            self._db.run_many(QUERIES["insert_event"], [(row["seq"], at, "released", "{}") for row in released])
+            for service, count in Counter(Service(row["service"]) for row in released).items():
+                self._move(service, JobState.SCHEDULED, JobState.QUEUED, count)
+        return len(released)
+
+    # --- jobs: the live attempt
+
+    def accepted(self, token: Token, *, now: datetime) -> None:
+        """The worker has taken the attempt. A stale token changes nothing."""
+        job_id, number = _parts(token)
+        at = rows.micros(now)
+        with self.transaction():
+            guard = {"job_id": job_id, "token": token, "number": number, "now": at}
+            seq = self._db.value(QUERIES["accept_attempt"], guard)
+            if seq is not None:
+                self._event(seq, at, "accepted", {"attempt": number})
+
+    def progress(
+        self, token: Token, *, fraction: float | None, stage: str, eta_seconds: float | None, now: datetime
+    ) -> None:
+        """Note how far the live attempt is. A stale token changes nothing."""
+        job_id, number = _parts(token)
+        facts = {"fraction": fraction, "stage": stage, "eta_seconds": eta_seconds}
+        with self.transaction():
+            seq = self._db.value(QUERIES["note_progress"], {"job_id": job_id, "token": token, **facts})
+            if seq is not None:
+                data = {"attempt": number, "fraction": fraction, "stage": stage, "etaSeconds": eta_seconds}
+                self._event(seq, rows.micros(now), "progress", data)
+
+    def renew(self, tokens: Sequence[Token], *, lease_until: datetime) -> None:
+        """Extend the leases of live attempts."""
+        until = rows.micros(lease_until)
+        with self.transaction():
+            values = [{"job_id": _parts(token)[0], "token": token, "lease_until": until} for token in tokens]
+            self._db.run_many(QUERIES["renew_lease"], values)
+
+    def finish(self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime) -> None:
+        """End the live attempt: job, attempt, outputs and event in one transaction.
+
+        Raises:
+            StaleToken: another attempt has taken over; the caller must throw its result away.
+        """
+        at = rows.micros(now)
+        ended = {"now": at, "reason": outcome.reason.value, "error": rows.encode_error(outcome.error)}
+        has_succeeded = transition.state is JobState.SUCCEEDED
+        job = {
+            **ended,
+            "job_id": job_id,
+            "token": token,
+            "state": transition.state.value,
+            "attempts_used": transition.attempts_used,
+            "crashes": transition.crashes,
+            "details": rows.encode(outcome.details) if has_succeeded else None,
+            "run_at": rows.micros_or_none(transition.run_at),
+            "finished_at": at if transition.state in TERMINAL else None,
+            "progress": 1.0 if has_succeeded else None,
+        }
+        with self.transaction():
+            row = self._db.row(QUERIES["finish_job"], job)
+            if row is None:
+                raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
+            seq, number, service = row
+            self._move(Service(service), JobState.RUNNING, transition.state)
+            usage = rows.encode_usage(outcome.usage)
+            attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": outcome.cost_nanodollars}
+            self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
+            if has_succeeded:
+                self._keep_outputs(seq, outcome.outputs, at)
+            kind, data = rows.ending_event(outcome, transition)
+            self._event(seq, at, kind, {"attempt": number, **data})
+
+    def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
+        self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])
+        self._db.run_many(
+            QUERIES["insert_output"],
+            [
+                (seq, position, each.path, each.role, each.media_type, each.sha256, rows.encode(each.details))
+                for position, each in enumerate(outputs)
+            ],
+        )
+
+    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
+        """Keep the counts: so many jobs went from one state to another."""
+        if jobs:
+            self._count({(service, before): -jobs, (service, after): jobs})
+
+    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
+        values = [(service.value, state.value, jobs) for (service, state), jobs in changes.items()]
+        self._db.run_many(QUERIES["count_jobs"], values)
+
+    def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+        self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
+
+    # --- jobs: cancellation
+
+    def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
+        """End a waiting job, or ask for the end of a running one."""
+        at = rows.micros(now)
+        with self.transaction():
+            job = self.job(job_id)
+            seq = self._db.value(QUERIES["cancel_waiting"], {"job_id": job_id, "now": at})
+            if seq is not None:
+                self._move(job.service, job.state, JobState.CANCELLED)
+                self._event(seq, at, "cancelled", {"reason": Reason.CANCELLED.value, "why": why})
+                return CancelResult.CANCELLED
+            row = self._db.row(QUERIES["request_cancel"], {"job_id": job_id, "now": at})
+            if row is not None:
+                self._event(row["seq"], at, "cancel_requested", {"attempt": row["attempt"], "why": why})
+                return CancelResult.REQUESTED
+        # It runs and has been asked to end before, or it has ended.
+        return CancelResult.REQUESTED if job.state is JobState.RUNNING else CancelResult.FINISHED
+
+    # --- instances
+
+    def add_instance(self, instance: Instance) -> None:
+        """Record an instance before it is asked of the engine."""
+        self._db.run(QUERIES["insert_instance"], rows.instance_values(instance))
+
+    def set_instance(self, instance_id: str, state: InstanceState, *, now: datetime, note: str | None = None) -> None:
+        """Record a change; READY and STOPPED or LOST note their time."""
+        change = {"instance_id": instance_id, "state": state.value, "now": rows.micros(now), "note": note}
+        if self._db.row(QUERIES["set_instance"], change) is None:
+            raise InputNotFound(f"There is no instance {instance_id}.")
+
+
+def _parts(token: Token) -> tuple[str, int]:
+    """The job and the number that a token is made of."""
+    job_id, _, number = token.rpartition(".")
+    return job_id, int(number)

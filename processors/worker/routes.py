@@ -1,0 +1,95 @@
+"""The five requests of processors/protocol.py, and what they answer."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from pydantic import ValidationError
+
+from processors.protocol import TOKEN_PATTERN, AttemptRequest, Health, Service
+from processors.worker import cgroup
+from processors.worker.attempts import Attempts, Refused
+from processors.worker.http import Request, Response, refusal
+
+_GRACE_SECONDS = 10.0  # where a DELETE names none
+_PATH = re.compile(r"^/attempts/(?P<token>[^/]+)(?P<events>/events)?$")
+_TOKEN = re.compile(TOKEN_PATTERN)
+
+
+class Routes:
+    """Answers requests; remembers when the last one came."""
+
+    def __init__(self, service: Service, attempts: Attempts) -> None:
+        self.last_request = time.monotonic()
+        self._started = time.monotonic()
+        self._service = service
+        self._attempts = attempts
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        self.last_request = time.monotonic()
+        match request.method, request.path:
+            case "GET", "/health":
+                return self._health()
+            case "POST", "/attempts":
+                return self._start(request)
+            case "POST", "/drain":
+                self._attempts.is_draining = True
+                return Response(200)
+        found = _PATH.match(request.path)
+        if found is None:
+            return refusal(404, "no_such_path", f"There is nothing at {request.path}.")
+        token = found["token"]
+        if request.method == "GET" and found["events"]:
+            return self._events(token, request.query.get("after", "0"))
+        if request.method == "DELETE" and not found["events"]:
+            return self._cancel(token, request.query.get("grace", str(_GRACE_SECONDS)))
+        return refusal(405, "no_such_method", f"{request.path} does not take {request.method}.")
+
+    def _health(self) -> Response:
+        health = Health(
+            service=self._service,
+            slots=self._attempts.slots,
+            attempts=self._attempts.running,
+            draining=self._attempts.is_draining,
+            uptime_seconds=round(time.monotonic() - self._started, 3),
+            usage=cgroup.read_usage(),
+        )
+        return Response(200, health.wire())
+
+    def _start(self, request: Request) -> Response:
+        try:
+            attempt = AttemptRequest.model_validate_json(request.body)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "body"
+            return refusal(400, "bad_request", f"{where}: {first['msg']}.")
+        if attempt.service is not self._service:
+            return refusal(400, "wrong_service", f"This instance serves {self._service}, not {attempt.service}.")
+        try:
+            self._attempts.accept(attempt)
+        except Refused as no:
+            return refusal(no.status, no.code, str(no))
+        return Response(202)
+
+    def _events(self, token: str, after: str) -> Response:
+        if not after.isdecimal():
+            return refusal(400, "bad_request", "after is a sequence number.")
+        spool = self._attempts.find(token) if _TOKEN.fullmatch(token) else None
+        return _unknown(token) if spool is None else Response(200, stream=spool.follow(int(after)))
+
+    def _cancel(self, token: str, grace: str) -> Response:
+        try:
+            grace_seconds = float(grace)
+        except ValueError:
+            grace_seconds = -1.0
+        if not 0 <= grace_seconds <= 3600:
+            return refusal(400, "bad_request", "grace is a number of seconds, from 0 to 3600.")
+        if not _TOKEN.fullmatch(token) or self._attempts.find(token) is None:
+            return _unknown(token)
+        return Response(202 if self._attempts.cancel(token, grace_seconds) else 200)
+
+
+def _unknown(token: str) -> Response:
+    return refusal(404, "unknown_token", f"There is no attempt {token}.")

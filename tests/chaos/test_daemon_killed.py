@@ -1,0 +1,111 @@
+"""A daemon that is killed: the next one takes results from the spool, follows what still runs, runs nothing twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+
+from tests.conftest import Pitchey
+
+
+def _submit(pitchey: Pitchey, *arguments: str | Path) -> str:
+    (job_id,) = pitchey.ok("submit", "video", *arguments).lines
+    return job_id
+
+
+def _ffmpegs(pitchey: Pitchey) -> list[psutil.Process]:
+    """The programs that work for this state directory."""
+    mine = str(pitchey.state_dir)
+    return [
+        p
+        for p in psutil.process_iter(["name", "cmdline"])
+        if p.info["name"] == "ffmpeg" and mine in str(p.info["cmdline"])
+    ]
+
+
+def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(pitchey: Pitchey, clip: Path) -> None:
+    first = pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, "--quality", "ultra")
+    before = pitchey.until_working(job_id)
+    first.kill()
+    first.wait()
+    pitchey.start_daemon()
+    pitchey.ok("wait", job_id)
+    after = pitchey.job(job_id)
+    assert (after["state"], after["attempt"], len(after["attempts"])) == ("succeeded", 1, 1)
+    assert after["attempts"][0]["startedAt"] == before["attempts"][0]["startedAt"]
+
+
+def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(pitchey: Pitchey, clip: Path) -> None:
+    first = pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, "--quality", "high")
+    job = pitchey.until_working(job_id)
+    first.kill()
+    first.wait()
+    ending = pitchey.state_dir / "instances" / job["attempts"][0]["instance"] / "spool" / f"{job_id}.1" / "result.json"
+    while not ending.exists():
+        assert _ffmpegs(pitchey) or ending.exists()
+    pitchey.start_daemon()
+    pitchey.ok("wait", job_id)
+    assert len(pitchey.job(job_id)["attempts"]) == 1
+
+
+def test_an_instance_that_went_with_the_daemon_costs_a_retry_and_not_the_job(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    first = pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, *slow_options)
+    pitchey.until_working(job_id)
+    first.kill()
+    first.wait()
+    for program in _ffmpegs(pitchey):
+        worker = program.parent().parent()  # type: ignore[union-attr]  # the attempt's leader, and the worker above it
+        os.killpg(worker.pid, signal.SIGKILL)
+    pitchey.start_daemon()
+    job = pitchey.until(job_id, lambda job: bool(job["crashes"]))
+    assert job["attempts"][0]["reason"] == "instance_lost"
+    assert job["state"] in ("scheduled", "queued", "running")
+
+
+def test_a_job_under_which_instances_die_goes_to_the_dead_letters_after_the_second(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, *slow_options)
+    for number in (1, 2):
+        pitchey.until(job_id, lambda job, number=number: job["attempt"] == number and bool(job["progress"]))  # type: ignore[misc]
+        (program,) = _ffmpegs(pitchey)
+        os.killpg(program.parent().parent().pid, signal.SIGKILL)  # type: ignore[union-attr]
+    assert pitchey("wait", job_id).code == 1
+    job = pitchey.job(job_id)
+    assert (job["state"], job["crashes"], job["reason"]) == ("dead", 2, "instance_lost")
+
+
+def test_two_runs_without_a_daemon_share_one_state_directory(pitchey: Pitchey, clip: Path) -> None:
+    runs = [
+        pitchey.start("run", "video", clip, "-o", f"out{number}", "--quality", quality, "--json")
+        for number, quality in enumerate(("low", "ultra"))
+    ]
+    for run in runs:
+        out, err = run.communicate(timeout=120)
+        assert run.returncode == 0, err
+    assert all((pitchey.cwd / f"out{number}" / "sample_10s.mp4").exists() for number in range(2))
+    assert {len(pitchey.job(job_id)["attempts"]) for job_id in pitchey.ok("jobs", "--ids").lines} == {1}
+
+
+def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    run = pitchey.start("run", "video", clip, *slow_options)
+    while not pitchey.ok("jobs", "--ids").lines:
+        assert run.poll() is None
+    (job_id,) = pitchey.ok("jobs", "--ids").lines
+    pitchey.until_working(job_id)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130, err
+    assert pitchey.job(job_id)["state"] == "cancelled"
+    assert _ffmpegs(pitchey) == []

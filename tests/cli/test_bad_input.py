@@ -1,0 +1,179 @@
+"""Every wrong input gets one clear error that names it, a way out, the right exit code, and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Answer, Pitchey
+
+
+def _is_one_error(answer: Answer, code: int, *says: str) -> None:
+    assert answer.code == code, f"exit {answer.code}: {answer.err}"
+    assert answer.err.lower().count("error:") == 1, answer.err
+    assert "Traceback" not in answer.err
+    for text in says:
+        assert text in answer.err, answer.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "video", "holiday.mp4"], 3, ["There is no file at 'holiday.mp4'", "Paths are relative"]),
+        (["submit", "video", "*.mkv"], 3, ["No file matches '*.mkv'"]),
+        (["submit", "video"], 2, ["What shall the video service work on?"]),
+        (["submit", "video", "empty"], 2, ["holds nothing for the video service"]),
+        (["submit", "video", "empty.mp4"], 2, ["empty.mp4", "empty"]),
+        (["submit", "video", "a.mp4", "--set", "qualty=high"], 2, ["no field 'qualty'", "Did you mean 'quality'?"]),
+        (["submit", "video", "a.mp4", "--quality", "best"], 2, ["quality 'best'", "low, medium, high, ultra"]),
+        (["submit", "video", "a.mp4", "--framerate", "0"], 2, ["framerate '0'", "greater than 0"]),
+        (["submit", "video", "a.mp4", "--framerate", "1e9"], 2, ["framerate '1e9'", "240"]),
+        (["submit", "video", "a.mp4", "--set", "framerate=[1]"], 2, ["framerate [1]", "number"]),
+        (["submit", "video", "a.mp4", "--resolution", "0x0"], 2, ["resolution '0x0'", "1280x720"]),
+        (["submit", "video", "a.mp4", "--resolution", "banana"], 2, ["resolution 'banana'", "1280x720"]),
+        (["submit", "video", "a.mp4", "--priority", "soon"], 2, ["no priority 'soon'", "urgent"]),
+        (["submit", "video", "a.mp4", "--qality", "low"], 2, ["--qality", "--quality"]),
+        (["submit", "vidoe", "a.mp4"], 2, ["vidoe"]),
+        (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),
+        (["submit", "video", "ftp://example.org/a.mp4"], 2, ["ftp://example.org/a.mp4", "http://"]),
+        (["status", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey jobs"]),
+        (["cancel", "../x"], 3, ["There is no job '../x'"]),
+        (["jobs", "--state", "done"], 2, ["There is no state 'done'", "succeeded"]),
+        (["jobs", "--since", "yesterday"], 2, ["'yesterday' is no time"]),
+        (["config", "set", "services.video.slotz", "3"], 2, ["services.video.slots"]),
+        (["config", "set", "services.video.slots", "-1"], 2, ["at least 1", "-1"]),
+        (["images", "build", "vidoe"], 2, ["'vidoe'", "video"]),
+        (["completion", "tcsh"], 2, ["'tcsh'", "bash"]),
+    ],
+)
+def test_a_wrong_command(pitchey: Pitchey, arguments: list[str], code: int, says: list[str]) -> None:
+    (pitchey.cwd / "empty").mkdir()
+    (pitchey.cwd / "empty.mp4").touch()
+    (pitchey.cwd / "a.mp4").write_bytes(b"not looked at before it is queued")
+    answer = pitchey(*arguments, stdin='{"inputUrl": "a.mp4"}\n{"inputUrl": \n')
+    _is_one_error(answer, code, *says)
+    assert answer.out == ""
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("text.mp4", ["text.mp4"]), ("cut.mp4", ["cut.mp4"])],
+)
+def test_a_file_that_is_no_whole_video(pitchey: Pitchey, clip: Path, name: str, says: list[str]) -> None:
+    (pitchey.cwd / "text.mp4").write_text("no video at all\n" * 100)
+    (pitchey.cwd / "cut.mp4").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+    answer = pitchey("run", "video", name, "-o", "out", "--quiet")
+    _is_one_error(Answer(answer.code, answer.out, _without_warning(answer.err)), 1, *says)
+    assert not (pitchey.cwd / "out").exists() or list((pitchey.cwd / "out").iterdir()) == []
+
+
+def test_a_thumbnail_after_the_end(pitchey: Pitchey, clip: Path) -> None:
+    answer = pitchey("run", "video", clip, "--thumbnail-times", "1,99", "-o", "out")
+    _is_one_error(Answer(answer.code, answer.out, _without_warning(answer.err)), 1, "99", "10")
+
+
+def test_an_input_above_the_limit(pitchey: Pitchey) -> None:
+    with (pitchey.cwd / "huge.mp4").open("wb") as file:
+        file.truncate(5 * 1024**3 + 1)  # sparse: takes no room
+    answer = pitchey("submit", "video", "huge.mp4")
+    _is_one_error(answer, 2, "huge.mp4", "5.0 GiB")
+
+
+def test_a_result_never_replaces_the_input_or_a_file_that_was_there(pitchey: Pitchey, clip: Path) -> None:
+    mine = pitchey.cwd / "mine.mp4"
+    mine.write_bytes(clip.read_bytes())
+    _is_one_error(pitchey("run", "video", "mine.mp4"), 2, "would replace the input")
+    _is_one_error(pitchey("run", "video", "mine.mp4", "--overwrite"), 2, "would replace the input")
+    (pitchey.cwd / "out").mkdir()
+    (pitchey.cwd / "out" / "mine.mp4").write_text("keep me")
+    _is_one_error(pitchey("run", "video", "mine.mp4", "-o", "out"), 2, "exists", "--overwrite")
+    assert (pitchey.cwd / "out" / "mine.mp4").read_text() == "keep me"
+    assert mine.read_bytes() == clip.read_bytes()
+
+
+def test_an_engine_that_is_not_running(pitchey: Pitchey, clip: Path) -> None:
+    settings = {"PITCHEY_ENGINE_KIND": "docker", "PITCHEY_ENGINE_URL": "unix:///nowhere/docker.sock"}
+    _is_one_error(pitchey("run", "video", clip, **settings), 8, "/nowhere/docker.sock", "pitchey doctor")
+    assert pitchey.ok("jobs", "--ids").out == ""
+    doctor = pitchey("doctor", **settings)
+    assert doctor.code == 8 and "problem  engine" in doctor.out
+
+
+def test_a_database_that_is_none(pitchey: Pitchey) -> None:
+    pitchey.state_dir.mkdir()
+    database = pitchey.state_dir / "pitchey.db"
+    database.write_bytes(b"this was a database once" * 500)
+    before = database.read_bytes()
+    _is_one_error(pitchey("status"), 9, str(database))
+    assert database.read_bytes() == before
+
+
+def test_a_database_of_a_newer_version(pitchey: Pitchey) -> None:
+    pitchey.ok("status")
+    database = pitchey.state_dir / "pitchey.db"
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    _is_one_error(pitchey("status"), 9, "999")
+
+
+def test_an_id_that_could_be_several_jobs(pitchey: Pitchey, clip: Path) -> None:
+    ids = pitchey.ok("submit", "video", *[clip] * 60).lines
+    first = next(letter for letter in "0123456789abcdefghjkmnpqrstvwxyz" if sum(i[0] == letter for i in ids) > 1)
+    _is_one_error(pitchey("status", first), 2, "could be several jobs", "more characters")
+
+
+def test_a_full_disk_loses_nothing_and_leaves_nothing_half_written(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("status")
+    limit = clip.stat().st_size // 2
+    command = pitchey._command(("submit", "video", clip))
+    # A limit on the size of files ends a write in the middle, as a full disk does, and needs no disk to fill.
+    full = subprocess.run(
+        ["prlimit", f"--fsize={limit}", *command],
+        capture_output=True,
+        text=True,
+        cwd=pitchey.cwd,
+        env=pitchey._environment({}),
+    )
+    assert full.returncode == 9, full.stderr
+    assert full.stderr.count("error:") == 1
+    assert pitchey.ok("jobs", "--ids").out == ""
+    artifacts = pitchey.state_dir / "artifacts"
+    assert [path for path in artifacts.rglob("*") if path.is_file()] == []
+
+
+def test_a_state_directory_that_may_not_be_made(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "file").touch()
+    answer = pitchey("status", PITCHEY_STATE_DIR=str(pitchey.cwd / "file" / "state"))
+    _is_one_error(answer, 9, "PITCHEY_STATE_DIR")
+
+
+def test_standard_input_may_hold_many_specs(pitchey: Pitchey, clip: Path) -> None:
+    specs = "".join(f'{{"inputUrl": "{clip}", "quality": "{quality}"}}\n' for quality in ("low", "high"))
+    ids = pitchey.ok("submit", "video", "-", stdin=specs).lines
+    assert [pitchey.job(job_id)["spec"]["quality"] for job_id in ids] == ["low", "high"]
+    assert len(list((pitchey.state_dir / "artifacts").rglob("*/*/*"))) <= 1 or _contents(pitchey) == 1
+
+
+def _contents(pitchey: Pitchey) -> int:
+    return sum(1 for path in (pitchey.state_dir / "artifacts").rglob("*") if path.is_file())
+
+
+def _without_warning(err: str) -> str:
+    return "".join(line for line in err.splitlines(keepends=True) if not line.startswith("warning:"))
+
+
+def test_the_user_is_told_that_a_pipe_closed_by_saying_nothing(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("submit", "video", *[clip] * 50)
+    command = " ".join(pitchey._command(("jobs", "--ids")))
+    piped = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -1 >/dev/null"],
+        capture_output=True,
+        text=True,
+        env=pitchey._environment({}) | {"PATH": os.environ["PATH"]},
+    )
+    assert "Traceback" not in piped.stderr and "error" not in piped.stderr.lower()

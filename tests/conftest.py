@@ -1,0 +1,149 @@
+"""What the tiers share: the command line in a process of its own, with a state directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RESOURCES = ROOT / "tests" / "resources"
+DEADLINE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+@dataclass
+class Pitchey:
+    """Runs `pitchey` as a user does."""
+
+    state_dir: Path
+    cwd: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __call__(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
+        done = subprocess.run(
+            self._command(arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.cwd,
+            env=self._environment(environment),
+            timeout=300,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
+        """Run a command that must succeed."""
+        answer = self(*arguments, stdin=stdin, **environment)
+        assert answer.code == 0, f"{arguments}: exit {answer.code}\n{answer.out}\n{answer.err}"
+        return answer
+
+    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running; it is killed at the end of the test."""
+        process = subprocess.Popen(
+            self._command(arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.cwd,
+            env=self._environment(environment),
+        )
+        self.started.append(process)
+        return process
+
+    def start_daemon(self, **environment: str) -> subprocess.Popen[str]:
+        """Start `pitchey daemon run`, and wait until it is ready."""
+        process = self.start("daemon", "run", **environment)
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if line.rstrip().endswith(" ready"):
+                return process
+        raise AssertionError(f"the daemon did not get ready:\n{''.join(said)}")
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """One job, as `pitchey status JOB --json` has it."""
+        document: dict[str, Any] = self.ok("status", job_id, "--json").json
+        return document
+
+    def until(self, job_id: str, is_so: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Wait until something is true of a job."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not is_so(job := self.job(job_id)):
+            assert time.monotonic() < deadline, f"still not so: {job}"
+        return job
+
+    def until_working(self, job_id: str) -> dict[str, Any]:
+        """Wait until a job has made some progress."""
+        return self.until(job_id, lambda job: job["state"] == "running" and bool(job["progress"]))
+
+    def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
+        return [sys.executable, "-m", "pitchey_cli.cli", *map(str, arguments)]
+
+    def _environment(self, extra: dict[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PITCHEY_", "DOCKER_"))}
+        kept |= {"PITCHEY_STATE_DIR": str(self.state_dir), "XDG_CONFIG_HOME": str(self.state_dir / "config")}
+        return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"} | self.environment | extra
+
+    def end(self) -> None:
+        """Stop what was started, by pid; instances too."""
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)
+        for process in self.started:
+            try:
+                process.communicate(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+
+
+@pytest.fixture
+def pitchey(tmp_path: Path) -> Iterator[Pitchey]:
+    """The command line with an empty state directory, on the process engine."""
+    work = tmp_path / "work"
+    work.mkdir()
+    command = Pitchey(tmp_path / "state", work, {"PITCHEY_ENGINE_KIND": "process"})
+    yield command
+    command.end()
+
+
+@pytest.fixture(scope="session")
+def clip() -> Path:
+    """A real clip of ten seconds with picture and sound."""
+    return RESOURCES / "video" / "sample_10s.mp4"
+
+
+@pytest.fixture
+def slow_options() -> list[str]:
+    """What makes the transcoding of a short clip take far longer than any test waits."""
+    return ["--output-format", "webm", "--quality", "ultra", "--framerate", "240"]

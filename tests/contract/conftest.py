@@ -1,0 +1,125 @@
+"""Every engine, with the base image on it, and a laboratory that removes what a test has started."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.engines import images
+from pitchey_cli.engines.docker import DockerEngine
+from pitchey_cli.engines.podman import PodmanEngine
+from pitchey_cli.engines.port import LABEL_STATE, Engine, EngineKind, InstanceSpec, InstanceStatus, Mount
+from pitchey_cli.engines.process import ProcessEngine
+
+CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
+SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
+
+_DEADLINE_SECONDS = 20.0
+_POLL_SECONDS = 0.01
+_ADAPTERS: dict[EngineKind, Callable[[str], Engine]] = {
+    EngineKind.DOCKER: DockerEngine,
+    EngineKind.PODMAN: PodmanEngine,
+    EngineKind.PROCESS: lambda root: ProcessEngine(Path(root)),
+}
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"still not so: {what}"
+        time.sleep(_POLL_SECONDS)
+
+
+@dataclass
+class Laboratory:
+    """An engine, and the instances that a test has on it."""
+
+    kind: EngineKind
+    endpoint: str
+    engine: Engine
+    state: str = field(default_factory=lambda: uuid.uuid4().hex)  #: the label's value: ours are told from others' by it
+    started: list[str] = field(default_factory=list)
+
+    @property
+    def image(self) -> str:
+        return images.plan([])[0].tag
+
+    def start(self, program: str, *arguments: str, mounts: tuple[Mount, ...] = (), image: str = "") -> str:
+        """Start a Python program as an instance."""
+        instance_id = f"lab-{uuid.uuid4().hex[:8]}"
+        self.started.append(instance_id)
+        self.engine.start(
+            InstanceSpec(
+                instance_id=instance_id,
+                image=image or self.image,
+                command=("python3", "-c", program, *arguments),
+                limits=SMALL,
+                labels={LABEL_STATE: self.state},
+                mounts=mounts,
+                environment={"GREETING": "hello"},
+            )
+        )
+        return instance_id
+
+    def start_printing(self, program: str) -> str:
+        """Start a program, and wait until it has printed `ready`."""
+        instance_id = self.start(program)
+        until(lambda: "ready" in self.engine.logs(instance_id), "it has printed `ready`")
+        return instance_id
+
+    def until_exited(self, instance_id: str) -> None:
+        """Wait until an instance has ended."""
+        until(lambda: self.engine.inspect(instance_id).status is InstanceStatus.EXITED, "it has exited")
+
+    def another_adapter(self) -> Engine:
+        """What another Pitchey would have in its hands."""
+        return _ADAPTERS[self.kind](self.endpoint)
+
+    def end(self) -> None:
+        for instance_id in self.started:
+            self.engine.remove(instance_id)
+
+
+@functools.cache
+def _container_engine(kind: EngineKind) -> tuple[Engine, str]:
+    """Connect once in a session, and build the base image there."""
+    variable = f"PITCHEY_TEST_{kind.upper()}"
+    url = os.environ.get(variable)
+    if not url:
+        pytest.fail(f"{variable} names no {kind.title()} to test with; `make test` starts one and sets it.")
+    engine = _ADAPTERS[kind](url)
+    for _ in images.ensure(engine, None, images.find_ca_bundle(None)):
+        pass
+    return engine, url
+
+
+def _laboratory(kind: EngineKind, tmp_path: Path) -> Iterator[Laboratory]:
+    if kind is EngineKind.PROCESS:
+        endpoint = str(tmp_path / "processes")
+        laboratory = Laboratory(kind, endpoint, _ADAPTERS[kind](endpoint))
+    else:
+        engine, endpoint = _container_engine(kind)
+        laboratory = Laboratory(kind, endpoint, engine)
+    yield laboratory
+    laboratory.end()
+
+
+@pytest.fixture(params=EngineKind, ids=str)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laboratory]:
+    """A laboratory on each engine."""
+    yield from _laboratory(request.param, tmp_path)
+
+
+@pytest.fixture(params=CONTAINER_KINDS, ids=str)
+def container_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laboratory]:
+    """A laboratory on each engine that has containers."""
+    yield from _laboratory(request.param, tmp_path)

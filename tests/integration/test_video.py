@@ -1,0 +1,219 @@
+"""Real clips through a real worker and a real ffmpeg; what comes out is looked at with ffprobe."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.resources.workers import ROOT, Worker, is_alive
+
+CLIPS = ROOT / "tests" / "resources" / "video"
+BUNNY = ROOT / "examples" / "clip.mp4"  # 720p with 5.1 sound
+BIKES = CLIPS / "bikes.mp4"  # 640x272, 10 s, silent
+SAMPLE = CLIPS / "sample_10s.mp4"  # 320x320, stereo
+CARPHONE = CLIPS / "carphone_pristine.mp4"  # pixels that are not square
+HDR = CLIPS / "hdr10.mp4"
+
+
+class Studio:
+    """Sends clips through a worker of the video service."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._count = 0
+
+    def begin(self, clip: Path, **spec: Any) -> str:
+        self._count += 1
+        token = f"v{self._count}.1"
+        (self.worker.inputs / token).mkdir()
+        shutil.copy(clip, self.worker.inputs / token / "0")
+        file = {"field": "input_url", "path": "0", "name": clip.name, "size": clip.stat().st_size, "sha256": "0" * 64}
+        self.worker.begin(token, {"inputUrl": clip.name, "quality": "low"} | spec, inputs=[file])
+        return token
+
+    def make(self, clip: Path, **spec: Any) -> tuple[Path, dict[str, Any]]:
+        """Run a job that must succeed; give its out directory and its result."""
+        token = self.begin(clip, **spec)
+        last = self.worker.ending(token)
+        assert last["type"] == "result", last
+        return self.worker.spool / token / "out", last["result"]
+
+    def failure(self, clip: Path, **spec: Any) -> dict[str, Any]:
+        """Run a job that must fail."""
+        error: dict[str, Any] = self.worker.ending(self.begin(clip, **spec))["error"]
+        return error
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Worker(tmp_path_factory.mktemp("video"), service="video") as worker:
+        yield Studio(worker)
+
+
+def ffprobe(path: Path) -> dict[str, dict[str, Any]]:
+    """Give the format and the streams of a file, by their kind."""
+    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return {"format": report["format"]} | {stream["codec_type"]: stream for stream in report["streams"]}
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True)
+
+
+def brightness(picture: Path) -> float:
+    command = ["ffmpeg", "-v", "error", "-i", picture, "-vf", "scale=1:1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    return subprocess.run(command, check=True, capture_output=True).stdout[0]
+
+
+# --- what comes out
+
+
+def test_an_mp4_plays_anywhere_and_has_its_thumbnails(studio: Studio) -> None:
+    out, result = studio.make(BUNNY, resolution="320x320", thumbnailTimes=[1, 5.27])
+    assert [output["path"] for output in result["outputs"]] == ["video.mp4", "thumbnail-001.jpg", "thumbnail-002.jpg"]
+    made = ffprobe(out / "video.mp4")
+    assert (made["video"]["codec_name"], made["video"]["pix_fmt"]) == ("h264", "yuv420p")
+    assert (made["video"]["width"], made["video"]["height"]) == (320, 180)
+    assert (made["audio"]["codec_name"], made["audio"]["channels"]) == ("aac", 6)
+    assert float(made["format"]["duration"]) == pytest.approx(5.312, abs=0.1)
+    head = (out / "video.mp4").read_bytes()
+    assert head.index(b"moov") < head.index(b"mdat")
+    details = result["outputs"][0]["details"]
+    assert (details["width"], details["videoCodec"], details["audioCodec"]) == (320, "h264", "aac")
+    assert result["outputs"][0]["size"] == len(head)
+    assert result["details"]["input"]["width"] == 1280
+    for thumbnail in ("thumbnail-001.jpg", "thumbnail-002.jpg"):
+        assert (ffprobe(out / thumbnail)["video"]["codec_name"], brightness(out / thumbnail) > 20) == ("mjpeg", True)
+
+
+def test_a_webm_has_vp9_and_opus_also_from_surround_sound(studio: Studio) -> None:
+    out, _ = studio.make(BUNNY, outputFormat="webm", resolution="160x90")
+    made = ffprobe(out / "video.webm")
+    assert (made["video"]["codec_name"], made["audio"]["codec_name"]) == ("vp9", "opus")
+    assert float(made["format"]["duration"]) == pytest.approx(5.312, abs=0.1)
+
+
+def test_pixels_become_square_and_sides_even(studio: Studio) -> None:
+    out, _ = studio.make(CARPHONE)
+    video = ffprobe(out / "video.mp4")["video"]
+    assert (video["width"], video["height"], video["sample_aspect_ratio"]) == (192, 144, "1:1")
+
+
+def test_a_turned_video_is_upright(studio: Studio, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-i", BIKES, "-c", "copy", "-t", "2", "-metadata:s:v", "rotate=90", turned)
+    out, result = studio.make(turned, resolution="136x320")
+    video = ffprobe(out / "video.mp4")["video"]
+    assert (video["width"], video["height"]) == (136, 320)
+    assert video.get("side_data_list", []) == []
+    assert result["details"]["input"]["width"] == 272
+
+
+def test_rate_and_frames_are_as_asked(studio: Studio) -> None:
+    out, _ = studio.make(BIKES, framerate=12.5, bitrate="150k")
+    made = ffprobe(out / "video.mp4")
+    assert made["video"]["avg_frame_rate"] == "25/2"
+    assert 100_000 < int(made["format"]["bit_rate"]) < 225_000
+    assert "audio" not in made
+
+
+def test_hdr_becomes_ordinary_video(studio: Studio) -> None:
+    out, _ = studio.make(HDR)
+    video = ffprobe(out / "video.mp4")["video"]
+    assert (video["pix_fmt"], video["color_transfer"], video["color_space"]) == ("yuv420p", "bt709", "bt709")
+
+
+def test_metadata_is_kept(studio: Studio, tmp_path: Path) -> None:
+    titled = tmp_path / "titled.mp4"
+    ffmpeg("-i", SAMPLE, "-c", "copy", "-t", "1", "-metadata", "title=A walk", titled)
+    out, _ = studio.make(titled)
+    assert ffprobe(out / "video.mp4")["format"]["tags"]["title"] == "A walk"
+
+
+def test_a_thumbnail_is_of_the_very_frame(studio: Studio, tmp_path: Path) -> None:
+    out, _ = studio.make(BIKES, outputFormat="thumbnail", thumbnailTimes=[3.04, 9.99, 10], quality="ultra")
+    for name, frame in (("thumbnail-001.jpg", 76), ("thumbnail-002.jpg", 249), ("thumbnail-003.jpg", 249)):
+        expected = tmp_path / "expected.png"
+        ffmpeg("-i", BIKES, "-vf", f"select=eq(n\\,{frame})", "-frames:v", "1", expected)
+        assert likeness(out / name, expected) > 0.95  # a frame earlier is another shot: 76 is the first after a cut
+
+
+def likeness(one: Path, other: Path) -> float:
+    command = ["ffmpeg", "-i", one, "-i", other, "-lavfi", "[0]format=yuv420p[a];[1]format=yuv420p[b];[a][b]ssim"]
+    said = subprocess.run([*command, "-f", "null", "-"], check=True, capture_output=True, text=True).stderr
+    return float(said.rpartition("All:")[2].split()[0])
+
+
+def test_the_progress_of_a_job_never_goes_back_and_ends_at_one(studio: Studio) -> None:
+    events = studio.worker.events(studio.begin(BIKES, quality="high", thumbnailTimes=[1]))
+    progress = [event for event in events if event["type"] == "progress"]
+    fractions = [event["fraction"] for event in progress]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1], progress[-1]["stage"]) == (0.0, 1.0, "done")
+
+
+# --- what cannot work
+
+
+def test_a_thumbnail_after_the_end_is_refused_before_any_work(studio: Studio) -> None:
+    token = studio.begin(BIKES, thumbnailTimes=[1, 12])
+    error = studio.worker.ending(token)["error"]
+    assert (error["code"], error["reason"]) == ("thumbnail_after_end", "rejected")
+    assert error["message"] == "There is no picture at 12 s: bikes.mp4 is 10 s long."
+    assert list((studio.worker.spool / token / "out").iterdir()) == []
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_what_is_no_video_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:
+    text = written(tmp_path / "notes.mp4", b"hello\n" * 100)
+    playlist = written(tmp_path / "list.mp4", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+    empty = written(tmp_path / "empty.mp4", b"")
+    sound = tmp_path / "sound.mp4"
+    ffmpeg("-i", SAMPLE, "-vn", "-c", "copy", sound)
+    found = {clip.name: studio.failure(clip) for clip in (text, playlist, empty, sound)}
+    assert {name: error["code"] for name, error in found.items()} == {
+        "notes.mp4": "not_a_video",
+        "list.mp4": "not_a_video",
+        "empty.mp4": "not_a_video",
+        "sound.mp4": "no_video_stream",
+    }
+    for name, error in found.items():
+        assert name in error["message"]
+        assert (error["reason"], error["retryable"]) == ("rejected", False)
+
+
+@pytest.mark.parametrize("is_index_first", [False, True])
+def test_half_a_file_is_called_what_it_is(studio: Studio, tmp_path: Path, is_index_first: bool) -> None:
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", SAMPLE, "-c", "copy", *(["-movflags", "+faststart"] if is_index_first else []), whole)
+    half = written(tmp_path / "half.mp4", whole.read_bytes()[: whole.stat().st_size // 2])
+    error = studio.failure(half)
+    assert (error["code"], error["reason"], error["retryable"]) == ("truncated", "rejected", False)
+    if is_index_first:
+        assert studio.failure(half, outputFormat="thumbnail", thumbnailTimes=[9])["code"] == "truncated"
+
+
+# --- cancelling
+
+
+def test_a_cancelled_transcoding_leaves_no_process(studio: Studio) -> None:
+    token = studio.begin(BUNNY, quality="ultra", outputFormat="webm", framerate=240)
+    with studio.worker.follow(token) as events:
+        assert any(event.get("stage") == "transcode" for event in events)
+        family = [process.pid for process in psutil.Process(studio.worker.pid).children(recursive=True)]
+        assert len(family) == 2  # the attempt and its ffmpeg
+        studio.worker.http.delete(f"/attempts/{token}?grace=5")
+        assert list(events)[-1]["error"]["reason"] == "cancelled"
+    assert not any(map(is_alive, family))

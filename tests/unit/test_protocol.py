@@ -1,0 +1,90 @@
+"""The wire: what a version has once written must be read by all that follow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from processors import protocol
+
+GOLDEN = Path(__file__).parents[1] / "resources" / "protocol" / "v1"
+
+PARSERS: dict[str, TypeAdapter[Any]] = {
+    "spec": TypeAdapter(
+        protocol.VideoSpec | protocol.DocumentSpec | protocol.InferenceSpec | protocol.MediaSpec | protocol.CodeSpec
+    ),
+    "event": protocol.EVENT,
+    "request": TypeAdapter(protocol.AttemptRequest),
+    "health": TypeAdapter(protocol.Health),
+    "refusal": TypeAdapter(protocol.Refusal),
+}
+
+
+def golden(kind: str = "*") -> list[Any]:
+    files = sorted(GOLDEN.glob(f"{kind}-*.json"))
+    assert files
+    return [pytest.param(file, id=file.stem) for file in files]
+
+
+def parse(file: Path, document: Any = None) -> BaseModel:
+    parsed = PARSERS[file.stem.split("-")[0]].validate_python(document or json.loads(file.read_text()))
+    assert isinstance(parsed, BaseModel)
+    return parsed
+
+
+@pytest.mark.parametrize("file", golden())
+def test_what_was_written_once_is_read_and_written_again_in_the_same_way(file: Path) -> None:
+    written = parse(file).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert written == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("file", golden())
+def test_snake_case_is_read_like_camel_case(file: Path) -> None:
+    snake = parse(file).model_dump(mode="json", by_alias=False)
+    assert parse(file, snake) == parse(file)
+
+
+@pytest.mark.parametrize("file", golden("spec"))
+def test_a_spec_refuses_a_field_that_it_does_not_know(file: Path) -> None:
+    with pytest.raises(ValidationError):
+        parse(file, json.loads(file.read_text()) | {"colour": "blue"})
+
+
+@pytest.mark.parametrize("kind", ["event", "request", "health", "refusal"])
+def test_a_message_ignores_what_a_later_version_has_added(kind: str) -> None:
+    for file in GOLDEN.glob(f"{kind}-*.json"):
+        assert parse(file, json.loads(file.read_text()) | {"addedLater": 1}) == parse(file)
+
+
+def test_every_kind_of_event_and_every_service_has_its_golden_file() -> None:
+    events = {json.loads(file.read_text())["type"] for file in GOLDEN.glob("event-*.json")}
+    assert events == {"accepted", "progress", "log", "metric", "result", "error"}
+    assert {file.stem.split("-")[1] for file in GOLDEN.glob("spec-*.json")} == set(protocol.Service)
+
+
+@pytest.mark.parametrize("token", ["../etc.1", "A.1", "a", "a.1/..", "a.1\n", ".1", "a" * 33 + ".1"])
+def test_a_token_that_could_leave_its_directory_is_refused(token: str) -> None:
+    document = json.loads((GOLDEN / "request-video.json").read_text())
+    with pytest.raises(ValidationError):
+        protocol.AttemptRequest.model_validate(document | {"token": token})
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"outputFormat": "hls"}, "not served"),
+        ({"watermark": {"text": "mine"}}, "not served"),
+        ({"outputFormat": "thumbnail", "thumbnailTimes": []}, "at least one time"),
+        ({"resolution": "wide"}, "pattern"),
+        ({"bitrate": "fast"}, "pattern"),
+        ({"framerate": 0}, "greater than 0"),
+        ({"thumbnailTimes": [-1]}, "greater than or equal to 0"),
+    ],
+)
+def test_a_video_spec_that_cannot_be_served_says_why(change: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        protocol.VideoSpec.model_validate({"inputUrl": "a.mp4"} | change)

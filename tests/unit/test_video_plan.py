@@ -1,0 +1,191 @@
+"""From a spec and a probe to ffmpeg's arguments, by equality."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.protocol import VideoSpec
+from processors.video.jpeg import jpeg_size
+from processors.video.plan import Step, plan
+from processors.video.probe import SAFE_INPUT, AudioStream, Probe, VideoStream, parse
+from processors.video.progress import ProgressReader
+from processors.video.quality import TIERS, bits_per_second, ceiling, fit
+from processors.worker.context import Rejected
+
+PROGRAM = "ffmpeg -hide_banner -nostdin -nostats -loglevel warning -progress pipe:1".split()
+SAFE = ["-format_whitelist", SAFE_INPUT["format_whitelist"], "-protocol_whitelist", "file,pipe"]
+HD = VideoStream(0, "h264", 1920, 1080, 30.0, 10.0, None, is_hdr=False)
+CLIP = Probe("mov,mp4", True, 10.0, None, HD, AudioStream(1, "aac", 2, 10.0))
+SILENT = replace(CLIP, audio=None)
+
+
+def planned(probe: Probe = CLIP, **fields: Any) -> tuple[Step, ...]:
+    return plan(VideoSpec.model_validate({"inputUrl": "a.mp4", **fields}), probe, Path("/in/a.mp4"), "a.mp4")
+
+
+def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> None:
+    (step,) = planned()
+    graph = "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1];[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s2]"
+    assert list(step.argv) == [
+        *PROGRAM, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s1]", "-map", "[s2]",
+        "-b:a", "128000", "-bufsize", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf", "23",
+        "-map_chapters", "0", "-map_metadata", "0", "-maxrate", "7800000", "-movflags", "+faststart",
+        "-pix_fmt", "yuv420p", "-preset", "medium", "video.mp4", "-y",
+    ]  # fmt: skip
+
+
+def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
+    (step,) = planned(outputFormat="webm", quality="low", resolution="640x480", framerate=24)
+    graph = (
+        "[0:0]fps=fps=24[s0];[s0]scale=640:360[s1];[s1]setsar=1[s2];"
+        "[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s3]"
+    )
+    assert list(step.argv) == [
+        *PROGRAM, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s2]", "-map", "[s3]",
+        "-b:a", "96000", "-b:v", "412750", "-c:a", "libopus", "-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "37",
+        "-deadline", "good", "-map_chapters", "0", "-map_metadata", "0", "-pix_fmt", "yuv420p", "-row-mt", "1",
+        "video.webm", "-y",
+    ]  # fmt: skip
+
+
+def test_thumbnails_are_sought_in_the_input_and_made_by_one_process() -> None:
+    (step,) = planned(SILENT, outputFormat="thumbnail", thumbnailTimes=[1, 2.5], resolution="320x320")
+    picture = ["-frames:v", "1", "-pix_fmt", "yuv420p", "-q:v", "4", "-strict", "unofficial", "-update", "1"]
+    graph = (
+        "[0:0]scale=320:180:out_range=full[s0];[s0]setsar=1[s1];[1:0]scale=320:180:out_range=full[s2];[s2]setsar=1[s3]"
+    )
+    assert list(step.argv) == [
+        *PROGRAM,
+        *SAFE, "-ss", "1.0", "-threads", "1", "-i", "/in/a.mp4",
+        *SAFE, "-ss", "2.5", "-threads", "1", "-i", "/in/a.mp4",
+        "-filter_complex", graph,
+        "-map", "[s1]", "-c:v", "mjpeg", *picture, "thumbnail-001.jpg",
+        "-map", "[s3]", "-c:v", "mjpeg", *picture, "thumbnail-002.jpg",
+        "-y",
+    ]  # fmt: skip
+
+
+def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
+    (step,) = planned(bitrate="2M")
+    assert "-crf" not in step.argv
+    assert [step.argv[step.argv.index(key) + 1] for key in ("-b:v", "-maxrate", "-bufsize")] == [
+        "2000000", "3000000", "4000000",
+    ]  # fmt: skip
+
+
+def test_a_silent_video_stays_silent() -> None:
+    (step,) = planned(SILENT)
+    assert "-c:a" not in step.argv
+
+
+def test_hdr_is_tone_mapped_in_video_and_pictures() -> None:
+    steps = planned(replace(SILENT, video=replace(HD, is_hdr=True)), thumbnailTimes=[1])
+    assert all("tonemap=" in " ".join(step.argv) for step in steps)
+
+
+def test_a_video_with_thumbnails_gives_both() -> None:
+    steps = planned(thumbnailTimes=[5, 1])
+    assert [output.name for step in steps for output in step.outputs] == [
+        "video.mp4", "thumbnail-001.jpg", "thumbnail-002.jpg",
+    ]  # fmt: skip
+
+
+def test_many_thumbnails_are_made_a_few_at_a_time() -> None:
+    steps = planned(outputFormat="thumbnail", thumbnailTimes=[number / 10 for number in range(20)])
+    assert [len(step.outputs) for step in steps] == [8, 8, 4]
+
+
+def test_without_times_the_thumbnail_is_of_the_middle() -> None:
+    (step,) = planned(outputFormat="thumbnail")
+    assert [output.time_seconds for output in step.outputs] == [5.0]
+
+
+def test_a_thumbnail_after_the_end_is_refused_by_name_time_and_length() -> None:
+    with pytest.raises(Rejected, match=r"no picture at 10\.5 s: a\.mp4 is 10 s long") as caught:
+        planned(thumbnailTimes=[1, 10.5])
+    assert caught.value.code == "thumbnail_after_end"
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "fitted"),
+    [
+        ((1920, 1080), None, (1920, 1080)),
+        ((1920, 1080), "1280x720", (1280, 720)),
+        ((1920, 1080), "1280x1280", (1280, 720)),
+        ((640, 272), "1280x720", (640, 272)),
+        ((193, 145), None, (192, 144)),
+        ((1080, 1920), "1280x720", (404, 720)),
+        ((4000, 20), "100x100", (100, 2)),
+    ],
+)
+def test_a_picture_fits_its_box(size: tuple[int, int], box: str | None, fitted: tuple[int, int]) -> None:
+    assert fit(*size, box) == fitted
+
+
+SIDES = st.integers(10, 5000)
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_a_fitted_picture_is_even_within_its_box_and_never_larger(w: int, h: int, box_w: int, box_h: int) -> None:
+    width, height = fit(w, h, f"{box_w}x{box_h}")
+    assert width % 2 == height % 2 == 0
+    assert 2 <= width <= min(w, box_w)
+    assert 2 <= height <= min(h, box_h)
+
+
+def test_a_better_tier_never_has_less() -> None:
+    tiers = [TIERS[name] for name in ("low", "medium", "high", "ultra")]
+    assert tiers == sorted(tiers, key=lambda tier: (-tier.x264_crf, -tier.vp9_crf, tier.ceiling_1080p30))
+    assert [ceiling(TIERS["medium"], *size, 30) for size in ((1920, 1080), (1280, 720))] == [7_800_000, 4_246_000]
+
+
+@pytest.mark.parametrize(("text", "rate"), [("800000", 800_000), ("2500k", 2_500_000), ("2.5M", 2_500_000)])
+def test_bit_rates_are_read_as_ffmpeg_writes_them(text: str, rate: int) -> None:
+    assert bits_per_second(text) == rate
+
+
+def report(**video: Any) -> dict[str, Any]:
+    stream = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 720, "height": 576, **video}
+    return {"streams": [stream], "format": {"format_name": "matroska,webm"}}
+
+
+def test_a_probe_gives_the_size_that_is_seen() -> None:
+    seen = parse(report(sample_aspect_ratio="64:45", side_data_list=[{"rotation": -90}]), "a").video
+    assert (seen.width, seen.height) == (576, 1024)
+
+
+def test_matroska_keeps_the_length_in_a_tag() -> None:
+    assert parse(report(tags={"DURATION": "00:01:10.500000000"}), "a").duration_seconds == 70.5
+
+
+def test_what_is_unknown_does_not_stop_the_probe() -> None:
+    probe = parse(report(sample_aspect_ratio="0:1", avg_frame_rate="0/0", r_frame_rate="50/1"), "a")
+    assert (probe.duration_seconds, probe.video.width, probe.video.framerate) == (None, 720, 50.0)
+
+
+def test_the_cover_of_an_album_is_no_video() -> None:
+    with pytest.raises(Rejected) as caught:
+        parse(report(disposition={"attached_pic": 1}), "a")
+    assert caught.value.code == "no_video_stream"
+
+
+def test_progress_is_read_block_by_block() -> None:
+    seen: list[tuple[float, float | None]] = []
+    reader = ProgressReader(lambda seconds, speed: seen.append((seconds, speed)))
+    for line in "out_time_us=N/A\nspeed=N/A\nprogress=continue\nout_time_us=1500000\nspeed= 2.5x\nprogress=end".split(
+        "\n"
+    ):
+        reader(line)
+    assert seen == [(0.0, None), (1.5, 2.5)]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x10\x00\x10"])
+def test_half_a_jpeg_is_no_jpeg(data: bytes) -> None:
+    with pytest.raises(ValueError, match="JPEG"):
+        jpeg_size(data)
