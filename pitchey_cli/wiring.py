@@ -4,9 +4,7 @@ only read the store start in a tenth of a second because of that.
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +21,8 @@ from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.store.port import Store
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.loop import Loop
@@ -130,10 +130,11 @@ class Wiring:
     async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
         """Be the daemon, until a signal or a drain."""
         from pitchey_cli.daemon import process
+        from pitchey_cli.daemon.lock import lock
 
         self.make_state_dir()
         with (
-            process.lock(self.state_dir, is_daemon=True, engine=engine.kind),
+            lock(self.state_dir, is_daemon=True, engine=engine.kind),
             self._loop(engine, report, False) as loop,
         ):
             await process.serve(loop, on_ready=on_ready)
@@ -142,10 +143,11 @@ class Wiring:
         """A node inside this command, for the jobs that somebody waits for."""
         from pitchey_cli.daemon import process
         from pitchey_cli.daemon.embedded import EmbeddedNode
+        from pitchey_cli.daemon.lock import lock
 
         async def serve(stop: asyncio.Event, ready: Callable[[Loop], None]) -> None:
             with (
-                process.lock(self.state_dir, is_daemon=False, engine=engine.kind),
+                lock(self.state_dir, is_daemon=False, engine=engine.kind),
                 self._loop(engine, report, True) as loop,
             ):
                 await process.serve_foreground(loop, stop, on_ready=lambda: ready(loop))
@@ -154,6 +156,8 @@ class Wiring:
 
     @contextmanager
     def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
+        import random
+
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
         from pitchey_cli.store.writer import Writer
@@ -176,7 +180,6 @@ class Wiring:
             yield Loop(node, state_id)
         finally:
             writer.close()
-            store.close()
 
     def _node_config(self, engine: Engine, is_foreground: bool) -> NodeConfig:
         from pitchey_cli.daemon.node import NodeConfig

@@ -1,8 +1,9 @@
 """The whole contract between the host and an instance: specs, requests, events, results, paths, version.
 
-Both sides import this module and nothing else of each other. JSON on the wire is camelCase; snake_case is accepted as
-well. A spec refuses unknown fields; a message ignores them, so that a host and a worker of neighbouring versions can
-talk. Golden files in tests/resources/protocol/ hold every message as it once was: they must keep parsing.
+Both sides import this module, the words of vocabulary.py, which belong to it, and nothing else of each other. JSON on
+the wire is camelCase; snake_case is accepted as well. A spec refuses unknown fields; a message ignores them, so that a
+host and a worker of neighbouring versions can talk. Golden files in tests/resources/protocol/ hold every message as it
+once was: they must keep parsing.
 
 An instance sees three directories:
 
@@ -24,45 +25,21 @@ An instance sees three directories:
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
-PROTOCOL_VERSION = 1
-
-INPUTS_DIR = "/inputs"
-SPOOL_DIR = "/spool"
-RUN_DIR = "/run/pitchey"
-SOCKET_NAME = "worker.sock"
-OUT_DIR_NAME = "out"
-EVENTS_NAME = "events.ndjson"
-ENDING_NAME = "result.json"
-
-
-class Service(StrEnum):
-    """The five services."""
-
-    VIDEO = "video"
-    DOCUMENT = "document"
-    INFERENCE = "inference"
-    MEDIA = "media"
-    CODE = "code"
-
-
-class Reason(StrEnum):
-    """Why an attempt ended. What follows from it is decided on the host (domain/states.py)."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"  #: the work itself failed
-    TIMEOUT = "timeout"
-    OOM = "oom"  #: the kernel killed it for memory
-    INSTANCE_LOST = "instance_lost"  #: the instance went away under it
-    INTERRUPTED = "interrupted"  #: handed back by a daemon that stops
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"  #: the input or the spec can never work
-
+from processors.vocabulary import ENDING_NAME as ENDING_NAME
+from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
+from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
+from processors.vocabulary import OUT_DIR_NAME as OUT_DIR_NAME
+from processors.vocabulary import PROTOCOL_VERSION as PROTOCOL_VERSION
+from processors.vocabulary import RUN_DIR as RUN_DIR
+from processors.vocabulary import SOCKET_NAME as SOCKET_NAME
+from processors.vocabulary import SPOOL_DIR as SPOOL_DIR
+from processors.vocabulary import Reason as Reason
+from processors.vocabulary import Service as Service
 
 # --- specs: what a job asks of a service -----------------------------------------------------------------------------
 
@@ -70,7 +47,10 @@ class Reason(StrEnum):
 class Spec(BaseModel):
     """Base of the five specs: unknown fields are errors."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True)
+    # Validators are built when first needed: most commands need few of them, and start faster for it.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
+    )
 
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
@@ -143,9 +123,9 @@ class DocumentSpec(Spec):
 class InferenceParameters(Spec):
     """What steers a model."""
 
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1)
-    threshold: float | None = Field(None, ge=0, le=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1)
+    threshold: float | None = Field(default=None, ge=0, le=1)
 
 
 class InferenceSpec(Spec):
@@ -153,7 +133,7 @@ class InferenceSpec(Spec):
 
     model: str = Field(min_length=1)
     input_data: Any
-    parameters: InferenceParameters = InferenceParameters()  # type: ignore[call-arg]  # every field has a default
+    parameters: InferenceParameters = Field(default_factory=InferenceParameters)
     output_format: Literal["json", "text", "binary"] = "json"
 
 
@@ -202,7 +182,9 @@ SPECS: dict[Service, type[Spec]] = {
 class Message(BaseModel):
     """Base of what crosses the socket: unknown fields are ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True
+    )
 
     def wire(self) -> bytes:
         """The message as one line of camelCase JSON, without the newline."""
@@ -351,7 +333,7 @@ class Health(Message):
     draining: bool = False
     loaded_models: list[str] = []
     uptime_seconds: float
-    usage: CgroupUsage = CgroupUsage()
+    usage: CgroupUsage = Field(default_factory=CgroupUsage)
 
 
 class Refusal(Message):

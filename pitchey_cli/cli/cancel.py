@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import ExitCode
 from pitchey_cli.operations import cancel as operation
 from pitchey_cli.operations.lookup import resolve
@@ -31,7 +31,7 @@ def cancel(
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     outcome = operation.cancel(store, ids, why=reason, now=wiring.clock.now())
-    process.poke(wiring.state_dir)
+    lock.poke(wiring.state_dir)
     for job_id, done in outcome.items():
         typer.echo(f"{job_id} {_SENTENCES[done]}")
     if all(done is CancelResult.FINISHED for done in outcome.values()):

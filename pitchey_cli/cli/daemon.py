@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
 from pitchey_cli.wiring import Wiring
 
@@ -87,7 +87,7 @@ def drain(
     """Stop it when everything that runs has ended, however long that takes; nothing new is taken."""
     wiring = Wiring.from_environment()
     holder = _running(wiring)
-    process.poke(wiring.state_dir, process.DRAIN)
+    lock.poke(wiring.state_dir, lock.DRAIN)
     _until_gone(wiring, holder, timeout)
 
 
@@ -95,7 +95,7 @@ def drain(
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say whether it runs. Exit code 8 if not."""
     wiring = Wiring.from_environment()
-    holder = process.holder(wiring.state_dir)
+    holder = lock.holder(wiring.state_dir)
     is_running = holder is not None and holder.is_daemon
     if json:
         found = {"schema": 1, "running": is_running, "stateDir": str(wiring.state_dir), "log": str(_log_file(wiring))}
@@ -146,7 +146,7 @@ def _stop_seconds(wiring: Wiring) -> int:
 
 
 def _refuse_second(wiring: Wiring) -> None:
-    holder = process.holder(wiring.state_dir)
+    holder = lock.holder(wiring.state_dir)
     if holder is not None and holder.is_daemon:
         raise DaemonError(
             f"A daemon runs already for {wiring.state_dir}, as process {holder.pid}.",
@@ -154,16 +154,16 @@ def _refuse_second(wiring: Wiring) -> None:
         )
 
 
-def _running(wiring: Wiring) -> process.Holder:
-    holder = process.holder(wiring.state_dir)
+def _running(wiring: Wiring) -> lock.Holder:
+    holder = lock.holder(wiring.state_dir)
     if holder is None or not holder.is_daemon or holder.pid == 0:
         raise DaemonError(f"No daemon runs for {wiring.state_dir}.", hint="`pitchey daemon start` starts one.")
     return holder
 
 
-def _until_gone(wiring: Wiring, holder: process.Holder, timeout: float | None) -> None:
+def _until_gone(wiring: Wiring, holder: lock.Holder, timeout: float | None) -> None:
     deadline = None if timeout is None else time.monotonic() + timeout
-    while (current := process.holder(wiring.state_dir)) is not None and current.pid == holder.pid:
+    while (current := lock.holder(wiring.state_dir)) is not None and current.pid == holder.pid:
         if deadline is not None and time.monotonic() > deadline:
             raise TimedOut(
                 f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back."

@@ -16,7 +16,7 @@ from pitchey_cli.engines.bootstrap import DEBIAN, make_debian
 from pitchey_cli.engines.port import LABEL_IMAGE
 from pitchey_cli.reports.wording import ago, size
 from pitchey_cli.wiring import Wiring
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 app = typer.Typer(help="Build, list and clear away images.", rich_markup_mode=None, no_args_is_help=True)
 EngineOption = Annotated[str | None, typer.Option("--engine", help="docker or podman.", metavar="ENGINE")]

@@ -14,7 +14,7 @@ from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.job_options import Asked, service_command
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
@@ -51,7 +51,7 @@ def run(
     runner = _Runner(wiring, asked, engine)
     jobs = stage(wiring, asked, checked, is_foreground=True)
     ids = submit.submit(store, jobs, now=wiring.clock.now())
-    process.poke(wiring.state_dir)
+    lock.poke(wiring.state_dir)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
     try:
         with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
@@ -82,7 +82,7 @@ class _Runner:
         self._kind = engine_kind
         self._engine: Engine | None = None
         self._node: EmbeddedNode | None = None
-        other = process.holder(wiring.state_dir)
+        other = lock.holder(wiring.state_dir)
         if other is not None and other.is_daemon:
             if engine_kind is not None and engine_kind != other.engine:
                 raise UsageError(
@@ -107,7 +107,7 @@ class _Runner:
 
     def tick(self) -> None:
         """Take over when nobody runs the jobs; raise what keeps them from running."""
-        if self._node is None and process.holder(self._wiring.state_dir) is None:
+        if self._node is None and lock.holder(self._wiring.state_dir) is None:
             self._node = self._wiring.embedded(self._prepare(), report=terminal.say_debug).__enter__()
         if self._node is not None:
             self._node.check()
@@ -120,7 +120,7 @@ class _Runner:
         if self._node is None:
             return
         outcome = cancel.cancel(store, ids, why="`pitchey run` was interrupted", now=self._wiring.clock.now())
-        process.poke(self._wiring.state_dir)
+        lock.poke(self._wiring.state_dir)
         limit = self._wiring.settings.daemon.grace_seconds + 5
         follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
@@ -34,7 +34,7 @@ def overview(*, as_json: bool) -> None:
     wiring = Wiring.from_environment()
     store = wiring.store()
     counts, instances = store.counts(), store.instances()
-    holder = process.holder(wiring.state_dir)
+    holder = lock.holder(wiring.state_dir)
     if as_json:
         from pitchey_cli.reports import as_json as documents
 
@@ -64,7 +64,7 @@ def _one(text: str, *, as_json: bool) -> None:
     terminal.show(tables.job_in_full(job, attempts, outputs, now=wiring.clock.now()))
 
 
-def _daemon_line(holder: process.Holder | None) -> str:
+def _daemon_line(holder: lock.Holder | None) -> str:
     if holder is None:
         return "daemon: not running"
     from pitchey_cli.reports.wording import duration

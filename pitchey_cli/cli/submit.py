@@ -10,7 +10,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.job_options import Asked, service_command
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.engines import images
 from pitchey_cli.operations import submit as operation
 from pitchey_cli.reports import as_json
@@ -29,7 +29,7 @@ def submit(
     checked = drafts(asked)
     store = wiring.store()
     ids = operation.submit(store, stage(wiring, asked, checked, is_foreground=False), now=wiring.clock.now())
-    is_taken = process.poke(wiring.state_dir)
+    is_taken = lock.poke(wiring.state_dir)
     if json:
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])
     else:

@@ -9,7 +9,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode
 from pitchey_cli.domain.job import TERMINAL
 from pitchey_cli.operations import follow
@@ -34,7 +34,7 @@ def wait(
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
-    if is_pending and timeout is None and process.holder(wiring.state_dir) is None:
+    if is_pending and timeout is None and lock.holder(wiring.state_dir) is None:
         raise DaemonError("No daemon runs, so these jobs would never end.", hint="`pitchey daemon start` starts one.")
     try:
         with job_progress(len(ids), is_quiet=quiet or json) as show:

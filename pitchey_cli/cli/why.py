@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.daemon import process
+from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.operations import why as operation
 from pitchey_cli.operations.lookup import resolve
@@ -21,7 +21,7 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
     wiring = Wiring.from_environment()
     store = wiring.store()
     found = store.job(resolve(store, job))
-    holder = process.holder(wiring.state_dir)
+    holder = lock.holder(wiring.state_dir)
 
     def has_image() -> bool | None:
         from pitchey_cli.engines import images

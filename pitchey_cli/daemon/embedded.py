@@ -9,7 +9,7 @@ from typing import Any
 
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.domain.errors import PitcheyError
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 #: runs a loop to its end; given the event that stops it, and what to call with the loop once it is ready
 Serve = Callable[[asyncio.Event, Callable[[Loop], None]], Coroutine[Any, Any, None]]

@@ -25,7 +25,7 @@ from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, P
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
-from processors.protocol import Reason
+from processors.vocabulary import Reason
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer

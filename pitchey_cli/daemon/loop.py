@@ -18,7 +18,7 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, Token
-from processors.protocol import Reason
+from processors.vocabulary import Reason
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _RECOVER_SECONDS = 10.0

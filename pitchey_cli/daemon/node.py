@@ -14,7 +14,7 @@ from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 P = ParamSpec("P")
 T = TypeVar("T")

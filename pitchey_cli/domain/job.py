@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
-from processors.protocol import Reason, Service
+from processors.vocabulary import Reason, Service
 
 JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case
 Token = NewType("Token", str)  #: "<job id>.<attempt number>": unique, and ordered within a job

@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pitchey_cli.domain.job import Token
-from processors import protocol
+from processors.vocabulary import EVENTS_NAME
 
 
 def database(state_dir: Path) -> Path:
@@ -42,7 +42,7 @@ def spool(state_dir: Path, instance_id: str, token: Token) -> Path:
 
 def live_events(state_dir: Path, instance_id: str, token: Token) -> Path:
     """The events of a live attempt."""
-    return spool(state_dir, instance_id, token) / protocol.EVENTS_NAME
+    return spool(state_dir, instance_id, token) / EVENTS_NAME
 
 
 def kept_events(state_dir: Path, token: Token) -> Path:

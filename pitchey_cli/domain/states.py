@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pitchey_cli.domain.job import TERMINAL, Job, JobState, Outcome
 from pitchey_cli.domain.retry import RetryPolicy, retry_at
-from processors.protocol import Reason
+from processors.vocabulary import Reason
 
 MAX_CRASHES = 2  # a job under which instances die goes to the dead letters after this many
 

@@ -20,7 +20,7 @@ import processors
 from pitchey_cli.domain.errors import EngineError, InputNotFound
 from pitchey_cli.engines.bootstrap import ensure_debian
 from pitchey_cli.engines.port import LABEL_IMAGE, BuildStep, Engine
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 BASE = "base"
 

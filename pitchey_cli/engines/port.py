@@ -82,7 +82,7 @@ class InstanceInfo:
     status: InstanceStatus
     labels: Mapping[str, str]
     exit_code: int | None = None  #: 137 for one that was killed
-    is_oom_killed: bool = False
+    is_oom_killed: bool = False  #: where the engine can tell: Podman on cgroup v1 cannot, and its worker has to
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from pitchey_cli.engines.port import (
     InstanceUsage,
     RunResult,
 )
-from processors.protocol import RUN_DIR
+from processors.vocabulary import RUN_DIR
 
 NOT_ENFORCED = (
     "isolation from this machine's files and network",

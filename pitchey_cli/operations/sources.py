@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 #: what is picked out of a folder; a file that is named is taken whatever its suffix
 SUFFIXES: dict[Service, frozenset[str]] = {

@@ -5,6 +5,7 @@ Nothing is queued unless everything can be: a folder with one bad file submits n
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
     """
     model = SPECS[service]
     if source is not None:
-        fields = {**fields, model.input_fields[0]: source.location}
+        fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
     sources: list[tuple[str, Source]] = []
     for field in model.input_fields:
@@ -64,7 +65,12 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
             is_url = location.startswith(("http://", "https://"))
             sources.append((field, Source(location, Path(location).stem, is_url)))
     name = sources[0][1].name if sources else service
-    return Draft(service, spec.model_dump(mode="json", by_alias=True, exclude_none=True), tuple(sources), name)
+    return Draft(service, spec.model_dump(mode="json", by_alias=True, exclude_none=True), tuple(sources), _text(name))
+
+
+def _text(name: str) -> str:
+    """A file name as text: it may hold bytes that are no UTF-8, which neither JSON nor a database takes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def stage(
@@ -112,7 +118,7 @@ def _stage_one(
             progress(source.file_name, done, total)
 
     artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, progress=report)
-    return JobInput(field, source.file_name, sha256=artifact.sha256, size=artifact.size)
+    return JobInput(field, _text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 
 def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
@@ -125,4 +131,5 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId
 
 def new_job_id() -> JobId:
     """A random id."""
-    return JobId("".join(secrets.choice(JOB_ID_ALPHABET) for _ in range(JOB_ID_LENGTH)))
+    # 32 letters: five bits of a random byte choose one, each as likely as the others.
+    return JobId("".join(JOB_ID_ALPHABET[byte & 31] for byte in secrets.token_bytes(JOB_ID_LENGTH)))

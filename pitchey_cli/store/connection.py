@@ -21,7 +21,6 @@ OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35
 #: A submission touches eight pages, each in another tree, and a commit writes them whole: half the usual page size is
 #: half the bytes to sync (a tenth less time for a durable submission). Twice as many of them make the usual WAL, 4 MB.
 WAL_PAGES = 2000
-_MAGIC = b"SQLite format 3\x00"
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -152,21 +151,26 @@ def _savepoint(depth: int) -> tuple[str, str, tuple[str, ...]]:
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
+    """Make a new file readable by its owner alone; one that is there is left to SQLite.
+
+    An existing file must not be opened here, not even to look at it: POSIX drops every lock that a process has on a
+    file when it closes any descriptor of it. Another connection of this process would go on without its locks, the next
+    process to leave would believe itself the last one and delete the WAL, and what is written from then on is lost
+    ("How To Corrupt An SQLite Database File", section 2.2, sqlite.org).
+    """
     try:
-        if create:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made by us and not by SQLite: only its owner may read it. The WAL takes over the mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-    except FileNotFoundError as error:
-        raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.") from error
+        if path.exists():
+            return
+        if not create:
+            raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the WAL takes over the mode
+    except FileExistsError:
+        return  # another process was quicker
     except PermissionError as error:
         raise Denied(f"{path} may not be used: {error.strerror}.", hint="Check the owner of the folder.") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be opened: {error.strerror}.") from error
-    if start and start != _MAGIC:  # SQLite takes an empty file for an empty database
-        raise not_a_database(path)
 
 
 def not_a_database(path: Path) -> StoreError:

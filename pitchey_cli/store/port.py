@@ -29,7 +29,7 @@ from pitchey_cli.domain.job import (
     Token,
 )
 from pitchey_cli.domain.states import Transition
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.migrate import schema_version
 from pitchey_cli.store.port import Counts, JobFilter
 from pitchey_cli.store.queries import load
-from processors.protocol import Service
+from processors.vocabulary import Service
 
 QUERIES = load("sqlite")
 _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would cost

@@ -32,7 +32,7 @@ from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.reading import QUERIES, SqliteReader
-from processors.protocol import Reason, Service
+from processors.vocabulary import Reason, Service
 
 
 class SqliteStore(SqliteReader):
@@ -71,14 +71,15 @@ class SqliteStore(SqliteReader):
         if not jobs:
             return
         at = rows.micros(now)
-        values = [rows.job_values(job, now=now) for job in jobs]
+        states = [rows.first_state(job, now=now) for job in jobs]
+        values = [rows.job_values(job, state, at) for job, state in zip(jobs, states, strict=True)]
         told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
         with self.transaction():
             self._db.run_many(QUERIES["insert_job"], values)
             first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
             events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
             self._db.run_many(QUERIES["insert_event"], events)
-            self._count(Counter((job.service, rows.first_state(job, now=now)) for job in jobs))
+            self._count(Counter((job.service, state) for job, state in zip(jobs, states, strict=True)))
 
     def claim(
         self,

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from processors.protocol import INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPOOL_DIR, Service
+from processors.protocol import EVENT, INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPECS, SPOOL_DIR, AttemptRequest, Service
 from processors.worker import processes
 from processors.worker.attempt import INTERRUPTED
 from processors.worker.attempts import Attempts
@@ -45,6 +45,9 @@ def main() -> None:
     handler = importlib.import_module(options.handler or f"processors.{options.service}.handler")
     if hasattr(handler, "warm"):
         handler.warm()
+    for model in (SPECS[options.service], AttemptRequest):
+        model.model_rebuild()  # here, once, and not in every fork
+    EVENT.rebuild()
     processes.become_subreaper()
     gc.collect()
     gc.freeze()  # what is imported stays: a collection in a child would only copy its pages

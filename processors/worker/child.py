@@ -88,9 +88,11 @@ def _run(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, pipes
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # whatever happens, this process must not return into the worker's code
+            os._exit(status)
 
 
 def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
@@ -111,6 +113,7 @@ def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
     limit = output_limit_bytes if hard == resource.RLIM_INFINITY else min(output_limit_bytes, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     processes.become_subreaper()
+    processes.die_with_parent()
     processes.prefer_for_oom_kill()
 
 

@@ -15,7 +15,8 @@ import signal
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_PR_SET_PDEATHSIG = 1  # both in linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
 _SWEEP_SECONDS = 0.005  # between two looks at what is dying
 _GIVE_UP_SECONDS = 5.0  # a process that hangs in the kernel does not hold up the slot; the next sweep takes it
 
@@ -24,7 +25,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def become_subreaper() -> None:
     """Adopt descendants whose parent dies."""
-    if _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Be killed when the worker is: nobody would take what this process makes."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

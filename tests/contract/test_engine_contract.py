@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pitchey_cli.domain.errors import EngineError, EngineUnavailable, ImageBuildFailed, ImageMissing, InstanceGone
-from pitchey_cli.engines.port import LABEL_IMAGE, LABEL_INSTANCE, LABEL_STATE, Engine, InstanceSpec, InstanceStatus, Mount
+from pitchey_cli.engines.port import (
+    LABEL_IMAGE,
+    LABEL_INSTANCE,
+    LABEL_STATE,
+    Engine,
+    EngineKind,
+    InstanceSpec,
+    InstanceStatus,
+    Mount,
+)
 from tests.contract.conftest import SMALL, Laboratory, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,10 +77,11 @@ def test_an_instance_that_ends_leaves_its_exit_code(lab: Laboratory) -> None:
 
 
 def test_the_last_lines_of_the_log_are_given(lab: Laboratory) -> None:
-    instance = lab.start("import sys\nfor n in range(9): print(n, file=(sys.stdout, sys.stderr)[n % 2], flush=True)")
+    instance = lab.start("for n in range(9): print(str(n) * 9000, flush=True)")
     lab.until_exited(instance)
-    assert sorted(lab.engine.logs(instance, lines=2).split()) == ["7", "8"]
-    assert sorted(lab.engine.logs(instance).split()) == list("012345678")
+    until(lambda: len(lab.engine.logs(instance).split()) == 9, "the engine has read all lines")
+    assert lab.engine.logs(instance).split() == [str(n) * 9000 for n in range(9)]
+    assert lab.engine.logs(instance, lines=2).split() == ["7" * 9000, "8" * 9000]
 
 
 def test_instances_are_found_by_label_running_or_not(lab: Laboratory) -> None:
@@ -173,8 +184,9 @@ def test_the_same_name_twice_is_refused(lab: Laboratory) -> None:
 
 
 def test_a_command_runs_to_its_end(lab: Laboratory) -> None:
-    done = lab.engine.run(lab.image, ("python3", "-c", "print('hello'); raise SystemExit(4)"), SMALL)
-    assert (done.exit_code, done.output) == (4, "hello\n")
+    program = "import sys; print('hello'); print('error', file=sys.stderr); raise SystemExit(4)"
+    done = lab.engine.run(lab.image, ("python3", "-c", program), SMALL)
+    assert (done.exit_code, sorted(done.output.split())) == (4, ["error", "hello"])
 
 
 def test_an_instance_that_wants_too_much_memory_is_seen_to_die_of_it(lab: Laboratory) -> None:
@@ -185,7 +197,9 @@ def test_an_instance_that_wants_too_much_memory_is_seen_to_die_of_it(lab: Labora
     instance = lab.start(EAT_MEMORY)
     lab.until_exited(instance)
     ended = lab.engine.inspect(instance)
-    assert (ended.exit_code, ended.is_oom_killed) == (137, True)
+    assert ended.exit_code == 137
+    is_told = lab.kind is not EngineKind.PODMAN or info.cgroup_version == 2  # conmon 2.1 is blind on cgroup v1
+    assert ended.is_oom_killed or not is_told
 
 
 # --- images: what has none is not asked
@@ -223,8 +237,19 @@ def test_a_build_shows_its_steps_and_a_failed_one_its_last_lines(container_lab: 
     assert not container_lab.engine.has_image(tag)
 
 
+def test_a_root_file_system_becomes_an_image(container_lab: Laboratory, tmp_path: Path) -> None:
+    (tmp_path / "hello").write_text("world")
+    with tarfile.open(tmp_path / "root.tar", "w") as tar:
+        tar.add(tmp_path / "hello", "hello")
+    reference = f"pitchey/lab-root:{container_lab.state[:12]}"
+    container_lab.engine.import_root(tmp_path / "root.tar", reference)
+    assert container_lab.engine.has_image(reference)
+    container_lab.engine.remove_image(reference)
+    assert not container_lab.engine.has_image(reference)
+
+
 def test_the_process_engine_says_what_it_cannot_do(lab: Laboratory) -> None:
-    if lab.kind in ("docker", "podman"):
+    if lab.kind is not EngineKind.PROCESS:
         assert lab.engine.info().not_enforced == ()
         return
     assert lab.engine.has_image("pitchey/none:0")

@@ -304,6 +304,19 @@ def test_a_worker_after_a_killed_one_takes_its_place_and_tells_its_events(tmp_pa
         assert worker.post("a.1", does("succeed")).status_code == 409
 
 
+def test_an_attempt_dies_with_its_worker_and_has_no_ending(tmp_path: Path) -> None:
+    with Worker(tmp_path, *HANDLER) as worker:
+        worker.begin("a.1", does("sleep"))
+        with worker.follow("a.1") as events:
+            wait_for_log(events, "sleeping")
+        (child,) = psutil.Process(worker.pid).children()
+        worker.stop(signal.SIGKILL)
+        until(lambda: not is_alive(child.pid), "the attempt is gone")
+        worker.start()
+        assert [event["type"] for event in worker.events("a.1")] == ["accepted", "log"]
+        assert not (worker.spool / "a.1" / "result.json").exists()
+
+
 def test_a_worker_that_nobody_needs_ends(tmp_path: Path) -> None:
     with Worker(tmp_path, "--idle-exit", "0.5", *HANDLER) as worker:
         worker.begin("a.1", does("wait_for_file", str(tmp_path / "gate")))

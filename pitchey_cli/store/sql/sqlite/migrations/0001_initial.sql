@@ -1,8 +1,8 @@
 -- The first schema.
 --
 -- Times are INTEGER microseconds since 1970 in UTC: 8 bytes where ISO text takes 32, compared as numbers whatever the
--- offset they came with, exact to what Python's datetime holds, and converted in less than a microsecond.
--- Money is INTEGER nanodollars. JSON is TEXT in camelCase. Tables are STRICT, so a wrong type is an error and not a row.
+-- offset they came with, exact to what Python's datetime holds, and converted in about a microsecond.
+-- Money is INTEGER nanodollars. JSON is TEXT in camelCase. Tables are STRICT: a wrong type is an error and not a row.
 --
 -- CHECKs on the hot tables use OR and not IN: SQLite builds a table for every IN of three or more, at every insert.
 
@@ -61,9 +61,9 @@ CREATE INDEX container_jobs_due ON container_jobs (state, run_at) WHERE state = 
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
 
--- How many jobs stand where. Counting an index of 400,000 jobs took 600 ms, reading this takes 0.2 ms. Kept by the store
--- in the transaction that moves the jobs, once for each call; triggers would do the same for each job, and cost a fifth
--- of a bulk submission. `integrity()` compares.
+-- How many jobs stand where. With a million finished jobs, counting an index takes 160 ms and reading this 0.03 ms.
+-- Kept by the store in the transaction that moves the jobs, once for each call; triggers would do the same once for
+-- each job, and make a bulk submission a sixth slower. `integrity()` compares.
 CREATE TABLE job_counts (
     service TEXT    NOT NULL,
     state   TEXT    NOT NULL,

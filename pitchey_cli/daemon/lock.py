@@ -1,0 +1,104 @@
+"""Who runs the jobs of a state directory, and how to wake them. Light: every verb imports it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pitchey_cli.domain.errors import DaemonError
+
+LOCK_NAME = "daemon.lock"
+WAKE_NAME = "wake.sock"
+WAKE = b"wake"
+DRAIN = b"drain"
+_LOCK_TRIES = 20
+_LOCK_PAUSE_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who runs the jobs of a state directory."""
+
+    pid: int
+    is_daemon: bool  #: else a `pitchey run` that does the work itself
+    started_at: float  #: Unix time
+    engine: str
+
+
+def holder(state_dir: Path) -> Holder | None:
+    """Look who holds the lock, without disturbing anybody for longer than a moment."""
+    try:
+        with (state_dir / LOCK_NAME).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _read_holder(file.read())
+            return None
+    except FileNotFoundError:
+        return None
+
+
+def _read_holder(text: str) -> Holder:
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):  # it has the lock and has not yet written its name
+        return Holder(pid=0, is_daemon=True, started_at=time.time(), engine="")
+
+
+@contextmanager
+def lock(state_dir: Path, *, is_daemon: bool, engine: str) -> Iterator[None]:
+    """Hold the state directory.
+
+    Raises:
+        DaemonError: somebody else holds it.
+    """
+    descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        for left in reversed(range(_LOCK_TRIES)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if left == 0:
+                    other = holder(state_dir)
+                    raise DaemonError(
+                        f"A daemon runs already for {state_dir}" + (f", as process {other.pid}." if other else "."),
+                        hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
+                    ) from None
+                time.sleep(_LOCK_PAUSE_SECONDS)  # it may only be somebody who looks
+        text = json.dumps(asdict(Holder(os.getpid(), is_daemon, time.time(), engine)))
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def socket_path(state_dir: Path) -> Iterator[str]:
+    """The wake-up socket's path in a form that is never too long for a Unix socket."""
+    descriptor = os.open(state_dir, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{WAKE_NAME}"
+    finally:
+        os.close(descriptor)
+
+
+def poke(state_dir: Path, message: bytes = WAKE) -> bool:
+    """Wake whoever runs the jobs; False when nobody listens. A poke that is lost costs one poll."""
+    with (
+        contextlib.suppress(OSError),
+        socket_path(state_dir) as path,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender,
+    ):
+        sender.sendto(message, path)
+        return True
+    return False

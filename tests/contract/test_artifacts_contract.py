@@ -1,0 +1,216 @@
+"""What every keeper of artifacts promises. A new adapter adds its name to OPENERS and runs all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
+
+OPENERS: dict[str, Callable[[Path], Artifacts]] = {"local": LocalArtifacts}
+CONTENT = os.urandom(3 * 1024 * 1024 + 17)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+LIMIT = 10 * 1024 * 1024
+
+
+@pytest.fixture(params=sorted(OPENERS))
+def artifacts(request: pytest.FixtureRequest, tmp_path: Path) -> Artifacts:
+    return OPENERS[request.param](tmp_path / "artifacts")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "holiday.mp4"
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    path = tmp_path / "spool"
+    (path / "deep" / "er").mkdir(parents=True)
+    (path / "deep" / "er" / "out.mp4").write_bytes(CONTENT)
+    return path
+
+
+def kept(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
+
+
+# --- add
+
+
+def test_a_file_is_kept_by_its_content_and_cannot_be_written(artifacts, source, tmp_path):
+    told: list[tuple[int, int | None]] = []
+    artifact = artifacts.add(source, limit_bytes=LIMIT, progress=lambda done, total: told.append((done, total)))
+    assert (artifact.sha256, artifact.size) == (SHA256, len(CONTENT))
+    path = artifacts.path(SHA256)
+    assert path.read_bytes() == CONTENT
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    assert path.parts[-3:] == ("sha256", SHA256[:2], SHA256)
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_the_same_content_is_kept_once(artifacts, source, tmp_path):
+    artifacts.add(source, limit_bytes=LIMIT)
+    before = artifacts.path(SHA256).stat()
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(CONTENT)
+    assert artifacts.add(copy, limit_bytes=LIMIT).sha256 == SHA256
+    after = artifacts.path(SHA256).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert len(kept(tmp_path)) == 1
+
+
+def test_later_changes_of_the_source_do_not_reach_the_artifact(artifacts, source):
+    artifacts.add(source, limit_bytes=LIMIT)
+    with source.open("r+b") as file:
+        file.write(b"changed")
+    assert artifacts.path(SHA256).read_bytes() == CONTENT
+
+
+def test_a_users_own_link_is_followed(artifacts, source, tmp_path):
+    (tmp_path / "link").symlink_to(source)
+    assert artifacts.add(tmp_path / "link", limit_bytes=LIMIT).sha256 == SHA256
+
+
+def test_what_is_no_input_is_refused_and_leaves_nothing(artifacts, source, tmp_path):
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name, sentence in [("empty", "is empty"), ("pipe", "not a regular file"), (".", "is a folder")]:
+        with pytest.raises(InputRejected, match=sentence):
+            artifacts.add(tmp_path / name, limit_bytes=LIMIT)
+    with pytest.raises(InputRejected, match="limit"):
+        artifacts.add(source, limit_bytes=len(CONTENT) - 1)
+    with pytest.raises(InputNotFound, match="missing"):
+        artifacts.add(tmp_path / "missing", limit_bytes=LIMIT)
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.parametrize("change", [b"", b"more"], ids=["shrinks", "grows"])
+def test_a_file_that_changes_while_it_is_read_is_refused(artifacts, source, tmp_path, change):
+    def meddle(done: int, total: int | None) -> None:
+        if change:
+            with source.open("ab") as file:
+                file.write(change)
+        else:
+            os.truncate(source, len(CONTENT) - 5)
+
+    with pytest.raises(InputRejected, match="changed while it was read"):
+        artifacts.add(source, limit_bytes=LIMIT, progress=meddle)
+    assert kept(tmp_path) == []
+
+
+def test_a_failure_half_way_leaves_nothing(artifacts, source, tmp_path):
+    def give_up(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        artifacts.add(source, limit_bytes=LIMIT, progress=give_up)
+    assert kept(tmp_path) == []
+
+
+# --- collect
+
+
+def test_an_output_is_collected_from_below_its_folder(artifacts, spool):
+    artifact = artifacts.collect(spool, "deep/er/out.mp4", limit_bytes=LIMIT)
+    assert (artifact.sha256, artifact.size) == (SHA256, len(CONTENT))
+    assert artifacts.path(SHA256).stat().st_ino != (spool / "deep/er/out.mp4").stat().st_ino
+
+
+def test_an_output_that_its_instance_still_holds_open_does_not_change_the_artifact(artifacts, spool):
+    with (spool / "deep/er/out.mp4").open("r+b") as held:
+        artifacts.collect(spool, "deep/er/out.mp4", limit_bytes=LIMIT)
+        held.write(b"too late")
+        held.flush()
+    assert artifacts.path(SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("relative", ["", "/etc/hostname", "../holiday.mp4", "deep/../../holiday.mp4", "a\0b"])
+def test_a_name_that_leaves_the_folder_is_refused(artifacts, spool, source, relative):
+    with pytest.raises(InputRejected):
+        artifacts.collect(spool, relative, limit_bytes=LIMIT)
+
+
+def test_links_of_every_kind_are_refused(artifacts, spool, source, tmp_path):
+    (spool / "symlink").symlink_to(source)
+    (spool / "folder").symlink_to(tmp_path)
+    (spool / "deep" / "inside").symlink_to(spool / "deep" / "er")
+    os.link(source, spool / "hardlink")
+    for relative in ("symlink", "folder/holiday.mp4", "deep/inside/out.mp4", "hardlink"):
+        with pytest.raises(InputRejected):
+            artifacts.collect(spool, relative, limit_bytes=LIMIT)
+    assert kept(tmp_path) == []
+
+
+def test_outputs_that_are_no_files_too_large_or_missing_are_refused(artifacts, spool):
+    os.mkfifo(spool / "pipe")
+    for relative in ("pipe", "deep"):
+        with pytest.raises(InputRejected, match="not a regular file"):
+            artifacts.collect(spool, relative, limit_bytes=LIMIT)
+    with pytest.raises(InputRejected, match="limit"):
+        artifacts.collect(spool, "deep/er/out.mp4", limit_bytes=100)
+    with pytest.raises(InputNotFound, match=r"gone\.mp4"):
+        artifacts.collect(spool, "gone.mp4", limit_bytes=LIMIT)
+
+
+# --- place and export
+
+
+def test_a_placed_artifact_is_no_second_copy(artifacts, source, tmp_path):
+    artifacts.add(source, limit_bytes=LIMIT)
+    for _ in range(2):  # an attempt that was interrupted may have left the first one
+        artifacts.place(SHA256, tmp_path / "0.mp4")
+    assert (tmp_path / "0.mp4").samefile(artifacts.path(SHA256))
+
+
+def test_an_artifact_is_placed_on_another_file_system_as_a_read_only_copy(artifacts, source):
+    artifacts.add(source, limit_bytes=LIMIT)
+    other = Path("/dev/shm") / f"pitchey-test-{os.getpid()}.mp4"
+    assert Path("/dev/shm").stat().st_dev != source.stat().st_dev
+    try:
+        artifacts.place(SHA256, other)
+        assert other.read_bytes() == CONTENT
+        assert stat.S_IMODE(other.stat().st_mode) == 0o444
+    finally:
+        other.unlink(missing_ok=True)
+
+
+def test_an_exported_file_is_the_users_own(artifacts, source, tmp_path):
+    artifacts.add(source, limit_bytes=LIMIT)
+    target = tmp_path / "out" / "result.mp4"
+    target.parent.mkdir()
+    artifacts.export(SHA256, target, overwrite=False)
+    assert target.read_bytes() == CONTENT
+    assert not target.samefile(artifacts.path(SHA256))
+    assert target.stat().st_mode & stat.S_IWUSR
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_export_overwrites_only_when_told(artifacts, source, tmp_path):
+    artifacts.add(source, limit_bytes=LIMIT)
+    target = tmp_path / "result.mp4"
+    target.write_text("mine")
+    with pytest.raises(UsageError, match=r"result\.mp4"):
+        artifacts.export(SHA256, target, overwrite=False)
+    assert target.read_text() == "mine"
+    artifacts.export(SHA256, target, overwrite=True)
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(InputNotFound):
+        artifacts.export(SHA256, tmp_path / "no" / "folder.mp4", overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "../../etc/passwd", "", "A" * 64])
+def test_an_artifact_that_does_not_exist_is_not_found(artifacts, tmp_path, name):
+    for act in (artifacts.path, lambda sha256: artifacts.place(sha256, tmp_path / "x")):
+        with pytest.raises(InputNotFound):
+            act(name)

@@ -1,0 +1,490 @@
+"""What every store promises, whatever database is below. A new adapter adds its name to OPENERS and runs all of it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pitchey_cli.domain.errors import InputNotFound, StaleToken, StoreError
+from pitchey_cli.domain.job import (
+    Instance,
+    InstanceState,
+    Job,
+    JobError,
+    JobId,
+    JobInput,
+    JobState,
+    NewJob,
+    Outcome,
+    Output,
+    Token,
+    Usage,
+)
+from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.protocol import Reason, Service
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+LEASE = NOON + timedelta(seconds=30)
+VIDEO = Service.VIDEO
+
+OPENERS: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
+
+
+@pytest.fixture(params=sorted(OPENERS))
+def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens one more connection to the database of this test."""
+    opened: list[Store] = []
+
+    def connect() -> Store:
+        opened.append(OPENERS[request.param](tmp_path))
+        return opened[-1]
+
+    yield connect
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(another: Callable[[], Store]) -> Store:
+    return another()
+
+
+def video(job_id: str = "job1", **changes: object) -> NewJob:
+    job = NewJob(id=JobId(job_id), service=VIDEO, spec={"inputUrl": "/in.mp4"}, name="in")
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def submit(store: Store, *jobs: NewJob) -> None:
+    store.enqueue(jobs or [video()], now=NOON)
+
+
+def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_only: bool = False) -> list[Job]:
+    return store.claim(service, "i-1", limit=limit, now=NOON, lease_until=LEASE, foreground_only=foreground_only)
+
+
+def started(store: Store, job: NewJob | None = None) -> Job:
+    submit(store, job or video())
+    return claim(store)[0]
+
+
+def end(store: Store, job: Job, reason: Reason, *, is_retryable: bool = False, now: datetime = NOON) -> Job:
+    assert job.token is not None
+    outcome = Outcome(reason, is_retryable=is_retryable)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now)
+    return store.job(job.id)
+
+
+def types(store: Store, *job_ids: str) -> list[str]:
+    return [event.type for event in store.events(after=0, job_ids=[JobId(each) for each in job_ids])]
+
+
+# --- submission
+
+
+def test_a_submitted_job_comes_back_as_it_was_given(store):
+    inputs = (
+        JobInput("input_url", "löwe.mp4", sha256="ab" * 32, size=7),
+        JobInput("other", "https://example.org/a", url="https://example.org/a"),
+    )
+    submit(store, video(inputs=inputs, priority=5, organisation="acme", timeout_seconds=1.5, is_foreground=True))
+    job = store.job(JobId("job1"))
+    assert (job.inputs, job.priority, job.organisation, job.timeout_seconds) == (inputs, 5, "acme", 1.5)
+    assert (job.state, job.attempt, job.token, job.is_foreground) == (JobState.QUEUED, 0, None, True)
+    assert job.created_at == NOON
+    assert job.spec == {"inputUrl": "/in.mp4"}
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(since_noon=st.timedeltas(timedelta(0), timedelta(days=365 * 500)))
+def test_times_are_kept_to_the_microsecond(store, since_noon):
+    at = NOON + since_noon
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.enqueue([video("timed")], now=at)
+        assert store.job(JobId("timed")).created_at == at
+        assert 1 / 0  # so that the next example starts afresh
+
+
+def test_a_batch_with_an_id_that_exists_leaves_nothing(store):
+    submit(store, video("taken"))
+    with pytest.raises(StoreError):
+        submit(store, video("new"), video("taken"))
+    assert store.job_ids("") == ["taken"]
+    assert store.counts().by_service == {VIDEO: {JobState.QUEUED: 1}}
+    assert store.last_event_id() == 1
+
+
+def test_jobs_are_numbered_in_the_order_of_submission(store):
+    submit(store, *(video(f"a{n}") for n in range(5)))
+    submit(store, *(video(f"b{n}") for n in range(5)))
+    listed = store.jobs(JobFilter())
+    assert [job.seq for job in listed] == list(range(10, 0, -1))
+    assert [event.job_id for event in store.events(after=0)] == [job.id for job in reversed(listed)]
+
+
+def test_an_unknown_job_is_not_found(store):
+    with pytest.raises(InputNotFound, match="nothing"):
+        store.job(JobId("nothing"))
+    assert store.details(JobId("nothing")) == {}
+    assert store.outputs(JobId("nothing")) == store.attempts(JobId("nothing")) == []
+
+
+# --- claim
+
+
+def test_claims_go_by_priority_and_then_by_age(store):
+    submit(store, video("low", priority=2), video("old"), video("new"), video("urgent", priority=5))
+    assert [job.id for job in claim(store, 3)] == ["urgent", "old", "new"]
+    assert [job.id for job in claim(store, 3)] == ["low"]
+    assert claim(store, 3) == []
+
+
+def test_a_claimed_job_runs_with_a_token_of_its_attempt(store):
+    job = started(store)
+    assert (job.state, job.token, job.attempt, job.started_at) == (JobState.RUNNING, Token("job1.1"), 1, NOON)
+    assert job == store.job(job.id)
+    (attempt,) = store.attempts(job.id)
+    assert (attempt.token, attempt.number, attempt.instance_id, attempt.started_at) == ("job1.1", 1, "i-1", NOON)
+    assert attempt.finished_at is None
+    assert store.running() == [job]
+
+
+def test_a_claim_takes_only_its_service_and_only_foreground_jobs_when_told(store):
+    submit(store, video("back"), video("front", is_foreground=True), video("code", service=Service.CODE))
+    assert store.is_work_waiting(VIDEO, foreground_only=True)
+    assert [job.id for job in claim(store, 9, foreground_only=True)] == ["front"]
+    assert not store.is_work_waiting(VIDEO, foreground_only=True)
+    assert store.is_work_waiting(VIDEO)
+    assert [job.id for job in claim(store, 9)] == ["back"]
+    assert not store.is_work_waiting(VIDEO)
+    assert store.is_work_waiting(Service.CODE)
+    assert not store.is_work_waiting(Service.MEDIA)
+
+
+def test_two_connections_never_take_the_same_job(store, another):
+    submit(store, *(video(f"j{n:03}", priority=1 + n % 5) for n in range(200)))
+
+    def drain(mine: Store) -> list[str]:
+        taken: list[str] = []
+        while jobs := claim(mine, 3):
+            taken += [job.id for job in jobs]
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        shares = list(pool.map(drain, [another() for _ in range(4)]))
+    assert sorted(job_id for share in shares for job_id in share) == [f"j{n:03}" for n in range(200)]
+
+
+CHILD = """
+import sys
+from datetime import datetime, UTC
+from pathlib import Path
+from pitchey_cli.domain.job import NewJob
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.protocol import Service
+now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
+"""
+CLAIMING_CHILD = """
+while jobs := store.claim(Service.VIDEO, "i-1", limit=2, now=now, lease_until=now):
+    print(*(job.id for job in jobs), sep="\\n")
+"""
+SUBMITTING_CHILD = """
+for n in range(10**9):
+    store.enqueue([NewJob(id=f"{n:09}", service=Service.VIDEO, spec={})], now=now)
+    print(f"{n:09}", flush=True)
+"""
+
+
+def child(script: str, database: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", CHILD + script, database], stdout=subprocess.PIPE, text=True)
+
+
+def test_two_processes_never_take_the_same_job(tmp_path):
+    store = SqliteStore.open(tmp_path / "pitchey.db")
+    submit(store, *(video(f"j{n:03}") for n in range(200)))
+    children = [child(CLAIMING_CHILD, tmp_path / "pitchey.db") for _ in range(2)]
+    taken = [line for each in children for line in each.communicate(timeout=30)[0].split()]
+    assert sorted(taken) == [f"j{n:03}" for n in range(200)]
+    assert len(store.running()) == 200
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path):
+    process = child(SUBMITTING_CHILD, tmp_path / "pitchey.db")
+    assert process.stdout is not None
+    acknowledged = [process.stdout.readline().strip() for _ in range(50)]
+    process.send_signal(signal.SIGKILL)
+    acknowledged += process.stdout.read().split()
+    process.wait(timeout=10)
+    process.stdout.close()
+    store = SqliteStore.open(tmp_path / "pitchey.db")
+    kept = store.job_ids("", limit=10**6)
+    assert kept[: len(acknowledged)] == acknowledged
+    assert len(kept) - len(acknowledged) in (0, 1)  # the last one may have been written and not yet printed
+    assert store.last_event_id() == len(kept)
+    assert store.integrity() == []
+
+
+# --- the live attempt
+
+
+def test_accepted_and_progress_are_noted_once_and_told(store):
+    job = started(store)
+    store.accepted(job.token, now=NOON)
+    store.accepted(job.token, now=NOON + timedelta(seconds=5))
+    store.progress(job.token, fraction=0.25, stage="encode", eta_seconds=9.5, now=NOON)
+    found = store.job(job.id)
+    assert (found.progress, found.stage, found.eta_seconds) == (0.25, "encode", 9.5)
+    assert store.attempts(job.id)[0].accepted_at == NOON
+    assert types(store) == ["submitted", "claimed", "accepted", "progress"]
+    assert store.events(after=3)[0].data == {"attempt": 1, "fraction": 0.25, "stage": "encode", "etaSeconds": 9.5}
+
+
+def test_success_keeps_outputs_details_usage_and_cost(store):
+    job = started(store)
+    outputs = (
+        Output("z/out.mp4", "video", "video/mp4", "cd" * 32, 99, {"width": 1280}),
+        Output("a.jpg", "thumbnail", "image/jpeg", "ef" * 32, 3),
+        Output("b.jpg", "thumbnail", "image/jpeg", "ef" * 32, 3),
+    )
+    usage = Usage(1.5, 2**40, 3, 4)
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs, details={"a": [1]}, usage=usage, cost_nanodollars=123)
+    later = NOON + timedelta(microseconds=1)
+    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=later)
+    found, (attempt,) = store.job(job.id), store.attempts(job.id)
+    assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
+    assert store.outputs(job.id) == list(outputs)
+    assert store.details(job.id) == {"a": [1]}
+    assert (attempt.reason, attempt.usage, attempt.cost_nanodollars) == (Reason.COMPLETED, usage, 123)
+    assert store.events(after=2)[0].data["outputs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_retryable", "state", "event"),
+    [
+        (Reason.FAILED, True, JobState.SCHEDULED, "retrying"),
+        (Reason.FAILED, False, JobState.DEAD, "dead"),
+        (Reason.REJECTED, False, JobState.DEAD, "dead"),
+        (Reason.OOM, False, JobState.SCHEDULED, "retrying"),
+        (Reason.INTERRUPTED, False, JobState.QUEUED, "interrupted"),
+        (Reason.CANCELLED, False, JobState.CANCELLED, "cancelled"),
+        (Reason.COMPLETED, False, JobState.SUCCEEDED, "succeeded"),
+    ],
+)
+def test_every_ending_leaves_its_state_and_its_event(store, reason, is_retryable, state, event):
+    found = end(store, started(store), reason, is_retryable=is_retryable)
+    assert (found.state, found.reason) == (state, reason)
+    assert types(store)[-1] == event
+    assert store.counts().by_service == {VIDEO: {state: 1}}
+    assert store.running() == []
+
+
+def test_an_error_is_kept_with_the_job_and_the_attempt(store):
+    job, error = started(store), JobError("not_a_video", "in.mp4 is not a video.", "Submit a video.")
+    outcome = Outcome(Reason.REJECTED, error=error)
+    store.finish(job.id, job.token, outcome, Transition(JobState.DEAD, 1, 0), now=NOON)
+    assert store.job(job.id).error == store.attempts(job.id)[0].error == error
+    assert store.events(after=2)[0].data["error"]["code"] == "not_a_video"
+
+
+def test_an_interrupted_job_runs_again_with_a_new_token(store):
+    first = started(store)
+    end(store, first, Reason.INTERRUPTED)
+    (second,) = claim(store)
+    assert (second.token, second.attempt, second.attempts_used, second.reason) == ("job1.2", 2, 0, None)
+    assert [each.number for each in store.attempts(first.id)] == [1, 2]
+
+
+def test_a_stale_token_changes_nothing(store):
+    first = started(store)
+    end(store, first, Reason.INTERRUPTED)
+    (second,) = claim(store)
+    before = store.last_event_id()
+    with pytest.raises(StaleToken, match=r"job1\.1"):
+        end(store, first, Reason.COMPLETED)
+    store.accepted(first.token, now=NOON)
+    store.progress(first.token, fraction=0.5, stage="late", eta_seconds=None, now=NOON)
+    store.renew([first.token], lease_until=LEASE)
+    assert store.job(first.id) == second
+    assert store.last_event_id() == before
+    assert store.outputs(first.id) == []
+
+
+def test_a_finished_job_cannot_finish_again(store):
+    job = started(store)
+    end(store, job, Reason.COMPLETED)
+    with pytest.raises(StaleToken):
+        end(store, job, Reason.COMPLETED)
+
+
+# --- scheduled jobs
+
+
+def test_a_scheduled_job_waits_for_its_time(store):
+    due = NOON + timedelta(minutes=1)
+    submit(store, video("later", run_at=due), video("latest", run_at=due + timedelta(hours=1)))
+    assert store.job(JobId("later")).state is JobState.SCHEDULED
+    assert claim(store) == []
+    assert store.next_due() == due
+    assert store.release_due(now=due - timedelta(microseconds=1)) == 0
+    assert store.release_due(now=due) == 1
+    assert [job.id for job in claim(store, 9)] == ["later"]
+    assert types(store, "later") == ["submitted", "released", "claimed"]
+    assert store.counts().by_service == {VIDEO: {JobState.SCHEDULED: 1, JobState.RUNNING: 1}}
+
+
+def test_a_time_that_has_passed_schedules_nothing(store):
+    submit(store, video(run_at=NOON))
+    assert store.job(JobId("job1")).state is JobState.QUEUED
+    assert store.next_due() is None
+
+
+# --- cancellation
+
+
+def test_a_waiting_job_is_cancelled_at_once(store):
+    submit(store, video("queued"), video("scheduled", run_at=LEASE))
+    for job_id in ("queued", "scheduled"):
+        assert store.cancel(JobId(job_id), why="changed my mind", now=NOON) is CancelResult.CANCELLED
+        assert store.job(JobId(job_id)).finished_at == NOON
+        assert store.cancel(JobId(job_id), why="", now=NOON) is CancelResult.FINISHED
+    assert store.events(after=2)[0].data["why"] == "changed my mind"
+    assert claim(store, 9) == []
+    assert store.next_due() is None
+    assert store.counts().by_service == {VIDEO: {JobState.CANCELLED: 2}}
+
+
+def test_a_running_job_is_asked_to_end_and_is_not_retried(store):
+    job = started(store)
+    assert store.cancel_requested() == []
+    assert store.cancel(job.id, why="", now=NOON) is CancelResult.REQUESTED
+    assert store.cancel(job.id, why="", now=LEASE) is CancelResult.REQUESTED
+    assert store.cancel_requested() == [job.token]
+    assert types(store).count("cancel_requested") == 1
+    asked = store.job(job.id)
+    assert (asked.state, asked.cancel_requested_at) == (JobState.RUNNING, NOON)
+    assert end(store, asked, Reason.FAILED, is_retryable=True).state is JobState.CANCELLED
+    assert store.cancel_requested() == []
+
+
+def test_cancelling_an_unknown_job_is_not_found(store):
+    with pytest.raises(InputNotFound):
+        store.cancel(JobId("nothing"), why="", now=NOON)
+
+
+# --- reading
+
+
+def test_lists_filter_and_page(store):
+    submit(store, *(video(f"v{n}") for n in range(4)), video("c", service=Service.CODE, organisation="acme"))
+    store.enqueue([video("late")], now=LEASE)
+    end(store, claim(store)[0], Reason.REJECTED)
+    end(store, claim(store)[0], Reason.COMPLETED)
+
+    def ids(**wanted: object) -> list[str]:
+        return [job.id for job in store.jobs(JobFilter(**wanted))]  # type: ignore[arg-type]
+
+    assert ids() == ["late", "c", "v3", "v2", "v1", "v0"]
+    assert ids(states=(JobState.DEAD, JobState.SUCCEEDED)) == ["v1", "v0"]
+    assert ids(states=(JobState.QUEUED, JobState.QUEUED), limit=2) == ["late", "c"]
+    assert ids(services=(Service.CODE, Service.MEDIA)) == ids(organisation="acme") == ["c"]
+    assert ids(created_since=LEASE) == ["late"]
+    assert ids(created_until=LEASE, limit=1) == ["c"]
+    assert ids(before_seq=3) == ["v1", "v0"]
+    assert ids(before_seq=3, states=(JobState.DEAD,)) == ["v0"]
+
+
+def test_ids_are_found_by_their_beginning(store):
+    submit(store, video("abc1"), video("abc2"), video("abd"))
+    assert store.job_ids("abc") == ["abc1", "abc2"]
+    assert store.job_ids("ab", limit=1) == ["abc1"]
+    assert store.job_ids("x") == store.job_ids("abc1z") == []
+    assert store.job_ids("abd") == ["abd"]
+
+
+def test_the_queue_ahead_is_what_will_be_claimed_first(store):
+    submit(store, video("old"), video("me"), video("new"), video("urgent", priority=5), video("low", priority=1))
+    assert store.ahead_of(store.job(JobId("me"))) == 2
+    claim(store)
+    assert store.ahead_of(store.job(JobId("me"))) == 1
+
+
+def test_events_are_numbered_without_gaps_and_filter_by_job(store):
+    submit(store, video("a"), video("b"), video("c"))
+    claim(store, 2)
+    everything = store.events(after=0)
+    assert [event.id for event in everything] == [1, 2, 3, 4, 5]
+    assert store.last_event_id() == 5
+    assert types(store, "a") == types(store, "b") == ["submitted", "claimed"]
+    some = store.events(after=1, job_ids=[JobId("a"), JobId("b"), JobId("a")])
+    assert [(event.id, event.job_id) for event in some] == [(2, "b"), (4, "a"), (5, "b")]
+    assert [event.id for event in store.events(after=2, limit=2)] == [3, 4]
+    assert everything[0].at == NOON
+
+
+# --- transactions
+
+
+def test_a_transaction_is_all_or_nothing(store, another):
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        submit(store, video("a"))
+        assert 1 / 0
+    assert store.job_ids("") == []
+    with store.transaction():
+        submit(store, video("a"))
+        with pytest.raises(ZeroDivisionError), store.transaction():
+            submit(store, video("b"))
+            assert 1 / 0
+        submit(store, video("c"))
+        assert another().job_ids("") == []
+    assert another().job_ids("") == ["a", "c"]
+
+
+def test_a_caught_failure_inside_a_transaction_leaves_no_half_call(store):
+    with store.transaction():
+        submit(store, video("a"))
+        with pytest.raises(StoreError):
+            submit(store, video("b"), video("a"))
+    assert store.job_ids("") == ["a"]
+
+
+def test_the_data_version_moves_when_another_connection_commits(store, another):
+    before = store.data_version()
+    assert store.data_version() == before
+    submit(another())
+    assert store.data_version() != before
+
+
+def test_the_state_id_belongs_to_the_database(store, another):
+    assert store.state_id() == another().state_id() != ""
+    assert store.schema_version() >= 1
+
+
+# --- instances
+
+
+def test_an_instance_has_its_times(store):
+    first = Instance("i-1", VIDEO, "docker", "video:1", 3, InstanceState.STARTING, 2.0, 2**31, 1.0, 2**30, NOON)
+    store.add_instance(first)
+    store.add_instance(replace(first, id="i-2", created_at=LEASE, note="granted 1 CPU"))
+    store.set_instance("i-1", InstanceState.READY, now=LEASE)
+    store.set_instance("i-1", InstanceState.DRAINING, now=LEASE)
+    ready = replace(first, state=InstanceState.DRAINING, ready_at=LEASE)
+    assert store.instances()[0] == ready
+    store.set_instance("i-1", InstanceState.LOST, now=LEASE, note="gone")
+    assert [each.id for each in store.instances()] == ["i-2"]
+    lost, waiting = store.instances(active_only=False)
+    assert lost == replace(ready, state=InstanceState.LOST, stopped_at=LEASE, note="gone")
+    assert waiting.note == "granted 1 CPU"
+    with pytest.raises(InputNotFound):
+        store.set_instance("i-3", InstanceState.READY, now=NOON)

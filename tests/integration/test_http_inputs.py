@@ -1,0 +1,191 @@
+"""URLs as inputs, against a real server on loopback: fetched when that is allowed, refused when it is not."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from pitchey_cli.artifacts.http import fetch, is_public
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
+
+CONTENT = b"moving pictures" * 10_000
+LIMIT = 1_000_000
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers by path, and remembers who was asked for."""
+
+    hosts: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.hosts.append(self.headers["Host"])
+        kind, _, rest = self.path.strip("/").partition("/")
+        if kind == "status":
+            self._answer(int(rest))
+        elif kind == "hop":  # as many redirects as it says
+            self._answer(302, location=f"/hop/{int(rest) - 1}" if int(rest) else "/file/end.mp4")
+        elif kind == "to":  # a redirect to wherever
+            self._answer(307, location=f"http://{rest}")
+        elif kind == "endless":
+            self._answer(200, body=CONTENT * 100, has_length=False)
+        elif kind == "short":
+            self._answer(200, body=CONTENT, length=len(CONTENT) + 1)
+        else:
+            self._answer(200, body=b"" if kind == "empty" else CONTENT)
+
+    def _answer(
+        self, status: int, *, body: bytes = b"", location: str = "", has_length: bool = True, length: int | None = None
+    ) -> None:
+        self.send_response(status)
+        if location:
+            self.send_header("Location", location)
+        if has_length:
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except ConnectionError:
+            return  # the other side has had enough
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> LocalArtifacts:
+    return LocalArtifacts(tmp_path / "artifacts")
+
+
+def get(url: str, artifacts: LocalArtifacts, *, limit_bytes: int = LIMIT, allow_private: bool = True):
+    return fetch(url, artifacts, limit_bytes=limit_bytes, allow_private=allow_private)
+
+
+def test_a_file_is_fetched_whole_and_named_after_its_url(site, artifacts):
+    told: list[tuple[int, int | None]] = []
+    artifact, name = fetch(
+        f"http://{site}/file/my%20holiday.mp4?signature=abc#x",
+        artifacts,
+        limit_bytes=LIMIT,
+        allow_private=True,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert name == "my holiday.mp4"
+    assert artifact.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert artifacts.path(artifact.sha256).read_bytes() == CONTENT
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_the_server_is_asked_by_name_although_the_address_is_pinned(site, artifacts):
+    port = site.partition(":")[2]
+    get(f"http://localhost:{port}/file/a.mp4", artifacts)
+    assert Site.hosts[-1] == f"localhost:{port}"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/file/..", "/file/%2e%2e%2f", "?a=b/c"])
+def test_a_url_without_a_name_still_has_one(site, artifacts, path):
+    name = get(f"http://{site}{path}", artifacts)[1]
+    assert name
+    assert "/" not in name
+    assert not name.startswith(".")
+
+
+def test_private_addresses_are_denied_unless_allowed(site, artifacts):
+    port = site.partition(":")[2]
+    for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"):
+        with pytest.raises(Denied, match="not a public address"):
+            get(f"http://{host}:{port}/file/a.mp4", artifacts, allow_private=False)
+
+
+def test_a_redirect_is_checked_like_the_first_address(site, artifacts, monkeypatch):
+    """The site counts as public here, what it points to does not."""
+    monkeypatch.setattr(
+        "pitchey_cli.artifacts.http.is_public", lambda address: address == ipaddress.ip_address("127.0.0.1")
+    )
+    assert get(f"http://{site}/hop/1", artifacts, allow_private=False)
+    for inside in ("127.0.0.2:1/x", "169.254.169.254/latest/meta-data", "[::1]/"):
+        with pytest.raises(Denied, match="not a public address"):
+            get(f"http://{site}/to/{inside}", artifacts, allow_private=False)
+
+
+def test_redirects_have_an_end(site, artifacts):
+    assert get(f"http://{site}/hop/4", artifacts)  # and the fifth leads to the file
+    with pytest.raises(InputRejected, match="more than 5"):
+        get(f"http://{site}/hop/5", artifacts)
+
+
+@pytest.mark.parametrize("kind", ["file", "endless"], ids=["announced", "not announced"])
+def test_too_large_is_refused(site, artifacts, tmp_path, kind):
+    with pytest.raises(InputRejected, match="limit of 1,000"):
+        get(f"http://{site}/{kind}/a.mp4", artifacts, limit_bytes=1000)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("status/404", InputNotFound),
+        ("status/410", InputNotFound),
+        ("status/401", Denied),
+        ("status/403", Denied),
+        ("status/400", InputRejected),
+        ("status/429", NetworkError),
+        ("status/503", NetworkError),
+        ("empty/a.mp4", InputRejected),
+        ("short/a.mp4", NetworkError),
+    ],
+)
+def test_every_answer_has_its_error(site, artifacts, path, error):
+    with pytest.raises(PitcheyError) as raised:
+        get(f"http://{site}/{path}", artifacts)
+    assert type(raised.value) is error
+    assert path in str(raised.value)
+
+
+def test_other_schemes_are_refused_also_behind_a_redirect(site, artifacts):
+    for url in ("file:///etc/passwd", "ftp://example.org/a", "http://", "nonsense"):
+        with pytest.raises(UsageError):
+            get(url, artifacts)
+
+
+def test_a_host_that_does_not_answer_may_answer_later(artifacts):
+    with pytest.raises(NetworkError):
+        get("http://127.0.0.1:1/a.mp4", artifacts)
+
+
+def test_a_host_that_does_not_exist_is_not_found_or_not_reachable(artifacts):
+    """Which of the two depends on whether the machine has a resolver at all."""
+    with pytest.raises((InputNotFound, NetworkError), match=r"nowhere\.invalid"):
+        get("http://nowhere.invalid/a.mp4", artifacts)
+
+
+@pytest.mark.parametrize(
+    "address",
+    "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 240.0.0.1 "
+    "::1 :: fe80::1 fc00::1 ff02::1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: ::127.0.0.1 fec0::1".split(),
+)
+def test_what_is_not_for_everybody_is_not_public(address):
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
+def test_what_everybody_can_reach_is_public(address):
+    assert is_public(ipaddress.ip_address(address))

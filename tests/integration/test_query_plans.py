@@ -1,0 +1,62 @@
+"""Every query that the hot path uses finds its rows by an index, whatever the size of the tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.store.queries import load
+from pitchey_cli.store.sqlite import SqliteStore
+
+QUERIES = load("sqlite")
+
+#: not on the hot path, each with its excuse
+COLD = {
+    "counts": "reads a table of a few dozen rows as a whole",
+    "all_instances": "a listing for people; `active_instances` is the hot one",
+    "events_of_jobs": "one search for each job, then a sort of what is new",
+    "miscounted": "part of the integrity check: reads everything",
+}
+#: lines of a plan that are no walk through a table
+HARMLESS = re.compile(r"SCAN CONSTANT ROW|SCAN \(subquery-\d+\)|SCAN json_each VIRTUAL TABLE.*")
+COVERED = ("claim", "claim_foreground", "is_work_waiting", "is_foreground_work_waiting", "next_due", "ahead_of")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory):
+    store = SqliteStore.open(tmp_path_factory.mktemp("plans") / "pitchey.db")
+    yield store._db
+    store.close()
+
+
+def plan(database, name: str) -> list[str]:
+    sql = QUERIES[name]
+    named = dict.fromkeys(re.findall(r":(\w+)", sql), 1)
+    return [row["detail"] for row in database.rows(f"EXPLAIN QUERY PLAN {sql}", named or [1] * sql.count("?"))]
+
+
+@pytest.mark.parametrize("name", sorted(QUERIES.keys() - COLD.keys()))
+def test_a_hot_query_searches_an_index(database, name):
+    walks = [line for line in plan(database, name) if "SCAN" in line or "TEMP B-TREE" in line]
+    assert [line for line in walks if not HARMLESS.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_what_is_asked_all_the_time_does_not_even_open_the_table(database, name):
+    searches = [line for line in plan(database, name) if line.startswith("SEARCH") and "rowid=?" not in line]
+    assert searches
+    assert all("COVERING INDEX" in line for line in searches), searches
+
+
+@pytest.mark.parametrize("name", sorted(COLD))
+def test_an_excuse_is_still_needed(database, name):
+    assert any("SCAN" in line or "TEMP B-TREE" in line for line in plan(database, name))
+
+
+def test_every_block_is_used_and_every_use_has_a_block():
+    code = "".join(path.read_text() for path in (Path(load.__code__.co_filename).parent).glob("*.py"))
+    unused = [name for name in QUERIES if f'"{name}"' not in code]
+    assert unused == []
+    assert set(re.findall(r'QUERIES\["(\w+)"\]', code)) <= QUERIES.keys()

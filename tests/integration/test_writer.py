@@ -1,0 +1,181 @@
+"""Group commit: many callers, one transaction, each on its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.errors import StaleToken, StoreError
+from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
+from pitchey_cli.domain.states import Transition
+from pitchey_cli.store.sqlite import SqliteStore
+from pitchey_cli.store.writer import Writer
+from processors.protocol import Reason, Service
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "pitchey.db"
+
+
+@pytest.fixture
+def writer(database: Path):
+    writer = Writer(SqliteStore.open(database))
+    yield writer
+    writer.close()
+
+
+def job(job_id: str) -> NewJob:
+    return NewJob(id=JobId(job_id), service=Service.VIDEO, spec={})
+
+
+def submit(writer: Writer, job_id: str):
+    return writer.call(writer.store.enqueue, [job(job_id)], now=NOW)
+
+
+class Gate:
+    """Holds the writer's thread inside a call until it is opened, so that what follows becomes one group."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._is_open, self._is_reached = threading.Event(), threading.Event()
+        self._writer = writer
+
+    async def close(self) -> asyncio.Task[None]:
+        held = asyncio.create_task(self._writer.call(self._hold))
+        await asyncio.to_thread(self._is_reached.wait, 10)
+        return held
+
+    def _hold(self) -> None:
+        self._is_reached.set()
+        assert self._is_open.wait(10)
+
+    def open(self) -> None:
+        self._is_open.set()
+
+
+async def queued(*calls: asyncio.Task[None]) -> None:
+    """Let tasks run until they wait for the writer."""
+    for _ in calls:
+        await asyncio.sleep(0)
+
+
+async def test_an_answer_is_durable(writer, database):
+    await submit(writer, "a")
+    assert SqliteStore.open(database).job_ids("") == ["a"]
+
+
+async def test_a_lone_call_returns_what_the_store_returned(writer):
+    await submit(writer, "a")
+    jobs = await writer.call(writer.store.claim, Service.VIDEO, "i-1", limit=1, now=NOW, lease_until=NOW)
+    assert [each.token for each in jobs] == ["a.1"]
+
+
+async def test_one_failure_does_not_undo_the_others(writer, database):
+    gate = Gate(writer)
+    held = await gate.close()
+    outcome, done = Outcome(Reason.COMPLETED), Transition(JobState.SUCCEEDED, 1, 0)
+    calls = [
+        asyncio.create_task(submit(writer, "a")),
+        asyncio.create_task(writer.call(writer.store.finish, JobId("a"), Token("a.9"), outcome, done, now=NOW)),
+        asyncio.create_task(submit(writer, "a")),  # its id is taken
+        asyncio.create_task(submit(writer, "b")),
+    ]
+    await queued(*calls)
+    gate.open()
+    await held
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in results] == [type(None), StaleToken, StoreError, type(None)]
+    assert SqliteStore.open(database).job_ids("") == ["a", "b"]
+
+
+async def test_a_function_of_several_calls_happens_together_or_not_at_all(writer):
+    def both() -> None:
+        writer.store.enqueue([job("a")], now=NOW)
+        writer.store.enqueue([job("a")], now=NOW)
+
+    with pytest.raises(StoreError):
+        await writer.call(both)
+    assert await writer.call(writer.store.job_ids, "") == []
+
+
+async def test_many_calls_share_a_commit(writer, database):
+    gate = Gate(writer)
+    held = await gate.close()
+    calls = [asyncio.create_task(submit(writer, f"j{n}")) for n in range(50)]
+    await queued(*calls)
+    watcher = SqliteStore.open(database)
+    before = watcher.data_version()
+    seen: list[int] = []
+    calls[0].add_done_callback(lambda _: seen.append(len(watcher.job_ids("", limit=100))))
+    gate.open()
+    await held
+    await asyncio.gather(*calls)
+    assert seen == [50]  # when the first was answered, all were on disk
+    assert watcher.data_version() != before
+
+
+async def test_a_call_that_is_cancelled_before_its_group_does_not_happen(writer):
+    gate = Gate(writer)
+    held = await gate.close()
+    calls = [asyncio.create_task(submit(writer, name)) for name in ("a", "b")]
+    await queued(*calls)
+    calls[0].cancel()
+    await asyncio.sleep(0)
+    gate.open()
+    await held
+    await calls[1]
+    assert await writer.call(writer.store.job_ids, "") == ["b"]
+
+
+async def test_a_caller_that_goes_away_while_its_call_runs_disturbs_nobody(writer):
+    gate = Gate(writer)
+    held = await gate.close()
+    held.cancel()
+    gate.open()
+    await submit(writer, "a")
+    assert held.cancelled()
+
+
+async def test_close_finishes_what_was_asked_for(writer, database):
+    gate = Gate(writer)
+    await gate.close()
+    calls = [asyncio.create_task(submit(writer, f"j{n}")) for n in range(20)]
+    await queued(*calls)
+    gate.open()
+    await asyncio.to_thread(writer.close)
+    await asyncio.gather(*calls)
+    assert len(SqliteStore.open(database).job_ids("", limit=100)) == 20
+    with pytest.raises(StoreError, match="closed"):
+        await submit(writer, "late")
+    writer.close()
+
+
+async def test_a_transaction_that_is_lost_fails_every_call_of_its_group(writer, database):
+    """SQLite rolls everything back by itself on some errors: nobody may be told that it worked."""
+    gate = Gate(writer)
+    held = await gate.close()
+
+    def lose() -> None:
+        writer.store._db._raw.execute("ROLLBACK")
+
+    calls = [asyncio.create_task(submit(writer, "a")), asyncio.create_task(writer.call(lose))]
+    calls.append(asyncio.create_task(submit(writer, "b")))
+    await queued(*calls)
+    gate.open()
+    await held
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in results] == [StoreError] * 3
+    assert SqliteStore.open(database).job_ids("") == []
+    await submit(writer, "c")  # and the writer goes on

@@ -1,0 +1,84 @@
+"""What the engines are told, argument for argument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.engines.hardening import docker_arguments, podman_arguments
+from pitchey_cli.engines.port import InstanceSpec, Mount
+
+SPEC = InstanceSpec(
+    instance_id="video-1a2b3c4d",
+    image="pitchey/video:0123456789ab",
+    command=("--service", "video"),
+    limits=Limits(cpus=1.5, memory_bytes=512 * MIB, pids=128, tmp_bytes=64 * MIB, open_files=4096),
+    labels={"pitchey.service": "video"},
+    mounts=(Mount(Path("/state/inputs"), "/inputs", is_read_only=True), Mount(Path("/state/spool"), "/spool")),
+    environment={"LANG": "C.UTF-8"},
+    user=(10001, 10002),
+)
+
+BOTH = {
+    "image": "pitchey/video:0123456789ab",
+    "command": ["--service", "video"],
+    "name": "pitchey-video-1a2b3c4d",
+    "hostname": "video-1a2b3c4d",
+    "labels": {"pitchey.service": "video", "pitchey.instance": "video-1a2b3c4d"},
+    "environment": {"LANG": "C.UTF-8"},
+    "network_mode": "none",
+    "ipc_mode": "private",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "pids_limit": 128,
+    "mem_limit": 536870912,
+    "memswap_limit": 536870912,
+}
+
+
+def test_docker_is_told_this_and_nothing_else() -> None:
+    assert docker_arguments(SPEC) == BOTH | {
+        "user": "10001:10002",
+        "init": False,
+        "security_opt": ["no-new-privileges:true"],
+        "tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777,size=67108864"},
+        "nano_cpus": 1_500_000_000,
+        "ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 4096}, {"Name": "core", "Soft": 0, "Hard": 0}],
+        "log_config": {"type": "local", "config": {"max-size": "1048576", "max-file": "2", "compress": "false"}},
+        "mounts": [
+            {"Type": "bind", "Source": "/state/inputs", "Target": "/inputs", "ReadOnly": True},
+            {"Type": "bind", "Source": "/state/spool", "Target": "/spool", "ReadOnly": False},
+        ],
+    }
+
+
+def test_podman_is_told_this_and_nothing_else() -> None:
+    assert podman_arguments(SPEC) == BOTH | {
+        "user": "10001:10002",
+        "no_new_privileges": True,
+        "read_write_tmpfs": False,
+        "use_config_proxy": False,
+        "cpu_period": 100_000,
+        "cpu_quota": 150_000,
+        "ulimits": [
+            {"Name": "nofile", "Soft": 4096, "Hard": 4096},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "nproc", "Soft": 8192, "Hard": 8192},
+        ],
+        "log_config": {"Type": "k8s-file", "Config": {"size": 1048576}},
+        "mounts": [
+            {"type": "tmpfs", "source": "tmpfs", "target": "/tmp", "size": "67108864", "mode": "1777"},
+            {"type": "bind", "source": "/state/inputs", "target": "/inputs", "read_only": True},
+            {"type": "bind", "source": "/state/spool", "target": "/spool", "read_only": False},
+        ],
+    }
+
+
+def test_rootless_podman_keeps_the_users_number_and_its_own_limit_of_processes() -> None:
+    arguments = podman_arguments(SPEC, is_rootless=True)
+    assert arguments["userns_mode"] == "keep-id"
+    assert [limit["Name"] for limit in arguments["ulimits"]] == ["nofile", "core"]
+
+
+def test_rootless_docker_runs_as_its_own_root_which_is_the_user_outside() -> None:
+    assert docker_arguments(SPEC, is_rootless=True) == docker_arguments(SPEC) | {"user": "0:0"}

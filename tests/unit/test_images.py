@@ -1,0 +1,161 @@
+"""Which image a version runs in: its tag changes with what goes in, and with nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.errors import ImageBuildFailed
+from pitchey_cli.engines import builds, images
+from pitchey_cli.engines.bootstrap import mmdebstrap_command
+from pitchey_cli.engines.images import SOURCES, Sources, available, current_tag, find_ca_bundle, plan
+from pitchey_cli.engines.port import BuildStep
+from processors.protocol import Service
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """A copy of what images are made of."""
+    copy = Sources(tmp_path / "containerfiles", tmp_path / "processors")
+    shutil.copytree(SOURCES.containerfiles, copy.containerfiles)
+    shutil.copytree(SOURCES.processors, copy.processors)
+    return copy
+
+
+def tags(sources: Sources) -> tuple[str, str]:
+    base, video = plan([Service.VIDEO], sources)
+    return base.tag, video.tag
+
+
+def test_the_base_comes_first_and_the_service_stands_on_it() -> None:
+    base, video = plan([Service.VIDEO])
+    assert (base.name, base.parent) == ("base", None)
+    assert (video.name, video.parent) == ("video", base.tag)
+    assert video.tag == current_tag(Service.VIDEO)
+    assert Service.VIDEO in available()
+
+
+def test_a_copy_of_the_same_files_has_the_same_tags(sources: Sources) -> None:
+    assert tags(sources) == tags(SOURCES)
+
+
+def _touch(sources: Sources) -> None:
+    for path in sources.processors.rglob("*.py"):
+        os.utime(path, (1, 1))
+        path.chmod(0o600)
+
+
+def _compile(sources: Sources) -> None:
+    (sources.processors / "worker" / "__pycache__").mkdir(exist_ok=True)
+    (sources.processors / "worker" / "__pycache__" / "x.pyc").write_bytes(b"x")
+
+
+def _change_another_handler(sources: Sources) -> None:
+    (sources.processors / "document").mkdir(exist_ok=True)
+    (sources.processors / "document" / "handler.py").write_text("new")
+
+
+@pytest.mark.parametrize("change", [_touch, _compile, _change_another_handler])
+def test_what_does_not_go_in_does_not_count(sources: Sources, change: Callable[[Sources], None]) -> None:
+    before = tags(sources)
+    change(sources)
+    assert tags(sources) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["processors/protocol.py", "processors/worker/new.py", "processors/video/new.py", "containerfiles/video.lock"],
+)
+def test_a_change_makes_a_new_service_image_on_the_same_base(sources: Sources, name: str) -> None:
+    base, video = tags(sources)
+    with (sources.processors.parent / name).open("a") as file:
+        file.write("# changed\n")
+    assert tags(sources)[0] == base
+    assert tags(sources)[1] != video
+
+
+@pytest.mark.parametrize("name", ["base.Containerfile", "base.lock"])
+def test_a_new_base_makes_new_images_of_all(sources: Sources, name: str) -> None:
+    base, video = tags(sources)
+    with (sources.containerfiles / name).open("a") as file:
+        file.write("# changed\n")
+    assert tags(sources)[0] != base
+    assert tags(sources)[1] != video
+
+
+def test_every_library_in_an_image_is_pinned_by_hash_and_names_no_index() -> None:
+    for lock in SOURCES.containerfiles.glob("*.lock"):
+        lines = lock.read_text().splitlines()
+        pinned = [line for line in lines if line and line[0].isalpha()]
+        assert pinned
+        assert all("==" in line and line.endswith("\\") for line in pinned)
+        assert not [line for line in lines if "://" in line]
+
+
+def test_the_named_ca_bundle_comes_before_those_of_the_environment(tmp_path: Path) -> None:
+    there = tmp_path / "there.pem"
+    there.touch()
+    environ = {"SSL_CERT_FILE": str(tmp_path / "gone.pem"), "PIP_CERT": str(there)}
+    assert find_ca_bundle(Path("named.pem"), environ) == Path("named.pem")
+    assert find_ca_bundle(None, environ) == there
+    assert find_ca_bundle(None, {}) is None
+
+
+def test_a_context_is_packed_alike_whatever_the_files_times_and_modes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_text("c")
+    with builds.context_archive(tmp_path) as archive:
+        before = archive.read()
+    os.utime(tmp_path / "a" / "b", (1, 1))
+    (tmp_path / "a" / "b").chmod(0o700)
+    with builds.context_archive(tmp_path) as archive:
+        assert archive.read() == before
+        archive.seek(0)
+        with tarfile.open(fileobj=archive) as tar:
+            assert tar.getnames() == ["a", "a/b"]
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Step 3/12 : RUN true", (3, 12)),  # Docker
+        ("STEP 3/12: RUN true", (3, 12)),  # Podman
+        ("[2/2] STEP 3/9: RUN true", (3, 9)),  # Podman, with several stages
+        ("Setting up ffmpeg", (None, None)),
+    ],
+)
+def test_steps_of_a_build_are_recognised(line: str, step: tuple[int | None, int | None]) -> None:
+    assert list(builds.follow([{"stream": f"{line}\n"}], "t")) == [BuildStep(line, *step)]
+
+
+def test_a_failed_build_names_the_step_and_shows_the_end_of_its_output() -> None:
+    messages = [
+        {"stream": "Step 1/2 : RUN first\n"},
+        {"stream": "of no interest\n"},
+        {"stream": "Step 2/2 : RUN second\n"},
+        {"stream": "E: it broke\n"},
+        {"error": "returned a non-zero code: 100"},
+    ]
+    with pytest.raises(ImageBuildFailed) as caught:
+        list(builds.follow(messages, "pitchey/x:1"))
+    assert str(caught.value) == (
+        "The image pitchey/x:1 could not be built, at Step 2/2 : RUN second:\n"
+        "  E: it broke\n"
+        "  returned a non-zero code: 100"
+    )
+
+
+def test_what_the_base_leaves_out_is_said_pattern_by_pattern() -> None:
+    command = mmdebstrap_command(Path("root.tar"))
+    assert command[-2:] == ["trixie", "root.tar"]
+    assert "--dpkgopt=path-exclude=/usr/share/doc/*" in command
+    assert not [option for option in command if "{" in option]
+
+
+def test_the_repository_of_all_tags_is_ours() -> None:
+    assert all(image.tag.startswith("pitchey/") for image in plan(images.available()))
