@@ -22,6 +22,8 @@ OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35
 #: half the bytes to sync (a tenth less time for a durable submission). Twice as many of them make the usual WAL, 4 MB.
 WAL_PAGES = 2000
 
+_SMALLEST_DATABASE = 512  # bytes; one page of the smallest size
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
@@ -160,6 +162,8 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     """
     try:
         if path.exists():
+            if 0 < path.stat().st_size < _SMALLEST_DATABASE:  # SQLite would take it for an empty one
+                raise not_a_database(path)
             return
         if not create:
             raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.")

@@ -92,7 +92,7 @@ def test_two_runs_without_a_daemon_share_one_state_directory(pitchey: Pitchey, c
         for number, quality in enumerate(("low", "ultra"))
     ]
     for run in runs:
-        out, err = run.communicate(timeout=120)
+        _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
     assert all((pitchey.cwd / f"out{number}" / "sample_10s.mp4").exists() for number in range(2))
     assert {len(pitchey.job(job_id)["attempts"]) for job_id in pitchey.ok("jobs", "--ids").lines} == {1}
