@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 from typer._completion_shared import get_completion_script
-from typer.completion import get_completion_inspect_parameters  # noqa: F401  # registers the shells
 
+from pitchey_cli.cli.main import COMPLETE_VARIABLE
 from pitchey_cli.domain.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None)
@@ -19,4 +19,4 @@ def completion(shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")])
     """Print a completion script; `pitchey completion bash >> ~/.bashrc` installs it."""
     if shell not in _SHELLS:
         raise UsageError(f"There is no completion for {shell!r}.", hint=f"There is one for {', '.join(_SHELLS)}.")
-    typer.echo(get_completion_script(prog_name="pitchey", complete_var="_PITCHEY_COMPLETE", shell=shell))
+    typer.echo(get_completion_script(prog_name="pitchey", complete_var=COMPLETE_VARIABLE, shell=shell))

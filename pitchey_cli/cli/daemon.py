@@ -147,11 +147,8 @@ def _stop_seconds(wiring: Wiring) -> int:
 
 def _refuse_second(wiring: Wiring) -> None:
     holder = lock.holder(wiring.state_dir)
-    if holder is not None and holder.is_daemon:
-        raise DaemonError(
-            f"A daemon runs already for {wiring.state_dir}, as process {holder.pid}.",
-            hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
-        )
+    if holder is not None:
+        raise lock.held_by(wiring.state_dir, holder)
 
 
 def _running(wiring: Wiring) -> lock.Holder:

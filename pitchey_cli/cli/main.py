@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,9 @@ VERBS = (
     "config",
     "completion",
 )
+
+
+COMPLETE_VARIABLE = "_PITCHEY_COMPLETE"  # the name that typer derives from the command's own
 
 
 class LazyVerbs(TyperGroup):
@@ -83,8 +87,12 @@ def root(
 
 def main() -> None:
     """Entry point of the `pitchey` command."""
+    if COMPLETE_VARIABLE in os.environ:  # set by the shell, through the script of `pitchey completion`
+        from typer._completion_classes import completion_init
+
+        completion_init()
     try:
-        app()
+        app(prog_name="pitchey")  # also when it runs as `python -m pitchey_cli.cli`
     except PitcheyError as error:
         terminal.show_error(error)
         sys.exit(error.exit_code)

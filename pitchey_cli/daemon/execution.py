@@ -21,7 +21,7 @@ from pitchey_cli.daemon.pool import PooledInstance
 from pitchey_cli.daemon.worker_client import WorkerRefused
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import slot_cost
-from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken
+from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
@@ -43,6 +43,7 @@ class Execution:
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     _progress_at: float = -_PROGRESS_SECONDS
+    _deadline: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -61,17 +62,17 @@ class Execution:
         """Follow an attempt that the worker has, or had, to its end, and finish it."""
         limit = self.job.timeout_seconds + self.node.config.grace_seconds + _OVERDUE_SECONDS
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as self._deadline:
+                if self.ending_as is not None:
+                    self._bring_deadline_forward()
                 ending = await self._follow()
         except TimeoutError:
             # The worker should have ended the attempt by itself: an instance that fails to is not to be trusted.
             self.instance.retired_because = f"it did not end {self.token} in time"
             with contextlib.suppress(EngineError):
                 await asyncio.to_thread(self.node.engine.kill, self.instance.id)
-            ending = None
-            outcome = Outcome(
-                Reason.TIMEOUT, JobError("timeout", f"No end after {limit:.0f} s; its instance was killed.")
-            )
+            text = "It did not end when it should have; its instance was killed."
+            outcome = Outcome(self.ending_as or Reason.TIMEOUT, JobError("timeout", text))
         else:
             outcome = await self._outcome(ending)
         await self._finish(outcome)
@@ -80,7 +81,15 @@ class Execution:
         """Ask for the end of the attempt: CANCELLED by somebody, or INTERRUPTED to be handed back."""
         if self.ending_as is None:
             self.ending_as = reason
+            self._bring_deadline_forward()
             await self._tell_end()
+
+    def _bring_deadline_forward(self) -> None:
+        """Wait for the end that was asked for as long as the worker may take for it, and no longer."""
+        loop_time = asyncio.get_running_loop().time()
+        due = loop_time + self.node.config.grace_seconds + _OVERDUE_SECONDS
+        if self._deadline is not None and not self._deadline.expired():
+            self._deadline.reschedule(min(due, self._deadline.when() or due))
 
     async def _tell_end(self) -> None:
         with contextlib.suppress(PitcheyError):  # one that does not answer is found out by whoever follows its events
@@ -196,7 +205,9 @@ class Execution:
         try:
             outputs = await asyncio.to_thread(self._collect, ending.result)
         except PitcheyError as error:
-            return Outcome(Reason.FAILED, JobError("bad_output", str(error), error.hint), usage=usage)
+            is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
+            text = JobError("bad_output", str(error), error.hint)
+            return Outcome(Reason.FAILED, text, is_retryable=is_retryable, usage=usage)
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
@@ -279,6 +290,6 @@ def _not_started(error: PitcheyError) -> Outcome:
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error)))
     if isinstance(error, WorkerRefused) and error.status in (429, 503):
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
-    if isinstance(error, NetworkError):
-        return Outcome(Reason.FAILED, JobError("network", str(error), error.hint), is_retryable=True)
+    if isinstance(error, NetworkError | StoreError):
+        return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
     return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))

@@ -53,6 +53,19 @@ def _read_holder(text: str) -> Holder:
         return Holder(pid=0, is_daemon=True, started_at=time.time(), engine="")
 
 
+def held_by(state_dir: Path, other: Holder | None) -> DaemonError:
+    """The error for a state directory that somebody else holds."""
+    if other is not None and not other.is_daemon:
+        return DaemonError(
+            f"A `pitchey run` does the work for {state_dir}, as process {other.pid}.",
+            hint="Start the daemon when it has ended.",
+        )
+    return DaemonError(
+        f"A daemon runs already for {state_dir}" + (f", as process {other.pid}." if other else "."),
+        hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
+    )
+
+
 @contextmanager
 def lock(state_dir: Path, *, is_daemon: bool, engine: str) -> Iterator[None]:
     """Hold the state directory.
@@ -69,10 +82,7 @@ def lock(state_dir: Path, *, is_daemon: bool, engine: str) -> Iterator[None]:
             except BlockingIOError:
                 if left == 0:
                     other = holder(state_dir)
-                    raise DaemonError(
-                        f"A daemon runs already for {state_dir}" + (f", as process {other.pid}." if other else "."),
-                        hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
-                    ) from None
+                    raise held_by(state_dir, other) from None
                 time.sleep(_LOCK_PAUSE_SECONDS)  # it may only be somebody who looks
         text = json.dumps(asdict(Holder(os.getpid(), is_daemon, time.time(), engine)))
         os.ftruncate(descriptor, 0)

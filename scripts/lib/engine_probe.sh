@@ -5,11 +5,12 @@ ENGINE_STATE=${PITCHEY_STATE_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/pitchey}
 # shellcheck disable=SC2034 # for those who start and stop
 ENGINE_ROOT=${PITCHEY_ENGINE_ROOT:-$ENGINE_STATE}
 
-# A Unix socket's path has at most 107 bytes, for those who connect too. Where the state directory lies too deep, the
-# sockets live in a short directory of their own that $ENGINE_STATE/run points to. Nothing is made here.
+# A Unix socket's path has at most 107 bytes, for those who connect too, and Podman takes a run root of at most 50. Where
+# the state directory lies too deep, what runs lives in a short directory of its own that $ENGINE_STATE/run points to.
+# Nothing is made here.
 short_run_dir() {
-    local longest=$ENGINE_STATE/run/docker/containerd/containerd-debug.sock.ttrpc
-    if [ ${#longest} -lt 108 ]; then
+    local run_root=$ENGINE_STATE/run/podman/run
+    if [ ${#run_root} -le 50 ]; then
         printf '%s' "$ENGINE_STATE/run"
     else
         local id

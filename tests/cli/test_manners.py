@@ -1,0 +1,108 @@
+"""How the command line behaves towards people and scripts: streams, JSON, pipes, completion, help."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli import __version__
+from tests.conftest import Pitchey
+
+
+def test_bare_pitchey_is_status(pitchey: Pitchey) -> None:
+    bare, status = pitchey.ok(), pitchey.ok("status")
+    assert bare.out == status.out
+    assert "daemon: not running" in bare.out and "No jobs yet" in bare.out
+
+
+def test_version(pitchey: Pitchey) -> None:
+    assert pitchey.ok("--version").out == f"pitchey {__version__}\n"
+
+
+def test_every_verb_has_help_and_is_in_the_list(pitchey: Pitchey) -> None:
+    listed = pitchey.ok("--help").out
+    for verb in ("run", "submit", "status", "jobs", "logs", "wait", "cancel", "result", "events", "why", "daemon"):
+        assert f"\n  {verb} " in listed
+        assert "Usage:" in pitchey.ok(verb, "--help").out
+
+
+def test_ids_come_one_per_line_and_nothing_else_on_stdout(pitchey: Pitchey, clip: Path) -> None:
+    answer = pitchey.ok("submit", "video", clip, clip)
+    assert [len(line) for line in answer.lines] == [12, 12]
+    assert answer.err == ""
+    assert pitchey.ok("jobs", "--ids").lines == answer.lines[::-1]
+
+
+def test_json_is_camel_case_and_says_its_schema(pitchey: Pitchey, clip: Path) -> None:
+    (job_id,) = pitchey.ok("submit", "video", clip, "--thumbnail-times", "1", "--priority", "urgent").lines
+    document = pitchey.job(job_id)
+    assert document["schema"] == 1 and document["priority"] == 5
+    assert document["spec"]["thumbnailTimes"] == [1.0]
+    assert document["inputs"][0]["size"] == clip.stat().st_size
+    assert pitchey.ok("status", "--json").json["jobs"]["video"]["queued"] == 1
+
+
+def test_jobs_are_filtered_by_state_service_and_time(pitchey: Pitchey, clip: Path) -> None:
+    first, second = pitchey.ok("submit", "video", clip, clip).lines
+    pitchey.ok("cancel", first)
+    assert pitchey.ok("jobs", "--ids", "--state", "queued").lines == [second]
+    assert pitchey.ok("jobs", "--ids", "--since", "1h", "--service", "video").lines == [second, first]
+    assert pitchey.ok("jobs", "--ids", "--until", "1h").lines == []
+    assert pitchey.ok("jobs", "--ids", "-n", "1").lines == [second]
+
+
+def test_the_newest_job_has_a_name_of_its_own(pitchey: Pitchey, clip: Path) -> None:
+    ids = pitchey.ok("submit", "video", clip, clip).lines
+    assert pitchey.job("@last")["id"] == ids[-1]
+
+
+def test_waiting_for_a_job_that_nobody_runs_is_refused_or_ends_with_the_time(pitchey: Pitchey, clip: Path) -> None:
+    (job_id,) = pitchey.ok("submit", "video", clip).lines
+    assert pitchey("wait", job_id).code == 8
+    timed_out = pitchey("wait", job_id, "--timeout", "0.1")
+    assert timed_out.code == 5 and "Not finished within 0.1 s" in timed_out.err
+
+
+def test_a_setting_that_is_set_is_in_force_and_in_the_file(pitchey: Pitchey) -> None:
+    pitchey.ok("config", "init")
+    assert pitchey("config", "init").code == 2
+    pitchey.ok("config", "set", "services.video.slots", "7")
+    file = Path(pitchey.ok("config", "path").out.strip())
+    assert tomllib.loads(file.read_text())["services"]["video"]["slots"] == 7
+    assert pitchey.ok("config", "show", "services.video.slots").out == "7\n"
+    shown = pitchey.ok("config", "show", "services.video.slots", "--json", PITCHEY_SERVICES_VIDEO_SLOTS="9").json
+    assert (shown[0]["value"], shown[0]["source"]) == (9, "PITCHEY_SERVICES_VIDEO_SLOTS")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("pitchey can", "cancel"), ("pitchey run vi", "video"), ("pitchey run video --qua", "--quality")],
+)
+def test_the_shell_completes_verbs_services_and_options(pitchey: Pitchey, words: str, offered: str) -> None:
+    script = pitchey.ok("completion", "bash").out
+    assert "_PITCHEY_COMPLETE=complete_bash" in script
+    environment = {"_PITCHEY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    assert offered in pitchey(**environment).lines
+
+
+def test_no_colour_and_no_progress_bar_in_a_pipe(pitchey: Pitchey, clip: Path) -> None:
+    answer = pitchey.ok("run", "video", clip, "--output-format", "thumbnail", "-o", "out", NO_COLOR="")
+    assert "\x1b" not in answer.out + answer.err
+
+
+def test_the_log_of_a_job_is_what_its_programs_said(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("run", "video", clip, "--output-format", "thumbnail", "-o", "out")
+    followed = pitchey.ok("logs", "-f", "@last")
+    assert followed.out == pitchey.ok("logs", "@last").out
+    stamped = pitchey.ok("logs", "-t", "@last").lines
+    assert all(line[2] == ":" for line in stamped)
+
+
+def test_what_a_finished_job_looks_like(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("run", "video", clip, "--output-format", "thumbnail", "--thumbnail-times", "1", "-o", "out")
+    shown = pitchey.ok("status", "@last").out
+    for text in ("sample_10s", "succeeded", "thumbnail-001.jpg", "completed", "$0.0"):
+        assert text in shown
+    assert "It has succeeded." in pitchey.ok("why", "@last").out
