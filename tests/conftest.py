@@ -74,6 +74,8 @@ class Pitchey:
             text=True,
             cwd=self.cwd,
             env=self._environment(environment),
+            # A test run that was started in the background ignores Ctrl-C, and its children would as well.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         self.started.append(process)
         return process

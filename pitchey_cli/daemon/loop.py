@@ -40,24 +40,28 @@ class Loop:
         self._renew_at = 0.0
         self._check_at = 0.0
         self._recover_at = 0.0
+        self._release_at = 0.0
 
     # --- a tick
 
     async def tick(self) -> None:
         """One round over everything that may have changed."""
         await self.release_due()
-        await self.renew()
+        if not self.is_draining:
+            await self.dispatch()  # early: somebody may be waiting for a job that has just come
+            await self.scale()
         await self.cancel()
+        await self.renew()
         await self.check()
         await self.recover()
         await self.reap()
-        if not self.is_draining:
-            await self.dispatch()
-            await self.scale()
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
-        await self.node.call(self.node.store.release_due, now=self.node.clock.now())
+        now = self.node.clock.monotonic()
+        if now >= self._release_at:
+            self._release_at = now + self.node.config.poll_seconds
+            await self.node.call(self.node.store.release_due, now=self.node.clock.now())
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""
@@ -107,6 +111,7 @@ class Loop:
         """Claim as many jobs as there are free slots, and start their attempts."""
         node = self.node
         for service, pool in self.pools.items():
+            pool.is_work_waiting = None
             for instance in pool.free():
                 jobs = await node.call(
                     node.store.claim,
@@ -120,16 +125,18 @@ class Loop:
                 for job in jobs:
                     self.execute(pool, instance, job, is_adopted=False)
                 if instance.free_slots:
-                    break  # the queue is empty: the other instances need not ask
+                    pool.is_work_waiting = False  # so the other instances need not ask either
+                    break
 
     async def scale(self) -> None:
         """Start or stop instances."""
         node = self.node
         for service, pool in self.pools.items():
-            is_work_waiting = await node.call(
-                node.store.is_work_waiting, service, foreground_only=node.config.is_foreground
-            )
-            pool.scale(is_work_waiting=is_work_waiting, changed=self.changed)
+            if pool.is_work_waiting is None:
+                pool.is_work_waiting = await node.call(
+                    node.store.is_work_waiting, service, foreground_only=node.config.is_foreground
+                )
+            pool.scale(is_work_waiting=pool.is_work_waiting, changed=self.changed)
 
     # --- executions
 

@@ -71,6 +71,7 @@ class Pool:
     config: ServiceConfig
     state_id: str
     instances: dict[str, PooledInstance] = field(default_factory=dict)
+    is_work_waiting: bool | None = None  #: as the last dispatch found it; None when it had no free slot to ask for
     start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
     _failures: int = 0
     _not_before: float = 0.0  #: monotonic; no start before
@@ -256,7 +257,7 @@ class Pool:
             await asyncio.sleep(_READY_POLL_SECONDS)
 
     async def _discard(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
-        await instance.client.close()
+        instance.client.close()
         engine = self.node.engine
         try:
             if grace_seconds:

@@ -15,7 +15,7 @@ from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
 async def take_over(loop: Loop) -> None:
-    """Bring store, engine and disk together. Called once, before the first tick, whose step `recover` does the rest.
+    """Bring store, engine and disk together. Called once, before the first tick; `loop.recover` does the rest.
 
     Raises:
         EngineUnavailable: without the engine nobody can say what still runs.
