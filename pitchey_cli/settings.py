@@ -27,7 +27,7 @@ def _setting(
     return field(default=default, metadata={"doc": doc, "choices": choices, "least": least, "most": most})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EngineSettings:
     """What runs the instances."""
 
@@ -36,7 +36,7 @@ class EngineSettings:
     ca_bundle: str = _setting("", "CA bundle for image builds behind a proxy; empty: SSL_CERT_FILE and its like.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DaemonSettings:
     """How the daemon behaves."""
 
@@ -46,7 +46,7 @@ class DaemonSettings:
     grace_seconds: float = _setting(5.0, "Between TERM and KILL for a cancelled attempt.", least=0, most=300)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LimitSettings:
     """How large things may be."""
 
@@ -54,14 +54,14 @@ class LimitSettings:
     output_bytes: int = _setting(20 * GIB, "Largest sum of a job's outputs.", least=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkSettings:
     """Where inputs may be fetched from."""
 
     allow_private_urls: bool = _setting(False, "Let inputs come from private and loopback addresses.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServiceSettings:
     """One service's instances."""
 
@@ -75,7 +75,7 @@ class ServiceSettings:
     max_instances: int = _setting(1, "Instances at most.", least=1, most=64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Services:
     """The five services; sizes, slots, sleep times and prices of the system that Pitchey replaces."""
 
@@ -86,7 +86,7 @@ class Services:
     code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set."""
 
@@ -98,7 +98,7 @@ class Settings:
     services: Services = Services()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One setting, for `pitchey config` and the documents."""
 
@@ -116,7 +116,7 @@ class Entry:
         return "PITCHEY_" + self.key.replace(".", "_").upper()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Loaded:
     """The settings, and where each value came from."""
 

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
-from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.store.port import Store
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ class SystemClock:
         return time.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wiring:
     """Settings in, adapters out."""
 
@@ -204,6 +202,8 @@ class Wiring:
 
     def _service_config(self, service: Service) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
+        from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.domain.scaling import PoolSettings
         from pitchey_cli.engines import images
 
         chosen = self.service_settings(service)

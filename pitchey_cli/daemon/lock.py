@@ -23,7 +23,7 @@ _LOCK_TRIES = 20
 _LOCK_PAUSE_SECONDS = 0.01
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Holder:
     """Who runs the jobs of a state directory."""
 

@@ -48,7 +48,7 @@ def token_of(job_id: JobId, attempt_number: int) -> Token:
     return Token(f"{job_id}.{attempt_number}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobInput:
     """A file or URL that a job reads."""
 
@@ -59,7 +59,7 @@ class JobInput:
     url: str | None = None  #: fetched by the host just before the attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NewJob:
     """A submission that has been checked."""
 
@@ -76,7 +76,7 @@ class NewJob:
     is_foreground: bool = False  #: a `pitchey run` waits for it, and may run it without a daemon
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobError:
     """Why an attempt or a job did not succeed."""
 
@@ -85,7 +85,7 @@ class JobError:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """A job as the store knows it."""
 
@@ -117,7 +117,7 @@ class Job:
     cancel_requested_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """What an attempt used."""
 
@@ -127,7 +127,7 @@ class Usage:
     bytes_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
     """One try at a job on one instance."""
 
@@ -144,7 +144,7 @@ class Attempt:
     cost_nanodollars: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Output:
     """A file that a job gave, kept as an artifact."""
 
@@ -156,7 +156,7 @@ class Output:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """How an attempt ended, as the host sees it."""
 
@@ -169,7 +169,7 @@ class Outcome:
     cost_nanodollars: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobEvent:
     """One durable, numbered fact about a job."""
 
@@ -190,7 +190,7 @@ class InstanceState(StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
     """One running container of a service, as the store knows it."""
 

@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Limits:
     """What one instance may use at most."""
 
@@ -31,7 +31,7 @@ INSTANCE_TYPES: dict[str, Limits] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grant:
     """The limits an instance gets on this host, beside those it asked for."""
 

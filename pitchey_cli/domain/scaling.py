@@ -14,7 +14,7 @@ class Step(StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolView:
     """What the decision is given."""
 
@@ -24,7 +24,7 @@ class PoolView:
     longest_idle_seconds: float | None  #: of the idle instance that has waited longest; None when none is idle
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PoolSettings:
     """What the operator has set for the pool."""
 
@@ -33,7 +33,7 @@ class PoolSettings:
     max_instances: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Decision:
     """What to do, and why."""
 

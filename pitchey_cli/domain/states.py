@@ -36,7 +36,7 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """What follows from a reason."""
 
@@ -58,7 +58,7 @@ RULES: dict[Reason, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transition:
     """What becomes of a job when its attempt ends."""
 

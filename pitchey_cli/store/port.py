@@ -32,7 +32,7 @@ from pitchey_cli.domain.states import Transition
 from processors.vocabulary import Service
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobFilter:
     """Which jobs to list; an empty field means all."""
 
@@ -45,7 +45,7 @@ class JobFilter:
     before_seq: int | None = None  #: for the next page: only jobs submitted before this one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """How many jobs stand where."""
 
