@@ -2,7 +2,8 @@
 
 A setting is a field of one of the dataclasses below. Its key is its path (`services.video.slots`), its variable is the
 key in capitals with PITCHEY_ before it (`PITCHEY_SERVICES_VIDEO_SLOTS`). Dataclasses and not a validation library,
-because `pitchey status` has to start in less time than such a library takes to import.
+because `pitchey status` has to start in less time than such a library takes to import; without slots for the same
+reason, here and in the other modules that it loads: a class with slots is made twice.
 """
 
 from __future__ import annotations

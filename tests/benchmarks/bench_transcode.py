@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -70,7 +71,7 @@ def _thumbnails(
     shutil.copy(CLIP, work / "short.mp4")
     spec = VideoSpec(input_url="clip", output_format="thumbnail", thumbnail_times=[2])  # type: ignore[call-arg]
     (step,) = plan(spec, probe(CLIP, "short.mp4"), Path("/work/short.mp4"), "short.mp4")
-    one = subprocess.list2cmdline(step.argv).replace("thumbnail-001.jpg", "thumbnail-{}.jpg")
+    one = shlex.join(step.argv).replace("thumbnail-001.jpg", "thumbnail-{}.jpg")
     by_hand = ["sh", "-c", f"seq {THUMBNAILS} | xargs -P {AT_ONCE} -I{{}} {one}"]
     line = f'{{"inputUrl": "{work}/short.mp4", "outputFormat": "thumbnail", "thumbnailTimes": [2]}}\n'
 
