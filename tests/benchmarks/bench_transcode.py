@@ -89,7 +89,7 @@ def _thumbnails(
 def _long_clip(work: Path) -> Path:
     """The real clip over and over, so long that its transcoding takes more than ten seconds."""
     target = work / "long.mp4"
-    command = ["ffmpeg", "-v", "error", "-stream_loop", "5", "-i", str(CLIP), "-c", "copy", str(target)]
+    command = ["ffmpeg", "-v", "error", "-stream_loop", "11", "-i", str(CLIP), "-c", "copy", str(target)]
     subprocess.run(command, check=True)
     return target
 
