@@ -13,15 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
 from pitchey_cli.artifacts.copying import copy, copy_hashed, sync_directory, translated
 from pitchey_cli.artifacts.port import Artifact, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of this age belongs to a process that was killed
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without blocking: the name may turn out to be a pipe
-_STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -44,10 +43,10 @@ class LocalArtifacts:
         Links are followed here, because they are the user's own.
         """
         try:
-            descriptor = os.open(source, _READ)
+            descriptor = os.open(source, READ)
         except OSError as error:
             raise translated(error, source) from error
-        with _closing(descriptor):
+        with closing(descriptor):
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
@@ -64,8 +63,8 @@ class LocalArtifacts:
         the file is refused, because the other name may lie outside. And it is copied, not renamed: a process that
         still holds the file open could write into the artifact long after it was hashed.
         """
-        descriptor = _open_beneath(root, relative)
-        with _closing(descriptor):
+        descriptor = open_beneath(root, relative)
+        with closing(descriptor):
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise InputRejected(f"The output {relative} is not a regular file.")
@@ -134,7 +133,7 @@ class LocalArtifacts:
             descriptor, path = tempfile.mkstemp(dir=self._incoming)
             temporary = Path(path)
             try:
-                with _closing(descriptor):
+                with closing(descriptor):
                     sha256, size = copy_hashed(source, descriptor, total=status.st_size, progress=progress)
                     if size != status.st_size or _identity(os.fstat(source)) != _identity(status):
                         raise InputRejected(
@@ -172,27 +171,6 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _open_beneath(root: Path, relative: str) -> int:
-    """Open a file below `root` for reading, component by component, following no link."""
-    parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
-        raise InputRejected(f"The output {relative!r} lies outside of its folder.")
-    try:
-        directory = os.open(root, _STEP)
-        for part in parts[:-1]:
-            parent = directory
-            with _closing(parent):
-                directory = os.open(part, _STEP, dir_fd=parent)
-        with _closing(directory):
-            return os.open(parts[-1], _READ | os.O_NOFOLLOW, dir_fd=directory)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise InputRejected(f"The output {relative} is behind a link.") from error
-        if error.errno == errno.ENXIO:
-            raise InputRejected(f"The output {relative} is not a regular file.") from error
-        raise translated(error, f"the output {relative}") from error
-
-
 def _rename_to_new(temporary: Path, target: Path) -> None:
     """Rename, unless the name has been taken meanwhile: only a link refuses that in one step."""
     try:
@@ -227,11 +205,3 @@ def _written_beside(target: Path) -> Iterator[Path]:
 
 def _exists(target: Path) -> UsageError:
     return UsageError(f"{target} exists already.", hint="Name another file, or allow it to be overwritten.")
-
-
-@contextmanager
-def _closing(descriptor: int) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        os.close(descriptor)
