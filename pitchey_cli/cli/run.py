@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
-from pitchey_cli.domain.errors import ExitCode, UsageError
+from pitchey_cli.domain.errors import ExitCode, PitcheyError, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
@@ -108,12 +109,17 @@ class _Runner:
     def tick(self) -> None:
         """Take over when nobody runs the jobs; raise what keeps them from running."""
         if self._node is None and lock.holder(self._wiring.state_dir) is None:
-            self._node = self._wiring.embedded(self._prepare(), report=terminal.say_debug).__enter__()
+            self._take_over()
         if self._node is not None:
             self._node.check()
             error = self._node.start_error(self._service)
             if error is not None:
                 raise error
+
+    def _take_over(self) -> None:
+        node = self._wiring.embedded(self._prepare(), report=terminal.say_debug)
+        with contextlib.suppress(lock.StateHeld):  # another one of those that wait was quicker: go on waiting
+            self._node = node.__enter__()
 
     def give_up(self, store: Store, ids: Sequence[Any]) -> None:
         """Cancel our jobs where nobody else would carry them on, and wait for their end."""
@@ -122,7 +128,8 @@ class _Runner:
         outcome = cancel.cancel(store, ids, why="`pitchey run` was interrupted", now=self._wiring.clock.now())
         lock.poke(self._wiring.state_dir)
         limit = self._wiring.settings.daemon.grace_seconds + 5
-        follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
+        with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
+            follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
 
     def _prepare(self) -> Engine:
         if self._engine is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -26,16 +27,23 @@ class EmbeddedNode:
         self._stop: asyncio.Event | None = None
         self._loop: Loop | None = None
         self._error: BaseException | None = None
+        self._is_told_to_stop = False
 
     def __enter__(self) -> EmbeddedNode:
         self._thread.start()
-        self._is_ready.wait()
-        self.check()
+        try:
+            self._is_ready.wait()
+            self.check()
+        except BaseException:  # Ctrl-C, too: nobody else would stop the thread
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_told_to_stop = True
         if self._asyncio is not None and self._stop is not None and self._thread.is_alive():
-            self._asyncio.call_soon_threadsafe(self._stop.set)
+            with contextlib.suppress(RuntimeError):  # it has just ended by itself
+                self._asyncio.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     def check(self) -> None:
@@ -58,6 +66,8 @@ class EmbeddedNode:
     async def _main(self) -> None:
         self._asyncio = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        if self._is_told_to_stop:
+            return
 
         def ready(loop: Loop) -> None:
             self._loop = loop

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pitchey_cli.artifacts.beneath import read_beneath
 from pitchey_cli.artifacts.http import fetch
+from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import PooledInstance
 from pitchey_cli.daemon.worker_client import WorkerRefused
@@ -29,6 +31,11 @@ from processors.vocabulary import Reason
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
+_RETRY_SECONDS = 0.2  # between them
+_ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
+_EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of that
+# What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
+_WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
@@ -52,7 +59,13 @@ class Execution:
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
                 self.instance.retired_because = str(error)
-            await self._finish(_not_started(error))
+            if isinstance(error, WorkerRefused) and error.status in (429, 503):
+                # It drains, or is fuller than we believe: asking it again at once would only turn in a circle.
+                self.instance.retired_because = str(error)
+            if self.ending_as is not None:
+                await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
+            else:
+                await self._finish(_not_started(error))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -119,16 +132,29 @@ class Execution:
                 node.artifacts,
                 limit_bytes=node.config.input_limit_bytes,
                 allow_private=node.config.allow_private_urls,
+                progress=self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds),
             )
             sha256, size = artifact.sha256, artifact.size
         assert sha256 is not None and size is not None  # an input has an artifact or a URL
         # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
         suffix = Path(name).suffix.lower()
         path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
-        directory = layout.instance(node.config.state_dir, self.instance.id) / "inputs" / self.token
+        directory = self._directory / "inputs" / self.token
         directory.mkdir(exist_ok=True)
-        node.artifacts.place(sha256, directory / path)
+        directory.chmod(0o755)  # whatever the umask: the instance is another user
+        await asyncio.to_thread(node.artifacts.place, sha256, directory / path)
         return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
+
+    def _stop_fetching(self, deadline: float) -> ProgressCallback:
+        """Called for every piece of a download: ends it when its job was ended, or takes too long."""
+
+        def check(done: int, total: int | None) -> None:
+            if self.ending_as is not None:
+                raise PitcheyError("The download was ended.")
+            if self.node.clock.monotonic() > deadline:
+                raise NetworkError(f"The download took longer than the job may take ({self.job.timeout_seconds:g} s).")
+
+        return check
 
     async def _follow(self) -> protocol.Ending | None:
         """Follow the events to the last one; None when the instance is gone without having left an ending."""
@@ -143,16 +169,17 @@ class Execution:
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:
-                    return self._left_in_spool() or _never_started()
+                    return await self._left_in_spool() or _never_started()
                 broken += 1
             except InstanceGone:
                 broken += 1
-            ending = self._left_in_spool()
+            ending = await self._left_in_spool()
             if ending is not None:
                 return ending
             if broken >= _GONE_TRIES or not await self._is_instance_running():
                 self.instance.retired_because = "it went away under an attempt"
-                return self._left_in_spool()
+                return await self._left_in_spool()
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
@@ -171,12 +198,19 @@ class Execution:
                     now=node.clock.now(),
                 )
 
-    def _left_in_spool(self) -> protocol.Ending | None:
-        path = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.ENDING_NAME
+    async def _left_in_spool(self) -> protocol.Ending | None:
+        data = await asyncio.to_thread(self._read_spool, protocol.ENDING_NAME, _ENDING_BYTES)
         try:
-            return protocol.ENDING.validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            return None if data is None else protocol.ENDING.validate_json(data)
+        except ValidationError:
             return None
+
+    def _read_spool(self, name: str, limit_bytes: int) -> bytes | None:
+        return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)
+
+    @property
+    def _directory(self) -> Path:
+        return layout.instance(self.node.config.state_dir, self.instance.id)
 
     async def _is_instance_running(self) -> bool:
         try:
@@ -196,6 +230,11 @@ class Execution:
             reason = error.reason
             if self.ending_as is not None and reason in _INTENDED:
                 reason = self.ending_as  # the worker only knows that it was told to stop; we know why
+            elif reason is Reason.INTERRUPTED:  # somebody else has stopped the instance
+                self.instance.retired_because = "it was stopped under an attempt"
+                reason = Reason.INSTANCE_LOST
+            elif reason not in _WORKERS_REASONS:
+                reason = Reason.FAILED
             return Outcome(
                 reason,
                 JobError(error.code, error.message, error.hint),
@@ -213,11 +252,11 @@ class Execution:
         )
 
     def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
-        root = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.OUT_DIR_NAME
         left = self.node.config.output_limit_bytes
         outputs: list[Output] = []
         for item in result.outputs:
-            artifact = self.node.artifacts.collect(root, item.path, limit_bytes=left)
+            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
+            artifact = self.node.artifacts.collect(self._directory, relative, limit_bytes=left)
             left -= artifact.size
             outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
         return tuple(outputs)
@@ -261,15 +300,18 @@ class Execution:
         self.node.store.finish(job.id, self.token, outcome, transition, now=now)
 
     def _keep_log(self) -> None:
-        source = layout.spool(self.node.config.state_dir, self.instance.id, self.token) / protocol.EVENTS_NAME
+        data = self._read_spool(protocol.EVENTS_NAME, _EVENTS_BYTES)
+        if data is None:  # an attempt that never began has no events
+            return
         target = layout.kept_events(self.node.config.state_dir, self.token)
-        with contextlib.suppress(OSError):  # an attempt that never began has no events; a full disk must not lose a job
+        with contextlib.suppress(OSError):  # a full disk may cost a log, and no job
             target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_file() and not source.is_symlink():
-                shutil.copyfile(source, target, follow_symlinks=False)
+            beside = target.with_suffix(".new")
+            beside.write_bytes(data)
+            beside.replace(target)
 
     def _clean_up(self) -> None:
-        directory = layout.instance(self.node.config.state_dir, self.instance.id)
+        directory = self._directory
         for name in ("inputs", "spool"):
             shutil.rmtree(directory / name / self.token, ignore_errors=True)
 

@@ -53,14 +53,18 @@ def _read_holder(text: str) -> Holder:
         return Holder(pid=0, is_daemon=True, started_at=time.time(), engine="")
 
 
-def held_by(state_dir: Path, other: Holder | None) -> DaemonError:
+class StateHeld(DaemonError):
+    """Somebody else runs the jobs of the state directory."""
+
+
+def held_by(state_dir: Path, other: Holder | None) -> StateHeld:
     """The error for a state directory that somebody else holds."""
     if other is not None and not other.is_daemon:
-        return DaemonError(
+        return StateHeld(
             f"A `pitchey run` does the work for {state_dir}, as process {other.pid}.",
             hint="Start the daemon when it has ended.",
         )
-    return DaemonError(
+    return StateHeld(
         f"A daemon runs already for {state_dir}" + (f", as process {other.pid}." if other else "."),
         hint="`pitchey daemon status` shows it, `pitchey daemon stop` ends it.",
     )

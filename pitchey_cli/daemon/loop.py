@@ -16,7 +16,6 @@ from datetime import timedelta
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
-from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, Token
 from processors.vocabulary import Reason
 
@@ -30,9 +29,10 @@ class Loop:
     def __init__(self, node: Node, state_id: str) -> None:
         self.node = node
         self.state_id = state_id  #: instances carry it as a label
-        self.pools = {service: Pool(node, config, state_id) for service, config in node.config.services.items()}
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
+        configs = node.config.services.items()
+        self.pools = {service: Pool(node, config, state_id, self.changed) for service, config in configs}
         self.is_draining = False  #: finish what runs, take nothing new
         self._tasks: dict[Token, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -46,15 +46,14 @@ class Loop:
 
     async def tick(self) -> None:
         """One round over everything that may have changed."""
-        await self.release_due()
-        if not self.is_draining:
-            await self.dispatch()  # early: somebody may be waiting for a job that has just come
-            await self.scale()
-        await self.cancel()
-        await self.renew()
-        await self.check()
-        await self.recover()
-        await self.reap()
+        # Dispatch is early: somebody may be waiting for a job that has just come.
+        taking = () if self.is_draining else (self.dispatch, self.scale)
+        for step in (self.release_due, *taking, self.cancel, self.renew, self.check, self.recover, self.reap):
+            try:
+                await step()
+            except Exception as error:
+                # A store or an engine in trouble must not end the daemon: the next tick tries again.
+                self.node.report(f"{step.__name__} failed: {error!r}")
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
@@ -93,19 +92,26 @@ class Loop:
         for job in await self.node.call(self.node.store.running):
             if job.token in self.executions:
                 continue
-            pool = self.pools[job.service]
+            pool = self.pools.get(job.service)
+            if pool is None:
+                self.node.report(f"{job.token} runs, and this version has no {job.service} service")
+                continue
             instance_id = (await self.node.call(self.node.store.attempts, job.id))[-1].instance_id
             instance = pool.instances.get(instance_id)
             if instance is None:
                 records = await self.node.call(self.node.store.instances, active_only=False)
-                instance = await pool.adopt(next(record for record in records if record.id == instance_id))
+                record = next((record for record in records if record.id == instance_id), None)
+                if record is None:
+                    self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
+                    continue
+                instance = await pool.adopt(record)
             self.node.report(f"{job.token} taken up again on {instance.id}")
             self.execute(pool, instance, job, is_adopted=True)
 
     async def reap(self) -> None:
         """Clear away the instances that went."""
         for pool in self.pools.values():
-            await pool.reap()
+            pool.reap()
 
     async def dispatch(self) -> None:
         """Claim as many jobs as there are free slots, and start their attempts."""
@@ -136,7 +142,7 @@ class Loop:
                 pool.is_work_waiting = await node.call(
                     node.store.is_work_waiting, service, foreground_only=node.config.is_foreground
                 )
-            pool.scale(is_work_waiting=pool.is_work_waiting, changed=self.changed)
+            pool.scale(is_work_waiting=pool.is_work_waiting)
 
     # --- executions
 
@@ -172,13 +178,10 @@ class Loop:
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
-        """Tick until `until` is set. A store that is in trouble for a moment is tried again; nothing is dropped."""
+        """Tick until `until` is set."""
         while not until.is_set():
             self.changed.clear()
-            try:
-                await self.tick()
-            except StoreError as error:
-                self.node.report(f"the store is in trouble: {error}")
+            await self.tick()
             await self._until_something(until)
 
     async def _until_something(self, until: asyncio.Event) -> None:
@@ -218,5 +221,5 @@ class Loop:
         """Stop every instance that has no attempt; after a drain that is all of them."""
         for pool in self.pools.values():
             await pool.settle()
-            idle = [instance for instance in pool.instances.values() if instance.busy == 0]
+            idle = [each for each in pool.instances.values() if each.busy == 0 and not each.is_stopping]
             await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))

@@ -38,6 +38,8 @@ _READY_POLL_SECONDS = 0.005
 _RESTART_BASE_SECONDS = 1.0
 _RESTART_CAP_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 5.0
+_UNANSWERED_CHECKS = 3
+_REMOVE_AGAIN_SECONDS = 5.0
 # An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
 # it has died and nobody came back.
 _ORPHAN_SECONDS = 120.0
@@ -53,6 +55,7 @@ class PooledInstance:
     busy: int = 0
     is_ready: bool = False
     is_stopping: bool = False
+    unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
     idle_since: float = 0.0  #: monotonic
 
@@ -70,6 +73,7 @@ class Pool:
     node: Node
     config: ServiceConfig
     state_id: str
+    changed: asyncio.Event  #: set when a start or a stop is done
     instances: dict[str, PooledInstance] = field(default_factory=dict)
     is_work_waiting: bool | None = None  #: as the last dispatch found it; None when it had no free slot to ask for
     start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
@@ -85,8 +89,8 @@ class Pool:
         free = [instance for instance in self.instances.values() if instance.free_slots]
         return sorted(free, key=lambda instance: instance.free_slots)
 
-    def scale(self, *, is_work_waiting: bool, changed: asyncio.Event) -> None:
-        """Start or stop at most one instance; `changed` is set when that is done."""
+    def scale(self, *, is_work_waiting: bool) -> None:
+        """Start or stop at most one instance."""
         now = self.node.clock.monotonic()
         idle = [i for i in self.instances.values() if i.free_slots == self.config.slots]
         view = PoolView(
@@ -97,11 +101,11 @@ class Pool:
         )
         decision = decide(view, self.config.pool)
         if decision.step is Step.START and now >= self._not_before:
-            self._spawn(self._starting, self._start_noting_failure(), changed)
+            self._spawn(self._starting, self._start_noting_failure())
         elif decision.step is Step.STOP:
             instance = min(idle, key=lambda i: i.idle_since)
             instance.is_stopping = True
-            self._spawn(self._stopping, self.stop(instance, why=decision.why), changed)
+            self._spawn(self._stopping, self.stop(instance, why=decision.why))
 
     def take_slot(self, instance: PooledInstance) -> None:
         """Count an attempt that starts."""
@@ -112,19 +116,36 @@ class Pool:
         instance.busy -= 1
         instance.idle_since = self.node.clock.monotonic()
 
-    async def reap(self) -> None:
+    def reap(self) -> None:
         """Discard retired instances whose attempts have all been accounted for."""
         for instance in [i for i in self.instances.values() if i.retired_because and i.busy == 0]:
-            del self.instances[instance.id]
-            await self._discard(instance, InstanceState.LOST, why=instance.retired_because or "", grace_seconds=0)
+            if not instance.is_stopping:
+                instance.is_stopping = True
+                why = instance.retired_because or ""
+                self._spawn(self._stopping, self._discard(instance, InstanceState.LOST, why=why, grace_seconds=0))
 
     async def check(self) -> None:
         """Speak to every instance: it learns that it is no orphan, and one that does not answer is retired."""
-        for instance in [i for i in self.instances.values() if i.is_ready and not i.is_stopping]:
+        for instance in list(self.instances.values()):
+            if not instance.is_ready or instance.is_stopping:
+                continue
             try:
-                await instance.client.health()
+                health = await instance.client.health()
             except PitcheyError as error:
-                instance.retired_because = instance.retired_because or str(error)
+                if not instance.is_stopping:
+                    await self._unanswered(instance, error)
+                continue
+            instance.unanswered = 0
+            if health.draining:
+                instance.retired_because = instance.retired_because or "it drains"
+
+    async def _unanswered(self, instance: PooledInstance, error: PitcheyError) -> None:
+        """One that hangs would hold its attempts, and its place in the pool, for as long as they may take."""
+        instance.retired_because = instance.retired_because or str(error)
+        instance.unanswered += 1
+        if instance.unanswered >= _UNANSWERED_CHECKS:
+            with contextlib.suppress(PitcheyError):
+                await asyncio.to_thread(self.node.engine.kill, instance.id)
 
     # --- life of an instance
 
@@ -132,7 +153,6 @@ class Pool:
         """Stop an instance and remove all traces of it."""
         instance.is_stopping = True
         await self._discard(instance, InstanceState.STOPPED, why=why, grace_seconds=_STOP_GRACE_SECONDS)
-        self.instances.pop(instance.id, None)
 
     async def adopt(self, record: Instance) -> PooledInstance:
         """Take over an instance that another daemon had started.
@@ -163,12 +183,13 @@ class Pool:
     async def _start_noting_failure(self) -> None:
         try:
             await self._start()
-        except PitcheyError as error:
+        except Exception as error:
             self._failures += 1
             delay = min(_RESTART_CAP_SECONDS, _RESTART_BASE_SECONDS * 2 ** min(self._failures - 1, 10))
             self._not_before = self.node.clock.monotonic() + delay
-            self.start_error = error
-            self.node.report(f"no {self.config.service} instance: {error} Next try in {delay:.0f} s.")
+            unforeseen = EngineError(f"No instance could be started: {error!r}.")
+            self.start_error = error if isinstance(error, PitcheyError) else unforeseen
+            self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
         else:
             self._failures = 0
             self.start_error = None
@@ -182,7 +203,7 @@ class Pool:
         try:
             await asyncio.to_thread(self.node.engine.start, spec)
             await self._until_ready(instance)
-        except (PitcheyError, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:
             await self._discard(instance, InstanceState.LOST, why=str(error) or "interrupted", grace_seconds=0)
             raise
         instance.is_ready = True
@@ -200,6 +221,7 @@ class Pool:
         uid, gid = node.config.instance_user
         for name in ("inputs", "spool", "run"):
             (directory / name).mkdir(parents=True)
+            (directory / name).chmod(0o755 if name == "inputs" else 0o700)  # whatever the umask
             if name != "inputs" and os.geteuid() == 0:
                 os.chown(directory / name, uid, gid)
         command = ["--service", config.service, "--slots", str(config.slots)]
@@ -264,8 +286,14 @@ class Pool:
                 with contextlib.suppress(InstanceGone):
                     await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
             await asyncio.to_thread(engine.remove, instance.id)
-        except EngineError as error:
+        except PitcheyError as error:
+            # It may still run: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")
+            instance.retired_because = instance.retired_because or why
+            await asyncio.sleep(_REMOVE_AGAIN_SECONDS)
+            instance.is_stopping = False
+            return
+        self.instances.pop(instance.id, None)
         await self._record(instance.id, state, note=why)
         await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
         self.node.report(f"{instance.id} {state}: {why}")
@@ -277,12 +305,14 @@ class Pool:
     def _directory(self, instance_id: str) -> Path:
         return layout.instance(self.node.config.state_dir, instance_id)
 
-    def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None], changed: asyncio.Event) -> None:
+    def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
         tasks.add(task)
 
         def done(_: asyncio.Task[None]) -> None:
             tasks.discard(task)
-            changed.set()
+            self.changed.set()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.node.report(f"{self.config.service} pool: {error!r}")
 
         task.add_done_callback(done)

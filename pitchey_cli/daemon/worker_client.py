@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from processors import protocol
 
 _ANSWER_SECONDS = 15.0
 _READ_BYTES = 65536
+_MOST_BYTES = 4 * 2**20  # of an answer, and of one event
 _HEADERS = [("Host", "worker"), ("Connection", "close")]
 
 
@@ -42,7 +44,6 @@ class WorkerClient:
 
     def __init__(self, run_dir: Path) -> None:
         self._directory = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)
-        self._path = f"/proc/self/fd/{self._directory}/{protocol.SOCKET_NAME}"
 
     async def health(self) -> protocol.Health:
         """Ask the worker how it is.
@@ -50,7 +51,11 @@ class WorkerClient:
         Raises:
             InstanceGone: nobody answers.
         """
-        return protocol.Health.model_validate_json(await self._ask("GET", "/health"))
+        answer = await self._ask("GET", "/health")
+        try:
+            return protocol.Health.model_validate_json(answer)
+        except ValidationError as error:
+            raise InstanceGone(f"The worker's answer is not understood: {error}.") from error
 
     async def start(self, request: protocol.AttemptRequest) -> None:
         """Start an attempt; one that the worker knows already is no error, so the call may be repeated.
@@ -74,10 +79,12 @@ class WorkerClient:
         """
         async with self._exchange("GET", f"/attempts/{token}/events?after={after}") as (status, chunks):
             if status != 200:
-                raise _refusal(status, b"".join([chunk async for chunk in chunks]))
+                raise _refusal(status, await _whole(chunks))
             rest = b""
             async for chunk in chunks:
                 *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > _MOST_BYTES:
+                    raise InstanceGone(f"The event stream of {token} has a line without end.")
                 for line in filter(None, lines):
                     try:
                         yield protocol.EVENT.validate_json(line)
@@ -85,13 +92,22 @@ class WorkerClient:
                         raise InstanceGone(f"The event stream of {token} broke: {error}.") from error
 
     def close(self) -> None:
-        """Let go of the directory."""
-        os.close(self._directory)
+        """Let go of the directory. May be called twice: the number may be another file's by then."""
+        descriptor, self._directory = self._directory, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _socket(self) -> str:
+        path = f"/proc/self/fd/{self._directory}/{protocol.SOCKET_NAME}"
+        # The instance owns this directory: a link in it could lead to any socket of the host.
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise InstanceGone("There is no socket where the worker's should be.")
+        return path
 
     async def _ask(self, method: str, target: str, *, body: bytes = b"", accept: tuple[int, ...] = (200,)) -> bytes:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS), self._exchange(method, target, body) as (status, chunks):
-                answer = b"".join([chunk async for chunk in chunks])
+                answer = await _whole(chunks)
         except TimeoutError as error:
             raise InstanceGone(f"The worker has not answered {method} {target} in time.") from error
         if status not in accept:
@@ -104,7 +120,7 @@ class WorkerClient:
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """Send a request; give the status of the answer and its body as it comes."""
         try:
-            reader, writer = await asyncio.open_unix_connection(self._path)
+            reader, writer = await asyncio.open_unix_connection(self._socket())
             try:
                 connection = h11.Connection(h11.CLIENT)
                 headers = [*_HEADERS, ("Content-Length", str(len(body)))]
@@ -134,6 +150,15 @@ async def _body(connection: h11.Connection, reader: asyncio.StreamReader) -> Asy
         yield bytes(event.data)
     if not isinstance(event, h11.EndOfMessage):
         raise InstanceGone("The worker closed the connection in the middle of an answer.")
+
+
+async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
+    answer = b""
+    async for chunk in chunks:
+        answer += chunk
+        if len(answer) > _MOST_BYTES:
+            raise InstanceGone("The worker's answer has no end.")
+    return answer
 
 
 def _refusal(status: int, answer: bytes) -> WorkerRefused:

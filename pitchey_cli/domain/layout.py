@@ -40,6 +40,11 @@ def spool(state_dir: Path, instance_id: str, token: Token) -> Path:
     return instance(state_dir, instance_id) / "spool" / token
 
 
+def in_spool(token: Token, name: str) -> str:
+    """A file of a live attempt, relative to its instance's directory: what is below it is the instance's to write."""
+    return f"spool/{token}/{name}"
+
+
 def live_events(state_dir: Path, instance_id: str, token: Token) -> Path:
     """The events of a live attempt."""
     return spool(state_dir, instance_id, token) / EVENTS_NAME

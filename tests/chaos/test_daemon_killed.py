@@ -111,3 +111,12 @@ def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
     assert run.returncode == 130, err
     assert pitchey.job(job_id)["state"] == "cancelled"
     assert _ffmpegs(pitchey) == []
+
+
+def test_eight_runs_at_once_without_a_daemon_all_succeed(pitchey: Pitchey, clip: Path) -> None:
+    options = ["--output-format", "thumbnail", "--quiet"]
+    runs = [pitchey.start("run", "video", clip, "-o", f"out{number}", *options) for number in range(8)]
+    for run in runs:
+        _, err = run.communicate(timeout=120)
+        assert run.returncode == 0, err
+    assert {len(pitchey.job(job_id)["attempts"]) for job_id in pitchey.ok("jobs", "--ids").lines} == {1}
