@@ -89,7 +89,11 @@ def states_tables() -> str:
     parts.append("| --- | --- | --- | --- | --- |")
     for reason, rule in RULES.items():
         becomes = rule.ends_in or "scheduled, or dead when it may not be tried again"
-        again = "yes" if rule.always_retryable else ("no" if rule.ends_in else "if the error says so")
+        again = (
+            "yes"
+            if rule.always_retryable or rule.ends_in is JobState.QUEUED
+            else ("no" if rule.ends_in else "if the error says so")
+        )
         parts.append(f"| {reason} | {becomes} | {_yes(rule.uses_attempt)} | {_yes(rule.counts_crash)} | {again} |")
     return "\n".join(parts) + "\n"
 

@@ -42,7 +42,12 @@ class DaemonSettings:
     """How the daemon behaves."""
 
     poll_seconds: float = _setting(1.0, "How long a lost wake-up can cost.", least=0.05, most=60)
-    lease_seconds: float = _setting(30.0, "How long a claim holds without renewal.", least=5, most=3600)
+    lease_seconds: float = _setting(
+        30.0,
+        "How long a claim is promised for; renewed three times as often, for nodes that share a queue.",
+        least=5,
+        most=3600,
+    )
     drain_seconds: float = _setting(30.0, "How long TERM lets running work finish before it is handed back.", least=0)
     grace_seconds: float = _setting(5.0, "Between TERM and KILL for a cancelled attempt.", least=0, most=300)
 

@@ -127,8 +127,8 @@ After=network-online.target docker.service podman.socket
 Wants=network-online.target
 
 [Service]
-ExecStart={python} -m pitchey_cli.cli daemon run
-Environment=PITCHEY_STATE_DIR={state}
+ExecStart="{python}" -m pitchey_cli.cli daemon run
+Environment="PITCHEY_STATE_DIR={state}"
 # TERM drains; only what does not end by itself is handed back to the queue.
 KillMode=mixed
 TimeoutStopSec={drain}

@@ -25,7 +25,7 @@ def drafts(asked: Asked) -> list[submit.Draft]:
     if "-" in asked.inputs:
         if len(asked.inputs) > 1:
             raise UsageError("- stands alone: the specs on standard input name their own inputs.")
-        return list(_from_stdin(asked))
+        return submit.named_apart(list(_from_stdin(asked)))
     if not asked.inputs:
         raise UsageError(
             f"What shall the {asked.service} service work on?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -68,7 +69,9 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     if match := re.fullmatch(r"(\d{1,6})([smhdw])", text.strip()):
-        return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        with contextlib.suppress(OverflowError):
+            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        return datetime.min.replace(tzinfo=UTC) + timedelta(days=1)  # before everything
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

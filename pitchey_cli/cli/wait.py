@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +19,27 @@ from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(rich_markup_mode=None)
+_WATCH_SECONDS = 1.0
+
+
+class _Watch:
+    """Notices that nobody is left who could run the jobs: waiting for them would never end."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._look_at = time.monotonic() + _WATCH_SECONDS
+
+    def tick(self) -> None:
+        """Look now and then."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + _WATCH_SECONDS
+            self.check()
+
+    def check(self) -> None:
+        """Raise DaemonError when nobody runs jobs."""
+        if lock.holder(self._state_dir) is None:
+            hint = "`pitchey daemon start` starts one."
+            raise DaemonError("No daemon runs, so these jobs would never end.", hint=hint)
 
 
 @app.command()
@@ -34,11 +57,19 @@ def wait(
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
-    if is_pending and timeout is None and lock.holder(wiring.state_dir) is None:
-        raise DaemonError("No daemon runs, so these jobs would never end.", hint="`pitchey daemon start` starts one.")
+    watch = _Watch(wiring.state_dir)
+    if is_pending and timeout is None:
+        watch.check()
     try:
         with job_progress(len(ids), is_quiet=quiet or json) as show:
-            ended = follow.until_finished(store, ids, on_change=show, timeout_seconds=timeout, fail_fast=fail_fast)
+            ended = follow.until_finished(
+                store,
+                ids,
+                on_change=show,
+                tick=watch.tick if timeout is None else None,
+                timeout_seconds=timeout,
+                fail_fast=fail_fast,
+            )
     except KeyboardInterrupt:
         terminal.say("\nThe jobs go on.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None

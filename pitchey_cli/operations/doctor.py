@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
+from pitchey_cli.store.inspect import describe
 from pitchey_cli.store.port import Store
 
 _ENOUGH_DISK_BYTES = 5 * GIB  # the video image, its base and its layers while it is built, and room for work
@@ -54,7 +56,7 @@ def examine(
 ) -> Iterator[Check]:
     """Look at everything that a job needs, one check after the other."""
     yield _state(state_dir)
-    yield _store(open_store)
+    yield _store(open_store, layout.database(state_dir))
     yield _disk(state_dir)
     try:
         engine = connect()
@@ -87,14 +89,22 @@ def _state(state_dir: Path) -> Check:
     return Check("state", Verdict.OK, str(state_dir))
 
 
-def _store(open_store: Callable[[], Store]) -> Check:
+def _store(open_store: Callable[[], Store], database: Path) -> Check:
     try:
         store = open_store()
     except PitcheyError as error:
         return Check("store", Verdict.PROBLEM, str(error), error.hint)
-    version = store.schema_version()
     store.close()
-    return Check("store", Verdict.OK, f"schema version {version}")
+    try:
+        found = describe(database)
+    except PitcheyError as error:
+        return Check("store", Verdict.PROBLEM, str(error), error.hint)
+    if found.problems:
+        way_out = "Stop the daemon, keep a copy of the file, and restore a backup."
+        return Check("store", Verdict.PROBLEM, f"{database}: {found.problems[0]}", way_out)
+    rows = sum(table.rows for table in found.tables)
+    size = f"{found.size_bytes / 2**20:.1f} MiB"
+    return Check("store", Verdict.OK, f"schema version {found.schema_version}, {rows:,} rows, {size}, whole")
 
 
 def _disk(state_dir: Path) -> Check:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pitchey_cli.artifacts.port import Artifacts
-from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import Job, JobState, Output
 from pitchey_cli.store.port import Store
 
@@ -48,6 +48,15 @@ def outputs_of(store: Store, job: Job) -> list[Output]:
     )
 
 
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except PermissionError as error:
+        raise Denied(f"{directory} may not be written.", hint="--output chooses another place.") from error
+    except OSError as error:
+        raise UsageError(f"{directory} is no directory for results: {error.strerror}.") from error
+
+
 def export(
     store: Store, artifacts: Artifacts, job: Job, directory: Path, *, overwrite: bool, keep: Sequence[Path] = ()
 ) -> list[Exported]:
@@ -67,6 +76,6 @@ def export(
                     f"{item.path} exists.", hint="--overwrite replaces it, --output chooses another place."
                 )
     for item in planned:
-        item.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(item.path.parent)
         artifacts.export(item.output.sha256, item.path, overwrite=overwrite)
     return planned

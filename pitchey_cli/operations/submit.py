@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
 def _text(name: str) -> str:
     """A file name as text: it may hold bytes that are no UTF-8, which neither JSON nor a database takes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def named_apart(drafts: Sequence[Draft]) -> list[Draft]:
+    """Number the jobs whose names would be the same: results are named after them."""
+    seen: Counter[str] = Counter()
+    named: list[Draft] = []
+    for item in drafts:
+        seen[item.name] += 1
+        count = seen[item.name]
+        named.append(item if count == 1 else replace(item, name=f"{item.name}-{count}"))
+    return named
 
 
 def stage(

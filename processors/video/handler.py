@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import Any
 
@@ -16,6 +17,13 @@ _FEWEST_MISSING_SECONDS = 0.5  # a result may be so much shorter than its source
 _MISSING_SHARE = 0.02  # ... or by so much of it
 _CUT_OFF = "The file seems to be cut off: copy or download it again."
 _ETA_AFTER_SECONDS = 1.0  # an estimate from less would jump
+
+
+def warm() -> None:
+    """Find out before the first attempt what every attempt would fail for."""
+    missing = [name for name in ("ffmpeg", "ffprobe") if shutil.which(name) is None]
+    if missing:
+        raise SystemExit(f"{' and '.join(missing)} cannot be found on PATH; on Debian: apt-get install ffmpeg")
 
 
 def handle(context: Context[VideoSpec]) -> Result:

@@ -235,8 +235,15 @@ def _unwritable(error: OSError) -> Failure:
     )
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
+
+
 def _died(status: int) -> Failure:
-    how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+    how = f"was killed by {_signal_name(-status)}" if status < 0 else f"ended with status {status}"
     return Failure(
         code="died", message=f"The attempt's process {how} without a result.", retryable=True, reason=Reason.FAILED
     )

@@ -85,6 +85,8 @@ class Connection:
                     self._http.start_next_cycle()
             except _BodyTooLarge:
                 await self._send(refusal(413, "too_large", f"A request may have {MAX_BODY_BYTES} bytes."))
+            except ValueError as error:  # a target that is no URL, a number that is none
+                await self._send(refusal(400, "bad_request", str(error)))
             except h11.RemoteProtocolError as error:
                 if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
                     await self._send(refusal(error.error_status_hint, "bad_request", str(error)))

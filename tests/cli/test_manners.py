@@ -106,3 +106,16 @@ def test_what_a_finished_job_looks_like(pitchey: Pitchey, clip: Path) -> None:
     for text in ("sample_10s", "succeeded", "thumbnail-001.jpg", "completed", "$0.0"):
         assert text in shown
     assert "It has succeeded." in pitchey.ok("why", "@last").out
+
+
+def test_specs_of_one_name_on_standard_input_do_not_overwrite_each_other(pitchey: Pitchey, clip: Path) -> None:
+    spec = f'{{"inputUrl": "{clip}", "outputFormat": "thumbnail"}}\n'
+    pitchey.ok("run", "video", "-", "-o", "out", stdin=spec * 2)
+    names = sorted(path.name for path in (pitchey.cwd / "out").iterdir())
+    assert names == ["sample_10s-2-thumbnail-001.jpg", "sample_10s-thumbnail-001.jpg"]
+
+
+def test_without_ffmpeg_the_process_engine_says_so_at_once(pitchey: Pitchey, clip: Path) -> None:
+    answer = pitchey("run", "video", clip, "-o", "out", PATH="/nowhere")
+    assert answer.code == 8
+    assert "ffmpeg and ffprobe cannot be found on PATH" in answer.err and "apt-get install ffmpeg" in answer.err

@@ -128,8 +128,8 @@ def test_an_idle_instance_is_stopped_after_its_sleep_time(pitchey: Pitchey, clip
 
 def test_unit_prints_a_systemd_unit_with_this_python_and_state(pitchey: Pitchey) -> None:
     unit = pitchey.ok("daemon", "unit").out
-    assert f"PITCHEY_STATE_DIR={pitchey.state_dir}" in unit
-    assert "pitchey_cli.cli daemon run" in unit
+    assert f'Environment="PITCHEY_STATE_DIR={pitchey.state_dir}"' in unit
+    assert "-m pitchey_cli.cli daemon run" in unit
 
 
 def _json(line: str) -> dict[str, str]:
