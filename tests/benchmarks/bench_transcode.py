@@ -56,7 +56,7 @@ def _transcode(
     environment: dict[str, str], clip: Path, work: Path, execute: Callable[[list[str]], None]
 ) -> tuple[list[float], list[float]]:
     spec = VideoSpec(input_url="clip", quality="ultra")  # type: ignore[call-arg]  # the other fields have defaults
-    (step,) = plan(spec, probe(clip, clip.name), Path("/work") / clip.name, clip.name)
+    (step,) = plan(spec, probe(clip, clip.name), Path("/bench") / clip.name, clip.name)
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS):
@@ -70,7 +70,7 @@ def _thumbnails(
 ) -> tuple[list[float], list[float]]:
     shutil.copy(CLIP, work / "short.mp4")
     spec = VideoSpec(input_url="clip", output_format="thumbnail", thumbnail_times=[2])  # type: ignore[call-arg]
-    (step,) = plan(spec, probe(CLIP, "short.mp4"), Path("/work/short.mp4"), "short.mp4")
+    (step,) = plan(spec, probe(CLIP, "short.mp4"), Path("/bench/short.mp4"), "short.mp4")
     one = shlex.join(step.argv).replace("thumbnail-001.jpg", "thumbnail-{}.jpg")
     by_hand = ["sh", "-c", f"seq {THUMBNAILS} | xargs -P {AT_ONCE} -I{{}} {one}"]
     line = f'{{"inputUrl": "{work}/short.mp4", "outputFormat": "thumbnail", "thumbnailTimes": [2]}}\n'
@@ -133,7 +133,7 @@ def _daemon(directory: Path) -> Iterator[dict[str, str]]:
 def _container(url: str, work: Path) -> Iterator[Callable[[list[str]], None]]:
     """A container with the limits of an instance that waits for commands; gives what runs one in it."""
     docker = ["docker", "-H", url]
-    limits = ["--network", "none", "--cpus", "2", "--memory", "2g", "-v", f"{work}:/work", "-w", "/work"]
+    limits = ["--network", "none", "--cpus", "2", "--memory", "2g", "-v", f"{work}:/bench", "-w", "/bench"]
     command = [
         *docker,
         "run",
