@@ -13,7 +13,7 @@ from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _SENTENCES = {
     CancelResult.CANCELLED: "cancelled",
     CancelResult.REQUESTED: "is being stopped",

@@ -10,7 +10,7 @@ from typer._completion_shared import get_completion_script
 from pitchey_cli.cli.main import COMPLETE_VARIABLE
 from pitchey_cli.domain.errors import UsageError
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _SHELLS = ("bash", "zsh", "fish")
 
 

@@ -13,7 +13,9 @@ from pitchey_cli import settings
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import UsageError
 
-app = typer.Typer(help="Look at settings and change them.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="Look at settings and change them.", add_completion=False, rich_markup_mode=None, no_args_is_help=True
+)
 
 
 @app.command()

@@ -19,7 +19,9 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(help="Run the queue: start, stop, look, drain.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="Run the queue: start, stop, look, drain.", add_completion=False, rich_markup_mode=None, no_args_is_help=True
+)
 
 _START_SECONDS = 30.0
 _LOOK_SECONDS = 0.02

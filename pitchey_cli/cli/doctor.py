@@ -13,7 +13,7 @@ from pitchey_cli.engines import images
 from pitchey_cli.operations import doctor as operation
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _MARKS = {operation.Verdict.OK: "ok     ", operation.Verdict.WARNING: "warning", operation.Verdict.PROBLEM: "problem"}
 
 

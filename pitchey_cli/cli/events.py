@@ -14,7 +14,7 @@ from pitchey_cli.reports import as_json
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -18,7 +18,9 @@ from pitchey_cli.reports.wording import ago, size
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
-app = typer.Typer(help="Build, list and clear away images.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="Build, list and clear away images.", add_completion=False, rich_markup_mode=None, no_args_is_help=True
+)
 EngineOption = Annotated[str | None, typer.Option("--engine", help="docker or podman.", metavar="ENGINE")]
 CaBundleOption = Annotated[
     Path | None, typer.Option("--ca-bundle", help="Certificates for a proxy; by default those SSL_CERT_FILE names.")

@@ -16,7 +16,7 @@ from pitchey_cli.operations.specs import service_named
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 

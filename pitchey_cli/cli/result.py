@@ -12,7 +12,7 @@ from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
-from pitchey_cli.domain.errors import ExitCode, PitcheyError, UsageError
+from pitchey_cli.domain.errors import ExitCode, PitcheyError, TimedOut, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
@@ -27,7 +27,9 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
-    help="Run jobs and wait for them; results are written here. No daemon is needed.", rich_markup_mode=None
+    help="Run jobs and wait for them; results are written here. No daemon is needed.",
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 
@@ -48,6 +50,7 @@ def run(
     checked = drafts(asked)
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     _refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
+    result.make_directory(output)
     store = wiring.store()
     runner = _Runner(wiring, asked, engine)
     jobs = stage(wiring, asked, checked, is_foreground=True)
@@ -61,6 +64,9 @@ def run(
             except BaseException:
                 runner.give_up(store, ids)
                 raise
+    except TimedOut as error:
+        fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"
+        raise TimedOut(f"The jobs have not finished within {wait:g} s; {fate}.") from error
     except KeyboardInterrupt:
         if not runner.is_own:
             terminal.say(f"\nThe daemon goes on with {len(ids)} jobs. `pitchey wait {' '.join(ids[:3])}` waits again.")

@@ -16,7 +16,7 @@ from pitchey_cli.operations import submit as operation
 from pitchey_cli.reports import as_json
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(help="Put jobs into the queue; prints their ids.", rich_markup_mode=None)
+app = typer.Typer(help="Put jobs into the queue; prints their ids.", add_completion=False, rich_markup_mode=None)
 
 
 def submit(

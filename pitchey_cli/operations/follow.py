@@ -33,7 +33,9 @@ def changes(
         if tick is not None:
             tick()
         if deadline is not None and time.monotonic() >= deadline:
-            raise TimedOut(f"Not finished within {timeout_seconds:g} s.", hint="The jobs go on; wait again for them.")
+            raise TimedOut(
+                f"Not finished within {timeout_seconds:g} s.", hint="`pitchey why JOB` says what a job waits for."
+            )
         time.sleep(_LOOK_SECONDS)
 
 

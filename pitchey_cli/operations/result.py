@@ -48,7 +48,8 @@ def outputs_of(store: Store, job: Job) -> list[Output]:
     )
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make a directory for results, or say why it cannot be."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
@@ -76,6 +77,6 @@ def export(
                     f"{item.path} exists.", hint="--overwrite replaces it, --output chooses another place."
                 )
     for item in planned:
-        _make_directory(item.path.parent)
+        make_directory(item.path.parent)
         artifacts.export(item.output.sha256, item.path, overwrite=overwrite)
     return planned
