@@ -101,10 +101,14 @@ class Wiring:
         from pitchey_cli.engines.discovery import connect
 
         wanted = kind or self.settings.engine.kind
-        if wanted not in configuration.ENGINE_KINDS:
-            kinds = ", ".join(configuration.ENGINE_KINDS)
-            raise UsageError(f"There is no engine {wanted!r}.", hint=f"There are {kinds}.")
+        self.check_engine_kind(wanted)
         return connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
+
+    def check_engine_kind(self, kind: str) -> None:
+        """Raise UsageError for a word that names no engine."""
+        if kind not in configuration.ENGINE_KINDS:
+            kinds = ", ".join(configuration.ENGINE_KINDS)
+            raise UsageError(f"There is no engine {kind!r}.", hint=f"There are {kinds}.")
 
     def ca_bundle(self, explicit: Path | None = None) -> Path | None:
         """The CA bundle for image builds: the one that is named, else the one that is set, else the environment's."""
@@ -155,12 +159,15 @@ class Wiring:
     @contextmanager
     def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
         import random
+        from functools import partial
 
+        from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
         from pitchey_cli.store.writer import Writer
 
         store = self.store()
+        artifacts = self.artifacts()
         state_id = store.state_id()
         writer = Writer(store)
         try:
@@ -170,7 +177,13 @@ class Wiring:
                 writer=writer,
                 engine=engine,
                 host=engine.info(),
-                artifacts=self.artifacts(),
+                artifacts=artifacts,
+                fetch=partial(
+                    fetch,
+                    artifacts=artifacts,
+                    limit_bytes=self.settings.limits.input_bytes,
+                    allow_private=self.settings.network.allow_private_urls,
+                ),
                 clock=self.clock,
                 dice=random.random,
                 report=report,
@@ -193,9 +206,7 @@ class Wiring:
             lease_seconds=daemon.lease_seconds,
             drain_seconds=daemon.drain_seconds,
             grace_seconds=daemon.grace_seconds,
-            input_limit_bytes=limits.input_bytes,
             output_limit_bytes=limits.output_bytes,
-            allow_private_urls=self.settings.network.allow_private_urls,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
             is_foreground=is_foreground,
         )

@@ -25,9 +25,10 @@ An instance sees three directories:
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
@@ -54,6 +55,10 @@ class Spec(BaseModel):
 
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
+
+    def output_paths(self) -> list[str]:
+        """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
+        return []
 
 
 Quality = Literal["low", "medium", "high", "ultra"]
@@ -105,6 +110,14 @@ class VideoSpec(Spec):
         if self.output_format == "thumbnail" and self.thumbnail_times == []:
             raise ValueError("thumbnailTimes is empty: name at least one time, or leave it out for the middle frame")
         return self
+
+    def output_paths(self) -> list[str]:
+        """The video, unless only pictures are wanted, and the thumbnails."""
+        is_video = self.output_format != "thumbnail"
+        times = self.thumbnail_times if self.thumbnail_times is not None or is_video else [0.0]
+        count = len(dict.fromkeys(times or ()))
+        thumbnails = [f"thumbnail-{number:03}.jpg" for number in range(1, count + 1)]
+        return [f"video.{self.output_format}", *thumbnails] if is_video else thumbnails
 
 
 class DocumentSpec(Spec):
@@ -179,11 +192,33 @@ SPECS: dict[Service, type[Spec]] = {
 # --- messages: host -> instance --------------------------------------------------------------------------------------
 
 
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _finite(details: dict[str, Any]) -> dict[str, Any]:
+    if not _is_finite(details):
+        raise ValueError("NaN and infinity are no JSON")
+    return details
+
+
+Details = Annotated[dict[str, Any], AfterValidator(_finite)]  #: facts for programs; what comes out is JSON
+
+
 class Message(BaseModel):
     """Base of what crosses the socket: unknown fields are ignored."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        frozen=True,
+        defer_build=True,
+        allow_inf_nan=False,
     )
 
     def wire(self) -> bytes:
@@ -223,14 +258,14 @@ class OutputFile(Message):
     media_type: str
     role: str  #: what it is to the job: video, thumbnail, ...
     size: int
-    details: dict[str, Any] = {}  #: what was measured of it: width, durationSeconds, ...
+    details: Details = {}  #: what was measured of it: width, durationSeconds, ...
 
 
 class Result(Message):
     """What a successful attempt gives."""
 
     outputs: list[OutputFile] = []
-    details: dict[str, Any] = {}
+    details: Details = {}
 
 
 class Failure(Message):

@@ -146,6 +146,12 @@ def clip() -> Path:
 
 
 @pytest.fixture
+def lasting_options() -> list[str]:
+    """What makes the transcoding of a short clip last for some seconds: long enough to be met at work."""
+    return ["--quality", "high", "--framerate", "240", "--output-format", "webm", "--resolution", "160x160"]
+
+
+@pytest.fixture
 def slow_options() -> list[str]:
     """What makes the transcoding of a short clip take far longer than any test waits."""
     return ["--output-format", "webm", "--quality", "ultra", "--framerate", "240"]

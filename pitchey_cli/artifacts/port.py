@@ -18,6 +18,17 @@ class Artifact:
     size: int
 
 
+class Fetch(Protocol):
+    """Brings the content of a URL into the artifacts. Adapter: http.py."""
+
+    def __call__(self, url: str, *, progress: ProgressCallback | None = None) -> tuple[Artifact, str]:
+        """Fetch; the artifact, and what to call it.
+
+        Raises:
+            PitcheyError: as http.fetch; what `progress` raises ends the fetching.
+        """
+
+
 class Artifacts(Protocol):
     """Keeps artifacts. Calls may block; the daemon makes them in threads."""
 

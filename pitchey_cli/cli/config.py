@@ -71,6 +71,19 @@ def set_(
 
 
 @app.command()
+def unset(key: Annotated[str, typer.Argument(help="The setting, as services.video.slots.")]) -> None:
+    """Take one setting out of the file: its default counts again."""
+    known = settings.entries()
+    if key not in known:
+        raise settings.unknown_key(key, known, where="config unset")
+    file = settings.config_path(os.environ)
+    values = settings.read_file(file)
+    if values.pop(key, None) is not None:
+        _write(file, values)
+    terminal.say(f"{key} = {known[key].default}, the default")
+
+
+@app.command()
 def init(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
 ) -> None:

@@ -17,6 +17,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
+from pitchey_cli.domain.job import TERMINAL
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -168,7 +169,16 @@ def _until_gone(wiring: Wiring, holder: lock.Holder, timeout: float | None) -> N
                 f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back."
             )
         time.sleep(_LOOK_SECONDS)
-    terminal.say("The daemon has stopped.")
+    waiting = _waiting(wiring)
+    jobs = "1 job waits" if waiting == 1 else f"{waiting:,} jobs wait"
+    left = f" {jobs} for the next one." if waiting else ""
+    terminal.say(f"The daemon has stopped.{left}")
+
+
+def _waiting(wiring: Wiring) -> int:
+    """How many jobs have not run to their end."""
+    by_service = wiring.store().counts().by_service.values()
+    return sum(jobs for states in by_service for state, jobs in states.items() if state not in TERMINAL)
 
 
 def _log_file(wiring: Wiring) -> Path:

@@ -29,7 +29,9 @@ def result(
     found = [store.job(resolve(store, text)) for text in jobs]
     for job in found:
         if list_only:
-            outputs = [(Path(operation.output_name(job, item)), item) for item in operation.outputs_of(store, job)]
+            outputs = [
+                (Path(operation.file_name(job.name, item.path)), item) for item in operation.outputs_of(store, job)
+            ]
         else:
             exported = operation.export(store, artifacts, job, output, overwrite=overwrite)
             outputs = [(item.path, item.output) for item in exported]

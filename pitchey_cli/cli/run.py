@@ -17,7 +17,7 @@ from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
-from pitchey_cli.domain.errors import ExitCode, PitcheyError, TimedOut, UsageError
+from pitchey_cli.domain.errors import ExitCode, PitcheyError, StoreError, TimedOut, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
@@ -42,7 +42,7 @@ def run(
         str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
     ] = None,
     wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON, one per line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
     """Run jobs and wait for them."""
@@ -90,6 +90,8 @@ class _Runner:
         self._engine: Engine | None = None
         self._node: EmbeddedNode | None = None
         other = lock.holder(wiring.state_dir)
+        if engine_kind is not None:
+            wiring.check_engine_kind(engine_kind)
         if other is not None and other.is_daemon:
             if engine_kind is not None and engine_kind != other.engine:
                 raise UsageError(
@@ -153,14 +155,8 @@ def _refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is not a directory.")
     for draft in checked:
-        suffix = draft.spec.get("outputFormat")
-        target = output / f"{draft.name}.{suffix}"
-        if not target.exists():
-            continue
-        if any(target.samefile(path) for path in inputs if path.exists()):
-            raise UsageError(f"The result would replace the input {target}.", hint="Choose a directory with --output.")
-        if not overwrite:
-            raise UsageError(f"{target} exists.", hint="--overwrite replaces it, --output chooses another place.")
+        for path in draft.output_paths:
+            result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
 
 
 def _hand_over(
@@ -174,24 +170,34 @@ def _hand_over(
     as_json_wanted: bool,
     is_quiet: bool,
 ) -> None:
+    """Write and show what came out. A result that cannot be written does not keep the others from it."""
     artifacts = wiring.artifacts()
-    documents: list[dict[str, Any]] = []
+    failures: list[PitcheyError] = []
     for job in ended:
         attempts = store.attempts(job.id)
-        document = as_json.job_in_full(job, attempts, store.outputs(job.id))
+        files: list[result.Exported] = []
         if job.state is JobState.SUCCEEDED:
-            files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
-            document["files"] = [str(item.path) for item in files]
-            if not as_json_wanted and not is_quiet:
-                terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
-        elif not as_json_wanted and job.state in TERMINAL:
+            try:
+                files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
+            except PitcheyError as error:
+                if len(ended) == 1:
+                    raise
+                failures.append(error)
+                terminal.show_error(error)
+                continue
+        if as_json_wanted:
+            document = as_json.job_in_full(job, attempts, store.outputs(job.id))
+            terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
+        elif job.state is JobState.SUCCEEDED and not is_quiet:
+            terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
+        elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             text = job.error.message if job.error else str(job.state)
             terminal.say(f"error: {job.name}: {text}")
             if job.error and job.error.hint:
                 terminal.say(f"  {job.error.hint}")
-        documents.append(document)
-    if as_json_wanted:
-        terminal.show_json(documents[0] if len(documents) == 1 else documents)
+    if failures:
+        hint = "They are kept: `pitchey result JOB` writes them when that is mended."
+        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.", hint=hint)
 
 
 for _service in images.available():

@@ -16,7 +16,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.beneath import read_beneath
-from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import PooledInstance
@@ -126,14 +125,8 @@ class Execution:
         node = self.node
         sha256, size, name = item.sha256, item.size, item.name
         if item.url is not None:
-            artifact, name = await asyncio.to_thread(
-                fetch,
-                item.url,
-                node.artifacts,
-                limit_bytes=node.config.input_limit_bytes,
-                allow_private=node.config.allow_private_urls,
-                progress=self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds),
-            )
+            progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
+            artifact, name = await asyncio.to_thread(node.fetch, item.url, progress=progress)
             sha256, size = artifact.sha256, artifact.size
         assert sha256 is not None and size is not None  # an input has an artifact or a URL
         # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.

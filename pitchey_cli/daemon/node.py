@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import Limits
 from pitchey_cli.domain.scaling import PoolSettings
@@ -42,9 +42,7 @@ class NodeConfig:
     lease_seconds: float
     drain_seconds: float
     grace_seconds: float
-    input_limit_bytes: int
     output_limit_bytes: int
-    allow_private_urls: bool
     instance_user: tuple[int, int]  #: uid and gid of what runs in instances
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
@@ -59,6 +57,7 @@ class Node:
     engine: Engine
     host: EngineInfo
     artifacts: Artifacts
+    fetch: Fetch
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log

@@ -170,7 +170,9 @@ class Pool:
         except PitcheyError:
             instance.retired_because = "it went away while no daemon was there"
         else:
-            if health.protocol != protocol.PROTOCOL_VERSION or health.draining:
+            if record.engine != self.node.host.kind:
+                instance.retired_because = f"it runs on {record.engine}, and new work goes to {self.node.host.kind}"
+            elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
                 instance.retired_because = f"it drains, or speaks protocol {health.protocol}"
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retired_because = "it is of another image or has other slots than are set now"

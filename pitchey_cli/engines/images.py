@@ -93,7 +93,7 @@ def ensure(
         arguments = {name: environ[name] for name in _PROXY_VARIABLES if environ.get(name)}
         if image.parent is not None:
             arguments["BASE"] = image.parent
-        with _context(image, ca_bundle) as context:
+        with build_context(image, ca_bundle) as context:
             yield from engine.build(
                 context, image.containerfile, image.tag, labels={LABEL_IMAGE: image.name}, arguments=arguments
             )
@@ -149,7 +149,7 @@ def _code(name: str, root: Path) -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def _context(image: Image, ca_bundle: Path | None) -> Iterator[Path]:
+def build_context(image: Image, ca_bundle: Path | None) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pitchey-build-") as directory:
         context = Path(directory)
         for arcname, path in image.files.items():

@@ -140,10 +140,8 @@ def _image(engine: Engine, image: Wanted) -> Check:
 
 
 def _ffmpeg(environ_path: str | None, *, is_needed: bool) -> Check:
-    found = [shutil.which(name, path=environ_path) for name in ("ffmpeg", "ffprobe")]
-    if all(found):
-        return Check("ffmpeg", Verdict.OK, f"{found[0]}, for the process engine")
+    found = shutil.which("ffmpeg", path=environ_path)
+    if found:
+        return Check("ffmpeg", Verdict.OK, f"{found}, for the process engine")
     verdict = Verdict.PROBLEM if is_needed else Verdict.WARNING
-    return Check(
-        "ffmpeg", verdict, "ffmpeg and ffprobe are not on PATH; the process engine needs them", "apt-get install ffmpeg"
-    )
+    return Check("ffmpeg", verdict, "ffmpeg is not on PATH; the process engine needs it", "apt-get install ffmpeg")

@@ -34,7 +34,7 @@ def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, 
     Args:
         attempt: only this one; None means all of them.
     """
-    read: dict[Token, int] = {}  # how many events of each attempt have been given out
+    read: dict[Token, int] = {}  # bytes of each attempt's events that have been given out
     while True:
         # The state is looked at before the files: what a job wrote before its end is there when the end is.
         has_ended = store.job(job_id).state in TERMINAL
@@ -56,14 +56,14 @@ def _places(state_dir: Path, attempt: Attempt) -> tuple[Path, Path]:
 def _new_lines(state_dir: Path, attempt: Attempt, read: dict[Token, int]) -> Iterator[LogLine]:
     for path in _places(state_dir, attempt):
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:  # the kept file is a copy of the live one: the same bytes at the same place
+                file.seek(read.get(attempt.token, 0))
+                data = file.read()
         except OSError:  # moves from the spool to the log folder at its end; and it may not have begun
             continue
-        whole, _, _ = data.rpartition(b"\n")  # a line may be half written
-        events = whole.splitlines()
-        seen = read.get(attempt.token, 0)
-        read[attempt.token] = max(seen, len(events))
-        for raw in events[seen:]:
+        whole, newline, _ = data.rpartition(b"\n")  # a line may be half written
+        read[attempt.token] = read.get(attempt.token, 0) + len(whole) + len(newline)
+        for raw in whole.splitlines():
             try:
                 event = protocol.EVENT.validate_json(raw)
             except ValidationError:

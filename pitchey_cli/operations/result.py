@@ -10,6 +10,9 @@ from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import Job, JobState, Output
 from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
+
+_MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +23,31 @@ class Exported:
     path: Path
 
 
-def output_name(job: Job, output: Output) -> PurePosixPath:
+def file_name(job_name: str, path: str) -> PurePosixPath:
     """What to call an output: after the job where it is the job's main output, else with its own name behind.
 
     A job's name may have come from anybody: it never leaves the directory.
     """
-    parts = [part for part in PurePosixPath(job.name).parts if part not in ("/", "..", ".")]
-    stem = "/".join(part.replace("\0", "") for part in parts) or job.id
-    own = PurePosixPath(output.path)
-    if own.stem == output.role and len(own.parts) == 1:
+    parts = [part for part in PurePosixPath(job_name).parts if part not in ("/", "..", ".")]
+    stem = "/".join(part.replace("\0", "") for part in parts) or "result"
+    own = PurePosixPath(path)
+    if own.stem in _MAIN_STEMS and len(own.parts) == 1:
         return PurePosixPath(f"{stem}{own.suffix}")
     return PurePosixPath(f"{stem}-{'-'.join(own.parts)}")
+
+
+def refuse_existing(target: Path, *, overwrite: bool, keep: Sequence[Path]) -> None:
+    """Raise UsageError when a file is in the way.
+
+    Args:
+        keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
+    """
+    if not target.exists():
+        return
+    if any(other.exists() and target.samefile(other) for other in keep):
+        raise UsageError(f"The result would replace the input {target}.", hint="Choose a directory with --output.")
+    if not overwrite:
+        raise UsageError(f"{target} exists.", hint="--overwrite replaces it, --output chooses another place.")
 
 
 def outputs_of(store: Store, job: Job) -> list[Output]:
@@ -67,15 +84,9 @@ def export(
         overwrite: replace files that exist.
         keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
     """
-    planned = [Exported(output, directory / output_name(job, output)) for output in outputs_of(store, job)]
+    planned = [Exported(output, directory / file_name(job.name, output.path)) for output in outputs_of(store, job)]
     for item in planned:
-        if item.path.exists():
-            if any(other.exists() and item.path.samefile(other) for other in keep):
-                raise UsageError(f"{item.path} is an input of the job.", hint="Choose another directory with --output.")
-            if not overwrite:
-                raise UsageError(
-                    f"{item.path} exists.", hint="--overwrite replaces it, --output chooses another place."
-                )
+        refuse_existing(item.path, overwrite=overwrite, keep=keep)
     for item in planned:
         make_directory(item.path.parent)
         artifacts.export(item.output.sha256, item.path, overwrite=overwrite)

@@ -34,6 +34,7 @@ class Draft:
     spec: dict[str, Any]  #: camelCase
     sources: tuple[tuple[str, Source], ...]  #: field in snake_case, and what it names
     name: str
+    output_paths: tuple[str, ...] = ()  #: as far as the spec alone tells
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
             is_url = location.startswith(("http://", "https://"))
             sources.append((field, Source(location, Path(location).stem, is_url)))
     name = sources[0][1].name if sources else service
-    return Draft(service, spec.model_dump(mode="json", by_alias=True, exclude_none=True), tuple(sources), _text(name))
+    fields = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return Draft(service, fields, tuple(sources), _text(name), tuple(spec.output_paths()))
 
 
 def _text(name: str) -> str:

@@ -23,7 +23,7 @@ def reasons(
         said = job.error.message if job.error else "nobody said why."
         return [
             f"It is {job.state} ({job.reason or 'before it ran'}): {said}",
-            f"It has used {job.attempts_used} attempts.",
+            f"It has used {_count(job.attempts_used, 'attempt')}.",
         ]
     if job.state is JobState.RUNNING:
         attempt = store.attempts(job.id)[-1]
@@ -50,14 +50,20 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
     ahead = store.ahead_of(job)
     if ahead:
         many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
-        found.append(f"{many} {job.service} jobs are ahead of it.")
+        verb = "job is" if ahead == 1 else "jobs are"
+        found.append(f"{many} {job.service} {verb} ahead of it.")
     if not active and is_daemon_running:
         found.append(f"No {job.service} instance runs{_last_failure(every)}.")
     elif active:
         starting = sum(instance.state is InstanceState.STARTING for instance in active)
         slots = sum(instance.slots for instance in active)
-        found.append(f"{len(active)} {job.service} instances with {slots} slots; {starting} of them are starting.")
+        still = f"; {starting} of them {'is' if starting == 1 else 'are'} starting" if starting else ""
+        found.append(f"{_count(len(active), f'{job.service} instance')} with {_count(slots, 'slot')}{still}.")
     return found
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _last_failure(instances: list[Instance]) -> str:

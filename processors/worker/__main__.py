@@ -43,18 +43,28 @@ def main() -> None:
     options = _options()
     inputs, spool = options.inputs.resolve(), options.spool.resolve()
     handler = importlib.import_module(options.handler or f"processors.{options.service}.handler")
-    if hasattr(handler, "warm"):
-        handler.warm()
+    if hasattr(handler, "check"):
+        handler.check()
     for model in (SPECS[options.service], AttemptRequest):
         model.model_rebuild()  # here, once, and not in every fork
     EVENT.rebuild()
     processes.become_subreaper()
-    gc.collect()
-    gc.freeze()  # what is imported stays: a collection in a child would only copy its pages
+    _freeze()
     # The socket is named relative to here: a path of a socket may have 107 bytes, and a state directory more.
     os.chdir(options.run)
     asyncio.run(_serve(options, handler, inputs, spool))
     Path(SOCKET_NAME).unlink(missing_ok=True)
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()  # what is imported stays: a collection in a child would only copy its pages
+
+
+def _warm(handler: ModuleType) -> None:
+    if hasattr(handler, "warm"):
+        handler.warm()
+        _freeze()
 
 
 async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path, spool: Path) -> None:
@@ -65,12 +75,20 @@ async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path,
     async with asyncio.TaskGroup() as tasks:
         attempts = Attempts(handler.handle, slots=options.slots, inputs=inputs, spool=spool, tasks=tasks)
         routes = Routes(options.service, attempts)
+        is_warm = False
+
+        def answered(task: asyncio.Task[None]) -> None:
+            nonlocal is_warm
+            del connections[task]
+            if not is_warm:  # only now: whoever asked whether the worker is ready has had its answer
+                is_warm = True
+                _warm(handler)
 
         def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connection = Connection(reader, writer)
             task = asyncio.create_task(connection.serve(routes.answer))
             connections[task] = connection
-            task.add_done_callback(connections.pop)
+            task.add_done_callback(answered)
 
         server = await asyncio.start_unix_server(serve, sock=_listen())
         await _until_told_or_idle(told_to_stop, routes, attempts, options.idle_exit)

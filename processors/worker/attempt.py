@@ -71,6 +71,16 @@ class Attempt:
         kills_after = cgroup.read_usage().oom_kills
         self._finish(status, usages, was_oom=None not in (kills_before, kills_after) and kills_after != kills_before)
 
+    def abandon(self, error: Exception) -> None:
+        """End an attempt that cannot be followed any more."""
+        self._kill()
+        for timer in self._timers:
+            timer.cancel()
+        if not self.spool.is_complete:
+            message = f"The worker failed unexpectedly: {type(error).__name__}: {error}"
+            failure = Failure(code="worker_error", message=message, retryable=True, reason=Reason.FAILED)
+            self.spool.finish(ErrorEvent(**self._stamp(), error=failure, metrics=Metrics()))
+
     def stop(self, cause: Failure, grace_seconds: float) -> None:
         """Let the attempt end: TERM now, KILL after the grace. The first cause stands, the shortest grace counts."""
         self._stopped_by = self._stopped_by or cause

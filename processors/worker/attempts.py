@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from pathlib import Path
 
 from processors.protocol import AttemptRequest, Failure
@@ -82,7 +83,11 @@ class Attempts:
             attempt.stop(cause, grace_seconds)
 
     async def _run(self, token: str, attempt: Attempt) -> None:
-        await attempt.run(self._children)
+        try:
+            await attempt.run(self._children)
+        except Exception as error:  # a bug of ours; the other attempts must not pay for it
+            traceback.print_exc()
+            attempt.abandon(error)
         del self._running[token]
         self.last_ended = time.monotonic()
         if attempt.spool.write_error is not None:

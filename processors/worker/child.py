@@ -16,6 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -55,21 +56,38 @@ class Child:
 
 def fork(handle: Handle, request: AttemptRequest, inputs: Path, out: Path) -> Child:
     """Start the child of an attempt."""
-    pairs = [os.pipe() for _ in range(3)]
+    with ExitStack() as opened:
+        reading, writing = _pipes(opened)
+        pid = _fork(handle, request, inputs, out, writing)
+        opened.pop_all()
+    for fd in (writing.events, writing.stdout, writing.stderr):
+        os.close(fd)
+    for fd in (reading.events, reading.stdout, reading.stderr):
+        os.set_blocking(fd, False)
+    return Child(pid, os.pidfd_open(pid), reading)
+
+
+def _pipes(opened: ExitStack) -> tuple[Pipes, Pipes]:
+    """Three pipes: their ends to read from, and to write to. They are closed with `opened`."""
+    pairs: list[tuple[int, int]] = []
+    for _ in range(3):
+        pairs.append(os.pipe())
+        for fd in pairs[-1]:
+            opened.callback(os.close, fd)
     reading, writing = (Pipes(*ends) for ends in zip(*pairs, strict=True))
+    return reading, writing
+
+
+def _fork(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, writing: Pipes) -> int:
     # Until the child has its own handlers, a signal to it would be written to the worker's wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
             _run(handle, request, inputs, out, writing)
+        return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for fd in (writing.events, writing.stdout, writing.stderr):
-            os.close(fd)
-    for fd in (reading.events, reading.stdout, reading.stderr):
-        os.set_blocking(fd, False)
-    return Child(pid, os.pidfd_open(pid), reading)
 
 
 def _run(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, pipes: Pipes) -> NoReturn:

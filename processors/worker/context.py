@@ -5,13 +5,16 @@ A service is a module `processors.<service>.handler` with
     def handle(context: Context[VideoSpec]) -> Result:
         ...do the work, synchronously and in the order that is natural...
 
-    def warm() -> None:      # optional
-        ...import what is heavy, once, before the worker is ready...
+    def check() -> None:     # optional
+        ...raise SystemExit with a sentence when this instance can never work; before the worker is ready...
 
-`warm` runs in the worker, and must start no thread and open no file: every attempt is a fork of that process. `handle`
-runs in the fork, a process of its own that serves this attempt only and in which anything is allowed: it may block,
-use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out` (which is also
-the working directory). When it returns, or raises, all processes that it has started are killed.
+    def warm() -> None:      # optional
+        ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet...
+
+`check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
+process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
+it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out`
+(which is also the working directory). When it returns, or raises, all processes that it has started are killed.
 
 - Say what goes on: `context.progress(stage, fraction)`, as often as you like; the worker thins it out.
 - Run programs with `context.run(argv)`. Their stderr goes to the attempt's log, and so does what the handler prints.

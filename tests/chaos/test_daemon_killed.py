@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -27,9 +28,11 @@ def _ffmpegs(pitchey: Pitchey) -> list[psutil.Process]:
     ]
 
 
-def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(pitchey: Pitchey, clip: Path) -> None:
+def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
     first = pitchey.start_daemon()
-    job_id = _submit(pitchey, clip, "--quality", "ultra")
+    job_id = _submit(pitchey, clip, *lasting_options)
     before = pitchey.until_working(job_id)
     first.kill()
     first.wait()
@@ -40,9 +43,11 @@ def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(pitch
     assert after["attempts"][0]["startedAt"] == before["attempts"][0]["startedAt"]
 
 
-def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(pitchey: Pitchey, clip: Path) -> None:
+def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
     first = pitchey.start_daemon()
-    job_id = _submit(pitchey, clip, "--quality", "high")
+    job_id = _submit(pitchey, clip, *lasting_options)
     job = pitchey.until_working(job_id)
     first.kill()
     first.wait()
@@ -56,10 +61,10 @@ def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(p
 
 
 def test_an_instance_that_went_with_the_daemon_costs_a_retry_and_not_the_job(
-    pitchey: Pitchey, clip: Path, slow_options: list[str]
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
     first = pitchey.start_daemon()
-    job_id = _submit(pitchey, clip, *slow_options)
+    job_id = _submit(pitchey, clip, *lasting_options)
     pitchey.until_working(job_id)
     first.kill()
     first.wait()
@@ -67,9 +72,29 @@ def test_an_instance_that_went_with_the_daemon_costs_a_retry_and_not_the_job(
         worker = program.parent().parent()  # type: ignore[union-attr]  # the attempt's leader, and the worker above it
         os.killpg(worker.pid, signal.SIGKILL)
     pitchey.start_daemon()
-    job = pitchey.until(job_id, lambda job: bool(job["crashes"]))
-    assert job["attempts"][0]["reason"] == "instance_lost"
-    assert job["state"] in ("scheduled", "queued", "running")
+    pitchey.ok("wait", job_id)
+    job = pitchey.job(job_id)
+    assert [attempt["reason"] for attempt in job["attempts"]] == ["instance_lost", "completed"]
+    assert (job["state"], job["crashes"]) == ("succeeded", 1)
+
+
+def test_an_instance_of_another_engine_ends_its_attempt_and_takes_no_more(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
+    first = pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, *lasting_options)
+    pitchey.until_working(job_id)
+    first.kill()
+    first.wait()
+    with sqlite3.connect(pitchey.state_dir / "pitchey.db") as database:
+        database.execute("UPDATE container_instances SET engine = 'podman'")
+    database.close()
+    pitchey.start_daemon()
+    second = _submit(pitchey, clip, "--output-format", "thumbnail")
+    pitchey.ok("wait", job_id, second)
+    old, new = (pitchey.job(each)["attempts"] for each in (job_id, second))
+    assert (len(old), len(new)) == (1, 1)
+    assert old[0]["instance"] != new[0]["instance"]
 
 
 def test_a_job_under_which_instances_die_goes_to_the_dead_letters_after_the_second(

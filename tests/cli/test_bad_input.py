@@ -152,6 +152,14 @@ def test_a_state_directory_that_may_not_be_made(pitchey: Pitchey) -> None:
     _is_one_error(answer, 9, "PITCHEY_STATE_DIR")
 
 
+def test_a_thumbnail_in_the_way_is_found_before_the_work(pitchey: Pitchey, clip: Path) -> None:
+    (pitchey.cwd / "out").mkdir()
+    (pitchey.cwd / "out" / "sample_10s-thumbnail-002.jpg").touch()
+    answer = pitchey("run", "video", clip, "--thumbnail-times", "1,2", "-o", "out")
+    _is_one_error(answer, 2, "sample_10s-thumbnail-002.jpg exists", "--overwrite")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
 def test_standard_input_may_hold_many_specs(pitchey: Pitchey, clip: Path) -> None:
     specs = "".join(f'{{"inputUrl": "{clip}", "quality": "{quality}"}}\n' for quality in ("low", "high"))
     ids = pitchey.ok("submit", "video", "-", stdin=specs).lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -76,6 +77,21 @@ def test_a_setting_that_is_set_is_in_force_and_in_the_file(pitchey: Pitchey) -> 
     assert (shown[0]["value"], shown[0]["source"]) == (9, "PITCHEY_SERVICES_VIDEO_SLOTS")
 
 
+def test_a_setting_that_is_unset_is_at_its_default_again(pitchey: Pitchey) -> None:
+    pitchey.ok("config", "set", "services.video.slots", "7")
+    pitchey.ok("config", "unset", "services.video.slots")
+    assert pitchey.ok("config", "show", "services.video.slots").out == "3\n"
+    assert pitchey("config", "unset", "services.video.slot").code == 2
+
+
+def test_the_finished_jobs_of_a_run_are_one_json_document_per_line(pitchey: Pitchey, clip: Path) -> None:
+    bikes = clip.parent / "bikes.mp4"
+    answer = pitchey.ok("run", "video", clip, bikes, "--output-format", "thumbnail", "-o", "out", "--json")
+    documents = [json.loads(line) for line in answer.lines]
+    files = [["out/sample_10s-thumbnail-001.jpg"], ["out/bikes-thumbnail-001.jpg"]]
+    assert [document["files"] for document in documents] == files
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [("pitchey can", "cancel"), ("pitchey run vi", "video"), ("pitchey run video --qua", "--quality")],
@@ -118,4 +134,4 @@ def test_specs_of_one_name_on_standard_input_do_not_overwrite_each_other(pitchey
 def test_without_ffmpeg_the_process_engine_says_so_at_once(pitchey: Pitchey, clip: Path) -> None:
     answer = pitchey("run", "video", clip, "-o", "out", PATH="/nowhere")
     assert answer.code == 8
-    assert "ffmpeg and ffprobe cannot be found on PATH" in answer.err and "apt-get install ffmpeg" in answer.err
+    assert "ffmpeg cannot be found on PATH" in answer.err and "apt-get install ffmpeg" in answer.err

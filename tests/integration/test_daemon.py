@@ -58,14 +58,16 @@ def test_a_second_term_hands_back_at_once(pitchey: Pitchey, clip: Path, slow_opt
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="3600")
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
-    assert pitchey.ok("daemon", "stop", "--now").err == "The daemon has stopped.\n"
+    assert pitchey.ok("daemon", "stop", "--now").err == "The daemon has stopped. 1 job waits for the next one.\n"
     assert daemon.wait(30) == 0
     assert pitchey.job(job_id)["state"] == "queued"
 
 
-def test_drain_lets_running_work_end_and_takes_nothing_new(pitchey: Pitchey, clip: Path) -> None:
+def test_drain_lets_running_work_end_and_takes_nothing_new(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
-    first = _submit(pitchey, clip, "--quality", "ultra")
+    first = _submit(pitchey, clip, *lasting_options)
     pitchey.until_working(first)
     draining = pitchey.start("daemon", "drain")
     assert daemon.stderr is not None
@@ -73,10 +75,17 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(pitchey: Pitchey, cli
         if "draining" in line:
             break
     second = _submit(pitchey, clip)
-    assert draining.wait(60) == 0
+    _, said = draining.communicate(timeout=60)
+    assert (draining.returncode, said) == (0, "The daemon has stopped. 1 job waits for the next one.\n")
     assert daemon.wait(30) == 0
     assert pitchey.job(first)["state"] == "succeeded"
     assert pitchey.job(second)["state"] == "queued"
+
+
+def test_an_unknown_engine_is_called_that_also_while_a_daemon_runs(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.start_daemon()
+    answer = pitchey("run", "video", clip, "--engine", "dokcer")
+    assert answer.code == 2 and "There is no engine 'dokcer'" in answer.err
 
 
 def test_there_is_one_daemon_for_a_state_directory(pitchey: Pitchey) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from processors.video.probe import probe
+from processors.worker.context import Rejected
 from tests.resources.workers import ROOT, Worker, is_alive
 
 CLIPS = ROOT / "tests" / "resources" / "video"
@@ -160,6 +162,63 @@ def test_the_progress_of_a_job_never_goes_back_and_ends_at_one(studio: Studio) -
     assert (fractions[0], fractions[-1], progress[-1]["stage"]) == (0.0, 1.0, "done")
 
 
+def test_pictures_are_upright_fitted_and_as_good_as_asked(studio: Studio, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-i", BIKES, "-c", "copy", "-t", "2", "-metadata:s:v", "rotate=90", turned)
+    sizes = []
+    for quality in ("low", "ultra"):
+        out, result = studio.make(
+            turned, outputFormat="thumbnail", thumbnailTimes=[1], resolution="136x320", quality=quality
+        )
+        picture = out / "thumbnail-001.jpg"
+        expected = tmp_path / "expected.png"
+        ffmpeg("-ss", "1", "-i", turned, "-frames:v", "1", "-vf", "scale=136:320", expected)
+        assert likeness(picture, expected) > 0.9
+        assert result["outputs"][0]["details"] == {"timeSeconds": 1, "width": 136, "height": 320}
+        sizes.append(picture.stat().st_size)
+    assert sizes[0] < sizes[1] / 1.5
+
+
+@pytest.mark.parametrize("form", ["raw.h264", "stream.ts", "late.mkv"])
+def test_a_picture_is_found_without_an_index_too(studio: Studio, tmp_path: Path, form: str) -> None:
+    """Raw frames without times, a broadcast that begins at 1.4 s, a copy that was cut out of something longer."""
+    clip = tmp_path / form
+    ffmpeg("-i", BIKES, "-c", "copy", *(["-output_ts_offset", "40"] if form == "late.mkv" else []), clip)
+    out, _ = studio.make(clip, outputFormat="thumbnail", thumbnailTimes=[3.04], quality="ultra")
+    expected = tmp_path / "expected.png"
+    ffmpeg("-i", BIKES, "-vf", "select=eq(n\\,76)", "-frames:v", "1", expected)
+    assert likeness(out / "thumbnail-001.jpg", expected) > 0.9
+
+
+def test_a_screen_recording_shows_the_picture_that_stands(studio: Studio, tmp_path: Path) -> None:
+    still = tmp_path / "still.mkv"  # frames at 0 s and at 8 s, and nothing between
+    ffmpeg("-i", BIKES, "-vf", "select='eq(n,0)+eq(n,200)'", "-fps_mode", "vfr", still)
+    out, _ = studio.make(still, outputFormat="thumbnail", thumbnailTimes=[6], quality="ultra")
+    expected = tmp_path / "expected.png"
+    ffmpeg("-i", BIKES, "-frames:v", "1", expected)
+    assert likeness(out / "thumbnail-001.jpg", expected) > 0.9
+
+
+# --- what a file is
+
+
+def test_matroska_keeps_its_length_in_a_tag(studio: Studio, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mkv"
+    ffmpeg("-i", SAMPLE, "-c", "copy", clip)
+    found = probe(clip, clip.name)
+    assert found.duration_seconds == pytest.approx(9.99, abs=0.03)
+    assert (found.video.codec, found.audio and found.audio.channels, found.video.framerate) == ("h264", 2, 24.0)
+
+
+def test_the_cover_of_an_album_is_no_video(tmp_path: Path) -> None:
+    song, picture, album = tmp_path / "song.m4a", tmp_path / "cover.jpg", tmp_path / "album.m4a"
+    ffmpeg("-i", SAMPLE, "-vn", "-c", "copy", song)
+    ffmpeg("-i", SAMPLE, "-frames:v", "1", picture)
+    ffmpeg("-i", song, "-i", picture, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic", album)
+    with pytest.raises(Rejected, match="has sound, but no moving picture"):
+        probe(album, album.name)
+
+
 # --- what cannot work
 
 
@@ -179,12 +238,14 @@ def written(path: Path, data: bytes) -> Path:
 def test_what_is_no_video_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:
     text = written(tmp_path / "notes.mp4", b"hello\n" * 100)
     playlist = written(tmp_path / "list.mp4", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+    short = written(tmp_path / "short.mp4", b"hello\n")
     empty = written(tmp_path / "empty.mp4", b"")
     sound = tmp_path / "sound.mp4"
     ffmpeg("-i", SAMPLE, "-vn", "-c", "copy", sound)
-    found = {clip.name: studio.failure(clip) for clip in (text, playlist, empty, sound)}
+    found = {clip.name: studio.failure(clip) for clip in (text, short, playlist, empty, sound)}
     assert {name: error["code"] for name, error in found.items()} == {
         "notes.mp4": "not_a_video",
+        "short.mp4": "not_a_video",
         "list.mp4": "not_a_video",
         "empty.mp4": "not_a_video",
         "sound.mp4": "no_video_stream",

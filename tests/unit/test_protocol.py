@@ -36,6 +36,13 @@ def parse(file: Path, document: Any = None) -> BaseModel:
     return parsed
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_what_is_no_json_does_not_come_from_an_instance(number: str) -> None:
+    line = f'{{"type":"result","seq":1,"at":0,"metrics":{{}},"result":{{"details":{{"a":[{{"b":{number}}}]}}}}}}'
+    with pytest.raises(ValidationError, match="no JSON"):
+        protocol.EVENT.validate_json(line)
+
+
 @pytest.mark.parametrize("file", golden())
 def test_what_was_written_once_is_read_and_written_again_in_the_same_way(file: Path) -> None:
     written = parse(file).model_dump(mode="json", by_alias=True, exclude_none=True)

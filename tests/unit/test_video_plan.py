@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.protocol import VideoSpec
-from processors.video.jpeg import jpeg_size
-from processors.video.plan import Step, plan
-from processors.video.probe import SAFE_INPUT, AudioStream, Probe, VideoStream, parse
+from processors.video.filters import SAFE_INPUT, Filter, fitted, upright
+from processors.video.plan import Plan, Thumbnail, Transcode, plan
+from processors.video.probe import AudioStream, Probe, VideoStream
 from processors.video.progress import ProgressReader
 from processors.video.quality import TIERS, bits_per_second, ceiling, fit
 from processors.worker.context import Rejected
@@ -25,12 +26,18 @@ CLIP = Probe("mov,mp4", True, 10.0, None, HD, AudioStream(1, "aac", 2, 10.0))
 SILENT = replace(CLIP, audio=None)
 
 
-def planned(probe: Probe = CLIP, **fields: Any) -> tuple[Step, ...]:
+def planned(probe: Probe = CLIP, **fields: Any) -> Plan:
     return plan(VideoSpec.model_validate({"inputUrl": "a.mp4", **fields}), probe, Path("/in/a.mp4"), "a.mp4")
 
 
+def transcode(probe: Probe = CLIP, **fields: Any) -> Transcode:
+    found = planned(probe, **fields).transcode
+    assert found is not None
+    return found
+
+
 def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> None:
-    (step,) = planned()
+    step = transcode()
     graph = "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1];[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s2]"
     assert list(step.argv) == [
         *PROGRAM, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s1]", "-map", "[s2]",
@@ -41,7 +48,7 @@ def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> Non
 
 
 def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
-    (step,) = planned(outputFormat="webm", quality="low", resolution="640x480", framerate=24)
+    step = transcode(outputFormat="webm", quality="low", resolution="640x480", framerate=24)
     graph = (
         "[0:0]fps=fps=24[s0];[s0]scale=640:360[s1];[s1]setsar=1[s2];"
         "[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s3]"
@@ -54,25 +61,17 @@ def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
     ]  # fmt: skip
 
 
-def test_thumbnails_are_sought_in_the_input_and_made_by_one_process() -> None:
-    (step,) = planned(SILENT, outputFormat="thumbnail", thumbnailTimes=[1, 2.5], resolution="320x320")
-    picture = ["-frames:v", "1", "-pix_fmt", "yuv420p", "-q:v", "4", "-strict", "unofficial", "-update", "1"]
-    graph = (
-        "[0:0]scale=320:180:out_range=full[s0];[s0]setsar=1[s1];[1:0]scale=320:180:out_range=full[s2];[s2]setsar=1[s3]"
+def test_thumbnails_are_pictures_at_times_that_fit_the_box() -> None:
+    asked = planned(SILENT, outputFormat="thumbnail", thumbnailTimes=[2.5, 1, 2.5], resolution="320x320")
+    assert asked.transcode is None
+    assert asked.thumbnails == (
+        Thumbnail("thumbnail-001.jpg", 2.5, 320, 180, 4),
+        Thumbnail("thumbnail-002.jpg", 1, 320, 180, 4),
     )
-    assert list(step.argv) == [
-        *PROGRAM,
-        *SAFE, "-ss", "1.0", "-threads", "1", "-i", "/in/a.mp4",
-        *SAFE, "-ss", "2.5", "-threads", "1", "-i", "/in/a.mp4",
-        "-filter_complex", graph,
-        "-map", "[s1]", "-c:v", "mjpeg", *picture, "thumbnail-001.jpg",
-        "-map", "[s3]", "-c:v", "mjpeg", *picture, "thumbnail-002.jpg",
-        "-y",
-    ]  # fmt: skip
 
 
 def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
-    (step,) = planned(bitrate="2M")
+    step = transcode(bitrate="2M")
     assert "-crf" not in step.argv
     assert [step.argv[step.argv.index(key) + 1] for key in ("-b:v", "-maxrate", "-bufsize")] == [
         "2000000", "3000000", "4000000",
@@ -80,30 +79,41 @@ def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
 
 
 def test_a_silent_video_stays_silent() -> None:
-    (step,) = planned(SILENT)
+    step = transcode(SILENT)
     assert "-c:a" not in step.argv
 
 
 def test_hdr_is_tone_mapped_in_video_and_pictures() -> None:
-    steps = planned(replace(SILENT, video=replace(HD, is_hdr=True)), thumbnailTimes=[1])
-    assert all("tonemap=" in " ".join(step.argv) for step in steps)
+    assert "tonemap=" in " ".join(transcode(replace(SILENT, video=replace(HD, is_hdr=True))).argv)
+    assert "tonemap" in [each.name for each in fitted(2, 2, is_hdr=True, framerate=None, is_full_range=True)]
 
 
 def test_a_video_with_thumbnails_gives_both() -> None:
-    steps = planned(thumbnailTimes=[5, 1])
-    assert [output.name for step in steps for output in step.outputs] == [
-        "video.mp4", "thumbnail-001.jpg", "thumbnail-002.jpg",
+    both = planned(thumbnailTimes=[5, 1])
+    assert both.transcode is not None
+    assert [(each.name, each.at_seconds) for each in both.thumbnails] == [
+        ("thumbnail-001.jpg", 5), ("thumbnail-002.jpg", 1),
     ]  # fmt: skip
 
 
-def test_many_thumbnails_are_made_a_few_at_a_time() -> None:
-    steps = planned(outputFormat="thumbnail", thumbnailTimes=[number / 10 for number in range(20)])
-    assert [len(step.outputs) for step in steps] == [8, 8, 4]
-
-
 def test_without_times_the_thumbnail_is_of_the_middle() -> None:
-    (step,) = planned(outputFormat="thumbnail")
-    assert [output.time_seconds for output in step.outputs] == [5.0]
+    assert [each.at_seconds for each in planned(outputFormat="thumbnail").thumbnails] == [5.0]
+
+
+MATRICES = {
+    "as stored": ((1, 0, 0, 1), ()),
+    "upside down": ((-1, 0, 0, -1), (Filter("hflip"), Filter("vflip"))),
+    "clockwise": ((0, 1, -1, 0), (Filter("transpose", ["clock"]),)),
+    "counterclockwise": ((0, -1, 1, 0), (Filter("transpose", ["cclock"]),)),
+    "a selfie": ((-1, 0, 0, 1), (Filter("hflip"),)),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_display_matrix_becomes_a_turn(name: str) -> None:
+    (a, b, c, d), filters = MATRICES[name]
+    one = 1 << 16
+    assert upright(struct.pack("=9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)) == filters
 
 
 def test_a_thumbnail_after_the_end_is_refused_by_name_time_and_length() -> None:
@@ -150,31 +160,6 @@ def test_bit_rates_are_read_as_ffmpeg_writes_them(text: str, rate: int) -> None:
     assert bits_per_second(text) == rate
 
 
-def report(**video: Any) -> dict[str, Any]:
-    stream = {"index": 0, "codec_type": "video", "codec_name": "h264", "width": 720, "height": 576, **video}
-    return {"streams": [stream], "format": {"format_name": "matroska,webm"}}
-
-
-def test_a_probe_gives_the_size_that_is_seen() -> None:
-    seen = parse(report(sample_aspect_ratio="64:45", side_data_list=[{"rotation": -90}]), "a").video
-    assert (seen.width, seen.height) == (576, 1024)
-
-
-def test_matroska_keeps_the_length_in_a_tag() -> None:
-    assert parse(report(tags={"DURATION": "00:01:10.500000000"}), "a").duration_seconds == 70.5
-
-
-def test_what_is_unknown_does_not_stop_the_probe() -> None:
-    probe = parse(report(sample_aspect_ratio="0:1", avg_frame_rate="0/0", r_frame_rate="50/1"), "a")
-    assert (probe.duration_seconds, probe.video.width, probe.video.framerate) == (None, 720, 50.0)
-
-
-def test_the_cover_of_an_album_is_no_video() -> None:
-    with pytest.raises(Rejected) as caught:
-        parse(report(disposition={"attached_pic": 1}), "a")
-    assert caught.value.code == "no_video_stream"
-
-
 def test_progress_is_read_block_by_block() -> None:
     seen: list[tuple[float, float | None]] = []
     reader = ProgressReader(lambda seconds, speed: seen.append((seconds, speed)))
@@ -183,9 +168,3 @@ def test_progress_is_read_block_by_block() -> None:
     ):
         reader(line)
     assert seen == [(0.0, None), (1.5, 2.5)]
-
-
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x10\x00\x10"])
-def test_half_a_jpeg_is_no_jpeg(data: bytes) -> None:
-    with pytest.raises(ValueError, match="JPEG"):
-        jpeg_size(data)
