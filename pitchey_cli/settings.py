@@ -53,6 +53,16 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True)
+class QueueSettings:
+    """Whose turn it is."""
+
+    ageing_seconds: float = _setting(600.0, "A job that waits this long goes up by one priority.", least=1)
+    weights: str = _setting("", "Shares of organisations: acme=3,others=1; 1 where nothing is said.")
+    keys: str = _setting("", "Limits of --key: NAME=AT_ONCE, or NAME=AT_ONCE@STARTS/min; else one at once.")
+    off_peak: str = _setting("", "Hours for --off-peak jobs, as 22:00-06:00; empty means any time.")
+
+
+@dataclass(frozen=True)
 class LimitSettings:
     """How large things may be."""
 
@@ -76,7 +86,11 @@ class ServiceSettings:
     sleep_after_seconds: float = _setting(300.0, "Idle time after which an instance is stopped.", least=0)
     price_per_hour: float = _setting(0.0, "Price of an instance, in dollars per hour.", least=0)
     timeout_seconds: float = _setting(3600.0, "Longest run of one attempt.", least=1)
+    ttl_seconds: float = _setting(0.0, "A job that was not started within this is given up; 0 means never.", least=0)
     max_attempts: int = _setting(3, "Attempts before a job is a dead letter.", least=1, most=100)
+    retry_base_seconds: float = _setting(2.0, "Longest wait before the first retry; doubled for each more.", least=0)
+    retry_cap_seconds: float = _setting(600.0, "No wait before a retry is longer.", least=0)
+    retry_rules: str = _setting("", "What to do about errors: CODE=retry, stop or larger; several with commas between.")
     min_instances: int = _setting(0, "Instances that are kept even when idle.", least=0, most=64)
     max_instances: int = _setting(1, "Instances at most.", least=1, most=64)
 
@@ -99,6 +113,7 @@ class Settings:
     state_dir: str = _setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
+    queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     network: NetworkSettings = NetworkSettings()
     services: Services = Services()

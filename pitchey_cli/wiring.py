@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.schedule import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.submit import JobSettings
     from processors.protocol import Service
@@ -202,6 +203,7 @@ class Wiring:
         return NodeConfig(
             state_dir=self.state_dir,
             services={service: self._service_config(service) for service in images.available()},
+            queue=self.queue_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
             drain_seconds=daemon.drain_seconds,
@@ -214,6 +216,8 @@ class Wiring:
     def _service_config(self, service: Service) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.domain.policy import parse_retry_rules
+        from pitchey_cli.domain.retry import RetryPolicy
         from pitchey_cli.domain.scaling import PoolSettings
         from pitchey_cli.engines import images
 
@@ -221,10 +225,30 @@ class Wiring:
         return ServiceConfig(
             service=service,
             image=images.current_tag(service),
+            instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
             price_per_hour=chosen.price_per_hour,
             pool=PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances),
+            retry=RetryPolicy(
+                chosen.max_attempts,
+                chosen.retry_base_seconds,
+                chosen.retry_cap_seconds,
+                parse_retry_rules(chosen.retry_rules, where=f"services.{service}.retry_rules"),
+            ),
+        )
+
+    def queue_policy(self) -> QueuePolicy:
+        """Whose turn it is, as set."""
+        from pitchey_cli.domain.policy import parse_key_limits, parse_weights, parse_window
+        from pitchey_cli.domain.schedule import QueuePolicy
+
+        chosen = self.settings.queue
+        return QueuePolicy(
+            ageing_seconds=chosen.ageing_seconds,
+            weights=parse_weights(chosen.weights, where="queue.weights"),
+            keys=parse_key_limits(chosen.keys, where="queue.keys"),
+            off_peak=parse_window(chosen.off_peak, where="queue.off_peak"),
         )
 
 

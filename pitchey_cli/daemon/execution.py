@@ -23,19 +23,22 @@ from pitchey_cli.daemon.worker_client import WorkerRefused
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import slot_cost
 from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, input_kind
+from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.vocabulary import Reason
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
+_LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
 _ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
 _EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of that
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
+_FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
 
@@ -48,6 +51,7 @@ class Execution:
     instance: PooledInstance
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
+    has_failed: bool = False  #: it ended, and not well
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
 
@@ -116,10 +120,17 @@ class Execution:
             service=self.job.service,
             spec=self.job.spec,
             inputs=staged,
-            timeout_seconds=self.job.timeout_seconds,
+            timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
         )
         await self.instance.client.start(request)
+
+    def _timeout_seconds(self) -> float:
+        """How long the attempt may run: not beyond the deadline of its job."""
+        if self.job.deadline is None:
+            return self.job.timeout_seconds
+        left = (self.job.deadline - self.node.clock.now()).total_seconds()
+        return min(self.job.timeout_seconds, max(_LEAST_SECONDS, left))
 
     async def _stage(self, index: int, item: JobInput) -> protocol.InputFile:
         node = self.node
@@ -274,7 +285,9 @@ class Execution:
         node, config = self.node, self.instance.config
         now = node.clock.now()
         held = (now - self.job.started_at).total_seconds() if self.job.started_at else 0.0
-        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots)
+        share = min(self.job.slots, config.slots)
+        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots) * share
+        self.has_failed = outcome.reason in _FAILURES
         outcome = replace(outcome, cost_nanodollars=cost)
         await asyncio.to_thread(self._keep_log)
         try:
@@ -288,9 +301,16 @@ class Execution:
 
         The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry.
         """
-        job = self.node.store.job(self.job.id)
-        transition = after_attempt(job, outcome, now=now, dice=dice)
-        self.node.store.finish(job.id, self.token, outcome, transition, now=now)
+        store, config = self.node.store, self.instance.config
+        job = store.job(self.job.id)
+        larger = larger_type(config.instance_type)
+        transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
+        store.finish(job.id, self.token, outcome, transition, now=now)
+        if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory(job):
+            store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)
+
+    def _had_too_little_memory(self, job: Job) -> bool:
+        return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(job.id))
 
     def _keep_log(self) -> None:
         data = self._read_spool(protocol.EVENTS_NAME, _EVENTS_BYTES)

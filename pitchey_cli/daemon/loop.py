@@ -17,10 +17,12 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
 from pitchey_cli.domain.job import Job, Token
-from processors.vocabulary import Reason
+from pitchey_cli.domain.schedule import Turns
+from processors.vocabulary import Reason, Service
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _RECOVER_SECONDS = 10.0
+_TIDY_SECONDS = 300.0
 
 
 class Loop:
@@ -31,8 +33,9 @@ class Loop:
         self.state_id = state_id  #: instances carry it as a label
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
-        configs = node.config.services.items()
-        self.pools = {service: Pool(node, config, state_id, self.changed) for service, config in configs}
+        self.pools: dict[tuple[Service, str], Pool] = {}  #: by service and size, where that is not the service's own
+        for service in node.config.services:
+            self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
         self._tasks: dict[Token, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -41,6 +44,16 @@ class Loop:
         self._check_at = 0.0
         self._recover_at = 0.0
         self._release_at = 0.0
+        self._expire_at = 0.0
+        self._tidy_at = 0.0
+        self._recovering: asyncio.Task[None] | None = None
+
+    def pool(self, service: Service, size: str) -> Pool:
+        """The pool of a service's instances of one size; made when it is first needed."""
+        if (service, size) not in self.pools:
+            config = self.node.config.services[service].of_size(size)
+            self.pools[service, size] = Pool(self.node, config, self.state_id, self.changed)
+        return self.pools[service, size]
 
     # --- a tick
 
@@ -48,7 +61,8 @@ class Loop:
         """One round over everything that may have changed."""
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.dispatch, self.scale)
-        for step in (self.release_due, *taking, self.cancel, self.renew, self.check, self.recover, self.reap):
+        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy)
+        for step in (self.release_due, self.expire, *taking, *keeping):
             try:
                 await step()
             except Exception as error:
@@ -59,8 +73,23 @@ class Loop:
         """Queue the scheduled jobs and retries whose time has come."""
         now = self.node.clock.monotonic()
         if now >= self._release_at:
-            self._release_at = now + self.node.config.poll_seconds
-            await self.node.call(self.node.store.release_due, now=self.node.clock.now())
+            released = await self.node.call(self.node.store.release_due, now=self.node.clock.now())
+            # More may be due than one call releases: then again at once.
+            self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
+
+    async def expire(self) -> None:
+        """Give up the waiting jobs that it is too late for."""
+        now = self.node.clock.monotonic()
+        if now >= self._expire_at:
+            expired = await self.node.call(self.node.store.expire, now=self.node.clock.now())
+            self._expire_at = now + (0.0 if expired else self.node.config.poll_seconds)
+
+    async def tidy(self) -> None:
+        """Forget what nobody needs any more."""
+        now = self.node.clock.monotonic()
+        if now >= self._tidy_at:
+            self._tidy_at = now + _TIDY_SECONDS
+            await self.node.call(self.node.store.tidy_queue, now=self.node.clock.now())
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""
@@ -84,29 +113,45 @@ class Loop:
             self._checking = asyncio.create_task(self._check_pools())
 
     async def recover(self) -> None:
-        """Take up the running jobs that no execution follows: at the start, and if one ever broke."""
+        """Take up the running jobs that no execution follows, without waiting for the engine here."""
         now = self.node.clock.monotonic()
-        if now < self._recover_at:
-            return
-        self._recover_at = now + _RECOVER_SECONDS
+        if now >= self._recover_at and (self._recovering is None or self._recovering.done()):
+            self._recover_at = now + _RECOVER_SECONDS
+            self._recovering = asyncio.create_task(self._recover_noting_failure())
+
+    async def _recover_noting_failure(self) -> None:
+        try:
+            await self.take_up()
+        except Exception as error:
+            self.node.report(f"recover failed: {error!r}")
+
+    async def take_up(self) -> None:
+        """Follow the running jobs that no execution follows: at the start, and if one ever broke."""
         for job in await self.node.call(self.node.store.running):
-            if job.token in self.executions:
+            if job.token is None or job.token in self.executions:
                 continue
-            pool = self.pools.get(job.service)
-            if pool is None:
+            if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
                 continue
             instance_id = (await self.node.call(self.node.store.attempts, job.id))[-1].instance_id
-            instance = pool.instances.get(instance_id)
+            instance = self._find(instance_id)
             if instance is None:
                 records = await self.node.call(self.node.store.instances, active_only=False)
                 record = next((record for record in records if record.id == instance_id), None)
                 if record is None:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
-                instance = await pool.adopt(record)
-            self.node.report(f"{job.token} taken up again on {instance.id}")
-            self.execute(pool, instance, job, is_adopted=True)
+                instance = await self.pool(record.service, record.size).adopt(record)
+            # Meanwhile the job may have been claimed by the tick, whose execution is there now, or have ended.
+            if (
+                job.token not in self.executions
+                and (await self.node.call(self.node.store.job, job.id)).token == job.token
+            ):
+                self.node.report(f"{job.token} taken up again on {instance.id}")
+                self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
+
+    def _find(self, instance_id: str) -> PooledInstance | None:
+        return next((p.instances[instance_id] for p in self.pools.values() if instance_id in p.instances), None)
 
     async def reap(self) -> None:
         """Clear away the instances that went."""
@@ -114,35 +159,37 @@ class Loop:
             pool.reap()
 
     async def dispatch(self) -> None:
-        """Claim as many jobs as there are free slots, and start their attempts."""
+        """Claim jobs in the order of their turns while there is room for them, and start their attempts."""
         node = self.node
-        for service, pool in self.pools.items():
-            pool.is_work_waiting = None
-            for instance in pool.free():
-                jobs = await node.call(
-                    node.store.claim,
-                    service,
-                    instance.id,
-                    limit=instance.free_slots,
-                    now=node.clock.now(),
-                    lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
-                    foreground_only=node.config.is_foreground,
-                )
-                for job in jobs:
-                    self.execute(pool, instance, job, is_adopted=False)
-                if instance.free_slots:
-                    pool.is_work_waiting = False  # so the other instances need not ask either
-                    break
+        for (service, size), pool in self.pools.items():
+            places = pool.places()
+            if not places.free_slots:
+                continue
+            jobs = await node.call(
+                node.store.claim,
+                service,
+                size=size,
+                places=places,
+                policy=node.config.queue,
+                now=node.clock.now(),
+                lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
+                foreground_only=node.config.is_foreground,
+            )
+            for claimed in jobs:
+                self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
 
     async def scale(self) -> None:
         """Start or stop instances."""
         node = self.node
-        for service, pool in self.pools.items():
-            if pool.is_work_waiting is None:
-                pool.is_work_waiting = await node.call(
-                    node.store.is_work_waiting, service, foreground_only=node.config.is_foreground
-                )
-            pool.scale(is_work_waiting=pool.is_work_waiting)
+        is_foreground = node.config.is_foreground
+        for service in node.config.services:
+            for size in await node.call(node.store.waiting_sizes, service, foreground_only=is_foreground):
+                self.pool(service, size)
+        for (service, size), pool in self.pools.items():
+            queue = await node.call(node.store.queue, service, size=size, foreground_only=is_foreground)
+            now = node.clock.now()
+            demand = Turns(queue, node.config.queue, now=now, local=now.astimezone()).demand()
+            pool.scale(is_work_waiting=demand > 0)
 
     # --- executions
 
@@ -151,13 +198,13 @@ class Loop:
         assert job.token is not None  # a claimed job has one
         execution = Execution(self.node, job, instance, job.token)
         self.executions[execution.token] = execution
-        pool.take_slot(instance)
+        slots = pool.take_slots(instance, job)
         task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
         self._tasks[execution.token] = task
 
         def ended(done: asyncio.Task[None]) -> None:
             del self.executions[execution.token], self._tasks[execution.token]
-            pool.give_slot(instance)
+            pool.give_slots(instance, job, slots, has_failed=execution.has_failed)
             self.changed.set()
             if not done.cancelled() and (error := done.exception()) is not None:
                 # The job stays as it is in the store, and the step `recover` takes it up again.
@@ -221,5 +268,5 @@ class Loop:
         """Stop every instance that has no attempt; after a drain that is all of them."""
         for pool in self.pools.values():
             await pool.settle()
-            idle = [each for each in pool.instances.values() if each.busy == 0 and not each.is_stopping]
+            idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]
             await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))

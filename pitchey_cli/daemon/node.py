@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.clock import Clock
-from pitchey_cli.domain.limits import Limits
+from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
@@ -26,10 +28,21 @@ class ServiceConfig:
 
     service: Service
     image: str
+    instance_type: str
     limits: Limits
     slots: int
     price_per_hour: float
     pool: PoolSettings
+    retry: RetryPolicy
+    size: str = ""  #: the instance type, where that is not the service's own
+
+    def of_size(self, size: str) -> ServiceConfig:
+        """The same service on another instance type; its price goes with its CPUs, as those of the types do."""
+        if not size or size == self.instance_type:
+            return self
+        limits = INSTANCE_TYPES[size]
+        price = self.price_per_hour * limits.cpus / self.limits.cpus
+        return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,7 @@ class NodeConfig:
 
     state_dir: Path
     services: Mapping[Service, ServiceConfig]
+    queue: QueuePolicy
     poll_seconds: float
     lease_seconds: float
     drain_seconds: float

@@ -20,9 +20,11 @@ from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, Job
 from pitchey_cli.domain.limits import grant
+from pitchey_cli.domain.placement import Candidate, Places, slots_needed
 from pitchey_cli.domain.scaling import PoolView, Step, decide
+from pitchey_cli.domain.schedule import Waiting
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     LABEL_SERVICE,
@@ -52,18 +54,26 @@ class PooledInstance:
     id: str
     config: ServiceConfig
     client: WorkerClient
-    busy: int = 0
+    busy: int = 0  #: slots that are taken
+    attempts: int = 0  #: that run
     is_ready: bool = False
     is_stopping: bool = False
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
     idle_since: float = 0.0  #: monotonic
+    kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
+    failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
+    organisations: set[str] = field(default_factory=set)  #: that it has worked for
 
     @property
     def free_slots(self) -> int:
         """Slots that can take an attempt now."""
         takes_work = self.is_ready and not self.is_stopping and self.retired_because is None
         return self.config.slots - self.busy if takes_work else 0
+
+    def as_candidate(self) -> Candidate:
+        """What has to be known of it to choose an instance for a job."""
+        return Candidate(self.id, self.config.slots, self.free_slots, self.kinds, self.failed_kinds, self.organisations)
 
 
 @dataclass(slots=True)
@@ -75,7 +85,6 @@ class Pool:
     state_id: str
     changed: asyncio.Event  #: set when a start or a stop is done
     instances: dict[str, PooledInstance] = field(default_factory=dict)
-    is_work_waiting: bool | None = None  #: as the last dispatch found it; None when it had no free slot to ask for
     start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
     _failures: int = 0
     _not_before: float = 0.0  #: monotonic; no start before
@@ -84,10 +93,9 @@ class Pool:
 
     # --- what the loop asks
 
-    def free(self) -> list[PooledInstance]:
-        """Instances with a free slot, the fullest first: the others can then fall idle."""
-        free = [instance for instance in self.instances.values() if instance.free_slots]
-        return sorted(free, key=lambda instance: instance.free_slots)
+    def places(self) -> Places:
+        """The free slots."""
+        return Places.of(instance.as_candidate() for instance in self.instances.values())
 
     def scale(self, *, is_work_waiting: bool) -> None:
         """Start or stop at most one instance."""
@@ -107,18 +115,27 @@ class Pool:
             instance.is_stopping = True
             self._spawn(self._stopping, self.stop(instance, why=decision.why))
 
-    def take_slot(self, instance: PooledInstance) -> None:
-        """Count an attempt that starts."""
-        instance.busy += 1
+    def take_slots(self, instance: PooledInstance, job: Job) -> int:
+        """Count an attempt that starts; how many slots it takes."""
+        waiting = Waiting(job.seq, job.slots, job.kind, job.organisation, job.crashes)
+        taken = slots_needed(waiting, self.config.slots)
+        instance.busy += taken
+        instance.attempts += 1
+        instance.organisations.add(job.organisation)
+        return taken
 
-    def give_slot(self, instance: PooledInstance) -> None:
+    def give_slots(self, instance: PooledInstance, job: Job, slots: int, *, has_failed: bool) -> None:
         """Count an attempt that ended."""
-        instance.busy -= 1
+        instance.busy -= slots
+        instance.attempts -= 1
         instance.idle_since = self.node.clock.monotonic()
+        (instance.failed_kinds if has_failed else instance.kinds).add(job.kind)
+        if not has_failed:
+            instance.failed_kinds.discard(job.kind)
 
     def reap(self) -> None:
         """Discard retired instances whose attempts have all been accounted for."""
-        for instance in [i for i in self.instances.values() if i.retired_because and i.busy == 0]:
+        for instance in [i for i in self.instances.values() if i.retired_because and i.attempts == 0]:
             if not instance.is_stopping:
                 instance.is_stopping = True
                 why = instance.retired_because or ""
@@ -251,6 +268,7 @@ class Pool:
             engine=host.kind,
             image=config.image,
             slots=config.slots,
+            size=config.size,
             state=InstanceState.STARTING,
             requested_cpus=granted.requested.cpus,
             requested_memory_bytes=granted.requested.memory_bytes,

@@ -71,7 +71,7 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
 
     with _wake_socket(node.config.state_dir, on_message):
         await recovery.take_over(loop)
-        await loop.recover()
+        await loop.take_up()
         on_ready()
         await loop.run(ending.stop)
         node.report("draining: nothing new is taken")
@@ -88,7 +88,7 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
     """
     with _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()):
         await recovery.take_over(loop)
-        await loop.recover()
+        await loop.take_up()
         on_ready()
         await loop.run(stop)
         await loop.stop_instances(why="nobody waits any more")

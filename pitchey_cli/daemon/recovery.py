@@ -15,7 +15,7 @@ from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
 async def take_over(loop: Loop) -> None:
-    """Bring store, engine and disk together. Called once, before the first tick; `loop.recover` does the rest.
+    """Bring store, engine and disk together. Called once, before the first tick; `loop.take_up` does the rest.
 
     Raises:
         EngineUnavailable: without the engine nobody can say what still runs.
@@ -30,7 +30,7 @@ async def take_over(loop: Loop) -> None:
         info = found.get(record.id)
         if info is not None and info.status is InstanceStatus.PAUSED:
             await asyncio.to_thread(node.engine.unpause, record.id)
-        instance = await loop.pools[record.service].adopt(record)
+        instance = await loop.pool(record.service, record.size).adopt(record)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
     await asyncio.to_thread(_remove_strays, loop)
 

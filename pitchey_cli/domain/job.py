@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +21,7 @@ class JobState(StrEnum):
     """Where a job stands. docs/states.md draws it."""
 
     SCHEDULED = "scheduled"  #: not before run_at
-    HELD = "held"  #: a budget or a person holds it back
+    HELD = "held"  #: a job that has to end first, a budget or a person holds it back
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -29,6 +30,7 @@ class JobState(StrEnum):
 
 
 TERMINAL = frozenset({JobState.SUCCEEDED, JobState.CANCELLED, JobState.DEAD})
+WAITING = frozenset({JobState.SCHEDULED, JobState.HELD, JobState.QUEUED})
 
 
 class Priority(StrEnum):
@@ -59,6 +61,22 @@ class JobInput:
     url: str | None = None  #: fetched by the host just before the attempt
 
 
+class OnFailure(StrEnum):
+    """What becomes of a job when one that it waits for does not succeed."""
+
+    CANCEL = "cancel"  #: it is cancelled as well
+    RUN = "run"  #: it runs all the same
+    HOLD = "hold"  #: it waits on: the dead letter may be redriven
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A job that has to end first."""
+
+    job_id: JobId
+    on_failure: OnFailure = OnFailure.CANCEL
+
+
 @dataclass(frozen=True)
 class NewJob:
     """A submission that has been checked."""
@@ -72,8 +90,21 @@ class NewJob:
     organisation: str = "default"
     max_attempts: int = 3
     timeout_seconds: float = 3600.0
+    backoff_seconds: float | None = None  #: of the first retry at most; None: as the service has it
     run_at: datetime | None = None
     is_foreground: bool = False  #: a `pitchey run` waits for it, and may run it without a daemon
+    batch: str = ""  #: the name of its batch; empty for none
+    key: str = ""  #: jobs of one key share a limit; empty for none
+    slots: int = 1  #: of its instance
+    kind: str = ""  #: what an instance should have warm for it: a model, a language
+    size: str = ""  #: the instance type it needs; empty for the service's own
+    is_off_peak: bool = False  #: runs only in the off-peak hours
+    deadline: datetime | None = None  #: of no use to anybody after that
+    expires_at: datetime | None = None  #: not to be started after that
+    after: tuple[Dependency, ...] = ()  #: jobs it waits for
+    idempotency_key: str | None = None  #: unique within its organisation
+    cache_key: str | None = None  #: what its result depends on; None when the result may not be used again
+    cached_from: JobId | None = None  #: a job with the same cache key, whose result it has at once
 
 
 @dataclass(frozen=True)
@@ -115,6 +146,32 @@ class Job:
     started_at: datetime | None  #: start of the latest attempt
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    backoff_seconds: float | None = None
+    batch: str = ""
+    key: str = ""
+    slots: int = 1
+    kind: str = ""
+    size: str = ""
+    is_off_peak: bool = False
+    deadline: datetime | None = None
+    expires_at: datetime | None = None
+    idempotency_key: str | None = None
+    cache_key: str | None = None
+    held_because: str | None = None  #: of a held job: what holds it
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that runs from now on, and where."""
+
+    job: Job
+    instance_id: str
+
+
+def input_kind(kind: str, inputs: Sequence[JobInput]) -> str:
+    """What jobs that need about as much memory have in common: the kind, and the inputs' size to a power of two."""
+    total = sum(each.size or 0 for each in inputs)
+    return f"{kind}:{total.bit_length()}"
 
 
 @dataclass(frozen=True)
@@ -207,4 +264,5 @@ class Instance:
     created_at: datetime
     ready_at: datetime | None = None
     stopped_at: datetime | None = None
+    size: str = ""  #: its instance type, where that is not the service's own
     note: str | None = None  #: why it is lost, or what was granted down

@@ -31,6 +31,13 @@ INSTANCE_TYPES: dict[str, Limits] = {
 }
 
 
+def larger_type(name: str) -> str | None:
+    """The next larger instance type; None after the largest."""
+    names = list(INSTANCE_TYPES)  # from small to large
+    following = names[names.index(name) + 1 :]
+    return following[0] if following else None
+
+
 @dataclass(frozen=True)
 class Grant:
     """The limits an instance gets on this host, beside those it asked for."""

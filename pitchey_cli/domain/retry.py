@@ -1,12 +1,31 @@
-"""When a failed attempt may be tried again.
+"""When a failed attempt may be tried again, and on what.
 
 Owns the arithmetic of retries. Knows nothing of queues, clocks or engines: the caller passes the time and the dice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class RetryAction(StrEnum):
+    """What a rule says of an error."""
+
+    RETRY = "retry"  #: try again, also what the service calls final
+    STOP = "stop"  #: do not try again
+    LARGER = "larger"  #: try again on the next larger instance type
+
+
+@dataclass(frozen=True)
+class RetryRule:
+    """What to do about errors of one kind."""
+
+    pattern: str  #: a glob over the error's code (ffmpeg_failed) and the reason (timeout, oom, ...)
+    action: RetryAction
 
 
 @dataclass(frozen=True)
@@ -16,6 +35,17 @@ class RetryPolicy:
     max_attempts: int = 3  #: attempts in all, the first one included
     base_seconds: float = 2.0  #: ceiling of the first delay
     cap_seconds: float = 600.0  #: no delay is longer than this
+    rules: tuple[RetryRule, ...] = ()  #: the first that matches counts
+
+    def action(self, names: Iterable[str]) -> RetryAction | None:
+        """What the rules say of an error; None when they say nothing.
+
+        Args:
+            names: the error's code and the reason.
+        """
+        wanted = list(names)
+        matching = (rule.action for rule in self.rules if any(fnmatchcase(name, rule.pattern) for name in wanted))
+        return next(matching, None)
 
 
 def retry_at(policy: RetryPolicy, *, used: int, now: datetime, dice: float) -> datetime | None:

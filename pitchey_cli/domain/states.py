@@ -6,11 +6,11 @@ and the token is the live one), and the schema's CHECK constraints hold the rest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pitchey_cli.domain.job import TERMINAL, Job, JobState, Outcome
-from pitchey_cli.domain.retry import RetryPolicy, retry_at
+from pitchey_cli.domain.retry import RetryAction, RetryPolicy, retry_at
 from processors.vocabulary import Reason
 
 MAX_CRASHES = 2  # a job under which instances die goes to the dead letters after this many
@@ -58,6 +58,9 @@ RULES: dict[Reason, Rule] = {
 }
 
 
+_USUAL = RetryPolicy()
+
+
 @dataclass(frozen=True)
 class Transition:
     """What becomes of a job when its attempt ends."""
@@ -66,15 +69,26 @@ class Transition:
     attempts_used: int
     crashes: int
     run_at: datetime | None = None  #: for SCHEDULED: when the retry is due
+    size: str | None = None  #: the instance type that it needs from now on; None leaves it
 
 
-def after_attempt(job: Job, outcome: Outcome, *, now: datetime, dice: float) -> Transition:
+def after_attempt(
+    job: Job,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    dice: float,
+    policy: RetryPolicy = _USUAL,
+    larger_size: str | None = None,
+) -> Transition:
     """Decide the next state of a running job.
 
     A cancellation that was asked for wins over a retry: the job ends as cancelled instead of being queued again.
 
     Args:
         dice: uniform in [0, 1), for the jitter of the retry.
+        policy: of the service; how often and how soon the job may say itself.
+        larger_size: the next larger instance type; None when there is none.
     """
     rule = RULES[outcome.reason]
     used = job.attempts_used + rule.uses_attempt
@@ -85,9 +99,22 @@ def after_attempt(job: Job, outcome: Outcome, *, now: datetime, dice: float) -> 
         return Transition(JobState.CANCELLED, used, crashes)
     if rule.ends_in is not None:
         return Transition(rule.ends_in, used, crashes)
-    if crashes >= MAX_CRASHES or not (rule.always_retryable or outcome.is_retryable):
+    action = policy.action([outcome.reason.value, *([outcome.error.code] if outcome.error else [])])
+    if action is None:
+        is_memory = outcome.reason is Reason.OOM
+        action = (
+            RetryAction.LARGER if is_memory else RetryAction.RETRY if _may_retry(rule, outcome) else RetryAction.STOP
+        )
+    if crashes >= MAX_CRASHES or action is RetryAction.STOP:
         return Transition(JobState.DEAD, used, crashes)
-    due = retry_at(RetryPolicy(max_attempts=job.max_attempts), used=used, now=now, dice=dice)
-    if due is None:
+    base = policy.base_seconds if job.backoff_seconds is None else job.backoff_seconds
+    own = replace(policy, max_attempts=job.max_attempts, base_seconds=base)
+    due = retry_at(own, used=used, now=now, dice=dice)
+    if due is None or (job.deadline is not None and due >= job.deadline):
         return Transition(JobState.DEAD, used, crashes)
-    return Transition(JobState.SCHEDULED, used, crashes, run_at=due)
+    size = larger_size if action is RetryAction.LARGER else None
+    return Transition(JobState.SCHEDULED, used, crashes, run_at=due, size=size)
+
+
+def _may_retry(rule: Rule, outcome: Outcome) -> bool:
+    return rule.always_retryable or outcome.is_retryable

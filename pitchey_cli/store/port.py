@@ -8,7 +8,7 @@ they then join; `store/writer.py` uses that to commit many callers' work at once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from pitchey_cli.domain.job import (
     Attempt,
+    Claimed,
     Instance,
     InstanceState,
     Job,
@@ -24,10 +25,13 @@ from pitchey_cli.domain.job import (
     JobId,
     JobState,
     NewJob,
+    OnFailure,
     Outcome,
     Output,
     Token,
 )
+from pitchey_cli.domain.placement import Places
+from pitchey_cli.domain.schedule import Queue, QueuePolicy
 from pitchey_cli.domain.states import Transition
 from processors.vocabulary import Service
 
@@ -77,26 +81,68 @@ class Store(Protocol):
 
     # --- jobs
 
-    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
-        """Add jobs, queued, or scheduled when run_at is later than now. All or none."""
+    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
+        """Add jobs; all or none. They are queued; scheduled when run_at is later; held when others have to end first.
+
+        Returns:
+            Their ids; of one whose idempotency key is known, the id of the job that came first.
+
+        Raises:
+            UsageError: the idempotency key belongs to another request, or a job to wait for has failed.
+            InputNotFound: there is no job to wait for.
+        """
 
     def claim(
         self,
         service: Service,
-        instance_id: str,
         *,
-        limit: int,
+        size: str = "",
+        places: Places,
+        policy: QueuePolicy,
         now: datetime,
         lease_until: datetime,
         foreground_only: bool = False,
-    ) -> list[Job]:
-        """Take up to `limit` queued jobs for an instance, by priority and age, and start an attempt for each.
+    ) -> list[Claimed]:
+        """Take queued jobs of a pool, in the order of their turns, while there are places; start an attempt for each.
 
         Jobs come back as they are now: running, with a token.
         """
 
-    def is_work_waiting(self, service: Service, *, foreground_only: bool = False) -> bool:
-        """Whether at least one job of the service is queued."""
+    def queue(self, service: Service, *, size: str = "", foreground_only: bool = False) -> Queue:
+        """What waits for one pool, and what counts in whose turn it is."""
+
+    def waiting_sizes(self, service: Service, *, foreground_only: bool = False) -> list[str]:
+        """The instance types that queued jobs of a service need; the empty one is the service's own."""
+
+    def size_hint(self, service: Service, input_kind: str) -> str:
+        """The instance type on which this kind of input has succeeded; empty when nothing is known."""
+
+    def set_size_hint(self, service: Service, input_kind: str, size: str) -> None:
+        """Remember that this kind of input needs an instance type."""
+
+    def cached_job(self, cache_key: str) -> Job | None:
+        """The newest job that succeeded with a cache key."""
+
+    def dependencies(self, job_id: JobId) -> list[tuple[JobId, JobState, OnFailure]]:
+        """The jobs that a job waits for, or waited for."""
+
+    def expire(self, *, now: datetime) -> int:
+        """Give up the waiting jobs that it is too late for; how many there were. A long list takes several calls."""
+
+    def redrive(self, job_id: JobId, *, now: datetime) -> bool:
+        """Queue a dead letter again, with all its attempts before it; False when it is none."""
+
+    def tidy_queue(self, *, now: datetime) -> None:
+        """Forget lines in which nobody has stood for long."""
+
+    def batches(self) -> list[str]:
+        """The names of all batches."""
+
+    def batch_counts(self, batch: str) -> dict[JobState, int]:
+        """How many jobs of a batch stand where."""
+
+    def batch_jobs(self, batch: str, states: Iterable[JobState] = JobState) -> Iterator[Job]:
+        """The jobs of a batch, state by state."""
 
     def accepted(self, token: Token, *, now: datetime) -> None:
         """The worker has taken the attempt. A stale token changes nothing."""
@@ -144,7 +190,7 @@ class Store(Protocol):
         """How many jobs stand where."""
 
     def ahead_of(self, job: Job) -> int:
-        """How many queued jobs of the service will be claimed before this one, counted up to 10,000."""
+        """How many jobs are before this one in its own line, counted up to 10,000."""
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""

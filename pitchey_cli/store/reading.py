@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Output, Token
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, OnFailure, Output, Token
+from pitchey_cli.domain.schedule import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.migrate import schema_version
@@ -18,6 +19,7 @@ from processors.vocabulary import Service
 QUERIES = load("sqlite")
 _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would cost
 _END_OF_TIME = 2**63 - 1
+_PAGE = 500
 
 
 class SqliteReader:
@@ -36,10 +38,59 @@ class SqliteReader:
 
     # --- what there is to do
 
-    def is_work_waiting(self, service: Service, *, foreground_only: bool = False) -> bool:
-        """Whether at least one job of the service is queued."""
-        question = "is_foreground_work_waiting" if foreground_only else "is_work_waiting"
-        return bool(self._db.value(QUERIES[question], {"service": service.value}))
+    def queue(self, service: Service, *, size: str = "", foreground_only: bool = False) -> Queue:
+        """What waits for one pool, and what counts in whose turn it is."""
+        question = {"service": service.value, "size": size, "foreground_only": int(foreground_only)}
+        flows = tuple(rows.flow_from(row) for row in self._db.rows(QUERIES["waiting_flows"], question))
+        if not flows:
+            return Queue()
+        is_shared = len({flow.organisation for flow in flows}) > 1
+        shares = self._db.rows(QUERIES["shares"], question) if is_shared else []
+        served = {row["organisation"]: row["served"] for row in shares}
+        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {})
+
+    def _keys_in_use(self) -> dict[str, KeyUse]:
+        rates = {row["key"]: rows.moment(row["next_start_at"]) for row in self._db.rows(QUERIES["key_rates"])}
+        running = {row["key"]: row["running"] for row in self._db.rows(QUERIES["keys_running"])}
+        return {key: KeyUse(running.get(key, 0), rates.get(key)) for key in rates.keys() | running.keys()}
+
+    def waiting_sizes(self, service: Service, *, foreground_only: bool = False) -> list[str]:
+        """The instance types that queued jobs of a service need; the empty one is the service's own."""
+        question = {"service": service.value, "foreground_only": int(foreground_only)}
+        return [row["size"] for row in self._db.rows(QUERIES["waiting_sizes"], question)]
+
+    def size_hint(self, service: Service, input_kind: str) -> str:
+        """The instance type on which this kind of input has succeeded; empty when nothing is known."""
+        return self._db.value(QUERIES["size_hint"], {"service": service.value, "input": input_kind}) or ""
+
+    def cached_job(self, cache_key: str) -> Job | None:
+        """The newest job that succeeded with a cache key."""
+        row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key})
+        return None if row is None else rows.job_from(row)
+
+    def dependencies(self, job_id: JobId) -> list[tuple[JobId, JobState, OnFailure]]:
+        """The jobs that a job waits for, or waited for."""
+        found = self._db.rows(QUERIES["dependencies"], {"job_id": job_id})
+        return [(row["id"], JobState(row["state"]), OnFailure(row["on_failure"])) for row in found]
+
+    # --- batches
+
+    def batches(self) -> list[str]:
+        """The names of all batches."""
+        return [row["batch"] for row in self._db.rows(QUERIES["batches"])]
+
+    def batch_counts(self, batch: str) -> dict[JobState, int]:
+        """How many jobs of a batch stand where."""
+        return {JobState(row["state"]): row["jobs"] for row in self._db.rows(QUERIES["batch_counts"], {"batch": batch})}
+
+    def batch_jobs(self, batch: str, states: Iterable[JobState] = JobState) -> Iterator[Job]:
+        """The jobs of a batch, state by state."""
+        for state in states:
+            after = 0
+            question = {"batch": batch, "state": state.value, "limit": _PAGE}
+            while page := self._db.rows(QUERIES["batch_jobs"], {**question, "after_seq": after}):
+                after = page[-1]["seq"]
+                yield from (rows.job_from(row) for row in page)
 
     def next_due(self) -> datetime | None:
         """When the next scheduled job is due."""
@@ -94,9 +145,10 @@ class SqliteReader:
         return Counts(by_service)
 
     def ahead_of(self, job: Job) -> int:
-        """How many queued jobs of the service will be claimed before this one, counted up to 10,000."""
-        place = {"service": job.service.value, "priority": job.priority, "seq": job.seq, "limit": _COUNT_LIMIT}
-        return min(_COUNT_LIMIT, int(self._db.value(QUERIES["ahead_of"], place)))
+        """How many jobs are before this one in its own line, counted up to 10,000."""
+        flow = self._db.value(QUERIES["flow_of"], {"job_id": job.id})
+        place = {"flow": flow, "seq": job.seq, "limit": _COUNT_LIMIT}
+        return int(self._db.value(QUERIES["place_in_flow"], place))
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
@@ -148,6 +200,7 @@ class SqliteReader:
             found = [str(row[0]) for row in self._db.rows("PRAGMA integrity_check")]
             found += [f"{row[0]}: row without its {row[2]}" for row in self._db.rows("PRAGMA foreign_key_check")]
             found += [f"job_counts: wrong for {row[0]} {row[1]}" for row in self._db.rows(QUERIES["miscounted"])]
+            found += [f"job_flows: wrong for {row[0]}" for row in self._db.rows(QUERIES["misplaced"])]
         except StoreError as error:
             return [str(error)]
         return [line for line in found if line != "ok"]

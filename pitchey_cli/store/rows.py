@@ -22,6 +22,7 @@ from pitchey_cli.domain.job import (
     Usage,
     token_of,
 )
+from pitchey_cli.domain.schedule import Flow, Waiting
 from pitchey_cli.domain.states import Transition
 from processors.vocabulary import Reason, Service
 
@@ -83,12 +84,24 @@ def encode_usage(usage: Usage | None) -> str | None:
     )
 
 
-def first_state(job: NewJob, *, now: datetime) -> JobState:
-    """Where a submission begins."""
+def first_state(job: NewJob, *, now: datetime, is_held: bool) -> JobState:
+    """Where a submission begins.
+
+    Args:
+        is_held: another job has to end first.
+    """
+    if is_held:
+        return JobState.HELD
     return JobState.SCHEDULED if job.run_at is not None and job.run_at > now else JobState.QUEUED
 
 
-def job_values(job: NewJob, state: JobState, created_at: int) -> tuple[Any, ...]:
+def flow_of(job: NewJob) -> tuple[Any, ...]:
+    """The line that a submission stands in, as the values of `join_flow` without its length."""
+    line = (job.service.value, job.size, int(job.is_foreground), job.organisation, job.batch, job.priority)
+    return (*line, job.key, int(job.is_off_peak))
+
+
+def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) -> tuple[Any, ...]:
     """A submission as the values of `insert_job`."""
     return (
         job.id,
@@ -100,8 +113,21 @@ def job_values(job: NewJob, state: JobState, created_at: int) -> tuple[Any, ...]
         encode(job.spec),
         encode([_input_json(each) for each in job.inputs]) if job.inputs else "[]",
         int(job.is_foreground),
+        job.batch,
+        job.key,
+        job.kind,
+        job.size,
+        job.slots,
+        int(job.is_off_peak),
+        flow,
+        job.idempotency_key,
+        job.cache_key,
+        "dependencies" if state is JobState.HELD else None,
         job.max_attempts,
         job.timeout_seconds,
+        job.backoff_seconds,
+        micros_or_none(job.deadline),
+        micros_or_none(job.expires_at),
         micros_or_none(job.run_at),
         created_at,
     )
@@ -125,7 +151,19 @@ def job_from(row: Row) -> Job:
         organisation=row["organisation"],
         max_attempts=row["max_attempts"],
         timeout_seconds=row["timeout_seconds"],
+        backoff_seconds=row["backoff_seconds"],
         is_foreground=bool(row["is_foreground"]),
+        batch=row["batch"],
+        key=row["key"],
+        slots=row["slots"],
+        kind=row["kind"],
+        size=row["size"],
+        is_off_peak=bool(row["is_off_peak"]),
+        deadline=moment_or_none(row["deadline"]),
+        expires_at=moment_or_none(row["expires_at"]),
+        idempotency_key=row["idempotency_key"],
+        cache_key=row["cache_key"],
+        held_because=row["held_because"],
         state=JobState(row["state"]),
         attempt=row["attempt"],
         attempts_used=row["attempts_used"],
@@ -141,6 +179,26 @@ def job_from(row: Row) -> Job:
         started_at=moment_or_none(row["started_at"]),
         finished_at=moment_or_none(row["finished_at"]),
         cancel_requested_at=moment_or_none(row["cancel_requested_at"]),
+    )
+
+
+def waiting_from(row: Row) -> Waiting:
+    """A head of a line."""
+    return Waiting(row["seq"], row["slots"], row["kind"], row["organisation"], row["crashes"])
+
+
+def flow_from(row: Row) -> Flow:
+    """A line with somebody in it."""
+    return Flow(
+        id=row["id"],
+        organisation=row["organisation"],
+        batch=row["batch"],
+        priority=row["priority"],
+        key=row["key"],
+        is_off_peak=bool(row["is_off_peak"]),
+        queued=row["queued"],
+        waits_since=moment(row["waits_since"]),
+        last_served_at=moment_or_none(row["last_served_at"]),
     )
 
 
@@ -211,6 +269,7 @@ def instance_values(instance: Instance) -> tuple[Any, ...]:
         instance.engine,
         instance.image,
         instance.slots,
+        instance.size,
         instance.state.value,
         instance.requested_cpus,
         instance.requested_memory_bytes,
@@ -231,6 +290,7 @@ def instance_from(row: Row) -> Instance:
         engine=row["engine"],
         image=row["image"],
         slots=row["slots"],
+        size=row["size"],
         state=InstanceState(row["state"]),
         requested_cpus=row["requested_cpus"],
         requested_memory_bytes=row["requested_memory_bytes"],

@@ -6,22 +6,19 @@ One thread at a time uses a SqliteStore. Within a process the writer (writer.py)
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StaleToken
 from pitchey_cli.domain.job import (
     TERMINAL,
+    WAITING,
     Instance,
     InstanceState,
-    Job,
     JobId,
     JobState,
-    NewJob,
     Outcome,
     Output,
     Token,
@@ -31,11 +28,12 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
 from pitchey_cli.store.port import CancelResult
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.queueing import SqliteQueue
+from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteReader):
+class SqliteStore(SqliteQueue):
     """A Store in one file."""
 
     @classmethod
@@ -63,63 +61,6 @@ class SqliteStore(SqliteReader):
     def close(self) -> None:
         """Close the database."""
         self._db.close()
-
-    # --- jobs: in, claimed, released
-
-    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
-        """Add jobs, queued, or scheduled when run_at is later than now. All or none."""
-        if not jobs:
-            return
-        at = rows.micros(now)
-        states = [rows.first_state(job, now=now) for job in jobs]
-        values = [rows.job_values(job, state, at) for job, state in zip(jobs, states, strict=True)]
-        told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
-        with self.transaction():
-            self._db.run_many(QUERIES["insert_job"], values)
-            first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
-            events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
-            self._db.run_many(QUERIES["insert_event"], events)
-            self._count(Counter((job.service, state) for job, state in zip(jobs, states, strict=True)))
-
-    def claim(
-        self,
-        service: Service,
-        instance_id: str,
-        *,
-        limit: int,
-        now: datetime,
-        lease_until: datetime,
-        foreground_only: bool = False,
-    ) -> list[Job]:
-        """Take up to `limit` queued jobs for an instance, by priority and age, and start an attempt for each."""
-        at = rows.micros(now)
-        wanted = {"service": service.value, "limit": limit, "now": at, "lease_until": rows.micros(lease_until)}
-        with self.transaction():
-            taken = self._db.rows(QUERIES["claim_foreground" if foreground_only else "claim"], wanted)
-            jobs = sorted((rows.job_from(row) for row in taken), key=lambda job: (-job.priority, job.seq))
-            self._move(service, JobState.QUEUED, JobState.RUNNING, len(jobs))
-            self._db.run_many(QUERIES["insert_attempt"], [(job.seq, job.attempt, instance_id, at) for job in jobs])
-            self._db.run_many(
-                QUERIES["insert_event"],
-                [
-                    (job.seq, at, "claimed", rows.encode({"attempt": job.attempt, "instanceId": instance_id}))
-                    for job in jobs
-                ],
-            )
-        return jobs
-
-    def release_due(self, *, now: datetime) -> int:
-        """Queue the scheduled jobs whose time has come; how many there were."""
-        due = self.next_due()
-        if due is None or due > now:  # the usual case takes no write lock
-            return 0
-        at = rows.micros(now)
-        with self.transaction():
-            released = self._db.rows(QUERIES["release_due"], {"now": at})
-            self._db.run_many(QUERIES["insert_event"], [(row["seq"], at, "released", "{}") for row in released])
-            for service, count in Counter(Service(row["service"]) for row in released).items():
-                self._move(service, JobState.SCHEDULED, JobState.QUEUED, count)
-        return len(released)
 
     # --- jobs: the live attempt
 
@@ -170,15 +111,18 @@ class SqliteStore(SqliteReader):
             "crashes": transition.crashes,
             "details": rows.encode(outcome.details) if has_succeeded else None,
             "run_at": rows.micros_or_none(transition.run_at),
+            "size": transition.size,
             "finished_at": at if transition.state in TERMINAL else None,
             "progress": 1.0 if has_succeeded else None,
         }
         with self.transaction():
-            row = self._db.row(QUERIES["finish_job"], job)
-            if row is None:
+            live = self._db.row(QUERIES["job"], {"job_id": job_id})
+            if live is None or live["token"] != token:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service = row
-            self._move(Service(service), JobState.RUNNING, transition.state)
+            is_queued = transition.state is JobState.QUEUED
+            job["flow"] = self._join_line(live, transition.size or live["size"]) if is_queued else None
+            (seq, number) = self._db.rows(QUERIES["finish_job"], job)[0]
+            self._move(Service(live["service"]), JobState.RUNNING, transition.state)
             usage = rows.encode_usage(outcome.usage)
             attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": outcome.cost_nanodollars}
             self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
@@ -186,6 +130,8 @@ class SqliteStore(SqliteReader):
                 self._keep_outputs(seq, outcome.outputs, at)
             kind, data = rows.ending_event(outcome, transition)
             self._event(seq, at, kind, {"attempt": number, **data})
+            if transition.state in TERMINAL:
+                self._settle_dependents(seq, job_id, transition.state, at)
 
     def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
         self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])
@@ -197,36 +143,27 @@ class SqliteStore(SqliteReader):
             ],
         )
 
-    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
-        """Keep the counts: so many jobs went from one state to another."""
-        if jobs:
-            self._count({(service, before): -jobs, (service, after): jobs})
-
-    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
-        values = [(service.value, state.value, jobs) for (service, state), jobs in changes.items()]
-        self._db.run_many(QUERIES["count_jobs"], values)
-
-    def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
-        self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
-
     # --- jobs: cancellation
 
     def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
         """End a waiting job, or ask for the end of a running one."""
         at = rows.micros(now)
         with self.transaction():
-            job = self.job(job_id)
-            seq = self._db.value(QUERIES["cancel_waiting"], {"job_id": job_id, "now": at})
-            if seq is not None:
-                self._move(job.service, job.state, JobState.CANCELLED)
-                self._event(seq, at, "cancelled", {"reason": Reason.CANCELLED.value, "why": why})
+            job = self._db.row(QUERIES["job"], {"job_id": job_id})
+            if job is None:
+                raise InputNotFound(f"There is no job {job_id}.")
+            if JobState(job["state"]) in WAITING:
+                reason = Reason.CANCELLED
+                self._end_waiting(
+                    job, JobState.CANCELLED, reason, None, at, "cancelled", why=why, cancel_requested_at=at
+                )
                 return CancelResult.CANCELLED
             row = self._db.row(QUERIES["request_cancel"], {"job_id": job_id, "now": at})
             if row is not None:
                 self._event(row["seq"], at, "cancel_requested", {"attempt": row["attempt"], "why": why})
                 return CancelResult.REQUESTED
         # It runs and has been asked to end before, or it has ended.
-        return CancelResult.REQUESTED if job.state is JobState.RUNNING else CancelResult.FINISHED
+        return CancelResult.REQUESTED if job["state"] == JobState.RUNNING else CancelResult.FINISHED
 
     # --- instances
 

@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Job, JobId, JobInput, JobState, NewJob, Outcome
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
@@ -82,9 +84,12 @@ class Ours:
             now = datetime.now(UTC)
             lease = now + timedelta(seconds=30)
             free = min(SLOTS - len(live), count)
-            jobs = await call(store.claim, Service.VIDEO, "i-1", limit=free, now=now, lease_until=lease)
-            count -= len(jobs)
-            live |= {asyncio.create_task(attempt(job)) for job in jobs}
+            places = Places([Candidate("i-1", SLOTS, free)])
+            claimed = await call(
+                store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease
+            )
+            count -= len(claimed)
+            live |= {asyncio.create_task(attempt(each.job)) for each in claimed}
             _, live = await asyncio.wait(live, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*live)
 
@@ -171,9 +176,10 @@ def claim_latency(directory: Path, waiting: int, samples: int = 400) -> tuple[fl
         for size, store in stores.items():
             now = datetime.now(UTC)
             start = time.perf_counter()
-            (job,) = store.claim(Service.VIDEO, "i-1", limit=1, now=now, lease_until=now)
+            places = Places([Candidate("i-1", 1, 1)])
+            (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
             seconds[size].append(time.perf_counter() - start)
-            assert job.attempt == 1
+            assert claimed.job.attempt == 1
     return median(seconds[1000]), median(seconds[waiting])
 
 

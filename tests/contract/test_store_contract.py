@@ -30,6 +30,8 @@ from pitchey_cli.domain.job import (
     Token,
     Usage,
 )
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from pitchey_cli.store.sqlite import SqliteStore
@@ -71,7 +73,20 @@ def submit(store: Store, *jobs: NewJob) -> None:
 
 
 def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_only: bool = False) -> list[Job]:
-    return store.claim(service, "i-1", limit=limit, now=NOON, lease_until=LEASE, foreground_only=foreground_only)
+    claimed = store.claim(
+        service,
+        places=Places([Candidate("i-1", limit, limit)]),
+        policy=QueuePolicy(),
+        now=NOON,
+        lease_until=LEASE,
+        foreground_only=foreground_only,
+    )
+    assert {each.instance_id for each in claimed} <= {"i-1"}
+    return [each.job for each in claimed]
+
+
+def is_waiting(store: Store, service: Service = VIDEO, *, foreground_only: bool = False) -> bool:
+    return bool(store.queue(service, foreground_only=foreground_only).flows)
 
 
 def started(store: Store, job: NewJob | None = None) -> Job:
@@ -162,14 +177,14 @@ def test_a_claimed_job_runs_with_a_token_of_its_attempt(store):
 
 def test_a_claim_takes_only_its_service_and_only_foreground_jobs_when_told(store):
     submit(store, video("back"), video("front", is_foreground=True), video("code", service=Service.CODE))
-    assert store.is_work_waiting(VIDEO, foreground_only=True)
+    assert is_waiting(store, foreground_only=True)
     assert [job.id for job in claim(store, 9, foreground_only=True)] == ["front"]
-    assert not store.is_work_waiting(VIDEO, foreground_only=True)
-    assert store.is_work_waiting(VIDEO)
+    assert not is_waiting(store, foreground_only=True)
+    assert is_waiting(store)
     assert [job.id for job in claim(store, 9)] == ["back"]
-    assert not store.is_work_waiting(VIDEO)
-    assert store.is_work_waiting(Service.CODE)
-    assert not store.is_work_waiting(Service.MEDIA)
+    assert not is_waiting(store)
+    assert is_waiting(store, Service.CODE)
+    assert not is_waiting(store, Service.MEDIA)
 
 
 def test_two_connections_never_take_the_same_job(store, another):
@@ -191,13 +206,18 @@ import sys
 from datetime import datetime, UTC
 from pathlib import Path
 from pitchey_cli.domain.job import NewJob
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Service
 now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 """
 CLAIMING_CHILD = """
-while jobs := store.claim(Service.VIDEO, "i-1", limit=2, now=now, lease_until=now):
-    print(*(job.id for job in jobs), sep="\\n")
+def claim():
+    places = Places([Candidate("i-1", 2, 2)])
+    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
+while claimed := claim():
+    print(*(each.job.id for each in claimed), sep="\\n")
 """
 SUBMITTING_CHILD = """
 for n in range(10**9):
@@ -412,11 +432,11 @@ def test_ids_are_found_by_their_beginning(store):
     assert store.job_ids("abd") == ["abd"]
 
 
-def test_the_queue_ahead_is_what_will_be_claimed_first(store):
+def test_the_queue_ahead_is_what_stands_before_it_in_its_line(store):
     submit(store, video("old"), video("me"), video("new"), video("urgent", priority=5), video("low", priority=1))
-    assert store.ahead_of(store.job(JobId("me"))) == 2
-    claim(store)
     assert store.ahead_of(store.job(JobId("me"))) == 1
+    claim(store, 2)
+    assert store.ahead_of(store.job(JobId("me"))) == 0
 
 
 def test_events_are_numbered_without_gaps_and_filter_by_job(store):

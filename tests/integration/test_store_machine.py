@@ -14,6 +14,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from pitchey_cli.domain.errors import StaleToken
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, NewJob, Outcome, Token
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import TRANSITIONS, after_attempt
 from pitchey_cli.store.port import CancelResult, JobFilter
 from pitchey_cli.store.sqlite import SqliteStore
@@ -31,6 +33,7 @@ class Expected:
     priority: int
     state: JobState
     token: Token | None = None
+    has_crashed: bool = False
     tokens: list[Token] = field(default_factory=list)
 
 
@@ -78,16 +81,30 @@ class Queue(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        claimed = self.store.claim(VIDEO, "i-1", limit=limit, now=self.now, lease_until=self.now)
+        places = Places([Candidate("i-1", limit, limit)])
+        policy = QueuePolicy(ageing_seconds=1e9)
+        taken = self.store.claim(VIDEO, places=places, policy=policy, now=self.now, lease_until=self.now)
+        claimed = [each.job for each in taken]
         waiting = [job_id for job_id, each in self.model.items() if each.state is JobState.QUEUED]
         waiting.sort(key=lambda job_id: (-self.model[job_id].priority, self.model[job_id].seq))
-        assert [job.id for job in claimed] == waiting[:limit]
+        assert [job.id for job in claimed] == self.fitting(waiting, limit)
         for job in claimed:
             assert job.token is not None
             assert job.token not in self.model[job.id].tokens
             self.move(job.id, JobState.RUNNING)
             self.model[job.id].token = job.token
             self.model[job.id].tokens.append(job.token)
+
+    def fitting(self, waiting: list[str], slots: int) -> list[str]:
+        """Those that have room one after the other; one under which an instance died wants all of it."""
+        chosen: list[str] = []
+        free = slots
+        for job_id in waiting:
+            free -= slots if self.model[job_id].has_crashed else 1
+            if free < 0:
+                break
+            chosen.append(job_id)
+        return chosen
 
     @rule(job_id=jobs, reason=st.sampled_from(Reason), is_retryable=st.booleans())
     def finish(self, job_id: str, reason: Reason, is_retryable: bool) -> None:
@@ -98,6 +115,7 @@ class Queue(RuleBasedStateMachine):
         transition = after_attempt(job, outcome, now=self.now, dice=0.5)
         self.store.finish(job.id, expected.token, outcome, transition, now=self.now)
         self.move(job_id, transition.state)
+        expected.has_crashed = transition.crashes > 0
         expected.token = None
 
     @rule(job_id=jobs)

@@ -11,6 +11,8 @@ import pytest
 
 from pitchey_cli.domain.errors import StaleToken, StoreError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
@@ -78,8 +80,11 @@ async def test_an_answer_is_durable(writer, database):
 
 async def test_a_lone_call_returns_what_the_store_returned(writer):
     await submit(writer, "a")
-    jobs = await writer.call(writer.store.claim, Service.VIDEO, "i-1", limit=1, now=NOW, lease_until=NOW)
-    assert [each.token for each in jobs] == ["a.1"]
+    places = Places([Candidate("i-1", 1, 1)])
+    claimed = await writer.call(
+        writer.store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=NOW, lease_until=NOW
+    )
+    assert [each.job.token for each in claimed] == ["a.1"]
 
 
 async def test_one_failure_does_not_undo_the_others(writer, database):
@@ -96,7 +101,7 @@ async def test_one_failure_does_not_undo_the_others(writer, database):
     gate.open()
     await held
     results = await asyncio.gather(*calls, return_exceptions=True)
-    assert [type(each) for each in results] == [type(None), StaleToken, StoreError, type(None)]
+    assert [type(each) for each in results] == [list, StaleToken, StoreError, list]
     assert SqliteStore.open(database).job_ids("") == ["a", "b"]
 
 

@@ -4,9 +4,10 @@
 -- --- submission
 
 -- name: insert_job
-INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground,
-                            max_attempts, timeout_seconds, run_at, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
+                            kind, size, slots, is_off_peak, flow, idempotency_key, cache_key, held_because,
+                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, run_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
 -- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
@@ -19,37 +20,99 @@ INSERT INTO job_counts (service, state, jobs) VALUES (?, ?, ?)
 -- name: insert_event
 INSERT INTO job_events (job_seq, at, type, data) VALUES (?, ?, ?, ?);
 
+-- name: job_by_idempotency_key
+SELECT * FROM container_jobs
+ WHERE organisation = :organisation AND idempotency_key = :key AND idempotency_key IS NOT NULL;
+
+-- name: cached_job
+-- The newest one that succeeded with the same spec, inputs and image.
+SELECT * FROM container_jobs
+ WHERE cache_key = :cache_key AND state = 'succeeded' AND cache_key IS NOT NULL
+ ORDER BY seq DESC LIMIT 1;
+
+-- name: succeed_from_cache
+UPDATE container_jobs
+   SET state = 'succeeded', reason = 'completed', progress = 1.0, finished_at = :now, flow = NULL,
+       details = (SELECT details FROM container_jobs WHERE id = :from_id)
+ WHERE seq = :seq;
+
+-- name: copy_outputs
+INSERT INTO job_outputs (job_seq, position, path, role, media_type, sha256, details)
+SELECT :seq, o.position, o.path, o.role, o.media_type, o.sha256, o.details
+  FROM container_jobs j JOIN job_outputs o ON o.job_seq = j.seq
+ WHERE j.id = :from_id;
+
+-- --- lines
+
+-- name: join_flow
+-- Somebody joins a line; it is made if it is not there.
+INSERT INTO job_flows (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, queued)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET queued = queued + excluded.queued
+RETURNING id;
+
+-- name: leave_flow
+UPDATE job_flows SET queued = queued - 1 WHERE id = (SELECT flow FROM container_jobs WHERE seq = :seq);
+
+-- name: serve_flow
+UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
+
+-- name: waiting_flows
+-- The lines of a pool, and since when the first in each waits.
+SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.queued, f.last_served_at,
+       (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
+         WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS waits_since
+  FROM job_flows f
+ WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.is_foreground >= :foreground_only;
+
+-- name: is_anybody_waiting
+SELECT EXISTS (SELECT 1 FROM job_flows
+                WHERE queued > 0 AND service = :service AND size = :size AND is_foreground >= :foreground_only);
+
+-- name: heads
+-- The first of a line.
+SELECT seq, slots, kind, organisation, crashes FROM container_jobs
+ WHERE flow = :flow AND state = 'queued' ORDER BY seq LIMIT :limit;
+
+-- name: waiting_sizes
+SELECT DISTINCT size FROM job_flows WHERE queued > 0 AND service = :service AND is_foreground >= :foreground_only;
+
+-- name: shares
+SELECT organisation, served FROM organisation_shares WHERE service = :service;
+
+-- name: set_share
+INSERT INTO organisation_shares (service, organisation, served) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET served = excluded.served;
+
+-- name: keys_running
+SELECT key, count(*) AS running FROM container_jobs WHERE state = 'running' AND key <> '' GROUP BY key;
+
+-- name: key_rates
+SELECT key, next_start_at FROM key_rates;
+
+-- name: set_key_rate
+INSERT INTO key_rates (key, next_start_at) VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET next_start_at = excluded.next_start_at;
+
+-- name: forget_empty_flows
+DELETE FROM job_flows WHERE queued = 0 AND coalesce(last_served_at, 0) < :before;
+
+-- name: forget_key_rates
+DELETE FROM key_rates WHERE next_start_at < :before;
+
 -- --- claim
 
 -- name: claim
--- One atomic statement: what it returns belongs to the instance, and to nobody else. The order of the rows is not
--- defined; the caller sorts them.
+-- One atomic statement: what it returns belongs to this node, and to nobody else. The order of the rows is not defined;
+-- the caller sorts them.
 UPDATE container_jobs
    SET state = 'running', attempt = attempt + 1, token = id || '.' || (attempt + 1), lease_until = :lease_until,
        started_at = :now, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
- WHERE seq IN (SELECT seq FROM container_jobs
-                WHERE state = 'queued' AND service = :service
-                ORDER BY priority DESC, seq LIMIT :limit)
-RETURNING *;
-
--- name: claim_foreground
--- The same for jobs that a `pitchey run` waits for.
-UPDATE container_jobs
-   SET state = 'running', attempt = attempt + 1, token = id || '.' || (attempt + 1), lease_until = :lease_until,
-       started_at = :now, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
- WHERE seq IN (SELECT seq FROM container_jobs
-                WHERE state = 'queued' AND is_foreground = 1 AND service = :service
-                ORDER BY priority DESC, seq LIMIT :limit)
+ WHERE seq IN (SELECT value FROM json_each(:seqs)) AND state = 'queued'
 RETURNING *;
 
 -- name: insert_attempt
 INSERT INTO job_attempts (job_seq, number, instance_id, started_at) VALUES (?, ?, ?, ?);
-
--- name: is_work_waiting
-SELECT EXISTS (SELECT 1 FROM container_jobs WHERE state = 'queued' AND service = :service);
-
--- name: is_foreground_work_waiting
-SELECT EXISTS (SELECT 1 FROM container_jobs WHERE state = 'queued' AND is_foreground = 1 AND service = :service);
 
 -- --- the live attempt; each repeats the guard: the job runs, and this token is the live one
 
@@ -76,9 +139,9 @@ UPDATE container_jobs
 UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details, run_at = coalesce(:run_at, run_at),
-       finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
+       size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service;
+RETURNING seq, attempt;
 
 -- name: finish_attempt
 UPDATE job_attempts
@@ -96,17 +159,73 @@ INSERT INTO job_outputs (job_seq, position, path, role, media_type, sha256, deta
 -- name: next_due
 SELECT min(run_at) FROM container_jobs WHERE state = 'scheduled';
 
--- name: release_due
-UPDATE container_jobs SET state = 'queued' WHERE state = 'scheduled' AND run_at <= :now
-RETURNING seq, service;
+-- name: due_jobs
+SELECT * FROM container_jobs WHERE state = 'scheduled' AND run_at <= :now ORDER BY run_at LIMIT :limit;
+
+-- name: queue_job
+-- A waiting job, or a dead letter, joins a line.
+UPDATE container_jobs
+   SET state = 'queued', flow = :flow, held_because = NULL, finished_at = NULL
+ WHERE seq = :seq AND (state = 'scheduled' OR state = 'held' OR state = 'dead');
+
+-- name: reschedule_job
+-- A held job that still has to wait for its time.
+UPDATE container_jobs SET state = 'scheduled', held_because = NULL WHERE seq = :seq AND state = 'held';
+
+-- name: renew_attempts
+-- A dead letter starts afresh; what its attempts did stays.
+UPDATE container_jobs
+   SET attempts_used = 0, crashes = 0, reason = NULL, error = NULL, cancel_requested_at = NULL, expires_at = NULL,
+       deadline = NULL
+ WHERE seq = :seq AND state = 'dead';
+
+-- name: next_expiry
+SELECT min(expires_at) FROM container_jobs
+ WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
+
+-- name: expired_jobs
+SELECT * FROM container_jobs
+ WHERE expires_at <= :now AND expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL
+ ORDER BY expires_at LIMIT :limit;
+
+-- name: end_waiting
+-- A job that never ran, or not again, ends.
+UPDATE container_jobs
+   SET state = :state, reason = :reason, error = coalesce(:error, error), finished_at = :now, held_because = NULL,
+       cancel_requested_at = :cancel_requested_at
+ WHERE seq = :seq AND (state = 'queued' OR state = 'scheduled' OR state = 'held')
+RETURNING seq;
+
+-- --- dependencies
+
+-- name: insert_dependency
+INSERT INTO job_dependencies (job_seq, needs_seq, on_failure) VALUES (?, ?, ?);
+
+-- name: dependents
+SELECT j.*, d.on_failure
+  FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
+ WHERE d.needs_seq = :seq AND j.state = 'held';
+
+-- name: has_unmet
+SELECT EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
+                WHERE d.job_seq = :seq AND n.state <> 'succeeded'
+                  AND NOT (d.on_failure = 'run' AND (n.state = 'dead' OR n.state = 'cancelled')));
+
+-- name: dependencies
+SELECT n.id, n.state, d.on_failure
+  FROM container_jobs j JOIN job_dependencies d ON d.job_seq = j.seq JOIN container_jobs n ON n.seq = d.needs_seq
+ WHERE j.id = :job_id ORDER BY d.needs_seq;
+
+-- --- sizes
+
+-- name: size_hint
+SELECT size FROM size_hints WHERE service = :service AND input = :input;
+
+-- name: set_size_hint
+INSERT INTO size_hints (service, input, size) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET size = excluded.size;
 
 -- --- cancellation
-
--- name: cancel_waiting
-UPDATE container_jobs
-   SET state = 'cancelled', reason = 'cancelled', finished_at = :now, cancel_requested_at = :now
- WHERE id = :job_id AND state IN ('scheduled', 'held', 'queued')
-RETURNING seq;
 
 -- name: request_cancel
 UPDATE container_jobs
@@ -147,15 +266,34 @@ SELECT * FROM container_jobs
 SELECT id FROM container_jobs WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT :limit;
 
 -- name: counts
-SELECT service, state, jobs FROM job_counts WHERE jobs > 0;
+SELECT service, state, jobs FROM job_counts WHERE jobs > 0
+ UNION ALL
+SELECT service, 'queued', sum(queued) FROM job_flows WHERE queued > 0 GROUP BY service;
 
--- name: ahead_of
--- Higher priorities, and the older ones of the same; each counted up to the limit only.
-SELECT (SELECT count(*) FROM (SELECT 1 FROM container_jobs
-                               WHERE state = 'queued' AND service = :service AND priority > :priority LIMIT :limit))
-     + (SELECT count(*) FROM (SELECT 1 FROM container_jobs
-                               WHERE state = 'queued' AND service = :service AND priority = :priority AND seq < :seq
-                               LIMIT :limit));
+-- name: place_in_flow
+-- How many of its own line are before a job, counted up to the limit.
+SELECT count(*) FROM (SELECT 1 FROM container_jobs
+                       WHERE flow = :flow AND state = 'queued' AND seq < :seq LIMIT :limit);
+
+-- name: flow_of
+SELECT flow FROM container_jobs WHERE id = :job_id;
+
+-- name: batch_counts
+SELECT state, count(*) AS jobs FROM container_jobs WHERE batch = :batch AND batch <> '' GROUP BY state;
+
+-- name: batch_jobs
+SELECT * FROM container_jobs WHERE batch = :batch AND batch <> '' AND state = :state AND seq > :after_seq
+ ORDER BY seq LIMIT :limit;
+
+-- name: batches
+-- Their names, one search for each.
+WITH RECURSIVE names (batch) AS (
+    SELECT min(batch) FROM container_jobs WHERE batch <> ''
+     UNION ALL
+    SELECT (SELECT min(batch) FROM container_jobs WHERE batch > names.batch AND batch <> '')
+      FROM names WHERE names.batch IS NOT NULL
+)
+SELECT batch FROM names WHERE batch IS NOT NULL;
 
 -- name: attempts
 SELECT a.*, j.id AS job_id
@@ -196,9 +334,9 @@ SELECT coalesce(max(id), 0) FROM job_events;
 -- --- instances
 
 -- name: insert_instance
-INSERT INTO container_instances (id, service, engine, image, slots, state, requested_cpus, requested_memory_bytes,
+INSERT INTO container_instances (id, service, engine, image, slots, size, state, requested_cpus, requested_memory_bytes,
                                  granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_instance
 -- The first time of each counts.
@@ -221,9 +359,19 @@ SELECT * FROM container_instances ORDER BY created_at, rowid;
 SELECT value FROM meta WHERE name = 'state_id';
 
 -- name: miscounted
--- Where job_counts and the jobs disagree. Reads every job.
+-- Where job_counts, or the lines, and the jobs disagree. Reads every job.
 SELECT service, state FROM (
     SELECT service, state, -jobs AS jobs FROM job_counts
     UNION ALL
+    SELECT service, 'queued', -queued FROM job_flows
+    UNION ALL
     SELECT service, state, count(*) FROM container_jobs GROUP BY service, state
 ) GROUP BY service, state HAVING sum(jobs) <> 0;
+
+-- name: misplaced
+-- Lines whose length is not what is written of it. Reads every job.
+SELECT flow FROM (
+    SELECT id AS flow, -queued AS jobs FROM job_flows
+    UNION ALL
+    SELECT flow, count(*) FROM container_jobs WHERE state = 'queued' GROUP BY flow
+) GROUP BY flow HAVING sum(jobs) <> 0;

@@ -26,8 +26,21 @@ CREATE TABLE container_jobs (
     spec                TEXT    NOT NULL,
     inputs              TEXT    NOT NULL,
     is_foreground       INTEGER NOT NULL CHECK (is_foreground BETWEEN 0 AND 1),
+    batch               TEXT    NOT NULL,
+    key                 TEXT    NOT NULL,
+    kind                TEXT    NOT NULL,
+    size                TEXT    NOT NULL,
+    slots               INTEGER NOT NULL CHECK (slots >= 1),
+    is_off_peak         INTEGER NOT NULL CHECK (is_off_peak BETWEEN 0 AND 1),
+    flow                INTEGER,  -- the line it stands in, or stood in: of use while it is queued
+    idempotency_key     TEXT,
+    cache_key           TEXT,
+    held_because        TEXT,
     max_attempts        INTEGER NOT NULL CHECK (max_attempts >= 1),
     timeout_seconds     REAL    NOT NULL CHECK (timeout_seconds > 0),
+    backoff_seconds     REAL             CHECK (backoff_seconds >= 0),
+    deadline            INTEGER,
+    expires_at          INTEGER,
     attempt             INTEGER NOT NULL DEFAULT 0,
     attempts_used       INTEGER NOT NULL DEFAULT 0 CHECK (attempts_used BETWEEN 0 AND attempt),
     crashes             INTEGER NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND attempts_used),
@@ -48,25 +61,83 @@ CREATE TABLE container_jobs (
     CHECK ((state = 'running') = (lease_until IS NOT NULL)),
     CHECK ((state = 'succeeded' OR state = 'cancelled' OR state = 'dead') = (finished_at IS NOT NULL)),
     CHECK (state <> 'scheduled' OR run_at IS NOT NULL),
+    CHECK (state <> 'queued' OR flow IS NOT NULL),
+    CHECK ((state = 'held') = (held_because IS NOT NULL)),
     CHECK (token IS NULL OR token = id || '.' || attempt)
 ) STRICT;
 
--- The claim walks this one in its own order (the rowid follows the priority), so that its cost does not know how many
--- jobs wait. Partial: a job that has left the queue costs nothing. The state leads although it is always the same: the
--- search is covered by the index then, and the planner prefers it to the index of states.
-CREATE INDEX container_jobs_waiting ON container_jobs (state, service, priority DESC) WHERE state = 'queued';
-CREATE INDEX container_jobs_foreground ON container_jobs (state, is_foreground, service, priority DESC)
-    WHERE state = 'queued' AND is_foreground = 1;
+-- The heads of the lines. Partial: a job that has left the queue costs nothing. The cost of a claim does not know how
+-- many jobs wait, because it looks at the heads only. The state leads although it is always the same: the search is
+-- covered by the index then.
+CREATE INDEX container_jobs_waiting ON container_jobs (state, flow) WHERE state = 'queued';
 CREATE INDEX container_jobs_due ON container_jobs (state, run_at) WHERE state = 'scheduled';
+CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
+    WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
+CREATE INDEX container_jobs_batch ON container_jobs (batch, state) WHERE batch <> '';
+CREATE INDEX container_jobs_key ON container_jobs (key) WHERE state = 'running' AND key <> '';
+CREATE UNIQUE INDEX container_jobs_idempotency ON container_jobs (organisation, idempotency_key)
+    WHERE idempotency_key IS NOT NULL;
+CREATE INDEX container_jobs_cache ON container_jobs (cache_key) WHERE state = 'succeeded' AND cache_key IS NOT NULL;
+
+-- A line of jobs that wait, see domain/schedule.py. Its row is there while somebody is in it, and until it is tidied up.
+CREATE TABLE job_flows (
+    id             INTEGER PRIMARY KEY,
+    service        TEXT    NOT NULL,
+    size           TEXT    NOT NULL,
+    is_foreground  INTEGER NOT NULL,
+    organisation   TEXT    NOT NULL,
+    batch          TEXT    NOT NULL,
+    priority       INTEGER NOT NULL,
+    key            TEXT    NOT NULL,
+    is_off_peak    INTEGER NOT NULL,
+    queued         INTEGER NOT NULL CHECK (queued >= 0),
+    last_served_at INTEGER,
+    UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak)
+) STRICT;
+
+CREATE INDEX job_flows_waiting ON job_flows (service, size, is_foreground) WHERE queued > 0;
+
+-- How much service each organisation has had, divided by its weight; only the differences mean something.
+CREATE TABLE organisation_shares (
+    service      TEXT NOT NULL,
+    organisation TEXT NOT NULL,
+    served       REAL NOT NULL,
+    PRIMARY KEY (service, organisation)
+) STRICT, WITHOUT ROWID;
+
+-- When jobs of a key with a rate limit may start again.
+CREATE TABLE key_rates (
+    key           TEXT    PRIMARY KEY,
+    next_start_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Which job waits for which.
+CREATE TABLE job_dependencies (
+    job_seq    INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
+    needs_seq  INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
+    on_failure TEXT    NOT NULL CHECK (on_failure = 'cancel' OR on_failure = 'run' OR on_failure = 'hold'),
+    PRIMARY KEY (job_seq, needs_seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_dependencies_needs ON job_dependencies (needs_seq);
+
+-- The instance type on which a kind of input has last succeeded after memory had run out on a smaller one.
+CREATE TABLE size_hints (
+    service TEXT NOT NULL,
+    input   TEXT NOT NULL,
+    size    TEXT NOT NULL,
+    PRIMARY KEY (service, input)
+) STRICT, WITHOUT ROWID;
 
 -- How many jobs stand where. With a million finished jobs, counting an index takes 160 ms and reading this 0.03 ms.
 -- Kept by the store in the transaction that moves the jobs, once for each call; triggers would do the same once for
--- each job, and make a bulk submission a sixth slower. `integrity()` compares.
+-- each job, and make a bulk submission a sixth slower. The queued ones are counted by their lines, in job_flows.
+-- `integrity()` compares.
 CREATE TABLE job_counts (
     service TEXT    NOT NULL,
-    state   TEXT    NOT NULL,
+    state   TEXT    NOT NULL CHECK (state <> 'queued'),
     jobs    INTEGER NOT NULL,
     PRIMARY KEY (service, state)
 ) STRICT, WITHOUT ROWID;
@@ -126,6 +197,7 @@ CREATE TABLE container_instances (
     engine                 TEXT    NOT NULL,
     image                  TEXT    NOT NULL,
     slots                  INTEGER NOT NULL CHECK (slots >= 1),
+    size                   TEXT    NOT NULL,
     state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'draining', 'stopped', 'lost')),
     requested_cpus         REAL    NOT NULL,
     requested_memory_bytes INTEGER NOT NULL,

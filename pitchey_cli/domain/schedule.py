@@ -1,0 +1,216 @@
+"""Whose turn it is. Pure: what waits, who was served before, the policy and the time go in; an order comes out.
+
+Jobs wait in flows. A flow is a line of jobs that differ in nothing that could make one of them go first: service, size,
+organisation, batch, priority, key. Within a flow the oldest goes first. Among flows:
+
+1. The highest level goes first. The level of a flow is its priority, and one more for every `ageing_seconds` in which
+   it was not served. So a flow that is passed over rises until it is on top, gets its turn, and falls back: nobody
+   starves, and a low priority costs at most `ageing_seconds` for each step up.
+2. On one level the organisation goes first that was served least for its weight. This is start-time fair queueing
+   (P. Goyal, H. Vin, H. Cheng, "Start-time Fair Queueing", SIGCOMM 1996): every slot that is given away counts as
+   slots / weight of service. Who was away cannot save up turns: more than `_MOST_CREDIT` of them are forgotten.
+3. Within an organisation the flow goes first that was served longest ago: batches take turns.
+
+A flow is passed over while its key is at its limits, or outside of the off-peak hours that it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+_MOST_CREDIT = 8.0  # turns of service that an organisation that was away may catch up on
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A line of waiting jobs."""
+
+    id: int
+    organisation: str
+    batch: str  #: empty for jobs of no batch
+    priority: int
+    key: str  #: empty for jobs without one
+    is_off_peak: bool
+    queued: int  #: jobs in line
+    waits_since: datetime  #: of the first in line
+    last_served_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What has to be known of a job to give it a place."""
+
+    seq: int
+    slots: int
+    kind: str
+    organisation: str
+    crashes: int
+
+
+@dataclass(frozen=True)
+class KeyLimit:
+    """What jobs of one key may do at most."""
+
+    concurrency: int = 1  #: at once
+    per_minute: float | None = None  #: starts, evenly spaced
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """What jobs of one key do now."""
+
+    running: int = 0
+    next_start_at: datetime | None = None  #: by the rate limit
+
+
+@dataclass(frozen=True)
+class Window:
+    """Hours of the day, on the clock of the daemon's machine; may pass midnight."""
+
+    start: time
+    end: time
+
+    def contains(self, moment: datetime) -> bool:
+        """Whether a local time lies within."""
+        clock = moment.time()
+        if self.start <= self.end:
+            return self.start <= clock < self.end
+        return clock >= self.start or clock < self.end
+
+    def next_start(self, moment: datetime) -> datetime:
+        """When it opens next; the moment itself, if it is open."""
+        if self.contains(moment):
+            return moment
+        opens = datetime.combine(moment.date(), self.start, moment.tzinfo)
+        return opens if opens > moment else opens + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class QueuePolicy:
+    """What the operator has set."""
+
+    ageing_seconds: float = 600.0
+    weights: Mapping[str, float] = field(default_factory=dict)  #: of organisations; 1 where nothing is said
+    keys: Mapping[str, KeyLimit] = field(default_factory=dict)
+    other_keys: KeyLimit = KeyLimit()  #: for keys of which nothing is said
+    off_peak: Window | None = None  #: None: always
+
+    def limit_of(self, key: str) -> KeyLimit:
+        """The limit of a key."""
+        return self.keys.get(key, self.other_keys)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits for one pool, and what counts in whose turn it is."""
+
+    flows: tuple[Flow, ...] = ()
+    served: Mapping[str, float] = field(default_factory=dict)  #: organisation -> service it has had, for its weight
+    keys: Mapping[str, KeyUse] = field(default_factory=dict)
+
+
+class Turns:
+    """Gives turns, one after the other. Remembers what it has given, so that it can be asked for many at once."""
+
+    def __init__(self, queue: Queue, policy: QueuePolicy, *, now: datetime, local: datetime) -> None:
+        """Start from what the database says.
+
+        Args:
+            local: `now` on the clock of the daemon's machine, for the off-peak hours.
+        """
+        self._policy = policy
+        self._now = now
+        self._is_off_peak = policy.off_peak is None or policy.off_peak.contains(local)
+        self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in queue.flows}
+        self._keys = {key: _KeyTurns(use.running, use.next_start_at) for key, use in queue.keys.items()}
+        floor = max(queue.served.values(), default=0.0) - _MOST_CREDIT
+        self.served = {
+            organisation: max(queue.served.get(organisation, 0.0), floor)
+            for organisation in {flow.organisation for flow in queue.flows}
+        }  #: organisation -> service, with the turns given here
+        self._turn = 0
+
+    def next(self) -> Flow | None:
+        """Whose turn it is; None when nobody may go now."""
+        open_lines = [line for line in self._lines.values() if line.left and self._may_go(line.flow)]
+        if not open_lines:
+            return None
+        top = max(line.level for line in open_lines)
+        return min((line for line in open_lines if line.level == top), key=self._order).flow
+
+    def serve(self, flow: Flow, slots: int) -> None:
+        """Note that a job of a flow has been given a place."""
+        line = self._lines[flow.id]
+        line.left -= 1
+        line.level = flow.priority  # served just now: it has not waited
+        self._turn += 1
+        line.last_turn = self._turn
+        self.served[flow.organisation] += slots / self._policy.weights.get(flow.organisation, 1.0)
+        if flow.key:
+            self._key(flow.key).start(self._policy.limit_of(flow.key), self._now)
+
+    def pass_over(self, flow: Flow) -> None:
+        """Note that nobody of a flow can be given a place now."""
+        self._lines[flow.id].left = 0
+
+    def rates(self) -> dict[str, datetime]:
+        """When each key with a rate limit may start again."""
+        return {key: turns.next_start_at for key, turns in self._keys.items() if turns.next_start_at is not None}
+
+    def demand(self) -> int:
+        """How many jobs could run now, if there were room."""
+        by_key: dict[str, int] = {}
+        free = 0
+        for line in self._lines.values():
+            if not self._may_go(line.flow):
+                continue
+            if line.flow.key:
+                by_key[line.flow.key] = by_key.get(line.flow.key, 0) + line.left
+            else:
+                free += line.left
+        return free + sum(min(left, self._room(key)) for key, left in by_key.items())
+
+    def _order(self, line: _Line) -> tuple[float, int, float, int]:
+        served_at = line.flow.last_served_at
+        before = 0.0 if served_at is None else served_at.timestamp()
+        return self.served[line.flow.organisation], line.last_turn, before, line.flow.id
+
+    def _may_go(self, flow: Flow) -> bool:
+        return (self._is_off_peak or not flow.is_off_peak) and (not flow.key or self._room(flow.key) > 0)
+
+    def _room(self, key: str) -> int:
+        turns = self._key(key)
+        limit = self._policy.limit_of(key)
+        if turns.next_start_at is not None and turns.next_start_at > self._now:
+            return 0
+        room = max(0, limit.concurrency - turns.running)
+        return room if limit.per_minute is None else min(room, 1)
+
+    def _key(self, key: str) -> _KeyTurns:
+        return self._keys.setdefault(key, _KeyTurns(0, None))
+
+
+@dataclass
+class _Line:
+    flow: Flow
+    left: int
+    level: int
+    last_turn: int = 0
+
+
+@dataclass
+class _KeyTurns:
+    running: int
+    next_start_at: datetime | None
+
+    def start(self, limit: KeyLimit, now: datetime) -> None:
+        self.running += 1
+        if limit.per_minute is not None:
+            self.next_start_at = now + timedelta(seconds=60 / limit.per_minute)
+
+
+def _level(flow: Flow, policy: QueuePolicy, now: datetime) -> int:
+    since = flow.waits_since if flow.last_served_at is None else max(flow.waits_since, flow.last_served_at)
+    return flow.priority + int(max(0.0, (now - since).total_seconds()) // policy.ageing_seconds)

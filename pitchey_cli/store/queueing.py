@@ -1,0 +1,292 @@
+"""How jobs get into the queue of the SQLite store and out of it: lines, claims, dependencies, expiry."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.job import Claimed, Dependency, Job, JobError, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.placement import Place, Places
+from pitchey_cli.domain.schedule import QueuePolicy, Turns
+from pitchey_cli.store import rows
+from pitchey_cli.store.reading import QUERIES, SqliteReader
+from processors.vocabulary import Reason, Service
+
+_AT_ONCE = 500  # jobs that one call releases or lets expire: others must get their turn to write
+_LINE_KEPT = timedelta(hours=1)  # an empty line, for the sake of whoever comes back to it soon
+
+
+class SqliteQueue(SqliteReader):
+    """The queueing half of a SqliteStore's writing."""
+
+    # --- in
+
+    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
+        """Add jobs; all or none.
+
+        Returns:
+            Their ids; of one whose idempotency key is known, the id of the job that came first.
+        """
+        with self._db.transaction():
+            ids: list[JobId] = []
+            new: list[NewJob] = []
+            for job in jobs:
+                earlier = self._earlier(job)
+                ids.append(job.id if earlier is None else earlier.id)
+                if earlier is None:
+                    new.append(job)
+            if new:
+                self._insert(new, now=now)
+        return ids
+
+    def _earlier(self, job: NewJob) -> Job | None:
+        if job.idempotency_key is None:
+            return None
+        question = {"organisation": job.organisation, "key": job.idempotency_key}
+        row = self._db.row(QUERIES["job_by_idempotency_key"], question)
+        if row is None:
+            return None
+        earlier = rows.job_from(row)
+        if (earlier.service, earlier.spec, earlier.inputs) != (job.service, job.spec, job.inputs):
+            raise UsageError(
+                f"The idempotency key {job.idempotency_key!r} belongs to job {earlier.id}, which is another.",
+                hint="Use another key for another job.",
+            )
+        return earlier
+
+    def _insert(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
+        at = rows.micros(now)
+        unmet = [self._unmet(job.after) for job in jobs]
+        states = [rows.first_state(job, now=now, is_held=bool(needs)) for job, needs in zip(jobs, unmet, strict=True)]
+        lines = Counter(rows.flow_of(job) for job, state in zip(jobs, states, strict=True) if state is JobState.QUEUED)
+        flows = {line: self._db.value(QUERIES["join_flow"], (*line, length)) for line, length in lines.items()}
+        values = [
+            rows.job_values(job, state, flows.get(rows.flow_of(job)) if state is JobState.QUEUED else None, at)
+            for job, state in zip(jobs, states, strict=True)
+        ]
+        self._db.run_many(QUERIES["insert_job"], values)
+        first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
+        told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
+        events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
+        self._db.run_many(QUERIES["insert_event"], events)
+        edges = [(first + i, seq, on_failure.value) for i, needs in enumerate(unmet) for seq, on_failure in needs]
+        if edges:
+            self._db.run_many(QUERIES["insert_dependency"], edges)
+        self._count(Counter((job.service, state) for job, state in zip(jobs, states, strict=True)))
+        for seq, job in enumerate(jobs, first):
+            if job.cached_from is not None:
+                self._succeed_from_cache(seq, job, states[seq - first], at)
+
+    def _unmet(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure]]:
+        """What a new job still has to wait for."""
+        found: list[tuple[int, OnFailure]] = []
+        for need in needs:
+            row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
+            if row is None:
+                raise InputNotFound(f"There is no job {need.job_id} to wait for.")
+            state = JobState(row["state"])
+            has_failed = state in (JobState.DEAD, JobState.CANCELLED)
+            if has_failed and need.on_failure is OnFailure.CANCEL:
+                raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
+            if state is not JobState.SUCCEEDED and not (has_failed and need.on_failure is OnFailure.RUN):
+                found.append((row["seq"], need.on_failure))
+        return found
+
+    def _succeed_from_cache(self, seq: int, job: NewJob, state: JobState, at: int) -> None:
+        if state is JobState.QUEUED:
+            self._leave_line(seq)
+        self._db.run(QUERIES["succeed_from_cache"], {"seq": seq, "from_id": job.cached_from, "now": at})
+        self._db.run(QUERIES["copy_outputs"], {"seq": seq, "from_id": job.cached_from})
+        self._count({(job.service, state): -1, (job.service, JobState.SUCCEEDED): 1})
+        self._event(seq, at, "succeeded", {"reason": Reason.COMPLETED.value, "cachedFrom": job.cached_from})
+
+    # --- claim
+
+    def claim(
+        self,
+        service: Service,
+        *,
+        size: str = "",
+        places: Places,
+        policy: QueuePolicy,
+        now: datetime,
+        lease_until: datetime,
+        foreground_only: bool = False,
+    ) -> list[Claimed]:
+        """Take queued jobs, in the order of their turns, for as long as there are places; start an attempt for each."""
+        question = {"service": service.value, "size": size, "foreground_only": int(foreground_only)}
+        if not places.free_slots or not self._db.value(QUERIES["is_anybody_waiting"], question):
+            return []  # the usual case takes no write lock
+        at = rows.micros(now)
+        with self._db.transaction():
+            queue = self.queue(service, size=size, foreground_only=foreground_only)
+            turns = Turns(queue, policy, now=now, local=now.astimezone())
+            chosen = self._give_places(turns, places)
+            if not chosen:
+                return []
+            seqs = rows.encode(list(chosen))
+            taken = self._db.rows(QUERIES["claim"], {"seqs": seqs, "now": at, "lease_until": rows.micros(lease_until)})
+            by_seq = {row["seq"]: rows.job_from(row) for row in taken}
+            jobs = [by_seq[seq] for seq in chosen]
+            self._db.run_many(
+                QUERIES["insert_attempt"], [(job.seq, job.attempt, chosen[job.seq].instance_id, at) for job in jobs]
+            )
+            self._db.run_many(
+                QUERIES["insert_event"], [(job.seq, at, "claimed", _claimed(job, chosen[job.seq])) for job in jobs]
+            )
+            served = Counter(row["flow"] for row in taken)
+            self._db.run_many(
+                QUERIES["serve_flow"],
+                # Within a microsecond of each other, so that the order in which lines were served is kept.
+                [(count, at + place, flow) for place, (flow, count) in enumerate(served.items())],
+            )
+            if len(turns.served) > 1:  # an organisation that is alone takes nothing from anybody
+                shares = [(service.value, name, turns.served[name]) for name in {job.organisation for job in jobs}]
+                self._db.run_many(QUERIES["set_share"], shares)
+            if rates := [(key, rows.micros(start)) for key, start in turns.rates().items() if start > now]:
+                self._db.run_many(QUERIES["set_key_rate"], rates)
+            self._count({(service, JobState.RUNNING): len(jobs)})
+        return [Claimed(job, chosen[job.seq].instance_id) for job in jobs]
+
+    def _give_places(self, turns: Turns, places: Places) -> dict[int, Place]:
+        """Whose turn it is gets the best place; who does not fit keeps the free slots waiting, and starves nobody."""
+        chosen: dict[int, Place] = {}
+        heads: dict[int, list[Any]] = {}
+        while places.free_slots and (flow := turns.next()) is not None:
+            if flow.id not in heads:
+                question = {"flow": flow.id, "limit": places.free_slots}
+                heads[flow.id] = [rows.waiting_from(row) for row in self._db.rows(QUERIES["heads"], question)][::-1]
+            if not heads[flow.id]:
+                turns.pass_over(flow)
+                continue
+            job = heads[flow.id][-1]
+            place = places.place(job)
+            if place is None:
+                break
+            heads[flow.id].pop()
+            turns.serve(flow, job.slots)
+            chosen[job.seq] = place
+        return chosen
+
+    # --- out of waiting
+
+    def release_due(self, *, now: datetime) -> int:
+        """Queue scheduled jobs whose time has come; how many there were. A long list takes several calls."""
+        due = self.next_due()
+        if due is None or due > now:
+            return 0
+        at = rows.micros(now)
+        with self._db.transaction():
+            released = self._db.rows(QUERIES["due_jobs"], {"now": at, "limit": _AT_ONCE})
+            for row in released:
+                self._queue(row, JobState.SCHEDULED)
+                self._event(row["seq"], at, "released", {})
+        return len(released)
+
+    def expire(self, *, now: datetime) -> int:
+        """Give up the waiting jobs that it is too late for; how many there were. A long list takes several calls."""
+        first = self._db.value(QUERIES["next_expiry"])
+        at = rows.micros(now)
+        if first is None or first > at:
+            return 0
+        with self._db.transaction():
+            expired = self._db.rows(QUERIES["expired_jobs"], {"now": at, "limit": _AT_ONCE})
+            for row in expired:
+                due = f"{rows.moment(row['expires_at']):%Y-%m-%d %H:%M:%S} UTC"
+                text = f"It was not started in time: it had to be by {due}."
+                error = JobError("expired", text, "Give it a later deadline or a longer --ttl, or a higher priority.")
+                self._end_waiting(row, JobState.DEAD, Reason.TIMEOUT, error, at, "dead")
+        return len(expired)
+
+    def redrive(self, job_id: JobId, *, now: datetime) -> bool:
+        """Queue a dead letter again, with all its attempts before it; False when it is none."""
+        at = rows.micros(now)
+        with self._db.transaction():
+            row = self._db.row(QUERIES["job"], {"job_id": job_id})
+            if row is None:
+                raise InputNotFound(f"There is no job {job_id}.")
+            if row["state"] != JobState.DEAD.value:
+                return False
+            self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
+            self._queue(row, JobState.DEAD)
+            self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
+        return True
+
+    def set_size_hint(self, service: Service, input_kind: str, size: str) -> None:
+        """Remember that this kind of input needs an instance type."""
+        self._db.run(QUERIES["set_size_hint"], (service.value, input_kind, size))
+
+    def tidy_queue(self, *, now: datetime) -> None:
+        """Forget lines in which nobody has stood for long, and rates that limit nothing any more."""
+        with self._db.transaction():
+            self._db.run(QUERIES["forget_empty_flows"], {"before": rows.micros(now - _LINE_KEPT)})
+            self._db.run(QUERIES["forget_key_rates"], {"before": rows.micros(now)})
+
+    def _end_waiting(
+        self, row: rows.Row, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
+        *, why: str = "", cancel_requested_at: int | None = None,
+    ) -> None:  # fmt: skip
+        """End a job that waits, and tell those that wait for it."""
+        service, before, seq = Service(row["service"]), JobState(row["state"]), row["seq"]
+        if before is JobState.QUEUED:
+            self._leave_line(seq)
+        ended = {"seq": seq, "state": state.value, "reason": reason.value, "error": rows.encode_error(error)}
+        self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
+        self._move(service, before, state)
+        data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
+        if error is not None:
+            data["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+        self._event(seq, at, kind, data)
+        self._settle_dependents(seq, row["id"], state, at)
+
+    def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
+        """A job has ended: queue those that waited for it alone, or give them up."""
+        for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
+            on_failure = OnFailure(row["on_failure"])
+            if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
+                error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
+                self._end_waiting(row, JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
+            elif not self._db.value(QUERIES["has_unmet"], {"seq": row["seq"]}):
+                if row["run_at"] is not None and row["run_at"] > at:
+                    self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
+                    self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
+                else:
+                    self._queue(row, JobState.HELD)
+                self._event(row["seq"], at, "released", {"after": job_id})
+
+    # --- lines and counts
+
+    def _queue(self, row: rows.Row, before: JobState) -> None:
+        """Put a job that does not run into its line."""
+        self._db.run(QUERIES["queue_job"], {"seq": row["seq"], "flow": self._join_line(row, row["size"])})
+        self._move(Service(row["service"]), before, JobState.QUEUED)
+
+    def _join_line(self, row: rows.Row, size: str) -> int:
+        line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
+        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], 1)))
+
+    def _leave_line(self, seq: int) -> None:
+        self._db.run(QUERIES["leave_flow"], {"seq": seq})
+
+    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
+        """Keep the counts: so many jobs went from one state to another."""
+        if jobs:
+            self._count({(service, before): -jobs, (service, after): jobs})
+
+    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
+        values = [
+            (service.value, state.value, jobs)
+            for (service, state), jobs in changes.items()
+            if state is not JobState.QUEUED  # those are counted by their lines
+        ]
+        self._db.run_many(QUERIES["count_jobs"], values)
+
+    def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+        self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
+
+
+def _claimed(job: Job, place: Place) -> str:
+    return rows.encode({"attempt": job.attempt, "instanceId": place.instance_id, "why": place.why})
