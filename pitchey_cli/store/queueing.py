@@ -59,13 +59,17 @@ class SqliteQueue(SqliteReader):
 
     def _insert(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
         at = rows.micros(now)
-        unmet = [self._unmet(job.after) for job in jobs]
+        unmet = [self._unmet(job.after) if job.after else [] for job in jobs]
         states = [rows.first_state(job, now=now, is_held=bool(needs)) for job, needs in zip(jobs, unmet, strict=True)]
-        lines = Counter(rows.flow_of(job) for job, state in zip(jobs, states, strict=True) if state is JobState.QUEUED)
-        flows = {line: self._db.value(QUERIES["join_flow"], (*line, length)) for line, length in lines.items()}
+        lines = [
+            rows.flow_of(job) if state is JobState.QUEUED else None for job, state in zip(jobs, states, strict=True)
+        ]
+        flows: dict[tuple[Any, ...] | None, int | None] = {None: None}
+        for line, length in Counter(lines).items():
+            if line is not None:
+                flows[line] = self._db.value(QUERIES["join_flow"], (*line, length))
         values = [
-            rows.job_values(job, state, flows.get(rows.flow_of(job)) if state is JobState.QUEUED else None, at)
-            for job, state in zip(jobs, states, strict=True)
+            rows.job_values(job, state, flows[line], at) for job, state, line in zip(jobs, states, lines, strict=True)
         ]
         self._db.run_many(QUERIES["insert_job"], values)
         first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
@@ -267,6 +271,10 @@ class SqliteQueue(SqliteReader):
     def _join_line(self, row: rows.Row, size: str) -> int:
         line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
         return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], 1)))
+
+    def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
+        row = self._db.row(QUERIES["job"], {"job_id": job_id})
+        return None if row is None else self._join_line(row, row["size"] if size is None else size)
 
     def _leave_line(self, seq: int) -> None:
         self._db.run(QUERIES["leave_flow"], {"seq": seq})

@@ -116,13 +116,14 @@ class SqliteStore(SqliteQueue):
             "progress": 1.0 if has_succeeded else None,
         }
         with self.transaction():
-            live = self._db.row(QUERIES["job"], {"job_id": job_id})
-            if live is None or live["token"] != token:
+            job["flow"] = None
+            if transition.state is JobState.QUEUED:  # an interrupted one goes back to its line at once
+                job["flow"] = self._rejoin_line(job_id, transition.size)
+            row = self._db.row(QUERIES["finish_job"], job)
+            if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            is_queued = transition.state is JobState.QUEUED
-            job["flow"] = self._join_line(live, transition.size or live["size"]) if is_queued else None
-            (seq, number) = self._db.rows(QUERIES["finish_job"], job)[0]
-            self._move(Service(live["service"]), JobState.RUNNING, transition.state)
+            seq, number, service = row
+            self._move(Service(service), JobState.RUNNING, transition.state)
             usage = rows.encode_usage(outcome.usage)
             attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": outcome.cost_nanodollars}
             self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})

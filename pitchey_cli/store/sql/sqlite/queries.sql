@@ -141,7 +141,7 @@ UPDATE container_jobs
        reason = :reason, error = :error, details = :details, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt;
+RETURNING seq, attempt, service;
 
 -- name: finish_attempt
 UPDATE job_attempts
