@@ -123,12 +123,12 @@ class Wiring:
         found: configuration.ServiceSettings = getattr(self.settings.services, service)
         return found
 
-    def job_settings(self, service: Service, *, priority: int, is_foreground: bool) -> JobSettings:
+    def job_settings(self, service: Service, *, is_foreground: bool) -> JobSettings:
         """What a new job of a service gets."""
         from pitchey_cli.operations.submit import JobSettings
 
         chosen = self.service_settings(service)
-        return JobSettings(chosen.max_attempts, chosen.timeout_seconds, priority, is_foreground)
+        return JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
 
     async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
         """Be the daemon, until a signal or a drain."""

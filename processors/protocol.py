@@ -56,6 +56,10 @@ class Spec(BaseModel):
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
 
+    def kind(self) -> str:
+        """What an instance should have warm for it, as a model or a language; jobs of one kind need the same."""
+        return ""
+
     def output_paths(self) -> list[str]:
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
@@ -111,6 +115,10 @@ class VideoSpec(Spec):
             raise ValueError("thumbnailTimes is empty: name at least one time, or leave it out for the middle frame")
         return self
 
+    def kind(self) -> str:
+        """The format: encoders differ in the memory they need."""
+        return self.output_format
+
     def output_paths(self) -> list[str]:
         """The video, unless only pictures are wanted, and the thumbnails."""
         is_video = self.output_format != "thumbnail"
@@ -149,6 +157,10 @@ class InferenceSpec(Spec):
     parameters: InferenceParameters = Field(default_factory=InferenceParameters)
     output_format: Literal["json", "text", "binary"] = "json"
 
+    def kind(self) -> str:
+        """The model."""
+        return self.model
+
 
 class AudioSettings(Spec):
     """Codec settings of an audio output."""
@@ -178,6 +190,10 @@ class CodeSpec(Spec):
     timeout: float = Field(10, gt=0, le=3600, description="Seconds.")
     memory_limit: int = Field(128, ge=16, description="Megabytes.")
     allow_networking: bool = False
+
+    def kind(self) -> str:
+        """The language."""
+        return self.language
 
 
 SPECS: dict[Service, type[Spec]] = {

@@ -12,7 +12,10 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.job_options import Asked
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import NewJob
-from pitchey_cli.operations import sources, submit
+from pitchey_cli.engines import images
+from pitchey_cli.operations import cache, sources, submit
+from pitchey_cli.reports.wording import printable
+from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 
@@ -63,17 +66,29 @@ def _specs_in(text: str) -> Iterator[tuple[str, Any]]:
         yield "line 1", whole
 
 
-def stage(wiring: Wiring, asked: Asked, checked: list[submit.Draft], *, is_foreground: bool) -> list[NewJob]:
-    """Take the inputs into the artifact store."""
-    settings = wiring.job_settings(asked.service, priority=asked.priority, is_foreground=is_foreground)
+def stage(
+    wiring: Wiring, store: Store, asked: Asked, checked: list[submit.Draft], *, is_foreground: bool
+) -> list[NewJob]:
+    """Take the inputs into the artifact store; what the queue is told of the jobs is checked before."""
+    service = wiring.service_settings(asked.service)
+    defaults = wiring.job_settings(asked.service, is_foreground=is_foreground)
+    settings = asked.queueing.settings(store, defaults, ttl_seconds=service.ttl_seconds, now=wiring.clock.now())
+    if settings.slots > service.slots:
+        text = f"--slots {settings.slots}: an instance of the {asked.service} service has {service.slots}."
+        raise UsageError(text, hint=f"services.{asked.service}.slots sets how many.")
+    artifacts = wiring.artifacts()
     with _staging_progress() as progress:
-        return submit.stage(
-            checked,
-            wiring.artifacts(),
-            settings,
-            limit_bytes=wiring.settings.limits.input_bytes,
-            progress=progress,
+        jobs = submit.stage(
+            checked, artifacts, settings, limit_bytes=wiring.settings.limits.input_bytes, progress=progress
         )
+    if asked.queueing.given["no_cache"]:
+        return jobs
+    found = cache.look_up(store, artifacts, jobs, images.current_tag)
+    if asked.queueing.given["explain_cache"]:
+        for each in found:
+            verdict = "cached" if each.job.cached_from else "not cached"
+            terminal.say(f"{each.job.id} {printable(each.job.name)}: {verdict}: {each.why}")
+    return [each.job for each in found]
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Annotated, Any, get_args
 import typer
 from pydantic import BaseModel
 
+from pitchey_cli.cli import queue_options
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.job import PRIORITIES, Priority
 from processors.protocol import SPECS, Service, Spec
 
 _FIELD_PREFIX = "field_"  # keeps a spec's field apart from an option of ours with the same name
@@ -28,7 +28,7 @@ class Asked:
     service: Service
     inputs: tuple[str, ...]
     fields: dict[str, Any]  #: of the spec, by snake_case or camelCase name
-    priority: int
+    queueing: queue_options.Queueing
 
 
 def service_command(service: Service, body: Callable[..., None], *, doc: str) -> Callable[..., None]:
@@ -44,23 +44,21 @@ def service_command(service: Service, body: Callable[..., None], *, doc: str) ->
             if key.startswith(_FIELD_PREFIX) and value is not None
         }
         fields |= _assignments(given.pop("assign"))
-        asked = Asked(service, tuple(given.pop("inputs") or ()), fields, _priority(given.pop("priority")))
+        asked = Asked(service, tuple(given.pop("inputs") or ()), fields, queue_options.taken_from(given))
         body(asked, **{key: value for key, value in given.items() if not key.startswith(_FIELD_PREFIX)})
 
-    parameters = [*_shared(service), *_per_field(SPECS[service]), *own]
+    parameters = [*_shared(), *_per_field(SPECS[service]), *queue_options.parameters(), *own]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = doc
     return command
 
 
-def _shared(service: Service) -> Iterable[inspect.Parameter]:
+def _shared() -> Iterable[inspect.Parameter]:
     inputs = typer.Argument(metavar="INPUT...", help="Files, folders, patterns or URLs; - reads specs as JSON.")
     assign = typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the spec; a.b reaches into one.")
-    priority = typer.Option("--priority", help="low, normal, high, urgent, or 1 to 5.")
     yield _parameter("inputs", Annotated[list[str] | None, inputs], None)
     yield _parameter("assign", Annotated[list[str] | None, assign], None)
-    yield _parameter("priority", Annotated[str, priority], str(Priority.NORMAL))
 
 
 def _per_field(model: type[Spec]) -> Iterable[inspect.Parameter]:
@@ -102,12 +100,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _priority(text: str) -> int:
-    names: dict[str, int] = {str(name): number for name, number in PRIORITIES.items()}
-    if text in names:
-        return names[text]
-    if text in "12345" and len(text) == 1:
-        return int(text)
-    raise UsageError(f"There is no priority {text!r}.", hint="low, normal, high, urgent, or a number from 1 to 5.")

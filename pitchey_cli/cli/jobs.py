@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -12,12 +9,12 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
+from pitchey_cli.domain.moments import earlier
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @app.command()
@@ -40,8 +37,8 @@ def jobs(
     wanted = JobFilter(
         states=tuple(_state(name) for name in state or ()),
         services=tuple(service_named(name) for name in service or ()),
-        created_since=_moment(since, now),
-        created_until=_moment(until, now),
+        created_since=earlier(since, now=now.astimezone(), what="--since") if since else None,
+        created_until=earlier(until, now=now.astimezone(), what="--until") if until else None,
         limit=limit,
     )
     found = wiring.store().jobs(wanted)
@@ -63,17 +60,3 @@ def _state(name: str) -> JobState:
         return JobState(name)
     except ValueError:
         raise UsageError(f"There is no state {name!r}.", hint=f"There are {', '.join(JobState)}.") from None
-
-
-def _moment(text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text.strip()):
-        with contextlib.suppress(OverflowError):
-            return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
-        return datetime.min.replace(tzinfo=UTC) + timedelta(days=1)  # before everything
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is no time.", hint="30m, 2h, 1d, or 2026-01-31T12:00.") from None
-    return moment.astimezone(UTC)  # one without a zone is local time

@@ -27,6 +27,8 @@ VERBS = (
     "wait",
     "cancel",
     "result",
+    "batch",
+    "dlq",
     "events",
     "why",
     "daemon",

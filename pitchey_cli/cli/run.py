@@ -53,7 +53,7 @@ def run(
     result.make_directory(output)
     store = wiring.store()
     runner = _Runner(wiring, asked, engine)
-    jobs = stage(wiring, asked, checked, is_foreground=True)
+    jobs = stage(wiring, store, asked, checked, is_foreground=True)
     ids = submit.submit(store, jobs, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind

@@ -28,7 +28,7 @@ def submit(
     wiring = Wiring.from_environment()
     checked = drafts(asked)
     store = wiring.store()
-    ids = operation.submit(store, stage(wiring, asked, checked, is_foreground=False), now=wiring.clock.now())
+    ids = operation.submit(store, stage(wiring, store, asked, checked, is_foreground=False), now=wiring.clock.now())
     is_taken = lock.poke(wiring.state_dir)
     if json:
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _WATCH_SECONDS = 1.0
 
 
-class _Watch:
+class Watch:
     """Notices that nobody is left who could run the jobs: waiting for them would never end."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -57,7 +57,7 @@ def wait(
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
-    watch = _Watch(wiring.state_dir)
+    watch = Watch(wiring.state_dir)
     if is_pending and timeout is None:
         watch.check()
     try:

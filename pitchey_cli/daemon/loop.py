@@ -47,6 +47,7 @@ class Loop:
         self._expire_at = 0.0
         self._tidy_at = 0.0
         self._recovering: asyncio.Task[None] | None = None
+        self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
     def pool(self, service: Service, size: str) -> Pool:
         """The pool of a service's instances of one size; made when it is first needed."""
@@ -127,9 +128,10 @@ class Loop:
 
     async def take_up(self) -> None:
         """Follow the running jobs that no execution follows: at the start, and if one ever broke."""
-        for job in await self.node.call(self.node.store.running):
-            if job.token is None or job.token in self.executions:
-                continue
+        async with self._claiming:  # what the tick has just claimed has no execution for a moment
+            running = await self.node.call(self.node.store.running)
+            left = [job for job in running if job.token is not None and job.token not in self.executions]
+        for job in left:
             if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
                 continue
@@ -142,11 +144,7 @@ class Loop:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
                 instance = await self.pool(record.service, record.size).adopt(record)
-            # Meanwhile the job may have been claimed by the tick, whose execution is there now, or have ended.
-            if (
-                job.token not in self.executions
-                and (await self.node.call(self.node.store.job, job.id)).token == job.token
-            ):
+            if job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
                 self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
 
@@ -165,18 +163,19 @@ class Loop:
             places = pool.places()
             if not places.free_slots:
                 continue
-            jobs = await node.call(
-                node.store.claim,
-                service,
-                size=size,
-                places=places,
-                policy=node.config.queue,
-                now=node.clock.now(),
-                lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
-                foreground_only=node.config.is_foreground,
-            )
-            for claimed in jobs:
-                self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
+            async with self._claiming:
+                jobs = await node.call(
+                    node.store.claim,
+                    service,
+                    size=size,
+                    places=places,
+                    policy=node.config.queue,
+                    now=node.clock.now(),
+                    lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
+                    foreground_only=node.config.is_foreground,
+                )
+                for claimed in jobs:
+                    self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
 
     async def scale(self) -> None:
         """Start or stop instances."""

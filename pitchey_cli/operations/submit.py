@@ -16,7 +16,7 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, JobId, JobInput, NewJob
+from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked
 from pitchey_cli.store.port import Store
@@ -35,6 +35,7 @@ class Draft:
     sources: tuple[tuple[str, Source], ...]  #: field in snake_case, and what it names
     name: str
     output_paths: tuple[str, ...] = ()  #: as far as the spec alone tells
+    kind: str = ""  #: what an instance should have warm for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class JobSettings:
     timeout_seconds: float
     priority: int = 3
     is_foreground: bool = False
+    organisation: str = "default"
+    batch: str = ""
+    key: str = ""
+    slots: int = 1
+    run_at: datetime | None = None
+    after: tuple[Dependency, ...] = ()
+    deadline: datetime | None = None
+    expires_at: datetime | None = None
+    is_off_peak: bool = False
+    idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
 def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Draft:
@@ -68,7 +79,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
             sources.append((field, Source(location, Path(location).stem, is_url)))
     name = sources[0][1].name if sources else service
     fields = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return Draft(service, fields, tuple(sources), _text(name), tuple(spec.output_paths()))
+    return Draft(service, fields, tuple(sources), _text(name), tuple(spec.output_paths()), spec.kind())
 
 
 def _text(name: str) -> str:
@@ -116,6 +127,17 @@ def stage(
                 max_attempts=settings.max_attempts,
                 timeout_seconds=settings.timeout_seconds,
                 is_foreground=settings.is_foreground,
+                organisation=settings.organisation,
+                batch=settings.batch,
+                key=settings.key,
+                slots=settings.slots,
+                kind=item.kind,
+                run_at=settings.run_at,
+                after=settings.after,
+                deadline=settings.deadline,
+                expires_at=settings.expires_at,
+                is_off_peak=settings.is_off_peak,
+                idempotency_key=_own_key(settings.idempotency_key, item, is_one=len(drafts) == 1),
             )
         )
     return jobs
@@ -136,11 +158,25 @@ def _stage_one(
 
 
 def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
-    """Queue jobs, all in one transaction."""
+    """Queue jobs, all in one transaction; on a larger instance type where inputs of their kind have needed one.
+
+    Returns:
+        Their ids; of one whose idempotency key is known, the id of the job that came first.
+    """
     if not jobs:
         raise UsageError("There is nothing to submit.")
-    store.enqueue(jobs, now=now)
-    return [job.id for job in jobs]
+    hints: dict[tuple[Service, str], str] = {}
+    sized: list[NewJob] = []
+    for job in jobs:
+        what = (job.service, input_kind(job.kind, job.inputs))
+        if what not in hints:
+            hints[what] = store.size_hint(*what)
+        sized.append(replace(job, size=hints[what]) if hints[what] else job)
+    return store.enqueue(sized, now=now)
+
+
+def _own_key(key: str | None, item: Draft, *, is_one: bool) -> str | None:
+    return key if key is None or is_one else f"{key}:{item.name}"
 
 
 def new_job_id() -> JobId:

@@ -29,9 +29,10 @@ def reasons(
         attempt = store.attempts(job.id)[-1]
         stage = f", at {job.stage}" if job.stage else ""
         asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
-        return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *asked]
+        return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *_why_there(store, job), *asked]
     if job.state is JobState.HELD:
-        return ["It is held."]
+        needs = [need for need in store.dependencies(job.id) if need[1] is not JobState.SUCCEEDED]
+        return [f"It waits for job {job_id}, which is {state}." for job_id, state, _ in needs] or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
         left = max(0.0, (job.run_at - now).total_seconds())
         again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
@@ -45,13 +46,19 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         found.append("No daemon runs: `pitchey daemon start` starts one.")
     elif has_image() is False:
         found.append(f"The image of the {job.service} service is not built: `pitchey images build {job.service}`.")
+    if job.key:
+        use = store.queue(job.service, size=job.size).keys.get(job.key)
+        if use is not None and use.running:
+            found.append(f"Jobs with its key {job.key!r} that run: {use.running}.")
+    if job.is_off_peak:
+        found.append("It runs in the off-peak hours only.")
     every = [instance for instance in store.instances(active_only=False) if instance.service is job.service]
     active = [instance for instance in every if instance.stopped_at is None]
     ahead = store.ahead_of(job)
     if ahead:
         many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
         verb = "job is" if ahead == 1 else "jobs are"
-        found.append(f"{many} {job.service} {verb} ahead of it.")
+        found.append(f"{many} {job.service} {verb} ahead of it in its line.")
     if not active and is_daemon_running:
         found.append(f"No {job.service} instance runs{_last_failure(every)}.")
     elif active:
@@ -60,6 +67,12 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         still = f"; {starting} of them {'is' if starting == 1 else 'are'} starting" if starting else ""
         found.append(f"{_count(len(active), f'{job.service} instance')} with {_count(slots, 'slot')}{still}.")
     return found
+
+
+def _why_there(store: Store, job: Job) -> list[str]:
+    """Why the attempt that runs was given this instance."""
+    claims = [event for event in store.events(after=0, job_ids=[job.id]) if event.type == "claimed"]
+    return [f"It was placed there because of: {claims[-1].data['why']}."] if claims else []
 
 
 def _count(number: int, what: str) -> str:

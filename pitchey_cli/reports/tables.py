@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,30 @@ def _took(job: Job, now: datetime) -> str:
     if job.started_at is None:
         return "-"
     return duration(((job.finished_at or now) - job.started_at).total_seconds())
+
+
+def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
+    """Jobs that failed for good, and why."""
+    if not found:
+        return Text("No dead letters.")
+    table = _table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
+    for job in found:
+        why = f"{job.error.code}: {job.error.message}" if job.error else ""
+        attempts, name = str(job.attempt), printable(job.name)
+        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, printable(why))
+    return table
+
+
+def batches(found: Sequence[tuple[str, Mapping[JobState, int]]]) -> RenderableType:
+    """Batches, and how many of their jobs stand where."""
+    if not found:
+        return Text("No batches.")
+    states = [state for state in JobState if any(counts.get(state) for _, counts in found)]
+    table = _table("batch", "jobs", *states, right=("jobs", *states))
+    for name, counts in found:
+        row = [f"{counts[state]:,}" if counts.get(state) else "" for state in states]
+        table.add_row(printable(name), f"{sum(counts.values()):,}", *row)
+    return table
 
 
 def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
@@ -170,6 +194,8 @@ def _details(details: dict[str, Any]) -> str:
 
 def finished(job: Job, attempts: Sequence[Attempt], files: Sequence[tuple[str, Output]]) -> RenderableType:
     """What `run` shows of a job that succeeded: what it made, how long it took, what it cost."""
+    if not attempts:
+        return Group(_outputs(files), Text(f"{printable(job.name)}: the result of an earlier job, cost {money(0)}"))
     last = attempts[-1]
     wait = (last.started_at - job.created_at).total_seconds()
     work = (last.finished_at - last.started_at).total_seconds() if last.finished_at else 0.0

@@ -132,6 +132,9 @@ class Store(Protocol):
     def redrive(self, job_id: JobId, *, now: datetime) -> bool:
         """Queue a dead letter again, with all its attempts before it; False when it is none."""
 
+    def purge(self, job_id: JobId) -> bool:
+        """Remove a dead letter and all that is known of it; False when it is none."""
+
     def tidy_queue(self, *, now: datetime) -> None:
         """Forget lines in which nobody has stood for long."""
 

@@ -219,6 +219,14 @@ class SqliteQueue(SqliteReader):
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
         return True
 
+    def purge(self, job_id: JobId) -> bool:
+        """Remove a dead letter and all that is known of it; False when it is none."""
+        with self._db.transaction():
+            row = self._db.row(QUERIES["purge_dead"], {"job_id": job_id})
+            if row is not None:
+                self._count({(Service(row["service"]), JobState.DEAD): -1})
+        return row is not None
+
     def set_size_hint(self, service: Service, input_kind: str, size: str) -> None:
         """Remember that this kind of input needs an instance type."""
         self._db.run(QUERIES["set_size_hint"], (service.value, input_kind, size))

@@ -74,7 +74,7 @@ def _thumbnails(
     line = f'{{"inputUrl": "{work}/short.mp4", "outputFormat": "thumbnail", "thumbnailTimes": [2]}}\n'
 
     def through_pitchey() -> None:
-        command = _pitchey("submit", "video", "-")
+        command = _pitchey("submit", "video", "-", "--no-cache")
         done = subprocess.run(
             command, env=environment, input=line * THUMBNAILS, capture_output=True, text=True, check=True
         )
@@ -93,7 +93,9 @@ def _long_clip(work: Path) -> Path:
 
 
 def _run(environment: dict[str, str], clip: Path, work: Path, *options: str) -> None:
-    command = _pitchey("run", "video", str(clip), "-o", str(work / "out"), "--overwrite", "--quiet", *options)
+    command = _pitchey(
+        "run", "video", str(clip), "-o", str(work / "out"), "--overwrite", "--quiet", "--no-cache", *options
+    )
     subprocess.run(command, env=environment, check=True)
 
 

@@ -139,7 +139,7 @@ def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
 
 
 def test_eight_runs_at_once_without_a_daemon_all_succeed(pitchey: Pitchey, clip: Path) -> None:
-    options = ["--output-format", "thumbnail", "--quiet"]
+    options = ["--output-format", "thumbnail", "--quiet", "--no-cache"]
     runs = [pitchey.start("run", "video", clip, "-o", f"out{number}", *options) for number in range(8)]
     for run in runs:
         _, err = run.communicate(timeout=120)

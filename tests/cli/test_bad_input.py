@@ -43,7 +43,7 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["status", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey jobs"]),
         (["cancel", "../x"], 3, ["There is no job '../x'"]),
         (["jobs", "--state", "done"], 2, ["There is no state 'done'", "succeeded"]),
-        (["jobs", "--since", "yesterday"], 2, ["'yesterday' is no time"]),
+        (["jobs", "--since", "last week"], 2, ["--since: 'last week' is no time"]),
         (["config", "set", "services.video.slotz", "3"], 2, ["services.video.slots"]),
         (["config", "set", "services.video.slots", "0"], 2, ["at least 1", "not 0"]),
         (["images", "build", "vidoe"], 2, ["'vidoe'", "video"]),

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.errors import InputNotFound, StaleToken, StoreError
+from pitchey_cli.domain.errors import InputNotFound, StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import (
+    Dependency,
     Instance,
     InstanceState,
     Job,
@@ -25,6 +26,7 @@ from pitchey_cli.domain.job import (
     JobInput,
     JobState,
     NewJob,
+    OnFailure,
     Outcome,
     Output,
     Token,
@@ -508,3 +510,187 @@ def test_an_instance_has_its_times(store):
     assert waiting.note == "granted 1 CPU"
     with pytest.raises(InputNotFound):
         store.set_instance("i-3", InstanceState.READY, now=NOON)
+
+
+# --- keys, lines, shares
+
+
+def test_jobs_of_one_key_run_one_at_a_time(store):
+    submit(store, video("a", key="cam"), video("b", key="cam"), video("c"))
+    assert [job.id for job in claim(store, 9)] == ["a", "c"]
+    assert claim(store, 9) == []
+    end(store, store.job(JobId("a")), Reason.COMPLETED)
+    assert [job.id for job in claim(store, 9)] == ["b"]
+
+
+def test_organisations_take_turns_however_many_jobs_one_of_them_has(store):
+    submit(store, *(video(f"a{n}", organisation="big") for n in range(50)), video("b0", organisation="small"))
+    submit(store, video("b1", organisation="small"))
+    first = [job.organisation for job in claim(store, 4)]
+    assert sorted(first) == ["big", "big", "small", "small"]
+
+
+def test_a_larger_size_is_another_queue(store):
+    submit(store, video("a"), video("b", size="standard-4"))
+    assert store.waiting_sizes(VIDEO) == ["", "standard-4"]
+    assert [job.id for job in claim(store, 9)] == ["a"]
+    assert store.waiting_sizes(VIDEO) == ["standard-4"]
+
+
+def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
+    job = started(store)
+    outcome = Outcome(Reason.OOM)
+    transition = after_attempt(job, outcome, now=NOON, dice=0.0, larger_size="standard-4")
+    store.finish(job.id, job.token, outcome, transition, now=NOON)
+    assert store.release_due(now=NOON) == 1
+    assert (store.job(job.id).size, claim(store), store.waiting_sizes(VIDEO)) == ("standard-4", [], ["standard-4"])
+
+
+def test_what_a_kind_of_input_needs_is_remembered(store):
+    assert store.size_hint(VIDEO, "mp4:33") == ""
+    store.set_size_hint(VIDEO, "mp4:33", "standard-4")
+    assert store.size_hint(VIDEO, "mp4:33") == "standard-4"
+
+
+def test_empty_lines_are_forgotten_and_found_again(store):
+    end(store, started(store), Reason.FAILED)
+    store.tidy_queue(now=NOON + timedelta(days=1))
+    assert store.redrive(JobId("job1"), now=NOON)
+    assert [job.id for job in claim(store)] == ["job1"]
+    assert store.integrity() == []
+
+
+# --- idempotency
+
+
+def test_an_idempotency_key_gives_the_first_job_again(store):
+    assert store.enqueue([video("a", idempotency_key="k")], now=NOON) == ["a"]
+    again = [video("b", idempotency_key="k"), video("c", idempotency_key="k", organisation="other")]
+    assert store.enqueue(again, now=LEASE) == ["a", "c"]
+    assert store.job_ids("") == ["a", "c"]
+    with pytest.raises(UsageError, match=r"'k' belongs to job a"):
+        store.enqueue([video("d", idempotency_key="k", spec={"inputUrl": "/other.mp4"})], now=NOON)
+
+
+# --- dependencies
+
+
+def after(*job_ids: str, on_failure: OnFailure = OnFailure.CANCEL) -> tuple[Dependency, ...]:
+    return tuple(Dependency(JobId(job_id), on_failure) for job_id in job_ids)
+
+
+def test_a_job_waits_for_all_that_it_needs(store):
+    submit(store, video("a"), video("b"))
+    submit(store, video("c", after=after("a", "b")))
+    assert (store.job(JobId("c")).state, store.job(JobId("c")).held_because) == (JobState.HELD, "dependencies")
+    first, second = claim(store, 9)
+    end(store, first, Reason.COMPLETED)
+    assert store.job(JobId("c")).state is JobState.HELD
+    end(store, second, Reason.COMPLETED)
+    assert [job.id for job in claim(store, 9)] == ["c"]
+    assert types(store, "c") == ["submitted", "released", "claimed"]
+
+
+def test_what_has_succeeded_is_not_waited_for(store):
+    end(store, started(store), Reason.COMPLETED)
+    submit(store, video("c", after=after("job1")))
+    assert store.job(JobId("c")).state is JobState.QUEUED
+
+
+def test_a_failure_goes_down_the_chain(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a")))
+    submit(store, video("c", after=after("b")))
+    end(store, claim(store)[0], Reason.REJECTED)
+    for job_id, cause in (("b", "a"), ("c", "b")):
+        job = store.job(JobId(job_id))
+        assert (job.state, job.error.code) == (JobState.CANCELLED, "dependency_failed")
+        assert f"Job {cause}" in job.error.message
+    assert store.integrity() == []
+
+
+@pytest.mark.parametrize(("on_failure", "state"), [(OnFailure.RUN, JobState.QUEUED), (OnFailure.HOLD, JobState.HELD)])
+def test_a_failure_need_not_be_the_end(store, on_failure, state):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a", on_failure=on_failure)))
+    end(store, claim(store)[0], Reason.REJECTED)
+    assert store.job(JobId("b")).state is state
+    store.redrive(JobId("a"), now=NOON)
+    end(store, claim(store)[0], Reason.COMPLETED)
+    assert store.job(JobId("b")).state is JobState.QUEUED or on_failure is OnFailure.RUN
+
+
+def test_waiting_for_what_cannot_succeed_is_refused(store):
+    end(store, started(store), Reason.REJECTED)
+    with pytest.raises(UsageError, match="job1, which is to be waited for, is dead"):
+        submit(store, video("b", after=after("job1")))
+    with pytest.raises(InputNotFound, match="no job nothing to wait for"):
+        submit(store, video("b", after=after("nothing")))
+    assert store.job_ids("") == ["job1"]
+
+
+def test_cancelling_a_job_cancels_what_waits_for_it(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a"), run_at=LEASE))
+    store.cancel(JobId("a"), why="", now=NOON)
+    assert store.counts().by_service == {VIDEO: {JobState.CANCELLED: 2}}
+
+
+def test_a_released_job_still_waits_for_its_time(store):
+    job = started(store)
+    submit(store, video("b", after=after("job1"), run_at=LEASE))
+    end(store, job, Reason.COMPLETED)
+    assert store.job(JobId("b")).state is JobState.SCHEDULED
+    assert store.release_due(now=LEASE) == 1
+
+
+# --- too late
+
+
+def test_a_job_that_is_not_started_in_time_is_given_up(store):
+    submit(store, video("a", expires_at=LEASE), video("b", expires_at=LEASE, run_at=LEASE), video("c"))
+    assert store.expire(now=LEASE - timedelta(microseconds=1)) == 0
+    assert store.expire(now=LEASE) == 2
+    job = store.job(JobId("a"))
+    assert (job.state, job.reason, job.error.code) == (JobState.DEAD, Reason.TIMEOUT, "expired")
+    assert [each.id for each in claim(store, 9)] == ["c"]
+    assert store.expire(now=LEASE) == 0
+    assert store.integrity() == []
+
+
+def test_a_running_job_does_not_expire(store):
+    started(store, video(expires_at=LEASE))
+    assert store.expire(now=LEASE + timedelta(days=1)) == 0
+
+
+# --- dead letters
+
+
+def test_a_redriven_job_starts_afresh_and_keeps_its_history(store):
+    end(store, started(store), Reason.FAILED)
+    assert store.redrive(JobId("job1"), now=LEASE)
+    assert not store.redrive(JobId("job1"), now=LEASE)
+    (job,) = claim(store)
+    assert (job.attempt, job.attempts_used, job.crashes, job.finished_at) == (2, 0, 0, None)
+    assert [each.reason for each in store.attempts(job.id)] == [Reason.FAILED, None]
+    assert "redriven" in types(store)
+
+
+def test_only_dead_letters_are_purged(store):
+    job = started(store)
+    assert not store.purge(job.id)
+    end(store, job, Reason.FAILED)
+    assert store.purge(job.id)
+    assert (store.job_ids(""), store.events(after=0), store.integrity()) == ([], [], [])
+
+
+# --- batches
+
+
+def test_a_batch_is_counted_and_listed(store):
+    submit(store, video("a", batch="x"), video("b", batch="x"), video("c", batch="y"), video("d"))
+    end(store, claim(store)[0], Reason.COMPLETED)
+    assert store.batches() == ["x", "y"]
+    assert sum(store.batch_counts("x").values()) == 2
+    assert store.batch_counts("nothing") == {}
+    assert sorted(job.id for job in store.batch_jobs("x")) == ["a", "b"]

@@ -179,6 +179,10 @@ UPDATE container_jobs
        deadline = NULL
  WHERE seq = :seq AND state = 'dead';
 
+-- name: purge_dead
+-- With its attempts, events, outputs and dependencies.
+DELETE FROM container_jobs WHERE id = :job_id AND state = 'dead' RETURNING service;
+
 -- name: next_expiry
 SELECT min(expires_at) FROM container_jobs
  WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;

@@ -1,0 +1,82 @@
+"""Jobs that were submitted together: how many stand where, and waiting for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.job import TERMINAL, WAITING, JobState
+from pitchey_cli.operations import follow
+from pitchey_cli.store.port import Store
+
+_FAILED = (JobState.DEAD, JobState.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A batch as it stands."""
+
+    name: str
+    counts: Mapping[JobState, int]
+
+    @property
+    def total(self) -> int:
+        """All its jobs."""
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """Those that will not change any more."""
+        return sum(count for state, count in self.counts.items() if state in TERMINAL)
+
+    @property
+    def failed(self) -> int:
+        """Those that ended without a result."""
+        return sum(self.counts.get(state, 0) for state in _FAILED)
+
+
+def summary(store: Store, name: str) -> Summary:
+    """Count.
+
+    Raises:
+        InputNotFound: there is no such batch.
+    """
+    counts = store.batch_counts(name)
+    if not counts:
+        raise InputNotFound(f"There is no batch {name!r}.", hint="`pitchey batch list` names them.")
+    return Summary(name, {state: counts[state] for state in JobState if state in counts})
+
+
+def wait(
+    store: Store,
+    name: str,
+    *,
+    on_change: Callable[[Summary], None],
+    tick: Callable[[], None] | None = None,
+    timeout_seconds: float | None = None,
+    fail_fast: bool = False,
+) -> Summary:
+    """Wait until every job of a batch has ended, or the first has failed where that is asked for.
+
+    Raises:
+        TimedOut: the time is up.
+    """
+    found = summary(store, name)
+    for _ in follow.changes(store, tick=tick, timeout_seconds=timeout_seconds):
+        found = summary(store, name)
+        on_change(found)
+        if found.ended == found.total or (fail_fast and found.failed):
+            break
+    return found
+
+
+def cancel(store: Store, name: str, *, why: str, now: datetime) -> int:
+    """Cancel what has not ended; how many jobs that were. Those that run are asked to end."""
+    summary(store, name)
+    with store.transaction():
+        jobs = list(store.batch_jobs(name, [*WAITING, JobState.RUNNING]))
+        for job in jobs:
+            store.cancel(job.id, why=why, now=now)
+    return len(jobs)
