@@ -51,6 +51,8 @@ class Queueing:
             InputNotFound: there is no job to wait for.
         """
         given = self.given
+        if given["idempotency_key"] == "":
+            raise UsageError("--idempotency-key is empty.", hint="Is the variable set that it comes from?")
         local = now.astimezone()
         deadline = later(given["deadline"], now=local, what="--deadline") if given["deadline"] else None
         if deadline is not None and deadline <= now:

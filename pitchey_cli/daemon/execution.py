@@ -39,6 +39,7 @@ _EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of t
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
+_NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
 
@@ -58,7 +59,10 @@ class Execution:
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
         try:
-            await self._start()
+            try:
+                await self._start()
+            except OSError as error:  # a full disk of ours, a directory that went with its instance
+                raise StoreError(f"The inputs could not be made ready: {error}.") from error
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
                 self.instance.retired_because = str(error)
@@ -82,7 +86,9 @@ class Execution:
                 if self.ending_as is not None:
                     self._bring_deadline_forward()
                 ending = await self._follow()
+            self._deadline = None
         except TimeoutError:
+            self._deadline = None
             # The worker should have ended the attempt by itself: an instance that fails to is not to be trusted.
             self.instance.retired_because = f"it did not end {self.token} in time"
             with contextlib.suppress(EngineError):
@@ -232,6 +238,8 @@ class Execution:
         if isinstance(ending, protocol.ErrorEvent):
             error = ending.error
             reason = error.reason
+            if error.code == _NEVER_STARTED and self.ending_as is None:
+                return Outcome(Reason.INTERRUPTED, JobError(error.code, error.message, error.hint))
             if self.ending_as is not None and reason in _INTENDED:
                 reason = self.ending_as  # the worker only knows that it was told to stop; we know why
             elif reason is Reason.INTERRUPTED:  # somebody else has stopped the instance
@@ -331,7 +339,7 @@ class Execution:
 
 def _never_started() -> protocol.ErrorEvent:
     failure = protocol.Failure(
-        code="never_started",
+        code=_NEVER_STARTED,
         message="The daemon went away before the attempt began.",
         retryable=True,
         reason=Reason.INTERRUPTED,

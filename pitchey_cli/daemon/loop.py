@@ -77,6 +77,8 @@ class Loop:
             released = await self.node.call(self.node.store.release_due, now=self.node.clock.now())
             # More may be due than one call releases: then again at once.
             self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
+            if released:
+                self.changed.set()
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""
@@ -84,6 +86,8 @@ class Loop:
         if now >= self._expire_at:
             expired = await self.node.call(self.node.store.expire, now=self.node.clock.now())
             self._expire_at = now + (0.0 if expired else self.node.config.poll_seconds)
+            if expired:
+                self.changed.set()
 
     async def tidy(self) -> None:
         """Forget what nobody needs any more."""
@@ -174,6 +178,7 @@ class Loop:
                     lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
                     foreground_only=node.config.is_foreground,
                 )
+                pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
                     self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
 
@@ -258,7 +263,8 @@ class Loop:
     async def hand_back(self, executions: Iterable[Execution]) -> None:
         """End attempts as interrupted: their jobs are queued again, and have not used up an attempt."""
         handed_back = list(executions)
-        await asyncio.gather(*(execution.end(Reason.INTERRUPTED) for execution in handed_back))
+        endings = (execution.end(Reason.INTERRUPTED) for execution in handed_back)
+        await asyncio.gather(*endings, return_exceptions=True)
         waiting = [self._tasks[e.token] for e in handed_back if e.token in self._tasks]
         if waiting:
             await asyncio.wait(waiting)

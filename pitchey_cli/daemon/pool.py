@@ -85,6 +85,7 @@ class Pool:
     state_id: str
     changed: asyncio.Event  #: set when a start or a stop is done
     instances: dict[str, PooledInstance] = field(default_factory=dict)
+    is_head_waiting: bool = False  #: the job whose turn it is needs more slots than any instance has free
     start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
     _failures: int = 0
     _not_before: float = 0.0  #: monotonic; no start before
@@ -104,7 +105,9 @@ class Pool:
         view = PoolView(
             is_work_waiting=is_work_waiting,
             instances=len(self.instances) + len(self._starting),
-            free_slots=sum(i.free_slots for i in self.instances.values()) + len(self._starting) * self.config.slots,
+            # Slots that are too few for the job whose turn it is are of no use.
+            free_slots=(0 if self.is_head_waiting else sum(i.free_slots for i in self.instances.values()))
+            + len(self._starting) * self.config.slots,
             longest_idle_seconds=max((now - i.idle_since for i in idle), default=None),
         )
         decision = decide(view, self.config.pool)
@@ -223,6 +226,9 @@ class Pool:
             await asyncio.to_thread(self.node.engine.start, spec)
             await self._until_ready(instance)
         except (Exception, asyncio.CancelledError) as error:
+            instance.is_stopping = True  # in the books until it is really gone
+            instance.retired_because = str(error) or "interrupted"
+            self.instances[instance_id] = instance
             await self._discard(instance, InstanceState.LOST, why=str(error) or "interrupted", grace_seconds=0)
             raise
         instance.is_ready = True
@@ -306,7 +312,7 @@ class Pool:
                 with contextlib.suppress(InstanceGone):
                     await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
             await asyncio.to_thread(engine.remove, instance.id)
-        except PitcheyError as error:
+        except Exception as error:
             # It may still run: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")
             instance.retired_because = instance.retired_because or why

@@ -37,6 +37,7 @@ class Places:
     """The free slots of a pool; each place that is given is taken."""
 
     candidates: list[Candidate] = field(default_factory=list)
+    has_refused: bool = False  #: a job found no room, although some slots are free
 
     @classmethod
     def of(cls, candidates: Iterable[Candidate]) -> Places:
@@ -55,6 +56,7 @@ class Places:
         """
         fitting = [each for each in self.candidates if each.free_slots >= slots_needed(job, each.slots)]
         if not fitting:
+            self.has_refused = True
             return None
         chosen = min(fitting, key=lambda each: _rank(each, job))
         why = self._why(chosen, job, len(fitting))

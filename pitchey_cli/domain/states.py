@@ -36,6 +36,7 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
         (JobState.RUNNING, JobState.SCHEDULED),
         (JobState.RUNNING, JobState.DEAD),
         (JobState.DEAD, JobState.QUEUED),
+        (JobState.DEAD, JobState.HELD),
     }
 )
 

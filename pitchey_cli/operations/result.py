@@ -71,6 +71,8 @@ def make_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
         raise Denied(f"{directory} may not be written.", hint="--output chooses another place.") from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{directory} is a file.", hint="--output names a directory for the results.") from error
     except OSError as error:
         raise UsageError(f"{directory} is no directory for results: {error.strerror}.") from error
 

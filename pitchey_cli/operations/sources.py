@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import glob
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain, count
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -82,7 +82,7 @@ def _on_disk(service: Service, argument: str) -> list[Source]:
         matches = sorted(match for match in glob.glob(argument, recursive=True) if Path(match).is_file())
         if matches:
             return [Source(match, Path(match).stem) for match in matches]
-        raise InputNotFound(f"No file matches {argument!r}.")
+        raise InputNotFound(f"No file matches {argument!r}.", hint="Patterns are relative to the current folder.")
     raise InputNotFound(f"There is no file at {argument!r}.", hint=_nearest(path))
 
 
@@ -98,16 +98,17 @@ def _nearest(path: Path) -> str:
 
 
 def _named_apart(sources: list[Source]) -> list[Source]:
-    """Jobs whose names would be the same get their suffix into the name, and then a number."""
-    stems = Counter(source.name for source in sources)
-    seen: Counter[str] = Counter()
+    """Jobs whose names would be the same get their suffix into the name where that tells them apart, or a number."""
+    files: dict[str, set[str]] = {}
+    for source in sources:
+        files.setdefault(source.name, set()).add(source.file_name)
+    taken: set[str] = set()
     result: list[Source] = []
     for source in sources:
-        name = source.name
-        if stems[name] > 1:
-            name = str(Path(name).parent / source.file_name)
-            seen[name] += 1
-            if seen[name] > 1:
-                name = f"{name}-{seen[name]}"
+        is_told_by_suffix = len(files[source.name]) > 1
+        first = str(Path(source.name).parent / source.file_name) if is_told_by_suffix else source.name
+        names = chain([first], (f"{first}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
         result.append(Source(source.location, name, source.is_url))
     return result

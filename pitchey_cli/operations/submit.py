@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +89,13 @@ def _text(name: str) -> str:
 
 def named_apart(drafts: Sequence[Draft]) -> list[Draft]:
     """Number the jobs whose names would be the same: results are named after them."""
-    seen: Counter[str] = Counter()
+    taken: set[str] = set()
     named: list[Draft] = []
     for item in drafts:
-        seen[item.name] += 1
-        count = seen[item.name]
-        named.append(item if count == 1 else replace(item, name=f"{item.name}-{count}"))
+        names = chain([item.name], (f"{item.name}-{number}" for number in count(2)))
+        name = next(name for name in names if name not in taken)
+        taken.add(name)
+        named.append(replace(item, name=name))
     return named
 
 

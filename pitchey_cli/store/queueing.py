@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, UsageError
-from pitchey_cli.domain.job import Claimed, Dependency, Job, JobError, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.job import WAITING, Claimed, Dependency, Job, JobError, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.schedule import QueuePolicy, Turns
 from pitchey_cli.store import rows
@@ -33,10 +33,15 @@ class SqliteQueue(SqliteReader):
         with self._db.transaction():
             ids: list[JobId] = []
             new: list[NewJob] = []
+            here: dict[tuple[str, str], JobId] = {}  # keys of this very submission
             for job in jobs:
                 earlier = self._earlier(job)
-                ids.append(job.id if earlier is None else earlier.id)
-                if earlier is None:
+                known = None if earlier is None else earlier.id
+                if known is None and job.idempotency_key is not None:
+                    known = here.get((job.organisation, job.idempotency_key))
+                    here.setdefault((job.organisation, job.idempotency_key), job.id)
+                ids.append(job.id if known is None else known)
+                if known is None:
                     new.append(job)
             if new:
                 self._insert(new, now=now)
@@ -87,7 +92,7 @@ class SqliteQueue(SqliteReader):
     def _unmet(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure]]:
         """What a new job still has to wait for."""
         found: list[tuple[int, OnFailure]] = []
-        for need in needs:
+        for need in dict.fromkeys(needs):
             row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")
@@ -128,7 +133,7 @@ class SqliteQueue(SqliteReader):
         with self._db.transaction():
             queue = self.queue(service, size=size, foreground_only=foreground_only)
             turns = Turns(queue, policy, now=now, local=now.astimezone())
-            chosen = self._give_places(turns, places)
+            chosen = self._give_places(turns, places, at)
             if not chosen:
                 return []
             seqs = rows.encode(list(chosen))
@@ -155,13 +160,13 @@ class SqliteQueue(SqliteReader):
             self._count({(service, JobState.RUNNING): len(jobs)})
         return [Claimed(job, chosen[job.seq].instance_id) for job in jobs]
 
-    def _give_places(self, turns: Turns, places: Places) -> dict[int, Place]:
+    def _give_places(self, turns: Turns, places: Places, at: int) -> dict[int, Place]:
         """Whose turn it is gets the best place; who does not fit keeps the free slots waiting, and starves nobody."""
         chosen: dict[int, Place] = {}
         heads: dict[int, list[Any]] = {}
         while places.free_slots and (flow := turns.next()) is not None:
             if flow.id not in heads:
-                question = {"flow": flow.id, "limit": places.free_slots}
+                question = {"flow": flow.id, "limit": places.free_slots, "now": at}
                 heads[flow.id] = [rows.waiting_from(row) for row in self._db.rows(QUERIES["heads"], question)][::-1]
             if not heads[flow.id]:
                 turns.pass_over(flow)
@@ -202,7 +207,7 @@ class SqliteQueue(SqliteReader):
                 due = f"{rows.moment(row['expires_at']):%Y-%m-%d %H:%M:%S} UTC"
                 text = f"It was not started in time: it had to be by {due}."
                 error = JobError("expired", text, "Give it a later deadline or a longer --ttl, or a higher priority.")
-                self._end_waiting(row, JobState.DEAD, Reason.TIMEOUT, error, at, "dead")
+                self._end_waiting(row["seq"], JobState.DEAD, Reason.TIMEOUT, error, at, "dead")
         return len(expired)
 
     def redrive(self, job_id: JobId, *, now: datetime) -> bool:
@@ -215,13 +220,20 @@ class SqliteQueue(SqliteReader):
             if row["state"] != JobState.DEAD.value:
                 return False
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
-            self._queue(row, JobState.DEAD)
+            if self._has_unmet(row["seq"]):
+                self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
+                self._move(Service(row["service"]), JobState.DEAD, JobState.HELD)
+            else:
+                self._queue(row, JobState.DEAD)
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
         return True
 
     def purge(self, job_id: JobId) -> bool:
         """Remove a dead letter and all that is known of it; False when it is none."""
         with self._db.transaction():
+            if waiting := self._db.row(QUERIES["held_for"], {"job_id": job_id}):
+                hint = f"`pitchey cancel {waiting['id']}` ends that one, `pitchey dlq retry {job_id}` this one's wait."
+                raise UsageError(f"Job {waiting['id']} waits for {job_id}.", hint=hint)
             row = self._db.row(QUERIES["purge_dead"], {"job_id": job_id})
             if row is not None:
                 self._count({(Service(row["service"]), JobState.DEAD): -1})
@@ -238,36 +250,58 @@ class SqliteQueue(SqliteReader):
             self._db.run(QUERIES["forget_key_rates"], {"before": rows.micros(now)})
 
     def _end_waiting(
-        self, row: rows.Row, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
+        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
         *, why: str = "", cancel_requested_at: int | None = None,
     ) -> None:  # fmt: skip
-        """End a job that waits, and tell those that wait for it."""
-        service, before, seq = Service(row["service"]), JobState(row["state"]), row["seq"]
+        """End a job that waits, and settle those that wait for it."""
+        job_id = self._end_one(seq, state, reason, error, at, kind, why=why, cancel_requested_at=cancel_requested_at)
+        if job_id is not None:
+            self._settle_dependents(seq, job_id, state, at)
+
+    def _end_one(
+        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
+        *, why: str = "", cancel_requested_at: int | None = None,
+    ) -> JobId | None:  # fmt: skip
+        """End a job, if it waits now: settling others may have moved it since it was read."""
+        row = self._db.row(QUERIES["job_by_seq"], {"seq": seq})
+        if row is None or JobState(row["state"]) not in WAITING:
+            return None
+        before = JobState(row["state"])
         if before is JobState.QUEUED:
             self._leave_line(seq)
         ended = {"seq": seq, "state": state.value, "reason": reason.value, "error": rows.encode_error(error)}
         self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
-        self._move(service, before, state)
+        self._move(Service(row["service"]), before, state)
         data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
         if error is not None:
             data["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
         self._event(seq, at, kind, data)
-        self._settle_dependents(seq, row["id"], state, at)
+        return JobId(row["id"])
 
     def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
-        """A job has ended: queue those that waited for it alone, or give them up."""
-        for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
-            on_failure = OnFailure(row["on_failure"])
-            if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
-                error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
-                self._end_waiting(row, JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
-            elif not self._db.value(QUERIES["has_unmet"], {"seq": row["seq"]}):
-                if row["run_at"] is not None and row["run_at"] > at:
-                    self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
-                    self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
-                else:
-                    self._queue(row, JobState.HELD)
-                self._event(row["seq"], at, "released", {"after": job_id})
+        """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
+        ended = deque([(seq, job_id, state)])
+        while ended:
+            seq, job_id, state = ended.popleft()
+            for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
+                on_failure = OnFailure(row["on_failure"])
+                if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
+                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
+                    self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
+                    ended.append((row["seq"], row["id"], JobState.CANCELLED))
+                elif not self._has_unmet(row["seq"]):
+                    self._release_held(row, job_id, at)
+
+    def _release_held(self, row: rows.Row, after: JobId, at: int) -> None:
+        if row["run_at"] is not None and row["run_at"] > at:
+            self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
+            self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
+        else:
+            self._queue(row, JobState.HELD)
+        self._event(row["seq"], at, "released", {"after": after})
+
+    def _has_unmet(self, seq: int) -> bool:
+        return bool(self._db.value(QUERIES["has_unmet"], {"seq": seq}))
 
     # --- lines and counts
 

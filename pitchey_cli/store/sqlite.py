@@ -154,10 +154,10 @@ class SqliteStore(SqliteQueue):
             if job is None:
                 raise InputNotFound(f"There is no job {job_id}.")
             if JobState(job["state"]) in WAITING:
-                reason = Reason.CANCELLED
                 self._end_waiting(
-                    job, JobState.CANCELLED, reason, None, at, "cancelled", why=why, cancel_requested_at=at
-                )
+                    job["seq"], JobState.CANCELLED, Reason.CANCELLED, None, at, "cancelled",
+                    why=why, cancel_requested_at=at,
+                )  # fmt: skip
                 return CancelResult.CANCELLED
             row = self._db.row(QUERIES["request_cancel"], {"job_id": job_id, "now": at})
             if row is not None:

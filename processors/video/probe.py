@@ -13,7 +13,7 @@ import av
 import av.logging
 from av.buffer import Buffer
 from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError
+from av.error import FFmpegError
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
@@ -126,9 +126,10 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
 
 def decoded(container: InputContainer, stream: AvVideoStream, *, packets: int | None = None) -> Iterator[VideoFrame]:
     """Yield the frames from here on, from so many packets at most; what is damaged is left out."""
-    for packet in islice(container.demux(stream), packets):
-        with suppress(InvalidDataError):
-            yield from cast(list[VideoFrame], packet.decode())
+    with suppress(FFmpegError):  # of the container: what follows cannot be read
+        for packet in islice(container.demux(stream), packets):
+            with suppress(FFmpegError):  # of one packet
+                yield from cast(list[VideoFrame], packet.decode())
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:

@@ -694,3 +694,71 @@ def test_a_batch_is_counted_and_listed(store):
     assert sum(store.batch_counts("x").values()) == 2
     assert store.batch_counts("nothing") == {}
     assert sorted(job.id for job in store.batch_jobs("x")) == ["a", "b"]
+
+
+# --- histories that once went wrong
+
+
+def test_what_expires_together_with_what_it_waited_for_leaves_nothing_behind(store):
+    submit(store, video("a", expires_at=LEASE))
+    submit(store, video("b", expires_at=LEASE, after=after("a", on_failure=OnFailure.RUN)))
+    assert store.expire(now=LEASE) == 2
+    assert store.counts().by_service == {VIDEO: {JobState.DEAD: 2}}
+    assert (claim(store, 9), store.integrity()) == ([], [])
+
+
+def test_a_diamond_is_settled_once(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a")))
+    submit(store, video("c", after=after("a", "b", on_failure=OnFailure.RUN)))
+    submit(store, video("d", after=after("a", "b")))
+    store.cancel(JobId("a"), why="", now=NOON)
+    assert store.counts().by_service == {VIDEO: {JobState.CANCELLED: 3, JobState.QUEUED: 1}}
+    assert types(store, "d").count("cancelled") == 1
+    assert [job.id for job in claim(store, 9)] == ["c"]
+    assert store.integrity() == []
+
+
+def test_a_long_chain_goes_as_one(store):
+    submit(store, video("j0"))
+    for number in range(1, 1500):
+        submit(store, video(f"j{number}", after=after(f"j{number - 1}")))
+    store.cancel(JobId("j0"), why="", now=NOON)
+    assert store.counts().by_service == {VIDEO: {JobState.CANCELLED: 1500}}
+
+
+def test_a_dead_letter_that_somebody_waits_for_is_not_purged(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a", on_failure=OnFailure.HOLD)))
+    end(store, claim(store)[0], Reason.REJECTED)
+    with pytest.raises(UsageError, match="Job b waits for a"):
+        store.purge(JobId("a"))
+
+
+def test_a_redriven_job_still_waits_for_what_it_needs(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a"), expires_at=LEASE))
+    store.expire(now=LEASE)
+    assert store.redrive(JobId("b"), now=LEASE)
+    assert store.job(JobId("b")).state is JobState.HELD
+    end(store, claim(store, 9)[0], Reason.COMPLETED)
+    assert [job.id for job in claim(store, 9)] == ["b"]
+    assert store.integrity() == []
+
+
+def test_what_is_too_late_is_not_started_even_before_it_is_given_up(store):
+    submit(store, video("late", expires_at=NOON), video("good"))
+    assert [job.id for job in claim(store, 1)] == ["good"]
+
+
+def test_the_time_to_live_ends_with_the_first_start(store):
+    job = started(store, video(expires_at=LEASE, deadline=LEASE + timedelta(hours=1)))
+    assert end(store, job, Reason.INTERRUPTED).state is JobState.QUEUED
+    assert store.expire(now=LEASE) == 0
+    assert store.expire(now=LEASE + timedelta(hours=1)) == 1
+
+
+def test_two_of_one_key_in_one_submission_are_one(store):
+    twice = [video("a", idempotency_key="k"), video("b", idempotency_key="k")]
+    assert store.enqueue(twice, now=NOON) == ["a", "a"]
+    assert store.job_ids("") == ["a"]

@@ -44,7 +44,7 @@ def test_a_url_is_named_after_its_path(folder: Path) -> None:
 def test_jobs_of_the_same_name_are_told_apart(folder: Path) -> None:
     Path("a.webm").write_bytes(b"x")
     assert _names("a.mp4", "a.webm", "b.MOV") == ["a.mp4", "a.webm", "b"]
-    assert _names("a.mp4", "a.mp4") == ["a.mp4", "a.mp4-2"]
+    assert _names("a.mp4", "a.mp4") == ["a", "a-2"]
 
 
 def test_a_name_with_wildcards_in_it_is_a_file_when_there_is_one(folder: Path) -> None:

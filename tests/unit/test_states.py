@@ -121,4 +121,4 @@ def test_a_job_never_uses_more_attempts_than_it_has(history, max_attempts):
 
 def test_no_edge_leaves_success_or_cancellation():
     assert {before for before, _ in TRANSITIONS}.isdisjoint({SUCCEEDED, CANCELLED})
-    assert {after for before, after in TRANSITIONS if before is DEAD} == {QUEUED}
+    assert {after for before, after in TRANSITIONS if before is DEAD} == {QUEUED, JobState.HELD}

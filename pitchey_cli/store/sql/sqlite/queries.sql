@@ -72,7 +72,7 @@ SELECT EXISTS (SELECT 1 FROM job_flows
 -- name: heads
 -- The first of a line.
 SELECT seq, slots, kind, organisation, crashes FROM container_jobs
- WHERE flow = :flow AND state = 'queued' ORDER BY seq LIMIT :limit;
+ WHERE flow = :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now) ORDER BY seq LIMIT :limit;
 
 -- name: waiting_sizes
 SELECT DISTINCT size FROM job_flows WHERE queued > 0 AND service = :service AND is_foreground >= :foreground_only;
@@ -107,7 +107,7 @@ DELETE FROM key_rates WHERE next_start_at < :before;
 -- the caller sorts them.
 UPDATE container_jobs
    SET state = 'running', attempt = attempt + 1, token = id || '.' || (attempt + 1), lease_until = :lease_until,
-       started_at = :now, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
+       started_at = :now, expires_at = deadline, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
  WHERE seq IN (SELECT value FROM json_each(:seqs)) AND state = 'queued'
 RETURNING *;
 
@@ -182,6 +182,18 @@ UPDATE container_jobs
 -- name: purge_dead
 -- With its attempts, events, outputs and dependencies.
 DELETE FROM container_jobs WHERE id = :job_id AND state = 'dead' RETURNING service;
+
+-- name: hold_dead
+UPDATE container_jobs SET state = 'held', held_because = 'dependencies', finished_at = NULL
+ WHERE seq = :seq AND state = 'dead';
+
+-- name: held_for
+-- Somebody who still waits for a job.
+SELECT w.id FROM container_jobs j JOIN job_dependencies d ON d.needs_seq = j.seq JOIN container_jobs w ON w.seq = d.job_seq
+ WHERE j.id = :job_id AND w.state = 'held' LIMIT 1;
+
+-- name: job_by_seq
+SELECT * FROM container_jobs WHERE seq = :seq;
 
 -- name: next_expiry
 SELECT min(expires_at) FROM container_jobs
