@@ -58,12 +58,16 @@ def run(
     lock.poke(wiring.state_dir)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
     try:
-        with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
-            try:
-                ended = follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
-            except BaseException:
-                runner.give_up(store, ids)
-                raise
+        try:
+            with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
+                try:
+                    ended = follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
+                except BaseException:
+                    runner.give_up(store, ids)
+                    raise
+        except BaseException:
+            runner.leave_nothing(store, ids)
+            raise
     except TimedOut as error:
         fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"
         raise TimedOut(f"The jobs have not finished within {wait:g} s; {fate}.") from error
@@ -138,6 +142,12 @@ class _Runner:
         limit = self._wiring.settings.daemon.grace_seconds + 5
         with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
             follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
+
+    def leave_nothing(self, store: Store, ids: Sequence[Any]) -> None:
+        """Cancel our jobs where nobody runs that could take them up: nobody waits for them any more."""
+        if lock.holder(self._wiring.state_dir) is None:
+            with contextlib.suppress(PitcheyError):
+                cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
 
     def _prepare(self) -> Engine:
         if self._engine is None:

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, repeat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,6 +40,7 @@ _EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of t
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
+_RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0)  # seconds between tries to record an end
 _NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
@@ -53,6 +55,7 @@ class Execution:
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     has_failed: bool = False  #: it ended, and not well
+    is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
 
@@ -96,6 +99,7 @@ class Execution:
             text = "It did not end when it should have; its instance was killed."
             outcome = Outcome(self.ending_as or Reason.TIMEOUT, JobError("timeout", text))
         else:
+            self.is_finishing = True
             outcome = await self._outcome(ending)
         await self._finish(outcome)
 
@@ -296,13 +300,29 @@ class Execution:
         share = min(self.job.slots, config.slots)
         cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots) * share
         self.has_failed = outcome.reason in _FAILURES
+        self.is_finishing = True
         outcome = replace(outcome, cost_nanodollars=cost)
         await asyncio.to_thread(self._keep_log)
         try:
-            await node.call(self._conclude, outcome, now, node.dice())
+            await self._record(outcome, now)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
         await asyncio.to_thread(self._clean_up)
+
+    async def _record(self, outcome: Outcome, now: datetime) -> None:
+        """Record the end, however long the database is in trouble: what is in the spool must not be lost to that.
+
+        The slot stays taken meanwhile, so nobody discards the instance and its spool.
+        """
+        for pause in chain(_RECORD_PAUSES, repeat(_RECORD_PAUSES[-1])):
+            try:
+                await self.node.call(self._conclude, outcome, now, self.node.dice())
+                return
+            except StaleToken:
+                raise
+            except StoreError as error:
+                self.node.report(f"{self.token} has ended, which cannot be recorded: {error}")
+                await asyncio.sleep(pause)
 
     def _conclude(self, outcome: Outcome, now: datetime, dice: float) -> None:
         """Decide and record what the outcome makes of the job, in one transaction.

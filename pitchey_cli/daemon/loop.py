@@ -17,6 +17,7 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
 from pitchey_cli.domain.job import Job, Token
+from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.schedule import Turns
 from processors.vocabulary import Reason, Service
 
@@ -55,6 +56,10 @@ class Loop:
             config = self.node.config.services[service].of_size(size)
             self.pools[service, size] = Pool(self.node, config, self.state_id, self.changed)
         return self.pools[service, size]
+
+    def knows(self, service: Service, size: str) -> bool:
+        """Whether this version can run instances of a service and size."""
+        return service in self.node.config.services and (not size or size in INSTANCE_TYPES)
 
     # --- a tick
 
@@ -157,13 +162,13 @@ class Loop:
 
     async def reap(self) -> None:
         """Clear away the instances that went."""
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             pool.reap()
 
     async def dispatch(self) -> None:
         """Claim jobs in the order of their turns while there is room for them, and start their attempts."""
         node = self.node
-        for (service, size), pool in self.pools.items():
+        for (service, size), pool in list(self.pools.items()):
             places = pool.places()
             if not places.free_slots:
                 continue
@@ -188,8 +193,9 @@ class Loop:
         is_foreground = node.config.is_foreground
         for service in node.config.services:
             for size in await node.call(node.store.waiting_sizes, service, foreground_only=is_foreground):
-                self.pool(service, size)
-        for (service, size), pool in self.pools.items():
+                if self.knows(service, size):
+                    self.pool(service, size)
+        for (service, size), pool in list(self.pools.items()):
             queue = await node.call(node.store.queue, service, size=size, foreground_only=is_foreground)
             now = node.clock.now()
             demand = Turns(queue, node.config.queue, now=now, local=now.astimezone()).demand()
@@ -223,7 +229,7 @@ class Loop:
             task.add_done_callback(self._ending.discard)
 
     async def _check_pools(self) -> None:
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             await pool.check()
 
     # --- the whole run
@@ -269,9 +275,14 @@ class Loop:
         if waiting:
             await asyncio.wait(waiting)
 
+    async def let_finish(self) -> None:
+        """Wait for the attempts that are over: what they left lies in their instances."""
+        if finishing := [self._tasks[e.token] for e in self.executions.values() if e.is_finishing]:
+            await asyncio.wait(finishing)
+
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             await pool.settle()
             idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]
             await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))

@@ -19,7 +19,7 @@ from typing import Any
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError
+from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
 from pitchey_cli.domain.job import Instance, InstanceState, Job
 from pitchey_cli.domain.limits import grant
 from pitchey_cli.domain.placement import Candidate, Places, slots_needed
@@ -234,7 +234,10 @@ class Pool:
         instance.is_ready = True
         instance.idle_since = self.node.clock.monotonic()
         self.instances[instance_id] = instance
-        await self._record(instance_id, InstanceState.READY, note=record.note)
+        try:
+            await self._record(instance_id, InstanceState.READY, note=record.note)
+        except StoreError as error:  # it is ready all the same
+            self.node.report(f"{instance_id} is ready, which cannot be recorded: {error}")
         self.node.report(f"{instance_id} is ready after {time.perf_counter() - began:.2f} s")
 
     def _prepare(self, instance_id: str) -> tuple[InstanceSpec, Instance]:

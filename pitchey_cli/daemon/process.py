@@ -91,4 +91,5 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
         await loop.take_up()
         on_ready()
         await loop.run(stop)
+        await loop.let_finish()
         await loop.stop_instances(why="nobody waits any more")

@@ -27,6 +27,9 @@ async def take_over(loop: Loop) -> None:
         node.report(f"{instance_id} is in no record, removed")
         await asyncio.to_thread(node.engine.remove, instance_id)
     for record in records.values():
+        if not loop.knows(record.service, record.size):
+            node.report(f"{record.id} is of a service or size that this version does not know; it is left alone")
+            continue
         info = found.get(record.id)
         if info is not None and info.status is InstanceStatus.PAUSED:
             await asyncio.to_thread(node.engine.unpause, record.id)

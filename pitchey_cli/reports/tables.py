@@ -31,6 +31,11 @@ def _table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
+def _cell(text: str) -> Text:
+    """A text from outside: rich would take [square brackets] in a string for markup."""
+    return Text(printable(text))
+
+
 def _state(state: JobState) -> Text:
     return Text(state, style=_COLOURS.get(state, ""))
 
@@ -48,8 +53,8 @@ def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
     table = _table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
     for job in found:
         why = f"{job.error.code}: {job.error.message}" if job.error else ""
-        attempts, name = str(job.attempt), printable(job.name)
-        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, printable(why))
+        attempts, name = str(job.attempt), _cell(job.name)
+        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, _cell(why))
     return table
 
 
@@ -82,7 +87,7 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
             f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
             _took(job, now),
-            printable(job.name),
+            _cell(job.name),
         )
     return table
 
@@ -137,7 +142,7 @@ def job_in_full(job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output]
     if job.error is not None:
         facts.add_row("error", Text(printable(job.error.message), style="red"))
         if job.error.hint:
-            facts.add_row("", printable(job.error.hint))
+            facts.add_row("", _cell(job.error.hint))
     parts: list[RenderableType] = [facts]
     if attempts:
         table = _table(
@@ -175,7 +180,7 @@ def _input_keys(job: Job) -> set[str]:
 def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     table = _table("output", "what", "size", "details", right=("size",))
     for name, output in named:
-        table.add_row(printable(name), output.role, size(output.size), _details(output.details))
+        table.add_row(_cell(name), output.role, size(output.size), _details(output.details))
     return table
 
 

@@ -109,7 +109,12 @@ def _last_before(
 def _filtered(frame: VideoFrame, filters: Sequence[Filter]) -> VideoFrame:
     graph = av.filter.Graph()
     time_base = frame.time_base or Fraction(1, 25)
-    nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)]
+    # With its colours: what the source does not say is unknown to the filters, whatever the frames say later.
+    source = (
+        f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base={time_base}"
+        f":colorspace={frame.colorspace}:range={frame.color_range}"
+    )
+    nodes = [graph.add("buffer", source)]
     nodes += [graph.add(each.name, each.text) for each in filters]
     graph.link_nodes(*nodes, graph.add("buffersink")).configure()
     graph.vpush(frame)

@@ -17,6 +17,7 @@ _MISSING_SHARE = 0.02  # ... or by so much of it
 _CUT_OFF = "The file seems to be cut off: copy or download it again."
 _ETA_AFTER_SECONDS = 1.0  # an estimate from less would jump
 _THUMBNAIL_COST = 0.1  # of a thumbnail, in seconds of media: for the share of the progress only
+_LAST_PICTURE_FRAMES = 2
 _LAST_PICTURE_SECONDS = 2.0  # a last picture that stands for longer than this is taken for a file that was cut off
 
 
@@ -108,7 +109,9 @@ class Work:
             self._source, self._name, self._probe, wanted,
             width=thumbnail.width, height=thumbnail.height, qscale=thumbnail.qscale,
         )  # fmt: skip
-        if picture is None or (picture.is_last and wanted - picture.at_seconds > _LAST_PICTURE_SECONDS):
+        # Slides and screen recordings have pictures that stand for long: a few frames' time is nothing missing.
+        longest = max(_LAST_PICTURE_SECONDS, _LAST_PICTURE_FRAMES / self._probe.video.framerate)
+        if picture is None or (picture.is_last and wanted - picture.at_seconds > longest):
             raise self._no_picture(wanted)
         (self._context.out / thumbnail.name).write_bytes(picture.jpeg)
         details = {"timeSeconds": wanted, "width": picture.width, "height": picture.height}

@@ -77,6 +77,13 @@ def test_a_setting_that_is_set_is_in_force_and_in_the_file(pitchey: Pitchey) -> 
     assert (shown[0]["value"], shown[0]["source"]) == (9, "PITCHEY_SERVICES_VIDEO_SLOTS")
 
 
+def test_square_brackets_in_a_name_are_no_markup(pitchey: Pitchey, clip: Path) -> None:
+    (pitchey.cwd / "[red]a.mp4").write_bytes(clip.read_bytes())
+    answer = pitchey.ok("run", "video", "[red]a.mp4", "--output-format", "thumbnail", "-o", "out")
+    assert "out/[red]a-thumbnail-001.jpg" in answer.out
+    assert "[red]a" in pitchey.ok("jobs").out
+
+
 def test_a_setting_that_is_unset_is_at_its_default_again(pitchey: Pitchey) -> None:
     pitchey.ok("config", "set", "services.video.slots", "7")
     pitchey.ok("config", "unset", "services.video.slots")

@@ -11,7 +11,7 @@ from typing import Any
 from pitchey_cli.engines.discovery import connect
 from pitchey_cli.engines.port import LABEL_STATE, Engine
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import Pitchey
+from tests.conftest import RESOURCES, Pitchey
 
 
 def _probe(path: Path) -> dict[str, Any]:
@@ -46,6 +46,17 @@ def test_one_command_gives_an_mp4_and_thumbnails_and_leaves_nothing_running(cont
     assert "cost $0.0" in answer.out
     assert _instances(contained) == []
     assert list((contained.state_dir / "instances").iterdir()) == []
+
+
+def test_a_picture_of_hdr_has_ordinary_colours(contained: Pitchey) -> None:
+    clip = RESOURCES / "video" / "hdr10.mp4"
+    contained.ok("run", "video", clip, "--output-format", "thumbnail", "--thumbnail-times", "1", "-o", "out")
+    picture = contained.cwd / "out" / "hdr10-thumbnail-001.jpg"
+    (stream,) = _probe(picture)["streams"]
+    assert (stream["width"], stream["height"], stream["pix_fmt"]) == (640, 360, "yuvj420p")
+    command = ["ffmpeg", "-v", "error", "-i", picture, "-vf", "scale=1:1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    (brightness,) = subprocess.run(command, check=True, capture_output=True).stdout
+    assert 20 < brightness < 235
 
 
 def test_a_name_may_hold_anything_that_a_file_system_takes(contained: Pitchey, clip: Path) -> None:

@@ -199,6 +199,13 @@ def test_a_screen_recording_shows_the_picture_that_stands(studio: Studio, tmp_pa
     assert likeness(out / "thumbnail-001.jpg", expected) > 0.9
 
 
+def test_a_slide_that_stands_for_long_is_not_taken_for_a_cut(studio: Studio, tmp_path: Path) -> None:
+    slides = tmp_path / "slides.mp4"
+    ffmpeg("-r", "0.2", "-i", BIKES, "-r", "0.2", "-t", "20", "-an", slides)
+    out, _ = studio.make(slides, outputFormat="thumbnail", thumbnailTimes=[19])
+    assert (out / "thumbnail-001.jpg").stat().st_size > 1000
+
+
 # --- what a file is
 
 
