@@ -93,7 +93,7 @@ def retry(name: Name) -> None:
     wiring = Wiring.from_environment()
     store = wiring.store()
     batches.summary(store, name)
-    ids = [job.id for job in store.batch_jobs(name, [JobState.DEAD])]
+    ids = [job.id for job in store.batch_jobs(name, [JobState.DEAD])][::-1]
     count = dead_letters.redrive(store, ids, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     typer.echo(f"{count} queued again")

@@ -91,7 +91,8 @@ def retry(
         return
     count = dead_letters.redrive(store, ids, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
-    typer.echo(f"{count} queued again")
+    left = f"; {len(ids) - count} left, because what they wait for has failed" if count < len(ids) else ""
+    typer.echo(f"{count} queued again{left}")
 
 
 @app.command()

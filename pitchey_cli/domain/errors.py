@@ -80,7 +80,7 @@ class EngineError(PitcheyError):
 class EngineUnavailable(EngineError):
     """No engine answers."""
 
-    hint = "`pitchey doctor` says what is missing and how to get it."
+    hint = "Start Docker or Podman (in a clone, `scripts/engine ensure` does); `pitchey doctor` looks closer."
 
 
 class ImageMissing(EngineError):

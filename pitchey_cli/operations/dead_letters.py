@@ -8,6 +8,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import islice
 
+from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Job, JobId, JobState
 from pitchey_cli.store.port import JobFilter, Store
 from processors.vocabulary import Service
@@ -50,11 +51,23 @@ def _matches(job: Job, wanted: DeadLetterFilter) -> bool:
 
 
 def redrive(store: Store, job_ids: Sequence[JobId], *, now: datetime) -> int:
-    """Queue dead letters again, their history kept; how many there were."""
+    """Queue dead letters again, their history kept; how many that were.
+
+    The oldest go first, because younger ones may wait for them. Of several, those that wait for what has
+    failed are left.
+
+    Raises:
+        UsageError: the only one waits for a job that has failed.
+    """
     count = 0
-    for chunk in _chunks(job_ids):
+    for chunk in _chunks(job_ids[::-1]):
         with store.transaction():
-            count += sum(store.redrive(job_id, now=now) for job_id in chunk)
+            for job_id in chunk:
+                try:
+                    count += store.redrive(job_id, now=now)
+                except UsageError:
+                    if len(job_ids) == 1:
+                        raise
     return count
 
 

@@ -219,6 +219,9 @@ class SqliteQueue(SqliteReader):
                 raise InputNotFound(f"There is no job {job_id}.")
             if row["state"] != JobState.DEAD.value:
                 return False
+            if failed := self._db.row(QUERIES["failed_need"], {"seq": row["seq"]}):
+                hint = f"`pitchey dlq retry {failed['id']}` first, or submit it again without --after."
+                raise UsageError(f"Job {job_id} waits for {failed['id']}, which is {failed['state']}.", hint=hint)
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
             if self._has_unmet(row["seq"]):
                 self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})

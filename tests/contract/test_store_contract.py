@@ -762,3 +762,13 @@ def test_two_of_one_key_in_one_submission_are_one(store):
     twice = [video("a", idempotency_key="k"), video("b", idempotency_key="k")]
     assert store.enqueue(twice, now=NOON) == ["a", "a"]
     assert store.job_ids("") == ["a"]
+
+
+def test_a_job_whose_need_has_failed_is_not_redriven_into_waiting_for_ever(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a"), expires_at=LEASE))
+    store.expire(now=LEASE)
+    store.cancel(JobId("a"), why="", now=LEASE)
+    with pytest.raises(UsageError, match="Job b waits for a, which is cancelled"):
+        store.redrive(JobId("b"), now=LEASE)
+    assert store.job(JobId("b")).state is JobState.DEAD

@@ -227,6 +227,11 @@ SELECT EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs n ON n.seq =
                 WHERE d.job_seq = :seq AND n.state <> 'succeeded'
                   AND NOT (d.on_failure = 'run' AND (n.state = 'dead' OR n.state = 'cancelled')));
 
+-- name: failed_need
+-- A job without whose success another one is not to run, and that has ended without it.
+SELECT n.id, n.state FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
+ WHERE d.job_seq = :seq AND d.on_failure = 'cancel' AND (n.state = 'dead' OR n.state = 'cancelled') LIMIT 1;
+
 -- name: dependencies
 SELECT n.id, n.state, d.on_failure
   FROM container_jobs j JOIN job_dependencies d ON d.job_seq = j.seq JOIN container_jobs n ON n.seq = d.needs_seq
