@@ -30,6 +30,7 @@ _OPTIONS: dict[str, tuple[Any, Any, Any]] = {
     "ttl": (str | None, None, {"help": "Give up if not started within: 30m.", "metavar": "SPAN"}),
     "off_peak": (bool, False, {"help": "Only in the hours of queue.off_peak."}),
     "max_attempts": (int | None, None, {"help": "Attempts before it is a dead letter.", "min": 1, "max": 100}),
+    "backoff": (str | None, None, {"help": "Longest wait before the first retry: 30s.", "metavar": "SPAN"}),
     "timeout": (str | None, None, {"help": "Longest run of an attempt: 10m.", "metavar": "SPAN"}),
     "no_cache": (bool, False, {"help": "Do the work again, also if its result is there."}),
     "explain_cache": (bool, False, {"help": "Say for each job whether an earlier result serves, and why."}),
@@ -71,6 +72,7 @@ class Queueing:
             timeout_seconds=span(given["timeout"], what="--timeout").total_seconds()
             if given["timeout"]
             else defaults.timeout_seconds,
+            backoff_seconds=span(given["backoff"], what="--backoff").total_seconds() if given["backoff"] else None,
             priority=_priority(given["priority"]),
             is_foreground=defaults.is_foreground,
             organisation=_name(given["organisation"], "--organisation") or "default",

@@ -11,7 +11,6 @@ import contextlib
 import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain, repeat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,6 +25,7 @@ from pitchey_cli.domain.cost import slot_cost
 from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, input_kind
 from pitchey_cli.domain.limits import larger_type
+from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.vocabulary import Reason
@@ -40,7 +40,7 @@ _EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of t
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
-_RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0)  # seconds between tries to record an end
+_RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
@@ -297,8 +297,8 @@ class Execution:
         node, config = self.node, self.instance.config
         now = node.clock.now()
         held = (now - self.job.started_at).total_seconds() if self.job.started_at else 0.0
-        share = min(self.job.slots, config.slots)
-        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots) * share
+        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots)
+        cost *= slots_needed(self.job, config.slots)
         self.has_failed = outcome.reason in _FAILURES
         self.is_finishing = True
         outcome = replace(outcome, cost_nanodollars=cost)
@@ -310,11 +310,12 @@ class Execution:
         await asyncio.to_thread(self._clean_up)
 
     async def _record(self, outcome: Outcome, now: datetime) -> None:
-        """Record the end, however long the database is in trouble: what is in the spool must not be lost to that.
+        """Record the end, and do not give up at a disk that is full for a moment: a second run would cost more.
 
-        The slot stays taken meanwhile, so nobody discards the instance and its spool.
+        The slot stays taken meanwhile, so nobody discards the instance and its spool. It has an end all the same: a
+        daemon that is told to stop waits for this.
         """
-        for pause in chain(_RECORD_PAUSES, repeat(_RECORD_PAUSES[-1])):
+        for pause in _RECORD_PAUSES:
             try:
                 await self.node.call(self._conclude, outcome, now, self.node.dice())
                 return
@@ -323,6 +324,7 @@ class Execution:
             except StoreError as error:
                 self.node.report(f"{self.token} has ended, which cannot be recorded: {error}")
                 await asyncio.sleep(pause)
+        await self.node.call(self._conclude, outcome, now, self.node.dice())
 
     def _conclude(self, outcome: Outcome, now: datetime, dice: float) -> None:
         """Decide and record what the outcome makes of the job, in one transaction.

@@ -208,13 +208,13 @@ class Loop:
         assert job.token is not None  # a claimed job has one
         execution = Execution(self.node, job, instance, job.token)
         self.executions[execution.token] = execution
-        slots = pool.take_slots(instance, job)
+        pool.take_slots(instance, job)
         task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
         self._tasks[execution.token] = task
 
         def ended(done: asyncio.Task[None]) -> None:
             del self.executions[execution.token], self._tasks[execution.token]
-            pool.give_slots(instance, job, slots, has_failed=execution.has_failed)
+            pool.give_slots(instance, job, has_failed=execution.has_failed)
             self.changed.set()
             if not done.cancelled() and (error := done.exception()) is not None:
                 # The job stays as it is in the store, and the step `recover` takes it up again.

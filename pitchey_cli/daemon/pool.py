@@ -24,7 +24,6 @@ from pitchey_cli.domain.job import Instance, InstanceState, Job
 from pitchey_cli.domain.limits import grant
 from pitchey_cli.domain.placement import Candidate, Places, slots_needed
 from pitchey_cli.domain.scaling import PoolView, Step, decide
-from pitchey_cli.domain.schedule import Waiting
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     LABEL_SERVICE,
@@ -118,18 +117,15 @@ class Pool:
             instance.is_stopping = True
             self._spawn(self._stopping, self.stop(instance, why=decision.why))
 
-    def take_slots(self, instance: PooledInstance, job: Job) -> int:
-        """Count an attempt that starts; how many slots it takes."""
-        waiting = Waiting(job.seq, job.slots, job.kind, job.organisation, job.crashes)
-        taken = slots_needed(waiting, self.config.slots)
-        instance.busy += taken
+    def take_slots(self, instance: PooledInstance, job: Job) -> None:
+        """Count an attempt that starts."""
+        instance.busy += slots_needed(job, self.config.slots)
         instance.attempts += 1
         instance.organisations.add(job.organisation)
-        return taken
 
-    def give_slots(self, instance: PooledInstance, job: Job, slots: int, *, has_failed: bool) -> None:
-        """Count an attempt that ended."""
-        instance.busy -= slots
+    def give_slots(self, instance: PooledInstance, job: Job, *, has_failed: bool) -> None:
+        """Count an attempt that ended; `job` is as it was when it started."""
+        instance.busy -= slots_needed(job, self.config.slots)
         instance.attempts -= 1
         instance.idle_since = self.node.clock.monotonic()
         (instance.failed_kinds if has_failed else instance.kinds).add(job.kind)

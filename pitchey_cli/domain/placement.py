@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from pitchey_cli.domain.job import Job
 from pitchey_cli.domain.schedule import Waiting
 
 
@@ -75,7 +76,7 @@ class Places:
         return f"{', '.join(words)}; {'the only one' if fitting == 1 else f'the best of {fitting}'} with room"
 
 
-def slots_needed(job: Waiting, slots: int) -> int:
+def slots_needed(job: Waiting | Job, slots: int) -> int:
     """How many of an instance's slots a job takes: never more than there are."""
     return slots if job.crashes else min(job.slots, slots)
 

@@ -79,13 +79,6 @@ class Window:
             return self.start <= clock < self.end
         return clock >= self.start or clock < self.end
 
-    def next_start(self, moment: datetime) -> datetime:
-        """When it opens next; the moment itself, if it is open."""
-        if self.contains(moment):
-            return moment
-        opens = datetime.combine(moment.date(), self.start, moment.tzinfo)
-        return opens if opens > moment else opens + timedelta(days=1)
-
 
 @dataclass(frozen=True)
 class QueuePolicy:

@@ -46,6 +46,7 @@ class JobSettings:
     timeout_seconds: float
     priority: int = 3
     is_foreground: bool = False
+    backoff_seconds: float | None = None
     organisation: str = "default"
     batch: str = ""
     key: str = ""
@@ -127,6 +128,7 @@ def stage(
                 priority=settings.priority,
                 max_attempts=settings.max_attempts,
                 timeout_seconds=settings.timeout_seconds,
+                backoff_seconds=settings.backoff_seconds,
                 is_foreground=settings.is_foreground,
                 organisation=settings.organisation,
                 batch=settings.batch,

@@ -99,7 +99,7 @@ def test_an_idempotency_key_makes_a_submission_safe_to_repeat(pitchey: Pitchey, 
 
 def test_a_job_that_is_not_started_in_time_is_a_dead_letter(pitchey: Pitchey, clip: Path) -> None:
     (job_id,) = pitchey.ok("submit", "video", clip, "--key", "cam", "--ttl", "0.01s").lines
-    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_MAX_ATTEMPTS="1")
+    pitchey.start_daemon()
     pitchey("wait", job_id)
     assert pitchey.job(job_id)["error"]["code"] == "expired"
 
@@ -111,6 +111,7 @@ def test_a_job_that_is_not_started_in_time_is_a_dead_letter(pitchey: Pitchey, cl
         (["--deadline", "2020-01-01"], "--deadline: '2020-01-01' has passed"),
         (["--run-at", "2h", "--ttl", "banana"], "--ttl: 'banana'"),
         (["--run-at", "2h", "--deadline", "1h"], "could never start"),
+        (["--backoff", "often"], "--backoff: 'often'"),
         (["--slots", "9"], "--slots 9: an instance of the video service has 3"),
         (["--batch", "a\nb"], "--batch"),
         (["--after", "nothing"], "There is no job 'nothing'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Outcome, Token
+from pitchey_cli.domain.retry import RetryAction, RetryPolicy, RetryRule
 from pitchey_cli.domain.states import MAX_CRASHES, TRANSITIONS, after_attempt
 from processors.protocol import Reason, Service
 
@@ -122,3 +124,22 @@ def test_a_job_never_uses_more_attempts_than_it_has(history, max_attempts):
 def test_no_edge_leaves_success_or_cancellation():
     assert {before for before, _ in TRANSITIONS}.isdisjoint({SUCCEEDED, CANCELLED})
     assert {after for before, after in TRANSITIONS if before is DEAD} == {QUEUED, JobState.HELD}
+
+
+def test_a_job_may_say_itself_how_soon_it_is_tried_again():
+    patient = replace(running(), backoff_seconds=100.0)
+    assert after_attempt(
+        patient, Outcome(Reason.FAILED, is_retryable=True), now=NOON, dice=0.5
+    ).run_at == NOON + timedelta(seconds=50)
+
+
+def test_no_retry_is_due_after_the_deadline():
+    late = replace(running(), backoff_seconds=100.0, deadline=NOON + timedelta(seconds=49))
+    assert after_attempt(late, Outcome(Reason.FAILED, is_retryable=True), now=NOON, dice=0.5).state is DEAD
+
+
+def test_memory_leads_to_the_next_larger_type_unless_a_rule_says_otherwise():
+    short = Outcome(Reason.OOM)
+    assert after_attempt(running(), short, now=NOON, dice=0, larger_size="standard-4").size == "standard-4"
+    stop = RetryPolicy(rules=(RetryRule("oom", RetryAction.STOP),))
+    assert after_attempt(running(), short, now=NOON, dice=0, policy=stop, larger_size="standard-4").state is DEAD
