@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.schedule import QueuePolicy
     from pitchey_cli.engines.port import Engine
-    from pitchey_cli.operations.submit import JobSettings
+    from pitchey_cli.operations.requests import Defaults
     from processors.protocol import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
@@ -123,12 +123,14 @@ class Wiring:
         found: configuration.ServiceSettings = getattr(self.settings.services, service)
         return found
 
-    def job_settings(self, service: Service, *, is_foreground: bool) -> JobSettings:
+    def request_defaults(self, service: Service, *, is_foreground: bool) -> Defaults:
         """What a new job of a service gets."""
+        from pitchey_cli.operations.requests import Defaults
         from pitchey_cli.operations.submit import JobSettings
 
         chosen = self.service_settings(service)
-        return JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
+        settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
+        return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
     async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
         """Be the daemon, until a signal or a drain."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -16,23 +16,23 @@ from pydantic import BaseModel
 
 from pitchey_cli.cli import queue_options
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations.requests import Request
 from processors.protocol import SPECS, Service, Spec
 
+ManifestOption = Annotated[
+    Path | None, typer.Option("--manifest", help="Take jobs from a file: JSON Lines, or CSV.", metavar="FILE")
+]
 _FIELD_PREFIX = "field_"  # keeps a spec's field apart from an option of ours with the same name
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user asked for, as given."""
+def service_command(
+    service: Service, body: Callable[..., None], *, doc: str, without: Collection[str] = ()
+) -> Callable[..., None]:
+    """Make a command for one service: INPUTS, an option per field, and the options that `body` has beside `asked`.
 
-    service: Service
-    inputs: tuple[str, ...]
-    fields: dict[str, Any]  #: of the spec, by snake_case or camelCase name
-    queueing: queue_options.Queueing
-
-
-def service_command(service: Service, body: Callable[..., None], *, doc: str) -> Callable[..., None]:
-    """Make a command for one service: INPUTS, an option per field, and the options that `body` has beside `asked`."""
+    Args:
+        without: options of the queue that make no sense there.
+    """
     own = [
         parameter for name, parameter in inspect.signature(body, eval_str=True).parameters.items() if name != "asked"
     ]
@@ -44,10 +44,10 @@ def service_command(service: Service, body: Callable[..., None], *, doc: str) ->
             if key.startswith(_FIELD_PREFIX) and value is not None
         }
         fields |= _assignments(given.pop("assign"))
-        asked = Asked(service, tuple(given.pop("inputs") or ()), fields, queue_options.taken_from(given))
+        asked = Request(service, tuple(given.pop("inputs") or ()), fields, queue_options.taken_from(given))
         body(asked, **{key: value for key, value in given.items() if not key.startswith(_FIELD_PREFIX)})
 
-    parameters = [*_shared(), *_per_field(SPECS[service]), *queue_options.parameters(), *own]
+    parameters = [*_shared(), *_per_field(SPECS[service]), *queue_options.parameters(without), *own]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = doc

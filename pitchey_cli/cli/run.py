@@ -12,7 +12,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
-from pitchey_cli.cli.job_options import Asked, service_command
+from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
 from pitchey_cli.daemon import lock
@@ -22,6 +22,7 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
 from pitchey_cli.operations import cancel, follow, result, submit
+from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports import as_json, tables
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -34,8 +35,9 @@ app = typer.Typer(
 
 
 def run(
-    asked: Asked,
+    asked: Request,
     *,
+    manifest: ManifestOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     engine: Annotated[
@@ -47,7 +49,7 @@ def run(
 ) -> None:
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
-    checked = drafts(asked)
+    checked = drafts(asked, manifest)
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     _refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
     result.make_directory(output)
@@ -87,7 +89,7 @@ class _Runner:
     Another `pitchey run` may hold the state directory: it runs our jobs too, and when it ends, this one takes over.
     """
 
-    def __init__(self, wiring: Wiring, asked: Asked, engine_kind: str | None) -> None:
+    def __init__(self, wiring: Wiring, asked: Request, engine_kind: str | None) -> None:
         self._wiring = wiring
         self._service = asked.service
         self._kind = engine_kind

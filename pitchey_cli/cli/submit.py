@@ -9,10 +9,11 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
-from pitchey_cli.cli.job_options import Asked, service_command
+from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.daemon import lock
 from pitchey_cli.engines import images
 from pitchey_cli.operations import submit as operation
+from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports import as_json
 from pitchey_cli.wiring import Wiring
 
@@ -20,13 +21,14 @@ app = typer.Typer(help="Put jobs into the queue; prints their ids.", add_complet
 
 
 def submit(
-    asked: Asked,
+    asked: Request,
     *,
+    manifest: ManifestOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON.")] = False,
 ) -> None:
     """Check, stage and queue; all of the jobs or none."""
     wiring = Wiring.from_environment()
-    checked = drafts(asked)
+    checked = drafts(asked, manifest)
     store = wiring.store()
     ids = operation.submit(store, stage(wiring, store, asked, checked, is_foreground=False), now=wiring.clock.now())
     is_taken = lock.poke(wiring.state_dir)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -36,6 +37,9 @@ class Draft:
     name: str
     output_paths: tuple[str, ...] = ()  #: as far as the spec alone tells
     kind: str = ""  #: what an instance should have warm for it
+    queueing: Mapping[str, Any] = dataclass_field(
+        default_factory=dict
+    )  #: what it says itself of when and how it queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def named_apart(drafts: Sequence[Draft]) -> list[Draft]:
 def stage(
     drafts: Sequence[Draft],
     artifacts: Artifacts,
-    settings: JobSettings,
+    settings_of: Callable[[Draft], JobSettings],
     *,
     limit_bytes: int,
     progress: StageProgress | None = None,
@@ -112,6 +116,7 @@ def stage(
     staged: dict[str, JobInput] = {}
     jobs: list[NewJob] = []
     for item in drafts:
+        settings = settings_of(item)
         inputs: list[JobInput] = []
         for field, source in item.sources:
             key = f"{field}\0{source.location}"

@@ -1,0 +1,130 @@
+"""Manifests: one job per line, in JSON Lines or CSV.
+
+A line names its input and the fields of the spec; beside them, what the queue is to do with this job (`priority`,
+`run-at`, ...), and `name`, what to call it. What was said on the command line counts for every line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
+from pitchey_cli.operations import queueing, sources, submit
+from pitchey_cli.operations.requests import Request
+from processors.protocol import SPECS
+
+_NOT_OF_ONE_JOB = {"no_cache", "explain_cache"}  # of a submission as a whole
+_WORDS = {word: word for word in queueing.DEFAULTS if word not in _NOT_OF_ONE_JOB}
+_WORDS |= {word.replace("_", "-"): word for word in _WORDS}
+
+Line = tuple[str, Mapping[str, Any]]  #: where it stands, and what it says
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The lines of a manifest file: CSV by its suffix, else JSON.
+
+    Raises:
+        InputNotFound, Denied, UsageError: it cannot be read, or a line of it is not what it should be.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark in front
+    except FileNotFoundError as error:
+        raise InputNotFound(f"There is no manifest at {str(path)!r}.") from error
+    except PermissionError as error:
+        raise Denied(f"The manifest {path} may not be read.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The manifest {path} cannot be read: {error}.") from error
+    return from_csv(text, str(path)) if path.suffix.lower() == ".csv" else from_json(text, str(path))
+
+
+def from_json(text: str, where: str) -> Iterator[Line]:
+    """One document (an object, or a list of them), or one object per line."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        for number, line in enumerate(text.splitlines(), start=1):
+            if line.strip():
+                try:
+                    yield _object(f"line {number}", json.loads(line), where)
+                except ValueError as error:
+                    raise UsageError(f"{where}, line {number}, is not JSON: {error}.") from error
+        return
+    if isinstance(whole, list):
+        yield from (_object(f"item {number}", item, where) for number, item in enumerate(whole, start=1))
+    else:
+        yield _object("line 1", whole, where)
+
+
+def _object(place: str, value: Any, where: str) -> Line:
+    if not isinstance(value, dict):
+        raise UsageError(f"{where}, {place}: a spec is a JSON object, not {json.dumps(value)[:60]}.")
+    return place, value
+
+
+def from_csv(text: str, where: str) -> Iterator[Line]:
+    """A line of names, then one line per job; an empty cell says nothing, `a.b` reaches into a field."""
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = [name.strip() for name in next(rows, [])]
+        if len(names) != len(set(names)) or not all(names):
+            raise UsageError(f"{where}: the first line names the columns, each once.")
+        for cells in rows:
+            if not any(cell.strip() for cell in cells):
+                continue
+            place = f"line {rows.line_num}"
+            if len(cells) != len(names):
+                raise UsageError(f"{where}, {place}: {len(cells)} cells under {len(names)} columns.")
+            yield place, _nested({name: cell.strip() for name, cell in zip(names, cells, strict=True) if cell.strip()})
+    except csv.Error as error:
+        raise UsageError(f"{where}, line {rows.line_num}, is not CSV: {error}.") from error
+
+
+def _nested(row: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in row.items():
+        *parents, last = name.split(".")
+        place = fields
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return fields
+
+
+def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.Draft]:
+    """Check the job of each line.
+
+    Raises:
+        UsageError, InputNotFound, InputRejected: names the line.
+    """
+    found: list[submit.Draft] = []
+    for place, line in lines:
+        try:
+            found.append(_draft(asked, line))
+        except (UsageError, InputNotFound) as error:
+            raise type(error)(f"{where}, {place}: {error}", hint=error.hint) from error
+    if not found:
+        raise UsageError(f"{where}: there is no job in it.")
+    return submit.named_apart(found)
+
+
+def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
+    own = {name for key, item in SPECS[asked.service].model_fields.items() for name in (key, item.alias)}
+    queue_words = _WORDS.keys() - own  # a field of the spec goes before a word of the queue
+    words = {_WORDS[name]: value for name, value in line.items() if name in queue_words}
+    fields = {name: value for name, value in line.items() if name not in queue_words | {"input", "name"}}
+    source = None
+    if "input" in line:
+        found = sources.find(asked.service, [str(line["input"])])
+        if len(found) != 1:
+            raise UsageError(f"{line['input']!r} are {len(found)} inputs; a line is one job.")
+        source = found[0]
+    draft = submit.draft(asked.service, {**fields, **asked.fields}, source)
+    if "name" in line:
+        draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
+    return replace(draft, queueing={**queueing.checked(words), **asked.queueing}) if words else draft

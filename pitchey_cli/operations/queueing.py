@@ -1,0 +1,151 @@
+"""When and how jobs queue, in people's words; read into the settings of a job.
+
+Times mean what they mean at the moment of submission: a schedule keeps the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
+from pitchey_cli.domain.moments import later, span
+from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.operations.submit import JobSettings
+from pitchey_cli.store.port import Store
+
+#: every word, and what counts where it is not said
+DEFAULTS: Mapping[str, Any] = {
+    "priority": str(Priority.NORMAL),
+    "batch": "",
+    "organisation": "default",
+    "key": "",
+    "slots": 1,
+    "run_at": None,
+    "after": None,
+    "if_failed": str(OnFailure.CANCEL),
+    "deadline": None,
+    "ttl": None,
+    "off_peak": False,
+    "max_attempts": None,
+    "backoff": None,
+    "timeout": None,
+    "no_cache": False,
+    "explain_cache": False,
+    "idempotency_key": None,
+}
+
+
+def checked(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Words that did not come through the options of a command: each in the type that its option has.
+
+    Raises:
+        UsageError: names the word.
+    """
+    found: dict[str, Any] = {}
+    for word, value in words.items():
+        try:
+            found[word] = _TYPES.get(word, str)(value)
+        except ValueError:
+            raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.") from None
+    return found
+
+
+def settings(
+    words: Mapping[str, Any], store: Store, defaults: JobSettings, *, ttl_seconds: float, now: datetime
+) -> JobSettings:
+    """Put what was said on top of what the service's settings say.
+
+    Raises:
+        UsageError: names the option that makes no sense.
+        InputNotFound: there is no job to wait for.
+    """
+    given = {**DEFAULTS, **words}
+    if given["idempotency_key"] == "":
+        raise UsageError("--idempotency-key is empty.", hint="Is the variable set that it comes from?")
+    local = now.astimezone()
+    deadline = later(given["deadline"], now=local, what="--deadline") if given["deadline"] else None
+    if deadline is not None and deadline <= now:
+        raise UsageError(f"--deadline: {given['deadline']!r} has passed.")
+    ttl = span(given["ttl"], what="--ttl") if given["ttl"] else None
+    waits_until = [deadline] if deadline is not None else []
+    run_at = later(given["run_at"], now=local, what="--run-at") if given["run_at"] else None
+    if ttl is not None:
+        waits_until.append((run_at or now) + ttl)
+    elif ttl_seconds:
+        waits_until.append((run_at or now) + span(f"{ttl_seconds:.0f}s", what="ttl_seconds"))
+    if run_at is not None and waits_until and min(waits_until) <= run_at:
+        raise UsageError("--run-at is after --deadline: the jobs could never start.")
+    timeout = span(given["timeout"], what="--timeout").total_seconds() if given["timeout"] else defaults.timeout_seconds
+    return JobSettings(
+        max_attempts=given["max_attempts"] or defaults.max_attempts,
+        timeout_seconds=timeout,
+        backoff_seconds=span(given["backoff"], what="--backoff").total_seconds() if given["backoff"] else None,
+        priority=_priority(given["priority"]),
+        is_foreground=defaults.is_foreground,
+        organisation=name(given["organisation"], "--organisation") or "default",
+        batch=name(given["batch"], "--batch"),
+        key=name(given["key"], "--key"),
+        slots=given["slots"],
+        run_at=run_at,
+        after=tuple(Dependency(resolve(store, text), on_failure(given["if_failed"])) for text in given["after"] or ()),
+        deadline=deadline,
+        expires_at=min(waits_until) if waits_until else None,
+        is_off_peak=given["off_peak"],
+        idempotency_key=given["idempotency_key"],
+    )
+
+
+def _several(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else str(value).split()
+
+
+def _yes_or_no(value: Any) -> bool:
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in known:
+        raise ValueError
+    return known[str(value).lower()]
+
+
+def _from(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        number = int(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    return read
+
+
+_TYPES: Mapping[str, Callable[[Any], Any]] = {
+    "slots": _from(1, 64),
+    "max_attempts": _from(1, 100),
+    "after": _several,
+    "off_peak": _yes_or_no,
+}
+
+
+def _priority(text: str) -> int:
+    names: dict[str, int] = {str(name): number for name, number in PRIORITIES.items()}
+    if text in names:
+        return names[text]
+    if text in "12345" and len(text) == 1:
+        return int(text)
+    raise UsageError(f"There is no priority {text!r}.", hint="low, normal, high, urgent, or a number from 1 to 5.")
+
+
+def on_failure(text: str) -> OnFailure:
+    """What is to become of a job when one that it waits for does not succeed."""
+    try:
+        return OnFailure(text)
+    except ValueError:
+        raise UsageError(f"--if-failed: there is no {text!r}.", hint=f"There are {', '.join(OnFailure)}.") from None
+
+
+def name(text: str, option: str) -> str:
+    """A name goes into tables and reports: of one line, and not without end."""
+    if len(text) > 100 or not text.isprintable():
+        raise UsageError(f"{option}: {text[:40]!r} is no name.", hint="Up to 100 printable characters.")
+    return text

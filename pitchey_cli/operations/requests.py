@@ -1,0 +1,85 @@
+"""From what somebody asks for, in their words, to jobs that are checked, staged and looked up in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations import cache, queueing, sources, submit
+from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Jobs of one service that somebody asks for. A schedule keeps it as it is."""
+
+    service: Service
+    inputs: tuple[str, ...]  #: files, folders, patterns, URLs
+    fields: dict[str, Any] = field(default_factory=dict)  #: of the spec, by snake_case or camelCase name
+    queueing: dict[str, Any] = field(default_factory=dict)  #: over queueing.DEFAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the settings say of a service's jobs."""
+
+    settings: submit.JobSettings
+    ttl_seconds: float
+    slots: int  #: of an instance
+    limit_bytes: int  #: of an input file
+
+
+def drafts(request: Request) -> list[submit.Draft]:
+    """Find the inputs and check the spec of each job.
+
+    Raises:
+        UsageError: no input, or a spec that cannot be.
+        InputNotFound, InputRejected: as sources.find.
+    """
+    if not request.inputs:
+        raise UsageError(
+            f"What shall the {request.service} service work on?",
+            hint="Name files, folders, patterns or URLs, or - for JSON.",
+        )
+    found = sources.find(request.service, request.inputs)
+    return [submit.draft(request.service, request.fields, source) for source in found]
+
+
+def stage(
+    store: Store,
+    artifacts: Artifacts,
+    checked: Sequence[submit.Draft],
+    words: Mapping[str, Any],
+    defaults: Defaults,
+    *,
+    image_of: Callable[[Service], str],
+    now: datetime,
+    progress: submit.StageProgress | None = None,
+) -> list[cache.Lookup]:
+    """Take the inputs into the artifact store, once it is sure that the queue will take the jobs.
+
+    Args:
+        words: when and how the jobs queue, where a draft does not say it itself.
+    """
+    settings = {id(each): _settings(store, each, {**words, **each.queueing}, defaults, now) for each in checked}
+    jobs = submit.stage(
+        checked, artifacts, lambda each: settings[id(each)], limit_bytes=defaults.limit_bytes, progress=progress
+    )
+    if words.get("no_cache"):
+        return [cache.Lookup(job, "--no-cache was given") for job in jobs]
+    return cache.look_up(store, artifacts, jobs, image_of)
+
+
+def _settings(
+    store: Store, draft: submit.Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
+) -> submit.JobSettings:
+    found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
+    if found.slots > defaults.slots:
+        text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
+        raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
+    return found

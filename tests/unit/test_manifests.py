@@ -1,0 +1,80 @@
+"""Manifests: what a line may say, and how a line that is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.operations import manifests
+from pitchey_cli.operations.requests import Request
+from pitchey_cli.operations.submit import Draft
+from processors.vocabulary import Service
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    file = tmp_path / "a, b.mp4"
+    file.write_bytes(b"x")
+    return file
+
+
+def _drafts(path: Path, **fields: str) -> list[Draft]:
+    asked = Request(Service.VIDEO, (), fields)
+    return manifests.drafts(asked, manifests.read(path), where=path.name)
+
+
+def test_a_line_of_csv_is_a_job_with_its_own_fields_and_place_in_the_queue(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    lines = [
+        "\ufeffinput,name,quality,bitrate,priority,run-at",
+        f'"{clip}",one,low,300k,high,in 20 min',
+        "",
+        f'"{clip}",,,,,',
+    ]
+    manifest.write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    one, two = _drafts(manifest, output_format="webm")
+    assert (one.name, one.spec["quality"], one.spec["bitrate"]) == ("one", "low", "300k")
+    assert one.queueing == {"priority": "high", "run_at": "in 20 min"}
+    assert (two.name, two.spec["outputFormat"], dict(two.queueing)) == ("a, b", "webm", {})
+
+
+def test_a_column_can_reach_into_a_field() -> None:
+    lines = manifests.from_csv("input,watermark.text,watermark.opacity\nx.mp4,© me,0.5\n", "jobs.csv")
+    assert list(lines) == [("line 2", {"input": "x.mp4", "watermark": {"text": "© me", "opacity": "0.5"}})]
+
+
+def test_json_lines_say_the_same(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.jsonl"
+    manifest.write_text(f'{{"input": "{clip}", "thumbnailTimes": [1, 2], "slots": 2}}\n\n{{"inputUrl": "{clip}"}}\n')
+    one, two = _drafts(manifest, output_format="thumbnail")
+    assert (one.spec["thumbnailTimes"], one.queueing) == ([1.0, 2.0], {"slots": 2})
+    assert two.name == "a, b-2"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("input,quality\n{clip},best\n", "line 2: quality 'best' is not one of"),
+        ("input,qualty\n{clip},low\n", "line 2: A video spec has no field 'qualty'"),
+        ("input,input\n{clip},low\n", "names the columns, each once"),
+        ("input\n{clip},low\n", "line 2: 2 cells under 1 columns"),
+        ('input\n"{clip}\n', "is not CSV"),
+        ("input,slots\n{clip},many\n", "line 2: slots 'many' does not fit"),
+        ("input\nnowhere.mp4\n", "line 2: There is no file at 'nowhere.mp4'"),
+        ("input,quality\n", "there is no job in it"),
+        ("", "there is no job in it"),
+    ],
+)
+def test_a_line_that_is_wrong_is_named(tmp_path: Path, clip: Path, text: str, says: str) -> None:
+    clip = clip.rename(tmp_path / "a.mp4")
+    manifest = tmp_path / "jobs.csv"
+    manifest.write_text(text.format(clip=clip))
+    with pytest.raises((UsageError, InputNotFound), match=says):
+        _drafts(manifest)
+
+
+def test_a_manifest_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound, match="no manifest at"):
+        _drafts(tmp_path / "jobs.csv")
