@@ -17,6 +17,8 @@ from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import batches, dead_letters
 from pitchey_cli.operations.batches import Summary
+from pitchey_cli.operations.cancel import cancel_all
+from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -82,7 +84,9 @@ def cancel(
 ) -> None:
     """Cancel every job of a batch that has not ended."""
     wiring = Wiring.from_environment()
-    count = batches.cancel(wiring.store(), name, why=reason or f"batch {name}", now=wiring.clock.now())
+    store = wiring.store()
+    batches.summary(store, name)
+    count = cancel_all(store, JobFilter(batch=name), why=reason or f"batch {name}", now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     typer.echo(f"{count} cancelled, or being stopped")
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.daemon import lock
-from pitchey_cli.domain.errors import ExitCode
+from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.operations import cancel as operation
 from pitchey_cli.operations.lookup import resolve
-from pitchey_cli.store.port import CancelResult
+from pitchey_cli.store.port import CancelResult, JobFilter
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -23,13 +23,27 @@ _SENTENCES = {
 
 @app.command()
 def cancel(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
+    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB...]", help="Ids, or their beginnings.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="All of this batch.", metavar="NAME")] = None,
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", help="All of this organisation.", metavar="NAME")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every job that has not ended.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the job.")] = "",
 ) -> None:
     """Cancel every JOB. A running one gets the grace period, then it is killed."""
     wiring = Wiring.from_environment()
     store = wiring.store()
-    ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
+    chosen = batch is not None or organisation is not None or everything
+    if bool(jobs) == chosen:
+        raise UsageError("Which jobs?", hint="Name them, or choose with --batch, --organisation or --all.")
+    if chosen:
+        wanted = JobFilter(batch=batch, organisation=organisation)
+        count = operation.cancel_all(store, wanted, why=reason, now=wiring.clock.now())
+        lock.poke(wiring.state_dir)
+        typer.echo(f"{count} cancelled, or being stopped")
+        return
+    ids = list(dict.fromkeys(resolve(store, text) for text in jobs or ()))
     outcome = operation.cancel(store, ids, why=reason, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     for job_id, done in outcome.items():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from pitchey_cli.domain.errors import InputNotFound
-from pitchey_cli.domain.job import TERMINAL, WAITING, JobState
+from pitchey_cli.domain.job import TERMINAL, JobState
 from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
 
@@ -70,13 +69,3 @@ def wait(
         if found.ended == found.total or (fail_fast and found.failed):
             break
     return found
-
-
-def cancel(store: Store, name: str, *, why: str, now: datetime) -> int:
-    """Cancel what has not ended; how many jobs that were. Those that run are asked to end."""
-    summary(store, name)
-    with store.transaction():
-        jobs = list(store.batch_jobs(name, [*WAITING, JobState.RUNNING]))
-        for job in jobs:
-            store.cancel(job.id, why=why, now=now)
-    return len(jobs)

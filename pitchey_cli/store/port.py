@@ -45,6 +45,7 @@ class JobFilter:
     created_since: datetime | None = None
     created_until: datetime | None = None
     organisation: str | None = None
+    batch: str | None = None
     limit: int = 50
     before_seq: int | None = None  #: for the next page: only jobs submitted before this one
 

@@ -119,6 +119,7 @@ class SqliteReader:
             "before_seq": _END_OF_TIME if wanted.before_seq is None else wanted.before_seq,
             "services": rows.encode(wanted.services) if wanted.services else None,
             "organisation": wanted.organisation,
+            "batch": wanted.batch,
             "since": 0 if wanted.created_since is None else rows.micros(wanted.created_since),
             "until": _END_OF_TIME if wanted.created_until is None else rows.micros(wanted.created_until),
             "limit": wanted.limit,

@@ -130,3 +130,28 @@ def test_what_makes_no_sense_is_said_and_nothing_is_queued(
 def test_a_wrong_policy_is_named_when_the_daemon_starts(pitchey: Pitchey) -> None:
     answer = pitchey("daemon", "run", PITCHEY_QUEUE_KEYS="camera=many")
     assert answer.code == 2 and "queue.keys: the limit of 'camera' is 'many'" in answer.err
+
+
+def test_everything_of_an_organisation_is_cancelled_and_nothing_else(pitchey: Pitchey, clip: Path) -> None:
+    mine = pitchey.ok("submit", "video", clip, *THUMBNAIL, "--organisation", "acme").lines
+    mine += pitchey.ok("submit", "video", clip, *THUMBNAIL, "--organisation", "acme", "--run-at", "2h").lines
+    (other,) = pitchey.ok("submit", "video", clip, *THUMBNAIL).lines
+    assert (
+        pitchey.ok("cancel", "--organisation", "acme", "--reason", "they left").out == "2 cancelled, or being stopped\n"
+    )
+    assert {pitchey.job(job_id)["state"] for job_id in mine} == {"cancelled"}
+    assert pitchey.job(other)["state"] == "queued"
+    for wrong in ((), (other, "--all"), (other, "--batch", "x")):
+        assert pitchey("cancel", *wrong).code == 2
+    assert pitchey.job(other)["state"] == "queued"
+
+
+def test_a_manifest_is_submitted_whole_or_not_at_all(pitchey: Pitchey, clip: Path) -> None:
+    manifest = pitchey.cwd / "jobs.csv"
+    manifest.write_text(f"input,name,outputFormat,priority\n{clip},one,thumbnail,high\n{clip},two,thumbnail,best\n")
+    answer = pitchey("submit", "video", "--manifest", manifest)
+    assert answer.code == 2 and "There is no priority 'best'" in answer.err
+    assert pitchey.ok("jobs", "--ids").out == ""
+    manifest.write_text(manifest.read_text().replace("best", "1"))
+    ids = pitchey.ok("submit", "video", "--manifest", manifest, "--batch", "night").lines
+    assert [(pitchey.job(each)["name"], pitchey.job(each)["priority"]) for each in ids] == [("one", 4), ("two", 1)]

@@ -270,7 +270,7 @@ SELECT * FROM container_jobs WHERE state = 'running' ORDER BY seq;
 SELECT * FROM container_jobs
  WHERE seq < :before_seq
    AND (:services IS NULL OR service IN (SELECT value FROM json_each(:services)))
-   AND (:organisation IS NULL OR organisation = :organisation)
+   AND (:organisation IS NULL OR organisation = :organisation) AND (:batch IS NULL OR batch = :batch)
    AND created_at >= :since AND created_at < :until
  ORDER BY seq DESC LIMIT :limit;
 
@@ -278,7 +278,7 @@ SELECT * FROM container_jobs
 SELECT * FROM container_jobs
  WHERE state = :state AND seq < :before_seq
    AND (:services IS NULL OR service IN (SELECT value FROM json_each(:services)))
-   AND (:organisation IS NULL OR organisation = :organisation)
+   AND (:organisation IS NULL OR organisation = :organisation) AND (:batch IS NULL OR batch = :batch)
    AND created_at >= :since AND created_at < :until
  ORDER BY seq DESC LIMIT :limit;
 
