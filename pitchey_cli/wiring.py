@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.schedule import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Defaults
+    from pitchey_cli.operations.schedules import Submitting
     from processors.protocol import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
@@ -132,6 +133,27 @@ class Wiring:
         settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
         return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
+    def submitting(self) -> Submitting:
+        """What recurring schedules submit with; opens the store."""
+        from pitchey_cli.engines import images
+        from pitchey_cli.operations.schedules import Submitting
+
+        def defaults_of(service: Service) -> Defaults:
+            return self.request_defaults(service, is_foreground=False)
+
+        return Submitting(self.store(), self.artifacts(), defaults_of, images.current_tag)
+
+    def _fire(self) -> list[str]:
+        from pitchey_cli.operations import schedules
+
+        submitting = (
+            self.submitting()
+        )  # a connection of its own: reading files takes long, and the writer must not wait
+        try:
+            return list(schedules.fire(submitting, now=self.clock.now()))
+        finally:
+            submitting.store.close()
+
     async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
         """Be the daemon, until a signal or a drain."""
         from pitchey_cli.daemon import process
@@ -187,6 +209,7 @@ class Wiring:
                     limit_bytes=self.settings.limits.input_bytes,
                     allow_private=self.settings.network.allow_private_urls,
                 ),
+                fire=self._fire,
                 clock=self.clock,
                 dice=random.random,
                 report=report,

@@ -28,6 +28,7 @@ VERBS = (
     "cancel",
     "result",
     "batch",
+    "schedule",
     "dlq",
     "events",
     "why",

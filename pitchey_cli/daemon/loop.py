@@ -47,6 +47,8 @@ class Loop:
         self._release_at = 0.0
         self._expire_at = 0.0
         self._tidy_at = 0.0
+        self._fire_at = 0.0
+        self._firing: asyncio.Task[None] | None = None
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
@@ -68,7 +70,7 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy)
-        for step in (self.release_due, self.expire, *taking, *keeping):
+        for step in (self.release_due, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
             except Exception as error:
@@ -84,6 +86,24 @@ class Loop:
             self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
             if released:
                 self.changed.set()
+
+    async def fire_schedules(self) -> None:
+        """Submit the jobs of recurring schedules whose time has come, without waiting for their files here."""
+        now = self.node.clock.monotonic()
+        if self.node.config.is_foreground or now < self._fire_at or (self._firing and not self._firing.done()):
+            return
+        self._fire_at = now + self.node.config.poll_seconds
+        due_at = await self.node.call(self.node.store.next_firing)
+        if due_at is not None and due_at <= self.node.clock.now():
+            self._firing = asyncio.create_task(self._fire())
+
+    async def _fire(self) -> None:
+        try:
+            for line in await asyncio.to_thread(lambda: list(self.node.fire())):
+                self.node.report(line)
+        except Exception as error:
+            self.node.report(f"schedules could not be served: {error!r}")
+        self.changed.set()
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""

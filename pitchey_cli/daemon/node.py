@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -72,6 +72,7 @@ class Node:
     host: EngineInfo
     artifacts: Artifacts
     fetch: Fetch
+    fire: Callable[[], Iterable[str]]  #: submits what recurring schedules have due; lines for the log. Blocks.
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log

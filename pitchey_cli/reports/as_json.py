@@ -8,6 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.cost import NANODOLLARS
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, Output
+from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.store.port import Counts
 
 SCHEMA = 1
@@ -137,4 +138,24 @@ def overview(counts: Counts, instances: Sequence[Instance], *, daemon: dict[str,
         "daemon": daemon,
         "jobs": {service: dict(states) for service, states in counts.by_service.items()},
         "instances": [instance(item) for item in instances],
+    }
+
+
+def schedule(value: Schedule) -> dict[str, Any]:
+    """One recurring schedule."""
+    return {
+        "schema": SCHEMA,
+        "name": value.name,
+        "service": value.service,
+        "cron": value.cron,
+        "timezone": value.timezone or None,
+        "misfire": value.misfire,
+        "isPaused": value.is_paused,
+        "createdAt": _time(value.created_at),
+        "nextAt": None if value.is_paused else _time(value.next_at),
+        "lastAt": _time(value.last_at),
+        "lastError": value.last_error,
+        "inputs": value.request["inputs"],
+        "fields": value.request["fields"],
+        "queueing": value.request["queueing"],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobState, Output
+from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
 
@@ -67,6 +68,19 @@ def batches(found: Sequence[tuple[str, Mapping[JobState, int]]]) -> RenderableTy
     for name, counts in found:
         row = [f"{counts[state]:,}" if counts.get(state) else "" for state in states]
         table.add_row(printable(name), f"{sum(counts.values()):,}", *row)
+    return table
+
+
+def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> RenderableType:
+    """Recurring schedules, each with the zone that its times are shown in."""
+    if not found:
+        return Text("No schedules. `pitchey schedule add` makes one.")
+    table = _table("schedule", "service", "when", "next", "last", "inputs", "")
+    for each, zone in found:
+        comes = "paused" if each.is_paused else f"{each.next_at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+        last = ago(each.last_at, now) if each.last_at else "-"
+        inputs, error = _cell(" ".join(each.request["inputs"])), Text(printable(each.last_error or ""), style="red")
+        table.add_row(_cell(each.name), each.service, each.cron, comes, last, inputs, error)
     return table
 
 

@@ -31,6 +31,7 @@ from pitchey_cli.domain.job import (
     Token,
 )
 from pitchey_cli.domain.placement import Places
+from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.schedule import Queue, QueuePolicy
 from pitchey_cli.domain.states import Transition
 from processors.vocabulary import Service
@@ -210,6 +211,34 @@ class Store(Protocol):
 
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""
+
+    # --- recurring schedules
+
+    def add_schedule(self, schedule: Schedule) -> None:
+        """Keep a schedule; UsageError when there is one of that name."""
+
+    def schedules(self) -> Sequence[Schedule]:
+        """All schedules, by name."""
+
+    def schedule(self, name: str) -> Schedule:
+        """One schedule; InputNotFound when there is none of that name."""
+
+    def next_firing(self) -> datetime | None:
+        """When the next schedule is due."""
+
+    def due_schedules(self, *, now: datetime) -> Sequence[Schedule]:
+        """Those whose time has come, the longest overdue first."""
+
+    def advance_schedule(
+        self, schedule: Schedule, *, next_at: datetime, last_at: datetime | None, error: str | None
+    ) -> bool:
+        """Note that a schedule's time has been served; False when somebody else was quicker."""
+
+    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> None:
+        """Pause a schedule, or let it go on from a time."""
+
+    def remove_schedule(self, name: str) -> bool:
+        """Forget a schedule; False when there is none of that name. Its jobs stay."""
 
     # --- instances
 

@@ -30,10 +30,11 @@ from pitchey_cli.store.migrate import migrate, recognise
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.queueing import SqliteQueue
 from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.recurring import SqliteSchedules
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteQueue):
+class SqliteStore(SqliteQueue, SqliteSchedules):
     """A Store in one file."""
 
     @classmethod

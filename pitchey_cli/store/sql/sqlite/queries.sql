@@ -212,6 +212,37 @@ UPDATE container_jobs
  WHERE seq = :seq AND (state = 'queued' OR state = 'scheduled' OR state = 'held')
 RETURNING seq;
 
+-- --- recurring schedules
+
+-- name: insert_schedule
+INSERT INTO job_schedules (name, service, cron, timezone, misfire, request, is_paused, created_at, next_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING name;
+
+-- name: schedules
+SELECT * FROM job_schedules ORDER BY name;
+
+-- name: schedule
+SELECT * FROM job_schedules WHERE name = :name;
+
+-- name: next_firing
+SELECT min(next_at) FROM job_schedules WHERE is_paused = 0;
+
+-- name: due_schedules
+SELECT * FROM job_schedules WHERE is_paused = 0 AND next_at <= :now ORDER BY next_at;
+
+-- name: advance_schedule
+-- Its time has been served. The guard lets one of several daemons through.
+UPDATE job_schedules
+   SET next_at = :next_at, last_at = coalesce(:last_at, last_at), last_error = :error
+ WHERE name = :name AND next_at = :due_at AND is_paused = 0
+RETURNING name;
+
+-- name: pause_schedule
+UPDATE job_schedules SET is_paused = :is_paused, next_at = :next_at WHERE name = :name;
+
+-- name: remove_schedule
+DELETE FROM job_schedules WHERE name = :name RETURNING name;
+
 -- --- dependencies
 
 -- name: insert_dependency

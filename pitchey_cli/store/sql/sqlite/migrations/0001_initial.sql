@@ -123,6 +123,23 @@ CREATE TABLE job_dependencies (
 
 CREATE INDEX job_dependencies_needs ON job_dependencies (needs_seq);
 
+-- Jobs that are submitted again and again, see domain/recurrence.py.
+CREATE TABLE job_schedules (
+    name       TEXT    PRIMARY KEY,
+    service    TEXT    NOT NULL,
+    cron       TEXT    NOT NULL,
+    timezone   TEXT    NOT NULL,
+    misfire    TEXT    NOT NULL,
+    request    TEXT    NOT NULL,
+    is_paused  INTEGER NOT NULL CHECK (is_paused BETWEEN 0 AND 1),
+    created_at INTEGER NOT NULL,
+    next_at    INTEGER NOT NULL,
+    last_at    INTEGER,
+    last_error TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_schedules_next ON job_schedules (is_paused, next_at) WHERE is_paused = 0;
+
 -- The instance type on which a kind of input has last succeeded after memory had run out on a smaller one.
 CREATE TABLE size_hints (
     service TEXT NOT NULL,

@@ -1,0 +1,105 @@
+"""Recurring schedules: when their jobs are due, and what becomes of times that were missed.
+
+Pure: a schedule, its zone and the time go in, the times to serve come out. Cron expressions are read by cronsim, which
+follows Debian's cron: a time that a change of the clock leaves out is served right after it, one that comes twice once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from pitchey_cli.domain.errors import UsageError
+from processors.vocabulary import Service
+
+MACROS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+}  #: crontab(5)
+PUNCTUAL = timedelta(minutes=1)  #: a time that is served within this has not been missed
+_AT_ONCE = 100  # missed times that one look serves; the rest follows with the next
+
+
+class Misfire(StrEnum):
+    """What becomes of times that passed while no daemon was there."""
+
+    LATEST = "latest"  #: the latest is served, once for all of them
+    SKIP = "skip"  #: they are left out
+    ALL = "all"  #: each is served
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Jobs that are submitted again and again."""
+
+    name: str
+    service: Service
+    cron: str
+    timezone: str  #: as Europe/Berlin; empty for that of the daemon's machine
+    misfire: Misfire
+    request: dict[str, Any]  #: what is submitted, in the words of whoever added it
+    created_at: datetime
+    next_at: datetime  #: the first time that has not been served
+    is_paused: bool = False
+    last_at: datetime | None = None  #: the time that was served last
+    last_error: str | None = None  #: why that led to no jobs
+
+
+@dataclass(frozen=True)
+class Due:
+    """What a look at a schedule found."""
+
+    times: tuple[datetime, ...] = ()  #: to serve now
+    next_at: datetime | None = None  #: None: never again
+
+
+def times(cron: str, zone: tzinfo, *, after: datetime) -> Iterator[datetime]:
+    """The times of an expression after a moment, in UTC; they end when none comes for 50 years.
+
+    Raises:
+        UsageError: it is no cron expression.
+    """
+    expression = _expression(cron, after.astimezone(zone))
+    return (each.astimezone(UTC) for each in expression)
+
+
+def due(schedule: Schedule, zone: tzinfo, *, now: datetime) -> Due:
+    """Which times of a schedule are to be served now, and when the next one comes."""
+    if schedule.is_paused or schedule.next_at > now:
+        return Due(next_at=schedule.next_at)
+    following = times(schedule.cron, zone, after=schedule.next_at)
+    if schedule.misfire is Misfire.ALL:
+        chosen = [schedule.next_at]
+        for each in following:
+            if each > now or len(chosen) == _AT_ONCE:
+                return Due(tuple(chosen), each)
+            chosen.append(each)
+        return Due(tuple(chosen))
+    latest = _latest(schedule, zone, now)
+    is_served = schedule.misfire is Misfire.LATEST or now - latest <= PUNCTUAL
+    after_now = next(times(schedule.cron, zone, after=now), None)
+    return Due((latest,) if is_served else (), after_now)
+
+
+def _latest(schedule: Schedule, zone: tzinfo, now: datetime) -> datetime:
+    """The last time that is not after now: searched backwards, because a year of minutes is half a million of them."""
+    minute = now.astimezone(zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    backwards = _expression(schedule.cron, minute, is_reverse=True)
+    found = next(backwards, None)
+    return schedule.next_at if found is None else max(schedule.next_at, found.astimezone(UTC))
+
+
+def _expression(cron: str, start: datetime, *, is_reverse: bool = False) -> Iterator[datetime]:
+    from cronsim import CronSim, CronSimError  # late: `pitchey status` knows schedules, and none of their times
+
+    try:
+        return CronSim(MACROS.get(cron, cron), start, reverse=is_reverse)
+    except CronSimError as error:
+        hint = "Five fields: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly."
+        raise UsageError(f"--cron {cron!r}: {str(error)[0].lower()}{str(error)[1:]}.", hint=hint) from error

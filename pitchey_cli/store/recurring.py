@@ -1,0 +1,62 @@
+"""Recurring schedules in the SQLite store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.recurrence import Schedule
+from pitchey_cli.store import rows
+from pitchey_cli.store.reading import QUERIES, SqliteReader
+
+
+class SqliteSchedules(SqliteReader):
+    """The schedules of a SqliteStore."""
+
+    def add_schedule(self, schedule: Schedule) -> None:
+        """Keep a schedule; UsageError when there is one of that name."""
+        if self._db.row(QUERIES["insert_schedule"], rows.schedule_values(schedule)) is None:
+            hint = f"Choose another --name, or `pitchey schedule remove {schedule.name}` first."
+            raise UsageError(f"There is a schedule {schedule.name!r} already.", hint=hint)
+
+    def schedules(self) -> Sequence[Schedule]:
+        """All schedules, by name."""
+        return [rows.schedule_from(row) for row in self._db.rows(QUERIES["schedules"])]
+
+    def schedule(self, name: str) -> Schedule:
+        """One schedule; InputNotFound when there is none of that name."""
+        row = self._db.row(QUERIES["schedule"], {"name": name})
+        if row is None:
+            raise InputNotFound(f"There is no schedule {name!r}.", hint="`pitchey schedule list` names them.")
+        return rows.schedule_from(row)
+
+    def next_firing(self) -> datetime | None:
+        """When the next schedule is due."""
+        return rows.moment_or_none(self._db.value(QUERIES["next_firing"]))
+
+    def due_schedules(self, *, now: datetime) -> Sequence[Schedule]:
+        """Those whose time has come, the longest overdue first."""
+        return [rows.schedule_from(row) for row in self._db.rows(QUERIES["due_schedules"], {"now": rows.micros(now)})]
+
+    def advance_schedule(
+        self, schedule: Schedule, *, next_at: datetime, last_at: datetime | None, error: str | None
+    ) -> bool:
+        """Note that a schedule's time has been served; False when somebody else was quicker."""
+        change = {
+            "name": schedule.name,
+            "due_at": rows.micros(schedule.next_at),
+            "next_at": rows.micros(next_at),
+            "last_at": rows.micros_or_none(last_at),
+            "error": error,
+        }
+        return self._db.row(QUERIES["advance_schedule"], change) is not None
+
+    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> None:
+        """Pause a schedule, or let it go on from a time."""
+        change = {"name": name, "is_paused": int(is_paused), "next_at": rows.micros(next_at)}
+        self._db.run(QUERIES["pause_schedule"], change)
+
+    def remove_schedule(self, name: str) -> bool:
+        """Forget a schedule; False when there is none of that name. Its jobs stay."""
+        return self._db.row(QUERIES["remove_schedule"], {"name": name}) is not None
