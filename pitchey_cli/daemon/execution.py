@@ -68,10 +68,10 @@ class Execution:
                 raise StoreError(f"The inputs could not be made ready: {error}.") from error
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
-                self.instance.retired_because = str(error)
+                self.instance.retire(str(error), has_died=True)
             if isinstance(error, WorkerRefused) and error.status in (429, 503):
                 # It drains, or is fuller than we believe: asking it again at once would only turn in a circle.
-                self.instance.retired_because = str(error)
+                self.instance.retire(str(error))
             if self.ending_as is not None:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
@@ -93,7 +93,7 @@ class Execution:
         except TimeoutError:
             self._deadline = None
             # The worker should have ended the attempt by itself: an instance that fails to is not to be trusted.
-            self.instance.retired_because = f"it did not end {self.token} in time"
+            self.instance.retire(f"it did not end {self.token} in time", has_died=True)
             with contextlib.suppress(EngineError):
                 await asyncio.to_thread(self.node.engine.kill, self.instance.id)
             text = "It did not end when it should have; its instance was killed."
@@ -191,7 +191,7 @@ class Execution:
             if ending is not None:
                 return ending
             if broken >= _GONE_TRIES or not await self._is_instance_running():
-                self.instance.retired_because = "it went away under an attempt"
+                self.instance.retire("it went away under an attempt", has_died=True)
                 return await self._left_in_spool()
             await asyncio.sleep(_RETRY_SECONDS)
 
@@ -247,7 +247,7 @@ class Execution:
             if self.ending_as is not None and reason in _INTENDED:
                 reason = self.ending_as  # the worker only knows that it was told to stop; we know why
             elif reason is Reason.INTERRUPTED:  # somebody else has stopped the instance
-                self.instance.retired_because = "it was stopped under an attempt"
+                self.instance.retire("it was stopped under an attempt", has_died=True)
                 reason = Reason.INSTANCE_LOST
             elif reason not in _WORKERS_REASONS:
                 reason = Reason.FAILED

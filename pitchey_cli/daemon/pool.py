@@ -23,7 +23,7 @@ from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, S
 from pitchey_cli.domain.job import Instance, InstanceState, Job
 from pitchey_cli.domain.limits import grant
 from pitchey_cli.domain.placement import Candidate, Places, slots_needed
-from pitchey_cli.domain.scaling import PoolView, Step, decide
+from pitchey_cli.domain.scaling import PoolView, Step, decide, restart_delay
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     LABEL_SERVICE,
@@ -36,8 +36,7 @@ from processors import protocol
 
 _READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
 _READY_POLL_SECONDS = 0.005
-_RESTART_BASE_SECONDS = 1.0
-_RESTART_CAP_SECONDS = 60.0
+_SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started
 _STOP_GRACE_SECONDS = 5.0
 _UNANSWERED_CHECKS = 3
 _REMOVE_AGAIN_SECONDS = 5.0
@@ -59,6 +58,8 @@ class PooledInstance:
     is_stopping: bool = False
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
+    has_died: bool = False  #: it went away, or hangs: nobody has sent it away
+    ready_since: float = 0.0  #: monotonic
     idle_since: float = 0.0  #: monotonic
     kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
@@ -69,6 +70,11 @@ class PooledInstance:
         """Slots that can take an attempt now."""
         takes_work = self.is_ready and not self.is_stopping and self.retired_because is None
         return self.config.slots - self.busy if takes_work else 0
+
+    def retire(self, why: str, *, has_died: bool = False) -> None:
+        """Give it no new work; the first reason stays."""
+        self.retired_because = self.retired_because or why
+        self.has_died = self.has_died or has_died
 
     def as_candidate(self) -> Candidate:
         """What has to be known of it to choose an instance for a job."""
@@ -131,6 +137,7 @@ class Pool:
         (instance.failed_kinds if has_failed else instance.kinds).add(job.kind)
         if not has_failed:
             instance.failed_kinds.discard(job.kind)
+            self._failures = 0
 
     def reap(self) -> None:
         """Discard retired instances whose attempts have all been accounted for."""
@@ -138,6 +145,8 @@ class Pool:
             if not instance.is_stopping:
                 instance.is_stopping = True
                 why = instance.retired_because or ""
+                if instance.has_died:
+                    self._note_death(instance)
                 self._spawn(self._stopping, self._discard(instance, InstanceState.LOST, why=why, grace_seconds=0))
 
     async def check(self) -> None:
@@ -153,11 +162,11 @@ class Pool:
                 continue
             instance.unanswered = 0
             if health.draining:
-                instance.retired_because = instance.retired_because or "it drains"
+                instance.retire("it drains")
 
     async def _unanswered(self, instance: PooledInstance, error: PitcheyError) -> None:
         """One that hangs would hold its attempts, and its place in the pool, for as long as they may take."""
-        instance.retired_because = instance.retired_because or str(error)
+        instance.retire(str(error), has_died=True)
         instance.unanswered += 1
         if instance.unanswered >= _UNANSWERED_CHECKS:
             with contextlib.suppress(PitcheyError):
@@ -179,19 +188,19 @@ class Pool:
         directory = self._directory(record.id)
         await asyncio.to_thread((directory / "run").mkdir, parents=True, exist_ok=True)
         instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=True)
-        instance.idle_since = self.node.clock.monotonic()
+        instance.ready_since = instance.idle_since = self.node.clock.monotonic()
         self.instances[record.id] = instance
         try:
             health = await instance.client.health()
         except PitcheyError:
-            instance.retired_because = "it went away while no daemon was there"
+            instance.retire("it went away while no daemon was there")
         else:
             if record.engine != self.node.host.kind:
-                instance.retired_because = f"it runs on {record.engine}, and new work goes to {self.node.host.kind}"
+                instance.retire(f"it runs on {record.engine}, and new work goes to {self.node.host.kind}")
             elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
-                instance.retired_because = f"it drains, or speaks protocol {health.protocol}"
+                instance.retire(f"it drains, or speaks protocol {health.protocol}")
             elif record.image != self.config.image or record.slots != self.config.slots:
-                instance.retired_because = "it is of another image or has other slots than are set now"
+                instance.retire("it is of another image or has other slots than are set now")
         return instance
 
     async def settle(self) -> None:
@@ -203,14 +212,24 @@ class Pool:
             await self._start()
         except Exception as error:
             self._failures += 1
-            delay = min(_RESTART_CAP_SECONDS, _RESTART_BASE_SECONDS * 2 ** min(self._failures - 1, 10))
+            delay = restart_delay(self._failures)
             self._not_before = self.node.clock.monotonic() + delay
             unforeseen = EngineError(f"No instance could be started: {error!r}.")
             self.start_error = error if isinstance(error, PitcheyError) else unforeseen
             self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
         else:
-            self._failures = 0
             self.start_error = None
+
+    def _note_death(self, instance: PooledInstance) -> None:
+        """Replace the first that dies at once, and wait longer for each that follows before one has done any work."""
+        now = self.node.clock.monotonic()
+        if now - instance.ready_since >= _SETTLED_SECONDS:
+            self._failures = 0
+        delay = restart_delay(self._failures)
+        self._failures += 1
+        self._not_before = max(self._not_before, now + delay)
+        if delay:
+            self.node.report(f"{self.config.service} instances die one after the other: next try in {delay:.0f} s")
 
     async def _start(self) -> None:
         instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
@@ -223,12 +242,12 @@ class Pool:
             await self._until_ready(instance)
         except (Exception, asyncio.CancelledError) as error:
             instance.is_stopping = True  # in the books until it is really gone
-            instance.retired_because = str(error) or "interrupted"
+            instance.retire(str(error) or "interrupted")
             self.instances[instance_id] = instance
             await self._discard(instance, InstanceState.LOST, why=str(error) or "interrupted", grace_seconds=0)
             raise
         instance.is_ready = True
-        instance.idle_since = self.node.clock.monotonic()
+        instance.ready_since = instance.idle_since = self.node.clock.monotonic()
         self.instances[instance_id] = instance
         try:
             await self._record(instance_id, InstanceState.READY, note=record.note)
@@ -314,7 +333,7 @@ class Pool:
         except Exception as error:
             # It may still run: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")
-            instance.retired_because = instance.retired_because or why
+            instance.retire(why)
             await asyncio.sleep(_REMOVE_AGAIN_SECONDS)
             instance.is_stopping = False
             return

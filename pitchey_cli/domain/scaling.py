@@ -41,6 +41,17 @@ class Decision:
     why: str
 
 
+_RESTART_BASE_SECONDS = 1.0
+_RESTART_CAP_SECONDS = 60.0
+
+
+def restart_delay(failures: int) -> float:
+    """Seconds to wait before the next start, after so many instances in a row that never got ready or died young."""
+    if failures <= 0:
+        return 0.0
+    return min(_RESTART_CAP_SECONDS, _RESTART_BASE_SECONDS * 2.0 ** min(failures - 1, 10))
+
+
 def decide(pool: PoolView, settings: PoolSettings) -> Decision:
     """Leave zero on the first job, fill what is there before adding more, and go back when nothing is left to do."""
     if pool.instances < settings.min_instances:

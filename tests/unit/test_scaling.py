@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.scaling import PoolSettings, PoolView, Step, decide
+from pitchey_cli.domain.scaling import PoolSettings, PoolView, Step, decide, restart_delay
 
 SETTINGS = PoolSettings(sleep_after_seconds=300, min_instances=0, max_instances=2)
 
@@ -34,6 +34,10 @@ def test_the_floor_is_kept():
     assert decide(PoolView(False, 0, 0, None), settings).step is Step.START
     assert decide(PoolView(False, 1, 3, 1e9), settings).step is Step.HOLD
     assert decide(PoolView(False, 2, 3, 1e9), settings).step is Step.STOP
+
+
+def test_starts_that_fail_one_after_the_other_wait_longer_and_longer_up_to_a_minute():
+    assert [restart_delay(failures) for failures in (0, 1, 2, 3, 6, 7, 10_000)] == [0, 1, 2, 4, 32, 60, 60]
 
 
 views = st.builds(
