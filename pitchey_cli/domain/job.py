@@ -59,6 +59,10 @@ class JobInput:
     sha256: str | None = None  #: the artifact, once it is known; None for a URL not yet fetched
     size: int | None = None
     url: str | None = None  #: fetched by the host just before the attempt
+    output: str | None = (
+        None  #: to be taken from the jobs that are waited for: a glob over their outputs, see feeding.py
+    )
+    is_each: bool = False  #: with `output`: a job for every output that matches
 
 
 class OnFailure(StrEnum):
@@ -75,6 +79,7 @@ class Dependency:
 
     job_id: JobId
     on_failure: OnFailure = OnFailure.CANCEL
+    is_source: bool = False  #: its outputs are what the job works on
 
 
 @dataclass(frozen=True)

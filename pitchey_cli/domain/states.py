@@ -26,6 +26,7 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
         (JobState.HELD, JobState.SCHEDULED),
         (JobState.HELD, JobState.DEAD),
         (JobState.HELD, JobState.CANCELLED),
+        (JobState.HELD, JobState.SUCCEEDED),  # one for each output of a job that gave none: there is nothing to do
         (JobState.QUEUED, JobState.HELD),
         (JobState.QUEUED, JobState.RUNNING),
         (JobState.QUEUED, JobState.CANCELLED),

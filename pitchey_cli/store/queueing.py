@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, UsageError
-from pitchey_cli.domain.job import WAITING, Claimed, Dependency, Job, JobError, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.schedule import QueuePolicy, Turns
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.dependencies import SqliteDependencies
+from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Reason, Service
 
 _AT_ONCE = 500  # jobs that one call releases or lets expire: others must get their turn to write
 _LINE_KEPT = timedelta(hours=1)  # an empty line, for the sake of whoever comes back to it soon
 
 
-class SqliteQueue(SqliteReader):
+class SqliteQueue(SqliteDependencies):
     """The queueing half of a SqliteStore's writing."""
 
     # --- in
@@ -64,8 +66,8 @@ class SqliteQueue(SqliteReader):
 
     def _insert(self, jobs: Sequence[NewJob], *, now: datetime) -> None:
         at = rows.micros(now)
-        unmet = [self._unmet(job.after) if job.after else [] for job in jobs]
-        states = [rows.first_state(job, now=now, is_held=bool(needs)) for job, needs in zip(jobs, unmet, strict=True)]
+        edges = [self._edges(job.after) if job.after else [] for job in jobs]
+        states = [rows.first_state(job, now=now, is_held=bool(needs)) for job, needs in zip(jobs, edges, strict=True)]
         lines = [
             rows.flow_of(job) if state is JobState.QUEUED else None for job, state in zip(jobs, states, strict=True)
         ]
@@ -81,28 +83,19 @@ class SqliteQueue(SqliteReader):
         told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
         events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
         self._db.run_many(QUERIES["insert_event"], events)
-        edges = [(first + i, seq, on_failure.value) for i, needs in enumerate(unmet) for seq, on_failure in needs]
-        if edges:
-            self._db.run_many(QUERIES["insert_dependency"], edges)
         self._count(Counter((job.service, state) for job, state in zip(jobs, states, strict=True)))
-        for seq, job in enumerate(jobs, first):
+        for seq, job, state, needs in zip(count(first), jobs, states, edges, strict=False):
+            if needs:
+                self._hold(seq, needs, at)
             if job.cached_from is not None:
-                self._succeed_from_cache(seq, job, states[seq - first], at)
+                self._succeed_from_cache(seq, job, state, at)
 
-    def _unmet(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure]]:
-        """What a new job still has to wait for."""
-        found: list[tuple[int, OnFailure]] = []
-        for need in dict.fromkeys(needs):
-            row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
-            if row is None:
-                raise InputNotFound(f"There is no job {need.job_id} to wait for.")
-            state = JobState(row["state"])
-            has_failed = state in (JobState.DEAD, JobState.CANCELLED)
-            if has_failed and need.on_failure is OnFailure.CANCEL:
-                raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
-            if state is not JobState.SUCCEEDED and not (has_failed and need.on_failure is OnFailure.RUN):
-                found.append((row["seq"], need.on_failure))
-        return found
+    def _hold(self, seq: int, needs: Sequence[tuple[int, OnFailure, bool]], at: int) -> None:
+        edges = [(seq, needed, on_failure.value, int(is_source)) for needed, on_failure, is_source in needs]
+        self._db.run_many(QUERIES["insert_dependency"], edges)
+        if not self._has_unmet(seq):  # it works on what is there already
+            row = self._db.rows(QUERIES["job_by_seq"], {"seq": seq})[0]
+            self._release_held(row, at)
 
     def _succeed_from_cache(self, seq: int, job: NewJob, state: JobState, at: int) -> None:
         if state is JobState.QUEUED:
@@ -251,94 +244,6 @@ class SqliteQueue(SqliteReader):
         with self._db.transaction():
             self._db.run(QUERIES["forget_empty_flows"], {"before": rows.micros(now - _LINE_KEPT)})
             self._db.run(QUERIES["forget_key_rates"], {"before": rows.micros(now)})
-
-    def _end_waiting(
-        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
-        *, why: str = "", cancel_requested_at: int | None = None,
-    ) -> None:  # fmt: skip
-        """End a job that waits, and settle those that wait for it."""
-        job_id = self._end_one(seq, state, reason, error, at, kind, why=why, cancel_requested_at=cancel_requested_at)
-        if job_id is not None:
-            self._settle_dependents(seq, job_id, state, at)
-
-    def _end_one(
-        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
-        *, why: str = "", cancel_requested_at: int | None = None,
-    ) -> JobId | None:  # fmt: skip
-        """End a job, if it waits now: settling others may have moved it since it was read."""
-        row = self._db.row(QUERIES["job_by_seq"], {"seq": seq})
-        if row is None or JobState(row["state"]) not in WAITING:
-            return None
-        before = JobState(row["state"])
-        if before is JobState.QUEUED:
-            self._leave_line(seq)
-        ended = {"seq": seq, "state": state.value, "reason": reason.value, "error": rows.encode_error(error)}
-        self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
-        self._move(Service(row["service"]), before, state)
-        data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
-        if error is not None:
-            data["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
-        self._event(seq, at, kind, data)
-        return JobId(row["id"])
-
-    def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
-        """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
-        ended = deque([(seq, job_id, state)])
-        while ended:
-            seq, job_id, state = ended.popleft()
-            for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
-                on_failure = OnFailure(row["on_failure"])
-                if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
-                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
-                    self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
-                    ended.append((row["seq"], row["id"], JobState.CANCELLED))
-                elif not self._has_unmet(row["seq"]):
-                    self._release_held(row, job_id, at)
-
-    def _release_held(self, row: rows.Row, after: JobId, at: int) -> None:
-        if row["run_at"] is not None and row["run_at"] > at:
-            self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
-            self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
-        else:
-            self._queue(row, JobState.HELD)
-        self._event(row["seq"], at, "released", {"after": after})
-
-    def _has_unmet(self, seq: int) -> bool:
-        return bool(self._db.value(QUERIES["has_unmet"], {"seq": seq}))
-
-    # --- lines and counts
-
-    def _queue(self, row: rows.Row, before: JobState) -> None:
-        """Put a job that does not run into its line."""
-        self._db.run(QUERIES["queue_job"], {"seq": row["seq"], "flow": self._join_line(row, row["size"])})
-        self._move(Service(row["service"]), before, JobState.QUEUED)
-
-    def _join_line(self, row: rows.Row, size: str) -> int:
-        line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
-        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], 1)))
-
-    def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
-        row = self._db.row(QUERIES["job"], {"job_id": job_id})
-        return None if row is None else self._join_line(row, row["size"] if size is None else size)
-
-    def _leave_line(self, seq: int) -> None:
-        self._db.run(QUERIES["leave_flow"], {"seq": seq})
-
-    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
-        """Keep the counts: so many jobs went from one state to another."""
-        if jobs:
-            self._count({(service, before): -jobs, (service, after): jobs})
-
-    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
-        values = [
-            (service.value, state.value, jobs)
-            for (service, state), jobs in changes.items()
-            if state is not JobState.QUEUED  # those are counted by their lines
-        ]
-        self._db.run_many(QUERIES["count_jobs"], values)
-
-    def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
-        self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
 
 
 def _claimed(job: Job, place: Place) -> str:

@@ -141,6 +141,11 @@ def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) 
     )
 
 
+def inputs_from(row: Row) -> tuple[JobInput, ...]:
+    """The inputs of a row of container_jobs."""
+    return tuple(JobInput(**each) for each in json.loads(row["inputs"]))
+
+
 def job_from(row: Row) -> Job:
     """A row of container_jobs."""
     return Job(
@@ -148,7 +153,7 @@ def job_from(row: Row) -> Job:
         seq=row["seq"],
         service=Service(row["service"]),
         spec=json.loads(row["spec"]),
-        inputs=tuple(JobInput(**each) for each in json.loads(row["inputs"])),
+        inputs=inputs_from(row),
         name=row["name"],
         priority=row["priority"],
         organisation=row["organisation"],

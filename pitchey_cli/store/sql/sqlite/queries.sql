@@ -246,7 +246,32 @@ DELETE FROM job_schedules WHERE name = :name RETURNING name;
 -- --- dependencies
 
 -- name: insert_dependency
-INSERT INTO job_dependencies (job_seq, needs_seq, on_failure) VALUES (?, ?, ?);
+INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source) VALUES (?, ?, ?, ?);
+
+-- name: copy_dependents
+-- Who waits for a job waits for its copy as well.
+INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source)
+SELECT job_seq, :copy_seq, on_failure, is_source FROM job_dependencies WHERE needs_seq = :seq;
+
+-- name: source_outputs
+-- What a job is to work on: the outputs of those that it takes them from.
+SELECT o.*, a.size
+  FROM job_dependencies d JOIN job_outputs o ON o.job_seq = d.needs_seq JOIN artifacts a ON a.sha256 = o.sha256
+ WHERE d.job_seq = :seq AND d.is_source = 1 ORDER BY d.needs_seq, o.position;
+
+-- name: feed_job
+UPDATE container_jobs SET inputs = :inputs, name = :name WHERE seq = :seq AND state = 'held' RETURNING *;
+
+-- name: copy_job
+-- A job like another, for another input.
+INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
+                            kind, size, slots, is_off_peak, held_because, max_attempts, timeout_seconds,
+                            backoff_seconds, deadline, expires_at, run_at, created_at)
+SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_foreground, batch, key,
+       kind, size, slots, is_off_peak, 'dependencies', max_attempts, timeout_seconds,
+       backoff_seconds, deadline, expires_at, run_at, :now
+  FROM container_jobs WHERE seq = :seq
+RETURNING *;
 
 -- name: dependents
 SELECT j.*, d.on_failure

@@ -118,6 +118,7 @@ CREATE TABLE job_dependencies (
     job_seq    INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
     needs_seq  INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
     on_failure TEXT    NOT NULL CHECK (on_failure = 'cancel' OR on_failure = 'run' OR on_failure = 'hold'),
+    is_source  INTEGER NOT NULL CHECK (is_source BETWEEN 0 AND 1),  -- its outputs are what the job works on
     PRIMARY KEY (job_seq, needs_seq)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,57 @@
+"""What a job works on when that comes out of others. Pure: wishes and outputs go in, inputs come out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from pitchey_cli.domain.errors import InputRejected
+from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, JobId, JobInput, Output
+
+MAIN = ""  #: as a pattern: the first output of each job, which is what the job is for
+
+
+def feed(inputs: Sequence[JobInput], given: Sequence[Sequence[Output]]) -> list[tuple[JobInput, ...]]:
+    """The inputs of each job that is to run: one, or as many as outputs match where every one gets its own.
+
+    Args:
+        given: the outputs of each job that was waited for.
+
+    Raises:
+        InputRejected: no output matches, or several where one is wanted.
+    """
+    fed: list[tuple[JobInput, ...]] = [()]
+    for item in inputs:
+        if item.output is None:
+            fed = [(*before, item) for before in fed]
+            continue
+        found = matching(item.output, given)
+        what = f"output that matches {item.output!r}" if item.output else "output"
+        if not found and not item.is_each:
+            raise InputRejected(f"The jobs before it gave no {what}.")
+        if len(found) > 1 and not item.is_each:
+            names = ", ".join(each.path for each in found[:5])
+            raise InputRejected(f"The jobs before it gave {len(found)} of the {what}: {names}.")
+        fed = [(*before, _taken(item, each)) for before in fed for each in found]
+    return fed
+
+
+def matching(pattern: str, given: Sequence[Sequence[Output]]) -> list[Output]:
+    """The outputs that a pattern means, in their order."""
+    if pattern == MAIN:
+        return [outputs[0] for outputs in given if outputs]
+    return [each for outputs in given for each in outputs if fnmatchcase(each.path, pattern)]
+
+
+def _taken(item: JobInput, output: Output) -> JobInput:
+    name = PurePosixPath(output.path).name
+    return replace(item, name=name, sha256=output.sha256, size=output.size, output=None, is_each=False)
+
+
+def fanned_id(job_id: JobId, number: int) -> JobId:
+    """The id of the n-th of the jobs that one became: always the same, so nothing has to be drawn by lot."""
+    digest = hashlib.sha256(f"{job_id}/{number}".encode()).digest()
+    return JobId("".join(JOB_ID_ALPHABET[byte & 31] for byte in digest[:JOB_ID_LENGTH]))

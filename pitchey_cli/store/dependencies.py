@@ -1,0 +1,115 @@
+"""Jobs that wait for others in the SQLite store: held until those have ended, fed with what they gave, or given up.
+
+All of it happens in the transaction that ends the job which was waited for, so nothing can be lost in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import groupby
+
+from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.feeding import fanned_id, feed
+from pitchey_cli.domain.job import Dependency, JobError, JobId, JobInput, JobState, OnFailure, Output
+from pitchey_cli.store import rows
+from pitchey_cli.store.lines import SqliteLines
+from pitchey_cli.store.reading import QUERIES
+from processors.vocabulary import Reason, Service
+
+_Ended = tuple[int, JobId, JobState]
+
+
+class SqliteDependencies(SqliteLines):
+    """Holds jobs, and lets them go."""
+
+    def _edges(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure, bool]]:
+        """What a new job waits for: the jobs that have not ended as it wants, and those that it works on."""
+        found: list[tuple[int, OnFailure, bool]] = []
+        for need in dict.fromkeys(needs):
+            row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
+            if row is None:
+                raise InputNotFound(f"There is no job {need.job_id} to wait for.")
+            state = JobState(row["state"])
+            has_failed = state in (JobState.DEAD, JobState.CANCELLED)
+            if has_failed and need.on_failure is OnFailure.CANCEL:
+                raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
+            is_met = state is JobState.SUCCEEDED or (has_failed and need.on_failure is OnFailure.RUN)
+            if need.is_source or not is_met:
+                found.append((row["seq"], need.on_failure, need.is_source))
+        return found
+
+    def _end_waiting(
+        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
+        *, why: str = "", cancel_requested_at: int | None = None,
+    ) -> None:  # fmt: skip
+        """End a job that waits, and settle those that wait for it."""
+        job_id = self._end_one(seq, state, reason, error, at, kind, why=why, cancel_requested_at=cancel_requested_at)
+        if job_id is not None:
+            self._settle_dependents(seq, job_id, state, at)
+
+    def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
+        """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
+        ended: deque[_Ended] = deque([(seq, job_id, state)])
+        while ended:
+            seq, job_id, state = ended.popleft()
+            for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
+                on_failure = OnFailure(row["on_failure"])
+                if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
+                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
+                    self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
+                    ended.append((row["seq"], row["id"], JobState.CANCELLED))
+                elif not self._has_unmet(row["seq"]):
+                    ended += self._release_held(row, at)
+
+    def _release_held(self, row: rows.Row, at: int) -> list[_Ended]:
+        """Let a held job go, fed with what it waited for; it and its kind that have ended by that."""
+        inputs = rows.inputs_from(row)
+        if all(each.output is None for each in inputs):
+            self._let_go(row, at)
+            return []
+        try:
+            fed = feed(inputs, self._given(row["seq"]))
+        except InputRejected as error:
+            failure = JobError(
+                "no_such_output", str(error), "The steps before it gave something else than was expected."
+            )
+            self._end_one(row["seq"], JobState.DEAD, Reason.REJECTED, failure, at, "dead")
+            return [(row["seq"], row["id"], JobState.DEAD)]
+        if not fed:
+            self._end_one(row["seq"], JobState.SUCCEEDED, Reason.COMPLETED, None, at, "succeeded", why="nothing to do")
+            return [(row["seq"], row["id"], JobState.SUCCEEDED)]
+        for each in self._fan_out(row, fed, at):
+            self._let_go(each, at)
+        return []
+
+    def _given(self, seq: int) -> list[list[Output]]:
+        found = self._db.rows(QUERIES["source_outputs"], {"seq": seq})
+        return [[rows.output_from(row) for row in group] for _, group in groupby(found, lambda row: row["job_seq"])]
+
+    def _fan_out(self, row: rows.Row, fed: Sequence[Sequence[JobInput]], at: int) -> list[rows.Row]:
+        """Give a job its inputs. Where there are several sets of them, others like it stand beside it from now on."""
+        service = Service(row["service"])
+        names = [row["name"]] if len(fed) == 1 else [f"{row['name']}-{number}" for number in range(1, len(fed) + 1)]
+        first = {"seq": row["seq"], "name": names[0], "inputs": rows.encode(fed[0])}
+        found: list[rows.Row] = [*self._db.rows(QUERIES["feed_job"], first)]
+        for number, (name, inputs) in enumerate(zip(names[1:], fed[1:], strict=True), start=2):
+            copy = {"id": fanned_id(row["id"], number), "name": name, "inputs": rows.encode(inputs), "now": at}
+            found += self._db.rows(QUERIES["copy_job"], {**copy, "seq": row["seq"]})
+            self._db.run(QUERIES["copy_dependents"], {"seq": row["seq"], "copy_seq": found[-1]["seq"]})
+            told = {"service": service.value, "name": name, "fannedOutFrom": row["id"]}
+            self._event(found[-1]["seq"], at, "submitted", told)
+        if len(fed) > 1:
+            self._count({(service, JobState.HELD): len(fed) - 1})
+        return found
+
+    def _let_go(self, row: rows.Row, at: int) -> None:
+        if row["run_at"] is not None and row["run_at"] > at:
+            self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
+            self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
+        else:
+            self._queue(row, JobState.HELD)
+        self._event(row["seq"], at, "released", {})
+
+    def _has_unmet(self, seq: int) -> bool:
+        return bool(self._db.value(QUERIES["has_unmet"], {"seq": seq}))

@@ -1,0 +1,67 @@
+"""What all moves of jobs in the SQLite store share: lines, counts, events, and ends of jobs that never ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
+from pitchey_cli.store import rows
+from pitchey_cli.store.reading import QUERIES, SqliteReader
+from processors.vocabulary import Reason, Service
+
+
+class SqliteLines(SqliteReader):
+    """Moves jobs between states, keeps lines and counts in step, and says so in an event."""
+
+    def _queue(self, row: rows.Row, before: JobState) -> None:
+        """Put a job that does not run into its line."""
+        self._db.run(QUERIES["queue_job"], {"seq": row["seq"], "flow": self._join_line(row, row["size"])})
+        self._move(Service(row["service"]), before, JobState.QUEUED)
+
+    def _join_line(self, row: rows.Row, size: str) -> int:
+        line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
+        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], 1)))
+
+    def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
+        row = self._db.row(QUERIES["job"], {"job_id": job_id})
+        return None if row is None else self._join_line(row, row["size"] if size is None else size)
+
+    def _leave_line(self, seq: int) -> None:
+        self._db.run(QUERIES["leave_flow"], {"seq": seq})
+
+    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
+        """Keep the counts: so many jobs went from one state to another."""
+        if jobs:
+            self._count({(service, before): -jobs, (service, after): jobs})
+
+    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
+        values = [
+            (service.value, state.value, jobs)
+            for (service, state), jobs in changes.items()
+            if state is not JobState.QUEUED  # those are counted by their lines
+        ]
+        self._db.run_many(QUERIES["count_jobs"], values)
+
+    def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+        self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
+
+    def _end_one(
+        self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
+        *, why: str = "", cancel_requested_at: int | None = None,
+    ) -> JobId | None:  # fmt: skip
+        """End a job, if it waits now: settling others may have moved it since it was read."""
+        row = self._db.row(QUERIES["job_by_seq"], {"seq": seq})
+        if row is None or JobState(row["state"]) not in WAITING:
+            return None
+        before = JobState(row["state"])
+        if before is JobState.QUEUED:
+            self._leave_line(seq)
+        ended = {"seq": seq, "state": state.value, "reason": reason.value, "error": rows.encode_error(error)}
+        self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
+        self._move(Service(row["service"]), before, state)
+        data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
+        if error is not None:
+            data["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
+        self._event(seq, at, kind, data)
+        return JobId(row["id"])
