@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.schedule import QueuePolicy
     from pitchey_cli.engines.port import Engine
-    from pitchey_cli.operations.requests import Defaults
-    from pitchey_cli.operations.schedules import Submitting
+    from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
@@ -124,35 +123,31 @@ class Wiring:
         found: configuration.ServiceSettings = getattr(self.settings.services, service)
         return found
 
-    def request_defaults(self, service: Service, *, is_foreground: bool) -> Defaults:
-        """What a new job of a service gets."""
-        from pitchey_cli.operations.requests import Defaults
+    def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
+        """What jobs are submitted with.
+
+        Args:
+            is_foreground: somebody waits for them, and runs them without a daemon where there is none.
+        """
+        from pitchey_cli.engines import images
+        from pitchey_cli.operations.requests import Defaults, Submitting
         from pitchey_cli.operations.submit import JobSettings
 
-        chosen = self.service_settings(service)
-        settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
-        return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
-
-    def submitting(self) -> Submitting:
-        """What recurring schedules submit with; opens the store."""
-        from pitchey_cli.engines import images
-        from pitchey_cli.operations.schedules import Submitting
-
         def defaults_of(service: Service) -> Defaults:
-            return self.request_defaults(service, is_foreground=False)
+            chosen = self.service_settings(service)
+            settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
+            return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
-        return Submitting(self.store(), self.artifacts(), defaults_of, images.current_tag)
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag)
 
     def _fire(self) -> list[str]:
         from pitchey_cli.operations import schedules
 
-        submitting = (
-            self.submitting()
-        )  # a connection of its own: reading files takes long, and the writer must not wait
+        store = self.store()  # a connection of its own: reading files takes long, and the writer must not wait
         try:
-            return list(schedules.fire(submitting, now=self.clock.now()))
+            return list(schedules.fire(self.submitting(store), now=self.clock.now()))
         finally:
-            submitting.store.close()
+            store.close()
 
     async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
         """Be the daemon, until a signal or a drain."""

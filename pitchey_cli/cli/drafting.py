@@ -11,7 +11,6 @@ from typing import Any
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import NewJob
-from pitchey_cli.engines import images
 from pitchey_cli.operations import manifests, requests, submit
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports.wording import printable
@@ -40,18 +39,10 @@ def stage(
     wiring: Wiring, store: Store, asked: Request, checked: list[submit.Draft], *, is_foreground: bool
 ) -> list[NewJob]:
     """Take the inputs into the artifact store, with progress, and say what the cache has where that was asked for."""
-    defaults = wiring.request_defaults(asked.service, is_foreground=is_foreground)
+    submitting = wiring.submitting(store, is_foreground=is_foreground)
     with _staging_progress() as progress:
-        found = requests.stage(
-            store,
-            wiring.artifacts(),
-            checked,
-            asked.queueing,
-            defaults,
-            image_of=images.current_tag,
-            now=wiring.clock.now(),
-            progress=progress,
-        )
+        now = wiring.clock.now()
+        found = requests.stage(submitting, asked.service, checked, asked.queueing, now=now, progress=progress)
     if asked.queueing.get("explain_cache"):
         for each in found:
             verdict = "cached" if each.job.cached_from else "not cached"

@@ -99,7 +99,7 @@ def resume(name: Name) -> None:
 def run(name: Name) -> None:
     """Submit the jobs of a schedule once more, now; prints their ids."""
     wiring = Wiring.from_environment()
-    for job_id in operation.run_now(wiring.submitting(), name, now=wiring.clock.now()):
+    for job_id in operation.run_now(wiring.submitting(wiring.store()), name, now=wiring.clock.now()):
         typer.echo(job_id)
     lock.poke(wiring.state_dir)
 

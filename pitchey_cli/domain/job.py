@@ -83,6 +83,16 @@ class Dependency:
 
 
 @dataclass(frozen=True)
+class Need:
+    """A job that another one waits for, or waited for, as it stands now."""
+
+    job_id: JobId
+    state: JobState
+    on_failure: OnFailure
+    is_source: bool
+
+
+@dataclass(frozen=True)
 class NewJob:
     """A submission that has been checked."""
 

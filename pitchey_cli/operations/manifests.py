@@ -17,11 +17,6 @@ from typing import Any
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.operations import queueing, sources, submit
 from pitchey_cli.operations.requests import Request
-from processors.protocol import SPECS
-
-_NOT_OF_ONE_JOB = {"no_cache", "explain_cache"}  # of a submission as a whole
-_WORDS = {word: word for word in queueing.DEFAULTS if word not in _NOT_OF_ONE_JOB}
-_WORDS |= {word.replace("_", "-"): word for word in _WORDS}
 
 Line = tuple[str, Mapping[str, Any]]  #: where it stands, and what it says
 
@@ -114,10 +109,7 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
 
 
 def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
-    own = {name for key, item in SPECS[asked.service].model_fields.items() for name in (key, item.alias)}
-    queue_words = _WORDS.keys() - own  # a field of the spec goes before a word of the queue
-    words = {_WORDS[name]: value for name, value in line.items() if name in queue_words}
-    fields = {name: value for name, value in line.items() if name not in queue_words | {"input", "name"}}
+    fields, words = queueing.split(asked.service, {k: v for k, v in line.items() if k not in ("input", "name")})
     source = None
     if "input" in line:
         found = sources.find(asked.service, [str(line["input"])])
@@ -127,4 +119,4 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
     draft = submit.draft(asked.service, {**fields, **asked.fields}, source)
     if "name" in line:
         draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
-    return replace(draft, queueing={**queueing.checked(words), **asked.queueing}) if words else draft
+    return replace(draft, queueing={**words, **asked.queueing}) if words else draft

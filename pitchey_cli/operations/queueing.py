@@ -15,6 +15,7 @@ from pitchey_cli.domain.moments import later, span
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import Store
+from processors.protocol import SPECS, Service
 
 #: every word, and what counts where it is not said
 DEFAULTS: Mapping[str, Any] = {
@@ -38,6 +39,18 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
+def split(service: Service, line: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell the fields of a spec from the words of the queue, which are checked; a field goes before a word.
+
+    Raises:
+        UsageError: names the word that makes no sense.
+    """
+    own = {name for key, item in SPECS[service].model_fields.items() for name in (key, item.alias)}
+    names = _SPELLINGS.keys() - own
+    words = checked({_SPELLINGS[name]: value for name, value in line.items() if name in names})
+    return {name: value for name, value in line.items() if name not in names}, words
+
+
 def checked(words: Mapping[str, Any]) -> dict[str, Any]:
     """Words that did not come through the options of a command: each in the type that its option has.
 
@@ -51,6 +64,11 @@ def checked(words: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError:
             raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.") from None
     return found
+
+
+_NOT_OF_ONE_JOB = {"no_cache", "explain_cache"}  # of a submission as a whole
+_SPELLINGS = {word: word for word in DEFAULTS if word not in _NOT_OF_ONE_JOB}
+_SPELLINGS |= {word.replace("_", "-"): word for word in _SPELLINGS}
 
 
 def settings(

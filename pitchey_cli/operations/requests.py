@@ -34,6 +34,16 @@ class Defaults:
     limit_bytes: int  #: of an input file
 
 
+@dataclass(frozen=True, slots=True)
+class Submitting:
+    """What jobs are submitted with."""
+
+    store: Store
+    artifacts: Artifacts
+    defaults_of: Callable[[Service], Defaults]
+    image_of: Callable[[Service], str]
+
+
 def drafts(request: Request) -> list[submit.Draft]:
     """Find the inputs and check the spec of each job.
 
@@ -51,28 +61,27 @@ def drafts(request: Request) -> list[submit.Draft]:
 
 
 def stage(
-    store: Store,
-    artifacts: Artifacts,
+    submitting: Submitting,
+    service: Service,
     checked: Sequence[submit.Draft],
     words: Mapping[str, Any],
-    defaults: Defaults,
     *,
-    image_of: Callable[[Service], str],
     now: datetime,
     progress: submit.StageProgress | None = None,
 ) -> list[cache.Lookup]:
-    """Take the inputs into the artifact store, once it is sure that the queue will take the jobs.
+    """Take the inputs of one service's jobs into the artifact store, once it is sure that the queue will take them.
 
     Args:
         words: when and how the jobs queue, where a draft does not say it itself.
     """
+    store, artifacts, defaults = submitting.store, submitting.artifacts, submitting.defaults_of(service)
     settings = {id(each): _settings(store, each, {**words, **each.queueing}, defaults, now) for each in checked}
     jobs = submit.stage(
         checked, artifacts, lambda each: settings[id(each)], limit_bytes=defaults.limit_bytes, progress=progress
     )
     if words.get("no_cache"):
         return [cache.Lookup(job, "--no-cache was given") for job in jobs]
-    return cache.look_up(store, artifacts, jobs, image_of)
+    return cache.look_up(store, artifacts, jobs, submitting.image_of)
 
 
 def _settings(

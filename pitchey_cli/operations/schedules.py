@@ -6,35 +6,24 @@ is worked through as it is then, and what has not changed since the last time is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.recurrence import Misfire, Schedule, due, times
 from pitchey_cli.operations import queueing, requests, submit
-from pitchey_cli.operations.requests import Defaults, Request
+from pitchey_cli.operations.requests import Request, Submitting
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
 #: words of the queue that mean one submission, and not one that recurs
 NOT_RECURRING = ("run_at", "after", "if_failed", "idempotency_key", "explain_cache")
 _ITS_OWN_FAULT = (UsageError, InputNotFound, InputRejected, Denied)  # anything else is tried again with the next look
-
-
-@dataclass(frozen=True, slots=True)
-class Submitting:
-    """What it takes to submit."""
-
-    store: Store
-    artifacts: Artifacts
-    defaults_of: Callable[[Service], Defaults]
-    image_of: Callable[[Service], str]
 
 
 def add(
@@ -140,13 +129,6 @@ def request_of(schedule: Schedule) -> Request:
 
 def _jobs(submitting: Submitting, schedule: Schedule, *, now: datetime, key: str | None) -> list[NewJob]:
     request = request_of(schedule)
-    found = requests.stage(
-        submitting.store,
-        submitting.artifacts,
-        requests.drafts(request),
-        {"batch": schedule.name, **request.queueing, "idempotency_key": key},
-        submitting.defaults_of(schedule.service),
-        image_of=submitting.image_of,
-        now=now,
-    )
+    words = {"batch": schedule.name, **request.queueing, "idempotency_key": key}
+    found = requests.stage(submitting, schedule.service, requests.drafts(request), words, now=now)
     return [each.job for each in found]

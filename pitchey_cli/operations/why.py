@@ -31,8 +31,8 @@ def reasons(
         asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
         return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *_why_there(store, job), *asked]
     if job.state is JobState.HELD:
-        needs = [need for need in store.dependencies(job.id) if need[1] is not JobState.SUCCEEDED]
-        return [f"It waits for job {job_id}, which is {state}." for job_id, state, _ in needs] or ["It is held."]
+        needs = [need for need in store.dependencies(job.id) if need.state is not JobState.SUCCEEDED]
+        return [f"It waits for job {need.job_id}, which is {need.state}." for need in needs] or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
         left = max(0.0, (job.run_at - now).total_seconds())
         again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""

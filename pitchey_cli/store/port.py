@@ -24,8 +24,8 @@ from pitchey_cli.domain.job import (
     JobEvent,
     JobId,
     JobState,
+    Need,
     NewJob,
-    OnFailure,
     Outcome,
     Output,
     Token,
@@ -125,7 +125,7 @@ class Store(Protocol):
     def cached_job(self, cache_key: str) -> Job | None:
         """The newest job that succeeded with a cache key."""
 
-    def dependencies(self, job_id: JobId) -> list[tuple[JobId, JobState, OnFailure]]:
+    def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
 
     def expire(self, *, now: datetime) -> int:

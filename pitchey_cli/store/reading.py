@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, OnFailure, Output, Token
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.schedule import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
@@ -68,10 +68,13 @@ class SqliteReader:
         row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key})
         return None if row is None else rows.job_from(row)
 
-    def dependencies(self, job_id: JobId) -> list[tuple[JobId, JobState, OnFailure]]:
+    def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
         found = self._db.rows(QUERIES["dependencies"], {"job_id": job_id})
-        return [(row["id"], JobState(row["state"]), OnFailure(row["on_failure"])) for row in found]
+        return [
+            Need(row["id"], JobState(row["state"]), OnFailure(row["on_failure"]), bool(row["is_source"]))
+            for row in found
+        ]
 
     # --- batches
 

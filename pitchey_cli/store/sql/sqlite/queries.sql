@@ -289,7 +289,7 @@ SELECT n.id, n.state FROM job_dependencies d JOIN container_jobs n ON n.seq = d.
  WHERE d.job_seq = :seq AND d.on_failure = 'cancel' AND (n.state = 'dead' OR n.state = 'cancelled') LIMIT 1;
 
 -- name: dependencies
-SELECT n.id, n.state, d.on_failure
+SELECT n.id, n.state, d.on_failure, d.is_source
   FROM container_jobs j JOIN job_dependencies d ON d.job_seq = j.seq JOIN container_jobs n ON n.seq = d.needs_seq
  WHERE j.id = :job_id ORDER BY d.needs_seq;
 
