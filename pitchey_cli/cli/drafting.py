@@ -40,7 +40,7 @@ def stage(
 ) -> list[NewJob]:
     """Take the inputs into the artifact store, with progress, and say what the cache has where that was asked for."""
     submitting = wiring.submitting(store, is_foreground=is_foreground)
-    with _staging_progress() as progress:
+    with staging_progress() as progress:
         now = wiring.clock.now()
         found = requests.stage(submitting, asked.service, checked, asked.queueing, now=now, progress=progress)
     if asked.queueing.get("explain_cache"):
@@ -51,7 +51,8 @@ def stage(
 
 
 @contextmanager
-def _staging_progress() -> Iterator[submit.StageProgress | None]:
+def staging_progress() -> Iterator[submit.StageProgress | None]:
+    """Show how files are taken, where somebody watches."""
     if not terminal.is_interactive():
         yield None
         return

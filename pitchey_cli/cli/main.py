@@ -28,6 +28,7 @@ VERBS = (
     "cancel",
     "result",
     "batch",
+    "pipeline",
     "schedule",
     "dlq",
     "events",

@@ -16,7 +16,7 @@ from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
 
-_COLOURS = {
+STATE_COLOURS = {
     JobState.SUCCEEDED: "green",
     JobState.RUNNING: "cyan",
     JobState.DEAD: "red",
@@ -38,7 +38,7 @@ def _cell(text: str) -> Text:
 
 
 def _state(state: JobState) -> Text:
-    return Text(state, style=_COLOURS.get(state, ""))
+    return Text(state, style=STATE_COLOURS.get(state, ""))
 
 
 def _took(job: Job, now: datetime) -> str:

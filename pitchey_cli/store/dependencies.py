@@ -96,7 +96,8 @@ class SqliteDependencies(SqliteLines):
         for number, (name, inputs) in enumerate(zip(names[1:], fed[1:], strict=True), start=2):
             copy = {"id": fanned_id(row["id"], number), "name": name, "inputs": rows.encode(inputs), "now": at}
             found += self._db.rows(QUERIES["copy_job"], {**copy, "seq": row["seq"]})
-            self._db.run(QUERIES["copy_dependents"], {"seq": row["seq"], "copy_seq": found[-1]["seq"]})
+            for edges in ("copy_needs", "copy_dependents"):
+                self._db.run(QUERIES[edges], {"seq": row["seq"], "copy_seq": found[-1]["seq"]})
             told = {"service": service.value, "name": name, "fannedOutFrom": row["id"]}
             self._event(found[-1]["seq"], at, "submitted", told)
         if len(fed) > 1:

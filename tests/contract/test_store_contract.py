@@ -636,6 +636,88 @@ def test_cancelling_a_job_cancels_what_waits_for_it(store):
     assert store.counts().by_service == {VIDEO: {JobState.CANCELLED: 2}}
 
 
+def give(store: Store, job: Job, *paths: str) -> None:
+    """End a job with outputs of these names."""
+    assert job.token is not None
+    outputs = tuple(Output(path, "video", "video/mp4", path.encode().hex().ljust(64, "0"), len(path)) for path in paths)
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+
+
+def fed_by(*job_ids: str, output: str = "", is_each: bool = False) -> dict[str, object]:
+    """What a job has that works on the outputs of others."""
+    needs = tuple(Dependency(JobId(job_id), is_source=True) for job_id in job_ids)
+    return {"after": needs, "inputs": (JobInput("input_url", "@", output=output, is_each=is_each),)}
+
+
+def test_a_job_works_on_what_the_one_before_it_gave(store):
+    submit(store, video("a"))
+    submit(store, video("b", **fed_by("a", output="*.mp4")))
+    give(store, claim(store)[0], "x.jpg", "y.mp4")
+    (job,) = claim(store, 9)
+    assert [(each.name, each.size, each.output) for each in job.inputs] == [("y.mp4", 5, None)]
+    assert store.integrity() == []
+
+
+def test_a_job_that_works_on_what_is_there_already_starts_at_once(store):
+    give(store, started(store, video("a")), "y.mp4")
+    submit(store, video("b", **fed_by("a")))
+    (job,) = claim(store, 9)
+    assert [each.name for each in job.inputs] == ["y.mp4"]
+
+
+def test_every_output_gets_a_job_and_who_waits_for_it_waits_for_all_of_them(store):
+    submit(store, video("a"))
+    submit(store, video("b", name="each", batch="night", priority=4, **fed_by("a", output="*.mp4", is_each=True)))
+    submit(store, video("c", **fed_by("b", is_each=True)))
+    submit(store, video("d", after=after("b")))
+    give(store, claim(store)[0], "1.mp4", "2.mp4", "notes.txt", "3.mp4")
+    each = claim(store, 9)
+    assert [(job.name, job.inputs[0].name, job.batch, job.priority) for job in each] == [
+        (f"each-{number}", f"{number}.mp4", "night", 4) for number in (1, 2, 3)
+    ]
+    for job in each[:2]:
+        give(store, job, f"out-{job.name}.mp4")
+        assert store.counts().by_service[VIDEO][JobState.HELD] == 2
+    give(store, each[2], "out-each-3.mp4")
+    assert sorted(job.inputs[0].name for job in claim(store, 9) if job.inputs) == [
+        f"out-each-{n}.mp4" for n in (1, 2, 3)
+    ]
+    assert store.integrity() == []
+
+
+def test_a_job_for_each_of_nothing_has_nothing_to_do(store):
+    submit(store, video("a"))
+    submit(store, video("b", **fed_by("a", output="*.png", is_each=True)))
+    submit(store, video("c", after=after("b")))
+    give(store, claim(store)[0], "1.mp4")
+    assert (store.job(JobId("b")).state, store.job(JobId("c")).state) == (JobState.SUCCEEDED, JobState.QUEUED)
+    assert store.integrity() == []
+
+
+def test_an_output_that_was_not_given_ends_the_job_and_what_waits_for_it(store):
+    submit(store, video("a"))
+    submit(store, video("b", **fed_by("a", output="*.mp4")))
+    submit(store, video("c", after=after("b")))
+    give(store, claim(store)[0], "1.mp4", "2.mp4")
+    job = store.job(JobId("b"))
+    assert (job.state, job.error.code) == (JobState.DEAD, "no_such_output") and "2 of the output" in job.error.message
+    assert store.job(JobId("c")).state is JobState.CANCELLED
+    assert store.integrity() == []
+
+
+def test_one_of_many_that_fails_takes_down_what_waits_for_all_of_them(store):
+    submit(store, video("a"))
+    submit(store, video("b", **fed_by("a", is_each=True, output="*")))
+    submit(store, video("c", **fed_by("b", is_each=True)))
+    give(store, claim(store)[0], "1.mp4", "2.mp4")
+    first, second = claim(store, 9)
+    end(store, second, Reason.REJECTED)
+    give(store, first, "x.mp4")
+    assert store.job(JobId("c")).state is JobState.CANCELLED
+    assert store.integrity() == []
+
+
 def test_a_released_job_still_waits_for_its_time(store):
     job = started(store)
     submit(store, video("b", after=after("job1"), run_at=LEASE))

@@ -248,6 +248,11 @@ DELETE FROM job_schedules WHERE name = :name RETURNING name;
 -- name: insert_dependency
 INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source) VALUES (?, ?, ?, ?);
 
+-- name: copy_needs
+-- A copy waited for what the job waited for.
+INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source)
+SELECT :copy_seq, needs_seq, on_failure, is_source FROM job_dependencies WHERE job_seq = :seq;
+
 -- name: copy_dependents
 -- Who waits for a job waits for its copy as well.
 INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source)
