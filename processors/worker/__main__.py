@@ -76,13 +76,18 @@ async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path,
         attempts = Attempts(handler.handle, slots=options.slots, inputs=inputs, spool=spool, tasks=tasks)
         routes = Routes(options.service, attempts)
         is_warm = False
+        cold: Exception | None = None
 
         def answered(task: asyncio.Task[None]) -> None:
-            nonlocal is_warm
+            nonlocal is_warm, cold
             del connections[task]
             if not is_warm:  # only now: whoever asked whether the worker is ready has had its answer
                 is_warm = True
-                _warm(handler)
+                try:
+                    _warm(handler)
+                except Exception as error:  # every attempt would fail for the same
+                    cold = error
+                    told_to_stop.set()
 
         def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connection = Connection(reader, writer)
@@ -98,6 +103,8 @@ async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path,
         connection.end()
     if answering := [task for task, connection in connections.items() if connection.is_answering]:
         await asyncio.wait(answering, timeout=_LAST_WORDS_SECONDS)
+    if cold is not None:
+        raise SystemExit(f"The {options.service} service cannot work here: {cold!r}.") from cold
 
 
 def _listen() -> socket.socket:
