@@ -35,7 +35,6 @@ _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the h
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
 _ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
-_EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of that
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
@@ -343,7 +342,7 @@ class Execution:
         return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(job.id))
 
     def _keep_log(self) -> None:
-        data = self._read_spool(protocol.EVENTS_NAME, _EVENTS_BYTES)
+        data = self._read_spool(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
         if data is None:  # an attempt that never began has no events
             return
         target = layout.kept_events(self.node.config.state_dir, self.token)
