@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobState, Output
+from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobState, Output
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
 
@@ -114,6 +114,7 @@ def overview(
                 item.id, item.state, str(item.slots), cpus, size(item.granted_memory_bytes), ago(item.created_at, now)
             )
         parts.append(table)
+        parts += [Text(f"{each.id}: {each.note}") for each in instances if each.state is InstanceState.DRAINING]
     if recent:
         parts.append(jobs(recent, now=now))
     elif not counts.by_service:
