@@ -54,6 +54,7 @@ class Execution:
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     has_failed: bool = False  #: it ended, and not well
+    is_staging: bool = False  #: its inputs are being made ready; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
@@ -123,7 +124,9 @@ class Execution:
     # --- the steps, in their order
 
     async def _start(self) -> None:
+        self.is_staging = True
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
+        self.is_staging = False
         request = protocol.AttemptRequest(
             token=self.token,
             service=self.job.service,
@@ -226,6 +229,8 @@ class Execution:
         return layout.instance(self.node.config.state_dir, self.instance.id)
 
     async def _is_instance_running(self) -> bool:
+        if self.instance.is_elsewhere:
+            return True  # our engine cannot know: it has as many tries as any other
         try:
             info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
         except InstanceGone:
