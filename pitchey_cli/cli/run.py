@@ -58,16 +58,13 @@ def run(
     lock.poke(wiring.state_dir)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
     try:
-        try:
-            with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
-                try:
+        with runner:
+            try:
+                with job_progress(len(ids), is_quiet=quiet or json) as show:
                     ended = follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
-                except BaseException:
-                    runner.give_up(store, ids)
-                    raise
-        except BaseException:
-            runner.leave_nothing(store, ids)
-            raise
+            except BaseException:
+                runner.give_up(store, ids)
+                raise
     except TimedOut as error:
         fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"
         raise TimedOut(f"The jobs have not finished within {wait:g} s; {fate}.") from error
@@ -111,7 +108,6 @@ class _Runner:
         return self._node is not None
 
     def __enter__(self) -> _Runner:
-        self.tick()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -134,20 +130,15 @@ class _Runner:
             self._node = node.__enter__()
 
     def give_up(self, store: Store, ids: Sequence[Any]) -> None:
-        """Cancel our jobs where nobody else would carry them on, and wait for their end."""
-        if self._node is None:
+        """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""
+        if not self.is_own and lock.holder(self._wiring.state_dir) is not None:
             return
-        outcome = cancel.cancel(store, ids, why="`pitchey run` was interrupted", now=self._wiring.clock.now())
-        lock.poke(self._wiring.state_dir)
         limit = self._wiring.settings.daemon.grace_seconds + 5
         with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
-            follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
-
-    def leave_nothing(self, store: Store, ids: Sequence[Any]) -> None:
-        """Cancel our jobs where nobody runs that could take them up: nobody waits for them any more."""
-        if lock.holder(self._wiring.state_dir) is None:
-            with contextlib.suppress(PitcheyError):
-                cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            if self.is_own:
+                lock.poke(self._wiring.state_dir)
+                follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=limit)
 
     def _prepare(self) -> Engine:
         if self._engine is None:
