@@ -15,6 +15,7 @@ from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.job_options import Asked, service_command
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
+from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.domain.errors import ExitCode, PitcheyError, StoreError, TimedOut, UsageError
@@ -23,11 +24,13 @@ from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
 from pitchey_cli.operations import cancel, follow, result, submit
 from pitchey_cli.reports import as_json, tables
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Run jobs and wait for them; results are written here. No daemon is needed.",
+    cls=ServiceGroup,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -193,9 +196,9 @@ def _hand_over(
             terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             text = job.error.message if job.error else str(job.state)
-            terminal.say(f"error: {job.name}: {text}")
+            terminal.say(printable(f"error: {job.name}: {text}"))
             if job.error and job.error.hint:
-                terminal.say(f"  {job.error.hint}")
+                terminal.say(f"  {printable(job.error.hint)}")
     if failures:
         hint = "They are kept: `pitchey result JOB` writes them when that is mended."
         raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.", hint=hint)

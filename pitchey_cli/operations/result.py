@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
-from pitchey_cli.domain.job import Job, JobState, Output
+from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -58,8 +58,9 @@ def outputs_of(store: Store, job: Job) -> list[Output]:
     """
     if job.state is JobState.SUCCEEDED:
         return store.outputs(job.id)
-    if job.error is not None and job.state in (JobState.DEAD, JobState.CANCELLED):
-        raise InputNotFound(f"Job {job.id} has no result: {job.error.message}", hint=job.error.hint or "")
+    if job.state in TERMINAL:
+        error = job.error or JobError("cancelled", "it was cancelled.")
+        raise InputNotFound(f"Job {job.id} has no result: {error.message}", hint=error.hint or "")
     raise UsageError(
         f"Job {job.id} is {job.state}: it has no result yet.", hint=f"`pitchey wait {job.id}` waits for it."
     )

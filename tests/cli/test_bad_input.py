@@ -37,7 +37,10 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "video", "a.mp4", "--resolution", "banana"], 2, ["resolution 'banana'", "1280x720"]),
         (["submit", "video", "a.mp4", "--priority", "soon"], 2, ["no priority 'soon'", "urgent"]),
         (["submit", "video", "a.mp4", "--qality", "low"], 2, ["--qality", "--quality"]),
-        (["submit", "vidoe", "a.mp4"], 2, ["vidoe"]),
+        (["submit", "vidoe", "a.mp4"], 2, ["There is no service 'vidoe'", "Did you mean 'video'?"]),
+        (["run", "audio", "a.mp4"], 2, ["There is no service 'audio'", "There is video."]),
+        (["run", "document", "a.mp4"], 2, ["The document service is not served by this version", "There is video."]),
+        (["dlq", "retry", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey dlq list"]),
         (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),
         (["submit", "video", "ftp://example.org/a.mp4"], 2, ["ftp://example.org/a.mp4", "http://"]),
         (["status", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey jobs"]),
@@ -70,6 +73,13 @@ def test_a_file_that_is_no_whole_video(pitchey: Pitchey, clip: Path, name: str, 
     answer = pitchey("run", "video", name, "-o", "out", "--quiet")
     _is_one_error(Answer(answer.code, answer.out, _without_warning(answer.err)), 1, *says)
     assert not (pitchey.cwd / "out").exists() or list((pitchey.cwd / "out").iterdir()) == []
+
+
+def test_a_newline_in_the_name_of_a_file_does_not_make_a_second_error(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "a\nerror: b.mp4").write_text("no video at all\n" * 100)
+    answer = pitchey("run", "video", "a\nerror: b.mp4", "-o", "out")
+    assert answer.code == 1
+    assert [line for line in answer.err.splitlines() if line.startswith("error: b")] == []
 
 
 def test_a_thumbnail_after_the_end(pitchey: Pitchey, clip: Path) -> None:
