@@ -23,6 +23,7 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
 from pitchey_cli.operations import cancel, follow, result, submit
+from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.reports import as_json, tables
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
@@ -156,8 +157,6 @@ class _Runner:
 
 def _refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
     """Find out before the work what would otherwise stop it after: a result that would replace a file."""
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is not a directory.")
     for draft in checked:
         for path in draft.output_paths:
             result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
@@ -178,30 +177,31 @@ def _hand_over(
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
     for job in ended:
-        attempts = store.attempts(job.id)
+        attempts, source = store.attempts(job.id), cached_from(store, job)
         files: list[result.Exported] = []
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
             except PitcheyError as error:
+                error.hint = f"The result is kept: `pitchey result {job.id} -o DIR` writes it elsewhere."
                 if len(ended) == 1:
                     raise
                 failures.append(error)
                 terminal.show_error(error)
                 continue
         if as_json_wanted:
-            document = as_json.job_in_full(job, attempts, store.outputs(job.id))
+            document = as_json.job_in_full(job, attempts, store.outputs(job.id), cached_from=source)
             terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
         elif job.state is JobState.SUCCEEDED and not is_quiet:
-            terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
+            named = [(str(item.path), item.output) for item in files]
+            terminal.show(tables.finished(job, attempts, named, cached_from=source))
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             text = job.error.message if job.error else str(job.state)
             terminal.say(printable(f"error: {job.name}: {text}"))
             if job.error and job.error.hint:
                 terminal.say(f"  {printable(job.error.hint)}")
     if failures:
-        hint = "They are kept: `pitchey result JOB` writes them when that is mended."
-        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.", hint=hint)
+        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")
 
 
 for _service in images.available():

@@ -176,6 +176,46 @@ def test_a_thumbnail_in_the_way_is_found_before_the_work(pitchey: Pitchey, clip:
     assert pitchey.ok("jobs", "--ids").out == ""
 
 
+def test_a_folder_in_the_way_is_found_before_the_work_and_overwrite_does_not_help(pitchey: Pitchey, clip: Path) -> None:
+    (pitchey.cwd / "out" / "sample_10s.mp4").mkdir(parents=True)
+    answer = pitchey("run", "video", clip, "-o", "out", "--overwrite")
+    _is_one_error(answer, 2, "sample_10s.mp4 is a folder", "--output")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+@pytest.mark.parametrize("place", ["/proc", "/proc/x", "/dev/null", "/dev/null/x", "x" * 300])
+def test_a_place_that_takes_no_results_is_found_before_the_work(pitchey: Pitchey, clip: Path, place: str) -> None:
+    answer = pitchey("run", "video", clip, "-o", place)
+    assert answer.code in (2, 4)
+    _is_one_error(answer, answer.code, place, "--output")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_a_result_that_cannot_be_written_in_the_end_is_kept(pitchey: Pitchey, clip: Path, lasting_options) -> None:
+    run = pitchey.start("run", "video", clip, "-o", "out", *lasting_options)
+    while not pitchey.ok("jobs", "--ids").lines:
+        assert run.poll() is None
+    (job_id,) = pitchey.ok("jobs", "--ids").lines
+    pitchey.until_working(job_id)
+    (pitchey.cwd / "out").rmdir()
+    (pitchey.cwd / "out").touch()
+    _, said = run.communicate(timeout=120)
+    assert f"The result is kept: `pitchey result {job_id} -o DIR`" in said
+    pitchey.ok("result", job_id, "-o", "elsewhere")
+
+
+def test_names_as_long_as_a_file_system_takes_are_shortened_and_stay_apart(pitchey: Pitchey, clip: Path) -> None:
+    names = ["ä" * 125 + f"{number}.mp4" for number in (1, 2)]  # 255 bytes
+    for name in names:
+        (pitchey.cwd / name).write_bytes(clip.read_bytes())
+    options = ["--output-format", "thumbnail", "--no-cache", "-o", "out"]
+    pitchey.ok("run", "video", *names, *options)
+    made = [path.name for path in (pitchey.cwd / "out").iterdir()]
+    assert len(made) == 2 and all(name.endswith("-thumbnail-001.jpg") for name in made)
+    _is_one_error(pitchey("run", "video", names[0], *options), 2, "exists")
+    _is_one_error(pitchey("run", "video", "x" * 300), 3, "There is no file")
+
+
 def test_standard_input_may_hold_many_specs(pitchey: Pitchey, clip: Path) -> None:
     specs = "".join(f'{{"inputUrl": "{clip}", "quality": "{quality}"}}\n' for quality in ("low", "high"))
     ids = pitchey.ok("submit", "video", "-", stdin=specs).lines
