@@ -40,6 +40,7 @@ _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
+_WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
@@ -54,7 +55,7 @@ class Execution:
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     has_failed: bool = False  #: it ended, and not well
-    is_staging: bool = False  #: its inputs are being made ready; its worker knows nothing of it yet
+    is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
@@ -75,7 +76,8 @@ class Execution:
             if self.ending_as is not None:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
-                await self._finish(_not_started(error))
+                words = await self._last_words() if isinstance(error, InstanceGone) else None
+                await self._finish(_not_started(error, words))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -124,9 +126,7 @@ class Execution:
     # --- the steps, in their order
 
     async def _start(self) -> None:
-        self.is_staging = True
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
-        self.is_staging = False
         request = protocol.AttemptRequest(
             token=self.token,
             service=self.job.service,
@@ -149,7 +149,9 @@ class Execution:
         sha256, size, name = item.sha256, item.size, item.name
         if item.url is not None:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
+            self.is_fetching = True
             artifact, name = await asyncio.to_thread(node.fetch, item.url, progress=progress)
+            self.is_fetching = False
             sha256, size = artifact.sha256, artifact.size
         assert sha256 is not None and size is not None  # an input has an artifact or a URL
         # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
@@ -293,9 +295,16 @@ class Execution:
             text = "Its instance was killed by the kernel: the memory limit is too small for this input."
             return Outcome(Reason.OOM, JobError("oom", text))
         ended = f" with exit code {info.exit_code}" if info is not None and info.exit_code is not None else ""
-        return Outcome(
-            Reason.INSTANCE_LOST, JobError("instance_lost", f"Instance {self.instance.id} went away{ended}.")
-        )
+        text = f"Instance {self.instance.id} went away{ended}."
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", text, await self._last_words()))
+
+    async def _last_words(self) -> str | None:
+        """What the instance's worker said last, which may be why it went away."""
+        try:
+            said = await asyncio.to_thread(self.node.engine.logs, self.instance.id, lines=1)
+        except EngineError:
+            return None
+        return f"Its last words: {said.strip()[:_WORDS_CHARS]}" if said.strip() else None
 
     async def _finish(self, outcome: Outcome) -> None:
         node, config = self.node, self.instance.config
@@ -373,10 +382,10 @@ def _never_started() -> protocol.ErrorEvent:
     return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
 
 
-def _not_started(error: PitcheyError) -> Outcome:
+def _not_started(error: PitcheyError, last_words: str | None) -> Outcome:
     """What became of an attempt whose inputs could not be had, or that no worker took."""
     if isinstance(error, InstanceGone):
-        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error)))
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
     if isinstance(error, WorkerRefused) and error.status in (429, 503):
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
     if isinstance(error, NetworkError | StoreError):
