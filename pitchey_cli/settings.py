@@ -8,7 +8,6 @@ reason, here and in the other modules that it loads: a class with slots is made 
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +18,11 @@ from typing import Any, get_type_hints
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES
 
+#: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
+_OTHER_VARIABLES = frozenset(
+    f"PITCHEY_{name}" for name in ("CONFIG", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS")
+)
+_OF_TESTS = "PITCHEY_TEST_"
 ENGINE_KINDS = ("auto", "docker", "podman", "process")
 
 
@@ -203,6 +207,8 @@ def parse_value(entry: Entry, raw: Any, *, where: str) -> Any:
 
 def unknown_key(key: str, known: Mapping[str, Entry], *, where: str) -> UsageError:
     """The error for a setting that does not exist, with the nearest one that does."""
+    import difflib  # late: only for this error
+
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     return UsageError(
         f"{where}: there is no setting {key!r}.",
@@ -239,8 +245,12 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return Path(base) / "pitchey" / "config.toml"
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """The file's settings by key, checked; empty when there is no file."""
+def read_file(path: Path, *, but: str = "") -> dict[str, Any]:
+    """The file's settings by key, checked; empty when there is no file.
+
+    Args:
+        but: a key that is left out, whatever the file has for it: it is about to be set or taken out.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -252,6 +262,8 @@ def read_file(path: Path) -> dict[str, Any]:
     known = entries()
     values: dict[str, Any] = {}
     for key, raw in _flatten(table).items():
+        if key == but:
+            continue
         if key not in known:
             raise unknown_key(key, known, where=str(path))
         values[key] = parse_value(known[key], raw, where=str(path))
@@ -275,6 +287,21 @@ def load(environ: Mapping[str, str] = os.environ) -> Loaded:
         if service.min_instances > service.max_instances:
             raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
     return Loaded(settings, path, sources)
+
+
+def misspelt_variables(environ: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
+    """Variables that begin as ours do and set nothing, each with the nearest one that does, or nothing."""
+    given = {name for name in environ if name.startswith("PITCHEY_") and not name.startswith(_OF_TESTS)}
+    if given <= _OTHER_VARIABLES:
+        return []
+    known = [entry.variable for entry in entries().values()]
+    found: list[tuple[str, str]] = []
+    for name in sorted(given.difference(known, _OTHER_VARIABLES)):
+        import difflib  # late: hardly anybody needs it, and `pitchey status` has to start fast
+
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+        found.append((name, near[0] if near else ""))
+    return found
 
 
 def state_dir(settings: Settings, environ: Mapping[str, str] = os.environ) -> Path:

@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
@@ -53,6 +53,9 @@ class Spec(BaseModel):
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
     )
 
+    #: values that the contract knows, and this version cannot make
+    not_served: ClassVar[frozenset[str]] = frozenset()
+
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
 
@@ -70,6 +73,13 @@ Quality = Literal["low", "medium", "high", "ultra"]
 RESOLUTION_PATTERN = r"^[1-9]\d{1,4}x[1-9]\d{1,4}$"
 TOKEN_PATTERN = r"^[a-z0-9]{1,32}\.[0-9]{1,9}$"
 BITRATE_PATTERN = r"^[1-9]\d{0,8}(\.\d{1,3})?[kKM]?$"
+BITRATES = ("10k", "500M")  # of a video: encoders fail below, and 8K at 60 frames per second takes half of the upper
+
+
+def bits_per_second(text: str) -> int:
+    """Read a bit rate as ffmpeg writes it: 800000, 2500k, 4M."""
+    factor = {"k": 1000, "K": 1000, "M": 1_000_000}.get(text[-1])
+    return round(float(text[:-1]) * factor) if factor else round(float(text))
 
 
 class Watermark(Spec):
@@ -85,6 +95,7 @@ class VideoSpec(Spec):
     """Transcode a video, take thumbnails from it, or both."""
 
     input_fields = ("input_url",)
+    not_served = frozenset({"hls"})
 
     input_url: str = Field(min_length=1, description="Path or URL of the video.")
     output_format: Literal["mp4", "webm", "hls", "thumbnail"] = Field(
@@ -105,12 +116,25 @@ class VideoSpec(Spec):
     )
     watermark: Watermark | None = Field(None, description="A text or an image over the picture.")
 
+    @field_validator("watermark", mode="before")
+    @classmethod
+    def _no_watermark(cls, value: Any) -> Any:
+        if value is not None:  # whatever is in it: its mistakes are of no interest yet
+            raise ValueError("watermark is not served by this version")
+        return value
+
+    @field_validator("bitrate")
+    @classmethod
+    def _sensible(cls, bitrate: str | None) -> str | None:
+        least, most = BITRATES
+        if bitrate is not None and not bits_per_second(least) <= bits_per_second(bitrate) <= bits_per_second(most):
+            raise ValueError(f"bitrate {bitrate} is not between {least} and {most}")
+        return bitrate
+
     @model_validator(mode="after")
     def _what_this_version_serves(self) -> VideoSpec:
-        if self.output_format == "hls":
+        if self.output_format in self.not_served:
             raise ValueError("outputFormat hls is not served by this version; mp4, webm and thumbnail are")
-        if self.watermark is not None:
-            raise ValueError("watermark is not served by this version")
         if self.output_format == "thumbnail" and self.thumbnail_times == []:
             raise ValueError("thumbnailTimes is empty: name at least one time, or leave it out for the middle frame")
         return self

@@ -49,14 +49,20 @@ def open_beneath(root: Path, relative: str) -> int:
         raise translated(error, f"the output {relative}") from error
 
 
-def read_beneath(root: Path, relative: str, *, limit_bytes: int) -> bytes | None:
-    """The content of a regular file below `root`; None when there is none, or it is no such file, or too large."""
+def read_beneath(root: Path, relative: str, *, limit_bytes: int, begin: int = 0) -> bytes | None:
+    """The content of a regular file below `root`; None when there is none, or it is no such file, or too large.
+
+    Args:
+        begin: where to start; what comes before has been read.
+    """
     try:
         descriptor = open_beneath(root, relative)
     except PitcheyError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
+    with closing(descriptor):
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit_bytes:
             return None
-        return file.read(limit_bytes)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            file.seek(begin)
+            return file.read(max(0, status.st_size - begin))

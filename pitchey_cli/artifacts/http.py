@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pitchey_cli.artifacts.copying import CHUNK_BYTES, translated
+from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
 
@@ -165,7 +165,7 @@ def _download(
     done, deadline = 0, time.monotonic() + TOTAL_SECONDS
     try:
         with file.open("wb") as target:
-            for chunk in response.iter_raw(CHUNK_BYTES):
+            for chunk in response.iter_raw():  # as it comes: of a slow server, larger pieces are long in coming
                 done += len(chunk)
                 if done > limit_bytes:
                     raise too_large

@@ -96,7 +96,7 @@ class LocalArtifacts:
         """Give an artifact to the user: written beside the target and renamed over it, so it is whole or absent."""
         source = self.path(sha256)
         if target.is_dir():
-            raise UsageError(f"{target} is a folder.", hint="Name a file in it.")
+            raise UsageError(f"{target} is a folder, where a file is to go.", hint="Choose another place.")
         if not overwrite and os.path.lexists(target):  # before gigabytes are copied; the rename below decides
             raise _exists(target)
         try:
@@ -190,7 +190,7 @@ def _copy_file(source: Path, target: Path) -> None:
 @contextmanager
 def _written_beside(target: Path) -> Iterator[Path]:
     """A new file in the folder of the target, with the mode that the umask leaves; gone when it was not renamed."""
-    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}-{time.monotonic_ns():x}.part")
+    temporary = target.with_name(f".pitchey-{os.getpid()}-{time.monotonic_ns():x}.part")  # of any name, it fits
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
     except FileNotFoundError as error:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.daemon import lock
-from pitchey_cli.domain.errors import ExitCode, UsageError
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import cancel as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.store.port import CancelResult, JobFilter
@@ -17,7 +18,6 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _SENTENCES = {
     CancelResult.CANCELLED: "cancelled",
     CancelResult.REQUESTED: "is being stopped",
-    CancelResult.FINISHED: "had ended already",
 }
 
 
@@ -31,7 +31,7 @@ def cancel(
     everything: Annotated[bool, typer.Option("--all", help="Every job that has not ended.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Kept with the job.")] = "",
 ) -> None:
-    """Cancel every JOB. A running one gets the grace period, then it is killed."""
+    """Cancel every JOB. A running one gets the grace period, then it is killed; one that has ended stays as it is."""
     wiring = Wiring.from_environment()
     store = wiring.store()
     chosen = batch is not None or organisation is not None or everything
@@ -47,6 +47,9 @@ def cancel(
     outcome = operation.cancel(store, ids, why=reason, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     for job_id, done in outcome.items():
-        typer.echo(f"{job_id} {_SENTENCES[done]}")
-    if all(done is CancelResult.FINISHED for done in outcome.values()):
-        raise typer.Exit(ExitCode.JOB_FAILED)
+        typer.echo(f"{job_id} {_SENTENCES.get(done) or _ended(store.job(job_id).state)}")
+
+
+def _ended(state: JobState) -> str:
+    # No error: what was asked for is so, it does not run. `docker stop` sees it in the same way.
+    return "was cancelled already" if state is JobState.CANCELLED else f"had ended already: {state}"

@@ -11,7 +11,8 @@ import typer
 
 from pitchey_cli import settings
 from pitchey_cli.cli import terminal
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain.errors import PitcheyError, UsageError
 
 app = typer.Typer(
     help="Look at settings and change them.", add_completion=False, rich_markup_mode=None, no_args_is_help=True
@@ -54,7 +55,7 @@ def show(
         terminal.show(table)
 
 
-@app.command(name="set")
+@app.command(name="set", context_settings={"ignore_unknown_options": True})  # -1 is a value
 def set_(
     key: Annotated[str, typer.Argument(help="The setting, as services.video.slots.")],
     value: Annotated[str, typer.Argument(help="Its new value.")],
@@ -64,10 +65,11 @@ def set_(
     if key not in known:
         raise settings.unknown_key(key, known, where="config set")
     file = settings.config_path(os.environ)
-    values = settings.read_file(file)
+    values = settings.read_file(file, but=key)
     values[key] = settings.parse_value(known[key], value, where="config set")
     _write(file, values)
     terminal.say(f"{key} = {values[key]} in {file}")
+    _say_who_has_the_old_one()
 
 
 @app.command()
@@ -77,10 +79,10 @@ def unset(key: Annotated[str, typer.Argument(help="The setting, as services.vide
     if key not in known:
         raise settings.unknown_key(key, known, where="config unset")
     file = settings.config_path(os.environ)
-    values = settings.read_file(file)
-    if values.pop(key, None) is not None:
-        _write(file, values)
+    if file.exists():
+        _write(file, settings.read_file(file, but=key))
     terminal.say(f"{key} = {known[key].default}, the default")
+    _say_who_has_the_old_one()
 
 
 @app.command()
@@ -93,6 +95,20 @@ def init(
         raise UsageError(f"{file} exists.", hint="--overwrite replaces it.")
     _write(file, {key: entry.default for key, entry in settings.entries().items()})
     terminal.say(f"wrote {file}")
+
+
+def _say_who_has_the_old_one() -> None:
+    """Tell that a daemon reads the settings once, when it starts."""
+    try:
+        loaded = settings.load()
+    except PitcheyError as error:  # the file is not whole yet, which is no reason not to mend a part of it
+        terminal.say(f"warning: {error}")
+        return
+    holder = lock.holder(settings.state_dir(loaded.settings))
+    if holder is not None and holder.is_daemon:
+        terminal.say(
+            "The daemon that runs takes it up at its next start: `pitchey daemon stop`, `pitchey daemon start`."
+        )
 
 
 def _value(loaded: settings.Settings, key: str) -> Any:

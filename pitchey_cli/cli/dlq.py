@@ -25,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+_LISTED_BY = "pitchey dlq list"
 Service = Annotated[list[str] | None, typer.Option("--service", help="Only this service; repeatable.")]
 Batch = Annotated[str, typer.Option("--batch", help="Only of this batch.", metavar="NAME")]
 Error = Annotated[str, typer.Option("--error", help="Only with this error code or reason; * stands for anything.")]
@@ -62,7 +63,7 @@ def show(job: Annotated[str, typer.Argument(metavar="JOB", help="Id, or its begi
     """Show one dead letter: every attempt, and why it ended."""
     wiring = Wiring.from_environment()
     store = wiring.store()
-    found = store.job(resolve(store, job))
+    found = store.job(resolve(store, job, listed_by=_LISTED_BY))
     if found.state is not JobState.DEAD:
         raise UsageError(f"Job {found.id} is {found.state}, no dead letter.", hint=f"`pitchey status {found.id}`")
     for attempt in store.attempts(found.id):
@@ -130,10 +131,10 @@ def _chosen(store: Store, jobs: list[str] | None, everything: bool, wanted: Dead
     if jobs:
         if everything or wanted != DeadLetterFilter():
             raise UsageError("Name jobs, or choose with --all and filters; not both.")
-        ids = [resolve(store, text) for text in jobs]
+        ids = [resolve(store, text, listed_by=_LISTED_BY) for text in jobs]
         for job_id in ids:
             if (state := store.job(job_id).state) is not JobState.DEAD:
-                raise UsageError(f"Job {job_id} is {state}, no dead letter.", hint="`pitchey dlq list` lists them.")
+                raise UsageError(f"Job {job_id} is {state}, no dead letter.", hint=f"`{_LISTED_BY}` lists them.")
         return ids
     if not everything and wanted == DeadLetterFilter():
         raise UsageError("Which dead letters?", hint="Name jobs, choose with --error and the like, or say --all.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pitchey_cli import __version__
+from pitchey_cli import __version__, settings
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import ExitCode, PitcheyError
 
@@ -83,6 +83,8 @@ def root(
     """Run media jobs on warm, limited containers: queue, retries, results. Without a verb: status."""
     del version
     terminal.set_debug(debug)
+    for name, nearest in settings.misspelt_variables():
+        terminal.say(f"warning: {name} sets nothing" + (f"; did you mean {nearest}?" if nearest else "."))
     if context.invoked_subcommand is None:
         from pitchey_cli.cli.status import overview
 

@@ -15,6 +15,7 @@ from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress, show_build
+from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.domain.errors import ExitCode, PitcheyError, StoreError, TimedOut, UsageError
@@ -22,13 +23,16 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
 from pitchey_cli.operations import cancel, follow, result, submit
+from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports import as_json, tables
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Run jobs and wait for them; results are written here. No daemon is needed.",
+    cls=ServiceGroup,
     add_completion=False,
     rich_markup_mode=None,
 )
@@ -60,16 +64,13 @@ def run(
     lock.poke(wiring.state_dir)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
     try:
-        try:
-            with runner, job_progress(len(ids), is_quiet=quiet or json) as show:
-                try:
+        with runner:
+            try:
+                with job_progress(len(ids), is_quiet=quiet or json) as show:
                     ended = follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
-                except BaseException:
-                    runner.give_up(store, ids)
-                    raise
-        except BaseException:
-            runner.leave_nothing(store, ids)
-            raise
+            except BaseException:
+                runner.give_up(store, ids)
+                raise
     except TimedOut as error:
         fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"
         raise TimedOut(f"The jobs have not finished within {wait:g} s; {fate}.") from error
@@ -113,7 +114,6 @@ class _Runner:
         return self._node is not None
 
     def __enter__(self) -> _Runner:
-        self.tick()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -136,20 +136,15 @@ class _Runner:
             self._node = node.__enter__()
 
     def give_up(self, store: Store, ids: Sequence[Any]) -> None:
-        """Cancel our jobs where nobody else would carry them on, and wait for their end."""
-        if self._node is None:
+        """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""
+        if not self.is_own and lock.holder(self._wiring.state_dir) is not None:
             return
-        outcome = cancel.cancel(store, ids, why="`pitchey run` was interrupted", now=self._wiring.clock.now())
-        lock.poke(self._wiring.state_dir)
         limit = self._wiring.settings.daemon.grace_seconds + 5
         with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
-            follow.until_finished(store, list(outcome), on_change=lambda job: None, timeout_seconds=limit)
-
-    def leave_nothing(self, store: Store, ids: Sequence[Any]) -> None:
-        """Cancel our jobs where nobody runs that could take them up: nobody waits for them any more."""
-        if lock.holder(self._wiring.state_dir) is None:
-            with contextlib.suppress(PitcheyError):
-                cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            if self.is_own:
+                lock.poke(self._wiring.state_dir)
+                follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=limit)
 
     def _prepare(self) -> Engine:
         if self._engine is None:
@@ -164,8 +159,6 @@ class _Runner:
 
 def _refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
     """Find out before the work what would otherwise stop it after: a result that would replace a file."""
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is not a directory.")
     for draft in checked:
         for path in draft.output_paths:
             result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
@@ -186,30 +179,31 @@ def _hand_over(
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
     for job in ended:
-        attempts = store.attempts(job.id)
+        attempts, source = store.attempts(job.id), cached_from(store, job)
         files: list[result.Exported] = []
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
             except PitcheyError as error:
+                error.hint = f"The result is kept: `pitchey result {job.id} -o DIR` writes it elsewhere."
                 if len(ended) == 1:
                     raise
                 failures.append(error)
                 terminal.show_error(error)
                 continue
         if as_json_wanted:
-            document = as_json.job_in_full(job, attempts, store.outputs(job.id))
+            document = as_json.job_in_full(job, attempts, store.outputs(job.id), cached_from=source)
             terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
         elif job.state is JobState.SUCCEEDED and not is_quiet:
-            terminal.show(tables.finished(job, attempts, [(str(item.path), item.output) for item in files]))
+            named = [(str(item.path), item.output) for item in files]
+            terminal.show(tables.finished(job, attempts, named, cached_from=source))
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             text = job.error.message if job.error else str(job.state)
-            terminal.say(f"error: {job.name}: {text}")
+            terminal.say(printable(f"error: {job.name}: {text}"))
             if job.error and job.error.hint:
-                terminal.say(f"  {job.error.hint}")
+                terminal.say(f"  {printable(job.error.hint)}")
     if failures:
-        hint = "They are kept: `pitchey result JOB` writes them when that is mended."
-        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.", hint=hint)
+        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")
 
 
 for _service in images.available():

@@ -9,7 +9,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
-from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.operations.lookup import cached_from, resolve
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
 
@@ -53,15 +53,15 @@ def _one(text: str, *, as_json: bool) -> None:
     wiring = Wiring.from_environment()
     store = wiring.store()
     job = store.job(resolve(store, text))
-    attempts, outputs = store.attempts(job.id), store.outputs(job.id)
+    attempts, outputs, source = store.attempts(job.id), store.outputs(job.id), cached_from(store, job)
     if as_json:
         from pitchey_cli.reports import as_json as documents
 
-        terminal.show_json(documents.job_in_full(job, attempts, outputs))
+        terminal.show_json(documents.job_in_full(job, attempts, outputs, cached_from=source))
         return
     from pitchey_cli.reports import tables
 
-    terminal.show(tables.job_in_full(job, attempts, outputs, now=wiring.clock.now()))
+    terminal.show(tables.job_in_full(job, attempts, outputs, cached_from=source, now=wiring.clock.now()))
 
 
 def _daemon_line(holder: lock.Holder | None) -> str:

@@ -10,6 +10,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.job_options import ManifestOption, service_command
+from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
 from pitchey_cli.engines import images
 from pitchey_cli.operations import submit as operation
@@ -17,7 +18,12 @@ from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports import as_json
 from pitchey_cli.wiring import Wiring
 
-app = typer.Typer(help="Put jobs into the queue; prints their ids.", add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help="Put jobs into the queue; prints their ids.",
+    cls=ServiceGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 def submit(

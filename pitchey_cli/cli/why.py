@@ -10,6 +10,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.operations import why as operation
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -39,4 +40,4 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         has_image=has_image,
     )
     for sentence in sentences:
-        typer.echo(sentence)
+        typer.echo(printable(sentence))

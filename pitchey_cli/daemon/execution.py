@@ -35,12 +35,12 @@ _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the h
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
 _ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
-_EVENTS_BYTES = 64 * 2**20  # nor a longer log; the worker stops at a sixth of that
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
+_WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
@@ -55,6 +55,7 @@ class Execution:
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     has_failed: bool = False  #: it ended, and not well
+    is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
@@ -75,7 +76,8 @@ class Execution:
             if self.ending_as is not None:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
-                await self._finish(_not_started(error))
+                words = await self._last_words() if isinstance(error, InstanceGone) else None
+                await self._finish(_not_started(error, words))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -147,7 +149,9 @@ class Execution:
         sha256, size, name = item.sha256, item.size, item.name
         if item.url is not None:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
+            self.is_fetching = True
             artifact, name = await asyncio.to_thread(node.fetch, item.url, progress=progress)
+            self.is_fetching = False
             sha256, size = artifact.sha256, artifact.size
         assert sha256 is not None and size is not None  # an input has an artifact or a URL
         # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
@@ -227,6 +231,8 @@ class Execution:
         return layout.instance(self.node.config.state_dir, self.instance.id)
 
     async def _is_instance_running(self) -> bool:
+        if self.instance.is_elsewhere:
+            return True  # our engine cannot know: it has as many tries as any other
         try:
             info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
         except InstanceGone:
@@ -289,9 +295,16 @@ class Execution:
             text = "Its instance was killed by the kernel: the memory limit is too small for this input."
             return Outcome(Reason.OOM, JobError("oom", text))
         ended = f" with exit code {info.exit_code}" if info is not None and info.exit_code is not None else ""
-        return Outcome(
-            Reason.INSTANCE_LOST, JobError("instance_lost", f"Instance {self.instance.id} went away{ended}.")
-        )
+        text = f"Instance {self.instance.id} went away{ended}."
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", text, await self._last_words()))
+
+    async def _last_words(self) -> str | None:
+        """What the instance's worker said last, which may be why it went away."""
+        try:
+            said = await asyncio.to_thread(self.node.engine.logs, self.instance.id, lines=1)
+        except EngineError:
+            return None
+        return f"Its last words: {said.strip()[:_WORDS_CHARS]}" if said.strip() else None
 
     async def _finish(self, outcome: Outcome) -> None:
         node, config = self.node, self.instance.config
@@ -343,7 +356,7 @@ class Execution:
         return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(job.id))
 
     def _keep_log(self) -> None:
-        data = self._read_spool(protocol.EVENTS_NAME, _EVENTS_BYTES)
+        data = self._read_spool(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
         if data is None:  # an attempt that never began has no events
             return
         target = layout.kept_events(self.node.config.state_dir, self.token)
@@ -369,10 +382,10 @@ def _never_started() -> protocol.ErrorEvent:
     return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
 
 
-def _not_started(error: PitcheyError) -> Outcome:
+def _not_started(error: PitcheyError, last_words: str | None) -> Outcome:
     """What became of an attempt whose inputs could not be had, or that no worker took."""
     if isinstance(error, InstanceGone):
-        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error)))
+        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
     if isinstance(error, WorkerRefused) and error.status in (429, 503):
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
     if isinstance(error, NetworkError | StoreError):

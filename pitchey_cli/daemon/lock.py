@@ -48,9 +48,14 @@ def holder(state_dir: Path) -> Holder | None:
 
 def _read_holder(text: str) -> Holder:
     try:
-        return Holder(**json.loads(text))
-    except (ValueError, TypeError):  # it has the lock and has not yet written its name
+        named = Holder(**json.loads(text))
+        os.kill(named.pid, 0)
+    except PermissionError:  # it lives, and is another user's
+        return named
+    except (ValueError, TypeError, ProcessLookupError):
+        # It has the lock and has not yet written its name: there is none, or that of somebody who has died.
         return Holder(pid=0, is_daemon=True, started_at=time.time(), engine="")
+    return named
 
 
 class StateHeld(DaemonError):

@@ -56,6 +56,7 @@ class PooledInstance:
     attempts: int = 0  #: that run
     is_ready: bool = False
     is_stopping: bool = False
+    is_elsewhere: bool = False  #: on an engine that this daemon does not speak to
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
     has_died: bool = False  #: it went away, or hangs: nobody has sent it away
@@ -190,14 +191,18 @@ class Pool:
         instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=True)
         instance.ready_since = instance.idle_since = self.node.clock.monotonic()
         self.instances[record.id] = instance
+        if record.engine != self.node.host.kind:
+            instance.is_elsewhere = True
+            instance.retire(f"it runs on {record.engine}, which this daemon does not speak to")
+            return instance
+        if record.state is InstanceState.DRAINING:  # left by a daemon with another engine
+            await self._record(record.id, InstanceState.READY, note=None)
         try:
             health = await instance.client.health()
         except PitcheyError:
             instance.retire("it went away while no daemon was there")
         else:
-            if record.engine != self.node.host.kind:
-                instance.retire(f"it runs on {record.engine}, and new work goes to {self.node.host.kind}")
-            elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
+            if health.protocol != protocol.PROTOCOL_VERSION or health.draining:
                 instance.retire(f"it drains, or speaks protocol {health.protocol}")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
@@ -325,6 +330,12 @@ class Pool:
     async def _discard(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
         instance.client.close()
         engine = self.node.engine
+        if instance.is_elsewhere:
+            # Our engine would find nothing, and call it removed: that is for a daemon of the other engine.
+            self.instances.pop(instance.id, None)
+            await self._record(instance.id, InstanceState.DRAINING, note=instance.retired_because)
+            self.node.report(f"{instance.id} is left in the books: {instance.retired_because}")
+            return
         try:
             if grace_seconds:
                 with contextlib.suppress(InstanceGone):

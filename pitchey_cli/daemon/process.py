@@ -84,12 +84,14 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
     """Run the jobs that somebody waits for, without a daemon, until `stop` is set.
 
     Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
-    as a daemon finds them after a crash.
+    as a daemon finds them after a crash. Those whose inputs are still being fetched are handed back: a download ends
+    with the process that makes it.
     """
     with _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()):
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
         await loop.run(stop)
+        await loop.hand_back([each for each in loop.executions.values() if each.is_fetching])
         await loop.let_finish()
         await loop.stop_instances(why="nobody waits any more")

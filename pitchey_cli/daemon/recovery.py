@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Set
 
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.domain import layout
@@ -35,12 +36,11 @@ async def take_over(loop: Loop) -> None:
             await asyncio.to_thread(node.engine.unpause, record.id)
         instance = await loop.pool(record.service, record.size).adopt(record)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
-    await asyncio.to_thread(_remove_strays, loop)
+    await asyncio.to_thread(_remove_strays, loop, records.keys())
 
 
-def _remove_strays(loop: Loop) -> None:
-    """Remove the directories of instances that are in no pool: their jobs ended, the removal was cut short."""
-    known = {instance_id for pool in loop.pools.values() for instance_id in pool.instances}
+def _remove_strays(loop: Loop, known: Set[str]) -> None:
+    """Remove the directories of instances that are not in the books: their jobs ended, the removal was cut short."""
     root = layout.instances(loop.node.config.state_dir)
     for directory in root.iterdir() if root.is_dir() else ():
         if directory.name not in known:

@@ -12,7 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pitchey_cli.domain.job import Token
-from processors.vocabulary import EVENTS_NAME
+
+EVENTS_BYTES = 64 * 2**20  #: a longer log of an attempt is not taken; the worker stops at a sixth of that
 
 
 def database(state_dir: Path) -> Path:
@@ -35,19 +36,9 @@ def instance(state_dir: Path, instance_id: str) -> Path:
     return instances(state_dir) / instance_id
 
 
-def spool(state_dir: Path, instance_id: str, token: Token) -> Path:
-    """An attempt's spool while the attempt is live."""
-    return instance(state_dir, instance_id) / "spool" / token
-
-
 def in_spool(token: Token, name: str) -> str:
     """A file of a live attempt, relative to its instance's directory: what is below it is the instance's to write."""
     return f"spool/{token}/{name}"
-
-
-def live_events(state_dir: Path, instance_id: str, token: Token) -> Path:
-    """The events of a live attempt."""
-    return spool(state_dir, instance_id, token) / EVENTS_NAME
 
 
 def kept_events(state_dir: Path, token: Token) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pitchey_cli.artifacts.beneath import read_beneath
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import TERMINAL, Attempt, JobId, Token
 from pitchey_cli.store.port import Store
@@ -46,23 +47,22 @@ def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, 
         time.sleep(_LOOK_SECONDS)
 
 
-def _places(state_dir: Path, attempt: Attempt) -> tuple[Path, Path]:
-    return (
-        layout.kept_events(state_dir, attempt.token),
-        layout.live_events(state_dir, attempt.instance_id, attempt.token),
-    )
+def _places(state_dir: Path, attempt: Attempt) -> tuple[tuple[Path, str], tuple[Path, str]]:
+    """The kept file, and the live one; what is below an instance's directory is the instance's to write."""
+    kept = layout.kept_events(state_dir, attempt.token)
+    live = layout.in_spool(attempt.token, protocol.EVENTS_NAME)
+    return (kept.parent, kept.name), (layout.instance(state_dir, attempt.instance_id), live)
 
 
 def _new_lines(state_dir: Path, attempt: Attempt, read: dict[Token, int]) -> Iterator[LogLine]:
-    for path in _places(state_dir, attempt):
-        try:
-            with path.open("rb") as file:  # the kept file is a copy of the live one: the same bytes at the same place
-                file.seek(read.get(attempt.token, 0))
-                data = file.read()
-        except OSError:  # moves from the spool to the log folder at its end; and it may not have begun
+    begin = read.get(attempt.token, 0)
+    for root, relative in _places(state_dir, attempt):
+        # The kept file is a copy of the live one: the same bytes at the same place.
+        data = read_beneath(root, relative, limit_bytes=layout.EVENTS_BYTES, begin=begin)
+        if data is None:  # it moves from the spool to the log folder at its end; and it may not have begun
             continue
         whole, newline, _ = data.rpartition(b"\n")  # a line may be half written
-        read[attempt.token] = read.get(attempt.token, 0) + len(whole) + len(newline)
+        read[attempt.token] = begin + len(whole) + len(newline)
         for raw in whole.splitlines():
             try:
                 event = protocol.EVENT.validate_json(raw)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
-from pitchey_cli.domain.job import Job, JobState, Output
+from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
+_NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
 
@@ -31,19 +34,35 @@ def file_name(job_name: str, path: str) -> PurePosixPath:
     parts = [part for part in PurePosixPath(job_name).parts if part not in ("/", "..", ".")]
     stem = "/".join(part.replace("\0", "") for part in parts) or "result"
     own = PurePosixPath(path)
-    if own.stem in _MAIN_STEMS and len(own.parts) == 1:
-        return PurePosixPath(f"{stem}{own.suffix}")
-    return PurePosixPath(f"{stem}-{'-'.join(own.parts)}")
+    is_main = own.stem in _MAIN_STEMS and len(own.parts) == 1
+    *folders, last = PurePosixPath(stem).parts
+    return PurePosixPath(*folders, _fitting(last, own.suffix if is_main else f"-{'-'.join(own.parts)}"))
+
+
+def _fitting(stem: str, ending: str) -> str:
+    """A file name that is not too long. One that is cut has a hash of the whole, so that no two become one."""
+    name = f"{stem}{ending}"
+    if len(name.encode()) <= _NAME_BYTES:
+        return name
+    ending = f"~{hashlib.sha256(stem.encode()).hexdigest()[:8]}{ending}"
+    return stem.encode()[: _NAME_BYTES - len(ending.encode())].decode(errors="ignore") + ending
 
 
 def refuse_existing(target: Path, *, overwrite: bool, keep: Sequence[Path]) -> None:
-    """Raise UsageError when a file is in the way.
+    """Raise UsageError when something is in the way.
 
     Args:
         keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
     """
-    if not target.exists():
+    try:
+        if blocked := next((folder for folder in target.parents if folder.is_file()), None):
+            raise UsageError(f"{blocked} is a file, where a folder is to be.", hint="--output chooses another place.")
+        if not target.exists():
+            return
+    except OSError:  # a path that is too long, for one: whoever makes the folder says so
         return
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder, where a result is to go.", hint="--output chooses another place.")
     if any(other.exists() and target.samefile(other) for other in keep):
         raise UsageError(f"The result would replace the input {target}.", hint="Choose a directory with --output.")
     if not overwrite:
@@ -58,15 +77,16 @@ def outputs_of(store: Store, job: Job) -> list[Output]:
     """
     if job.state is JobState.SUCCEEDED:
         return store.outputs(job.id)
-    if job.error is not None and job.state in (JobState.DEAD, JobState.CANCELLED):
-        raise InputNotFound(f"Job {job.id} has no result: {job.error.message}", hint=job.error.hint or "")
+    if job.state in TERMINAL:
+        error = job.error or JobError("cancelled", "it was cancelled.")
+        raise InputNotFound(f"Job {job.id} has no result: {error.message}", hint=error.hint or "")
     raise UsageError(
         f"Job {job.id} is {job.state}: it has no result yet.", hint=f"`pitchey wait {job.id}` waits for it."
     )
 
 
 def make_directory(directory: Path) -> None:
-    """Make a directory for results, or say why it cannot be."""
+    """Make a directory for results, or say why it cannot be, or cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
@@ -74,7 +94,14 @@ def make_directory(directory: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{directory} is a file.", hint="--output names a directory for the results.") from error
     except OSError as error:
-        raise UsageError(f"{directory} is no directory for results: {error.strerror}.") from error
+        text = f"{directory} is no directory for results: {error.strerror}."
+        raise UsageError(text, hint="--output chooses another place.") from error
+    try:
+        with tempfile.TemporaryFile(dir=directory):  # only a try tells: root may, and a read-only disk does not
+            pass
+    except OSError as error:
+        text = f"{directory} cannot be written: {error.strerror}."
+        raise Denied(text, hint="--output chooses another place.") from error
 
 
 def export(
@@ -89,7 +116,8 @@ def export(
     planned = [Exported(output, directory / file_name(job.name, output.path)) for output in outputs_of(store, job)]
     for item in planned:
         refuse_existing(item.path, overwrite=overwrite, keep=keep)
+    for parent in dict.fromkeys(item.path.parent for item in planned):
+        make_directory(parent)
     for item in planned:
-        make_directory(item.path.parent)
         artifacts.export(item.output.sha256, item.path, overwrite=overwrite)
     return planned

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from processors.vocabulary import Service
 
 #: what is picked out of a folder; a file that is named is taken whatever its suffix
@@ -46,6 +46,7 @@ def find(service: Service, arguments: Sequence[str]) -> list[Source]:
 
     Raises:
         InputNotFound: offers the nearest name.
+        Denied: a folder on the way may not be searched.
         InputRejected: a folder without anything for this service.
     """
     found: list[Source] = []
@@ -56,7 +57,12 @@ def find(service: Service, arguments: Sequence[str]) -> list[Source]:
         elif "://" in argument:
             raise UsageError(f"{argument} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
         else:
-            found += _on_disk(service, argument)
+            try:
+                found += _on_disk(service, argument)
+            except PermissionError as error:
+                raise Denied(f"{argument!r} may not be looked at.", hint="Check the modes of its folders.") from error
+            except OSError as error:  # a name that is too long
+                raise InputNotFound(f"There is no file at {argument!r}.", hint=f"{error.strerror}.") from error
     return _named_apart(found)
 
 

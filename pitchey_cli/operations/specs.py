@@ -68,8 +68,11 @@ def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> Us
     if kind == "value_error":
         return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
     if kind == "literal_error":
-        wanted = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        return UsageError(f"{where} {value!r} is not one of {wanted}.")
+        every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        served = ", ".join(each for each in every if each not in model.not_served)
+        return UsageError(f"{where} {value!r} is not one of {served}.")
+    if kind in ("model_type", "model_attributes_type"):
+        return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {where}.x=1.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
         return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
     text = problem["msg"].removeprefix("Input ").removeprefix("should ").lower()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
+from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
 
 
@@ -21,8 +23,9 @@ def reasons(
         return ["It has succeeded."]
     if job.state in (JobState.DEAD, JobState.CANCELLED):
         said = job.error.message if job.error else "nobody said why."
+        how = f" ({job.reason or 'before it ran'})" if job.state is JobState.DEAD else ""
         return [
-            f"It is {job.state} ({job.reason or 'before it ran'}): {said}",
+            f"It is {job.state}{how}: {_why_cancelled(store, job) or said}",
             f"It has used {_count(job.attempts_used, 'attempt')}.",
         ]
     if job.state is JobState.RUNNING:
@@ -52,8 +55,15 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
             found.append(f"Jobs with its key {job.key!r} that run: {use.running}.")
     if job.is_off_peak:
         found.append("It runs in the off-peak hours only.")
-    every = [instance for instance in store.instances(active_only=False) if instance.service is job.service]
+    pool = (job.service, job.size)
+    every = [each for each in store.instances(active_only=False) if (each.service, each.size) == pool]
     active = [instance for instance in every if instance.stopped_at is None]
+    ready = [instance for instance in active if instance.state is InstanceState.READY]
+    if ready:
+        slots = sum(instance.slots for instance in ready)
+        running = [each for each in store.running() if (each.service, each.size) == pool]
+        if sum(slots_needed(each, ready[0].slots) for each in running) >= slots:
+            found.append(f"All {slots} slots are taken." if slots > 1 else "The only slot is taken.")
     ahead = store.ahead_of(job)
     if ahead:
         many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
@@ -69,9 +79,18 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
     return found
 
 
+def _why_cancelled(store: Store, job: Job) -> str:
+    """What was said by whoever cancelled it."""
+    if job.state is not JobState.CANCELLED:
+        return ""
+    said = [event.data.get("why", "") for event in events_of(store, job.id) if event.type.startswith("cancel")]
+    reason = next(filter(None, said), "").strip()
+    return reason if not reason or reason.endswith((".", "!", "?")) else f"{reason}."
+
+
 def _why_there(store: Store, job: Job) -> list[str]:
     """Why the attempt that runs was given this instance."""
-    claims = [event for event in store.events(after=0, job_ids=[job.id]) if event.type == "claimed"]
+    claims = [event for event in events_of(store, job.id) if event.type == "claimed"]
     return [f"It was placed there because of: {claims[-1].data['why']}."] if claims else []
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pitchey_cli.domain.cost import NANODOLLARS
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, Output
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.store.port import Counts
 
@@ -91,10 +91,13 @@ def attempt(value: Attempt) -> dict[str, Any]:
     }
 
 
-def job_in_full(value: Job, attempts: Sequence[Attempt], outputs: Sequence[Output]) -> dict[str, Any]:
+def job_in_full(
+    value: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, cached_from: JobId | None
+) -> dict[str, Any]:
     """One job with everything about it."""
     return {
         **job(value),
+        "cachedFrom": cached_from,
         "attempts": [attempt(item) for item in attempts],
         "outputs": [output(item) for item in outputs],
     }

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobState, Output
+from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobId, JobState, Output
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
@@ -93,12 +93,13 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
     )
     for job in found:
         progress = percent(job.progress) if job.state is JobState.RUNNING else ""
+        is_cached = job.state is JobState.SUCCEEDED and not job.attempt
         table.add_row(
             job.id,
             job.service,
             _state(job.state),
             progress,
-            f"{job.attempt}/{job.max_attempts}",
+            "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
             _took(job, now),
             _cell(job.name),
@@ -128,6 +129,7 @@ def overview(
                 item.id, item.state, str(item.slots), cpus, size(item.granted_memory_bytes), ago(item.created_at, now)
             )
         parts.append(table)
+        parts += [Text(f"{each.id}: {each.note}") for each in instances if each.state is InstanceState.DRAINING]
     if recent:
         parts.append(jobs(recent, now=now))
     elif not counts.by_service:
@@ -135,14 +137,22 @@ def overview(
     return Group(*parts)
 
 
-def job_in_full(job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, now: datetime) -> RenderableType:
-    """One job with everything about it."""
+def job_in_full(
+    job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, cached_from: JobId | None, now: datetime
+) -> RenderableType:
+    """One job with everything about it.
+
+    Args:
+        cached_from: the earlier job that has done the work.
+    """
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold")
     facts.add_column(overflow="fold")
     facts.add_row("job", f"{job.id}  {printable(job.name)}")
     facts.add_row("service", job.service)
     facts.add_row("state", _state(job.state))
+    if cached_from is not None:
+        facts.add_row("cached", f"the result of job {cached_from}: the same spec, inputs and image")
     facts.add_row("submitted", f"{job.created_at:%Y-%m-%d %H:%M:%S} UTC, {ago(job.created_at, now)}")
     facts.add_row("priority", str(job.priority))
     for item in job.inputs:
@@ -211,10 +221,13 @@ def _details(details: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def finished(job: Job, attempts: Sequence[Attempt], files: Sequence[tuple[str, Output]]) -> RenderableType:
+def finished(
+    job: Job, attempts: Sequence[Attempt], files: Sequence[tuple[str, Output]], *, cached_from: JobId | None
+) -> RenderableType:
     """What `run` shows of a job that succeeded: what it made, how long it took, what it cost."""
-    if not attempts:
-        return Group(_outputs(files), Text(f"{printable(job.name)}: the result of an earlier job, cost {money(0)}"))
+    if cached_from is not None:
+        text = f"{printable(job.name)}: cached, the result of job {cached_from}, cost {money(0)}"
+        return Group(_outputs(files), Text(text))
     last = attempts[-1]
     wait = (last.started_at - job.created_at).total_seconds()
     work = (last.finished_at - last.started_at).total_seconds() if last.finished_at else 0.0

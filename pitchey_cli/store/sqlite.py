@@ -73,6 +73,7 @@ class SqliteStore(SqliteQueue, SqliteSchedules):
             guard = {"job_id": job_id, "token": token, "number": number, "now": at}
             seq = self._db.value(QUERIES["accept_attempt"], guard)
             if seq is not None:
+                self._db.run(QUERIES["end_ttl"], {"seq": seq})
                 self._event(seq, at, "accepted", {"attempt": number})
 
     def progress(

@@ -11,10 +11,10 @@ from typing import Any
 
 import ffmpeg
 
-from processors.protocol import VideoSpec
+from processors.protocol import VideoSpec, bits_per_second
 from processors.video.filters import SAFE_INPUT, fitted
 from processors.video.probe import Probe
-from processors.video.quality import TIERS, VP9_SAVING, bits_per_second, ceiling, fit
+from processors.video.quality import TIERS, VP9_SAVING, ceiling, fit
 from processors.worker.context import Rejected
 
 _PROGRAM = ("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1")

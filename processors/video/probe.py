@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,11 +20,12 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from processors.video.filters import SAFE_INPUT, upright
-from processors.worker.context import Rejected
+from processors.worker.context import HandlerError, Rejected
 
 _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know the duration; of others it is estimated
 _HDR_TRANSFERS = {16, 18}  # PQ and HLG; numbers of ITU-T H.273, table 3
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}  # of MP4 and QuickTime files
+_CHUNK_BYTES = 1024 * 1024
 _PACKETS_TO_FIRST_FRAME = 250  # a stream that was cut begins with what cannot be decoded
 
 
@@ -109,12 +111,15 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
 
     Raises:
         Rejected: it is of no format that we read, or its end is missing.
+        HandlerError: it cannot be read.
+        MemoryError: there is not enough for it.
     """
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture() as said:
             container = av.open(str(path), options=dict(SAFE_INPUT), metadata_errors="replace")
     except FFmpegError as error:
+        _blame_the_machine(error, path)
         if any("moov atom not found" in message for _, _, message in said) and _begins_as_mp4(path):
             hint = "Its index, which stands at the end, is missing: copy or download the file again."
             raise Rejected("truncated", f"{name} is cut off: the end of the file is missing.", hint) from error
@@ -125,11 +130,38 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
 
 
 def decoded(container: InputContainer, stream: AvVideoStream, *, packets: int | None = None) -> Iterator[VideoFrame]:
-    """Yield the frames from here on, from so many packets at most; what is damaged is left out."""
-    with suppress(FFmpegError):  # of the container: what follows cannot be read
+    """Yield the frames from here on, from so many packets at most; what is damaged is left out.
+
+    Raises:
+        HandlerError: the file cannot be read.
+        MemoryError: there is not enough for it.
+    """
+    try:
         for packet in islice(container.demux(stream), packets):
-            with suppress(FFmpegError):  # of one packet
+            try:
                 yield from cast(list[VideoFrame], packet.decode())
+            except FFmpegError as error:  # of one packet
+                _blame_the_machine(error, Path(container.name))
+    except FFmpegError as error:  # of the container: what follows cannot be read
+        _blame_the_machine(error, Path(container.name))
+
+
+def _blame_the_machine(error: FFmpegError, path: Path) -> None:
+    """Raise what is no fault of the file: another attempt may go well.
+
+    Demuxers say "input/output error" of a file that ends too early as well, so it is read again to tell the two apart.
+    """
+    if error.errno == errno.ENOMEM:
+        raise MemoryError("FFmpeg has run out of memory") from error
+    if error.errno != errno.EIO:
+        return
+    try:
+        with path.open("rb") as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except OSError as unreadable:
+        text = f"The input cannot be read: {unreadable.strerror}."
+        raise HandlerError("input_unreadable", text, "It is the disk, and not the file: look at it.") from unreadable
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:

@@ -42,12 +42,6 @@ def ceiling(tier: Tier, width: int, height: int, framerate: float) -> int:
     return max(100, round(tier.ceiling_1080p30 * share / 1000)) * 1000
 
 
-def bits_per_second(text: str) -> int:
-    """Read a bit rate as ffmpeg writes it: 800000, 2500k, 4M."""
-    factor = {"k": 1000, "K": 1000, "M": 1_000_000}.get(text[-1])
-    return round(float(text[:-1]) * factor) if factor else round(float(text))
-
-
 def fit(width: int, height: int, box: str | None) -> tuple[int, int]:
     """Fit a picture into a box as 1280x720: never larger than it was, never distorted, both sides even."""
     box_width, box_height = (int(side) for side in box.split("x")) if box else (width, height)

@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from types import ModuleType
@@ -76,13 +77,19 @@ async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path,
         attempts = Attempts(handler.handle, slots=options.slots, inputs=inputs, spool=spool, tasks=tasks)
         routes = Routes(options.service, attempts)
         is_warm = False
+        is_of_use = True
 
         def answered(task: asyncio.Task[None]) -> None:
-            nonlocal is_warm
+            nonlocal is_warm, is_of_use
             del connections[task]
             if not is_warm:  # only now: whoever asked whether the worker is ready has had its answer
                 is_warm = True
-                _warm(handler)
+                try:
+                    _warm(handler)
+                except Exception as error:  # every attempt would fail for the same; said first, for whoever looks why
+                    sys.stderr.write(f"The {options.service} service cannot work here: {error!r}.\n")
+                    is_of_use = False
+                    told_to_stop.set()
 
         def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             connection = Connection(reader, writer)
@@ -98,6 +105,8 @@ async def _serve(options: argparse.Namespace, handler: ModuleType, inputs: Path,
         connection.end()
     if answering := [task for task, connection in connections.items() if connection.is_answering]:
         await asyncio.wait(answering, timeout=_LAST_WORDS_SECONDS)
+    if not is_of_use:
+        raise SystemExit(1)
 
 
 def _listen() -> socket.socket:

@@ -165,7 +165,18 @@ class Attempt:
                 case "metric":
                     self._add(message)
         except (ValueError, KeyError, TypeError) as error:  # ValidationError is a ValueError
-            self._log("worker", f"The service sent an event that is not understood: {error!r}.")
+            self._log_misunderstood(error)
+
+    def _log_misunderstood(self, error: Exception) -> None:
+        self._log("worker", f"The service sent an event that is not understood: {error!r}.")
+
+    def _pass_on_held_progress(self) -> None:
+        """Whatever is wrong with what was held back, the ending comes after it."""
+        try:
+            if self._held_progress is not None:
+                self._add(self._held_progress)
+        except ValueError as error:
+            self._log_misunderstood(error)
 
     def _progress(self, message: Mapping[str, Any]) -> None:
         """Pass on the first, the last, and one in a while; each with the time at which it is passed on."""
@@ -200,8 +211,7 @@ class Attempt:
     # --- the ending
 
     def _finish(self, status: int, usages: Iterable[struct_rusage], *, was_oom: bool) -> None:
-        if self._held_progress is not None:
-            self._add(self._held_progress)
+        self._pass_on_held_progress()
         ending = self._decide(status, was_oom=was_oom)
         metrics = Metrics(
             cpu_seconds=round(sum(usage.ru_utime + usage.ru_stime for usage in usages), 3),

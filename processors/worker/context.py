@@ -9,7 +9,8 @@ A service is a module `processors.<service>.handler` with
         ...raise SystemExit with a sentence when this instance can never work; before the worker is ready...
 
     def warm() -> None:      # optional
-        ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet...
+        ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet;
+        what it raises ends the worker...
 
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:

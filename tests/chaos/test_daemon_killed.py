@@ -86,15 +86,46 @@ def test_an_instance_of_another_engine_ends_its_attempt_and_takes_no_more(
     pitchey.until_working(job_id)
     first.kill()
     first.wait()
-    with sqlite3.connect(pitchey.state_dir / "pitchey.db") as database:
-        database.execute("UPDATE container_instances SET engine = 'podman'")
-    database.close()
+    _pretend_engine(pitchey, "podman")
     pitchey.start_daemon()
     second = _submit(pitchey, clip, "--output-format", "thumbnail")
     pitchey.ok("wait", job_id, second)
     old, new = (pitchey.job(each)["attempts"] for each in (job_id, second))
     assert (len(old), len(new)) == (1, 1)
     assert old[0]["instance"] != new[0]["instance"]
+
+
+def test_an_instance_of_another_engine_stays_in_the_books_until_a_daemon_of_that_engine_removes_it(
+    pitchey: Pitchey, clip: Path
+) -> None:
+    first = pitchey.start_daemon()
+    job_id = _submit(pitchey, clip, "--output-format", "thumbnail")
+    pitchey.ok("wait", job_id)
+    instance = pitchey.job(job_id)["attempts"][0]["instance"]
+    first.kill()
+    first.wait()
+    _pretend_engine(pitchey, "podman")
+    second = pitchey.start_daemon()
+    assert second.stderr is not None
+    for line in second.stderr:
+        if f"{instance} is left in the books" in line:
+            break
+    assert f"{instance}: it runs on podman, which this daemon does not speak to" in pitchey.ok("status").out
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(30) == 0
+    assert [each["id"] for each in pitchey.ok("status", "--json").json["instances"]] == [instance]
+    _pretend_engine(pitchey, "process")
+    third = pitchey.start_daemon()
+    third.send_signal(signal.SIGTERM)
+    assert third.wait(30) == 0
+    assert pitchey.ok("status", "--json").json["instances"] == []
+    assert list((pitchey.state_dir / "instances").iterdir()) == []
+
+
+def _pretend_engine(pitchey: Pitchey, kind: str) -> None:
+    with sqlite3.connect(pitchey.state_dir / "pitchey.db") as database:
+        database.execute("UPDATE container_instances SET engine = ?", (kind,))
+    database.close()
 
 
 def test_a_job_under_which_instances_die_goes_to_the_dead_letters_after_the_second(

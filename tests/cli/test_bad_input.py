@@ -37,7 +37,10 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "video", "a.mp4", "--resolution", "banana"], 2, ["resolution 'banana'", "1280x720"]),
         (["submit", "video", "a.mp4", "--priority", "soon"], 2, ["no priority 'soon'", "urgent"]),
         (["submit", "video", "a.mp4", "--qality", "low"], 2, ["--qality", "--quality"]),
-        (["submit", "vidoe", "a.mp4"], 2, ["vidoe"]),
+        (["submit", "vidoe", "a.mp4"], 2, ["There is no service 'vidoe'", "Did you mean 'video'?"]),
+        (["run", "audio", "a.mp4"], 2, ["There is no service 'audio'", "There is video."]),
+        (["run", "document", "a.mp4"], 2, ["The document service is not served by this version", "There is video."]),
+        (["dlq", "retry", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey dlq list"]),
         (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),
         (["submit", "video", "ftp://example.org/a.mp4"], 2, ["ftp://example.org/a.mp4", "http://"]),
         (["status", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey jobs"]),
@@ -46,6 +49,12 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["jobs", "--since", "last week"], 2, ["--since: 'last week' is no time"]),
         (["config", "set", "services.video.slotz", "3"], 2, ["services.video.slots"]),
         (["config", "set", "services.video.slots", "0"], 2, ["at least 1", "not 0"]),
+        (["config", "set", "services.video.sleep_after_seconds", "-1"], 2, ["at least 0", "not -1"]),
+        (["submit", "video", "a.mp4", "--bitrate", "1"], 2, ["bitrate 1 ", "10k", "500M"]),
+        (["submit", "video", "a.mp4", "--bitrate", "99999M"], 2, ["bitrate 99999M ", "10k", "500M"]),
+        (["submit", "video", "a.mp4", "--set", "watermark.opacity=7"], 2, ["watermark is not served by this version"]),
+        (["submit", "video", "a.mp4", "--set", "watermark=3"], 2, ["watermark is not served by this version"]),
+        (["submit", "video", "a.mp4", "--output-format", "avi"], 2, ["is not one of mp4, webm, thumbnail."]),
         (["images", "build", "vidoe"], 2, ["'vidoe'", "video"]),
         (["completion", "tcsh"], 2, ["'tcsh'", "bash"]),
     ],
@@ -70,6 +79,13 @@ def test_a_file_that_is_no_whole_video(pitchey: Pitchey, clip: Path, name: str, 
     answer = pitchey("run", "video", name, "-o", "out", "--quiet")
     _is_one_error(Answer(answer.code, answer.out, _without_warning(answer.err)), 1, *says)
     assert not (pitchey.cwd / "out").exists() or list((pitchey.cwd / "out").iterdir()) == []
+
+
+def test_a_newline_in_the_name_of_a_file_does_not_make_a_second_error(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "a\nerror: b.mp4").write_text("no video at all\n" * 100)
+    answer = pitchey("run", "video", "a\nerror: b.mp4", "-o", "out")
+    assert answer.code == 1
+    assert [line for line in answer.err.splitlines() if line.startswith("error: b")] == []
 
 
 def test_a_thumbnail_after_the_end(pitchey: Pitchey, clip: Path) -> None:
@@ -158,6 +174,46 @@ def test_a_thumbnail_in_the_way_is_found_before_the_work(pitchey: Pitchey, clip:
     answer = pitchey("run", "video", clip, "--thumbnail-times", "1,2", "-o", "out")
     _is_one_error(answer, 2, "sample_10s-thumbnail-002.jpg exists", "--overwrite")
     assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_a_folder_in_the_way_is_found_before_the_work_and_overwrite_does_not_help(pitchey: Pitchey, clip: Path) -> None:
+    (pitchey.cwd / "out" / "sample_10s.mp4").mkdir(parents=True)
+    answer = pitchey("run", "video", clip, "-o", "out", "--overwrite")
+    _is_one_error(answer, 2, "sample_10s.mp4 is a folder", "--output")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+@pytest.mark.parametrize("place", ["/proc", "/proc/x", "/dev/null", "/dev/null/x", "x" * 300])
+def test_a_place_that_takes_no_results_is_found_before_the_work(pitchey: Pitchey, clip: Path, place: str) -> None:
+    answer = pitchey("run", "video", clip, "-o", place)
+    assert answer.code in (2, 4)
+    _is_one_error(answer, answer.code, place, "--output")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_a_result_that_cannot_be_written_in_the_end_is_kept(pitchey: Pitchey, clip: Path, lasting_options) -> None:
+    run = pitchey.start("run", "video", clip, "-o", "out", *lasting_options)
+    while not pitchey.ok("jobs", "--ids").lines:
+        assert run.poll() is None
+    (job_id,) = pitchey.ok("jobs", "--ids").lines
+    pitchey.until_working(job_id)
+    (pitchey.cwd / "out").rmdir()
+    (pitchey.cwd / "out").touch()
+    _, said = run.communicate(timeout=120)
+    assert f"The result is kept: `pitchey result {job_id} -o DIR`" in said
+    pitchey.ok("result", job_id, "-o", "elsewhere")
+
+
+def test_names_as_long_as_a_file_system_takes_are_shortened_and_stay_apart(pitchey: Pitchey, clip: Path) -> None:
+    names = ["ä" * 125 + f"{number}.mp4" for number in (1, 2)]  # 255 bytes
+    for name in names:
+        (pitchey.cwd / name).write_bytes(clip.read_bytes())
+    options = ["--output-format", "thumbnail", "--no-cache", "-o", "out"]
+    pitchey.ok("run", "video", *names, *options)
+    made = [path.name for path in (pitchey.cwd / "out").iterdir()]
+    assert len(made) == 2 and all(name.endswith("-thumbnail-001.jpg") for name in made)
+    _is_one_error(pitchey("run", "video", names[0], *options), 2, "exists")
+    _is_one_error(pitchey("run", "video", "x" * 300), 3, "There is no file")
 
 
 def test_standard_input_may_hold_many_specs(pitchey: Pitchey, clip: Path) -> None:

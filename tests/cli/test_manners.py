@@ -91,6 +91,29 @@ def test_a_setting_that_is_unset_is_at_its_default_again(pitchey: Pitchey) -> No
     assert pitchey("config", "unset", "services.video.slot").code == 2
 
 
+def test_a_bad_value_in_the_file_can_be_taken_out_and_replaced(pitchey: Pitchey) -> None:
+    file = Path(pitchey.ok("config", "path").out.strip())
+    file.parent.mkdir(parents=True)
+    for mend in (["unset", "services.video.slots"], ["set", "services.video.slots", "4"]):
+        file.write_text("[services.video]\nslots = 0\nmax_attempts = 5\n")
+        assert pitchey("status").code == 2
+        pitchey.ok("config", *mend)
+        pitchey.ok("status")
+        assert tomllib.loads(file.read_text())["services"]["video"]["max_attempts"] == 5
+
+
+def test_a_daemon_that_runs_has_the_old_setting_and_that_is_said(pitchey: Pitchey) -> None:
+    assert "next start" not in pitchey.ok("config", "set", "services.video.slots", "2").err
+    pitchey.start_daemon()
+    assert "takes it up at its next start" in pitchey.ok("config", "set", "services.video.slots", "1").err
+
+
+def test_a_misspelt_variable_is_told_with_the_nearest_one(pitchey: Pitchey) -> None:
+    variables = {"PITCHEY_SERVICES_VIDEO_SLOT": "4", "PITCHEY_TEST_DOCKER": "unix:///x", "PITCHEY_DEBUG": "0"}
+    said = pitchey.ok("status", **variables).err
+    assert said == "warning: PITCHEY_SERVICES_VIDEO_SLOT sets nothing; did you mean PITCHEY_SERVICES_VIDEO_SLOTS?\n"
+
+
 def test_the_finished_jobs_of_a_run_are_one_json_document_per_line(pitchey: Pitchey, clip: Path) -> None:
     bikes = clip.parent / "bikes.mp4"
     answer = pitchey.ok("run", "video", clip, bikes, "--output-format", "thumbnail", "-o", "out", "--json")

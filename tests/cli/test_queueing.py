@@ -79,6 +79,17 @@ def test_the_same_work_is_not_done_twice(pitchey: Pitchey, clip: Path) -> None:
     assert len(pitchey.job("@last")["attempts"]) == 1
 
 
+def test_a_job_that_was_answered_from_the_cache_says_so_and_by_which_job(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("run", "video", clip, *THUMBNAIL, "-o", "one")
+    first = pitchey.job("@last")
+    run = pitchey.ok("run", "video", clip, *THUMBNAIL, "-o", "two")
+    assert f"cached, the result of job {first['id']}" in run.out
+    assert (first["cachedFrom"], pitchey.job("@last")["cachedFrom"]) == (None, first["id"])
+    assert f"the result of job {first['id']}" in pitchey.ok("status", "@last").out
+    for listed in (pitchey.ok("jobs"), pitchey.ok("status")):
+        assert " cached " in listed.out and "0/3" not in listed.out
+
+
 def test_a_result_that_was_removed_is_made_again(pitchey: Pitchey, clip: Path) -> None:
     pitchey.ok("run", "video", clip, *THUMBNAIL, "-o", "one")
     (output,) = pitchey.job("@last")["outputs"]

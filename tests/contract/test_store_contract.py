@@ -835,9 +835,16 @@ def test_what_is_too_late_is_not_started_even_before_it_is_given_up(store):
 
 def test_the_time_to_live_ends_with_the_first_start(store):
     job = started(store, video(expires_at=LEASE, deadline=LEASE + timedelta(hours=1)))
+    store.accepted(job.token, now=NOON)
     assert end(store, job, Reason.INTERRUPTED).state is JobState.QUEUED
     assert store.expire(now=LEASE) == 0
     assert store.expire(now=LEASE + timedelta(hours=1)) == 1
+
+
+def test_the_time_to_live_goes_on_when_no_worker_has_taken_the_attempt(store):
+    job = started(store, video(expires_at=LEASE, deadline=LEASE + timedelta(hours=1)))
+    assert end(store, job, Reason.INTERRUPTED).state is JobState.QUEUED
+    assert store.expire(now=LEASE) == 1
 
 
 def test_two_of_one_key_in_one_submission_are_one(store):

@@ -32,14 +32,32 @@ def test_a_running_job_can_be_cancelled(pitchey: Pitchey, clip: Path, slow_optio
     assert "is being stopped" in pitchey.ok("cancel", job_id[:8], "--reason", "not needed").out
     assert pitchey("wait", job_id).code == 6
     assert pitchey.job(job_id)["reason"] == "cancelled"
-    assert pitchey("cancel", job_id).code == 1
+    assert pitchey.ok("cancel", job_id).out == f"{job_id} was cancelled already\n"
+    assert "It is cancelled: not needed" in pitchey.ok("why", job_id).out
+
+
+def test_cancelling_what_has_succeeded_changes_nothing_and_is_no_error(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.ok("run", "video", clip, "--output-format", "thumbnail", "-o", "out")
+    assert pitchey.ok("cancel", "@last").out.endswith(" had ended already: succeeded\n")
+    assert pitchey.job("@last")["state"] == "succeeded"
+
+
+def test_why_says_that_all_slots_are_taken(pitchey: Pitchey, clip: Path, slow_options: list[str]) -> None:
+    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2")
+    first, second = (_submit(pitchey, clip, *slow_options, "--no-cache") for _ in range(2))
+    pitchey.until_working(first)
+    pitchey.until_working(second)
+    assert "All 2 slots are taken." in pitchey.ok("why", _submit(pitchey, clip)).out
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_never_runs(pitchey: Pitchey, clip: Path) -> None:
     job_id = _submit(pitchey, clip)
     assert "No daemon runs" in pitchey.ok("why", job_id).out
-    assert pitchey.ok("cancel", job_id).out == f"{job_id} cancelled\n"
+    assert pitchey.ok("cancel", job_id, "--reason", "a wrong clip").out == f"{job_id} cancelled\n"
     assert pitchey.job(job_id)["attempt"] == 0
+    assert pitchey.ok("why", job_id).lines[0] == "It is cancelled: a wrong clip."
+    result = pitchey("result", job_id)
+    assert result.code == 3 and "has no result: it was cancelled" in result.err
 
 
 def test_term_hands_back_what_does_not_end_in_time_without_using_up_an_attempt(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from pitchey_cli.artifacts.http import fetch, is_public
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
+from tests.conftest import Pitchey
 
 CONTENT = b"moving pictures" * 10_000
 LIMIT = 1_000_000
@@ -24,6 +28,7 @@ class Site(BaseHTTPRequestHandler):
     """Answers by path, and remembers who was asked for."""
 
     hosts: ClassVar[list[str]] = []
+    slow_readers: ClassVar[threading.Event] = threading.Event()  #: somebody has been given a byte
 
     def do_GET(self) -> None:
         self.hosts.append(self.headers["Host"])
@@ -36,6 +41,14 @@ class Site(BaseHTTPRequestHandler):
             self._answer(307, location=f"http://{rest}")
         elif kind == "endless":
             self._answer(200, body=CONTENT * 100, has_length=False)
+        elif kind == "slow":  # a byte now and then, for as long as somebody reads
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    self.wfile.write(b"x")
+                    self.slow_readers.set()
+                    time.sleep(0.01)
         elif kind == "short":
             self._answer(200, body=CONTENT, length=len(CONTENT) + 1)
         else:
@@ -92,6 +105,35 @@ def test_a_file_is_fetched_whole_and_named_after_its_url(site, artifacts):
     assert artifact.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert artifacts.path(artifact.sha256).read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_slow_download_can_be_ended_at_each_byte(site, artifacts):
+    def check(done: int, total: int | None) -> None:
+        raise PitcheyError("enough")
+
+    with pytest.raises(PitcheyError, match="enough"):
+        fetch(f"http://{site}/slow/a.mp4", artifacts, limit_bytes=LIMIT, allow_private=True, progress=check)
+
+
+def test_a_run_that_ends_does_not_wait_for_the_download_of_another(site, pitchey: Pitchey, clip: Path, slow_options):
+    pitchey.environment["PITCHEY_NETWORK_ALLOW_PRIVATE_URLS"] = "true"
+    first = pitchey.start("run", "video", clip, *slow_options, "-o", "out")
+    while not pitchey.ok("jobs", "--ids").lines:
+        assert first.poll() is None
+    (own,) = pitchey.ok("jobs", "--ids").lines
+    pitchey.until_working(own)
+    Site.slow_readers.clear()
+    second = pitchey.start("run", "video", f"http://{site}/slow/a.mp4", "-o", "out")
+    assert Site.slow_readers.wait(30)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    assert first.returncode == 130
+    other = pitchey.job("@last")
+    Site.slow_readers.clear()
+    assert Site.slow_readers.wait(30), "the second one has not taken over"
+    second.send_signal(signal.SIGINT)
+    second.communicate(timeout=30)
+    assert pitchey.job(other["id"])["attempts"][0]["reason"] == "interrupted"
 
 
 def test_the_server_is_asked_by_name_although_the_address_is_pinned(site, artifacts):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from processors.video.probe import probe
-from processors.worker.context import Rejected
+from processors.video.probe import opened, probe
+from processors.worker.context import HandlerError, Rejected
 from tests.resources.workers import ROOT, Worker, is_alive
 
 CLIPS = ROOT / "tests" / "resources" / "video"
@@ -285,3 +286,26 @@ def test_a_cancelled_transcoding_leaves_no_process(studio: Studio) -> None:
         studio.worker.http.delete(f"/attempts/{token}?grace=5")
         assert list(events)[-1]["error"]["reason"] == "cancelled"
     assert not any(map(is_alive, family))
+
+
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_file() -> None:
+    with pytest.raises(HandlerError) as caught, opened(Path("/proc/self/mem"), "clip.mp4"):  # reads of it fail with EIO
+        pass
+    assert (caught.value.code, caught.value.retryable) == ("input_unreadable", True)
+
+
+def test_memory_that_runs_out_is_not_taken_for_a_damaged_file() -> None:
+    script = """
+import resource, sys
+from pathlib import Path
+from processors.video.probe import decoded, opened
+with opened(Path(sys.argv[1]), "clip.mp4") as container:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 200_000, resource.RLIM_INFINITY))
+    try:
+        list(decoded(container, container.streams.video[0]))
+    except MemoryError:
+        sys.exit(7)
+"""
+    done = subprocess.run([sys.executable, "-c", script, HDR], cwd=ROOT, capture_output=True, timeout=60)
+    assert done.returncode == 7, done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,13 @@ def test_progress_is_thinned_out_but_never_of_its_ends(shared: Worker, token: st
     assert all(later["at"] - earlier["at"] > 0.2 for earlier, later in pairwise(progress[:-1]))
 
 
+def test_a_last_progress_that_nobody_understands_does_not_cost_the_ending(shared: Worker, token: str) -> None:
+    shared.begin(token, does("mumble"))
+    *_, complaint, last = shared.events(token)
+    assert (complaint["type"], last["type"]) == ("log", "result")
+    assert "not understood" in complaint["line"]
+
+
 def test_a_reader_that_does_not_read_costs_no_memory(shared: Worker, token: str) -> None:
     shared.begin(token, does("shout"))
     shared.ending(token)
@@ -344,3 +352,15 @@ def test_a_worker_whose_child_is_killed_for_it_goes_on(shared: Worker, token: st
         error = list(events)[-1]["error"]
     assert (error["code"], error["reason"], error["retryable"]) == ("died", "failed", True)
     until(lambda: not any(map(is_alive, family)), "the family is gone")
+
+
+def test_a_worker_whose_service_cannot_work_ends_and_says_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = Worker(tmp_path, "--handler", "tests.resources.handlers.cold")
+    with suppress(AssertionError):  # the look whether it is ready may find that it has ended
+        worker.start()
+    assert worker.process is not None
+    with closing(worker.http):
+        assert worker.process.wait(30) == 1
+    assert "The code service cannot work here: ImportError('libmissing.so')" in capfd.readouterr().err

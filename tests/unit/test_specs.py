@@ -25,7 +25,10 @@ from processors.protocol import Service
         ({"thumbnail_times": "1,two"}, "thumbnailTimes.1 'two' does not fit"),
         ({"thumbnail_times": "-1"}, "greater than or equal to 0"),
         ({"output_format": "hls"}, "hls is not served by this version"),
-        ({"output_format": "avi"}, "outputFormat 'avi' is not one of mp4, webm, hls, thumbnail."),
+        ({"output_format": "avi"}, "outputFormat 'avi' is not one of mp4, webm, thumbnail."),
+        ({"bitrate": "9k"}, "bitrate 9k is not between 10k and 500M."),
+        ({"bitrate": "501M"}, "bitrate 501M is not between 10k and 500M."),
+        ({"watermark": {"position": "middle"}}, "watermark is not served by this version."),
         ({"inputUrl": ""}, "inputUrl '' does not fit"),
     ],
 )

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.protocol import VideoSpec
+from processors.protocol import VideoSpec, bits_per_second
 from processors.video.filters import SAFE_INPUT, Filter, fitted, upright
 from processors.video.plan import Plan, Thumbnail, Transcode, plan
 from processors.video.probe import AudioStream, Probe, VideoStream
 from processors.video.progress import ProgressReader
-from processors.video.quality import TIERS, bits_per_second, ceiling, fit
+from processors.video.quality import TIERS, ceiling, fit
 from processors.worker.context import Rejected
 
 PROGRAM = "ffmpeg -hide_banner -nostdin -nostats -loglevel warning -progress pipe:1".split()

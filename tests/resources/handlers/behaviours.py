@@ -127,6 +127,13 @@ def hurry(context: Context[CodeSpec]) -> Result:
     return Result()
 
 
+def mumble(context: Context[CodeSpec]) -> Result:
+    """Report progress, and then some that nobody understands, too soon after to be passed on at once."""
+    context.progress("speaking", 0.5)
+    context.emit({"type": "progress", "stage": None, "fraction": 2})
+    return Result()
+
+
 def hog(context: Context[CodeSpec]) -> Result:
     """Use some CPU and memory in a child."""
     script = "block = bytearray(80_000_000)\nimport time\nwhile time.process_time() < 0.3: pass"

@@ -107,7 +107,7 @@ DELETE FROM key_rates WHERE next_start_at < :before;
 -- the caller sorts them.
 UPDATE container_jobs
    SET state = 'running', attempt = attempt + 1, token = id || '.' || (attempt + 1), lease_until = :lease_until,
-       started_at = :now, expires_at = deadline, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
+       started_at = :now, reason = NULL, error = NULL, progress = NULL, stage = NULL, eta_seconds = NULL
  WHERE seq IN (SELECT value FROM json_each(:seqs)) AND state = 'queued'
 RETURNING *;
 
@@ -122,6 +122,10 @@ UPDATE job_attempts
  WHERE job_seq = (SELECT seq FROM container_jobs WHERE id = :job_id AND state = 'running' AND token = :token)
    AND number = :number AND accepted_at IS NULL
 RETURNING job_seq;
+
+-- name: end_ttl
+-- A job that has been started once expires only with its deadline.
+UPDATE container_jobs SET expires_at = deadline WHERE seq = :seq;
 
 -- name: note_progress
 UPDATE container_jobs

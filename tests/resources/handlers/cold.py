@@ -1,0 +1,14 @@
+"""A handler whose libraries cannot be loaded."""
+
+from __future__ import annotations
+
+from processors.protocol import CodeSpec, Result
+from processors.worker.context import Context
+
+
+def warm() -> None:
+    raise ImportError("libmissing.so")
+
+
+def handle(context: Context[CodeSpec]) -> Result:
+    return Result()
