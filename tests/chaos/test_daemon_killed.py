@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
@@ -87,12 +88,15 @@ def test_an_instance_of_another_engine_ends_its_attempt_and_takes_no_more(
     first.kill()
     first.wait()
     _pretend_engine(pitchey, "podman")
-    pitchey.start_daemon()
+    daemon = pitchey.start_daemon()
     second = _submit(pitchey, clip, "--output-format", "thumbnail")
     pitchey.ok("wait", job_id, second)
     old, new = (pitchey.job(each)["attempts"] for each in (job_id, second))
     assert (len(old), len(new)) == (1, 1)
     assert old[0]["instance"] != new[0]["instance"]
+    _stop(daemon)
+    _pretend_engine(pitchey, "process")
+    _stop(pitchey.start_daemon())  # which removes the old one
 
 
 def test_an_instance_of_another_engine_stays_in_the_books_until_a_daemon_of_that_engine_removes_it(
@@ -111,15 +115,17 @@ def test_an_instance_of_another_engine_stays_in_the_books_until_a_daemon_of_that
         if f"{instance} is left in the books" in line:
             break
     assert f"{instance}: it runs on podman, which this daemon does not speak to" in pitchey.ok("status").out
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(30) == 0
+    _stop(second)
     assert [each["id"] for each in pitchey.ok("status", "--json").json["instances"]] == [instance]
     _pretend_engine(pitchey, "process")
-    third = pitchey.start_daemon()
-    third.send_signal(signal.SIGTERM)
-    assert third.wait(30) == 0
+    _stop(pitchey.start_daemon())
     assert pitchey.ok("status", "--json").json["instances"] == []
     assert list((pitchey.state_dir / "instances").iterdir()) == []
+
+
+def _stop(daemon: subprocess.Popen[str]) -> None:
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(30) == 0
 
 
 def _pretend_engine(pitchey: Pitchey, kind: str) -> None:

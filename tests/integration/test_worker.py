@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -358,9 +358,11 @@ def test_a_worker_whose_service_cannot_work_ends_and_says_why(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     worker = Worker(tmp_path, "--handler", "tests.resources.handlers.cold")
-    with suppress(AssertionError):  # the look whether it is ready may find that it has ended
-        worker.start()
-    assert worker.process is not None
-    with closing(worker.http):
+    try:
+        with suppress(AssertionError):  # the look whether it is ready may find that it has ended
+            worker.start()
+        assert worker.process is not None
         assert worker.process.wait(30) == 1
+    finally:
+        worker.__exit__()
     assert "The code service cannot work here: ImportError('libmissing.so')" in capfd.readouterr().err
