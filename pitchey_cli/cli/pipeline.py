@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import staging_progress
+from pitchey_cli.cli.handover import hand_over, refuse_existing
+from pitchey_cli.cli.outcome import exit_code_of
+from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.daemon import lock
+from pitchey_cli.domain.job import WAITING, Job, JobId, JobState
+from pitchey_cli.domain.pipeline import Pipeline
 from pitchey_cli.engines import images
-from pitchey_cli.operations import batches, follow
+from pitchey_cli.operations import batches, result
 from pitchey_cli.operations import pipelines as operation
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.store.port import Store
@@ -50,6 +56,56 @@ def check(file: File, inputs: Inputs = None) -> None:
 
 
 @app.command()
+def run(
+    file: File,
+    inputs: Inputs = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    everything: Annotated[bool, typer.Option("--all-outputs", help="Also what later steps have worked on.")] = False,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
+    ] = None,
+    wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON, one per line.")] = False,
+    batch: Batch = "",
+    organisation: Organisation = "default",
+    priority: Priority = "normal",
+) -> None:
+    """Run a pipeline and wait for it; the results are what the last steps give. No daemon is needed."""
+    wiring = Wiring.from_environment()
+    pipeline = operation.read(file)
+    started_with = operation.started_with(pipeline, inputs or ())
+    runs = operation.plan(pipeline, started_with, available=images.available())
+    files = [Path(source.location) for source in started_with if not source.is_url]
+    wanted = pipeline.steps if everything else pipeline.gives()
+    drafts = [draft for run in runs for each in run if each.step in wanted for draft in each.drafts]
+    refuse_existing(drafts, output, overwrite=overwrite, inputs=files)
+    result.make_directory(output)
+    store = wiring.store()
+    runner = Runner(wiring, list(dict.fromkeys(step.service for step in pipeline.steps)), engine)
+    words = {"organisation": organisation, "priority": priority}
+    name = _start(wiring, store, pipeline, runs, words, batch, is_foreground=True)
+
+    def finished() -> list[Job]:
+        _follow(wiring, store, name, tick=runner.tick, timeout_seconds=wait)
+        return list(store.batch_jobs(name))
+
+    def left() -> list[JobId]:
+        return [job.id for job in store.batch_jobs(name, [*WAITING, JobState.RUNNING])]
+
+    ended = carry_out(runner, store, finished, ids=left, again=f"pitchey batch wait {name}")
+    if not json:
+        terminal.show(_tree(wiring, store, name))
+    given = ended if everything else operation.last(store, ended)
+    failed = [job for job in ended if job.state is not JobState.SUCCEEDED and job not in given]
+    hand_over(
+        wiring, store, [*given, *failed], output,
+        overwrite=overwrite, inputs=files, as_json_wanted=json, is_quiet=False,
+    )  # fmt: skip
+    raise typer.Exit(exit_code_of(ended))
+
+
+@app.command()
 def submit(
     file: File,
     inputs: Inputs = None,
@@ -62,16 +118,7 @@ def submit(
     pipeline = operation.read(file)
     runs = operation.plan(pipeline, operation.started_with(pipeline, inputs or ()), available=images.available())
     words = {"organisation": organisation, "priority": priority}
-    with staging_progress() as progress:
-        name, _ = operation.start(
-            wiring.submitting(wiring.store()),
-            pipeline,
-            runs,
-            words,
-            batch=batch,
-            now=wiring.clock.now(),
-            progress=progress,
-        )
+    name = _start(wiring, wiring.store(), pipeline, runs, words, batch, is_foreground=False)
     is_taken = lock.poke(wiring.state_dir)
     typer.echo(name)
     if not is_taken and terminal.is_interactive():
@@ -81,28 +128,52 @@ def submit(
 @app.command()
 def show(
     batch: Annotated[str, typer.Argument(metavar="BATCH", help="What `pipeline submit` printed.")],
-    follow_it: Annotated[bool, typer.Option("--follow", "-f", help="Go on until all of it has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until all of it has ended.")] = False,
 ) -> None:
     """Show the jobs of a run as a tree: each below what it works on."""
     wiring = Wiring.from_environment()
     store = wiring.store()
-    if follow_it and terminal.is_interactive():
-        follow_tree(wiring, store, batch)
-    elif follow_it:
-        batches.wait(store, batch, on_change=lambda _: None)
+    if follow:
+        _follow(wiring, store, batch)
     terminal.show(_tree(wiring, store, batch))
 
 
-def follow_tree(wiring: Wiring, store: Store, batch: str) -> None:
-    """Show the tree live, until everything in it has ended."""
+def _start(
+    wiring: Wiring,
+    store: Store,
+    pipeline: Pipeline,
+    runs: Sequence[operation.Run],
+    words: Mapping[str, Any],
+    batch: str,
+    *,
+    is_foreground: bool,
+) -> str:
+    submitting = wiring.submitting(store, is_foreground=is_foreground)
+    with staging_progress() as progress:
+        now = wiring.clock.now()
+        return operation.start(submitting, pipeline, runs, words, batch=batch, now=now, progress=progress)
+
+
+def _follow(
+    wiring: Wiring,
+    store: Store,
+    batch: str,
+    *,
+    tick: Callable[[], None] | None = None,
+    timeout_seconds: float | None = None,
+) -> None:
+    """Wait until all of it has ended; with a tree that grows and changes, where somebody watches."""
+    if not terminal.is_interactive():
+        batches.wait(store, batch, on_change=lambda _: None, tick=tick, timeout_seconds=timeout_seconds)
+        return
     from rich.live import Live
 
     with Live(console=terminal.messages(), transient=True, auto_refresh=False) as live:
-        for _ in follow.changes(store):
+
+        def redraw(_: batches.Summary) -> None:
             live.update(_tree(wiring, store, batch), refresh=True)
-            found = batches.summary(store, batch)
-            if found.ended == found.total:
-                return
+
+        batches.wait(store, batch, on_change=redraw, tick=tick, timeout_seconds=timeout_seconds)
 
 
 def _tree(wiring: Wiring, store: Store, batch: str) -> RenderableType:

@@ -162,15 +162,12 @@ def start(
     batch: str,
     now: datetime,
     progress: submit.StageProgress | None = None,
-) -> tuple[str, list[JobId]]:
-    """Stage the inputs and queue the jobs of all runs, all of them or none.
+) -> str:
+    """Stage the inputs and queue the jobs of all runs, all of them or none; the name of their batch.
 
     Args:
         words: when and how all of the jobs queue, where a step does not say it itself.
         batch: what to call it; empty gives a name.
-
-    Returns:
-        The name of the batch, and the ids of the jobs that are there from the start.
     """
     store = submitting.store
     name = queueing.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
@@ -178,8 +175,9 @@ def start(
         raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
     jobs = [job for run in runs for job in _jobs(submitting, run, {**words, "batch": name}, now, progress)]
     with store.transaction():
-        # One after the other: each waits for jobs that have to be there.
-        return name, [submit.submit(store, [job], now=now)[0] for job in jobs]
+        for job in jobs:  # one after the other: each waits for jobs that have to be there
+            submit.submit(store, [job], now=now)
+    return name
 
 
 def _jobs(
@@ -224,3 +222,9 @@ def tree(store: Store, batch: str) -> tuple[list[Job], dict[JobId, list[Job]]]:
         above = next((need for need in needs if need.is_source), needs[-1] if needs else None)
         (roots if above is None else children.setdefault(above.job_id, [])).append(job)
     return roots, children
+
+
+def last(store: Store, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs of a run whose outputs no other works on, in the order of their submission."""
+    taken = {need.job_id for job in jobs for need in store.dependencies(job.id) if need.is_source}
+    return sorted((job for job in jobs if job.id not in taken), key=lambda job: job.seq)

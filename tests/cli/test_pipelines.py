@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -116,6 +117,28 @@ def test_a_start_that_makes_no_sense_is_refused(
     assert says in answer.err
 
 
-def test_the_example_is_a_pipeline(pitchey: Pitchey) -> None:
-    checked = pitchey.ok("pipeline", "check", ROOT / "examples" / "pipeline.toml", ROOT / "examples" / "clip.mp4")
-    assert checked.lines[0] == "small: video of @input"
+def test_the_example_runs_without_a_daemon_and_gives_what_its_last_steps_give(pitchey: Pitchey, clip: Path) -> None:
+    example = ROOT / "examples" / "pipeline.toml"
+    shown = pitchey.ok("pipeline", "run", example, clip, "-o", "out", "--batch", "tonight").out
+    assert shown.replace("\xa0", " ").splitlines()[1].startswith("└── sample_10s-small  succeeded")
+    assert sorted(path.name for path in (pitchey.cwd / "out").iterdir()) == [
+        "sample_10s-posters-thumbnail-001.jpg",
+        "sample_10s-posters-thumbnail-002.jpg",
+        "sample_10s-webm.webm",
+    ]
+    assert pitchey("pipeline", "run", example, clip, "-o", "out").code == 2  # in the way of a result
+    broken = pitchey.cwd / "broken.mp4"
+    broken.write_bytes(b"no video")
+    failed = pitchey("pipeline", "run", example, broken, "-o", "out", "--json")
+    assert failed.code == 1
+    assert sorted((each["name"], each["state"]) for each in map(json.loads, failed.lines)) == [
+        ("broken-posters", "cancelled"),
+        ("broken-small", "dead"),
+        ("broken-webm", "dead"),
+    ]
+
+
+def test_a_run_that_is_given_up_leaves_no_step_behind(pitchey: Pitchey, talk: Path) -> None:
+    answer = pitchey("pipeline", "run", talk, "a.mp4", "-o", "out", "--wait", "0.1")
+    assert answer.code == 5 and "they are cancelled" in answer.err
+    assert {pitchey.job(job_id)["state"] for job_id in pitchey.ok("jobs", "--ids").lines} <= {"cancelled"}

@@ -1,0 +1,65 @@
+"""What `run` gives to the user in the end: files in a directory, and a table or a document about each job."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.domain.errors import PitcheyError, StoreError
+from pitchey_cli.domain.job import TERMINAL, Job, JobState
+from pitchey_cli.operations import result, submit
+from pitchey_cli.operations.lookup import cached_from
+from pitchey_cli.reports import as_json, tables
+from pitchey_cli.reports.wording import printable
+from pitchey_cli.store.port import Store
+from pitchey_cli.wiring import Wiring
+
+
+def refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    """Find out before the work what would otherwise stop it after: a result that would replace a file."""
+    for draft in checked:
+        for path in draft.output_paths:
+            result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
+
+
+def hand_over(
+    wiring: Wiring,
+    store: Store,
+    ended: Sequence[Job],
+    output: Path,
+    *,
+    overwrite: bool,
+    inputs: Sequence[Path],
+    as_json_wanted: bool,
+    is_quiet: bool,
+) -> None:
+    """Write and show what came out. A result that cannot be written does not keep the others from it."""
+    artifacts = wiring.artifacts()
+    failures: list[PitcheyError] = []
+    for job in ended:
+        attempts, source = store.attempts(job.id), cached_from(store, job)
+        files: list[result.Exported] = []
+        if job.state is JobState.SUCCEEDED:
+            try:
+                files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
+            except PitcheyError as error:
+                error.hint = f"The result is kept: `pitchey result {job.id} -o DIR` writes it elsewhere."
+                if len(ended) == 1:
+                    raise
+                failures.append(error)
+                terminal.show_error(error)
+                continue
+        if as_json_wanted:
+            document = as_json.job_in_full(job, attempts, store.outputs(job.id), cached_from=source)
+            terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
+        elif job.state is JobState.SUCCEEDED and not is_quiet:
+            named = [(str(item.path), item.output) for item in files]
+            terminal.show(tables.finished(job, attempts, named, cached_from=source))
+        elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
+            text = job.error.message if job.error else str(job.state)
+            terminal.say(printable(f"error: {job.name}: {text}"))
+            if job.error and job.error.hint:
+                terminal.say(f"  {printable(job.error.hint)}")
+    if failures:
+        raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")

@@ -1,0 +1,137 @@
+"""Who does the work of `run`: the daemon where there is one, this process where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.cli.progress import show_build
+from pitchey_cli.daemon import lock
+from pitchey_cli.daemon.embedded import EmbeddedNode
+from pitchey_cli.domain.errors import ExitCode, PitcheyError, TimedOut, UsageError
+from pitchey_cli.domain.job import Job, JobId
+from pitchey_cli.engines import images
+from pitchey_cli.engines.port import Engine
+from pitchey_cli.operations import cancel, follow
+from pitchey_cli.store.port import Store
+from pitchey_cli.wiring import Wiring
+from processors.vocabulary import Service
+
+
+class Runner:
+    """Lets the daemon do the work where there is one, and does it in this process where there is none.
+
+    Another `pitchey run` may hold the state directory: it runs our jobs too, and when it ends, this one takes over.
+    """
+
+    def __init__(self, wiring: Wiring, services: Sequence[Service], engine_kind: str | None) -> None:
+        self._wiring = wiring
+        self._services = services
+        self._kind = engine_kind
+        self._engine: Engine | None = None
+        self._node: EmbeddedNode | None = None
+        other = lock.holder(wiring.state_dir)
+        if engine_kind is not None:
+            wiring.check_engine_kind(engine_kind)
+        if other is not None and other.is_daemon:
+            if engine_kind is not None and engine_kind != other.engine:
+                raise UsageError(
+                    f"The daemon runs jobs on {other.engine}, not on {engine_kind}.",
+                    hint="`pitchey daemon stop` ends it, or leave --engine out.",
+                )
+        else:
+            self._prepare()
+
+    @property
+    def state_dir(self) -> Path:
+        """Whose jobs are run."""
+        return self._wiring.state_dir
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the work is done in this process."""
+        return self._node is not None
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._node is not None:
+            self._node.__exit__()
+
+    def tick(self) -> None:
+        """Take over when nobody runs the jobs; raise what keeps them from running."""
+        if self._node is None and lock.holder(self._wiring.state_dir) is None:
+            self._take_over()
+        if self._node is not None:
+            self._node.check()
+            for service in self._services:
+                if (error := self._node.start_error(service)) is not None:
+                    raise error
+
+    def _take_over(self) -> None:
+        node = self._wiring.embedded(self._prepare(), report=terminal.say_debug)
+        with contextlib.suppress(lock.StateHeld):  # another one of those that wait was quicker: go on waiting
+            self._node = node.__enter__()
+
+    def give_up(self, store: Store, ids: Sequence[JobId]) -> None:
+        """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""
+        if not self.is_own and lock.holder(self._wiring.state_dir) is not None:
+            return
+        limit = self._wiring.settings.daemon.grace_seconds + 5
+        with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
+            cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            if self.is_own:
+                lock.poke(self._wiring.state_dir)
+                follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=limit)
+
+    def _prepare(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._wiring.engine(self._kind)
+            lost = self._engine.info().not_enforced
+            if lost:
+                terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
+            for service in self._services:
+                steps = images.ensure(self._engine, service, self._wiring.ca_bundle())
+                show_build(steps, title=f"building the {service} image (once)")
+        return self._engine
+
+
+def carry_out(
+    runner: Runner,
+    store: Store,
+    finished: Callable[[], list[Job]],
+    *,
+    ids: Callable[[], Sequence[JobId]],
+    again: str,
+) -> list[Job]:
+    """Wait for jobs while the runner sees to it that they run. Where that ends early, they are given up.
+
+    Args:
+        finished: waits, and calls the runner's tick at every look.
+        ids: the jobs as they are when they have to be given up.
+        again: the command that waits for them once more.
+    """
+    lock.poke(runner.state_dir)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
+    try:
+        with runner:
+            try:
+                return finished()
+            except BaseException:
+                runner.give_up(store, ids())
+                raise
+    except TimedOut as error:
+        fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"
+        raise TimedOut(f"{str(error).removesuffix('.')}; {fate}.") from error
+    except KeyboardInterrupt:
+        if runner.is_own:
+            terminal.say("\ninterrupted: the jobs are cancelled")
+        else:
+            terminal.say(f"\nThe daemon goes on. `{again}` waits again.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
