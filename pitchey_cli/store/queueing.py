@@ -90,9 +90,9 @@ class SqliteQueue(SqliteReader):
                 self._succeed_from_cache(seq, job, states[seq - first], at)
 
     def _unmet(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure]]:
-        """What a new job still has to wait for."""
+        """What a new job still has to wait for; of a job that is named twice, the last word counts."""
         found: list[tuple[int, OnFailure]] = []
-        for need in dict.fromkeys(needs):
+        for need in {need.job_id: need for need in needs}.values():
             row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")

@@ -1,8 +1,8 @@
 """A Python program as the first process of a scripted instance: a thread of the test, and no process.
 
-What a process has of its own is handed to it: arguments, environment, output, signals, and a clock that stands still
-while it is frozen. It is traced instruction by instruction, so that it can be frozen and killed anywhere. An instruction is
-a millisecond of its CPU time, and its memory is what its variables hold.
+What a process has of its own is handed to it: arguments, environment, output, signals. It is traced instruction by
+instruction, so that it can be frozen and killed anywhere. An instruction is a millisecond of its CPU time, and its
+memory is what its variables hold.
 """
 
 from __future__ import annotations

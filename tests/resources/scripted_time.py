@@ -1,8 +1,8 @@
 """A clock whose hands the test turns, and an event loop that goes by it.
 
-When nothing is left to do at a moment, the loop turns the hands to the next timer: hours of a daemon's life take as long
-as what happens in them. What the daemon does in threads happens in the loop, after a moment whose length is diced, so
-that things meet in different orders, and in the same one for the same seed.
+When nothing is left to do at a moment, the loop turns the hands to the next timer: hours of a daemon's life take as
+long as what happens in them. What the daemon does in threads happens in the loop, after a moment whose length is diced,
+so that things meet in different orders, and in the same one for the same seed.
 """
 
 from __future__ import annotations
@@ -125,7 +125,10 @@ class Life:
 
 
 def _note_life(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], context: Context | None = None, **_: Mapping[str, Any]
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[Any, Any, T],
+    context: Context | None = None,
+    **_: Mapping[str, Any],
 ) -> asyncio.Task[T]:
     task = asyncio.Task(work, loop=loop, context=context)
     life = _LIFE.get(None) if context is None else context.get(_LIFE)
