@@ -56,17 +56,20 @@ PAUSES = st.sampled_from([0.0, 0.01, 0.05, 1.0, 12.0])  # in the midst of things
 DRAFTS = st.fixed_dictionaries(
     {
         "service": st.sampled_from(list(SERVICES)),
-        "spec": st.lists(st.sampled_from(list(STEPS)), min_size=1, max_size=3).map(lambda steps: {"attempts": steps}),
+        "spec": st.lists(st.sampled_from([*STEPS, "hold", "slow", "succeed"]), min_size=1, max_size=3).map(
+            lambda steps: {"attempts": steps}
+        ),
         "priority": st.integers(1, 5),
         "organisation": st.sampled_from(["acme", "others"]),
-        "key": st.sampled_from(["", "", *KEYS]),
-        "slots": st.integers(1, 4),
-        "delay": st.sampled_from([None, None, 0, 15]),
-        "ttl": st.sampled_from([None, None, 0, 30]),
-        "deadline": st.sampled_from([None, None, 5, 60]),
+        "key": st.sampled_from(["", "", "", *KEYS]),
+        "slots": st.sampled_from([1, 1, 2, 4]),
+        "delay": st.sampled_from([None, None, None, 15]),
+        "ttl": st.sampled_from([None, None, None, 30]),
+        "deadline": st.sampled_from([None, None, None, 5, 60]),
         "after": st.one_of(st.just([]), st.lists(st.tuples(ANY, st.sampled_from(OnFailure)), max_size=2)),
     }
 )
+WORK = st.lists(DRAFTS, max_size=4)  # something to do when it happens
 
 
 class DaemonHistory(RuleBasedStateMachine):
@@ -99,7 +102,8 @@ class DaemonHistory(RuleBasedStateMachine):
         self.started[token] += 1
         assert self.started[token] == 1, f"{token} was started twice"
         job = self.store.job(JobId(token.partition(".")[0]))
-        assert job.token == token, f"{token} was started when {job.token} was live"
+        # One that hung finds what was asked of it when it wakes, and then that it is to end it.
+        assert job.token == token or attempt.worker.has_hung, f"{token} was started when {job.token} was live"
         await by_spec(attempt)
 
     @property
@@ -114,10 +118,10 @@ class DaemonHistory(RuleBasedStateMachine):
 
     # --- jobs
 
-    @rule(drafts=st.lists(DRAFTS, min_size=1, max_size=5), is_poked=st.booleans(), pause=PAUSES)
-    def submit(self, drafts: list[dict[str, Any]], is_poked: bool, pause: float) -> None:
+    @rule(work=WORK, is_poked=st.booleans(), pause=PAUSES)
+    def submit(self, work: list[dict[str, Any]], is_poked: bool, pause: float) -> None:
         now = self.world.clock.now()
-        for draft in drafts:
+        for draft in work:
             try:
                 job = self.new_job(**draft, now=now)
                 self.store.enqueue([job], now=now)
@@ -172,8 +176,17 @@ class DaemonHistory(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.world.pass_time(seconds)
 
-    @rule(how=st.sampled_from(["kill", "oom", "freeze", "thaw", "stop", "remove", "drain"]), which=ANY, pause=PAUSES)
-    def an_instance_is_hurt(self, how: str, which: int, pause: float) -> None:
+    @rule(
+        work=WORK,
+        before=PAUSES,
+        how=st.sampled_from(["kill", "oom", "freeze", "thaw", "stop", "remove", "drain"]),
+        which=ANY,
+        pause=PAUSES,
+    )
+    def an_instance_is_hurt(
+        self, work: list[dict[str, Any]], before: float, how: str, which: int, pause: float
+    ) -> None:
+        self.submit(work, True, before)
         if not (workers := self.machine.workers):
             return
         instance_id, worker = list(workers.items())[which % len(workers)]
@@ -190,8 +203,9 @@ class DaemonHistory(RuleBasedStateMachine):
         self.do(ways[how])
         self.world.pass_time(pause)
 
-    @rule(pause=PAUSES)
-    def the_engine_goes(self, pause: float) -> None:
+    @rule(work=WORK, before=PAUSES, pause=PAUSES)
+    def the_engine_goes(self, work: list[dict[str, Any]], before: float, pause: float) -> None:
+        self.submit(work, True, before)
         self.machine.is_away = True
         self.world.pass_time(pause)
 
@@ -206,16 +220,20 @@ class DaemonHistory(RuleBasedStateMachine):
         self.machine.stillborn = instances
 
     @precondition(lambda self: self.daemon is not None)
-    @rule(pause=PAUSES)
-    def the_daemon_is_killed(self, pause: float) -> None:
+    @rule(work=WORK, before=PAUSES, comes_back=st.booleans(), pause=PAUSES)
+    def the_daemon_is_killed(self, work: list[dict[str, Any]], before: float, comes_back: bool, pause: float) -> None:
+        self.submit(work, True, before)
         assert self.daemon is not None
         self.daemon.kill()
         self.daemon = None
         self.world.pass_time(pause)
+        if comes_back and not self.machine.is_away:
+            self.start_daemon()
 
     @precondition(lambda self: self.daemon is not None and not self.machine.is_away)
-    @rule()
-    def the_daemon_drains(self) -> None:
+    @rule(work=WORK, before=PAUSES)
+    def the_daemon_drains(self, work: list[dict[str, Any]], before: float) -> None:
+        self.submit(work, True, before)
         assert self.daemon is not None
         self.daemon.drain()
         self.daemon = None
@@ -332,6 +350,6 @@ class DaemonHistory(RuleBasedStateMachine):
 
 TestDaemonHistory = DaemonHistory.TestCase
 TestDaemonHistory.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, print_blob=True,
+    max_examples=100, stateful_step_count=15, deadline=None, print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip

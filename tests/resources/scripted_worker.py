@@ -128,6 +128,7 @@ class ScriptedWorker(Attempts):
         self.is_oom_killed = False
         self.is_awake = asyncio.Event()
         self.is_awake.set()
+        self.has_hung = False  #: once or more
         self._service = Service(options["--service"])
         self._run_dir = source[RUN_DIR]
         self._stopping = asyncio.Event()
@@ -152,6 +153,7 @@ class ScriptedWorker(Attempts):
 
     def freeze(self) -> None:
         """Neither answer nor go on."""
+        self.has_hung = True
         self.is_awake.clear()
 
     def thaw(self) -> None:
