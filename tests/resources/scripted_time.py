@@ -102,8 +102,10 @@ class ScriptedLoop(asyncio.SelectorEventLoop):
         return done
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much time pass, and what is due in it happen."""
+        """Let so much time pass, and what is due in it happen; the store is at rest then."""
         self.run_until_complete(asyncio.sleep(seconds))
+        while self.writer is not None and self.writer.unanswered:
+            self.run_until_complete(asyncio.sleep(0))
 
 
 class Life:
