@@ -70,6 +70,9 @@ class Execution:
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
                 self.instance.retire(str(error), has_died=True)
+                # One that only hung would find the request when it wakes, and start what has been given up: it finds
+                # this behind it.
+                await self._tell_end()
             if isinstance(error, WorkerRefused) and error.status in (429, 503):
                 # It drains, or is fuller than we believe: asking it again at once would only turn in a circle.
                 self.instance.retire(str(error))

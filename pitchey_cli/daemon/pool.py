@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -240,7 +239,7 @@ class Pool:
         instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
         spec, record = await asyncio.to_thread(self._prepare, instance_id)
         await self.node.call(self.node.store.add_instance, record)
-        began = time.perf_counter()
+        began = self.node.clock.monotonic()
         instance = PooledInstance(instance_id, self.config, WorkerClient(self._directory(instance_id) / "run"))
         try:
             await asyncio.to_thread(self.node.engine.start, spec)
@@ -258,7 +257,7 @@ class Pool:
             await self._record(instance_id, InstanceState.READY, note=record.note)
         except StoreError as error:  # it is ready all the same
             self.node.report(f"{instance_id} is ready, which cannot be recorded: {error}")
-        self.node.report(f"{instance_id} is ready after {time.perf_counter() - began:.2f} s")
+        self.node.report(f"{instance_id} is ready after {self.node.clock.monotonic() - began:.2f} s")
 
     def _prepare(self, instance_id: str) -> tuple[InstanceSpec, Instance]:
         """Make the instance's directories, and say what to ask of the engine. Blocks."""
@@ -310,20 +309,21 @@ class Pool:
 
     async def _until_ready(self, instance: PooledInstance) -> None:
         socket = self._directory(instance.id) / "run" / protocol.SOCKET_NAME
-        deadline = time.monotonic() + _READY_SECONDS
-        look_at = time.monotonic() + 0.5
+        now = self.node.clock.monotonic
+        deadline = now() + _READY_SECONDS
+        look_at = now() + 0.5
         while True:
             if socket.exists():
                 with contextlib.suppress(InstanceGone):
                     await instance.client.health()
                     return
-            if time.monotonic() > look_at:
+            if now() > look_at:
                 look_at += 0.5
                 info = await asyncio.to_thread(self.node.engine.inspect, instance.id)
                 if info.status is InstanceStatus.EXITED:
                     logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
                     raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
-            if time.monotonic() > deadline:
+            if now() > deadline:
                 raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
             await asyncio.sleep(_READY_POLL_SECONDS)
 

@@ -24,9 +24,12 @@ class SqliteDependencies(SqliteLines):
     """Holds jobs, and lets them go."""
 
     def _edges(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure, bool]]:
-        """What a new job waits for: the jobs that have not ended as it wants, and those that it works on."""
+        """What a new job waits for: the jobs that have not ended as it wants, and those that it works on.
+
+        Of a job that is named twice, the last word counts.
+        """
         found: list[tuple[int, OnFailure, bool]] = []
-        for need in dict.fromkeys(needs):
+        for need in {need.job_id: need for need in needs}.values():
             row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")

@@ -112,7 +112,7 @@ class Attempt:
         for fd, lines in pipes:
             loop.add_reader(fd, self._read, fd, lines)
         timeout = self.request.timeout_seconds
-        self._after(timeout, lambda: self.stop(_timeout(timeout), TIMEOUT_GRACE_SECONDS))
+        self._after(timeout, lambda: self.stop(timed_out(timeout), TIMEOUT_GRACE_SECONDS))
         ended = asyncio.Event()
         loop.add_reader(started.pidfd, ended.set)
         try:
@@ -235,7 +235,8 @@ class Attempt:
         return self._ending or _died(status)
 
 
-def _timeout(seconds: float) -> Failure:
+def timed_out(seconds: float) -> Failure:
+    """Why an attempt is ended that has taken too long."""
     return Failure(
         code="timeout",
         message=f"The attempt took longer than {seconds:g} s.",

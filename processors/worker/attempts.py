@@ -56,7 +56,7 @@ class Attempts:
             raise Refused(503, "draining", "This instance takes no new attempts.")
         if len(self._running) >= self.slots:
             raise Refused(429, "no_slot", f"All {self.slots} slots are taken.")
-        attempt = Attempt(request, self._handle, self._inputs / token, Spool.create(self._spool / token))
+        attempt = self._make(request, Spool.create(self._spool / token))
         self._running[token] = attempt
         self._tasks.create_task(self._run(token, attempt))
 
@@ -81,6 +81,10 @@ class Attempts:
         self.is_draining = True
         for attempt in self._running.values():
             attempt.stop(cause, grace_seconds)
+
+    def _make(self, request: AttemptRequest, spool: Spool) -> Attempt:
+        """What does the attempt; the scripted worker of the tests has another."""
+        return Attempt(request, self._handle, self._inputs / request.token, spool)
 
     async def _run(self, token: str, attempt: Attempt) -> None:
         try:

@@ -18,17 +18,18 @@ from pitchey_cli.engines.docker import DockerEngine
 from pitchey_cli.engines.podman import PodmanEngine
 from pitchey_cli.engines.port import LABEL_STATE, Engine, EngineKind, InstanceSpec, InstanceStatus, Mount
 from pitchey_cli.engines.process import ProcessEngine
+from tests.resources.scripted_engine import Machine, ScriptedEngine
 
 CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
 SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
 
 _DEADLINE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
-_ADAPTERS: dict[EngineKind, Callable[[str], Engine]] = {
+_CONTAINERS: dict[EngineKind, Callable[[str], Engine]] = {
     EngineKind.DOCKER: DockerEngine,
     EngineKind.PODMAN: PodmanEngine,
-    EngineKind.PROCESS: lambda root: ProcessEngine(Path(root)),
 }
+_SCRIPTED = "scripted"  # the tests' own engine: what the daemon's tests believe of it is asked here
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
@@ -44,7 +45,7 @@ class Laboratory:
     """An engine, and the instances that a test has on it."""
 
     kind: EngineKind
-    endpoint: str
+    connect: Callable[[], Engine]  #: to the engine: another adapter, as another Pitchey would have it in its hands
     engine: Engine
     state: str = field(default_factory=lambda: uuid.uuid4().hex)  #: the label's value: ours are told from others' by it
     started: list[str] = field(default_factory=list)
@@ -80,10 +81,6 @@ class Laboratory:
         """Wait until an instance has ended."""
         until(lambda: self.engine.inspect(instance_id).status is InstanceStatus.EXITED, "it has exited")
 
-    def another_adapter(self) -> Engine:
-        """What another Pitchey would have in its hands."""
-        return _ADAPTERS[self.kind](self.endpoint)
-
     def end(self) -> None:
         for instance_id in self.started:
             self.engine.remove(instance_id)
@@ -96,24 +93,29 @@ def _container_engine(kind: EngineKind) -> tuple[Engine, str]:
     url = os.environ.get(variable)
     if not url:
         pytest.fail(f"{variable} names no {kind.title()} to test with; `make test` starts one and sets it.")
-    engine = _ADAPTERS[kind](url)
+    engine = _CONTAINERS[kind](url)
     for _ in images.ensure(engine, None, images.find_ca_bundle(None)):
         pass
     return engine, url
 
 
-def _laboratory(kind: EngineKind, tmp_path: Path) -> Iterator[Laboratory]:
-    if kind is EngineKind.PROCESS:
-        endpoint = str(tmp_path / "processes")
-        laboratory = Laboratory(kind, endpoint, _ADAPTERS[kind](endpoint))
+def _laboratory(name: str, tmp_path: Path) -> Iterator[Laboratory]:
+    connect: Callable[[], Engine]
+    if name == EngineKind.PROCESS:
+        connect = functools.partial(ProcessEngine, tmp_path / "processes")
+        laboratory = Laboratory(EngineKind.PROCESS, connect, connect())
+    elif name == _SCRIPTED:
+        connect = functools.partial(ScriptedEngine, Machine())
+        laboratory = Laboratory(ScriptedEngine.kind, connect, connect())
     else:
-        engine, endpoint = _container_engine(kind)
-        laboratory = Laboratory(kind, endpoint, engine)
+        kind = EngineKind(name)
+        engine, url = _container_engine(kind)
+        laboratory = Laboratory(kind, functools.partial(_CONTAINERS[kind], url), engine)
     yield laboratory
     laboratory.end()
 
 
-@pytest.fixture(params=EngineKind, ids=str)
+@pytest.fixture(params=[*EngineKind, _SCRIPTED], ids=str)
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laboratory]:
     """A laboratory on each engine."""
     yield from _laboratory(request.param, tmp_path)

@@ -94,7 +94,7 @@ def test_instances_are_found_by_label_running_or_not(lab: Laboratory) -> None:
 
 def test_another_pitchey_finds_an_instance_and_ends_it(lab: Laboratory) -> None:
     instance = lab.start_printing(WAIT)
-    other = lab.another_adapter()
+    other = lab.connect()
     assert [info.instance_id for info in other.find({LABEL_STATE: lab.state})] == [instance]
     other.remove(instance)
     assert lab.engine.find({LABEL_STATE: lab.state}) == []

@@ -1,4 +1,7 @@
-"""Random histories of the queue against a model of a few lines: one state for each job, one live token at most."""
+"""Random histories of the queue against a model of a few lines: one state for each job, one live token at most.
+
+Organisations and keys are left to test_loop_machine.py: a model of whose turn it is would be a second schedule.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from pitchey_cli.domain.errors import StaleToken
-from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, NewJob, Outcome, Token
+from pitchey_cli.domain.errors import StaleToken, UsageError
+from pitchey_cli.domain.job import TERMINAL, WAITING, Dependency, JobId, JobState, NewJob, OnFailure, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import TRANSITIONS, after_attempt
@@ -24,6 +27,13 @@ from processors.protocol import Reason, Service
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VIDEO = Service.VIDEO
 
+FAILED = frozenset({JobState.DEAD, JobState.CANCELLED})
+
+
+def is_met(state: JobState, on_failure: OnFailure) -> bool:
+    """Whether a job that is needed stands in nobody's way."""
+    return state is JobState.SUCCEEDED or (state in FAILED and on_failure is OnFailure.RUN)
+
 
 @dataclass
 class Expected:
@@ -32,6 +42,11 @@ class Expected:
     seq: int
     priority: int
     state: JobState
+    idempotency_key: str | None = None
+    spec: dict[str, int] = field(default_factory=dict)
+    run_at: datetime | None = None
+    expires_at: datetime | None = None
+    needs: dict[str, OnFailure] = field(default_factory=dict)  #: that it waited for at first
     token: Token | None = None
     has_crashed: bool = False
     tokens: list[Token] = field(default_factory=list)
@@ -50,6 +65,7 @@ class Queue(RuleBasedStateMachine):
         for store in self.stores:
             store._db.run("PRAGMA synchronous = OFF")  # nobody pulls the plug here
         self.model: dict[str, Expected] = {}
+        self.submitted = 0
         self.now = NOON
 
     def teardown(self) -> None:
@@ -68,15 +84,68 @@ class Queue(RuleBasedStateMachine):
         expected = self.model[job_id]
         assert (expected.state, state) in TRANSITIONS
         expected.state = state
+        if state in TERMINAL:
+            self.settle()
 
-    @rule(target=jobs, priority=st.integers(1, 5), delay=st.sampled_from([None, 0, 50]))
-    def submit(self, priority: int, delay: int | None) -> str:
-        job_id = f"j{len(self.model):03}"
-        run_at = None if delay is None else self.now + timedelta(seconds=delay)
-        job = NewJob(id=JobId(job_id), service=VIDEO, spec={}, priority=priority, run_at=run_at)
-        self.store.enqueue([job], now=self.now)
-        state = JobState.SCHEDULED if delay else JobState.QUEUED
-        self.model[job_id] = Expected(len(self.model) + 1, priority, state)
+    def settle(self) -> None:
+        """What an end makes of those that waited for it."""
+        for job_id, each in self.model.items():
+            if each.state is JobState.HELD:
+                needs = [(self.model[need].state, on_failure) for need, on_failure in each.needs.items()]
+                if (fate := self.fate(needs, each.run_at)) is not JobState.HELD:
+                    self.move(job_id, fate)
+
+    def fate(self, needs: list[tuple[JobState, OnFailure]], run_at: datetime | None) -> JobState:
+        """Where a job stands that may run once others have ended."""
+        if any(state in FAILED and on_failure is OnFailure.CANCEL for state, on_failure in needs):
+            return JobState.CANCELLED
+        if not all(is_met(*need) for need in needs):
+            return JobState.HELD
+        return JobState.SCHEDULED if run_at is not None and run_at > self.now else JobState.QUEUED
+
+    def waiting(self) -> list[tuple[str, Expected]]:
+        return [(job_id, each) for job_id, each in self.model.items() if each.state in WAITING]
+
+    @rule(
+        target=jobs,
+        priority=st.integers(1, 5),
+        delay=st.sampled_from([None, 0, 50]),
+        ttl=st.sampled_from([None, None, 20, 80]),
+        after=st.lists(st.tuples(st.integers(0, 99), st.sampled_from(OnFailure)), max_size=2),
+        idempotency_key=st.sampled_from([None, None, None, "this", "that"]),
+        version=st.integers(1, 2),
+    )
+    def submit(
+        self, priority: int, delay: int | None, ttl: int | None, after: list[tuple[int, OnFailure]],
+        idempotency_key: str | None, version: int,
+    ) -> str:  # fmt: skip
+        job_id = f"j{self.submitted:03}"
+        names = list(self.model)
+        needs = {names[which % len(names)]: on_failure for which, on_failure in after if names}
+        run_at, expires_at = (each and self.now + timedelta(seconds=each) for each in (delay, ttl))
+        job = NewJob(
+            id=JobId(job_id), service=VIDEO, spec={"version": version}, priority=priority, run_at=run_at or None,
+            expires_at=expires_at, after=tuple(Dependency(JobId(need), how) for need, how in needs.items()),
+            idempotency_key=idempotency_key,
+        )  # fmt: skip
+        known = [
+            name for name, each in self.model.items() if idempotency_key and each.idempotency_key == idempotency_key
+        ]
+        met = [(self.model[need].state, on_failure) for need, on_failure in needs.items()]
+        state = self.fate(met, run_at or None)
+        is_refused = self.model[known[0]].spec != job.spec if known else state is JobState.CANCELLED
+        if is_refused:
+            with pytest.raises(UsageError):
+                self.store.enqueue([job], now=self.now)
+            return multiple()
+        assert self.store.enqueue([job], now=self.now) == [known[0] if known else job_id]
+        if known:
+            return multiple()
+        self.submitted += 1
+        unmet = {need: how for need, how in needs.items() if not is_met(self.model[need].state, how)}
+        self.model[job_id] = Expected(
+            self.submitted, priority, state, idempotency_key, job.spec, run_at or None, expires_at, unmet
+        )
         return job_id
 
     @rule(limit=st.integers(1, 3))
@@ -85,7 +154,11 @@ class Queue(RuleBasedStateMachine):
         policy = QueuePolicy(ageing_seconds=1e9)
         taken = self.store.claim(VIDEO, places=places, policy=policy, now=self.now, lease_until=self.now)
         claimed = [each.job for each in taken]
-        waiting = [job_id for job_id, each in self.model.items() if each.state is JobState.QUEUED]
+        waiting = [
+            job_id
+            for job_id, each in self.model.items()
+            if each.state is JobState.QUEUED and (each.expires_at is None or each.expires_at > self.now)
+        ]
         waiting.sort(key=lambda job_id: (-self.model[job_id].priority, self.model[job_id].seq))
         assert [job.id for job in claimed] == self.fitting(waiting, limit)
         for job in claimed:
@@ -93,6 +166,7 @@ class Queue(RuleBasedStateMachine):
             assert job.token not in self.model[job.id].tokens
             self.move(job.id, JobState.RUNNING)
             self.model[job.id].token = job.token
+            self.model[job.id].expires_at = None  # it has been started in time
             self.model[job.id].tokens.append(job.token)
 
     def fitting(self, waiting: list[str], slots: int) -> list[str]:
@@ -108,19 +182,24 @@ class Queue(RuleBasedStateMachine):
 
     @rule(job_id=jobs, reason=st.sampled_from(Reason), is_retryable=st.booleans())
     def finish(self, job_id: str, reason: Reason, is_retryable: bool) -> None:
+        if job_id not in self.model:
+            return
         expected, job = self.model[job_id], self.store.job(JobId(job_id))
         if expected.token is None:
             return
         outcome = Outcome(reason, is_retryable=is_retryable)
         transition = after_attempt(job, outcome, now=self.now, dice=0.5)
         self.store.finish(job.id, expected.token, outcome, transition, now=self.now)
-        self.move(job_id, transition.state)
+        expected.run_at = transition.run_at or expected.run_at
         expected.has_crashed = transition.crashes > 0
         expected.token = None
+        self.move(job_id, transition.state)
 
     @rule(job_id=jobs)
     def finish_late(self, job_id: str) -> None:
         """An attempt from before the latest, or one that has ended, brings its result."""
+        if job_id not in self.model:
+            return
         expected, job = self.model[job_id], self.store.job(JobId(job_id))
         outcome = Outcome(Reason.COMPLETED)
         for token in expected.tokens:
@@ -135,6 +214,8 @@ class Queue(RuleBasedStateMachine):
 
     @rule(job_id=jobs)
     def cancel(self, job_id: str) -> None:
+        if job_id not in self.model:
+            return
         expected = self.model[job_id]
         result = self.store.cancel(JobId(job_id), why="", now=self.now)
         if expected.state is JobState.RUNNING:
@@ -146,17 +227,58 @@ class Queue(RuleBasedStateMachine):
             assert result is CancelResult.CANCELLED
             self.move(job_id, JobState.CANCELLED)
 
-    @precondition(lambda self: any(each.state is JobState.SCHEDULED for each in self.model.values()))
+    @rule(job_id=jobs)
+    def redrive(self, job_id: str) -> None:
+        if job_id not in self.model:
+            return
+        expected = self.model[job_id]
+        if expected.state is not JobState.DEAD:
+            assert not self.store.redrive(JobId(job_id), now=self.now)
+            return
+        state = self.fate([(self.model[need].state, how) for need, how in expected.needs.items()], None)
+        if state is JobState.CANCELLED:
+            with pytest.raises(UsageError):
+                self.store.redrive(JobId(job_id), now=self.now)
+            return
+        assert self.store.redrive(JobId(job_id), now=self.now)
+        self.move(job_id, state)
+        expected.expires_at, expected.has_crashed = None, False
+
+    @rule(job_id=jobs)
+    def purge(self, job_id: str) -> None:
+        if job_id not in self.model:
+            return
+        if any(each.state is JobState.HELD and job_id in each.needs for each in self.model.values()):
+            with pytest.raises(UsageError):
+                self.store.purge(JobId(job_id))
+            return
+        is_dead = self.model[job_id].state is JobState.DEAD
+        assert self.store.purge(JobId(job_id)) is is_dead
+        if is_dead:
+            del self.model[job_id]
+            for each in self.model.values():
+                each.needs.pop(job_id, None)
+
     @rule(seconds=st.integers(1, 60))
     def time_passes(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
-        due = [job.id for job in self.scheduled() if job.run_at is not None and job.run_at <= self.now]
+        due = [
+            job_id
+            for job_id, each in self.waiting()
+            if each.state is JobState.SCHEDULED and each.run_at is not None and each.run_at <= self.now
+        ]
         assert self.store.release_due(now=self.now) == len(due)
         for job_id in due:
             self.move(job_id, JobState.QUEUED)
-
-    def scheduled(self) -> list[Job]:
-        return self.store.jobs(JobFilter(states=(JobState.SCHEDULED,), limit=1000))
+        late = [
+            (each.expires_at, each.seq, job_id)
+            for job_id, each in self.waiting()
+            if each.expires_at is not None and each.expires_at <= self.now
+        ]
+        assert self.store.expire(now=self.now) == len(late)
+        for _, _, job_id in sorted(late):
+            if self.model[job_id].state in WAITING:  # else it has been cancelled with one that it needs
+                self.move(job_id, JobState.DEAD)
 
     @invariant()
     def every_job_stands_where_the_model_says(self) -> None:

@@ -1,0 +1,59 @@
+"""A worker that hangs for a while, and wakes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import JobId, JobState, NewJob
+from pitchey_cli.domain.schedule import QueuePolicy
+from processors.protocol import Service
+from tests.resources.scripted_engine import Machine
+from tests.resources.scripted_node import Daemon, open_store, service
+from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
+
+SERVICES = {Service.VIDEO: service(Service.VIDEO, slots=3)}
+GIVEN_UP_SECONDS = 40.0  # the worker's answer to a request is waited for, and to the next one
+
+
+@pytest.fixture
+def world():
+    world = ScriptedLoop(ScriptedClock())
+    yield world
+    world.close()
+
+
+def test_an_attempt_that_was_given_up_does_not_run_on_when_its_instance_wakes(
+    world: ScriptedLoop, tmp_path: Path
+) -> None:
+    async def machine() -> Machine:
+        return Machine()
+
+    store = open_store(layout.database(tmp_path))
+    engine = world.run_until_complete(machine())
+    daemon = Daemon(world, engine, tmp_path, SERVICES, QueuePolicy(), lambda _: None)
+
+    def submit(name: str) -> None:
+        job = NewJob(JobId(name), Service.VIDEO, {"attempts": ["hold"]}, timeout_seconds=600.0)
+        store.enqueue([job], now=world.clock.now())
+        daemon.loop.changed.set()
+
+    submit("first")  # keeps the instance from being discarded
+    world.pass_time(1.0)
+    (worker,) = engine.workers.values()
+    worker.freeze()
+    submit("second")
+    world.pass_time(0.1)
+    assert store.job(JobId("second")).state is JobState.RUNNING
+    while store.job(JobId("second")).token == "second.1":
+        assert world.clock.seconds < GIVEN_UP_SECONDS
+        world.pass_time(0.1)
+    world.run_until_complete(asyncio.sleep(0, worker.thaw()))
+    world.pass_time(1.0)
+    assert "first.1" in engine.attempts
+    assert "second.1" not in engine.attempts
+    daemon.drain()
+    store.close()
