@@ -33,6 +33,7 @@ VERBS = (
     "why",
     "daemon",
     "images",
+    "db",
     "doctor",
     "config",
     "completion",
