@@ -9,8 +9,8 @@ brings a content in sets it, also when the content is there already (`_keep`). W
 cutoff, first; then reads which artifacts the database refers to; then removes of the others those that have not been
 brought in since the cutoff. The look at the time and the removal are one step, because they happen under a lock that
 excludes `_keep`: either the content was brought in before, and the time says so, or it was removed before, and `_keep`
-finds nothing there and puts its own copy. The cutoff lies hours before the reading (domain/retention.py,
-STAGING_GRACE), so a submission that brought its content in before the cutoff has been committed, and was read.
+finds nothing there and puts its own copy. The cutoff lies hours before the reading (FRESH in
+domain/retention.py), so a submission that brought its content in before the cutoff has been committed, and was read.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from pitchey_cli.artifacts.port import Artifacts, Kept
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.job import JobState
-from pitchey_cli.domain.retention import STAGING_GRACE, Excess, Holding, Ledger, RetentionPolicy, cutoff
+from pitchey_cli.domain.retention import FRESH, Excess, Holding, Ledger, RetentionPolicy, cutoff
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
 
@@ -144,7 +144,7 @@ class Housekeeping:
 
     async def _prune_artifacts(self, pruned: Pruned, dry_run: bool) -> Pruned:
         # The cutoff first, then what there is, then who refers to it: artifacts/local.py says why this order is safe.
-        before = self.clock.now() - STAGING_GRACE
+        before = self.clock.now() - FRESH
         unheld = {kept.sha256: kept.size async for kept in self._kept() if kept.used_at < before}
         if not unheld:
             return pruned

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 
 from pitchey_cli.domain.job import JobId, JobState
 
-#: Nothing that is younger is removed from the artifacts, whoever refers to it. A submission stages its inputs first and
-#: is committed when all of them are there: this is how long it may take. artifacts/local.py says why that is enough.
-STAGING_GRACE = timedelta(hours=2)
+#: No artifact that is younger is removed, whoever refers to it. A submission stages its inputs first and is committed
+#: when all of them are there: this is how long it may take. artifacts/local.py says why that is enough. Nor does a job
+#: go for number or for room that has ended since: a `run` over a folder fetches its results when the last is there, and
+#: the files would not go anyway.
+FRESH = timedelta(hours=2)
 
 _FOR_EVER = 2**63 - 1
 
@@ -79,7 +81,8 @@ def due(policy: RetentionPolicy, ended: Sequence[Ended], excess: Excess, *, now:
     for job in ended:
         before = cutoff(policy.days(job.state), now)
         is_old = before is not None and job.finished_at < before
-        is_in_the_way = job.state is not JobState.DEAD and (too_many > 0 or job.seq <= excess.up_to_seq)
+        may_be_in_the_way = job.state is not JobState.DEAD and job.finished_at < now - FRESH
+        is_in_the_way = may_be_in_the_way and (too_many > 0 or job.seq <= excess.up_to_seq)
         if is_old or is_in_the_way:
             chosen.append(job)
             too_many -= job.state is not JobState.DEAD

@@ -781,6 +781,7 @@ def test_a_job_whose_need_has_failed_is_not_redriven_into_waiting_for_ever(store
 MONTHS_LATER = NOON + timedelta(days=100)
 KEEP_ALL = RetentionPolicy(jobs_days=0, dead_letters_days=0)
 NO_EXCESS = Excess()
+HOURS_LATER = NOON + timedelta(hours=3)
 
 
 def output(name: str) -> Output:
@@ -799,7 +800,7 @@ def prune(
     policy: RetentionPolicy,
     excess: Excess = NO_EXCESS,
     *,
-    now: datetime = NOON,
+    now: datetime = HOURS_LATER,
     dry_run: bool = False,
 ) -> list[str]:
     gone: list[str] = []
@@ -893,7 +894,7 @@ def test_many_jobs_go_in_pieces(store):
     submit(store, *(video(f"j{n:04}") for n in range(600)))
     for n in range(600):
         store.cancel(JobId(f"j{n:04}"), why="", now=NOON)
-    first = store.remove_ended(KEEP_ALL, Excess(jobs=550), after_seq=0, now=NOON)
+    first = store.remove_ended(KEEP_ALL, Excess(jobs=550), after_seq=0, now=HOURS_LATER)
     assert 0 < len(first.jobs) < 550 and first.after_seq is not None
     assert len(prune(store, KEEP_ALL, Excess(jobs=550 - len(first.jobs)))) == 550 - len(first.jobs)
     assert everything(store)[0] == "j0550"

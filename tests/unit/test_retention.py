@@ -60,6 +60,12 @@ def test_of_too_many_the_oldest_go_and_dead_letters_are_not_among_them():
     assert seqs(NEVER, jobs, Excess(up_to_seq=3)) == [1, 3]
 
 
+def test_what_has_just_ended_goes_neither_for_number_nor_for_room():
+    """A `run` over a folder still waits for the rest, and fetches the results at the end."""
+    jobs = [ended(1, days=1 / 24), ended(2, days=1)]
+    assert seqs(NEVER, jobs, Excess(jobs=2, up_to_seq=9)) == [2]
+
+
 def test_those_that_go_by_age_count_as_gone():
     jobs = [ended(1, days=40), ended(2, days=2), ended(3, days=1)]
     assert seqs(RetentionPolicy(), jobs, Excess(jobs=1)) == [1]
