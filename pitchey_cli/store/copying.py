@@ -66,7 +66,7 @@ def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress
             with suppress(FileNotFoundError):
                 Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
         if kept is not None:
-            os.link(database, kept)  # a link, so that there is a database at every moment
+            _put_aside(database, kept)
         temporary.replace(database)
         _sync(database.parent)
     return kept
@@ -184,7 +184,16 @@ def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
             os.link(temporary, target)  # only a link refuses in one step what has appeared meanwhile
         except FileExistsError as error:
             raise _is_there(target) from error
+        except OSError:  # a file system without hard links: the check before the copy has to do
+            temporary.replace(target)
     _sync(target.parent)
+
+
+def _put_aside(database: Path, kept: Path) -> None:
+    try:
+        os.link(database, kept)  # a link, so that there is a database at every moment
+    except OSError:  # a file system without hard links
+        database.rename(kept)
 
 
 def _is_there(target: Path) -> UsageError:

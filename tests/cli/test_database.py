@@ -220,6 +220,25 @@ def test_the_daemon_prunes_by_itself_and_what_still_works_stays(
     assert "is whole" in pitchey.ok("db", "check").out
 
 
+def test_a_run_without_a_daemon_removes_nothing(pitchey: Pitchey, clip: Path) -> None:
+    for folder in ("one", "two"):
+        pitchey.ok("run", "video", clip, *THUMBNAIL, "--no-cache", "-o", folder, **AT_ONCE)
+    assert len(pitchey.ok("jobs", "--ids").lines) == 2
+
+
+def test_submissions_and_prunes_at_the_same_time_lose_no_input(pitchey: Pitchey, clip: Path) -> None:
+    for _ in range(4):
+        before = _one(pitchey.ok("submit", "video", clip))
+        pitchey.ok("cancel", before)
+        _make_old(pitchey)  # the only job that refers to it goes now
+        prune = pitchey.start("db", "prune", **AT_ONCE)
+        job_id = _one(pitchey.ok("submit", "video", clip))
+        assert prune.wait(30) == 0
+        assert "is whole; 1 artifacts" in pitchey.ok("db", "check").out
+        pitchey.ok("cancel", job_id)
+        pitchey.ok("db", "prune", **AT_ONCE)
+
+
 # --- vacuum
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import MIB, Limits
 from pitchey_cli.engines.port import LABEL_STATE, InstanceSpec
@@ -80,3 +82,36 @@ def test_old_directories_of_no_instance_go_and_young_ones_stay(loop):
     assert {path.name for path in root.iterdir()} == {"young", "starting", "pooled"}
     asyncio.run(strays.remove_directories(loop.node, set, older_than_seconds=0))
     assert {path.name for path in root.iterdir()} == {"starting"}
+
+
+@dataclass
+class Hands:
+    """A clock whose hands the test turns."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_a_daemon_looks_for_strays_every_ten_minutes(loop):
+    clock = Hands()
+
+    async def rounds() -> list[set[str]]:
+        tidying = Tidying(replace(loop.node, clock=clock), loop.state_id, loop.instance_ids)
+        left: list[set[str]] = []
+        for minutes in (0, 6, 12, 13):  # recovery has looked at the start; the fourth is too early for any round
+            clock.seconds = minutes * 60
+            tidying.begin_if_due()
+            assert tidying._task is not None
+            await tidying._task
+            left.append(running(loop))
+            if minutes == 12:
+                start(loop, "second")
+        return left
+
+    start(loop, "first")
+    assert asyncio.run(rounds()) == [{"first"}, {"first"}, set(), {"second"}]
