@@ -77,23 +77,24 @@ def test_a_run_at_work_keeps_a_restore_away(pitchey: Pitchey, clip: Path, slow_o
 
 
 def test_what_ran_when_a_restored_backup_was_made_is_run_again(
-    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
 ) -> None:
-    pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
-    ran = _one(pitchey.ok("submit", "video", clip, *lasting_options))
-    waited = _one(pitchey.ok("submit", "video", clip, *THUMBNAIL, "--after", ran))
+    pitchey.start_daemon()
+    ran = _one(pitchey.ok("submit", "video", clip, *slow_options))
+    waited = _one(pitchey.ok("submit", "video", clip, *THUMBNAIL, "--after", ran, "--if-failed", "run"))
     pitchey.until_working(ran)
     pitchey.ok("db", "backup", "b.db")
-    pitchey.ok("cancel", ran)
+    pitchey.ok("cancel", ran, waited)
     pitchey("wait", ran, waited)
     pitchey.ok("daemon", "stop")
     pitchey.ok("db", "restore", "b.db")
     assert (pitchey.job(ran)["state"], pitchey.job(waited)["state"]) == ("running", "held")
     pitchey.start_daemon()
-    pitchey.ok("wait", ran, waited)
-    job = pitchey.job(ran)
-    assert job["state"] == "succeeded"
-    assert [attempt["reason"] for attempt in job["attempts"]] == ["instance_lost", "completed"]
+    pitchey.until(ran, lambda job: job["attempt"] == 2 and bool(job["progress"]))
+    assert pitchey.job(ran)["attempts"][0]["reason"] == "instance_lost"
+    pitchey.ok("cancel", ran)
+    pitchey("wait", ran, waited)
+    assert (pitchey.job(ran)["state"], pitchey.job(waited)["state"]) == ("cancelled", "succeeded")
     assert "is whole" in pitchey.ok("db", "check", "--deep").out
 
 
