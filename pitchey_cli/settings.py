@@ -75,6 +75,21 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class RetentionSettings:
+    """How long the daemon keeps what has ended; 0 means for ever, or without a limit."""
+
+    jobs_days: float = _setting(30.0, "Ended jobs older than that are removed, with their results; 0: never.", least=0)
+    dead_letters_days: float = _setting(90.0, "The same for dead letters, which go by nothing else.", least=0)
+    jobs_count: int = _setting(
+        0, "Ended jobs at most, dead letters and the last two hours aside; 0: any number.", least=0
+    )
+    artifacts_bytes: int = _setting(
+        0, "When the files of all jobs take more, the oldest ended jobs go; looked at every hour. 0: no limit.", least=0
+    )
+    logs_days: float = _setting(30.0, "Logs older than that are removed; a job's own go with it. 0: never.", least=0)
+
+
+@dataclass(frozen=True)
 class NetworkSettings:
     """Where inputs may be fetched from."""
 
@@ -119,6 +134,7 @@ class Settings:
     daemon: DaemonSettings = DaemonSettings()
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
+    retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
     services: Services = Services()
 

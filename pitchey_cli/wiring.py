@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.embedded import EmbeddedNode
+    from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.schedule import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
@@ -224,6 +226,7 @@ class Wiring:
             state_dir=self.state_dir,
             services={service: self._service_config(service) for service in images.available()},
             queue=self.queue_policy(),
+            retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
             drain_seconds=daemon.drain_seconds,
@@ -257,6 +260,28 @@ class Wiring:
                 parse_retry_rules(chosen.retry_rules, where=f"services.{service}.retry_rules"),
             ),
         )
+
+    def prune(self, *, dry_run: bool) -> Pruned:
+        """Do in this process, and at once, what the daemon does now and then: remove what is kept no longer."""
+        import asyncio
+
+        from pitchey_cli.daemon.housekeeping import Housekeeping
+        from pitchey_cli.store.writer import Writer
+
+        store = self.store()
+        writer = Writer(store)
+        try:
+            policy = self.retention_policy()
+            keeper = Housekeeping(store, writer, self.artifacts(), self.state_dir, policy, self.clock)
+            return asyncio.run(keeper.prune(dry_run=dry_run))
+        finally:
+            writer.close()
+
+    def retention_policy(self) -> RetentionPolicy:
+        """How long things are kept, as set."""
+        from pitchey_cli.domain.retention import RetentionPolicy
+
+        return RetentionPolicy(**asdict(self.settings.retention))
 
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""

@@ -47,6 +47,18 @@ def copy_hashed(source: int, target: int, *, total: int, progress: ProgressCallb
     return digest.hexdigest(), done
 
 
+def hashed(source: int, *, progress: ProgressCallback | None) -> str:
+    """The SHA-256 of what an open file holds."""
+    digest, done, buffer = hashlib.sha256(), 0, memoryview(bytearray(CHUNK_BYTES))
+    total = os.fstat(source).st_size
+    while count := os.readv(source, [buffer]):
+        digest.update(buffer[:count])
+        done += count
+        if progress is not None:
+            progress(done, total)
+    return digest.hexdigest()
+
+
 def copy(source: int, target: int) -> None:
     """The same without a hash: within the kernel."""
     if reflink(source, target):

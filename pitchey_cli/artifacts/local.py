@@ -2,22 +2,33 @@
 
 A file becomes visible by a rename after it has been synced, so what is there is whole. Everything that arrives is
 copied and never moved or linked in: what a user or an instance can still write to must not be an artifact.
+
+Why removing one is safe while other processes submit. A submission brings its inputs in first and commits the jobs that
+refer to them later, so nothing in the database speaks for an artifact in between: its time of change does. Whoever
+brings a content in sets it, also when the content is there already (`_keep`). Whoever removes takes a moment, the
+cutoff, first; then reads which artifacts the database refers to; then removes of the others those that have not been
+brought in since the cutoff. The look at the time and the removal are one step, because they happen under a lock that
+excludes `_keep`: either the content was brought in before, and the time says so, or it was removed before, and `_keep`
+finds nothing there and puts its own copy. The cutoff lies hours before the reading (FRESH in
+domain/retention.py), so a submission that brought its content in before the cutoff has been committed, and was read.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
-from pitchey_cli.artifacts.copying import copy, copy_hashed, sync_directory, translated
-from pitchey_cli.artifacts.port import Artifact, ProgressCallback
+from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_directory, translated
+from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of this age belongs to a process that was killed
@@ -118,8 +129,56 @@ class LocalArtifacts:
             raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
         return place
 
+    # --- housekeeping
+
+    def kept(self) -> Iterator[Kept]:
+        """Every artifact that there is, in no order."""
+        with os.scandir(self._content) as folders:
+            for folder in folders:
+                with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder.path) as entries:
+                    for entry in entries:
+                        if not _is_name(entry.name):
+                            continue
+                        with suppress(FileNotFoundError):
+                            status = entry.stat(follow_symlinks=False)
+                            yield Kept(entry.name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def is_whole(self, sha256: str, *, progress: ProgressCallback | None = None) -> bool:
+        """Read it, and say whether its content is what its name says. False as well when it is not there."""
+        try:
+            descriptor = os.open(self._place_of(sha256), READ | os.O_NOFOLLOW)
+        except (OSError, InputNotFound):
+            return False
+        with closing(descriptor):
+            try:
+                return hashed(descriptor, progress=progress) == sha256
+            except OSError:  # the disk cannot read it
+                return False
+
+    def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
+        """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
+        place = self._place_of(sha256)
+        with self._locked(fcntl.LOCK_EX):
+            try:
+                if place.stat().st_mtime >= unless_used_since.timestamp():
+                    return False
+                place.unlink()
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                raise translated(error, place) from error
+        return True
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """Hold the folder: shared to bring something in, alone to remove something. The lock goes with the process."""
+        descriptor = os.open(self._content, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with closing(descriptor):
+            fcntl.flock(descriptor, how)
+            yield
+
     def _place_of(self, sha256: str) -> Path:
-        if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a path
+        if not _is_name(sha256):  # it becomes a path
             raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
         return self._content / sha256[:2] / sha256
 
@@ -139,16 +198,23 @@ class LocalArtifacts:
                         raise InputRejected(
                             f"{name} changed while it was read.", hint="Wait until it is complete, then try again."
                         )
-                    place = self._place_of(sha256)
-                    if not place.exists():
-                        os.fchmod(descriptor, 0o444)
-                        os.fsync(descriptor)
-                        self._publish(temporary, place)
+                    self._keep(descriptor, temporary, self._place_of(sha256))
             finally:
                 temporary.unlink(missing_ok=True)
         except OSError as error:
             raise translated(error, name) from error
         return Artifact(sha256, size)
+
+    def _keep(self, descriptor: int, temporary: Path, place: Path) -> None:
+        """Let the new copy be the artifact, or note that the one which is there has been brought in again."""
+        with self._locked(fcntl.LOCK_SH):
+            try:
+                os.utime(place)
+            except FileNotFoundError:
+                os.fchmod(descriptor, 0o444)
+                os.utime(descriptor)  # a copy may have taken long: its grace begins now
+                os.fsync(descriptor)
+                self._publish(temporary, place)
 
     def _publish(self, temporary: Path, place: Path) -> None:
         if not place.parent.is_dir():
@@ -164,6 +230,10 @@ class LocalArtifacts:
             for left in self._incoming.iterdir():
                 if left.stat().st_mtime < oldest:
                     left.unlink()
+
+
+def _is_name(sha256: str) -> bool:
+    return len(sha256) == 64 and _HEX.issuperset(sha256)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,15 @@ class Artifact:
 
     sha256: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An artifact as it lies there."""
+
+    sha256: str
+    size: int
+    used_at: datetime  #: when its content was last brought in, for the first time or again
 
 
 class Fetch(Protocol):
@@ -53,3 +63,14 @@ class Artifacts(Protocol):
 
     def path(self, sha256: str) -> Path:
         """Where the artifact lies; InputNotFound when it does not."""
+
+    # --- housekeeping
+
+    def kept(self) -> Iterator[Kept]:
+        """Every artifact that there is, in no order."""
+
+    def is_whole(self, sha256: str, *, progress: ProgressCallback | None = None) -> bool:
+        """Read it, and say whether its content is what its name says. False as well when it is not there."""
+
+    def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
+        """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""

@@ -35,6 +35,7 @@ VERBS = (
     "why",
     "daemon",
     "images",
+    "db",
     "doctor",
     "config",
     "completion",

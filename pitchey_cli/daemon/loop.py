@@ -16,6 +16,7 @@ from datetime import timedelta
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
+from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Job, Token
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.schedule import Turns
@@ -23,7 +24,6 @@ from processors.vocabulary import Reason, Service
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _RECOVER_SECONDS = 10.0
-_TIDY_SECONDS = 300.0
 
 
 class Loop:
@@ -46,9 +46,9 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
-        self._tidy_at = 0.0
         self._fire_at = 0.0
         self._firing: asyncio.Task[None] | None = None
+        self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
@@ -62,6 +62,10 @@ class Loop:
     def knows(self, service: Service, size: str) -> bool:
         """Whether this version can run instances of a service and size."""
         return service in self.node.config.services and (not size or size in INSTANCE_TYPES)
+
+    def instance_ids(self) -> set[str]:
+        """The instances that are in the books."""
+        return {instance_id for pool in self.pools.values() for instance_id in pool.instances}
 
     # --- a tick
 
@@ -115,11 +119,8 @@ class Loop:
                 self.changed.set()
 
     async def tidy(self) -> None:
-        """Forget what nobody needs any more."""
-        now = self.node.clock.monotonic()
-        if now >= self._tidy_at:
-            self._tidy_at = now + _TIDY_SECONDS
-            await self.node.call(self.node.store.tidy_queue, now=self.node.clock.now())
+        """Forget and remove what nobody needs any more, without waiting for it here."""
+        self._tidying.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""

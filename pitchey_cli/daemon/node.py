@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.schedule import QueuePolicy
@@ -52,6 +53,7 @@ class NodeConfig:
     state_dir: Path
     services: Mapping[Service, ServiceConfig]
     queue: QueuePolicy
+    retention: RetentionPolicy
     poll_seconds: float
     lease_seconds: float
     drain_seconds: float

@@ -7,11 +7,9 @@ run twice: an attempt is given up only when neither its worker nor its spool kno
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Set
 
+from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.loop import Loop
-from pitchey_cli.domain import layout
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
@@ -36,12 +34,4 @@ async def take_over(loop: Loop) -> None:
             await asyncio.to_thread(node.engine.unpause, record.id)
         instance = await loop.pool(record.service, record.size).adopt(record)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
-    await asyncio.to_thread(_remove_strays, loop, records.keys())
-
-
-def _remove_strays(loop: Loop, known: Set[str]) -> None:
-    """Remove the directories of instances that are not in the books: their jobs ended, the removal was cut short."""
-    root = layout.instances(loop.node.config.state_dir)
-    for directory in root.iterdir() if root.is_dir() else ():
-        if directory.name not in known:
-            shutil.rmtree(directory, ignore_errors=True)
+    await strays.remove_directories(node, loop.instance_ids, older_than_seconds=0)  # nothing is being started yet

@@ -1,6 +1,7 @@
 """Where things lie in the state directory. Pure: paths in, paths out.
 
 pitchey.db            the queue
+pitchey.db.before-restore-<time>  what it was before a backup was put in its place
 artifacts/            files by content
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
@@ -9,6 +10,7 @@ daemon.lock wake.sock who runs the jobs, and how to wake them
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from pitchey_cli.domain.job import Token
@@ -19,6 +21,14 @@ EVENTS_BYTES = 64 * 2**20  #: a longer log of an attempt is not taken; the worke
 def database(state_dir: Path) -> Path:
     """The SQLite file."""
     return state_dir / "pitchey.db"
+
+
+BEFORE_RESTORE = "pitchey.db.before-restore-"
+
+
+def before_restore(state_dir: Path, at: datetime) -> Path:
+    """Where a database is put aside when a backup takes its place."""
+    return state_dir / f"{BEFORE_RESTORE}{at:%Y%m%dT%H%M%S%f}Z"
 
 
 def artifacts(state_dir: Path) -> Path:
@@ -41,7 +51,12 @@ def in_spool(token: Token, name: str) -> str:
     return f"spool/{token}/{name}"
 
 
+def logs(state_dir: Path) -> Path:
+    """Where every job has a folder for the events of its attempts that have ended."""
+    return state_dir / "logs"
+
+
 def kept_events(state_dir: Path, token: Token) -> Path:
     """The events of an attempt that has ended."""
     job_id, _, number = token.partition(".")
-    return state_dir / "logs" / job_id / f"{number}.ndjson"
+    return logs(state_dir) / job_id / f"{number}.ndjson"

@@ -172,6 +172,8 @@ class ProcessEngine:
         """KILL to all of an instance's processes."""
         record = self._record(instance_id)
         marked.kill(instance_id)
+        if instance_id in self._children:
+            self._children[instance_id].kill()  # in case it does not carry its mark yet: its end is waited for
         self._exit_code(instance_id, record)
 
     def remove(self, instance_id: str) -> None:
@@ -244,10 +246,13 @@ class ProcessEngine:
 
     def _leader(self, instance_id: str, record: Mapping[str, Any]) -> psutil.Process | None:
         """The first process, if it lives: one with its number that lacks the mark is somebody else's."""
-        if instance_id in self._children:
-            self._children[instance_id].poll()  # or it would stay a zombie
+        child = self._children.get(instance_id)
+        # A child of ours is known by itself: for a moment after its start its mark cannot be read yet, and to take it
+        # for one that has ended would be to wait for its end.
+        if child is not None and child.poll() is not None:
+            return None
         with contextlib.suppress(psutil.NoSuchProcess):
-            if marked.is_marked(record["pid"], instance_id):
+            if child is not None or marked.is_marked(record["pid"], instance_id):
                 return psutil.Process(record["pid"])
         return None
 

@@ -100,7 +100,7 @@ def _store(open_store: Callable[[], Store], database: Path) -> Check:
     except PitcheyError as error:
         return Check("store", Verdict.PROBLEM, str(error), error.hint)
     if found.problems:
-        way_out = "Stop the daemon, keep a copy of the file, and restore a backup."
+        way_out = "Stop the daemon; `pitchey db restore BACKUP` puts a backup in its place."
         return Check("store", Verdict.PROBLEM, f"{database}: {found.problems[0]}", way_out)
     rows = sum(table.rows for table in found.tables)
     size = f"{found.size_bytes / 2**20:.1f} MiB"

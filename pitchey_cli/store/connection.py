@@ -194,7 +194,7 @@ _MEANINGS = {
     ),
     sqlite3.SQLITE_CORRUPT: (
         "{path} is damaged ({detail}).",
-        "Stop the daemon, keep a copy of the file, and restore a backup.",
+        "Stop the daemon; `pitchey db restore BACKUP` puts a backup in its place, and keeps a copy of this one.",
     ),
     sqlite3.SQLITE_READONLY: ("{path} may not be written.", "Check the owner and the mode of the file and its folder."),
     sqlite3.SQLITE_CANTOPEN: ("{path} cannot be opened.", "Check the owner and the mode of the file and its folder."),

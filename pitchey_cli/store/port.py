@@ -32,6 +32,7 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.placement import Places
 from pitchey_cli.domain.recurrence import Schedule
+from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.schedule import Queue, QueuePolicy
 from pitchey_cli.domain.states import Transition
 from processors.vocabulary import Service
@@ -64,6 +65,14 @@ class CancelResult(StrEnum):
     CANCELLED = "cancelled"  #: it waited; it will never run
     REQUESTED = "requested"  #: it runs; the daemon ends it
     FINISHED = "finished"  #: too late, it had ended
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Ended jobs that have gone, or would go, out of one page."""
+
+    jobs: tuple[Ended, ...] = ()
+    after_seq: int | None = None  #: where the next page begins; None after the last
 
 
 class Store(Protocol):
@@ -251,7 +260,32 @@ class Store(Protocol):
     def instances(self, *, active_only: bool = True) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining."""
 
+    # --- retention
+
+    def remove_ended(
+        self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False
+    ) -> Removed:
+        """Look at one page of ended jobs, the oldest first, and remove those that have to go, with all that is known
+        of them. One that somebody still needs stays: another job, or a batch that has not ended.
+        """
+
+    def holdings(self, *, after_seq: int, with_needs: bool = False) -> list[Holding]:
+        """Which artifacts the jobs refer to, a page of jobs at a time.
+
+        Args:
+            with_needs: find out which of them may go for room; else all are said to.
+        """
+
+    def artifact_sizes(self, *, after: str = "") -> list[tuple[str, int]]:
+        """The artifacts that outputs refer to, and their sizes, a page at a time."""
+
+    def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of some ids that are a job's."""
+
     # --- maintenance
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the database; empty when nothing is. Reads everything."""
 
     def schema_version(self) -> int:
         """Which migration the database is at."""

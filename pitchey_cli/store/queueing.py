@@ -98,6 +98,8 @@ class SqliteQueue(SqliteDependencies):
             self._release_held(row, at)
 
     def _succeed_from_cache(self, seq: int, job: NewJob, state: JobState, at: int) -> None:
+        if self._db.row(QUERIES["job"], {"job_id": job.cached_from}) is None:
+            return  # removed since it was looked up: the work is done again
         if state is JobState.QUEUED:
             self._leave_line(seq)
         self._db.run(QUERIES["succeed_from_cache"], {"seq": seq, "from_id": job.cached_from, "now": at})

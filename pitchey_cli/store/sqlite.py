@@ -28,13 +28,13 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
 from pitchey_cli.store.port import CancelResult
-from pitchey_cli.store.queueing import SqliteQueue
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.recurring import SqliteSchedules
+from pitchey_cli.store.retention import SqliteRetention
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteQueue, SqliteSchedules):
+class SqliteStore(SqliteRetention, SqliteSchedules):
     """A Store in one file."""
 
     @classmethod

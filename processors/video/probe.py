@@ -126,6 +126,11 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
         hint = f"FFmpeg says: {error.strerror}."
         raise Rejected("not_a_video", f"{name} is not a video that can be read.", hint) from error
     with container:
+        for stream in container.streams.video:
+            if stream.codec_context:
+                # The slice threads that it would have by default wait for each other for ever, once in a while, in HEVC
+                # with wavefronts (FFmpeg 7.1, on a busy machine). For a few frames they gain nothing.
+                stream.codec_context.thread_count = 1
         yield container
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,8 +67,7 @@ def test_the_same_content_is_kept_once(artifacts, source, tmp_path):
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(CONTENT)
     assert artifacts.add(copy, limit_bytes=LIMIT).sha256 == SHA256
-    after = artifacts.path(SHA256).stat()
-    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert artifacts.path(SHA256).stat().st_ino == before.st_ino
     assert len(kept(tmp_path)) == 1
 
 
@@ -214,3 +215,82 @@ def test_an_artifact_that_does_not_exist_is_not_found(artifacts, tmp_path, name)
     for act in (artifacts.path, lambda sha256: artifacts.place(sha256, tmp_path / "x")):
         with pytest.raises(InputNotFound):
             act(name)
+
+
+# --- housekeeping
+
+
+def used_at(artifacts: Artifacts) -> datetime:
+    (kept,) = artifacts.kept()
+    return kept.used_at
+
+
+def make_old(artifacts: Artifacts, at: datetime) -> None:
+    os.utime(artifacts.path(SHA256), (at.timestamp(), at.timestamp()))
+
+
+def test_what_is_there_is_listed_with_its_size(artifacts, source):
+    assert list(artifacts.kept()) == []
+    artifacts.add(source, limit_bytes=LIMIT)
+    assert [(each.sha256, each.size) for each in artifacts.kept()] == [(SHA256, len(CONTENT))]
+
+
+def test_an_artifact_that_was_not_used_since_is_removed_and_a_younger_one_stays(artifacts, source):
+    artifacts.add(source, limit_bytes=LIMIT)
+    assert not artifacts.remove(SHA256, unless_used_since=used_at(artifacts) - timedelta(seconds=1))
+    assert artifacts.path(SHA256).exists()
+    assert artifacts.remove(SHA256, unless_used_since=used_at(artifacts) + timedelta(seconds=1))
+    assert list(artifacts.kept()) == []
+    assert not artifacts.remove(SHA256, unless_used_since=datetime.now(UTC))  # somebody else was quicker
+
+
+@pytest.mark.parametrize("way", ["added", "collected"])
+def test_a_content_that_is_brought_in_again_counts_as_new(artifacts, source, spool, way):
+    artifacts.add(source, limit_bytes=LIMIT)
+    make_old(artifacts, datetime(2020, 1, 1, tzinfo=UTC))
+    before = datetime.now(UTC) - timedelta(seconds=1)  # the file system's clock is coarse
+    if way == "added":
+        artifacts.add(source, limit_bytes=LIMIT)
+    else:
+        artifacts.collect(spool, "deep/er/out.mp4", limit_bytes=LIMIT)
+    assert used_at(artifacts) >= before
+    assert not artifacts.remove(SHA256, unless_used_since=before)
+
+
+def test_no_content_that_is_brought_in_is_lost_to_one_who_removes_old_ones(artifacts, source):
+    """Old content is brought in again and again while another thread removes it whenever it is old."""
+    small = source.with_name("small.mp4")
+    small.write_bytes(b"small")
+    name = artifacts.add(small, limit_bytes=LIMIT).sha256
+    is_over = threading.Event()
+    removed = 0
+
+    def sweep() -> None:
+        nonlocal removed
+        while not is_over.is_set():
+            removed += artifacts.remove(name, unless_used_since=datetime(2021, 1, 1, tzinfo=UTC))
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    try:
+        for _ in range(300):
+            artifacts.add(small, limit_bytes=LIMIT)
+            place = artifacts.path(name)  # it was brought in just now: nobody may have removed it
+            os.utime(place, (0, 0))
+    finally:
+        is_over.set()
+        sweeper.join()
+    assert removed
+
+
+def test_a_content_that_is_not_what_its_name_says_is_found(artifacts, source):
+    artifacts.add(source, limit_bytes=LIMIT)
+    told: list[tuple[int, int | None]] = []
+    assert artifacts.is_whole(SHA256, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (len(CONTENT), len(CONTENT))
+    place = artifacts.path(SHA256)
+    place.chmod(0o644)
+    with place.open("r+b") as file:
+        file.write(b"not the same")
+    assert not artifacts.is_whole(SHA256)
+    assert not artifacts.is_whole("0" * 64)

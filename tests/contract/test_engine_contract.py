@@ -21,6 +21,7 @@ from pitchey_cli.engines.port import (
     InstanceStatus,
     Mount,
 )
+from pitchey_cli.engines.process import ProcessEngine
 from tests.contract.conftest import SMALL, Laboratory, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,3 +296,13 @@ def _engine_script(state_dir: Path, *arguments: str) -> str:
 def _spec_of(lab: Laboratory, instance_id: str, *command: str) -> InstanceSpec:
     lab.started.append(instance_id)
     return InstanceSpec(instance_id, lab.image, command or ("python3", "-c", WAIT), SMALL, {LABEL_STATE: lab.state})
+
+
+def test_a_process_instance_that_has_just_been_started_is_not_taken_for_one_that_ended(tmp_path):
+    """Its mark cannot be read at once: whoever looked too early waited for its end."""
+    engine = ProcessEngine(tmp_path)
+    for number in range(40):
+        command = ("python3", "-c", "import time; time.sleep(60)")
+        engine.start(InstanceSpec(instance_id=f"i{number}", image="", command=command, limits=SMALL))
+        assert engine.inspect(f"i{number}").status is InstanceStatus.RUNNING
+        engine.remove(f"i{number}")

@@ -33,6 +33,7 @@ from pitchey_cli.domain.job import (
     Usage,
 )
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
@@ -209,6 +210,7 @@ from datetime import datetime, UTC
 from pathlib import Path
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Service
@@ -861,3 +863,171 @@ def test_a_job_whose_need_has_failed_is_not_redriven_into_waiting_for_ever(store
     with pytest.raises(UsageError, match="Job b waits for a, which is cancelled"):
         store.redrive(JobId("b"), now=LEASE)
     assert store.job(JobId("b")).state is JobState.DEAD
+
+
+# --- retention
+
+MONTHS_LATER = NOON + timedelta(days=100)
+KEEP_ALL = RetentionPolicy(jobs_days=0, dead_letters_days=0)
+NO_EXCESS = Excess()
+HOURS_LATER = NOON + timedelta(hours=3)
+
+
+def output(name: str) -> Output:
+    return Output(f"{name}.mp4", "video", "video/mp4", name * 32, 7)
+
+
+def succeed(store: Store, job_id: str, *outputs: Output, **changes: object) -> None:
+    job = started(store, video(job_id, **changes))
+    assert job.token is not None
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+
+
+def prune(
+    store: Store,
+    policy: RetentionPolicy,
+    excess: Excess = NO_EXCESS,
+    *,
+    now: datetime = HOURS_LATER,
+    dry_run: bool = False,
+) -> list[str]:
+    gone: list[str] = []
+    after: int | None = 0
+    while after is not None:
+        removed = store.remove_ended(policy, excess, after_seq=after, now=now, dry_run=dry_run)
+        gone += [job.id for job in removed.jobs]
+        excess = excess.without(removed.jobs)
+        after = removed.after_seq
+    return gone
+
+
+def everything(store: Store) -> list[str]:
+    return [job.id for job in reversed(store.jobs(JobFilter(limit=10_000)))]
+
+
+def test_old_jobs_go_with_all_that_is_known_of_them(store):
+    succeed(store, "old", output("ab"))
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER, dry_run=True) == ["old"]
+    assert everything(store) == ["old"]
+    assert prune(store, RetentionPolicy(), now=NOON + timedelta(days=29)) == []
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["old"]
+    assert everything(store) == [] and store.events(after=0) == [] and store.artifact_sizes() == []
+    assert store.counts().by_service == {}
+    assert store.integrity() == []
+
+
+def test_jobs_that_have_not_ended_never_go(store):
+    succeed(store, "done")
+    started(store, video("running"))
+    submit(store, video("waiting"), video("later", run_at=NOON + timedelta(days=900)))
+    submit(store, video("held", after=(Dependency(JobId("running")),)))
+    assert prune(store, RetentionPolicy(), Excess(jobs=9, up_to_seq=99), now=MONTHS_LATER) == ["done"]
+    assert everything(store) == ["running", "waiting", "later", "held"]
+    assert store.integrity() == []
+
+
+def test_dead_letters_go_only_by_their_own_age(store):
+    end(store, started(store), Reason.REJECTED)
+    assert prune(store, RetentionPolicy(dead_letters_days=0), Excess(9, 99), now=MONTHS_LATER) == []
+    assert prune(store, RetentionPolicy(jobs_days=0), now=NOON + timedelta(days=89)) == []
+    assert prune(store, RetentionPolicy(jobs_days=0), now=MONTHS_LATER) == ["job1"]
+    assert store.integrity() == []
+
+
+def test_a_job_that_another_still_waits_for_stays(store):
+    need = started(store, video("first"))
+    submit(store, video("second", after=(Dependency(JobId("first")),)))
+    submit(store, video("other", run_at=NOON + timedelta(days=900)))
+    submit(store, video("third", after=(Dependency(JobId("first"), OnFailure.RUN), Dependency(JobId("other")))))
+    assert end(store, need, Reason.COMPLETED).state is JobState.SUCCEEDED
+    second = claim(store)[0]
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == []
+    end(store, second, Reason.COMPLETED)
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["second"]  # the third is held yet
+    store.cancel(JobId("third"), why="", now=NOON)
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["first", "third"]
+    assert store.integrity() == []
+
+
+def test_a_job_stays_for_a_dead_letter_that_may_be_redriven_after_it(store):
+    need = started(store, video("first"))
+    submit(store, video("second", after=(Dependency(JobId("first")),)))
+    end(store, need, Reason.COMPLETED)
+    end(store, claim(store)[0], Reason.REJECTED)
+    assert prune(store, RetentionPolicy(dead_letters_days=0), now=MONTHS_LATER) == []
+    assert store.purge(JobId("second"))
+    assert prune(store, RetentionPolicy(dead_letters_days=0), now=MONTHS_LATER) == ["first"]
+
+
+def test_a_batch_stays_until_all_of_it_has_ended(store):
+    succeed(store, "one", batch="night")
+    submit(store, video("two", batch="night"))
+    assert prune(store, RetentionPolicy(), Excess(jobs=1), now=MONTHS_LATER) == []
+    end(store, claim(store)[0], Reason.COMPLETED)
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["one", "two"]
+    assert store.batches() == []
+    assert store.integrity() == []
+
+
+def test_of_too_many_the_oldest_that_nobody_needs_go(store):
+    succeed(store, "needed", batch="night")
+    submit(store, video("alive", batch="night", run_at=NOON + timedelta(days=900)))
+    for job_id in ("one", "two", "three"):
+        succeed(store, job_id)
+    assert prune(store, KEEP_ALL, Excess(jobs=2)) == ["one", "two"]
+    assert everything(store) == ["needed", "alive", "three"]
+
+
+def test_many_jobs_go_in_pieces(store):
+    submit(store, *(video(f"j{n:04}") for n in range(600)))
+    for n in range(600):
+        store.cancel(JobId(f"j{n:04}"), why="", now=NOON)
+    first = store.remove_ended(KEEP_ALL, Excess(jobs=550), after_seq=0, now=HOURS_LATER)
+    assert 0 < len(first.jobs) < 550 and first.after_seq is not None
+    assert len(prune(store, KEEP_ALL, Excess(jobs=550 - len(first.jobs)))) == 550 - len(first.jobs)
+    assert everything(store)[0] == "j0550"
+    assert store.integrity() == []
+
+
+def test_an_artifact_that_another_job_gave_as_well_is_known_as_long_as_that(store):
+    succeed(store, "old", output("ab"), output("cd"), cache_key="k")
+    store.enqueue([video("new", cache_key="k", cached_from=JobId("old"))], now=MONTHS_LATER)
+    assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["old"]
+    assert store.artifact_sizes() == [("ab" * 32, 7), ("cd" * 32, 7)]
+    assert [each.sha256 for each in store.outputs(JobId("new"))] == ["ab" * 32, "cd" * 32]
+    assert store.integrity() == []
+
+
+def test_a_job_whose_cached_result_has_just_been_removed_does_the_work(store):
+    succeed(store, "old", output("ab"), cache_key="k")
+    prune(store, RetentionPolicy(), now=MONTHS_LATER)
+    store.enqueue([video("new", cache_key="k", cached_from=JobId("old"))], now=MONTHS_LATER)
+    assert store.job(JobId("new")).state is JobState.QUEUED
+    assert claim(store)[0].id == "new"
+    assert store.integrity() == []
+
+
+def test_the_key_of_a_job_that_has_gone_is_free_again(store):
+    succeed(store, "old", idempotency_key="k")
+    prune(store, RetentionPolicy(), now=MONTHS_LATER)
+    assert store.enqueue([video("new", idempotency_key="k")], now=NOON) == ["new"]
+
+
+def test_inputs_and_outputs_are_held_by_their_jobs(store):
+    inputs = (JobInput("input_url", "a.mp4", sha256="ef" * 32, size=3), JobInput("other", "b", url="https://b"))
+    succeed(store, "done", output("ab"), inputs=inputs)
+    submit(store, video("waiting", inputs=inputs))
+    end(store, started(store, video("dead", batch="night", inputs=inputs, priority=5)), Reason.REJECTED)
+    succeed(store, "needed", batch="day", priority=5)
+    submit(store, video("alive", batch="day", run_at=MONTHS_LATER))
+    held = store.holdings(after_seq=0, with_needs=True)
+    assert [(each.job_id, each.names, each.may_go) for each in held] == [
+        ("done", ("ef" * 32, "ab" * 32), True),
+        ("waiting", ("ef" * 32,), False),
+        ("dead", ("ef" * 32,), False),
+        ("needed", (), False),
+        ("alive", (), False),
+    ]
+    assert [each.job_id for each in store.holdings(after_seq=held[1].seq)] == ["dead", "needed", "alive"]
+    assert store.known_jobs(["done", "nothing", "alive"]) == {"done", "alive"}

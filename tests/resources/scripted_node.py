@@ -15,6 +15,7 @@ from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.schedule import QueuePolicy
@@ -56,6 +57,7 @@ def make_node(
         state_dir=state_dir,
         services=services,
         queue=queue,
+        retention=RetentionPolicy(),
         poll_seconds=poll_seconds,
         lease_seconds=30.0,
         drain_seconds=DRAIN_SECONDS,

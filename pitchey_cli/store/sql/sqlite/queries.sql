@@ -417,6 +417,51 @@ SELECT e.id, j.id AS job_id, e.at, e.type, e.data
 -- name: last_event_id
 SELECT coalesce(max(id), 0) FROM job_events;
 
+-- --- retention
+
+-- name: ended_jobs
+-- One state's, the oldest first. The index that lists the jobs of a state serves this as well: an index over the time of
+-- the end would cost every finish, and what was submitted first has, by and large, ended first.
+SELECT seq, id, service, state, created_at, finished_at FROM container_jobs
+ WHERE state = :state AND seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: needed_jobs
+-- Those of some jobs that have to stay: another one that is not through came after it (held, or about to read what it
+-- gave, or a dead letter that may be redriven), or a job of its batch has not ended.
+SELECT j.seq FROM json_each(:seqs) JOIN container_jobs j ON j.seq = json_each.value
+ WHERE EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs w ON w.seq = d.job_seq
+                WHERE d.needs_seq = j.seq AND w.state <> 'succeeded' AND w.state <> 'cancelled')
+    OR EXISTS (SELECT 1 FROM container_jobs b
+                WHERE b.batch = j.batch AND b.batch <> ''
+                  AND b.state IN ('queued', 'running', 'scheduled', 'held'));
+
+-- name: outputs_of_jobs
+SELECT o.sha256 FROM json_each(:seqs) JOIN job_outputs o ON o.job_seq = json_each.value;
+
+-- name: remove_ended
+-- With their attempts, events, outputs and dependencies.
+DELETE FROM container_jobs
+ WHERE seq IN (SELECT value FROM json_each(:seqs))
+   AND (state = 'succeeded' OR state = 'cancelled' OR state = 'dead')
+RETURNING seq, service, state;
+
+-- name: forget_artifacts
+DELETE FROM artifacts
+ WHERE sha256 IN (SELECT value FROM json_each(:names))
+   AND NOT EXISTS (SELECT 1 FROM job_outputs o WHERE o.sha256 = artifacts.sha256);
+
+-- name: holdings
+SELECT seq, id, state, inputs FROM container_jobs WHERE seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: outputs_between
+SELECT job_seq, sha256 FROM job_outputs WHERE job_seq > :after AND job_seq <= :last ORDER BY job_seq;
+
+-- name: artifact_sizes
+SELECT sha256, size FROM artifacts WHERE sha256 > :after ORDER BY sha256 LIMIT :limit;
+
+-- name: known_jobs
+SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value;
+
 -- --- instances
 
 -- name: insert_instance

@@ -1,0 +1,194 @@
+"""pitchey db: the database as a whole, and what is kept in the state directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError
+from pitchey_cli.operations import database, result
+from pitchey_cli.reports.wording import size
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(
+    help="Back up, restore, check, shrink, export and prune what the state directory keeps.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+_VACUUM_SECONDS = 60.0  # how long it waits for another's write
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Copy the database into FILE while everything goes on.
+
+    Artifacts and logs are not in it: they are files already, for any program that copies folders.
+    """
+    from pitchey_cli.store.copying import back_up
+
+    wiring = Wiring.from_environment()
+    with _progress("backing up") as progress:
+        size_bytes = back_up(wiring.database, file, overwrite=overwrite, progress=progress)
+    if json:
+        terminal.show_json({"schema": 1, "path": str(file), "bytes": size_bytes})
+    else:
+        typer.echo(f"{file} {size(size_bytes)}")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `pitchey db backup` has made.")],
+    json: Json = False,
+) -> None:
+    """Put FILE in the place of the database; the present one is put aside. No daemon and no `run` may be at work.
+
+    Artifacts are not in a backup: results that have been removed since are gone, and `pitchey db check` names them.
+    What ran when the backup was made is queued again, or ended, by the next daemon.
+    """
+    from pitchey_cli.store.copying import restore as put_back
+
+    wiring = Wiring.from_environment()
+    wiring.make_state_dir()
+    aside = layout.before_restore(wiring.state_dir, wiring.clock.now())
+    with _held(wiring), _progress("restoring") as progress:
+        kept = put_back(file, wiring.database, aside=aside, progress=progress)
+    if json:
+        terminal.show_json({"schema": 1, "path": str(wiring.database), "before": None if kept is None else str(kept)})
+        return
+    typer.echo(f"{wiring.database} is what {file} was")
+    if kept is not None:
+        terminal.say(
+            f"What it was before is {kept}. While that is there, no artifact is removed; delete it in the end."
+        )
+
+
+@app.command()
+def check(
+    deep: Annotated[bool, typer.Option("--deep", help="Read every artifact, and compare it with its name.")] = False,
+    json: Json = False,
+) -> None:
+    """Look whether the database is whole and every artifact that it names is there. Exit code 9 if not."""
+    wiring = Wiring.from_environment()
+    with _progress("reading artifacts") as progress:
+        checked = database.check(wiring.store(), wiring.artifacts(), is_deep=deep, progress=progress)
+    if json:
+        found = {"schema": 1, "artifacts": checked.artifacts, "problems": list(checked.problems)}
+        terminal.show_json(found)
+    elif checked.problems:
+        typer.echo("\n".join(checked.problems))
+    else:
+        typer.echo(f"{wiring.database} is whole; {checked.artifacts:,} artifacts, none missing")
+    if checked.problems:
+        raise typer.Exit(ExitCode.STORE)
+
+
+@app.command()
+def vacuum(json: Json = False) -> None:
+    """Give the space of what has been removed back to the file system. Others cannot write meanwhile, and wait."""
+    from pitchey_cli.store.vacuum import vacuum as shrink
+
+    wiring = Wiring.from_environment()
+    holder = lock.holder(wiring.state_dir)
+    if holder is not None:
+        terminal.say(f"Process {holder.pid} runs jobs: it waits while the database is written anew.")
+    try:
+        done = shrink(wiring.database, busy_seconds=_VACUUM_SECONDS)
+    except StoreError as error:
+        if holder is not None and "locked" in str(error):
+            error.hint = "The daemon is busy: try again later, or stop it first (`pitchey daemon stop`)."
+        raise
+    if json:
+        terminal.show_json({"schema": 1, "beforeBytes": done.before_bytes, "afterBytes": done.after_bytes})
+        return
+    typer.echo(f"{size(done.before_bytes)} before, {size(done.after_bytes)} now")
+    if not done.is_folded:
+        terminal.say("Somebody still reads the old pages: the rest is given back when they have ended.")
+
+
+@app.command()
+def export(
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="All where none is named.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="json (an object per line) or csv.")] = "json",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file for each table in there.", metavar="DIR")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the rows of TABLES: times as ISO text, money as whole nanodollars, all as of one moment."""
+    from pitchey_cli.store.export import export as read
+
+    wiring = Wiring.from_environment()
+    chosen = database.format_named(format_)
+    if output is None:
+        database.refuse_several(tables or [], chosen)
+        database.write(read(wiring.database, tables or ()), sys.stdout, chosen)
+        return
+    result.make_directory(output)
+    for path, rows in database.write_files(read(wiring.database, tables or ()), output, chosen, overwrite=overwrite):
+        terminal.say(f"{path} {rows:,} rows")
+
+
+@app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove what is kept no longer, by the settings under `retention`. The daemon does the same by itself."""
+    wiring = Wiring.from_environment()
+    pruned = wiring.prune(dry_run=dry_run)
+    if json:
+        terminal.show_json(
+            {
+                "schema": 1,
+                "dryRun": dry_run,
+                "jobs": pruned.jobs,
+                "logs": pruned.logs,
+                "artifacts": pruned.artifacts,
+                "artifactBytes": pruned.artifact_bytes,
+            }
+        )
+    else:
+        what = f"{pruned.jobs:,} jobs, {pruned.logs:,} logs, {pruned.artifacts:,} artifacts"
+        typer.echo(f"{what} ({size(pruned.artifact_bytes)}) {'would go' if dry_run else 'removed'}")
+    if pruned.spared_for is not None:
+        terminal.say(f"No artifact is removed while {pruned.spared_for} is there: it may refer to them.")
+
+
+@contextmanager
+def _held(wiring: Wiring) -> Iterator[None]:
+    """Hold the state directory, so that nobody begins to run jobs in it."""
+    try:
+        with lock.lock(wiring.state_dir, is_daemon=False, engine=""):
+            yield
+    except lock.StateHeld as error:
+        raise DaemonError(str(error), hint="`pitchey daemon stop` ends a daemon; a `run` ends by itself.") from error
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, nothing in a pipe."""
+    if not terminal.is_interactive():
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal.messages(), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,213 @@
+"""Whole copies of the database: a backup while others write, and a backup put back in its place.
+
+A copy is made by SQLite itself, never byte by byte: what is written is spread over the file and its WAL.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from pitchey_cli.domain.errors import Denied, InputNotFound, StoreError, UsageError
+from pitchey_cli.store.connection import Connection, not_a_database, translated
+from pitchey_cli.store.migrate import APPLICATION_ID, recognise, schema_version
+from pitchey_cli.store.reading import SqliteReader
+
+CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
+
+_PAGES_AT_ONCE = 1024  # 2 MiB; progress is told after each step
+_IN_USE_SECONDS = 2.0  # how long other commands may take to end
+_BESIDE = ("-wal", "-shm", "-journal")
+
+
+def back_up(source: Path, target: Path, *, overwrite: bool = False, progress: CopyProgress | None = None) -> int:
+    """Write a consistent copy of a database that may be in use; its size.
+
+    The copy is whole or absent: it is made beside the target, checked, synced, and renamed.
+
+    Raises:
+        StoreError: the database is damaged, or the disk is full.
+        UsageError: the target exists, or is in use.
+    """
+    if not source.exists():
+        raise StoreError(f"There is no database at {source}.", hint="`pitchey submit` makes one.")
+    _refuse_target(source, target, overwrite=overwrite)
+    with _new_file_beside(target) as temporary:
+        with closing(sqlite3.connect(source, isolation_level=None)) as reader:
+            _copy(reader, source, temporary, progress)
+        _require(_problems(temporary, is_quick=True), f"The copy of {source} is damaged")
+        _publish(temporary, target, overwrite=overwrite)
+    return target.stat().st_size
+
+
+def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress | None = None) -> Path | None:
+    """Put a backup in the place of a database; where that has been put aside, or None when there was none.
+
+    Nobody may run jobs meanwhile: the caller holds the state directory. The present database is not read, so it may be
+    damaged. Until the last step, a rename, it is in its place.
+
+    Raises:
+        StoreError: the backup is no whole database of a version that this program knows; or another process uses the
+            present one.
+    """
+    if backup.exists() and database.exists() and backup.samefile(database):
+        raise UsageError(f"{backup} is the database itself.", hint="Name a file that `pitchey db backup` has made.")
+    with _new_file_beside(database) as temporary:
+        with closing(_open_backup(backup)) as reader:
+            _copy(reader, backup, temporary, progress)
+        _require(_problems(temporary, is_quick=False), f"{backup} is damaged")
+        kept = aside if _exists(database) else None
+        _refuse_in_use(database)
+        _sync(temporary)
+        for suffix in _BESIDE:  # they belong to the old file: beside the new one they would destroy it
+            with suppress(FileNotFoundError):
+                Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
+        if kept is not None:
+            _put_aside(database, kept)
+        temporary.replace(database)
+        _sync(database.parent)
+    return kept
+
+
+def _copy(reader: sqlite3.Connection, source: Path, target: Path, progress: CopyProgress | None) -> None:
+    def tell(_: int, left: int, total: int) -> None:
+        if progress is not None:
+            progress(total - left, total)
+
+    with closing(sqlite3.connect(target, isolation_level=None)) as writer:
+        try:
+            _recognise(reader, source)
+            # One read transaction around all steps: without it a copy begins again whenever another process commits,
+            # and of a busy database there would never be one. It keeps no writer waiting; the WAL grows meanwhile.
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            reader.backup(writer, pages=_PAGES_AT_ONCE, progress=tell)
+            writer.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nothing can be written
+        except sqlite3.DatabaseError as error:
+            is_target = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+            raise translated(error, target if is_target else source) from error
+
+
+def _open_backup(path: Path) -> sqlite3.Connection:
+    if not _exists(path):
+        raise InputNotFound(f"There is no file at {path}.")
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file.", hint="Name a file that `pitchey db backup` has made.")
+    if not os.access(path, os.R_OK):
+        raise Denied(f"{path} may not be read.")
+    # Without a WAL beside it nobody has it open, and `immutable` leaves none there either.
+    options = "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
+    try:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None)
+    except sqlite3.DatabaseError as error:
+        raise translated(error, path) from error
+
+
+def _recognise(raw: sqlite3.Connection, path: Path) -> None:
+    """Refuse what is no database of ours, an empty one among them."""
+    connection = Connection(raw, path)
+    if connection.value("PRAGMA application_id") != APPLICATION_ID or schema_version(connection) < 1:
+        raise not_a_database(path)
+    recognise(connection, path)
+
+
+def _problems(path: Path, *, is_quick: bool) -> list[str]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.row_factory = sqlite3.Row
+        connection = Connection(raw, path)
+        if not is_quick:
+            return SqliteReader(connection).integrity()
+        found = [str(row[0]) for row in connection.rows("PRAGMA quick_check")]
+        return [line for line in found if line != "ok"]
+
+
+def _require(problems: list[str], what: str) -> None:
+    if problems:
+        raise StoreError(f"{what} ({problems[0]}).", hint="Nothing has been changed. `pitchey db check` says more.")
+
+
+def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder.", hint="Name a file in it.")
+    taken = [source, *(Path(f"{source}{suffix}") for suffix in _BESIDE)]
+    if any(each.exists() and target.exists() and target.samefile(each) for each in taken):
+        raise UsageError(f"{target} is the database itself.", hint="Name another file.")
+    if _exists(target) and not overwrite:
+        raise _is_there(target)
+    if any(Path(f"{target}{suffix}").exists() for suffix in _BESIDE):
+        raise UsageError(f"{target} is in use: there is a WAL beside it.", hint="Name another file.")
+
+
+def _refuse_in_use(database: Path) -> None:
+    """Find out whether another process has the present database open: it would write on, into the one put aside.
+
+    Leaving WAL mode needs the file alone, so only somebody else's use makes it fail; and it folds the WAL into the
+    file. A database that cannot be opened at all is nobody's.
+    """
+    if not _exists(database):
+        return
+    try:
+        with closing(sqlite3.connect(database, timeout=_IN_USE_SECONDS, isolation_level=None)) as raw:
+            raw.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            hint = "Wait until other `pitchey` commands have ended."
+            raise StoreError(f"Another process uses {database}.", hint=hint) from error
+
+
+@contextmanager
+def _new_file_beside(target: Path) -> Iterator[Path]:
+    """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it."""
+    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileNotFoundError as error:
+        raise InputNotFound(f"There is no folder {target.parent}.") from error
+    except OSError as error:
+        raise Denied(f"{target.parent} may not be written: {error.strerror}.") from error
+    try:
+        yield temporary
+    finally:
+        for suffix in ("", *_BESIDE):
+            Path(f"{temporary}{suffix}").unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    _sync(temporary)
+    if overwrite:
+        temporary.replace(target)
+    else:
+        try:
+            os.link(temporary, target)  # only a link refuses in one step what has appeared meanwhile
+        except FileExistsError as error:
+            raise _is_there(target) from error
+        except OSError:  # a file system without hard links: the check before the copy has to do
+            temporary.replace(target)
+    _sync(target.parent)
+
+
+def _put_aside(database: Path, kept: Path) -> None:
+    try:
+        os.link(database, kept)  # a link, so that there is a database at every moment
+    except OSError:  # a file system without hard links
+        database.rename(kept)
+
+
+def _is_there(target: Path) -> UsageError:
+    return UsageError(f"{target} exists already.", hint="--overwrite replaces it.")
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or what happened in a folder, survive a power cut. No connection may have the file open."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,83 @@
+"""The rows of the database, for other programs: one after the other, whatever their number."""
+
+from __future__ import annotations
+
+import difflib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pitchey_cli.domain.errors import InputNotFound, StoreError
+from pitchey_cli.store import rows
+from pitchey_cli.store.connection import translated
+
+_TIMES = ("at", "deadline", "lease_until")  # and all that end with _at
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, and its rows as they are read."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+
+
+def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
+    """Tables and their rows, as they are at one moment; each table's rows have to be taken before the next table.
+
+    Times are ISO text in UTC, money is whole nanodollars, JSON stays the text that it is.
+
+    Args:
+        wanted: names of tables; none means all.
+
+    Raises:
+        InputNotFound: there is no such table; names the nearest.
+        StoreError: there is no database, or it cannot be read.
+    """
+    from sqlite_utils import Database  # late: its import takes longer than most of our verbs
+
+    if not path.exists():
+        raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as raw:
+            raw.execute("BEGIN")  # one moment for all tables
+            database = Database(raw)
+            names = sorted(name for name in database.table_names() if not name.startswith("sqlite_"))
+            for name in wanted:
+                if name not in names:
+                    raise _unknown(name, names)
+            for name in wanted or names:
+                columns = tuple(column.name for column in database[name].columns)
+                yield Table(name, columns, _rows_of(database[name].rows, path))
+    except sqlite3.DatabaseError as error:
+        raise translated(error, path) from error
+
+
+def _rows_of(found: Iterator[Row], path: Path) -> Iterator[Row]:
+    try:
+        for row in found:
+            yield _readable(row)
+    except sqlite3.DatabaseError as error:
+        raise translated(error, path) from error
+
+
+def _readable(row: Row) -> Row:
+    return {column: _value(column, value) for column, value in row.items()}
+
+
+def _value(column: str, value: Any) -> Any:
+    if isinstance(value, int) and (column.endswith("_at") or column in _TIMES):
+        return rows.moment(value).isoformat().replace("+00:00", "Z")
+    return value
+
+
+def _unknown(name: str, names: Sequence[str]) -> InputNotFound:
+    near = [each for each in names if name and name in each] or difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
+    return InputNotFound(f"There is no table {name!r}.", hint=hint)

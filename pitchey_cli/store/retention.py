@@ -1,0 +1,109 @@
+"""How ended jobs leave the SQLite store, and who still refers to which artifact. What has to go is decided in
+domain/retention.py; every call here is a page, so that others get their turn to write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from pitchey_cli.domain.job import JobId, JobState
+from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy, due, may_follow, states_to_look_at
+from pitchey_cli.store import rows
+from pitchey_cli.store.port import Removed
+from pitchey_cli.store.queueing import SqliteQueue
+from pitchey_cli.store.reading import QUERIES
+from processors.vocabulary import Service
+
+_AT_ONCE = 250  # jobs that one call removes: about 30 ms of a writer's time
+_PAGE = 500
+_GOES_FOR_ROOM = (JobState.SUCCEEDED, JobState.CANCELLED)
+
+
+class SqliteRetention(SqliteQueue):
+    """The part of a SqliteStore that lets go of what has ended."""
+
+    def remove_ended(
+        self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False
+    ) -> Removed:
+        """Remove those of one page of ended jobs that have to go; a dry run only says which."""
+        states = states_to_look_at(policy, excess)
+        page = self._ended(states, after_seq)
+        if not page:
+            return Removed()
+        last, is_short = page[-1], len(page) < _AT_ONCE
+        chosen = due(policy, page, excess, now=now)
+        if chosen:
+            with self._db.transaction():
+                while needed := self._needed([job.seq for job in chosen]):
+                    page = [job for job in page if job.seq not in needed]
+                    chosen = due(policy, page, excess, now=now)  # where so many have to go, others go instead
+                if not dry_run:
+                    gone = self._remove([job.seq for job in chosen])
+                    chosen = [job for job in chosen if job.seq in gone]
+        is_last = is_short or not may_follow(policy, last, excess.without(chosen), now=now)
+        return Removed(tuple(chosen), None if is_last else last.seq)
+
+    def _ended(self, states: Sequence[JobState], after_seq: int) -> list[Ended]:
+        """The oldest of all these states: each is one search, what they found is merged."""
+        question = {"after": after_seq, "limit": _AT_ONCE}
+        found = [
+            Ended(
+                row["seq"],
+                JobId(row["id"]),
+                state,
+                rows.moment(row["created_at"]),
+                rows.moment(row["finished_at"]),
+            )
+            for state in states
+            for row in self._db.rows(QUERIES["ended_jobs"], {**question, "state": state.value})
+        ]
+        return sorted(found, key=lambda job: job.seq)[:_AT_ONCE]
+
+    def _needed(self, seqs: Sequence[int]) -> set[int]:
+        return {row["seq"] for row in self._db.rows(QUERIES["needed_jobs"], {"seqs": rows.encode(list(seqs))})}
+
+    def _remove(self, seqs: Sequence[int]) -> set[int]:
+        chosen = {"seqs": rows.encode(list(seqs))}
+        names = [row["sha256"] for row in self._db.rows(QUERIES["outputs_of_jobs"], chosen)]
+        gone = self._db.rows(QUERIES["remove_ended"], chosen)
+        moved = Counter((Service(row["service"]), JobState(row["state"])) for row in gone)
+        self._count({key: -jobs for key, jobs in moved.items()})
+        if names:
+            self._db.run(QUERIES["forget_artifacts"], {"names": rows.encode(names)})
+        return {row["seq"] for row in gone}
+
+    # --- artifacts and logs
+
+    def holdings(self, *, after_seq: int, with_needs: bool = False) -> list[Holding]:
+        """Which artifacts the jobs of one page refer to."""
+        page = self._db.rows(QUERIES["holdings"], {"after": after_seq, "limit": _PAGE})
+        if not page:
+            return []
+        names: dict[int, list[str]] = {
+            row["seq"]: [each["sha256"] for each in json.loads(row["inputs"]) if each.get("sha256")] for row in page
+        }
+        for row in self._db.rows(QUERIES["outputs_between"], {"after": after_seq, "last": page[-1]["seq"]}):
+            if row["job_seq"] in names:
+                names[row["job_seq"]].append(row["sha256"])
+        stays = self._needed(list(names)) if with_needs else set()
+        return [
+            Holding(
+                row["seq"],
+                JobId(row["id"]),
+                tuple(names[row["seq"]]),
+                may_go=row["state"] in _GOES_FOR_ROOM and row["seq"] not in stays,
+            )
+            for row in page
+        ]
+
+    def artifact_sizes(self, *, after: str = "") -> list[tuple[str, int]]:
+        """A page of the artifacts that outputs refer to."""
+        found = self._db.rows(QUERIES["artifact_sizes"], {"after": after, "limit": _PAGE})
+        return [(row["sha256"], row["size"]) for row in found]
+
+    def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of some ids that are a job's."""
+        return {row["id"] for row in self._db.rows(QUERIES["known_jobs"], {"ids": rows.encode(list(job_ids))})}

@@ -1,0 +1,117 @@
+"""What instances have left behind goes while the daemon runs, and nothing that is being started, or somebody else's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.daemon import strays
+from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.daemon.tidying import Tidying
+from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.engines.port import LABEL_STATE, InstanceSpec
+from pitchey_cli.engines.process import ProcessEngine
+from pitchey_cli.wiring import Wiring
+from processors.protocol import Service
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LIMITS = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
+
+
+@pytest.fixture
+def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
+    monkeypatch.setenv("PITCHEY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PITCHEY_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").touch()
+    engine = ProcessEngine(tmp_path / "processes")
+    with Wiring.from_environment()._loop(engine, print, False) as loop:
+        yield loop
+    for info in engine.find({}):
+        engine.remove(info.instance_id)
+
+
+def start(loop: Loop, instance_id: str, *, state_id: str = "") -> None:
+    program = ("python3", "-c", "import time; time.sleep(600)")
+    labels = {LABEL_STATE: state_id or loop.state_id}
+    loop.node.engine.start(
+        InstanceSpec(instance_id=instance_id, image="", command=program, limits=LIMITS, labels=labels)
+    )
+
+
+def record(loop: Loop, instance_id: str, state: InstanceState = InstanceState.STARTING) -> None:
+    instance = Instance(instance_id, Service.VIDEO, "process", "", 1, InstanceState.STARTING, 1, 1, 1, 1, NOW)
+    loop.node.store.add_instance(instance)
+    loop.node.store.set_instance(instance_id, state, now=NOW)
+
+
+def running(loop: Loop) -> set[str]:
+    return {info.instance_id for info in loop.node.engine.find({})}
+
+
+def test_an_instance_in_no_record_goes_and_one_of_another_state_directory_stays(loop):
+    for instance_id in ("stray", "starting", "ended"):
+        start(loop, instance_id)
+    start(loop, "theirs", state_id="another")
+    record(loop, "starting")
+    record(loop, "ended", InstanceState.STOPPED)  # its end was recorded, its removal cut short
+    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.instance_ids))
+    assert running(loop) == {"starting", "theirs"}
+
+
+def test_an_instance_in_the_books_stays_whatever_the_records_say(loop):
+    start(loop, "retired")
+    asyncio.run(strays.remove_containers(loop.node, loop.state_id, lambda: {"retired"}))
+    assert running(loop) == {"retired"}
+
+
+def test_old_directories_of_no_instance_go_and_young_ones_stay(loop):
+    root = loop.node.config.state_dir / "instances"
+    for name in ("stray", "young", "starting", "pooled"):
+        (root / name / "spool").mkdir(parents=True)
+        if name != "young":  # being started: the directory comes before the record
+            os.utime(root / name, (0, 0))
+    record(loop, "starting")
+    asyncio.run(strays.remove_directories(loop.node, lambda: {"pooled"}))
+    assert {path.name for path in root.iterdir()} == {"young", "starting", "pooled"}
+    asyncio.run(strays.remove_directories(loop.node, set, older_than_seconds=0))
+    assert {path.name for path in root.iterdir()} == {"starting"}
+
+
+@dataclass
+class Hands:
+    """A clock whose hands the test turns."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_a_daemon_looks_for_strays_every_ten_minutes(loop):
+    clock = Hands()
+
+    async def rounds() -> list[set[str]]:
+        tidying = Tidying(replace(loop.node, clock=clock), loop.state_id, loop.instance_ids)
+        left: list[set[str]] = []
+        for minutes in (0, 6, 12, 13):  # recovery has looked at the start; the fourth is too early for any round
+            clock.seconds = minutes * 60
+            tidying.begin_if_due()
+            assert tidying._task is not None
+            await tidying._task
+            left.append(running(loop))
+            if minutes == 12:
+                start(loop, "second")
+        return left
+
+    start(loop, "first")
+    assert asyncio.run(rounds()) == [{"first"}, {"first"}, set(), {"second"}]
