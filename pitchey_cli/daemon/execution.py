@@ -350,8 +350,11 @@ class Execution:
         with contextlib.suppress(OSError):  # a full disk may cost a log, and no job
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = target.with_suffix(".new")
-            beside.write_bytes(data)
-            beside.replace(target)
+            try:
+                beside.write_bytes(data)
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def _clean_up(self) -> None:
         directory = self._directory

@@ -146,3 +146,13 @@ def _json(line: str) -> dict[str, str]:
 
     document: dict[str, str] = json.loads(line)
     return document
+
+
+def test_a_daemon_whose_log_has_no_room_goes_on(pitchey: Pitchey, clip: Path) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # every write to it finds the disk full
+        daemon = pitchey.start("daemon", "run", stderr=full)
+        while pitchey("daemon", "status").code:
+            assert daemon.poll() is None
+        (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail").lines
+        pitchey.ok("wait", job_id)
+        assert daemon.poll() is None
