@@ -79,11 +79,19 @@ class Loop:
         """Queue the scheduled jobs and retries whose time has come."""
         now = self.node.clock.monotonic()
         if now >= self._release_at:
+            await self._bring_retries_forward()
             released = await self.node.call(self.node.store.release_due, now=self.node.clock.now())
             # More may be due than one call releases: then again at once.
             self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
             if released:
                 self.changed.set()
+
+    async def _bring_retries_forward(self) -> None:
+        """A clock that was ahead and has been put right must not make retries wait for the difference."""
+        longest = max((each.retry.cap_seconds for each in self.node.config.services.values()), default=0.0)
+        wall = self.node.clock.now()
+        latest = wall + timedelta(seconds=longest)
+        await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""
