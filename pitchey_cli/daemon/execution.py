@@ -179,7 +179,12 @@ class Execution:
                     seen, broken = event.seq, 0
                     if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                         return event
-                    await self._note(event)
+                    try:
+                        await self._note(event)
+                    except (
+                        StoreError
+                    ) as error:  # a disk that is full for a moment must not cost what is being worked at
+                        self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:

@@ -10,8 +10,9 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.node import Node
@@ -39,6 +40,7 @@ class Loop:
             self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
         self._tasks: dict[Token, asyncio.Task[None]] = {}
+        self._broken: dict[Token, Callable[[], None]] = {}  #: gives back the slots of an attempt that nobody follows
         self._ending: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._renew_at = 0.0
@@ -148,6 +150,10 @@ class Loop:
         async with self._claiming:  # what the tick has just claimed has no execution for a moment
             running = await self.node.call(self.node.store.running)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
+            for token in self._broken.keys() - {
+                job.token for job in running if job.token
+            }:  # somebody else has ended it
+                self._broken.pop(token)()
         for job in left:
             if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
@@ -161,8 +167,10 @@ class Loop:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
                 instance = await self.pool(record.service, record.size).adopt(record)
-            if job.token not in self.executions:
+            if job.token is not None and job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
+                if give_slots := self._broken.pop(job.token, None):
+                    give_slots()
                 self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
 
     def _find(self, instance_id: str) -> PooledInstance | None:
@@ -222,11 +230,15 @@ class Loop:
 
         def ended(done: asyncio.Task[None]) -> None:
             del self.executions[execution.token], self._tasks[execution.token]
-            pool.give_slots(instance, job, has_failed=execution.has_failed)
-            self.changed.set()
+            give_slots = partial(pool.give_slots, instance, job, has_failed=execution.has_failed)
             if not done.cancelled() and (error := done.exception()) is not None:
-                # The job stays as it is in the store, and the step `recover` takes it up again.
+                # The job stays as it is in the store, and the step `recover` takes it up again. Until then it keeps its
+                # slots: its worker may be at work, and its instance has what it left.
+                self._broken[execution.token] = give_slots
                 self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
+            else:
+                give_slots()
+            self.changed.set()
 
         task.add_done_callback(ended)
 

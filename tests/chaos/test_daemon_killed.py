@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
 
 
 def _submit(pitchey: Pitchey, *arguments: str | Path) -> str:
@@ -170,3 +170,27 @@ def test_an_attempt_that_a_restored_backup_does_not_know_is_followed_and_not_ref
     pitchey.ok("wait", job_id)
     job = pitchey.job(job_id)
     assert (job["state"], [attempt["reason"] for attempt in job["attempts"]]) == ("succeeded", ["completed"])
+
+
+def test_a_database_that_is_locked_for_long_costs_no_attempt_that_runs(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="1")
+    working = _submit(pitchey, RESOURCES / "video" / "bikes.mp4", *slow_options)
+    pitchey.until_working(working)
+    waiting = _submit(pitchey, clip, "--output-format", "thumbnail")
+    database = sqlite3.connect(pitchey.state_dir / "pitchey.db", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    assert daemon.stderr is not None
+    next(line for line in daemon.stderr if f"{working}.1" in line)  # what it says of its progress cannot be noted
+    database.execute("ROLLBACK")
+    database.close()
+    before = pitchey.job(working)["progress"]
+    pitchey.until(working, lambda job: job["progress"] != before)
+    assert (pitchey.job(working)["attempt"], pitchey.job(waiting)["attempt"]) == (1, 0)
+    pitchey.ok("cancel", working)
+    pitchey.ok("wait", waiting)
+    assert [[attempt["reason"] for attempt in pitchey.job(each)["attempts"]] for each in (working, waiting)] == [
+        ["cancelled"],
+        ["completed"],
+    ]
