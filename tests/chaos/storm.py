@@ -212,8 +212,9 @@ def main() -> int:
     if os.environ.get("CI") and clock_shifter() is None:
         parser.error("Debian's package faketime is missing, and in CI no fault may be left out.")
     seed = random.randrange(10**6) if given.seed is None else given.seed
-    # A TERM takes everything away like Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A TERM takes everything away like Ctrl-C does, and one that was started in the background hears both.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     options = Options(given.jobs, given.engine, url, seed, given.engine_root)
     try:
         result = Storm(options, Console(highlight=False, width=120)).run()
