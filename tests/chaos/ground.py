@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.engines.discovery import connect
 from pitchey_cli.engines.port import LABEL_STATE, EngineKind, InstanceStatus
 from pitchey_cli.store.sqlite import SqliteStore
@@ -230,8 +231,11 @@ class Ground:
         self.pitchey.end()
         for process in self.pitchey.started:
             _forget_shared_memory(process.pid)
-        for instance_id in self.all_instances():
-            self.engine.remove(instance_id)
+        try:
+            for instance_id in self.all_instances():
+                self.engine.remove(instance_id)
+        except EngineError as error:
+            sys.stderr.write(f"error: The storm's instances could not be removed: {error}\n")
         self.disk.close()
         subprocess.run(["rm", "-rf", self.aside], check=True)
 
