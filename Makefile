@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check chaos bench clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -15,6 +15,9 @@ test: ## all tests, against Docker and Podman
 
 check: ## style, types, layers, scripts, documents
 	@scripts/check
+
+chaos: ## 500 jobs through a storm of faults, and what is left of them
+	@scripts/chaos
 
 bench: ## the benchmarks
 	@scripts/bench

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -64,13 +64,15 @@ class Pitchey:
         assert answer.code == 0, f"{arguments}: exit {answer.code}\n{answer.out}\n{answer.err}"
         return answer
 
-    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | Path, stderr: int | IO[str] = subprocess.PIPE, **environment: str
+    ) -> subprocess.Popen[str]:
         """Start a command and leave it running; it is killed at the end of the test."""
         process = subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             cwd=self.cwd,
             env=self._environment(environment),
@@ -82,7 +84,7 @@ class Pitchey:
 
     def start_daemon(self, **environment: str) -> subprocess.Popen[str]:
         """Start `pitchey daemon run`, and wait until it is ready."""
-        process = self.start("daemon", "run", **environment)
+        process = self.start("daemon", "run", stderr=subprocess.PIPE, **environment)
         assert process.stderr is not None
         said: list[str] = []
         for line in process.stderr:

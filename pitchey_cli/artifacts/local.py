@@ -31,7 +31,6 @@ from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_direct
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 
-_STALE_SECONDS = 24 * 3600  # a temporary file of this age belongs to a process that was killed
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -189,8 +188,7 @@ class LocalArtifacts:
         if status.st_size > limit_bytes:
             raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.")
         try:
-            descriptor, path = tempfile.mkstemp(dir=self._incoming)
-            temporary = Path(path)
+            descriptor, temporary = self._new_temporary()
             try:
                 with closing(descriptor):
                     sha256, size = copy_hashed(source, descriptor, total=status.st_size, progress=progress)
@@ -216,6 +214,15 @@ class LocalArtifacts:
                 os.fsync(descriptor)
                 self._publish(temporary, place)
 
+    def _new_temporary(self) -> tuple[int, Path]:
+        """A file to write to, locked for as long as it is open: by that a sweep knows that somebody is at it."""
+        while True:
+            descriptor, path = tempfile.mkstemp(dir=self._incoming)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor, Path(path)
+            os.close(descriptor)  # a sweep was quicker than the lock
+
     def _publish(self, temporary: Path, place: Path) -> None:
         if not place.parent.is_dir():
             place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -224,12 +231,18 @@ class LocalArtifacts:
         sync_directory(place.parent)
 
     def _sweep(self) -> None:
-        """Remove what processes that were killed have left."""
-        oldest = time.time() - _STALE_SECONDS
+        """Remove what processes that were killed have left: files that nobody has locked."""
         with suppress(OSError):
             for left in self._incoming.iterdir():
-                if left.stat().st_mtime < oldest:
-                    left.unlink()
+                with suppress(OSError):
+                    _remove_unlocked(left)
+
+
+def _remove_unlocked(path: Path) -> None:
+    descriptor = os.open(path, READ)
+    with closing(descriptor):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
 
 
 def _is_name(sha256: str) -> bool:

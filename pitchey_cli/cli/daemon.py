@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -192,4 +193,6 @@ def _said_ready(log: Path, begin: int) -> bool:
 
 
 def _log(text: str) -> None:
-    terminal.say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {text}")
+    # A log that cannot be written, as on a full disk, must not end the daemon that it speaks of.
+    with contextlib.suppress(OSError):
+        terminal.say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + f"Z {text}")

@@ -186,7 +186,12 @@ class Execution:
                     seen, broken = event.seq, 0
                     if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                         return event
-                    await self._note(event)
+                    try:
+                        await self._note(event)
+                    except (
+                        StoreError
+                    ) as error:  # a disk that is full for a moment must not cost what is being worked at
+                        self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:
@@ -366,8 +371,11 @@ class Execution:
         with contextlib.suppress(OSError):  # a full disk may cost a log, and no job
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = target.with_suffix(".new")
-            beside.write_bytes(data)
-            beside.replace(target)
+            try:
+                beside.write_bytes(data)
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
 
     def _clean_up(self) -> None:
         directory = self._directory

@@ -10,10 +10,12 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 from pitchey_cli.daemon.execution import Execution
+from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool, PooledInstance
 from pitchey_cli.daemon.tidying import Tidying
@@ -39,6 +41,7 @@ class Loop:
             self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
         self._tasks: dict[Token, asyncio.Task[None]] = {}
+        self._broken: dict[Token, Callable[[], None]] = {}  #: gives back the slots of an attempt that nobody follows
         self._ending: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._renew_at = 0.0
@@ -46,8 +49,7 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
-        self._fire_at = 0.0
-        self._firing: asyncio.Task[None] | None = None
+        self._firing = Firing(node, self.changed)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -85,29 +87,23 @@ class Loop:
         """Queue the scheduled jobs and retries whose time has come."""
         now = self.node.clock.monotonic()
         if now >= self._release_at:
+            await self._bring_retries_forward()
             released = await self.node.call(self.node.store.release_due, now=self.node.clock.now())
             # More may be due than one call releases: then again at once.
             self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
             if released:
                 self.changed.set()
 
+    async def _bring_retries_forward(self) -> None:
+        """A clock that was ahead and has been put right must not make retries wait for the difference."""
+        longest = max((each.retry.cap_seconds for each in self.node.config.services.values()), default=0.0)
+        wall = self.node.clock.now()
+        latest = wall + timedelta(seconds=longest)
+        await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)
+
     async def fire_schedules(self) -> None:
         """Submit the jobs of recurring schedules whose time has come, without waiting for their files here."""
-        now = self.node.clock.monotonic()
-        if self.node.config.is_foreground or now < self._fire_at or (self._firing and not self._firing.done()):
-            return
-        self._fire_at = now + self.node.config.poll_seconds
-        due_at = await self.node.call(self.node.store.next_firing)
-        if due_at is not None and due_at <= self.node.clock.now():
-            self._firing = asyncio.create_task(self._fire())
-
-    async def _fire(self) -> None:
-        try:
-            for line in await asyncio.to_thread(lambda: list(self.node.fire())):
-                self.node.report(line)
-        except Exception as error:
-            self.node.report(f"schedules could not be served: {error!r}")
-        self.changed.set()
+        await self._firing.begin_if_due()
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""
@@ -161,6 +157,8 @@ class Loop:
         async with self._claiming:  # what the tick has just claimed has no execution for a moment
             running = await self.node.call(self.node.store.running)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
+            for token in self._broken.keys() - {job.token for job in running}:  # somebody else has ended it
+                self._broken.pop(token)()
         for job in left:
             if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
@@ -174,8 +172,10 @@ class Loop:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
                 instance = await self.pool(record.service, record.size).adopt(record)
-            if job.token not in self.executions:
+            if job.token is not None and job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
+                if give_slots := self._broken.pop(job.token, None):
+                    give_slots()
                 self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
 
     def _find(self, instance_id: str) -> PooledInstance | None:
@@ -210,17 +210,23 @@ class Loop:
 
     async def scale(self) -> None:
         """Start or stop instances."""
-        node = self.node
-        is_foreground = node.config.is_foreground
-        for service in node.config.services:
-            for size in await node.call(node.store.waiting_sizes, service, foreground_only=is_foreground):
-                if self.knows(service, size):
-                    self.pool(service, size)
-        for (service, size), pool in list(self.pools.items()):
-            queue = await node.call(node.store.queue, service, size=size, foreground_only=is_foreground)
-            now = node.clock.now()
-            demand = Turns(queue, node.config.queue, now=now, local=now.astimezone()).demand()
-            pool.scale(is_work_waiting=demand > 0)
+        for (service, size), demand in (await self.node.call(self._demands, set(self.pools))).items():
+            self.pool(service, size).scale(is_work_waiting=demand > 0)
+
+    def _demands(self, pools: set[tuple[Service, str]]) -> dict[tuple[Service, str], int]:
+        """How many jobs could run now, by pool, of those that there are and those that are needed.
+
+        On the writer's thread, in one visit: each costs a hand-over there and back.
+        """
+        store, config, now = self.node.store, self.node.config, self.node.clock.now()
+        for service in config.services:
+            sizes = store.waiting_sizes(service, foreground_only=config.is_foreground)
+            pools |= {(service, size) for size in sizes if self.knows(service, size)}
+        demands: dict[tuple[Service, str], int] = {}
+        for service, size in pools:
+            queue = store.queue(service, size=size, foreground_only=config.is_foreground)
+            demands[service, size] = Turns(queue, config.queue, now=now, local=now.astimezone()).demand()
+        return demands
 
     # --- executions
 
@@ -235,11 +241,15 @@ class Loop:
 
         def ended(done: asyncio.Task[None]) -> None:
             del self.executions[execution.token], self._tasks[execution.token]
-            pool.give_slots(instance, job, has_failed=execution.has_failed)
-            self.changed.set()
+            give_slots = partial(pool.give_slots, instance, job, has_failed=execution.has_failed)
             if not done.cancelled() and (error := done.exception()) is not None:
-                # The job stays as it is in the store, and the step `recover` takes it up again.
+                # The job stays as it is in the store, and the step `recover` takes it up again. Until then it keeps its
+                # slots: its worker may be at work, and its instance has what it left.
+                self._broken[execution.token] = give_slots
                 self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
+            else:
+                give_slots()
+            self.changed.set()
 
         task.add_done_callback(ended)
 

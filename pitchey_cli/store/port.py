@@ -179,6 +179,9 @@ class Store(Protocol):
     def release_due(self, *, now: datetime) -> int:
         """Queue the scheduled jobs whose time has come; how many there were."""
 
+    def bring_retries_forward(self, *, now: datetime, latest: datetime) -> None:
+        """Make the retries due now that are due after `latest`: the clock was ahead when they got their time."""
+
     def next_due(self) -> datetime | None:
         """When the next scheduled job is due."""
 

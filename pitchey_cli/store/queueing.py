@@ -190,6 +190,13 @@ class SqliteQueue(SqliteDependencies):
                 self._event(row["seq"], at, "released", {})
         return len(released)
 
+    def bring_retries_forward(self, *, now: datetime, latest: datetime) -> None:
+        """Make the retries due now that are due after `latest`: the clock was ahead when they got their time."""
+        last = rows.moment_or_none(self._db.value(QUERIES["last_retry"]))
+        if last is not None and last > latest:  # the usual case takes no write lock
+            dates = {"now": rows.micros(now), "latest": rows.micros(latest)}
+            self._db.run(QUERIES["bring_retries_forward"], dates)
+
     def expire(self, *, now: datetime) -> int:
         """Give up the waiting jobs that it is too late for; how many there were. A long list takes several calls."""
         first = self._db.value(QUERIES["next_expiry"])

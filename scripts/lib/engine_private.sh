@@ -63,6 +63,8 @@ start_private_docker() {
     local driver pid n
     prepare_run_dir
     mkdir -p "$ENGINE_ROOT/docker" "$RUN_DIR/docker"
+    # Of one that was killed: dockerd does not start while any process has the number in it.
+    as_root rm -f "$RUN_DIR/dockerd.pid"
     echo '{}' >"$ENGINE_STATE/docker.json" # or it would read the settings of the machine's own Docker
     network_up "$ENGINE_STATE/docker.network" || return 1
     n=$(network_number "$ENGINE_STATE/docker.network")

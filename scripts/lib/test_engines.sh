@@ -43,6 +43,12 @@ start_test_engines() {
     done
 }
 
+# What the faults and the verdict need on this machine: a clock that can be shifted, and a decoder.
+install_chaos_packages() {
+    install_packages "The chaos suite" faketime ffmpeg && return 0
+    [ -z "${CI:-}" ] || die "The chaos suite lacks a package, and in CI no fault may be left out."
+}
+
 stop_test_engines() {
     test_engine stop 2>/dev/null || true # quietly: the last line is the sum of the tests
     case $TEST_ROOT in

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
 
 
 def _submit(pitchey: Pitchey, *arguments: str | Path) -> str:
@@ -188,3 +188,52 @@ def test_eight_runs_at_once_without_a_daemon_all_succeed(pitchey: Pitchey, clip:
         _, err = run.communicate(timeout=120)
         assert run.returncode == 0, err
     assert {len(pitchey.job(job_id)["attempts"]) for job_id in pitchey.ok("jobs", "--ids").lines} == {1}
+
+
+def test_an_attempt_that_a_restored_backup_does_not_know_is_followed_and_not_refused(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
+    first = pitchey.start_daemon()
+    pitchey.ok("wait", _submit(pitchey, clip, "--output-format", "thumbnail"))  # an instance that the backup knows
+    first.kill()
+    first.wait()
+    job_id = _submit(pitchey, clip, *lasting_options)
+    backup = pitchey.cwd / "backup.db"
+    with sqlite3.connect(pitchey.state_dir / "pitchey.db") as database, sqlite3.connect(backup) as target:
+        database.backup(target)
+    database.close()
+    second = pitchey.start_daemon()
+    pitchey.until_working(job_id)
+    second.kill()
+    second.wait()
+    for suffix in ("-wal", "-shm"):
+        (pitchey.state_dir / f"pitchey.db{suffix}").unlink(missing_ok=True)
+    (pitchey.state_dir / "pitchey.db").write_bytes(backup.read_bytes())
+    pitchey.start_daemon()
+    pitchey.ok("wait", job_id)
+    job = pitchey.job(job_id)
+    assert (job["state"], [attempt["reason"] for attempt in job["attempts"]]) == ("succeeded", ["completed"])
+
+
+def test_a_database_that_is_locked_for_long_costs_no_attempt_that_runs(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="1")
+    working = _submit(pitchey, RESOURCES / "video" / "bikes.mp4", *slow_options)
+    pitchey.until_working(working)
+    waiting = _submit(pitchey, clip, "--output-format", "thumbnail")
+    database = sqlite3.connect(pitchey.state_dir / "pitchey.db", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    assert daemon.stderr is not None
+    next(line for line in daemon.stderr if f"{working}.1" in line)  # what it says of its progress cannot be noted
+    database.execute("ROLLBACK")
+    database.close()
+    before = pitchey.job(working)["progress"]
+    pitchey.until(working, lambda job: job["progress"] != before)
+    assert (pitchey.job(working)["attempt"], pitchey.job(waiting)["attempt"]) == (1, 0)
+    pitchey.ok("cancel", working)
+    pitchey.ok("wait", waiting)
+    assert [[attempt["reason"] for attempt in pitchey.job(each)["attempts"]] for each in (working, waiting)] == [
+        ["cancelled"],
+        ["completed"],
+    ]

@@ -367,6 +367,19 @@ def test_a_scheduled_job_waits_for_its_time(store):
     assert store.counts().by_service == {VIDEO: {JobState.SCHEDULED: 1, JobState.RUNNING: 1}}
 
 
+def test_a_retry_that_got_its_time_from_a_clock_an_hour_ahead_comes_back_when_the_clock_is_right(store):
+    ahead = NOON + timedelta(hours=1)
+    submit(store, video("later", run_at=ahead))
+    job = end(store, started(store, video("retried")), Reason.FAILED, is_retryable=True, now=ahead)
+    assert job.state is JobState.SCHEDULED and job.run_at is not None and job.run_at >= ahead
+    store.bring_retries_forward(now=ahead, latest=ahead + timedelta(minutes=10))
+    assert store.job(job.id).run_at == job.run_at  # that clock was right: nothing is changed
+    store.bring_retries_forward(now=NOON, latest=NOON + timedelta(minutes=10))
+    assert store.release_due(now=NOON) == 1
+    assert store.job(job.id).state is JobState.QUEUED
+    assert store.job(JobId("later")).run_at == ahead
+
+
 def test_a_time_that_has_passed_schedules_nothing(store):
     submit(store, video(run_at=NOON))
     assert store.job(JobId("job1")).state is JobState.QUEUED

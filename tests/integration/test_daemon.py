@@ -159,6 +159,16 @@ def test_unit_prints_a_systemd_unit_with_this_python_and_state(pitchey: Pitchey)
     assert "-m pitchey_cli.cli daemon run" in unit
 
 
+def test_a_daemon_whose_log_has_no_room_goes_on(pitchey: Pitchey, clip: Path) -> None:
+    with Path("/dev/full").open("w") as full:  # every write to it finds the disk full
+        daemon = pitchey.start("daemon", "run", stderr=full)
+        while pitchey("daemon", "status").code:
+            assert daemon.poll() is None
+        (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail").lines
+        pitchey.ok("wait", job_id)
+        assert daemon.poll() is None
+
+
 def _json(line: str) -> dict[str, str]:
     import json
 

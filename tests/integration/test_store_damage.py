@@ -243,6 +243,18 @@ def test_a_full_disk_under_the_artifacts_leaves_no_partial_file(small_disk, tmp_
     assert [path for path in (small_disk / "artifacts").rglob("*") if path.is_file()] == []
 
 
+def test_what_a_killed_process_was_taking_in_goes_at_once_and_what_a_living_one_takes_in_stays(tmp_path):
+    root = tmp_path / "artifacts"
+    artifacts = LocalArtifacts(root)
+    left = root / "incoming" / "of-a-killed-process"
+    left.write_bytes(b"half of a video")
+    source = tmp_path / "clip.mp4"
+    source.write_bytes(os.urandom(3 * 1024 * 1024))
+    artifact = artifacts.add(source, limit_bytes=10**9, progress=lambda *_: LocalArtifacts(root) and None)
+    assert not left.exists()
+    assert artifacts.path(artifact.sha256).read_bytes() == source.read_bytes()
+
+
 def _limit_file_sizes(limit: int | None) -> None:
     """The kernel refuses writes beyond it; Python ignores the signal that comes along."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -34,7 +34,7 @@ def test_a_script_parses(script):
 
 def test_each_target_of_the_makefile_has_its_script():
     targets = {line.split()[1] for line in run("make --no-print-directory help").splitlines()} - {"help"}
-    assert {"setup", "demo", "test", "check", "bench", "clean"} <= targets
+    assert {"setup", "demo", "test", "check", "chaos", "bench", "clean"} <= targets
     assert [name for name in targets if not os.access(ROOT / "scripts" / name, os.X_OK)] == []
 
 

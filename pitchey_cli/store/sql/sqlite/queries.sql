@@ -166,6 +166,16 @@ SELECT min(run_at) FROM container_jobs WHERE state = 'scheduled';
 -- name: due_jobs
 SELECT * FROM container_jobs WHERE state = 'scheduled' AND run_at <= :now ORDER BY run_at LIMIT :limit;
 
+-- name: last_retry
+-- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own, which
+-- is why the index is named.
+SELECT max(run_at) FROM container_jobs INDEXED BY container_jobs_retrying
+ WHERE state = 'scheduled' AND attempts_used > 0;
+
+-- name: bring_retries_forward
+UPDATE container_jobs INDEXED BY container_jobs_retrying SET run_at = :now
+ WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
 UPDATE container_jobs

@@ -71,6 +71,8 @@ CREATE TABLE container_jobs (
 -- covered by the index then.
 CREATE INDEX container_jobs_waiting ON container_jobs (state, flow) WHERE state = 'queued';
 CREATE INDEX container_jobs_due ON container_jobs (state, run_at) WHERE state = 'scheduled';
+CREATE INDEX container_jobs_retrying ON container_jobs (state, run_at, attempts_used)
+    WHERE state = 'scheduled' AND attempts_used > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
 -- The live jobs, and lists of one state, the newest first.

@@ -1,0 +1,267 @@
+"""What is true after the storm: nothing lost, nothing done twice, nothing left over, every cent accounted for.
+
+Each check gives the list of what is wrong, which should be empty. The daemon has stopped by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.cost import slot_cost
+from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.job import TERMINAL, Attempt, Instance, Job, JobId, JobState, Output, Token
+from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.domain.states import MAX_CRASHES
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.vocabulary import Reason
+from tests.chaos.ground import PRICE_PER_HOUR, SLOTS, Ground, ffmpegs
+from tests.chaos.load import Load, expected_state
+
+_ENDINGS = {"succeeded", "dead", "cancelled"}
+_LOSSES = {Reason.FAILED, Reason.OOM, Reason.INSTANCE_LOST, Reason.TIMEOUT}
+_TOLERANCE_SECONDS = 0.3
+_BOOKED = """
+SELECT coalesce(sum(cost_nanodollars), 0) FROM job_attempts JOIN container_jobs ON seq = job_seq
+ WHERE container_jobs.id IN (SELECT value FROM json_each(?))
+"""
+
+
+@dataclass
+class Verdict:
+    """Looks at what a storm has left."""
+
+    ground: Ground
+    load: Load
+    seen: list[str]  #: what the watch has seen
+    excused: list[str] = field(default_factory=list)  #: jobs that injected faults have sent to the dead letters
+
+    def __post_init__(self) -> None:
+        store = self.store = SqliteStore.open(layout.database(self.ground.state_dir))
+        self.jobs: dict[str, Job] = {}
+        for job_id in self.load.ledger:
+            try:
+                self.jobs[job_id] = store.job(JobId(job_id))
+            except InputNotFound:
+                continue
+        self.attempts: dict[str, list[Attempt]] = {job_id: store.attempts(JobId(job_id)) for job_id in self.jobs}
+        self.instances: dict[str, Instance] = {item.id: item for item in store.instances(active_only=False)}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    def checks(self) -> dict[str, Callable[[], list[str]]]:
+        """Every check by what it holds."""
+        return {
+            "nothing that must not be was seen": lambda: self.ground.violations + self.seen,
+            "no job is lost": self.lost,
+            "every job has ended as it should": self.wrong_ends,
+            "few jobs were lost to faults alone": self.too_many_excused,
+            "no instance was lost without a fault": self.unexplained,
+            "no job has ended twice": self.ended_twice,
+            "results are whole and right": self.wrong_results,
+            "no attempt overlaps another of its job": self.overlaps,
+            "nothing is left over": self.left_over,
+            "the database is whole": self.store.integrity,
+            "every nanodollar is accounted for": self.wrong_costs,
+        }
+
+    # --- jobs
+
+    def lost(self) -> list[str]:
+        """Jobs that were acknowledged and are not there."""
+        return [
+            f"{job_id} ({entry.kind.name})" for job_id, entry in self.load.ledger.items() if job_id not in self.jobs
+        ]
+
+    def wrong_ends(self) -> list[str]:
+        """Jobs that have not ended, or not as their kind should."""
+        wrong: list[str] = []
+        for job_id, job in self.jobs.items():
+            entry = self.load.ledger[job_id]
+            wanted = expected_state(entry, lambda needed: self.store.job(JobId(needed)).state)
+            if job.state is wanted and self._has_right_reason(job, wanted):
+                continue
+            if job.state is JobState.DEAD and self._is_worn_out(job):
+                self.excused.append(job_id)
+                continue
+            why = f"{job.reason}: {job.error.message if job.error else ''}"
+            wrong.append(f"{job_id} ({entry.kind.name}) is {job.state}, and should be {wanted}: {why}")
+        return wrong
+
+    def too_many_excused(self) -> list[str]:
+        """More dead letters by injected faults than chance brings: attempts that end so would hide a fault of ours."""
+        most = max(4, len(self.jobs) // 10)
+        return self.excused if len(self.excused) > most else []
+
+    def _has_right_reason(self, job: Job, wanted: JobState) -> bool:
+        if wanted is not JobState.DEAD:
+            return True
+        kind = self.load.ledger[job.id].kind.name
+        return job.reason is (Reason.OOM if kind == "too large" else Reason.REJECTED)
+
+    def _is_worn_out(self, job: Job) -> bool:
+        """Whether attempts, all that there are, went to faults: instances under it, programs, a disk without room."""
+        reasons = [attempt.reason for attempt in self.attempts[job.id]]
+        losses = [reason for reason in reasons if reason in _LOSSES]
+        has_crashed = job.crashes >= MAX_CRASHES and losses.count(Reason.INSTANCE_LOST) >= MAX_CRASHES
+        return job.reason in _LOSSES and (has_crashed or len(losses) >= job.max_attempts)
+
+    def unexplained(self) -> list[str]:
+        """Attempts whose instance went away, although no fault took it."""
+        return [
+            f"{attempt.token} on {attempt.instance_id}: {attempt.error.message if attempt.error else ''}"
+            for attempt in self._all_attempts()
+            if attempt.reason is Reason.INSTANCE_LOST and attempt.instance_id not in self.ground.taken
+        ]
+
+    def ended_twice(self) -> list[str]:
+        """Jobs with more than one ending, or work that was completed more than once."""
+        endings: Counter[str] = Counter()
+        after = 0
+        while page := self.store.events(after=after):
+            after = page[-1].id
+            endings.update(event.job_id for event in page if event.type in _ENDINGS)
+        wrong = [
+            f"{job_id} has {endings[job_id]} endings"
+            for job_id, job in self.jobs.items()
+            if endings[job_id] != (job.state in TERMINAL)
+        ]
+        for job_id, attempts in self.attempts.items():
+            completed = sum(attempt.reason is Reason.COMPLETED for attempt in attempts)
+            if completed != (self.jobs[job_id].state is JobState.SUCCEEDED):
+                wrong.append(f"{job_id} is {self.jobs[job_id].state} with {completed} completed attempts")
+        return wrong
+
+    # --- results
+
+    def wrong_results(self) -> list[str]:
+        """Outputs that are missing, damaged, or not what was asked for."""
+        wrong: list[str] = []
+        for job_id, job in self.jobs.items():
+            kind = self.load.ledger[job_id].kind
+            outputs = self.store.outputs(job.id)
+            wanted = kind.outputs if job.state is JobState.SUCCEEDED else 0
+            if len(outputs) != wanted:
+                wrong.append(f"{job_id} ({kind.name}) has {len(outputs)} outputs instead of {wanted}")
+            wrong += [
+                f"{job_id} {output.path}: {why}" for output in outputs if (why := self._flaw(output, kind.seconds))
+            ]
+        return wrong
+
+    def _flaw(self, output: Output, seconds: float | None) -> str:
+        path = self.ground.state_dir / "artifacts" / "sha256" / output.sha256[:2] / output.sha256
+        if output.sha256 not in self._looked_at:
+            self._looked_at[output.sha256] = _look(path, output.sha256)
+        found = self._looked_at[output.sha256]
+        if isinstance(found, str):
+            return found
+        if seconds is not None and abs(found - seconds) > _TOLERANCE_SECONDS:
+            return f"lasts {found:g} s instead of {seconds:g} s"
+        return ""
+
+    @cached_property
+    def _looked_at(self) -> dict[str, float | str]:
+        return {}
+
+    # --- attempts
+
+    def _all_attempts(self) -> Iterator[Attempt]:
+        return itertools.chain.from_iterable(self.attempts.values())
+
+    def overlaps(self) -> list[str]:
+        """Attempts that had begun on a worker before an earlier one of their job had said its last word."""
+        wrong: list[str] = []
+        for attempts in self.attempts.values():
+            spans = [span for attempt in attempts if (span := self._on_worker(attempt.token)) is not None]
+            for (first, _, end), (second, begin, _) in itertools.pairwise(spans):
+                if begin < end:
+                    wrong.append(f"{second} began {end - begin:.3f} s before the end of {first}")
+        return wrong
+
+    def _on_worker(self, token: Token) -> tuple[Token, float, float] | None:
+        """When the worker's own log of an attempt begins and ends; none was kept of one that never began."""
+        try:
+            lines = layout.kept_events(self.ground.state_dir, token).read_bytes().splitlines()
+        except FileNotFoundError:
+            return None
+        times: list[float] = []
+        for line in lines:
+            try:
+                times.append(json.loads(line)["at"])
+            except ValueError:  # the worker was killed within the line
+                continue
+        return (token, times[0], times[-1]) if times else None
+
+    def wrong_costs(self) -> list[str]:
+        """Attempts that cost anything but their times, and sums that differ."""
+        wrong: list[str] = []
+        for job_id, attempts in self.attempts.items():
+            crashes = 0
+            for attempt in attempts:
+                due = self._due(attempt, replace(self.jobs[job_id], crashes=crashes))
+                if attempt.cost_nanodollars != due:
+                    wrong.append(f"{attempt.token} costs {attempt.cost_nanodollars} nanodollars instead of {due}")
+                crashes += attempt.reason is Reason.INSTANCE_LOST
+        told = sum(attempt.cost_nanodollars or 0 for attempt in self._all_attempts())
+        booked = self.store._db.value(_BOOKED, (json.dumps(list(self.jobs)),))
+        return wrong + ([f"the jobs cost {told} nanodollars, their attempts {booked}"] if told != booked else [])
+
+    def _due(self, attempt: Attempt, job: Job) -> int | None:
+        """What an attempt has to cost, from its times, its instance and the slots that it had there."""
+        instance = self.instances.get(attempt.instance_id)
+        if attempt.finished_at is None or instance is None:
+            return None
+        price = PRICE_PER_HOUR
+        if instance.size:
+            price = price * INSTANCE_TYPES[instance.size].cpus / INSTANCE_TYPES["lite"].cpus
+        held = (attempt.finished_at - attempt.started_at).total_seconds()
+        return slot_cost(held, price_per_hour=price, slots=SLOTS) * slots_needed(job, SLOTS)
+
+    # --- orphans
+
+    def left_over(self) -> list[str]:
+        """Containers, programs and files that nobody needs any more."""
+        ground, state = self.ground, self.ground.state_dir
+        left = [f"instance {instance_id} on the engine" for instance_id in ground.all_instances()]
+        left += [f"instance {item.id} in the database as {item.state}" for item in self.store.instances()]
+        left += [f"ffmpeg {pid}" for pid, line in ffmpegs() if any(job_id in line for job_id in self.jobs)]
+        left += [str(path) for path in _below(layout.instances(state))]
+        left += [str(path) for path in _below(state / "processes")]
+        left += [str(path) for path in _below(layout.artifacts(state) / "incoming")]
+        left += [str(path) for path in state.rglob("*") if path.suffix in (".part", ".new", ".partial")]
+        left += [str(path) for path in state.rglob("*") if path.is_socket()]
+        return left
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _look(path: Path, sha256: str) -> float | str:
+    """How long an artifact plays, as a program that is not ours decodes it; or what is wrong with it."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read: {error}"
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return "is not what its name says"
+    command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
+    probed = subprocess.run(command, capture_output=True, text=True)
+    if probed.returncode:
+        return probed.stderr.strip()
+    decoded = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "null", "-"], capture_output=True, text=True)
+    if decoded.returncode or decoded.stderr:
+        return f"cannot be decoded: {decoded.stderr.strip()}"
+    duration = probed.stdout.strip()
+    return 0.0 if duration == "N/A" else float(duration)
