@@ -204,16 +204,14 @@ class Ground:
     def back_up(self) -> Path:
         """Take a backup, whether a daemon runs or not."""
         target = self.aside / "backup.db"
-        target.unlink(missing_ok=True)
-        _in_python(_BACK_UP, layout.database(self.state_dir), target)
+        self.pitchey.ok("db", "backup", target, "--overwrite")
         return target
 
     def restore(self, backup: Path) -> None:
         """Put a backup in the place of the database; no daemon may run."""
-        database = layout.database(self.state_dir)
-        for suffix in ("-wal", "-shm"):
-            database.with_name(database.name + suffix).unlink(missing_ok=True)
-        database.write_bytes(backup.read_bytes())
+        self.pitchey.ok("db", "restore", backup)
+        for damaged in self.state_dir.glob("pitchey.db.before-restore-*"):
+            damaged.unlink()
 
     def fold_wal(self) -> None:
         """Bring all that was committed into the database file itself."""
@@ -269,12 +267,6 @@ def _in_python(script: str, *arguments: Path) -> str:
     return done.stdout
 
 
-_BACK_UP = """
-import sqlite3, sys
-source, target = (sqlite3.connect(path) for path in sys.argv[1:])
-source.backup(target)
-target.close()
-"""
 _FOLD = """
 import sqlite3, sys
 database = sqlite3.connect(sys.argv[1])
