@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
-from pydantic import ValidationError
-
-from pitchey_cli.artifacts.beneath import read_beneath
 from pitchey_cli.artifacts.port import ProgressCallback
+from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import PooledInstance
 from pitchey_cli.daemon.worker_client import WorkerRefused
-from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import slot_cost
 from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.states import after_attempt
@@ -34,7 +29,6 @@ _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
-_ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
@@ -59,6 +53,10 @@ class Execution:
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
+
+    @property
+    def _files(self) -> AttemptFiles:
+        return AttemptFiles(self.node.config.state_dir, self.instance.id, self.token, self.node.artifacts)
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -157,13 +155,7 @@ class Execution:
             self.is_fetching = False
             sha256, size = artifact.sha256, artifact.size
         assert sha256 is not None and size is not None  # an input has an artifact or a URL
-        # The name inside the instance is ours: a user's file name may hold anything. The suffix helps some demuxers.
-        suffix = Path(name).suffix.lower()
-        path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
-        directory = self._directory / "inputs" / self.token
-        directory.mkdir(exist_ok=True)
-        directory.chmod(0o755)  # whatever the umask: the instance is another user
-        await asyncio.to_thread(node.artifacts.place, sha256, directory / path)
+        path = await asyncio.to_thread(self._files.place, index, name, sha256)
         return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
 
     def _stop_fetching(self, deadline: float) -> ProgressCallback:
@@ -188,23 +180,21 @@ class Execution:
                         return event
                     try:
                         await self._note(event)
-                    except (
-                        StoreError
-                    ) as error:  # a disk that is full for a moment must not cost what is being worked at
+                    except StoreError as error:  # a disk that is full for a moment costs nothing that is worked at
                         self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:
-                    return await self._left_in_spool() or _never_started()
+                    return await asyncio.to_thread(self._files.ending) or _never_started()
                 broken += 1
             except InstanceGone:
                 broken += 1
-            ending = await self._left_in_spool()
+            ending = await asyncio.to_thread(self._files.ending)
             if ending is not None:
                 return ending
             if broken >= _GONE_TRIES or not await self._is_instance_running():
                 self.instance.retire("it went away under an attempt", has_died=True)
-                return await self._left_in_spool()
+                return await asyncio.to_thread(self._files.ending)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _note(self, event: protocol.Event) -> None:
@@ -223,20 +213,6 @@ class Execution:
                     eta_seconds=event.eta_seconds,
                     now=node.clock.now(),
                 )
-
-    async def _left_in_spool(self) -> protocol.Ending | None:
-        data = await asyncio.to_thread(self._read_spool, protocol.ENDING_NAME, _ENDING_BYTES)
-        try:
-            return None if data is None else protocol.ENDING.validate_json(data)
-        except ValidationError:
-            return None
-
-    def _read_spool(self, name: str, limit_bytes: int) -> bytes | None:
-        return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)
-
-    @property
-    def _directory(self) -> Path:
-        return layout.instance(self.node.config.state_dir, self.instance.id)
 
     async def _is_instance_running(self) -> bool:
         if self.instance.is_elsewhere:
@@ -272,7 +248,8 @@ class Execution:
                 usage=usage,
             )
         try:
-            outputs = await asyncio.to_thread(self._collect, ending.result)
+            limit_bytes = self.node.config.output_limit_bytes
+            outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
@@ -280,16 +257,6 @@ class Execution:
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
-
-    def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
-        left = self.node.config.output_limit_bytes
-        outputs: list[Output] = []
-        for item in result.outputs:
-            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
-            artifact = self.node.artifacts.collect(self._directory, relative, limit_bytes=left)
-            left -= artifact.size
-            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
-        return tuple(outputs)
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows."""
@@ -323,12 +290,12 @@ class Execution:
         self.has_failed = outcome.reason in _FAILURES
         self.is_finishing = True
         outcome = replace(outcome, cost_nanodollars=cost)
-        await asyncio.to_thread(self._keep_log)
+        await asyncio.to_thread(self._files.keep_log)
         try:
             await self._record(outcome, now)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        await asyncio.to_thread(self._clean_up)
+        await asyncio.to_thread(self._files.remove)
 
     async def _record(self, outcome: Outcome, now: datetime) -> None:
         """Record the end, and do not give up at a disk that is full for a moment: a second run would cost more.
@@ -362,25 +329,6 @@ class Execution:
 
     def _had_too_little_memory(self, job: Job) -> bool:
         return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(job.id))
-
-    def _keep_log(self) -> None:
-        data = self._read_spool(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
-        if data is None:  # an attempt that never began has no events
-            return
-        target = layout.kept_events(self.node.config.state_dir, self.token)
-        with contextlib.suppress(OSError):  # a full disk may cost a log, and no job
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_suffix(".new")
-            try:
-                beside.write_bytes(data)
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
-
-    def _clean_up(self) -> None:
-        directory = self._directory
-        for name in ("inputs", "spool"):
-            shutil.rmtree(directory / name / self.token, ignore_errors=True)
 
 
 def _never_started() -> protocol.ErrorEvent:

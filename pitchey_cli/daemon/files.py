@@ -1,0 +1,90 @@
+"""The files of one attempt: what it is given, and what it leaves. What lies in its spool is the instance's to write."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pitchey_cli.artifacts.beneath import read_beneath
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import Output, Token
+from processors import protocol
+
+_ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFiles:
+    """The inputs, the spool and the log of an attempt. Every call blocks."""
+
+    state_dir: Path
+    instance_id: str
+    token: Token
+    artifacts: Artifacts
+
+    def place(self, index: int, name: str, sha256: str) -> str:
+        """Put an input where the instance can read it; its name there.
+
+        That name is ours: a user's file name may hold anything. The suffix is kept, because it helps some demuxers.
+        """
+        suffix = Path(name).suffix.lower()
+        path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
+        directory = self._directory / "inputs" / self.token
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)  # whatever the umask: the instance is another user
+        self.artifacts.place(sha256, directory / path)
+        return path
+
+    def ending(self) -> protocol.Ending | None:
+        """How the attempt ended, if its spool says so."""
+        data = self._read(protocol.ENDING_NAME, _ENDING_BYTES)
+        try:
+            return None if data is None else protocol.ENDING.validate_json(data)
+        except ValidationError:
+            return None
+
+    def collect(self, result: protocol.Result, *, limit_bytes: int) -> tuple[Output, ...]:
+        """Take the outputs into the artifacts.
+
+        Raises:
+            PitcheyError: one is not what it should be; StoreError when it is the disk.
+        """
+        outputs: list[Output] = []
+        for item in result.outputs:
+            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
+            artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
+            limit_bytes -= artifact.size
+            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+        return tuple(outputs)
+
+    def keep_log(self) -> None:
+        """Copy the events to where they stay; an attempt that never began has none."""
+        data = self._read(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
+        if data is None:
+            return
+        target = layout.kept_events(self.state_dir, self.token)
+        with contextlib.suppress(OSError):  # a full disk may cost a log, and no job
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside = target.with_suffix(".new")
+            try:
+                beside.write_bytes(data)
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove all but the log."""
+        for name in ("inputs", "spool"):
+            shutil.rmtree(self._directory / name / self.token, ignore_errors=True)
+
+    def _read(self, name: str, limit_bytes: int) -> bytes | None:
+        return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)
+
+    @property
+    def _directory(self) -> Path:
+        return layout.instance(self.state_dir, self.instance_id)
