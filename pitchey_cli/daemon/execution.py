@@ -13,8 +13,8 @@ from datetime import datetime
 
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.daemon.files import AttemptFiles
+from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.pool import PooledInstance
 from pitchey_cli.daemon.worker_client import WorkerRefused
 from pitchey_cli.domain.cost import slot_cost
 from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError

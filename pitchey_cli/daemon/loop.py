@@ -16,8 +16,9 @@ from functools import partial
 
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.firing import Firing
+from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.pool import Pool, PooledInstance
+from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Job, Token
 from pitchey_cli.domain.limits import INSTANCE_TYPES

@@ -34,8 +34,9 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scripted engine is one of the tests' resources
 
+from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.loop import Loop
-from pitchey_cli.daemon.pool import Pool, PooledInstance
+from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain.job import Job, JobId, JobState, NewJob
 from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore

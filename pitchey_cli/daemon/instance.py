@@ -1,0 +1,104 @@
+"""One instance: what the pool knows of it, and what is asked of the engine when it is started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from pitchey_cli.daemon.node import Node, ServiceConfig
+from pitchey_cli.daemon.worker_client import WorkerClient
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.limits import grant
+from pitchey_cli.domain.placement import Candidate
+from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, Mount
+from processors import protocol
+
+# An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
+# it has died and nobody came back.
+_ORPHAN_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class PooledInstance:
+    """An instance, and what the pool knows of it now."""
+
+    id: str
+    config: ServiceConfig
+    client: WorkerClient
+    busy: int = 0  #: slots that are taken
+    attempts: int = 0  #: that run
+    is_ready: bool = False
+    is_stopping: bool = False
+    is_elsewhere: bool = False  #: on an engine that this daemon does not speak to
+    unanswered: int = 0  #: checks in a row
+    retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
+    has_died: bool = False  #: it went away, or hangs: nobody has sent it away
+    ready_since: float = 0.0  #: monotonic
+    idle_since: float = 0.0  #: monotonic
+    kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
+    failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
+    organisations: set[str] = field(default_factory=set)  #: that it has worked for
+
+    @property
+    def free_slots(self) -> int:
+        """Slots that can take an attempt now."""
+        takes_work = self.is_ready and not self.is_stopping and self.retired_because is None
+        return self.config.slots - self.busy if takes_work else 0
+
+    def retire(self, why: str, *, has_died: bool = False) -> None:
+        """Give it no new work; the first reason stays."""
+        self.retired_because = self.retired_because or why
+        self.has_died = self.has_died or has_died
+
+    def as_candidate(self) -> Candidate:
+        """What has to be known of it to choose an instance for a job."""
+        return Candidate(self.id, self.config.slots, self.free_slots, self.kinds, self.failed_kinds, self.organisations)
+
+
+def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) -> tuple[InstanceSpec, Instance]:
+    """Make the instance's directories, and say what to ask of the engine. Blocks."""
+    host = node.host
+    granted = grant(config.limits, host_cpus=host.cpus, host_memory_bytes=host.memory_bytes)
+    directory = layout.instance(node.config.state_dir, instance_id)
+    uid, gid = node.config.instance_user
+    for name in ("inputs", "spool", "run"):
+        (directory / name).mkdir(parents=True)
+        (directory / name).chmod(0o755 if name == "inputs" else 0o700)  # whatever the umask
+        if name != "inputs" and os.geteuid() == 0:
+            os.chown(directory / name, uid, gid)
+    command = ["--service", config.service, "--slots", str(config.slots)]
+    command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
+    command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
+    spec = InstanceSpec(
+        instance_id=instance_id,
+        image=config.image,
+        command=tuple(command),
+        limits=granted.granted,
+        labels={LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: config.service},
+        mounts=(
+            Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
+            Mount(directory / "spool", protocol.SPOOL_DIR),
+            Mount(directory / "run", protocol.RUN_DIR),
+        ),
+        user=node.config.instance_user,
+    )
+    note = None
+    if granted.is_reduced:
+        note = f"granted {granted.granted.cpus:g} CPUs, {granted.granted.memory_bytes} bytes: all the host has"
+    record = Instance(
+        id=instance_id,
+        service=config.service,
+        engine=host.kind,
+        image=config.image,
+        slots=config.slots,
+        size=config.size,
+        state=InstanceState.STARTING,
+        requested_cpus=granted.requested.cpus,
+        requested_memory_bytes=granted.requested.memory_bytes,
+        granted_cpus=granted.granted.cpus,
+        granted_memory_bytes=granted.granted.memory_bytes,
+        created_at=node.clock.now(),
+        note=note,
+    )
+    return spec, record
