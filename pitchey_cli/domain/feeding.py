@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -53,5 +52,7 @@ def _taken(item: JobInput, output: Output) -> JobInput:
 
 def fanned_id(job_id: JobId, number: int) -> JobId:
     """The id of the n-th of the jobs that one became: always the same, so nothing has to be drawn by lot."""
-    digest = hashlib.sha256(f"{job_id}/{number}".encode()).digest()
+    from hashlib import sha256  # late: every verb loads this module, and none of those that only read needs it
+
+    digest = sha256(f"{job_id}/{number}".encode()).digest()
     return JobId("".join(JOB_ID_ALPHABET[byte & 31] for byte in digest[:JOB_ID_LENGTH]))
