@@ -71,6 +71,9 @@ def wait(
         done = found.ended - before.ended
         pace = f", {done / seconds * 60:,.0f} jobs a minute" if done and seconds > 1 else ""
         terminal.say(f"{_sentence(found)} after {seconds:.1f} s{pace}")
+    if held := found.counts.get(JobState.HELD, 0) if batches.is_stuck(store, found) else 0:
+        terminal.say(f"{held} held for dead letters: `pitchey batch retry {name}`, or `pitchey batch cancel {name}`.")
+        raise typer.Exit(ExitCode.JOB_FAILED)
     if found.counts.get(JobState.DEAD):
         raise typer.Exit(ExitCode.JOB_FAILED)
     if found.failed:

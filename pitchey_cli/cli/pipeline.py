@@ -14,13 +14,14 @@ from pitchey_cli.cli.handover import hand_over, refuse_existing
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.daemon import lock
-from pitchey_cli.domain.job import WAITING, Job, JobId, JobState
+from pitchey_cli.domain.job import Job, JobId, JobState
 from pitchey_cli.domain.pipeline import Pipeline
 from pitchey_cli.engines import images
 from pitchey_cli.operations import batches, result
 from pitchey_cli.operations import pipelines as operation
+from pitchey_cli.operations.cancel import cancel_all
 from pitchey_cli.operations.sources import Source
-from pitchey_cli.store.port import Store
+from pitchey_cli.store.port import JobFilter, Store
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -90,10 +91,11 @@ def run(
         _follow(wiring, store, name, tick=runner.tick, timeout_seconds=wait)
         return list(store.batch_jobs(name))
 
-    def left() -> list[JobId]:
-        return [job.id for job in store.batch_jobs(name, [*WAITING, JobState.RUNNING])]
+    def give_up(why: str) -> list[JobId]:
+        cancel_all(store, JobFilter(batch=name), why=why, now=wiring.clock.now())
+        return [job.id for job in store.batch_jobs(name, [JobState.RUNNING])]
 
-    ended = carry_out(runner, store, finished, ids=left, again=f"pitchey batch wait {name}")
+    ended = carry_out(runner, store, finished, cancel=give_up, again=f"pitchey batch wait {name}")
     if not json:
         terminal.show(_tree(wiring, store, name))
     given = ended if everything else operation.last(store, ended)

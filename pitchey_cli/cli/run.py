@@ -14,9 +14,9 @@ from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.cli.service_group import ServiceGroup
-from pitchey_cli.domain.job import Job
+from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
-from pitchey_cli.operations import follow, result, submit
+from pitchey_cli.operations import cancel, follow, result, submit
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
 
@@ -56,7 +56,11 @@ def run(
         with job_progress(len(ids), is_quiet=quiet or json) as show:
             return follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
 
-    ended = carry_out(runner, store, finished, ids=lambda: ids, again=f"pitchey wait {' '.join(ids[:3])}")
+    def give_up(why: str) -> list[JobId]:
+        cancel.cancel(store, ids, why=why, now=wiring.clock.now())
+        return ids
+
+    ended = carry_out(runner, store, finished, cancel=give_up, again=f"pitchey wait {' '.join(ids[:3])}")
     hand_over(wiring, store, ended, output, overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet)
     raise typer.Exit(exit_code_of(ended))
 

@@ -17,7 +17,7 @@ from pitchey_cli.domain.errors import ExitCode, PitcheyError, TimedOut, UsageErr
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
-from pitchey_cli.operations import cancel, follow
+from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
@@ -79,13 +79,13 @@ class Runner:
         with contextlib.suppress(lock.StateHeld):  # another one of those that wait was quicker: go on waiting
             self._node = node.__enter__()
 
-    def give_up(self, store: Store, ids: Sequence[JobId]) -> None:
+    def give_up(self, store: Store, cancel: Callable[[str], Sequence[JobId]]) -> None:
         """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""
         if not self.is_own and lock.holder(self._wiring.state_dir) is not None:
             return
         limit = self._wiring.settings.daemon.grace_seconds + 5
         with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
-            cancel.cancel(store, ids, why="`pitchey run` ended early", now=self._wiring.clock.now())
+            ids = cancel("`pitchey run` ended early")
             if self.is_own:
                 lock.poke(self._wiring.state_dir)
                 follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=limit)
@@ -107,14 +107,14 @@ def carry_out(
     store: Store,
     finished: Callable[[], list[Job]],
     *,
-    ids: Callable[[], Sequence[JobId]],
+    cancel: Callable[[str], Sequence[JobId]],
     again: str,
 ) -> list[Job]:
     """Wait for jobs while the runner sees to it that they run. Where that ends early, they are given up.
 
     Args:
         finished: waits, and calls the runner's tick at every look.
-        ids: the jobs as they are when they have to be given up.
+        cancel: cancels the jobs, for a reason; those that have to be waited for.
         again: the command that waits for them once more.
     """
     lock.poke(runner.state_dir)
@@ -124,7 +124,7 @@ def carry_out(
             try:
                 return finished()
             except BaseException:
-                runner.give_up(store, ids())
+                runner.give_up(store, cancel)
                 raise
     except TimedOut as error:
         fate = "they are cancelled: no daemon runs that could carry them on" if runner.is_own else "the daemon goes on"

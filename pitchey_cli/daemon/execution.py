@@ -17,7 +17,15 @@ from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.worker_client import WorkerRefused
 from pitchey_cli.domain.cost import slot_cost
-from pitchey_cli.domain.errors import EngineError, InstanceGone, NetworkError, PitcheyError, StaleToken, StoreError
+from pitchey_cli.domain.errors import (
+    EngineError,
+    InputRejected,
+    InstanceGone,
+    NetworkError,
+    PitcheyError,
+    StaleToken,
+    StoreError,
+)
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.placement import slots_needed
@@ -32,11 +40,14 @@ _RETRY_SECONDS = 0.2  # between them
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
-_FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
+
+
+class Unforeseen(PitcheyError):
+    """Something that nobody has thought of."""
 
 
 @dataclass(slots=True)
@@ -48,7 +59,7 @@ class Execution:
     instance: PooledInstance
     token: Token
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
-    has_failed: bool = False  #: it ended, and not well
+    ended_as: Reason | None = None  #: how it ended, once that is known
     is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _progress_at: float = -_PROGRESS_SECONDS
@@ -63,8 +74,12 @@ class Execution:
         try:
             try:
                 await self._start()
+            except PitcheyError:
+                raise
             except OSError as error:  # a full disk of ours, a directory that went with its instance
                 raise StoreError(f"The inputs could not be made ready: {error}.") from error
+            except Exception as error:  # a mistake of ours: it uses up an attempt, or it would be tried for ever
+                raise Unforeseen(f"The attempt could not be started: {error!r}.") from error
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
                 self.instance.retire(str(error), has_died=True)
@@ -154,7 +169,8 @@ class Execution:
             artifact, name = await asyncio.to_thread(node.fetch, item.url, progress=progress)
             self.is_fetching = False
             sha256, size = artifact.sha256, artifact.size
-        assert sha256 is not None and size is not None  # an input has an artifact or a URL
+        if sha256 is None or size is None:
+            raise InputRejected(f"The input {name} has no content yet.")
         path = await asyncio.to_thread(self._files.place, index, name, sha256)
         return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
 
@@ -287,7 +303,7 @@ class Execution:
         held = (now - self.job.started_at).total_seconds() if self.job.started_at else 0.0
         cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots)
         cost *= slots_needed(self.job, config.slots)
-        self.has_failed = outcome.reason in _FAILURES
+        self.ended_as = outcome.reason
         self.is_finishing = True
         outcome = replace(outcome, cost_nanodollars=cost)
         await asyncio.to_thread(self._files.keep_log)
@@ -347,6 +363,6 @@ def _not_started(error: PitcheyError, last_words: str | None) -> Outcome:
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
     if isinstance(error, WorkerRefused) and error.status in (429, 503):
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
-    if isinstance(error, NetworkError | StoreError):
+    if isinstance(error, NetworkError | StoreError | Unforeseen):
         return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
     return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))

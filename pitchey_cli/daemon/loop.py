@@ -242,7 +242,7 @@ class Loop:
 
         def ended(done: asyncio.Task[None]) -> None:
             del self.executions[execution.token], self._tasks[execution.token]
-            give_slots = partial(pool.give_slots, instance, job, has_failed=execution.has_failed)
+            give_slots = partial(pool.give_slots, instance, job, ended_as=execution.ended_as)
             if not done.cancelled() and (error := done.exception()) is not None:
                 # The job stays as it is in the store, and the step `recover` takes it up again. Until then it keeps its
                 # slots: its worker may be at work, and its instance has what it left.

@@ -24,11 +24,13 @@ from pitchey_cli.domain.placement import Places, slots_needed
 from pitchey_cli.domain.scaling import PoolView, Step, decide, restart_delay
 from pitchey_cli.engines.port import InstanceStatus
 from processors import protocol
+from processors.vocabulary import Reason
 
 _READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
 _READY_POLL_SECONDS = 0.005
 _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started
 _STOP_GRACE_SECONDS = 5.0
+_FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _UNANSWERED_CHECKS = 3
 _REMOVE_AGAIN_SECONDS = 5.0
 
@@ -81,13 +83,19 @@ class Pool:
         instance.attempts += 1
         instance.organisations.add(job.organisation)
 
-    def give_slots(self, instance: PooledInstance, job: Job, *, has_failed: bool) -> None:
-        """Count an attempt that ended; `job` is as it was when it started."""
+    def give_slots(self, instance: PooledInstance, job: Job, *, ended_as: Reason | None) -> None:
+        """Count an attempt that ended; `job` is as it was when it started.
+
+        Args:
+            ended_as: None when that is not known: nobody followed it to its end.
+        """
         instance.busy -= slots_needed(job, self.config.slots)
         instance.attempts -= 1
         instance.idle_since = self.node.clock.monotonic()
-        (instance.failed_kinds if has_failed else instance.kinds).add(job.kind)
-        if not has_failed:
+        if ended_as in _FAILURES:
+            instance.failed_kinds.add(job.kind)
+        elif ended_as is Reason.COMPLETED:
+            instance.kinds.add(job.kind)
             instance.failed_kinds.discard(job.kind)
             self._failures = 0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -13,36 +13,48 @@ from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, JobId, JobInp
 MAIN = ""  #: as a pattern: the first output of each job, which is what the job is for
 
 
-def feed(inputs: Sequence[JobInput], given: Sequence[Sequence[Output]]) -> list[tuple[JobInput, ...]]:
+@dataclass(frozen=True)
+class Fed:
+    """What one job is to work on, and whose outputs that is."""
+
+    inputs: tuple[JobInput, ...] = ()
+    sources: frozenset[int] = frozenset()  #: the seqs of those jobs
+
+
+def feed(inputs: Sequence[JobInput], given: Mapping[int, Sequence[Output]]) -> list[Fed]:
     """The inputs of each job that is to run: one, or as many as outputs match where every one gets its own.
 
     Args:
-        given: the outputs of each job that was waited for.
+        given: the outputs of each job that was waited for, by its seq.
 
     Raises:
         InputRejected: no output matches, or several where one is wanted.
     """
-    fed: list[tuple[JobInput, ...]] = [()]
+    fed = [Fed()]
     for item in inputs:
         if item.output is None:
-            fed = [(*before, item) for before in fed]
+            fed = [Fed((*before.inputs, item), before.sources) for before in fed]
             continue
-        found = matching(item.output, given)
+        found = _matching(item.output, given)
         what = f"output that matches {item.output!r}" if item.output else "output"
         if not found and not item.is_each:
             raise InputRejected(f"The jobs before it gave no {what}.")
         if len(found) > 1 and not item.is_each:
-            names = ", ".join(each.path for each in found[:5])
+            names = ", ".join(output.path for _, output in found[:5])
             raise InputRejected(f"The jobs before it gave {len(found)} of the {what}: {names}.")
-        fed = [(*before, _taken(item, each)) for before in fed for each in found]
+        fed = [
+            Fed((*before.inputs, _taken(item, output)), before.sources | {seq})
+            for before in fed
+            for seq, output in found
+        ]
     return fed
 
 
-def matching(pattern: str, given: Sequence[Sequence[Output]]) -> list[Output]:
-    """The outputs that a pattern means, in their order."""
+def _matching(pattern: str, given: Mapping[int, Sequence[Output]]) -> list[tuple[int, Output]]:
+    """The outputs that a pattern means, in their order, each with its job."""
     if pattern == MAIN:
-        return [outputs[0] for outputs in given if outputs]
-    return [each for outputs in given for each in outputs if fnmatchcase(each.path, pattern)]
+        return [(seq, outputs[0]) for seq, outputs in given.items() if outputs]
+    return [(seq, each) for seq, outputs in given.items() for each in outputs if fnmatchcase(each.path, pattern)]
 
 
 def _taken(item: JobInput, output: Output) -> JobInput:

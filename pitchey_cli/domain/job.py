@@ -116,6 +116,7 @@ class NewJob:
     is_off_peak: bool = False  #: runs only in the off-peak hours
     deadline: datetime | None = None  #: of no use to anybody after that
     expires_at: datetime | None = None  #: not to be started after that
+    ttl_seconds: float | None = None  #: the same as a span, which begins when nothing holds the job any more
     after: tuple[Dependency, ...] = ()  #: jobs it waits for
     idempotency_key: str | None = None  #: unique within its organisation
     cache_key: str | None = None  #: what its result depends on; None when the result may not be used again

@@ -120,6 +120,7 @@ def parse(document: Mapping[str, Any], *, name: str) -> Pipeline:
 def _step(name: str, table: Any) -> Step:
     if not isinstance(table, Mapping):
         raise UsageError(f"Step {name} is no table.", hint=f'[steps.{name}], then service = "video".')
+    table = {_spelt(str(key)): value for key, value in table.items()}
     if name == INPUT or not name.replace("-", "").replace("_", "").isalnum():
         raise UsageError(f"A step cannot be called {name!r}.", hint="Letters, digits, - and _; not 'input'.")
     try:
@@ -134,6 +135,12 @@ def _step(name: str, table: Any) -> Step:
     if is_each and not isinstance(source, Reference):
         raise UsageError(f"Step {name}: for_each = {source!r} is no step's output.", hint='Write it as "@small/*.mp4".')
     return Step(name, service, source, is_each, _after(name, source, table), _rest(table))
+
+
+def _spelt(key: str) -> str:
+    """Our own keys may be written with dashes, like the options of a command."""
+    plain = key.replace("-", "_")
+    return plain if plain in _OWN_KEYS else key
 
 
 def _rest(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ TRANSITIONS: frozenset[tuple[JobState, JobState]] = frozenset(
         (JobState.RUNNING, JobState.DEAD),
         (JobState.DEAD, JobState.QUEUED),
         (JobState.DEAD, JobState.HELD),
+        (JobState.CANCELLED, JobState.HELD),  # with the dead letter whose failure it was cancelled for
     }
 )
 

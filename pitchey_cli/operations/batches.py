@@ -11,6 +11,7 @@ from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
 
 _FAILED = (JobState.DEAD, JobState.CANCELLED)
+_GOES_ON = (JobState.QUEUED, JobState.RUNNING, JobState.SCHEDULED)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def wait(
 ) -> Summary:
     """Wait until every job of a batch has ended, or the first has failed where that is asked for.
 
+    It also ends when nothing can go on: what is left is held for dead letters that somebody has to redrive.
+
     Raises:
         TimedOut: the time is up.
     """
@@ -66,6 +69,17 @@ def wait(
     for _ in follow.changes(store, tick=tick, timeout_seconds=timeout_seconds):
         found = summary(store, name)
         on_change(found)
-        if found.ended == found.total or (fail_fast and found.failed):
+        if found.ended == found.total or (fail_fast and found.failed) or is_stuck(store, found):
             break
     return found
+
+
+def is_stuck(store: Store, found: Summary) -> bool:
+    """Whether all that is left of a batch is held, and for nothing that still goes on."""
+    if found.total == found.ended or found.counts.get(JobState.HELD, 0) < found.total - found.ended:
+        return False
+    held = {job.id for job in store.batch_jobs(found.name, [JobState.HELD])}
+    needs = [need for job_id in held for need in store.dependencies(job_id)]
+    return not any(
+        need.state in _GOES_ON or (need.state is JobState.HELD and need.job_id not in held) for need in needs
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from pitchey_cli.domain.job import WAITING, JobId, JobState
+from pitchey_cli.domain.job import WAITING, Job, JobId, JobState
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 
 _PAGE = 500  # jobs that are cancelled in one transaction: others must get their turn to write
@@ -22,12 +22,27 @@ def cancel_all(store: Store, wanted: JobFilter, *, why: str, now: datetime) -> i
     """Cancel every job that has not ended and that a filter leaves; how many that were.
 
     Those that run are asked to end. The newest go first: what waits for another job goes before that one, and is not
-    started by its end.
+    started by its end. What ends or fans out between two looks is met by the next: it goes on until nothing waits.
     """
-    count = 0
-    page = replace(wanted, states=(*WAITING, JobState.RUNNING), limit=_PAGE)
-    while jobs := store.jobs(page):
+    waiting = replace(wanted, states=tuple(WAITING), limit=_PAGE)
+    running = replace(wanted, states=(JobState.RUNNING,), limit=_PAGE)
+    count = _cancel_waiting(store, waiting, why, now)
+    while jobs := _cancel_page(store, running, why, now):
         count += len(jobs)
-        cancel(store, [job.id for job in jobs], why=why, now=now)
-        page = replace(page, before_seq=jobs[-1].seq)
+        running = replace(running, before_seq=jobs[-1].seq)
+    return count + _cancel_waiting(store, waiting, why, now)
+
+
+def _cancel_waiting(store: Store, wanted: JobFilter, why: str, now: datetime) -> int:
+    count = 0
+    while jobs := _cancel_page(store, wanted, why, now):
+        count += len(jobs)
     return count
+
+
+def _cancel_page(store: Store, wanted: JobFilter, why: str, now: datetime) -> list[Job]:
+    with store.transaction():
+        jobs = store.jobs(wanted)
+        for job in jobs:
+            store.cancel(job.id, why=why, now=now)
+    return jobs

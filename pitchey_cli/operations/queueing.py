@@ -6,7 +6,7 @@ Times mean what they mean at the moment of submission: a schedule keeps the word
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
@@ -87,13 +87,11 @@ def settings(
     deadline = later(given["deadline"], now=local, what="--deadline") if given["deadline"] else None
     if deadline is not None and deadline <= now:
         raise UsageError(f"--deadline: {given['deadline']!r} has passed.")
-    ttl = span(given["ttl"], what="--ttl") if given["ttl"] else None
+    ttl = span(given["ttl"], what="--ttl") if given["ttl"] else timedelta(seconds=ttl_seconds) if ttl_seconds else None
     waits_until = [deadline] if deadline is not None else []
     run_at = later(given["run_at"], now=local, what="--run-at") if given["run_at"] else None
     if ttl is not None:
         waits_until.append((run_at or now) + ttl)
-    elif ttl_seconds:
-        waits_until.append((run_at or now) + span(f"{ttl_seconds:.0f}s", what="ttl_seconds"))
     if run_at is not None and waits_until and min(waits_until) <= run_at:
         raise UsageError("--run-at is after --deadline: the jobs could never start.")
     timeout = span(given["timeout"], what="--timeout").total_seconds() if given["timeout"] else defaults.timeout_seconds
@@ -111,6 +109,7 @@ def settings(
         after=tuple(Dependency(resolve(store, text), on_failure(given["if_failed"])) for text in given["after"] or ()),
         deadline=deadline,
         expires_at=min(waits_until) if waits_until else None,
+        ttl_seconds=None if ttl is None else ttl.total_seconds(),
         is_off_peak=given["off_peak"],
         idempotency_key=given["idempotency_key"],
     )

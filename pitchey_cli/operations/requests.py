@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,9 @@ def drafts(request: Request) -> list[submit.Draft]:
             hint="Name files, folders, patterns or URLs, or - for JSON.",
         )
     found = sources.find(request.service, request.inputs)
-    return [submit.draft(request.service, request.fields, source) for source in found]
+    is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
+    drafts = [submit.draft(request.service, request.fields, source) for source in found]
+    return [replace(draft, is_alone=is_alone) for draft in drafts]
 
 
 def stage(

@@ -40,6 +40,7 @@ class Draft:
     queueing: Mapping[str, Any] = dataclass_field(
         default_factory=dict
     )  #: what it says itself of when and how it queues
+    is_alone: bool = False  #: whoever asked for it named one input, and could mean no more than this job
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class JobSettings:
     after: tuple[Dependency, ...] = ()
     deadline: datetime | None = None
     expires_at: datetime | None = None
+    ttl_seconds: float | None = None
     is_off_peak: bool = False
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
@@ -144,8 +146,9 @@ def stage(
                 after=settings.after,
                 deadline=settings.deadline,
                 expires_at=settings.expires_at,
+                ttl_seconds=settings.ttl_seconds,
                 is_off_peak=settings.is_off_peak,
-                idempotency_key=_own_key(settings.idempotency_key, item, is_one=len(drafts) == 1),
+                idempotency_key=_own_key(settings.idempotency_key, item),
             )
         )
     return jobs
@@ -183,8 +186,10 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId
     return store.enqueue(sized, now=now)
 
 
-def _own_key(key: str | None, item: Draft, *, is_one: bool) -> str | None:
-    return key if key is None or is_one else f"{key}:{item.name}"
+def _own_key(key: str | None, item: Draft) -> str | None:
+    """A key for several jobs, or for a folder that may hold several the next time, has their names behind it."""
+    is_its_own = item.is_alone or "idempotency_key" in item.queueing
+    return key if key is None or is_its_own else f"{key}:{item.name}"
 
 
 def new_job_id() -> JobId:

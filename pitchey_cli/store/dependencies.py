@@ -7,39 +7,51 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import groupby
 
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
-from pitchey_cli.domain.feeding import fanned_id, feed
-from pitchey_cli.domain.job import Dependency, JobError, JobId, JobInput, JobState, OnFailure, Output
+from pitchey_cli.domain.feeding import Fed, fanned_id, feed
+from pitchey_cli.domain.job import Dependency, JobError, JobId, JobState, OnFailure, Output
 from pitchey_cli.store import rows
 from pitchey_cli.store.lines import SqliteLines
 from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Reason, Service
 
 _Ended = tuple[int, JobId, JobState]
+_Edge = tuple[int, OnFailure, bool]  #: the job that is needed, what its failure means, whether its outputs are taken
+
+
+def _is_met(state: JobState, on_failure: OnFailure) -> bool:
+    """Whether a job has ended as one that waits for it wants; has_unmet says the same in SQL."""
+    has_failed = state in (JobState.DEAD, JobState.CANCELLED)
+    return state is JobState.SUCCEEDED or (has_failed and on_failure is OnFailure.RUN)
+
+
+def _is_hopeless(state: JobState, on_failure: OnFailure) -> bool:
+    """Whether waiting has no sense any more. A dead letter may be redriven, what was cancelled stays so."""
+    if state is JobState.CANCELLED:
+        return on_failure is not OnFailure.RUN
+    return state is JobState.DEAD and on_failure is OnFailure.CANCEL
 
 
 class SqliteDependencies(SqliteLines):
     """Holds jobs, and lets them go."""
 
-    def _edges(self, needs: Sequence[Dependency]) -> list[tuple[int, OnFailure, bool]]:
+    def _edges(self, needs: Sequence[Dependency]) -> list[_Edge]:
         """What a new job waits for: the jobs that have not ended as it wants, and those that it works on.
 
-        Of a job that is named twice, the last word counts.
+        Of a job that is named twice, the last word counts. One that became several by a fan-out stands for all of them.
         """
-        found: list[tuple[int, OnFailure, bool]] = []
+        found: list[_Edge] = []
         for need in {need.job_id: need for need in needs}.values():
             row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")
-            state = JobState(row["state"])
-            has_failed = state in (JobState.DEAD, JobState.CANCELLED)
-            if has_failed and need.on_failure is OnFailure.CANCEL:
-                raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
-            is_met = state is JobState.SUCCEEDED or (has_failed and need.on_failure is OnFailure.RUN)
-            if need.is_source or not is_met:
-                found.append((row["seq"], need.on_failure, need.is_source))
+            for each in (row, *self._db.rows(QUERIES["copies"], {"seq": row["seq"]})):
+                state = JobState(each["state"])
+                if _is_hopeless(state, need.on_failure):
+                    raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
+                if need.is_source or not _is_met(state, need.on_failure):
+                    found.append((each["seq"], need.on_failure, need.is_source))
         return found
 
     def _end_waiting(
@@ -58,7 +70,7 @@ class SqliteDependencies(SqliteLines):
             seq, job_id, state = ended.popleft()
             for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
                 on_failure = OnFailure(row["on_failure"])
-                if state is not JobState.SUCCEEDED and on_failure is OnFailure.CANCEL:
+                if _is_hopeless(state, on_failure):
                     error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
                     self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
                     ended.append((row["seq"], row["id"], JobState.CANCELLED))
@@ -86,21 +98,25 @@ class SqliteDependencies(SqliteLines):
             self._let_go(each, at)
         return []
 
-    def _given(self, seq: int) -> list[list[Output]]:
-        found = self._db.rows(QUERIES["source_outputs"], {"seq": seq})
-        return [[rows.output_from(row) for row in group] for _, group in groupby(found, lambda row: row["job_seq"])]
+    def _given(self, seq: int) -> dict[int, list[Output]]:
+        given: dict[int, list[Output]] = {}
+        for row in self._db.rows(QUERIES["source_outputs"], {"seq": seq}):
+            given.setdefault(row["job_seq"], []).append(rows.output_from(row))
+        return given
 
-    def _fan_out(self, row: rows.Row, fed: Sequence[Sequence[JobInput]], at: int) -> list[rows.Row]:
+    def _fan_out(self, row: rows.Row, fed: Sequence[Fed], at: int) -> list[rows.Row]:
         """Give a job its inputs. Where there are several sets of them, others like it stand beside it from now on."""
         service = Service(row["service"])
         names = [row["name"]] if len(fed) == 1 else [f"{row['name']}-{number}" for number in range(1, len(fed) + 1)]
-        first = {"seq": row["seq"], "name": names[0], "inputs": rows.encode(fed[0])}
+        first = {"seq": row["seq"], "name": names[0], "inputs": rows.encode(fed[0].inputs)}
         found: list[rows.Row] = [*self._db.rows(QUERIES["feed_job"], first)]
-        for number, (name, inputs) in enumerate(zip(names[1:], fed[1:], strict=True), start=2):
-            copy = {"id": fanned_id(row["id"], number), "name": name, "inputs": rows.encode(inputs), "now": at}
+        for number, (name, each) in enumerate(zip(names[1:], fed[1:], strict=True), start=2):
+            copy = {"id": fanned_id(row["id"], number), "name": name, "inputs": rows.encode(each.inputs), "now": at}
             found += self._db.rows(QUERIES["copy_job"], {**copy, "seq": row["seq"]})
-            for edges in ("copy_needs", "copy_dependents"):
-                self._db.run(QUERIES[edges], {"seq": row["seq"], "copy_seq": found[-1]["seq"]})
+            edge = {"seq": row["seq"], "copy_seq": found[-1]["seq"]}
+            for source in each.sources:
+                self._db.run(QUERIES["copy_need"], {**edge, "needs_seq": source})
+            self._db.run(QUERIES["copy_dependents"], edge)
             told = {"service": service.value, "name": name, "fannedOutFrom": row["id"]}
             self._event(found[-1]["seq"], at, "submitted", told)
         if len(fed) > 1:
@@ -108,12 +124,24 @@ class SqliteDependencies(SqliteLines):
         return found
 
     def _let_go(self, row: rows.Row, at: int) -> None:
+        self._db.run(QUERIES["start_ttl"], {"seq": row["seq"], "now": at})
         if row["run_at"] is not None and row["run_at"] > at:
             self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
             self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
         else:
             self._queue(row, JobState.HELD)
         self._event(row["seq"], at, "released", {})
+
+    def _hold_again(self, seq: int, at: int) -> None:
+        """A dead letter is held again: bring back what its failure had taken down, where nothing else keeps it down."""
+        again = deque([seq])
+        while again:
+            for row in self._db.rows(QUERIES["cancelled_with"], {"seq": again.popleft()}):
+                if self._db.row(QUERIES["failed_need"], {"seq": row["seq"]}) is None:
+                    self._db.run(QUERIES["hold_cancelled"], {"seq": row["seq"]})
+                    self._move(Service(row["service"]), JobState.CANCELLED, JobState.HELD)
+                    self._event(row["seq"], at, "held", {"why": "what it waits for is tried again"})
+                    again.append(row["seq"])
 
     def _has_unmet(self, seq: int) -> bool:
         return bool(self._db.value(QUERIES["has_unmet"], {"seq": seq}))

@@ -225,12 +225,14 @@ class SqliteQueue(SqliteDependencies):
                 hint = f"`pitchey dlq retry {failed['id']}` first, or submit it again without --after."
                 raise UsageError(f"Job {job_id} waits for {failed['id']}, which is {failed['state']}.", hint=hint)
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
-            if self._has_unmet(row["seq"]):
-                self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
-                self._move(Service(row["service"]), JobState.DEAD, JobState.HELD)
-            else:
-                self._queue(row, JobState.DEAD)
+            self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
+            self._move(Service(row["service"]), JobState.DEAD, JobState.HELD)
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
+            self._hold_again(row["seq"], at)
+            if not self._has_unmet(row["seq"]):
+                held = self._db.rows(QUERIES["job_by_seq"], {"seq": row["seq"]})[0]
+                for ended in self._release_held(held, at):
+                    self._settle_dependents(*ended, at)
         return True
 
     def purge(self, job_id: JobId) -> bool:

@@ -111,6 +111,7 @@ def flow_of(job: NewJob) -> tuple[Any, ...]:
 
 def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) -> tuple[Any, ...]:
     """A submission as the values of `insert_job`."""
+    has_ttl_to_come = state is JobState.HELD and job.ttl_seconds is not None
     return (
         job.id,
         job.service.value,
@@ -135,7 +136,8 @@ def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) 
         job.timeout_seconds,
         job.backoff_seconds,
         micros_or_none(job.deadline),
-        micros_or_none(job.expires_at),
+        micros_or_none(job.deadline if has_ttl_to_come else job.expires_at),
+        round(job.ttl_seconds * 1e6) if has_ttl_to_come and job.ttl_seconds is not None else None,
         micros_or_none(job.run_at),
         created_at,
     )

@@ -166,3 +166,24 @@ def test_a_manifest_is_submitted_whole_or_not_at_all(pitchey: Pitchey, clip: Pat
     manifest.write_text(manifest.read_text().replace("best", "1"))
     ids = pitchey.ok("submit", "video", "--manifest", manifest, "--batch", "night").lines
     assert [(pitchey.job(each)["name"], pitchey.job(each)["priority"]) for each in ids] == [("one", 4), ("two", 1)]
+
+
+def test_a_line_of_a_manifest_with_its_own_key_gives_the_same_job_whatever_stands_beside_it(
+    pitchey: Pitchey, clip: Path
+) -> None:
+    manifest = pitchey.cwd / "jobs.csv"
+    head, lines = "input,outputFormat,idempotency-key\n", [f"{clip},thumbnail,k{number}\n" for number in (1, 2)]
+    manifest.write_text(head + "".join(lines))
+    both = pitchey.ok("submit", "video", "--manifest", manifest).lines
+    manifest.write_text(head + lines[1])
+    assert pitchey.ok("submit", "video", "--manifest", manifest).lines == [both[1]]
+
+
+def test_a_batch_that_is_held_for_a_dead_letter_is_not_waited_for_for_ever(
+    pitchey: Pitchey, clip: Path, broken: Path
+) -> None:
+    pitchey.start_daemon()
+    (first,) = pitchey.ok("submit", "video", broken, "--batch", "night").lines
+    pitchey.ok("submit", "video", clip, *THUMBNAIL, "--batch", "night", "--after", first, "--if-failed", "hold")
+    waited = pitchey("batch", "wait", "night")
+    assert waited.code == 1 and "1 held for dead letters" in waited.err

@@ -733,6 +733,87 @@ def test_one_of_many_that_fails_takes_down_what_waits_for_all_of_them(store):
     assert store.integrity() == []
 
 
+def test_a_step_that_was_never_fed_is_fed_when_it_is_redriven(store):
+    submit(store, video("a"))
+    submit(store, video("b", expires_at=LEASE, **fed_by("a", output="*.mp4")))
+    running = claim(store)[0]
+    assert store.expire(now=LEASE) == 1
+    give(store, running, "x.mp4")
+    assert store.redrive(JobId("b"), now=LEASE)
+    (job,) = claim(store, 9)
+    assert [each.name for each in job.inputs] == ["x.mp4"]
+    assert store.integrity() == []
+
+
+def test_a_redriven_step_whose_output_is_still_not_there_is_a_dead_letter_again(store):
+    submit(store, video("a"))
+    submit(store, video("b", **fed_by("a", output="*.mp4")))
+    submit(store, video("c", after=after("b")))
+    give(store, claim(store)[0], "x.jpg")
+    assert store.job(JobId("b")).state is JobState.DEAD
+    store.redrive(JobId("b"), now=NOON)
+    assert (store.job(JobId("b")).state, store.job(JobId("c")).state) == (JobState.DEAD, JobState.CANCELLED)
+    with pytest.raises(UsageError):
+        store.purge(JobId("a"))  # b may be redriven once more
+    assert store.integrity() == []
+
+
+def test_who_comes_after_a_fan_out_waits_for_all_that_it_became(store):
+    give(store, started(store, video("a")), "1.mp4", "2.mp4", "3.mp4")
+    submit(store, video("b", **fed_by("a", output="*", is_each=True)))  # fans out at once: a has ended
+    submit(store, video("c", after=after("b")))
+    submit(store, video("d", **fed_by("b", is_each=True)))
+    for job in claim(store, 9):
+        assert {store.job(JobId(each)).state for each in "cd"} == {JobState.HELD}
+        give(store, job, f"{job.name}.mp4")
+    assert len(claim(store, 9)) == 4  # c, and one d for each
+    assert store.integrity() == []
+
+
+def test_each_part_of_a_fan_out_stands_behind_its_own_source_and_no_other(store):
+    for job_id in ("a", "b"):
+        give(store, started(store, video(job_id)), f"{job_id}.mp4")
+    submit(store, video("c", **fed_by("a", "b", is_each=True)))
+    jobs = {job.inputs[0].name: job for job in store.jobs(JobFilter(states=(JobState.QUEUED,)))}
+    assert [need.job_id for need in store.dependencies(jobs["b.mp4"].id)] == ["b"]
+    assert store.dependencies(jobs["a.mp4"].id)[0].job_id == "a"
+
+
+def test_what_a_failure_took_down_comes_back_with_a_redrive(store):
+    submit(store, video("a"), video("x"))
+    submit(store, video("b", after=after("a")))
+    submit(store, video("c", after=after("b")))
+    submit(store, video("d", after=after("a", "x")))
+    first, other = claim(store, 2)
+    end(store, first, Reason.REJECTED)
+    end(store, other, Reason.REJECTED)
+    store.redrive(JobId("a"), now=NOON)
+    states = [store.job(JobId(each)).state for each in "bcd"]
+    assert states == [JobState.HELD, JobState.HELD, JobState.CANCELLED]  # d has failed for x as well
+    end(store, claim(store)[0], Reason.COMPLETED)
+    end(store, claim(store)[0], Reason.COMPLETED)
+    assert store.job(JobId("c")).state is JobState.QUEUED
+    assert store.integrity() == []
+
+
+def test_nobody_is_held_for_what_was_cancelled(store):
+    submit(store, video("a"))
+    submit(store, video("b", after=after("a", on_failure=OnFailure.HOLD)))
+    store.cancel(JobId("a"), why="", now=NOON)
+    assert store.job(JobId("b")).state is JobState.CANCELLED
+    with pytest.raises(UsageError, match="is cancelled"):
+        submit(store, video("c", after=after("a", on_failure=OnFailure.HOLD)))
+
+
+def test_the_time_to_live_of_a_held_job_begins_when_nothing_holds_it(store):
+    submit(store, video("a"))
+    submit(store, video("b", ttl_seconds=60.0, expires_at=NOON + timedelta(seconds=60), after=after("a")))
+    later = NOON + timedelta(hours=1)
+    assert store.expire(now=later) == 0
+    end(store, claim(store)[0], Reason.COMPLETED, now=later)
+    assert store.job(JobId("b")).expires_at == later + timedelta(seconds=60)
+
+
 def test_a_released_job_still_waits_for_its_time(store):
     job = started(store)
     submit(store, video("b", after=after("job1"), run_at=LEASE))

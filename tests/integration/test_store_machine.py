@@ -35,6 +35,13 @@ def is_met(state: JobState, on_failure: OnFailure) -> bool:
     return state is JobState.SUCCEEDED or (state in FAILED and on_failure is OnFailure.RUN)
 
 
+def is_hopeless(state: JobState, on_failure: OnFailure) -> bool:
+    """Whether a job that is needed will not come any more."""
+    return (state, on_failure) == (JobState.DEAD, OnFailure.CANCEL) or (
+        state is JobState.CANCELLED and on_failure is not OnFailure.RUN
+    )
+
+
 @dataclass
 class Expected:
     """What the model knows of a job."""
@@ -49,6 +56,7 @@ class Expected:
     needs: dict[str, OnFailure] = field(default_factory=dict)  #: that it waited for at first
     token: Token | None = None
     has_crashed: bool = False
+    is_taken_down: bool = False  #: cancelled for the failure of one that it needs
     tokens: list[Token] = field(default_factory=list)
 
 
@@ -93,11 +101,12 @@ class Queue(RuleBasedStateMachine):
             if each.state is JobState.HELD:
                 needs = [(self.model[need].state, on_failure) for need, on_failure in each.needs.items()]
                 if (fate := self.fate(needs, each.run_at)) is not JobState.HELD:
+                    each.is_taken_down = fate is JobState.CANCELLED
                     self.move(job_id, fate)
 
     def fate(self, needs: list[tuple[JobState, OnFailure]], run_at: datetime | None) -> JobState:
         """Where a job stands that may run once others have ended."""
-        if any(state in FAILED and on_failure is OnFailure.CANCEL for state, on_failure in needs):
+        if any(is_hopeless(*need) for need in needs):
             return JobState.CANCELLED
         if not all(is_met(*need) for need in needs):
             return JobState.HELD
@@ -166,7 +175,6 @@ class Queue(RuleBasedStateMachine):
             assert job.token not in self.model[job.id].tokens
             self.move(job.id, JobState.RUNNING)
             self.model[job.id].token = job.token
-            self.model[job.id].expires_at = None  # it has been started in time
             self.model[job.id].tokens.append(job.token)
 
     def fitting(self, waiting: list[str], slots: int) -> list[str]:
@@ -242,7 +250,18 @@ class Queue(RuleBasedStateMachine):
             return
         assert self.store.redrive(JobId(job_id), now=self.now)
         self.move(job_id, state)
-        expected.expires_at, expected.has_crashed = None, False
+        expected.expires_at, expected.run_at, expected.has_crashed = None, None, False
+        self.bring_back_after(job_id)
+
+    def bring_back_after(self, job_id: str) -> None:
+        """What went down with a job is held again, where nothing else keeps it down."""
+        for name, each in self.model.items():
+            went_with_it = each.is_taken_down and each.needs.get(job_id, OnFailure.RUN) is not OnFailure.RUN
+            is_kept_down = any(is_hopeless(self.model[need].state, how) for need, how in each.needs.items())
+            if each.state is JobState.CANCELLED and went_with_it and not is_kept_down:
+                self.move(name, JobState.HELD)
+                each.is_taken_down, each.expires_at = False, None
+                self.bring_back_after(name)
 
     @rule(job_id=jobs)
     def purge(self, job_id: str) -> None:

@@ -75,24 +75,25 @@ def _wish(output: str, *, is_each: bool = False) -> JobInput:
 
 
 def test_a_job_is_fed_with_the_output_it_wants() -> None:
-    given_outputs = [[_output("video.mp4"), _output("a.jpg")]]
+    given_outputs = {7: [_output("video.mp4"), _output("a.jpg")]}
     for wish, path in (("a.*", "a.jpg"), ("", "video.mp4")):
-        ((fed,),) = feed([_wish(wish)], given_outputs)
+        (job,) = feed([_wish(wish)], given_outputs)
+        (fed,) = job.inputs
+        assert job.sources == {7}
         assert (fed.name, fed.sha256, fed.output) == (path, path.ljust(64, "0"), None)
 
 
 def test_every_output_that_matches_gets_a_job_in_order() -> None:
-    fed = feed(
-        [_wish("*.jpg", is_each=True)], [[_output("b.jpg"), _output("a.jpg")], [_output("c.jpg"), _output("d.mp4")]]
-    )
-    assert [each.name for (each,) in fed] == ["b.jpg", "a.jpg", "c.jpg"]
-    assert feed([_wish("*.png", is_each=True)], [[_output("b.jpg")]]) == []
+    given_outputs = {3: [_output("b.jpg"), _output("a.jpg")], 5: [_output("c.jpg"), _output("d.mp4")]}
+    fed = feed([_wish("*.jpg", is_each=True)], given_outputs)
+    assert [(job.inputs[0].name, set(job.sources)) for job in fed] == [("b.jpg", {3}), ("a.jpg", {3}), ("c.jpg", {5})]
+    assert feed([_wish("*.png", is_each=True)], given_outputs) == []
 
 
 @pytest.mark.parametrize("paths", [(), ("a.jpg", "b.jpg")])
 def test_no_output_or_several_where_one_is_wanted_are_refused(paths: tuple[str, ...]) -> None:
     with pytest.raises(InputRejected, match=r"'\*.jpg'"):
-        feed([_wish("*.jpg")], [[_output(path) for path in paths]])
+        feed([_wish("*.jpg")], {1: [_output(path) for path in paths]})
 
 
 @given(st.text("0123456789abcdef", min_size=12, max_size=12), st.lists(st.integers(2, 5000), unique=True))

@@ -121,9 +121,10 @@ def test_a_job_never_uses_more_attempts_than_it_has(history, max_attempts):
         job = running(used=after.attempts_used, crashes=after.crashes, max_attempts=max_attempts)
 
 
-def test_no_edge_leaves_success_or_cancellation():
-    assert {before for before, _ in TRANSITIONS}.isdisjoint({SUCCEEDED, CANCELLED})
-    assert {after for before, after in TRANSITIONS if before is DEAD} == {QUEUED, JobState.HELD}
+def test_success_is_final_and_a_cancellation_is_only_taken_back_with_its_cause():
+    after = {end: {to for before, to in TRANSITIONS if before is end} for end in (SUCCEEDED, CANCELLED)}
+    assert after == {SUCCEEDED: set(), CANCELLED: {JobState.HELD}}
+    assert {to for before, to in TRANSITIONS if before is DEAD} == {QUEUED, JobState.HELD}
 
 
 def test_a_job_may_say_itself_how_soon_it_is_tried_again():

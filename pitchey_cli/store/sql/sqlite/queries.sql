@@ -6,8 +6,9 @@
 -- name: insert_job
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
                             kind, size, slots, is_off_peak, flow, idempotency_key, cache_key, held_because,
-                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, run_at, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at,
+                            created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
 -- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
@@ -182,6 +183,13 @@ UPDATE container_jobs
    SET state = 'queued', flow = :flow, held_because = NULL, finished_at = NULL
  WHERE seq = :seq AND (state = 'scheduled' OR state = 'held' OR state = 'dead');
 
+-- name: start_ttl
+-- Nothing holds it any more: from now on, or from its time on, it may wait for so long.
+UPDATE container_jobs
+   SET expires_at = min(coalesce(deadline, max(:now, coalesce(run_at, 0)) + ttl), max(:now, coalesce(run_at, 0)) + ttl),
+       ttl = NULL
+ WHERE seq = :seq AND ttl IS NOT NULL;
+
 -- name: reschedule_job
 -- A held job that still has to wait for its time.
 UPDATE container_jobs SET state = 'scheduled', held_because = NULL WHERE seq = :seq AND state = 'held';
@@ -190,8 +198,20 @@ UPDATE container_jobs SET state = 'scheduled', held_because = NULL WHERE seq = :
 -- A dead letter starts afresh; what its attempts did stays.
 UPDATE container_jobs
    SET attempts_used = 0, crashes = 0, reason = NULL, error = NULL, cancel_requested_at = NULL, expires_at = NULL,
-       deadline = NULL
+       deadline = NULL, run_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: cancelled_with
+-- What a job has taken down with it.
+SELECT j.* FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
+ WHERE d.needs_seq = :seq AND d.on_failure <> 'run' AND j.state = 'cancelled'
+   AND json_extract(j.error, '$.code') = 'dependency_failed';
+
+-- name: hold_cancelled
+UPDATE container_jobs
+   SET state = 'held', held_because = 'dependencies', reason = NULL, error = NULL, cancel_requested_at = NULL,
+       finished_at = NULL, expires_at = NULL, deadline = NULL
+ WHERE seq = :seq AND state = 'cancelled';
 
 -- name: purge_dead
 -- With its attempts, events, outputs and dependencies.
@@ -202,9 +222,9 @@ UPDATE container_jobs SET state = 'held', held_because = 'dependencies', finishe
  WHERE seq = :seq AND state = 'dead';
 
 -- name: held_for
--- Somebody who still waits for a job.
+-- Somebody who still waits for a job, or may do so again.
 SELECT w.id FROM container_jobs j JOIN job_dependencies d ON d.needs_seq = j.seq JOIN container_jobs w ON w.seq = d.job_seq
- WHERE j.id = :job_id AND w.state = 'held' LIMIT 1;
+ WHERE j.id = :job_id AND (w.state = 'held' OR (w.state = 'dead' AND d.is_source = 1)) LIMIT 1;
 
 -- name: job_by_seq
 SELECT * FROM container_jobs WHERE seq = :seq;
@@ -262,10 +282,15 @@ DELETE FROM job_schedules WHERE name = :name RETURNING name;
 -- name: insert_dependency
 INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source) VALUES (?, ?, ?, ?);
 
--- name: copy_needs
--- A copy waited for what the job waited for.
+-- name: copy_need
+-- A copy stands behind the job whose output it works on, and behind no other: that is all that it may have to wait for.
 INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source)
-SELECT :copy_seq, needs_seq, on_failure, is_source FROM job_dependencies WHERE job_seq = :seq;
+SELECT :copy_seq, needs_seq, on_failure, is_source FROM job_dependencies
+ WHERE job_seq = :seq AND needs_seq = :needs_seq;
+
+-- name: copies
+-- What a job has become beside itself.
+SELECT seq, state FROM container_jobs WHERE fanned_from = :seq AND fanned_from IS NOT NULL;
 
 -- name: copy_dependents
 -- Who waits for a job waits for its copy as well.
@@ -284,11 +309,11 @@ UPDATE container_jobs SET inputs = :inputs, name = :name WHERE seq = :seq AND st
 -- name: copy_job
 -- A job like another, for another input.
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, held_because, max_attempts, timeout_seconds,
-                            backoff_seconds, deadline, expires_at, run_at, created_at)
+                            kind, size, slots, is_off_peak, held_because, fanned_from, max_attempts, timeout_seconds,
+                            backoff_seconds, deadline, expires_at, ttl, run_at, created_at)
 SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_foreground, batch, key,
-       kind, size, slots, is_off_peak, 'dependencies', max_attempts, timeout_seconds,
-       backoff_seconds, deadline, expires_at, run_at, :now
+       kind, size, slots, is_off_peak, 'dependencies', seq, max_attempts, timeout_seconds,
+       backoff_seconds, deadline, expires_at, ttl, run_at, :now
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
 
@@ -305,7 +330,8 @@ SELECT EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs n ON n.seq =
 -- name: failed_need
 -- A job without whose success another one is not to run, and that has ended without it.
 SELECT n.id, n.state FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
- WHERE d.job_seq = :seq AND d.on_failure = 'cancel' AND (n.state = 'dead' OR n.state = 'cancelled') LIMIT 1;
+ WHERE d.job_seq = :seq AND (d.on_failure = 'cancel' AND n.state = 'dead' OR d.on_failure <> 'run' AND n.state = 'cancelled')
+ LIMIT 1;
 
 -- name: dependencies
 SELECT n.id, n.state, d.on_failure, d.is_source

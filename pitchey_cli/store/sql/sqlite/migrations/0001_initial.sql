@@ -36,11 +36,13 @@ CREATE TABLE container_jobs (
     idempotency_key     TEXT,
     cache_key           TEXT,
     held_because        TEXT,
+    fanned_from         INTEGER,  -- the job that it was a part of, before that became one for each output
     max_attempts        INTEGER NOT NULL CHECK (max_attempts >= 1),
     timeout_seconds     REAL    NOT NULL CHECK (timeout_seconds > 0),
     backoff_seconds     REAL             CHECK (backoff_seconds >= 0),
     deadline            INTEGER,
     expires_at          INTEGER,
+    ttl                 INTEGER,  -- how long it may wait once nothing holds it, in microseconds; only of a held one
     attempt             INTEGER NOT NULL DEFAULT 0,
     attempts_used       INTEGER NOT NULL DEFAULT 0 CHECK (attempts_used BETWEEN 0 AND attempt),
     crashes             INTEGER NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND attempts_used),
@@ -77,6 +79,7 @@ CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at,
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
+CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
 CREATE INDEX container_jobs_batch ON container_jobs (batch, state) WHERE batch <> '';
 CREATE INDEX container_jobs_key ON container_jobs (key) WHERE state = 'running' AND key <> '';
 CREATE UNIQUE INDEX container_jobs_idempotency ON container_jobs (organisation, idempotency_key)
