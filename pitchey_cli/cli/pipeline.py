@@ -47,6 +47,8 @@ def check(file: File, inputs: Inputs = None) -> None:
     anything = [Source("input", "input")] if pipeline.takes_input else []
     started_with = operation.started_with(pipeline, inputs) if inputs else anything
     runs = operation.plan(pipeline, started_with, available=images.available())
+    wiring = Wiring.from_environment()
+    operation.check(wiring.submitting(wiring.store()), runs, {}, now=wiring.clock.now())
     for step in pipeline.steps:
         after = f" after {', '.join(step.after)}" if step.after else ""
         source = f" of {step.source}" if step.source is not None else ""

@@ -153,6 +153,19 @@ def _check_given(step: Step, source: Reference, giver: Draft) -> None:
             raise UsageError(f"{source} gives {suffix}, which the {step.service} service does not take.", hint=hint)
 
 
+def check(submitting: Submitting, runs: Sequence[Run], words: Mapping[str, Any], *, now: datetime) -> None:
+    """Make sure that the queue takes every step as it is asked for, before anything is staged.
+
+    Raises:
+        UsageError, InputNotFound: names the step.
+    """
+    for planned in (planned for run in runs for planned in run):
+        try:
+            requests.check(submitting, planned.step.service, planned.drafts, words, now)
+        except (UsageError, InputNotFound) as error:
+            raise type(error)(f"Step {planned.step.name}: {error}", hint=error.hint) from error
+
+
 def start(
     submitting: Submitting,
     pipeline: Pipeline,
@@ -173,6 +186,7 @@ def start(
     name = queueing.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
     if store.batch_counts(name):
         raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
+    check(submitting, runs, words, now=now)
     jobs = [job for run in runs for job in _jobs(submitting, run, {**words, "batch": name}, now, progress)]
     with store.transaction():
         for job in jobs:  # one after the other: each waits for jobs that have to be there

@@ -85,7 +85,9 @@ def test_a_pipeline_is_checked_as_a_whole_and_nothing_is_queued(pitchey: Pitchey
         'input = "@smal"': "Step posters: there is no step 'smal'.",
         'input = "@small/*.webm"': "Step posters: small gives no '*.webm'.",
         'input = "@small"\nqualty = "low"': "Step posters: A video spec has no field 'qualty'.",
-        'input = "@small"\npriority = "best"': "There is no priority 'best'.",
+        'input = "@small"\npriority = "best"': "Step posters: There is no priority 'best'.",
+        'input = "@small"\ndeadline = "nonsense"': "Step posters: --deadline: 'nonsense' is no time.",
+        'input = "@small"\nslots = 9': "Step posters: --slots 9: an instance of the video service has 3.",
         'input = "@small"\nbatch = "x"': "Step posters: batch is of a whole pipeline",
         'input = "@small"\nservice = "audio"': "is no TOML",  # twice the same key
     }
@@ -94,6 +96,7 @@ def test_a_pipeline_is_checked_as_a_whole_and_nothing_is_queued(pitchey: Pitchey
         answer = pitchey("pipeline", "submit", talk, "a.mp4")
         assert (answer.code, pitchey.ok("jobs", "--ids").out) == (2, "")
         assert says in answer.err
+        assert says in pitchey("pipeline", "check", talk).err
     talk.write_text(TALK.replace("[1, 2]", "[1, 2]\n[steps.again]\nservice = 'video'\nfor_each = '@posters/*.jpg'"))
     assert "gives .jpg, which the video service does not take" in pitchey("pipeline", "check", talk).err
 
