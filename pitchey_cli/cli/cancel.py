@@ -9,6 +9,7 @@ import typer
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
+from pitchey_cli.operations import batches
 from pitchey_cli.operations import cancel as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.store.port import CancelResult, JobFilter
@@ -34,10 +35,15 @@ def cancel(
     """Cancel every JOB. A running one gets the grace period, then it is killed; one that has ended stays as it is."""
     wiring = Wiring.from_environment()
     store = wiring.store()
-    chosen = batch is not None or organisation is not None or everything
-    if bool(jobs) == chosen:
-        raise UsageError("Which jobs?", hint="Name them, or choose with --batch, --organisation or --all.")
-    if chosen:
+    ways = [bool(jobs), everything, batch is not None or organisation is not None]
+    if sum(ways) != 1:
+        what = "Which jobs?" if not any(ways) else "These are several ways to choose jobs."
+        raise UsageError(what, hint="Name them, or say --all, or choose with --batch and --organisation.")
+    if "" in (batch, organisation):
+        raise UsageError("--batch and --organisation need a name.", hint="Is the variable set that it comes from?")
+    if batch is not None:
+        batches.summary(store, batch)
+    if not jobs:
         wanted = JobFilter(batch=batch, organisation=organisation)
         count = operation.cancel_all(store, wanted, why=reason, now=wiring.clock.now())
         lock.poke(wiring.state_dir)

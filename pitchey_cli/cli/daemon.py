@@ -60,8 +60,11 @@ def start(engine: EngineOption = None) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while not _said_ready(log, begin):
         if child.poll() is not None:
-            said = log.read_bytes()[begin:].decode(errors="replace").strip().removeprefix("error: ")
-            raise DaemonError(f"The daemon did not start: {said}")
+            said = log.read_bytes()[begin:].decode(errors="replace").strip()
+            failure = DaemonError(f"The daemon did not start: {said.rpartition('error: ')[2]}")
+            if child.returncode in set(ExitCode):
+                failure.exit_code = ExitCode(child.returncode)
+            raise failure
         if time.monotonic() > deadline:
             child.terminate()
             raise TimedOut(f"The daemon was not ready within {_START_SECONDS:.0f} s.", hint=f"Its log is {log}.")

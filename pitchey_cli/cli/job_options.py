@@ -20,7 +20,10 @@ from pitchey_cli.operations.requests import Request
 from processors.protocol import SPECS, Service, Spec
 
 ManifestOption = Annotated[
-    Path | None, typer.Option("--manifest", help="Take jobs from a file: JSON Lines, or CSV.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        "--manifest", help="Take jobs from a file, JSON Lines or CSV; what is said here goes before it.", metavar="FILE"
+    ),
 ]
 _FIELD_PREFIX = "field_"  # keeps a spec's field apart from an option of ours with the same name
 

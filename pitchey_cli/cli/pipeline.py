@@ -134,7 +134,7 @@ def show(
     batch: Annotated[str, typer.Argument(metavar="BATCH", help="What `pipeline submit` printed.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until all of it has ended.")] = False,
 ) -> None:
-    """Show the jobs of a run as a tree: each below what it works on."""
+    """Show the jobs of a run as a tree: each below what it works on, or else waits for."""
     wiring = Wiring.from_environment()
     store = wiring.store()
     if follow:

@@ -35,7 +35,9 @@ _SHOWN_TIMES = 3
 def add(
     asked: Request,
     *,
-    name: Annotated[str, typer.Option("--name", help="What to call it; its jobs are a batch of that name.")],
+    name: Annotated[
+        str, typer.Option("--name", help="What to call it; its jobs are a batch of that name, or of --batch.")
+    ],
     cron: Annotated[str, typer.Option("--cron", help="When: '0 2 * * *', '*/15 * * * MON-FRI', @hourly, @daily.")],
     timezone: Annotated[
         str, typer.Option("--timezone", help="As Europe/Berlin; by default that of the daemon's machine.")

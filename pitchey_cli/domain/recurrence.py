@@ -98,8 +98,11 @@ def _latest(schedule: Schedule, zone: tzinfo, now: datetime) -> datetime:
 def _expression(cron: str, start: datetime, *, is_reverse: bool = False) -> Iterator[datetime]:
     from cronsim import CronSim, CronSimError  # late: `pitchey status` knows schedules, and none of their times
 
+    fields = MACROS.get(cron, cron)
     try:
-        return CronSim(MACROS.get(cron, cron), start, reverse=is_reverse)
+        if len(fields.split()) != 5:  # six would mean seconds
+            raise CronSimError("Wrong number of fields")
+        return CronSim(fields, start, reverse=is_reverse)
     except CronSimError as error:
         hint = "Five fields: minute, hour, day of the month, month, day of the week; or @hourly, @daily, @weekly."
         raise UsageError(f"--cron {cron!r}: {str(error)[0].lower()}{str(error)[1:]}.", hint=hint) from error

@@ -30,7 +30,8 @@ def read(path: Path) -> Iterator[Line]:
     try:
         text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark in front
     except FileNotFoundError as error:
-        raise InputNotFound(f"There is no manifest at {str(path)!r}.") from error
+        hint = "- alone, without --manifest, reads standard input." if str(path) == "-" else None
+        raise InputNotFound(f"There is no manifest at {str(path)!r}.", hint=hint) from error
     except PermissionError as error:
         raise Denied(f"The manifest {path} may not be read.") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -100,7 +101,7 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
     found: list[submit.Draft] = []
     for place, line in lines:
         try:
-            found.append(_draft(asked, line))
+            found.append(replace(_draft(asked, line), where=f"{where}, {place}"))
         except (UsageError, InputNotFound) as error:
             raise type(error)(f"{where}, {place}: {error}", hint=error.hint) from error
     if not found:

@@ -20,7 +20,7 @@ from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS
+from processors.protocol import SPECS, Spec
 from processors.vocabulary import Service
 
 _NOT_OF_A_STEP = ("batch", "idempotency_key")  # a run of a pipeline is a batch, and no two of them are the same
@@ -50,7 +50,9 @@ def read(path: Path) -> Pipeline:
         raise InputNotFound(f"There is no pipeline at {str(path)!r}.") from error
     except PermissionError as error:
         raise Denied(f"The pipeline {path} may not be read.") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(f"The pipeline {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
         form = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise UsageError(f"The pipeline {path} is no {form}: {error}.") from error
     if not isinstance(document, dict):
@@ -113,6 +115,9 @@ def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str) -> Run:
 
 def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
     fields, words = queueing.split(step.service, step.fields)
+    model = SPECS[step.service]
+    if step.source is None and model.input_fields and not fields.keys() & _spellings(model, model.input_fields[0]):
+        raise UsageError("it works on nothing.", hint='input = "@input", "@step/output.mp4" or a path.')
     if wrong := next((word for word in words if word in _NOT_OF_A_STEP), None):
         raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
     drafts: list[Draft] = []
@@ -121,6 +126,10 @@ def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
         stem = source.name if source is not None and step.is_each and _takes_input(step) else prefix
         drafts.append(replace(draft, name=f"{stem}-{step.name}", queueing=words))
     return drafts
+
+
+def _spellings(model: type[Spec], field: str) -> set[str]:
+    return {field, model.model_fields[field].alias or field}
 
 
 def _sources(step: Step, inputs: Sequence[Source]) -> Sequence[Source | None]:

@@ -163,6 +163,6 @@ def on_failure(text: str) -> OnFailure:
 
 def name(text: str, option: str) -> str:
     """A name goes into tables and reports: of one line, and not without end."""
-    if len(text) > 100 or not text.isprintable():
-        raise UsageError(f"{option}: {text[:40]!r} is no name.", hint="Up to 100 printable characters.")
+    if len(text) > 100 or not text.isprintable() or text.startswith("-"):
+        raise UsageError(f"{option}: {text[:40]!r} is no name.", hint="Up to 100 printable characters, no - in front.")
     return text

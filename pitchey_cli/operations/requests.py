@@ -106,8 +106,9 @@ def check(
 def _settings(
     store: Store, draft: submit.Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
 ) -> submit.JobSettings:
-    found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
-    if found.slots > defaults.slots:
-        text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
-        raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
+    with draft.blamed():
+        found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
+        if found.slots > defaults.slots:
+            text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
+            raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
     return found

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import datetime
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked
@@ -40,7 +41,18 @@ class Draft:
     queueing: Mapping[str, Any] = dataclass_field(
         default_factory=dict
     )  #: what it says itself of when and how it queues
+    where: str = ""  #: the line of a manifest that it comes from
     is_alone: bool = False  #: whoever asked for it named one input, and could mean no more than this job
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the line of the manifest in an error that is met here."""
+        try:
+            yield
+        except (UsageError, InputNotFound, InputRejected, Denied) as error:
+            if not self.where:
+                raise
+            raise type(error)(f"{self.where}: {error}", hint=error.hint) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,8 @@ def stage(
         for field, source in item.sources:
             key = f"{field}\0{source.location}"
             if key not in staged:
-                staged[key] = _stage_one(field, source, artifacts, limit_bytes=limit_bytes, progress=progress)
+                with item.blamed():
+                    staged[key] = _stage_one(field, source, artifacts, limit_bytes=limit_bytes, progress=progress)
             inputs.append(staged[key])
         jobs.append(
             NewJob(

@@ -34,13 +34,28 @@ def reasons(
         asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
         return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *_why_there(store, job), *asked]
     if job.state is JobState.HELD:
-        needs = [need for need in store.dependencies(job.id) if need.state is not JobState.SUCCEEDED]
-        return [f"It waits for job {need.job_id}, which is {need.state}." for need in needs] or ["It is held."]
+        return _why_held(store, job) or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
         left = max(0.0, (job.run_at - now).total_seconds())
         again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
         return [f"It waits for its time, in {left:.0f} s{again}."]
     return _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
+
+
+def _why_held(store: Store, job: Job) -> list[str]:
+    """What it waits for; of what is held itself, in the end the dead letter that holds all of them."""
+    found: list[str] = []
+    left, seen = [job.id], {job.id}
+    while left:
+        for need in store.dependencies(left.pop()):
+            if need.state is JobState.SUCCEEDED or need.job_id in seen:
+                continue
+            seen.add(need.job_id)
+            way_out = f": `pitchey dlq retry {need.job_id}`" if need.state is JobState.DEAD else ""
+            found.append(f"It waits for job {need.job_id}, which is {need.state}{way_out}.")
+            if need.state is JobState.HELD:
+                left.append(need.job_id)
+    return found
 
 
 def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: Callable[[], bool | None]) -> list[str]:

@@ -88,6 +88,7 @@ def test_a_pipeline_is_checked_as_a_whole_and_nothing_is_queued(pitchey: Pitchey
         'input = "@small"\npriority = "best"': "Step posters: There is no priority 'best'.",
         'input = "@small"\ndeadline = "nonsense"': "Step posters: --deadline: 'nonsense' is no time.",
         'input = "@small"\nslots = 9': "Step posters: --slots 9: an instance of the video service has 3.",
+        'quality = "low"': "Step posters: it works on nothing.",
         'input = "@small"\nbatch = "x"': "Step posters: batch is of a whole pipeline",
         'input = "@small"\nservice = "audio"': "is no TOML",  # twice the same key
     }
@@ -139,6 +140,13 @@ def test_the_example_runs_without_a_daemon_and_gives_what_its_last_steps_give(pi
         ("broken-small", "dead"),
         ("broken-webm", "dead"),
     ]
+
+
+def test_a_run_that_is_held_for_a_dead_letter_ends_and_says_so(pitchey: Pitchey, talk: Path) -> None:
+    talk.write_text(TALK + 'if_failed = "hold"\n')
+    (pitchey.cwd / "a.mp4").write_bytes(b"no video")
+    answer = pitchey("pipeline", "run", talk, "a.mp4", "-o", "out")
+    assert answer.code == 1 and "held" in answer.out and "a.mp4 is not a video" in answer.err
 
 
 def test_a_run_that_is_given_up_leaves_no_step_behind(pitchey: Pitchey, talk: Path) -> None:

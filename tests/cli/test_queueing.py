@@ -152,8 +152,9 @@ def test_everything_of_an_organisation_is_cancelled_and_nothing_else(pitchey: Pi
     )
     assert {pitchey.job(job_id)["state"] for job_id in mine} == {"cancelled"}
     assert pitchey.job(other)["state"] == "queued"
-    for wrong in ((), (other, "--all"), (other, "--batch", "x")):
+    for wrong in ((), (other, "--all"), (other, "--batch", "x"), ("--batch", ""), ("--all", "--batch", "x")):
         assert pitchey("cancel", *wrong).code == 2
+    assert pitchey("cancel", "--batch", "nobody").code == 3
     assert pitchey.job(other)["state"] == "queued"
 
 
@@ -161,7 +162,7 @@ def test_a_manifest_is_submitted_whole_or_not_at_all(pitchey: Pitchey, clip: Pat
     manifest = pitchey.cwd / "jobs.csv"
     manifest.write_text(f"input,name,outputFormat,priority\n{clip},one,thumbnail,high\n{clip},two,thumbnail,best\n")
     answer = pitchey("submit", "video", "--manifest", manifest)
-    assert answer.code == 2 and "There is no priority 'best'" in answer.err
+    assert answer.code == 2 and "jobs.csv, line 3: There is no priority 'best'" in answer.err
     assert pitchey.ok("jobs", "--ids").out == ""
     manifest.write_text(manifest.read_text().replace("best", "1"))
     ids = pitchey.ok("submit", "video", "--manifest", manifest, "--batch", "night").lines
@@ -187,3 +188,5 @@ def test_a_batch_that_is_held_for_a_dead_letter_is_not_waited_for_for_ever(
     pitchey.ok("submit", "video", clip, *THUMBNAIL, "--batch", "night", "--after", first, "--if-failed", "hold")
     waited = pitchey("batch", "wait", "night")
     assert waited.code == 1 and "1 held for dead letters" in waited.err
+    held = pitchey.ok("jobs", "--ids", "-s", "held").lines[0]
+    assert pitchey.ok("why", held).out == f"It waits for job {first}, which is dead: `pitchey dlq retry {first}`.\n"

@@ -80,6 +80,7 @@ def test_times_follow_the_clock_of_their_zone() -> None:
     ("cron", "says"),
     [
         ("every day", "wrong number of fields"),
+        ("* * * * * *", "wrong number of fields"),
         ("61 * * * *", "bad minute"),
         ("0 0 30 2 *", "bad day-of-month"),
     ],
