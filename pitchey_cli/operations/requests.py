@@ -75,13 +75,30 @@ def stage(
         words: when and how the jobs queue, where a draft does not say it itself.
     """
     store, artifacts, defaults = submitting.store, submitting.artifacts, submitting.defaults_of(service)
-    settings = {id(each): _settings(store, each, {**words, **each.queueing}, defaults, now) for each in checked}
+    chosen = check(submitting, service, checked, words, now)
+    settings = {id(each): own for each, own in zip(checked, chosen, strict=True)}
     jobs = submit.stage(
         checked, artifacts, lambda each: settings[id(each)], limit_bytes=defaults.limit_bytes, progress=progress
     )
     if words.get("no_cache"):
         return [cache.Lookup(job, "--no-cache was given") for job in jobs]
     return cache.look_up(store, artifacts, jobs, submitting.image_of)
+
+
+def check(
+    submitting: Submitting, service: Service, drafts: Sequence[submit.Draft], words: Mapping[str, Any], now: datetime
+) -> list[submit.JobSettings]:
+    """Make sure that the queue takes jobs as they are asked for, without staging anything; the settings of each.
+
+    Args:
+        words: when and how the jobs queue, where a draft does not say it itself.
+
+    Raises:
+        UsageError: names the word that makes no sense.
+        InputNotFound: there is no job to wait for.
+    """
+    defaults = submitting.defaults_of(service)
+    return [_settings(submitting.store, each, {**words, **each.queueing}, defaults, now) for each in drafts]
 
 
 def _settings(
