@@ -67,7 +67,13 @@ def make_node(
     )
     artifacts = LocalArtifacts(layout.artifacts(state_dir))
     dice = random.Random(1).random
-    return Node(config, writer.store, writer, engine, engine.info(), artifacts, _no_url, list, clock, dice, report)
+    return Node(
+        config, writer.store, writer, engine, engine.info(), artifacts, _no_url, _no_schedule, clock, dice, report
+    )
+
+
+def _no_schedule(**_: object) -> NoReturn:
+    raise AssertionError("no schedule is ever due here")
 
 
 def _no_url(*_: object, **__: object) -> NoReturn:
@@ -102,6 +108,7 @@ class Daemon:
         await self.loop.take_up()
         self._is_ready.set()
         await self.loop.run(self._stop)
+        self.loop.firing.stop()
         await self.loop.finish_running(seconds=DRAIN_SECONDS, at_once=self._at_once)
         await self.loop.stop_instances(why="the daemon stops")
 
