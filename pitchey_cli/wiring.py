@@ -191,7 +191,7 @@ class Wiring:
 
         store = self.store()
         artifacts = self.artifacts()
-        state_id = store.state_id()
+        label = layout.label(store.state_id(), self.state_dir.resolve())
         writer = Writer(store)
         try:
             node = Node(
@@ -212,7 +212,7 @@ class Wiring:
                 dice=random.random,
                 report=report,
             )
-            yield Loop(node, state_id)
+            yield Loop(node, label)
         finally:
             writer.close()
 

@@ -34,7 +34,7 @@ class Loop:
 
     def __init__(self, node: Node, state_id: str) -> None:
         self.node = node
-        self.state_id = state_id  #: instances carry it as a label
+        self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
         self.pools: dict[tuple[Service, str], Pool] = {}  #: by service and size, where that is not the service's own

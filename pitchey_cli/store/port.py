@@ -85,7 +85,7 @@ class Store(Protocol):
         """Close the database."""
 
     def state_id(self) -> str:
-        """A random id, made with the database: instances carry it as a label."""
+        """A random id, made with the database: the label of instances is made of it and of the place."""
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed. Costs microseconds."""

@@ -97,7 +97,7 @@ class Daemon:
         self._world = world
         self._engine = ScriptedEngine(machine)
         node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report)
-        self.loop = Loop(node, store.state_id())
+        self.loop = Loop(node, layout.label(store.state_id(), state_dir))
         self._is_ready, self._stop, self._at_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._life = Life(world, self._serve())
         world.run_until_complete(self._is_ready.wait())
