@@ -196,8 +196,6 @@ def test_a_daemon_holds_its_place_until_nothing_is_staged_any_more(wiring: Wirin
             loop.firing = Firing(loop.node, loop.changed)
             await process.serve(loop, on_ready=lambda: None)
             assert seen == [True]
-            await loop.firing.begin_if_due()  # nothing begins in a daemon that ends
-            await loop.firing.ended()
 
     asyncio.run(serve())
     assert seen == [True]
@@ -216,24 +214,37 @@ class Hands:
         return self.seconds
 
 
-def test_a_daemon_that_slept_says_so_and_one_that_is_busy_does_not(wiring: Wiring, tmp_path: Path) -> None:
-    _make_due(wiring, tmp_path)
-    clock, told = Hands(), list[datetime]()
+def looks(wiring: Wiring, tmp_path: Path, clock: Hands, waits: list[int], *, last: int) -> list[datetime]:
+    """What is told of the daemon's presence at looks so many minutes apart; it ends before the one numbered `last`."""
+    told: list[datetime] = []
 
     def note(*, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         told.append(awake_since)
         return []
 
     async def look() -> None:
-        engine = ProcessEngine(tmp_path / "processes")
-        with wiring._loop(engine, print, False) as loop:
+        with wiring._loop(ProcessEngine(tmp_path / "processes"), print, False) as loop:
             firing = Firing(replace(loop.node, fire=note, clock=clock), loop.changed)
-            for minutes in (0, 1, 1, 480, 1):
+            for number, minutes in enumerate(waits):
                 clock.at += timedelta(minutes=minutes)
                 clock.seconds += 60
+                if number == last:
+                    firing.stop()
                 await firing.begin_if_due()
                 await firing.ended()
 
-    began = clock.at
     asyncio.run(look())
+    return told
+
+
+def test_a_daemon_that_slept_says_so_and_one_that_is_busy_does_not(wiring: Wiring, tmp_path: Path) -> None:
+    _make_due(wiring, tmp_path)
+    clock = Hands()
+    began = clock.at
+    told = looks(wiring, tmp_path, clock, [0, 1, 1, 480, 1], last=5)
     assert told == [began] * 3 + [began + timedelta(minutes=482)] * 2
+
+
+def test_a_daemon_that_ends_begins_nothing(wiring: Wiring, tmp_path: Path) -> None:
+    _make_due(wiring, tmp_path)
+    assert len(looks(wiring, tmp_path, Hands(), [0, 1, 1, 1], last=2)) == 2
