@@ -142,12 +142,13 @@ class Wiring:
 
         return Submitting(store, self.artifacts(), defaults_of, images.current_tag)
 
-    def _fire(self) -> list[str]:
+    def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
 
         store = self.store()  # a connection of its own: reading files takes long, and the writer must not wait
         try:
-            return list(schedules.fire(self.submitting(store), now=self.clock.now()))
+            submitting, now = self.submitting(store), self.clock.now()
+            return list(schedules.fire(submitting, now=now, awake_since=awake_since, is_ending=is_ending))
         finally:
             store.close()
 
@@ -190,7 +191,7 @@ class Wiring:
 
         store = self.store()
         artifacts = self.artifacts()
-        state_id = store.state_id()
+        label = layout.label(store.state_id(), self.state_dir.resolve())
         writer = Writer(store)
         try:
             node = Node(
@@ -211,7 +212,7 @@ class Wiring:
                 dice=random.random,
                 report=report,
             )
-            yield Loop(node, state_id)
+            yield Loop(node, label)
         finally:
             writer.close()
 

@@ -49,7 +49,8 @@ def add(
     """Keep what was asked for; the daemon submits it each time."""
     wiring = Wiring.from_environment()
     now = wiring.clock.now()
-    added = operation.add(wiring.store(), asked, name=name, cron=cron, timezone=timezone, misfire=misfire, now=now)
+    submitting = wiring.submitting(wiring.store())
+    added = operation.add(submitting, asked, name=name, cron=cron, timezone=timezone, misfire=misfire, now=now)
     lock.poke(wiring.state_dir)
     coming = ", ".join(f"{each:%Y-%m-%d %H:%M %Z}" for each in operation.coming(added, now=now, count=_SHOWN_TIMES))
     terminal.say(f"{name} comes at {coming}, and so on.")
@@ -83,18 +84,21 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON docu
 def pause(name: Name) -> None:
     """Pause a schedule. Its times pass unserved."""
     store = Wiring.from_environment().store()
-    store.pause_schedule(name, is_paused=True, next_at=store.schedule(name).next_at)
-    terminal.say(f"{name} is paused.")
+    was_running = store.pause_schedule(name, is_paused=True, next_at=store.schedule(name).next_at)
+    terminal.say(f"{name} is paused." if was_running else f"{name} is paused already.")
 
 
 @app.command()
 def resume(name: Name) -> None:
     """Let a paused schedule go on with its next time."""
     wiring = Wiring.from_environment()
-    resumed = operation.resume(wiring.store(), name, now=wiring.clock.now())
+    store = wiring.store()
+    was_paused = operation.resume(store, name, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
-    next_at = resumed.next_at.astimezone(operation.zone_of(resumed.timezone))
-    terminal.say(f"{name} goes on at {next_at:%Y-%m-%d %H:%M %Z}.")
+    schedule = store.schedule(name)
+    next_at = schedule.next_at.astimezone(operation.zone_of(schedule.timezone))
+    goes_on = "goes on at" if was_paused else "is not paused: it comes at"
+    terminal.say(f"{name} {goes_on} {next_at:%Y-%m-%d %H:%M %Z}.")
 
 
 @app.command()

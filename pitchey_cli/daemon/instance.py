@@ -31,6 +31,7 @@ class PooledInstance:
     is_ready: bool = False
     is_stopping: bool = False
     is_elsewhere: bool = False  #: on an engine that this daemon does not speak to
+    is_of_another: bool = False  #: of the state directory that this one is a copy of; not ours to stop or remove
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
     has_died: bool = False  #: it went away, or hangs: nobody has sent it away

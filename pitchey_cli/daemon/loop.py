@@ -34,7 +34,7 @@ class Loop:
 
     def __init__(self, node: Node, state_id: str) -> None:
         self.node = node
-        self.state_id = state_id  #: instances carry it as a label
+        self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
         self.pools: dict[tuple[Service, str], Pool] = {}  #: by service and size, where that is not the service's own
@@ -50,7 +50,7 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
-        self._firing = Firing(node, self.changed)
+        self.firing = Firing(node, self.changed)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -104,7 +104,7 @@ class Loop:
 
     async def fire_schedules(self) -> None:
         """Submit the jobs of recurring schedules whose time has come, without waiting for their files here."""
-        await self._firing.begin_if_due()
+        await self.firing.begin_if_due()
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""

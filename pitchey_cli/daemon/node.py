@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.clock import Clock
@@ -63,6 +64,17 @@ class NodeConfig:
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
+class Fire(Protocol):
+    """Submits what recurring schedules have due."""
+
+    def __call__(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> Iterable[str]:
+        """Lines for the log. Blocks, until all is done or `is_ending` says so.
+
+        Args:
+            awake_since: since when the daemon has been there without a break.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """The ports, the clock and the dice."""
@@ -74,7 +86,7 @@ class Node:
     host: EngineInfo
     artifacts: Artifacts
     fetch: Fetch
-    fire: Callable[[], Iterable[str]]  #: submits what recurring schedules have due; lines for the log. Blocks.
+    fire: Fire
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log

@@ -22,7 +22,7 @@ from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, S
 from pitchey_cli.domain.job import Instance, InstanceState, Job
 from pitchey_cli.domain.placement import Places, slots_needed
 from pitchey_cli.domain.scaling import PoolView, Step, decide, restart_delay
-from pitchey_cli.engines.port import InstanceStatus
+from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 from processors import protocol
 from processors.vocabulary import Reason
 
@@ -146,11 +146,17 @@ class Pool:
         they left, and then it is discarded like any other.
         """
         directory = self._directory(record.id)
+        is_elsewhere = record.engine != self.node.host.kind
+        is_of_another = not is_elsewhere and await asyncio.to_thread(self._is_of_another, record.id)
         await asyncio.to_thread((directory / "run").mkdir, parents=True, exist_ok=True)
-        instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=True)
+        instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=not is_of_another)
         instance.ready_since = instance.idle_since = self.node.clock.monotonic()
         self.instances[record.id] = instance
-        if record.engine != self.node.host.kind:
+        if is_of_another:
+            instance.is_of_another = True
+            instance.retire("it belongs to another state directory, of which this one is a copy")
+            return instance
+        if is_elsewhere:
             instance.is_elsewhere = True
             instance.retire(f"it runs on {record.engine}, which this daemon does not speak to")
             return instance
@@ -166,6 +172,13 @@ class Pool:
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
         return instance
+
+    def _is_of_another(self, instance_id: str) -> bool:
+        try:
+            labels = self.node.engine.inspect(instance_id).labels
+        except InstanceGone:
+            return False
+        return labels.get(LABEL_STATE) != self.state_id
 
     async def settle(self) -> None:
         """Wait for starts and stops under way."""
@@ -249,10 +262,11 @@ class Pool:
             self.node.report(f"{instance.id} is left in the books: {instance.retired_because}")
             return
         try:
-            if grace_seconds:
+            if grace_seconds and not instance.is_of_another:
                 with contextlib.suppress(InstanceGone):
                     await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
-            await asyncio.to_thread(engine.remove, instance.id)
+            if not instance.is_of_another:
+                await asyncio.to_thread(engine.remove, instance.id)
         except Exception as error:
             # It may still run: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")

@@ -73,11 +73,16 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
-        await loop.run(ending.stop)
-        node.report("draining: nothing new is taken")
-        seconds = None if ending.is_drain_unlimited else node.config.drain_seconds
-        await loop.finish_running(seconds=seconds, at_once=ending.at_once)
-        await loop.stop_instances(why="the daemon stops")
+        try:
+            await loop.run(ending.stop)
+            node.report("draining: nothing new is taken")
+            loop.firing.stop()
+            seconds = None if ending.is_drain_unlimited else node.config.drain_seconds
+            await loop.finish_running(seconds=seconds, at_once=ending.at_once)
+            await loop.stop_instances(why="the daemon stops")
+        finally:  # before the lock goes: the next daemon would serve the same times
+            loop.firing.stop()
+            await loop.firing.ended()
 
 
 async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:

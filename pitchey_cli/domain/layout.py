@@ -10,6 +10,8 @@ daemon.lock wake.sock who runs the jobs, and how to wake them
 
 from __future__ import annotations
 
+import hashlib
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +23,16 @@ EVENTS_BYTES = 64 * 2**20  #: a longer log of an attempt is not taken; the worke
 def database(state_dir: Path) -> Path:
     """The SQLite file."""
     return state_dir / "pitchey.db"
+
+
+def label(state_id: str, state_dir: Path) -> str:
+    """What instances carry, to be found again: a copy of the database elsewhere has instances of its own.
+
+    Args:
+        state_id: of the database.
+        state_dir: where it lies, without links.
+    """
+    return hashlib.sha256(state_id.encode() + b"\0" + os.fsencode(state_dir)).hexdigest()[:16]
 
 
 BEFORE_RESTORE = "pitchey.db.before-restore-"

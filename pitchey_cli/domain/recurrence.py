@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
@@ -66,11 +67,17 @@ def times(cron: str, zone: tzinfo, *, after: datetime) -> Iterator[datetime]:
         UsageError: it is no cron expression.
     """
     expression = _expression(cron, after.astimezone(zone))
-    return (each.astimezone(UTC) for each in expression)
+    # Begun within an hour that comes twice, cronsim begins with times of the first of both.
+    return dropwhile(lambda each: each <= after, (each.astimezone(UTC) for each in expression))
 
 
-def due(schedule: Schedule, zone: tzinfo, *, now: datetime) -> Due:
-    """Which times of a schedule are to be served now, and when the next one comes."""
+def due(schedule: Schedule, zone: tzinfo, *, now: datetime, awake_since: datetime | None = None) -> Due:
+    """Which times of a schedule are to be served now, and when the next one comes.
+
+    Args:
+        awake_since: since when a daemon has been there without a break: what came later was not missed, however busy it
+            was. None: it has just come.
+    """
     if schedule.is_paused or schedule.next_at > now:
         return Due(next_at=schedule.next_at)
     following = times(schedule.cron, zone, after=schedule.next_at)
@@ -82,17 +89,30 @@ def due(schedule: Schedule, zone: tzinfo, *, now: datetime) -> Due:
             chosen.append(each)
         return Due(tuple(chosen))
     latest = _latest(schedule, zone, now)
-    is_served = schedule.misfire is Misfire.LATEST or now - latest <= PUNCTUAL
+    is_punctual = now - latest <= PUNCTUAL or (awake_since is not None and latest >= awake_since)
+    is_served = schedule.misfire is Misfire.LATEST or is_punctual
     after_now = next(times(schedule.cron, zone, after=now), None)
     return Due((latest,) if is_served else (), after_now)
 
 
 def _latest(schedule: Schedule, zone: tzinfo, now: datetime) -> datetime:
     """The last time that is not after now: searched backwards, because a year of minutes is half a million of them."""
-    minute = now.astimezone(zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    backwards = _expression(schedule.cron, minute, is_reverse=True)
+    minute = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    backwards = _expression(schedule.cron, minute.astimezone(zone), is_reverse=True)
     found = next(backwards, None)
-    return schedule.next_at if found is None else max(schedule.next_at, found.astimezone(UTC))
+    start = schedule.next_at if found is None else max(schedule.next_at, found.astimezone(UTC))
+    # Backwards, cronsim leaves out some of an hour that comes twice.
+    *_, latest = start, *takewhile(lambda each: each <= now, times(schedule.cron, zone, after=start))
+    return latest
+
+
+def earlier(schedule: Schedule, zone: tzinfo, *, now: datetime) -> datetime | None:
+    """The next time of a schedule, where that is before the one that is noted: the clock was ahead when it was."""
+    last = schedule.last_at
+    # A clock that is set right by a moment serves nothing again.
+    after = last if last is not None and now < last <= now + PUNCTUAL else now
+    following = next(times(schedule.cron, zone, after=after), None)
+    return following if following is not None and following < schedule.next_at else None
 
 
 def _expression(cron: str, start: datetime, *, is_reverse: bool = False) -> Iterator[datetime]:

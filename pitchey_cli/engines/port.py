@@ -15,7 +15,7 @@ from typing import Protocol
 
 from pitchey_cli.domain.limits import Limits
 
-LABEL_STATE = "pitchey.state"  #: id of the state directory that owns the instance
+LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, see domain/layout.py
 LABEL_INSTANCE = "pitchey.instance"
 LABEL_SERVICE = "pitchey.service"
 LABEL_IMAGE = "pitchey.image"  #: on images: the name (base, video, ...) that it was built for

@@ -85,7 +85,7 @@ class Store(Protocol):
         """Close the database."""
 
     def state_id(self) -> str:
-        """A random id, made with the database: instances carry it as a label."""
+        """A random id, made with the database: the label of instances is made of it and of the place."""
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed. Costs microseconds."""
@@ -246,8 +246,17 @@ class Store(Protocol):
     ) -> bool:
         """Note that a schedule's time has been served; False when somebody else was quicker."""
 
-    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> None:
-        """Pause a schedule, or let it go on from a time."""
+    def note_schedule_error(self, schedule: Schedule, error: str) -> None:
+        """Note why a schedule's time could not be served; it stays due."""
+
+    def coming_schedules(self, *, now: datetime) -> Sequence[Schedule]:
+        """Those whose time is still to come, the next one first."""
+
+    def set_back_schedule(self, schedule: Schedule, *, next_at: datetime) -> bool:
+        """Let a schedule come earlier than noted; False when it is not as it was when it was read."""
+
+    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> bool:
+        """Pause a schedule, or let it go on from a time; False when it is so already, which changes nothing."""
 
     def remove_schedule(self, name: str) -> bool:
         """Forget a schedule; False when there is none of that name. Its jobs stay."""

@@ -52,10 +52,26 @@ class SqliteSchedules(SqliteReader):
         }
         return self._db.row(QUERIES["advance_schedule"], change) is not None
 
-    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> None:
-        """Pause a schedule, or let it go on from a time."""
+    def note_schedule_error(self, schedule: Schedule, error: str) -> None:
+        """Note why a schedule's time could not be served; it stays due."""
+        change = {"name": schedule.name, "due_at": rows.micros(schedule.next_at), "error": error}
+        self._db.run(QUERIES["note_schedule_error"], change)
+
+    def coming_schedules(self, *, now: datetime) -> Sequence[Schedule]:
+        """Those whose time is still to come, the next one first."""
+        return [
+            rows.schedule_from(row) for row in self._db.rows(QUERIES["coming_schedules"], {"now": rows.micros(now)})
+        ]
+
+    def set_back_schedule(self, schedule: Schedule, *, next_at: datetime) -> bool:
+        """Let a schedule come earlier than noted; False when it is not as it was when it was read."""
+        change = {"name": schedule.name, "due_at": rows.micros(schedule.next_at), "next_at": rows.micros(next_at)}
+        return self._db.row(QUERIES["set_back_schedule"], change) is not None
+
+    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> bool:
+        """Pause a schedule, or let it go on from a time; False when it is so already, which changes nothing."""
         change = {"name": name, "is_paused": int(is_paused), "next_at": rows.micros(next_at)}
-        self._db.run(QUERIES["pause_schedule"], change)
+        return self._db.row(QUERIES["pause_schedule"], change) is not None
 
     def remove_schedule(self, name: str) -> bool:
         """Forget a schedule; False when there is none of that name. Its jobs stay."""

@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the scripted eng
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Job, JobId, JobState, NewJob
 from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -131,7 +132,7 @@ async def _drain(database: Path, state_dir: Path, jobs: int) -> Drained:
     engine = ScriptedEngine(Machine())
     policy = QueuePolicy(weights=WEIGHTS)
     node = make_node(state_dir, engine, writer, SystemClock(), services, policy, lambda _: None, poll_seconds=1.0)
-    loop = MeasuredLoop(node, store.state_id())
+    loop = MeasuredLoop(node, layout.label(store.state_id(), state_dir))
     done = asyncio.Event()
     loop.measure(jobs, done)
     start = time.perf_counter()

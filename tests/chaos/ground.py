@@ -73,7 +73,7 @@ class Ground:
         if self.kind is not EngineKind.PROCESS:
             self.pitchey.ok("images", "build", "video")
         store = SqliteStore.open(layout.database(self.state_dir))
-        self.state_id = store.state_id()
+        self.label = layout.label(store.state_id(), self.state_dir.resolve())
         store.close()
 
     def _settings(self) -> dict[str, str]:
@@ -168,12 +168,12 @@ class Ground:
 
     def running(self) -> list[str]:
         """The instances that the engine runs for this state directory."""
-        found = self.engine.find({LABEL_STATE: self.state_id})
+        found = self.engine.find({LABEL_STATE: self.label})
         return [info.instance_id for info in found if info.status is InstanceStatus.RUNNING]
 
     def all_instances(self) -> list[str]:
         """What the engine holds for this state directory, running or not."""
-        return [info.instance_id for info in self.engine.find({LABEL_STATE: self.state_id})]
+        return [info.instance_id for info in self.engine.find({LABEL_STATE: self.label})]
 
     def worker_pid(self, instance_id: str) -> int:
         """The number of an instance's worker among the host's processes; 0 when it has gone."""

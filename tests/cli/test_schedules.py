@@ -101,6 +101,9 @@ def test_a_paused_schedule_is_not_served_and_what_it_missed_is_left_out(pitchey:
         (("video", "nowhere.mp4", "--name", "x", "--cron", "@daily"), 3, "no file at"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--quality", "best"), 2, "not one of"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--run-at", "2h"), 2, "No such option"),
+        (("video", "incoming", "--name", "x", "--cron", "@daily", "--priority", "hig"), 2, "no priority 'hig'"),
+        (("video", "incoming", "--name", "x", "--cron", "@daily", "--deadline", "nonsense"), 2, "--deadline"),
+        (("video", "incoming", "--name", "x", "--cron", "@daily", "--slots", "64"), 2, "--slots 64"),
         (("video", "incoming", "--name", "night", "--cron", "@daily"), 2, "a schedule 'night' already"),
     ],
 )
@@ -111,6 +114,16 @@ def test_a_schedule_that_makes_no_sense_is_refused(
     answer = pitchey("schedule", "add", *arguments)
     assert (answer.code, len(pitchey.ok("schedule", "list", "--json").lines)) == (code, 1)
     assert says in answer.err
+
+
+def test_resuming_what_is_not_paused_changes_nothing(pitchey: Pitchey, folder: Path) -> None:
+    pitchey.ok("schedule", "add", "video", "incoming", "--name", "night", "--cron", "@daily")
+    _make_due(pitchey, "night", timedelta(hours=1))
+    before = _schedule(pitchey, "night")
+    assert pitchey.ok("schedule", "resume", "night").err.startswith("night is not paused: it comes at ")
+    assert _schedule(pitchey, "night") == before
+    pitchey.ok("schedule", "pause", "night")
+    assert pitchey.ok("schedule", "pause", "night").err == "night is paused already.\n"
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "run", "remove"])

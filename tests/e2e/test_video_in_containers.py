@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from pitchey_cli.domain import layout
 from pitchey_cli.engines.discovery import connect
 from pitchey_cli.engines.port import LABEL_STATE, Engine
 from pitchey_cli.store.sqlite import SqliteStore
@@ -28,7 +29,8 @@ def _engine(pitchey: Pitchey) -> Engine:
 def _instances(pitchey: Pitchey) -> list[str]:
     """What the engine itself holds for this state directory."""
     state_id = SqliteStore.open(pitchey.state_dir / "pitchey.db").state_id()
-    return [info.instance_id for info in _engine(pitchey).find({LABEL_STATE: state_id})]
+    label = layout.label(state_id, pitchey.state_dir.resolve())
+    return [info.instance_id for info in _engine(pitchey).find({LABEL_STATE: label})]
 
 
 def test_one_command_gives_an_mp4_and_thumbnails_and_leaves_nothing_running(contained: Pitchey, clip: Path) -> None:

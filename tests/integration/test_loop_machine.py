@@ -285,7 +285,8 @@ class DaemonHistory(RuleBasedStateMachine):
         assert not self.machine.attempts, "something runs that belongs to no job"
 
     def store_and_engine_agree(self) -> bool:
-        found = ScriptedEngine(self.machine).find({LABEL_STATE: self.store.state_id()})
+        label = layout.label(self.store.state_id(), self.state_dir)
+        found = ScriptedEngine(self.machine).find({LABEL_STATE: label})
         folders = layout.instances(self.state_dir)
         on_disk = {path.name for path in folders.iterdir()} if folders.is_dir() else set()
         recorded = {instance.id for instance in self.store.instances()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.daemon import strays
+from pitchey_cli.daemon import recovery, strays
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Instance, InstanceState
@@ -63,6 +63,28 @@ def test_an_instance_in_no_record_goes_and_one_of_another_state_directory_stays(
     record(loop, "ended", InstanceState.STOPPED)  # its end was recorded, its removal cut short
     asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.instance_ids))
     assert running(loop) == {"starting", "theirs"}
+
+
+def test_a_daemon_on_a_copy_of_the_database_leaves_the_instances_of_the_first_alone(loop, tmp_path, monkeypatch):
+    for instance_id in ("recorded", "stray"):
+        start(loop, instance_id)
+    record(loop, "recorded", InstanceState.READY)
+    (tmp_path / "copy").mkdir()
+    loop.node.store._db.run("VACUUM INTO ?", (str(tmp_path / "copy" / "pitchey.db"),))
+    monkeypatch.setenv("PITCHEY_STATE_DIR", str(tmp_path / "copy"))
+
+    async def take_over_copy() -> None:
+        with Wiring.from_environment()._loop(loop.node.engine, print, False) as copy:
+            await recovery.take_over(copy)
+            await copy.reap()
+            await copy.stop_instances(why="the daemon stops")
+            assert list(copy.node.store.instances()) == []
+            await strays.remove_containers(copy.node, copy.state_id, copy.instance_ids)
+
+    asyncio.run(take_over_copy())
+    assert running(loop) == {"recorded", "stray"}
+    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.instance_ids))
+    assert running(loop) == {"recorded"}
 
 
 def test_an_instance_in_the_books_stays_whatever_the_records_say(loop):

@@ -67,7 +67,13 @@ def make_node(
     )
     artifacts = LocalArtifacts(layout.artifacts(state_dir))
     dice = random.Random(1).random
-    return Node(config, writer.store, writer, engine, engine.info(), artifacts, _no_url, list, clock, dice, report)
+    return Node(
+        config, writer.store, writer, engine, engine.info(), artifacts, _no_url, _no_schedule, clock, dice, report
+    )
+
+
+def _no_schedule(**_: object) -> NoReturn:
+    raise AssertionError("no schedule is ever due here")
 
 
 def _no_url(*_: object, **__: object) -> NoReturn:
@@ -91,7 +97,7 @@ class Daemon:
         self._world = world
         self._engine = ScriptedEngine(machine)
         node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report)
-        self.loop = Loop(node, store.state_id())
+        self.loop = Loop(node, layout.label(store.state_id(), state_dir))
         self._is_ready, self._stop, self._at_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._life = Life(world, self._serve())
         world.run_until_complete(self._is_ready.wait())
@@ -102,6 +108,7 @@ class Daemon:
         await self.loop.take_up()
         self._is_ready.set()
         await self.loop.run(self._stop)
+        self.loop.firing.stop()
         await self.loop.finish_running(seconds=DRAIN_SECONDS, at_once=self._at_once)
         await self.loop.stop_instances(why="the daemon stops")
 

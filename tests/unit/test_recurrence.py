@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.recurrence import PUNCTUAL, Due, Misfire, Schedule, due, times
+from pitchey_cli.domain.recurrence import PUNCTUAL, Due, Misfire, Schedule, due, earlier, times
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -52,6 +53,12 @@ def test_all_of_a_long_absence_is_served_in_pieces_and_nothing_is_left_out() -> 
     assert served == list(_hours(*range(251)))
 
 
+@pytest.mark.parametrize(("awake_hours", "served"), [(0, _hours(3)), (3, _hours(3)), (3.1, ())])
+def test_what_came_while_a_daemon_was_there_is_not_skipped(awake_hours: float, served: tuple[datetime, ...]) -> None:
+    now, awake_since = NOON + timedelta(hours=3, minutes=30), NOON + timedelta(hours=awake_hours)
+    assert due(replace(HOURLY, misfire=Misfire.SKIP), UTC, now=now, awake_since=awake_since).times == served
+
+
 def test_a_paused_schedule_is_never_due() -> None:
     assert due(replace(HOURLY, is_paused=True), UTC, now=NOON + timedelta(days=1)).times == ()
 
@@ -60,6 +67,31 @@ def test_a_clock_that_is_set_back_serves_nothing_twice() -> None:
     after = due(HOURLY, UTC, now=NOON).next_at
     assert after is not None
     assert due(replace(HOURLY, next_at=after), UTC, now=NOON - timedelta(hours=1)).times == ()
+
+
+def test_a_schedule_comes_earlier_than_it_was_noted_while_the_clock_was_ahead() -> None:
+    ahead = replace(HOURLY, next_at=datetime(2035, 1, 1, tzinfo=UTC))
+    assert earlier(ahead, UTC, now=NOON) == NOON + timedelta(hours=1)
+    assert earlier(replace(HOURLY, next_at=NOON + timedelta(hours=1)), UTC, now=NOON) is None
+
+
+def test_a_clock_that_is_set_back_by_a_moment_brings_nothing_forward() -> None:
+    served = replace(HOURLY, last_at=NOON, next_at=NOON + timedelta(hours=1))
+    assert earlier(served, UTC, now=NOON - timedelta(milliseconds=20)) is None
+
+
+@pytest.mark.parametrize("cron", ["30 2 * * *", "5,35 2 * * *", "*/15 * * * *", "0 3 * * *", "15 2 * * SUN", "@daily"])
+@pytest.mark.parametrize("day", [datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)])
+def test_a_look_at_any_moment_of_a_change_of_the_clock_finds_the_same_times(cron: str, day: datetime) -> None:
+    week = timedelta(days=7)
+    all_times = list(takewhile(lambda each: each < day + 2 * week, times(cron, BERLIN, after=day - week)))
+    overdue = Schedule("s", Service.VIDEO, cron, "", Misfire.LATEST, {}, day, next_at=all_times[0])
+    for minutes in range(1, 14 * 60, 2):
+        now = day + timedelta(minutes=minutes)
+        passed = [each for each in all_times if each <= now]
+        following = all_times[len(passed)]
+        assert due(overdue, BERLIN, now=now) == Due((passed[-1],), following)
+        assert earlier(replace(overdue, next_at=following), BERLIN, now=now) is None
 
 
 def test_times_follow_the_clock_of_their_zone() -> None:

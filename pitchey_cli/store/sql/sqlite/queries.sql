@@ -271,8 +271,22 @@ UPDATE job_schedules
  WHERE name = :name AND next_at = :due_at AND is_paused = 0
 RETURNING name;
 
+-- name: note_schedule_error
+-- Its time could not be served, and stays due.
+UPDATE job_schedules SET last_error = :error WHERE name = :name AND next_at = :due_at;
+
+-- name: coming_schedules
+SELECT * FROM job_schedules WHERE is_paused = 0 AND next_at > :now ORDER BY next_at;
+
+-- name: set_back_schedule
+-- It comes before the time that was noted. The guard leaves one alone that has been served or paused meanwhile.
+UPDATE job_schedules SET next_at = :next_at WHERE name = :name AND next_at = :due_at AND is_paused = 0
+RETURNING name;
+
 -- name: pause_schedule
-UPDATE job_schedules SET is_paused = :is_paused, next_at = :next_at WHERE name = :name;
+-- No row: it is so already, and is left as it is.
+UPDATE job_schedules SET is_paused = :is_paused, next_at = :next_at WHERE name = :name AND is_paused <> :is_paused
+RETURNING name;
 
 -- name: remove_schedule
 DELETE FROM job_schedules WHERE name = :name RETURNING name;
