@@ -41,6 +41,8 @@ def add(
         raise UsageError(f"--misfire: there is no {misfire!r}.", hint=f"There are {', '.join(Misfire)}.")
     if not queueing.name(name, "--name"):
         raise UsageError("--name is empty.")
+    if "-" in request.inputs:
+        raise UsageError("A schedule cannot keep what comes from standard input.", hint="Name files, folders or URLs.")
     first = next(times(cron, zone_of(timezone), after=now), None)
     if first is None:
         raise UsageError(f"--cron {cron!r} never comes.")

@@ -98,6 +98,7 @@ def test_a_paused_schedule_is_not_served_and_what_it_missed_is_left_out(pitchey:
         (("video", "incoming", "--name", "x", "--cron", "every day"), 2, "wrong number of fields"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--timezone", "Mars"), 2, "no time zone 'Mars'"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--misfire", "maybe"), 2, "latest, skip, all"),
+        (("video", "-", "--name", "x", "--cron", "@daily"), 2, "cannot keep what comes from standard input"),
         (("video", "nowhere.mp4", "--name", "x", "--cron", "@daily"), 3, "no file at"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--quality", "best"), 2, "not one of"),
         (("video", "incoming", "--name", "x", "--cron", "@daily", "--run-at", "2h"), 2, "No such option"),
