@@ -23,6 +23,8 @@ def database(state_dir: Path) -> Path:
     return state_dir / "pitchey.db"
 
 
+BESIDE_DATABASE = ("-wal", "-shm", "-journal")  #: what SQLite adds to a database's name for files of its own
+
 BEFORE_RESTORE = "pitchey.db.before-restore-"
 
 
