@@ -89,6 +89,15 @@ def due(policy: RetentionPolicy, ended: Sequence[Ended], excess: Excess, *, now:
     return chosen
 
 
+def waits_for_batch(policy: RetentionPolicy, job: Ended, *, now: datetime) -> bool:
+    """Whether a job that has to go stays as long as a job of its batch has not ended: for twice its time at most.
+
+    The batch of a recurring schedule never ends, and would be kept for ever.
+    """
+    before = cutoff(2 * policy.days(job.state), now)
+    return before is None or job.finished_at >= before
+
+
 def may_follow(policy: RetentionPolicy, last: Ended, excess: Excess, *, now: datetime) -> bool:
     """Whether one that was submitted after `last` may have to go: no job ends before it was submitted."""
     newest = max(

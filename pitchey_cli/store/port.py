@@ -269,7 +269,7 @@ class Store(Protocol):
         self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False
     ) -> Removed:
         """Look at one page of ended jobs, the oldest first, and remove those that have to go, with all that is known
-        of them. One that somebody still needs stays: another job, or a batch that has not ended.
+        of them. One that somebody still needs stays: another job, or, for twice its time, a batch that has not ended.
         """
 
     def holdings(self, *, after_seq: int, with_needs: bool = False) -> list[Holding]:

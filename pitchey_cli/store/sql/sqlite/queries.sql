@@ -437,11 +437,15 @@ SELECT seq, id, service, state, created_at, finished_at FROM container_jobs
 
 -- name: needed_jobs
 -- Those of some jobs that have to stay: another one that is not through came after it (held, or about to read what it
--- gave, or a dead letter that may be redriven), or a job of its batch has not ended.
+-- gave, or a dead letter that may be redriven).
 SELECT j.seq FROM json_each(:seqs) JOIN container_jobs j ON j.seq = json_each.value
  WHERE EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs w ON w.seq = d.job_seq
-                WHERE d.needs_seq = j.seq AND w.state <> 'succeeded' AND w.state <> 'cancelled')
-    OR EXISTS (SELECT 1 FROM container_jobs b
+                WHERE d.needs_seq = j.seq AND w.state <> 'succeeded' AND w.state <> 'cancelled');
+
+-- name: jobs_of_live_batches
+-- Those of some jobs of whose batch another one has not ended.
+SELECT j.seq FROM json_each(:seqs) JOIN container_jobs j ON j.seq = json_each.value
+ WHERE EXISTS (SELECT 1 FROM container_jobs b
                 WHERE b.batch = j.batch AND b.batch <> ''
                   AND b.state IN ('queued', 'running', 'scheduled', 'held'));
 
