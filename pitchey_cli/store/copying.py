@@ -49,10 +49,10 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False, progress: Co
 def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress | None = None) -> Path | None:
     """Put a backup in the place of a database; where that has been put aside, or None when there was none.
 
-    Nobody may run jobs meanwhile: the caller holds the state directory. Nor can anybody submit one: the present database
-    is locked from the beginning to the end, because what is acknowledged in between would be in the file that is put
-    aside. It may be damaged: one that cannot be opened can take no submission. Until the last step, a rename, it is in
-    its place.
+    Nobody may run jobs meanwhile: the caller holds the state directory. Nor can anybody submit one: the present
+    database is locked from the beginning to the end, because what is acknowledged in between would be in the file that
+    is put aside. It may be damaged: one that cannot be opened can take no submission. Until the last step, a rename, it
+    is in its place.
 
     Raises:
         StoreError: the backup is no whole database of a version that this program knows; or another process uses the
@@ -216,9 +216,8 @@ def _new_file_beside(target: Path) -> Iterator[Path]:
 
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     _sync(temporary)
-    if overwrite:
-        temporary.replace(target)
-    elif not _linked(temporary, target, _is_there(target)):  # the check before the copy has to do
+    # Without hard links the check before the copy has to do.
+    if overwrite or not _linked(temporary, target, _is_there(target)):
         temporary.replace(target)
     _sync(target.parent)
 

@@ -235,7 +235,7 @@ def test_one_who_has_waited_for_a_restore_does_not_write_into_the_file_that_was_
 
 def test_a_database_that_somebody_makes_meanwhile_is_not_replaced(database, backup):
     database.unlink()
-    with pytest.raises(StoreError, match="has made .* meanwhile"):
+    with pytest.raises(StoreError, match=r"has made .* meanwhile"):
         restore(backup, database, aside=aside(database), progress=once(lambda: fill(database, "theirs")))
     assert jobs(database) == ["theirs"]
 
