@@ -34,6 +34,15 @@ class RetentionPolicy:
         """How long a job that ended so is kept."""
         return self.dead_letters_days if state is JobState.DEAD else self.jobs_days
 
+    def without_ages(self) -> RetentionPolicy:
+        """The same where nothing goes for its age."""
+        return replace(self, jobs_days=0, dead_letters_days=0, logs_days=0)
+
+    def clock_tolerance(self) -> timedelta:
+        """How far the clock may be out without doing much harm: a third of the shortest time."""
+        ages = [days for days in (self.jobs_days, self.dead_letters_days, self.logs_days) if days > 0]
+        return timedelta(days=min(ages) / 3) if ages else timedelta.max
+
 
 @dataclass(frozen=True)
 class Ended:

@@ -282,6 +282,12 @@ class Store(Protocol):
     def artifact_sizes(self, *, after: str = "") -> list[tuple[str, int]]:
         """The artifacts that outputs refer to, and their sizes, a page at a time."""
 
+    def known_time(self) -> datetime | None:
+        """The last time that was believed, or, when none was, that of the newest event; None in a new database."""
+
+    def note_time(self, *, now: datetime) -> None:
+        """Note a time that is believed."""
+
     def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
         """Those of some ids that are a job's."""
 

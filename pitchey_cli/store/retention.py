@@ -91,6 +91,16 @@ class SqliteRetention(SqliteQueue):
             self._db.run(QUERIES["forget_artifacts"], {"names": rows.encode(names)})
         return {row["seq"] for row in gone}
 
+    # --- the time
+
+    def known_time(self) -> datetime | None:
+        """The last time that was believed; None in a new database."""
+        return rows.moment_or_none(self._db.value(QUERIES["known_time"]))
+
+    def note_time(self, *, now: datetime) -> None:
+        """Note a time that is believed."""
+        self._db.run(QUERIES["note_time"], {"now": str(rows.micros(now))})
+
     # --- artifacts and logs
 
     def holdings(self, *, after_seq: int, with_needs: bool = False) -> list[Holding]:

@@ -878,6 +878,18 @@ def test_a_job_whose_need_has_failed_is_not_redriven_into_waiting_for_ever(store
     assert store.job(JobId("b")).state is JobState.DEAD
 
 
+# --- the time
+
+
+def test_the_time_that_is_known_is_the_newest_events_until_one_is_noted(store):
+    assert store.known_time() is None
+    submit(store)
+    assert store.known_time() == NOON
+    store.note_time(now=NOON - timedelta(days=3))
+    store.note_time(now=NOON - timedelta(days=2))
+    assert store.known_time() == NOON - timedelta(days=2)
+
+
 # --- retention
 
 MONTHS_LATER = NOON + timedelta(days=100)

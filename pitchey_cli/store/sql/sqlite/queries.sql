@@ -503,6 +503,15 @@ SELECT * FROM container_instances ORDER BY created_at, rowid;
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
 
+-- name: known_time
+-- When nobody has noted one, the newest event's.
+SELECT coalesce(
+    (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'known_time'),
+    (SELECT at FROM job_events WHERE id = (SELECT max(id) FROM job_events)));
+
+-- name: note_time
+INSERT INTO meta (name, value) VALUES ('known_time', :now) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
 -- name: miscounted
 -- Where job_counts, or the lines, and the jobs disagree. Reads every job.
 SELECT service, state FROM (
