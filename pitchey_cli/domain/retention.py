@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from pitchey_cli.domain.job import JobId, JobState
 
 #: No artifact that is younger is removed, whoever refers to it. A submission stages its inputs first and is committed
-#: when all of them are there: this is how long it may take. artifacts/local.py says why that is enough. Nor does a job
-#: go for number or for room that has ended since: a `run` over a folder fetches its results when the last is there, and
-#: the files would not go anyway.
+#: when all of them are there: one that takes longer may find that it has lost some, and is told so. artifacts/local.py
+#: says why that is enough. Nor does a job go for number or for room that has ended since: a `run` over a folder fetches
+#: its results when the last is there, and the files would not go anyway.
 FRESH = timedelta(hours=2)
 
 _FOR_EVER = 2**63 - 1
