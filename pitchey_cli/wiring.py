@@ -270,6 +270,8 @@ class Wiring:
         from pitchey_cli.store.writer import Writer
 
         store = self.store()
+        if not dry_run:
+            store.note_time(now=self.clock.now())  # whoever asks for it by hand answers for the clock
         writer = Writer(store)
         try:
             policy = self.retention_policy()

@@ -9,8 +9,9 @@ brings a content in sets it, also when the content is there already (`_keep`). W
 cutoff, first; then reads which artifacts the database refers to; then removes of the others those that have not been
 brought in since the cutoff. The look at the time and the removal are one step, because they happen under a lock that
 excludes `_keep`: either the content was brought in before, and the time says so, or it was removed before, and `_keep`
-finds nothing there and puts its own copy. The cutoff lies hours before the reading (FRESH in
-domain/retention.py), so a submission that brought its content in before the cutoff has been committed, and was read.
+finds nothing there and puts its own copy. The cutoff lies hours before the reading (FRESH in domain/retention.py). A
+submission may stage for longer than that: just before it commits it sets the time of all its contents again
+(`refresh`), and fails when one has gone. So one that did this before the cutoff has been committed, and was read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,22 @@ class LocalArtifacts:
             if status.st_size == 0:
                 raise InputRejected(f"{source} is empty.")
             return self._take(descriptor, status, str(source), limit_bytes, progress)
+
+    def refresh(self, names: Collection[str]) -> set[str]:
+        """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
+        gone: set[str] = set()
+        if not names:
+            return gone
+        with self._locked(fcntl.LOCK_SH):
+            for name in names:
+                place = self._place_of(name)
+                try:
+                    os.utime(place)
+                except FileNotFoundError:
+                    gone.add(name)
+                except OSError as error:
+                    raise translated(error, place) from error
+        return gone
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`.

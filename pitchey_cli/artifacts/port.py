@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +51,9 @@ class Artifacts(Protocol):
             Denied: it may not be read.
             StoreError: the disk is full.
         """
+
+    def refresh(self, names: Collection[str]) -> set[str]:
+        """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`."""

@@ -50,7 +50,7 @@ def run(
     store = wiring.store()
     runner = Runner(wiring, [asked.service], engine)
     jobs = stage(wiring, store, asked, checked, is_foreground=True)
-    ids = submit.submit(store, jobs, now=wiring.clock.now())
+    ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
 
     def finished() -> list[Job]:
         with job_progress(len(ids), is_quiet=quiet or json) as show:

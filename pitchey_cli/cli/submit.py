@@ -36,7 +36,8 @@ def submit(
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
     store = wiring.store()
-    ids = operation.submit(store, stage(wiring, store, asked, checked, is_foreground=False), now=wiring.clock.now())
+    jobs = stage(wiring, store, asked, checked, is_foreground=False)
+    ids = operation.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
     is_taken = lock.poke(wiring.state_dir)
     if json:
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])

@@ -75,7 +75,7 @@ class Housekeeping:
         pruned = await self._prune_jobs(room_up_to, dry_run)
         if with_files:
             # A database that a restore has put aside may be wanted back, and with it what only it refers to.
-            aside = next(iter(sorted(self.state_dir.glob(f"{layout.BEFORE_RESTORE}*"))), None)
+            aside = await asyncio.to_thread(_put_aside, self.state_dir, dry_run)
             pruned = replace(pruned, spared_for=aside)
             pruned = await self._prune_logs(pruned, dry_run, spare_unknown=aside is not None)
             if aside is None:
@@ -185,6 +185,18 @@ class Housekeeping:
 
 def _take(items: Iterator[T], count: int) -> list[T]:
     return list(islice(items, count))
+
+
+def _put_aside(state_dir: Path, dry_run: bool) -> Path | None:
+    """The first database that a restore has put aside. What SQLite had beside one that is there no more goes."""
+    databases: list[Path] = []
+    for path in sorted(state_dir.glob(f"{layout.BEFORE_RESTORE}*")):
+        suffix = next((each for each in layout.BESIDE_DATABASE if path.name.endswith(each)), "")
+        if not suffix:
+            databases.append(path)
+        elif not dry_run and not path.with_name(path.name.removesuffix(suffix)).exists():
+            path.unlink(missing_ok=True)
+    return databases[0] if databases else None
 
 
 def _folders(root: Path) -> Iterator[tuple[Path, float]]:

@@ -7,10 +7,13 @@ import asyncio
 from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.housekeeping import Housekeeping
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.clock_trust import ClockTrust, Trust
+from pitchey_cli.domain.retention import RetentionPolicy
 
 _SECONDS = 300.0
 _FILES_SECONDS = 3600.0  # reads who refers to which file: seconds of work with a million jobs
 _STRAYS_SECONDS = 600.0
+_PRUNE_FROM_SECONDS = 600.0  # after the start: the network may have to put the clock right first
 
 
 class Tidying:
@@ -23,6 +26,10 @@ class Tidying:
         self._due_at = 0.0
         self._files_at = 0.0
         self._strays_at = node.clock.monotonic() + _STRAYS_SECONDS  # recovery has looked at the start
+        self._prune_from = node.clock.monotonic() + _PRUNE_FROM_SECONDS
+        self._trust = ClockTrust(node.clock.now(), node.clock.monotonic())
+        self._is_doubted = False
+        self._has_told_of_spared = False
         self._task: asyncio.Task[None] | None = None
 
     def begin_if_due(self) -> None:
@@ -47,11 +54,37 @@ class Tidying:
             self._strays_at = now + _STRAYS_SECONDS
             await strays.remove_containers(node, self._state_id, self._in_the_books)
             await strays.remove_directories(node, self._in_the_books)
+        if now >= self._prune_from and (policy := await self._policy()) is not None:
+            await self._prune(policy, now)
+
+    async def _policy(self) -> RetentionPolicy | None:
+        """What may go at this moment; None when it is no moment to remove anything."""
+        node, whole = self._node, self._node.config.retention
+        wall, known = node.clock.now(), await node.call(node.store.known_time)
+        tolerance = whole.clock_tolerance()
+        trust = self._trust.look(wall, node.clock.monotonic(), known=known, tolerance=tolerance)
+        if trust is Trust.JUMPED:
+            return None
+        was_doubted, self._is_doubted = self._is_doubted, trust is Trust.DOUBTED
+        if trust is Trust.BELIEVED:
+            await node.call(node.store.note_time, now=wall)
+            return whole
+        if not was_doubted:
+            node.report(
+                f"the clock says {wall:%Y-%m-%d %H:%M} UTC, and the last time known is {known:%Y-%m-%d %H:%M}: nothing"
+                " is removed for its age until it has run on for a day; `pitchey db prune` removes it at once"
+            )
+        return whole.without_ages()
+
+    async def _prune(self, policy: RetentionPolicy, now: float) -> None:
+        node = self._node
         with_files = now >= self._files_at
         if with_files:
             self._files_at = now + _FILES_SECONDS
-        config = node.config
-        keeper = Housekeeping(node.store, node.writer, node.artifacts, config.state_dir, config.retention, node.clock)
+        keeper = Housekeeping(node.store, node.writer, node.artifacts, node.config.state_dir, policy, node.clock)
         pruned = await keeper.prune(with_files=with_files)
         if pruned.is_something:
             node.report(f"pruned: {pruned.summary()}")
+        if pruned.spared_for is not None and not self._has_told_of_spared:
+            self._has_told_of_spared = True
+            node.report(f"no artifact is removed while {pruned.spared_for} is there: it may refer to them")

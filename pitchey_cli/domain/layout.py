@@ -25,6 +25,9 @@ def database(state_dir: Path) -> Path:
     return state_dir / "pitchey.db"
 
 
+BESIDE_DATABASE = ("-wal", "-shm", "-journal")  #: what SQLite adds to a database's name for files of its own
+
+
 def label(state_id: str, state_dir: Path) -> str:
     """What instances carry, to be found again: a copy of the database elsewhere has instances of its own.
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from pitchey_cli.domain.job import JobId, JobState
 
 #: No artifact that is younger is removed, whoever refers to it. A submission stages its inputs first and is committed
-#: when all of them are there: this is how long it may take. artifacts/local.py says why that is enough. Nor does a job
-#: go for number or for room that has ended since: a `run` over a folder fetches its results when the last is there, and
-#: the files would not go anyway.
+#: when all of them are there: one that takes longer may find that it has lost some, and is told so. artifacts/local.py
+#: says why that is enough. Nor does a job go for number or for room that has ended since: a `run` over a folder fetches
+#: its results when the last is there, and the files would not go anyway.
 FRESH = timedelta(hours=2)
 
 _FOR_EVER = 2**63 - 1
@@ -33,6 +33,15 @@ class RetentionPolicy:
     def days(self, state: JobState) -> float:
         """How long a job that ended so is kept."""
         return self.dead_letters_days if state is JobState.DEAD else self.jobs_days
+
+    def without_ages(self) -> RetentionPolicy:
+        """The same where nothing goes for its age."""
+        return replace(self, jobs_days=0, dead_letters_days=0, logs_days=0)
+
+    def clock_tolerance(self) -> timedelta:
+        """How far the clock may be out without doing much harm: a third of the shortest time."""
+        ages = [days for days in (self.jobs_days, self.dead_letters_days, self.logs_days) if days > 0]
+        return timedelta(days=min(ages) / 3) if ages else timedelta.max
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,15 @@ def due(policy: RetentionPolicy, ended: Sequence[Ended], excess: Excess, *, now:
             chosen.append(job)
             too_many -= job.state is not JobState.DEAD
     return chosen
+
+
+def waits_for_batch(policy: RetentionPolicy, job: Ended, *, now: datetime) -> bool:
+    """Whether a job that has to go stays as long as a job of its batch has not ended: for twice its time at most.
+
+    The batch of a recurring schedule never ends, and would be kept for ever.
+    """
+    before = cutoff(2 * policy.days(job.state), now)
+    return before is None or job.finished_at >= before
 
 
 def may_follow(policy: RetentionPolicy, last: Ended, excess: Excess, *, now: datetime) -> bool:

@@ -199,7 +199,7 @@ def start(
     jobs = [job for run in runs for job in _jobs(submitting, run, {**words, "batch": name}, now, progress)]
     with store.transaction():
         for job in jobs:  # one after the other: each waits for jobs that have to be there
-            submit.submit(store, [job], now=now)
+            submit.submit(store, [job], now=now, artifacts=submitting.artifacts)
     return name
 
 

@@ -175,7 +175,7 @@ def _serve(
             if not store.advance_schedule(schedule, next_at=next_at, last_at=served, error=None):
                 return None
             if jobs:
-                submit.submit(store, jobs, now=now)
+                submit.submit(store, jobs, now=now, artifacts=submitting.artifacts)
     except _ITS_OWN_FAULT as fault:
         is_noted = store.advance_schedule(schedule, next_at=next_at, last_at=served, error=str(fault))
         return str(fault) if is_noted else None
@@ -187,7 +187,8 @@ def _serve(
 def run_now(submitting: Submitting, name: str, *, now: datetime) -> list[JobId]:
     """Submit the jobs of a schedule once more, beside its times."""
     schedule = submitting.store.schedule(name)
-    return submit.submit(submitting.store, _jobs(submitting, schedule, now=now, key=None), now=now)
+    jobs = _jobs(submitting, schedule, now=now, key=None)
+    return submit.submit(submitting.store, jobs, now=now, artifacts=submitting.artifacts)
 
 
 def request_of(schedule: Schedule) -> Request:

@@ -181,11 +181,18 @@ def _stage_one(
     return JobInput(field, _text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 
-def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
+def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Artifacts) -> list[JobId]:
     """Queue jobs, all in one transaction; on a larger instance type where inputs of their kind have needed one.
+
+    Args:
+        artifacts: where their inputs have been staged. They are looked for once more: staging may have taken so long
+            that housekeeping took the first ones for forgotten.
 
     Returns:
         Their ids; of one whose idempotency key is known, the id of the job that came first.
+
+    Raises:
+        InputNotFound: an input is not there any more.
     """
     if not jobs:
         raise UsageError("There is nothing to submit.")
@@ -196,7 +203,17 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId
         if what not in hints:
             hints[what] = store.size_hint(*what)
         sized.append(replace(job, size=hints[what]) if hints[what] else job)
+    _refresh(artifacts, jobs)
     return store.enqueue(sized, now=now)
+
+
+def _refresh(artifacts: Artifacts, jobs: Sequence[NewJob]) -> None:
+    names = {each.sha256: each.name for job in jobs for each in job.inputs if each.sha256 is not None}
+    for gone in artifacts.refresh(names.keys()):
+        raise InputNotFound(
+            f"{names[gone]} was staged, and has been removed before it could be submitted.",
+            hint="That happens when staging takes hours, and nothing has been queued: submit fewer files at once.",
+        )
 
 
 def _own_key(key: str | None, item: Draft) -> str | None:

@@ -191,7 +191,7 @@ _MEANINGS = {
     sqlite3.SQLITE_FULL: ("The disk under {path} is full.", _FULL),
     sqlite3.SQLITE_BUSY: (
         "{path} has been locked by another process for too long.",
-        "Find the process that holds it (a backup, a database browser) and try again.",
+        "Find the process that holds it (`pitchey db restore`, a database browser) and try again.",
     ),
     sqlite3.SQLITE_CORRUPT: (
         "{path} is damaged ({detail}).",
@@ -208,6 +208,11 @@ def translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
     if isinstance(error, sqlite3.ProgrammingError):
         return error
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code == sqlite3.SQLITE_READONLY_DBMOVED:  # it waited for a restore to end, and what it has open was put aside
+        return StoreError(
+            f"{path} has been replaced by another file meanwhile.",
+            hint="`pitchey db restore` does that. Nothing has been written: try again.",
+        )
     if code & 0xFF == sqlite3.SQLITE_NOTADB:
         return not_a_database(path)
     sentence, hint = _MEANINGS.get(code & 0xFF, ("The database at {path} refused: {detail}.", ""))

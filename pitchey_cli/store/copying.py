@@ -5,13 +5,15 @@ A copy is made by SQLite itself, never byte by byte: what is written is spread o
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pitchey_cli.domain.errors import Denied, InputNotFound, StoreError, UsageError
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
 from pitchey_cli.store.connection import Connection, not_a_database, translated
 from pitchey_cli.store.migrate import APPLICATION_ID, recognise, schema_version
 from pitchey_cli.store.reading import SqliteReader
@@ -20,7 +22,8 @@ CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
 
 _PAGES_AT_ONCE = 1024  # 2 MiB; progress is told after each step
 _IN_USE_SECONDS = 2.0  # how long other commands may take to end
-_BESIDE = ("-wal", "-shm", "-journal")
+_TRIES = 10  # to be alone: another command that begins at that very moment may be quicker
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EXDEV)  # what a file system without hard links answers
 
 
 def back_up(source: Path, target: Path, *, overwrite: bool = False, progress: CopyProgress | None = None) -> int:
@@ -46,8 +49,10 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False, progress: Co
 def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress | None = None) -> Path | None:
     """Put a backup in the place of a database; where that has been put aside, or None when there was none.
 
-    Nobody may run jobs meanwhile: the caller holds the state directory. The present database is not read, so it may be
-    damaged. Until the last step, a rename, it is in its place.
+    Nobody may run jobs meanwhile: the caller holds the state directory. Nor can anybody submit one: the present
+    database is locked from the beginning to the end, because what is acknowledged in between would be in the file that
+    is put aside. It may be damaged: one that cannot be opened can take no submission. Until the last step, a rename, it
+    is in its place.
 
     Raises:
         StoreError: the backup is no whole database of a version that this program knows; or another process uses the
@@ -55,19 +60,20 @@ def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress
     """
     if backup.exists() and database.exists() and backup.samefile(database):
         raise UsageError(f"{backup} is the database itself.", hint="Name a file that `pitchey db backup` has made.")
-    with _new_file_beside(database) as temporary:
-        with closing(_open_backup(backup)) as reader:
-            _copy(reader, backup, temporary, progress)
+    kept = aside if _exists(database) else None
+    with closing(_open_backup(backup)) as reader, _alone(database), _new_file_beside(database) as temporary:
+        _copy(reader, backup, temporary, progress)
         _require(_problems(temporary, is_quick=False), f"{backup} is damaged")
-        kept = aside if _exists(database) else None
-        _refuse_in_use(database)
         _sync(temporary)
-        for suffix in _BESIDE:  # they belong to the old file: beside the new one they would destroy it
-            with suppress(FileNotFoundError):
-                Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
         if kept is not None:
             _put_aside(database, kept)
-        temporary.replace(database)
+        elif _exists(database):
+            raise _made_meanwhile(database)
+        for suffix in layout.BESIDE_DATABASE:  # they belong to the old file: beside the new one they would destroy it
+            with suppress(FileNotFoundError):
+                Path(f"{database}{suffix}").rename(f"{aside}{suffix}")
+        if kept is not None or not _linked(temporary, database, _made_meanwhile(database)):
+            temporary.replace(database)
         _sync(database.parent)
     return kept
 
@@ -132,30 +138,63 @@ def _require(problems: list[str], what: str) -> None:
 def _refuse_target(source: Path, target: Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise UsageError(f"{target} is a folder.", hint="Name a file in it.")
-    taken = [source, *(Path(f"{source}{suffix}") for suffix in _BESIDE)]
+    taken = [source, *(Path(f"{source}{suffix}") for suffix in layout.BESIDE_DATABASE)]
     if any(each.exists() and target.exists() and target.samefile(each) for each in taken):
         raise UsageError(f"{target} is the database itself.", hint="Name another file.")
     if _exists(target) and not overwrite:
         raise _is_there(target)
-    if any(Path(f"{target}{suffix}").exists() for suffix in _BESIDE):
+    if any(Path(f"{target}{suffix}").exists() for suffix in layout.BESIDE_DATABASE):
         raise UsageError(f"{target} is in use: there is a WAL beside it.", hint="Name another file.")
 
 
-def _refuse_in_use(database: Path) -> None:
-    """Find out whether another process has the present database open: it would write on, into the one put aside.
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Keep every other process out of the present database until its file is another.
+
+    A process that has waited for the lock finds that its file has moved: SQLite lets nobody write into such a file that
+    is not in WAL mode (connection.py says what that means). A database that cannot be opened at all is nobody's.
+    """
+    holder = _locked(database) if _exists(database) else None
+    try:
+        yield
+    finally:
+        if holder is not None:
+            holder.close()
+
+
+def _locked(database: Path) -> sqlite3.Connection | None:
+    """A connection that has the database to itself; None where it cannot be opened.
 
     Leaving WAL mode needs the file alone, so only somebody else's use makes it fail; and it folds the WAL into the
-    file. A database that cannot be opened at all is nobody's.
+    file. Outside WAL mode an exclusive lock keeps readers away as well, and with them whoever would enter it again.
     """
-    if not _exists(database):
-        return
+    raw: sqlite3.Connection | None = None
+    is_locked = False
     try:
-        with closing(sqlite3.connect(database, timeout=_IN_USE_SECONDS, isolation_level=None)) as raw:
+        raw = sqlite3.connect(database, timeout=_IN_USE_SECONDS, isolation_level=None)
+        for _ in range(_TRIES):
             raw.execute("PRAGMA journal_mode = DELETE")
+            raw.execute("BEGIN EXCLUSIVE")
+            is_locked = raw.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+            if is_locked:
+                return raw
+            raw.execute("ROLLBACK")  # another process came between the two, and the file is in WAL mode again
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            hint = "Wait until other `pitchey` commands have ended."
-            raise StoreError(f"Another process uses {database}.", hint=hint) from error
+            raise _in_use(database) from error
+        return None
+    finally:
+        if raw is not None and not is_locked:
+            raw.close()
+    raise _in_use(database)
+
+
+def _in_use(database: Path) -> StoreError:
+    return StoreError(f"Another process uses {database}.", hint="Wait until other `pitchey` commands have ended.")
+
+
+def _made_meanwhile(database: Path) -> StoreError:
+    return StoreError(f"Another process has made {database} meanwhile.", hint="Try again: it will be put aside.")
 
 
 @contextmanager
@@ -171,29 +210,35 @@ def _new_file_beside(target: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        for suffix in ("", *_BESIDE):
+        for suffix in ("", *layout.BESIDE_DATABASE):
             Path(f"{temporary}{suffix}").unlink(missing_ok=True)
 
 
 def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
     _sync(temporary)
-    if overwrite:
+    # Without hard links the check before the copy has to do.
+    if overwrite or not _linked(temporary, target, _is_there(target)):
         temporary.replace(target)
-    else:
-        try:
-            os.link(temporary, target)  # only a link refuses in one step what has appeared meanwhile
-        except FileExistsError as error:
-            raise _is_there(target) from error
-        except OSError:  # a file system without hard links: the check before the copy has to do
-            temporary.replace(target)
     _sync(target.parent)
 
 
 def _put_aside(database: Path, kept: Path) -> None:
-    try:
-        os.link(database, kept)  # a link, so that there is a database at every moment
-    except OSError:  # a file system without hard links
+    taken = StoreError(f"{kept} exists already.", hint="Try again.")
+    if not _linked(database, kept, taken):  # a link, so that there is a database at every moment
         database.rename(kept)
+
+
+def _linked(path: Path, name: Path, taken: PitcheyError) -> bool:
+    """Give a file another name, and refuse in one step one that is taken; False where there are no hard links."""
+    try:
+        os.link(path, name)
+    except FileExistsError as error:
+        raise taken from error
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise StoreError(f"{name} could not be made: {error.strerror}.", hint="Nothing has been changed.") from error
+    return True
 
 
 def _is_there(target: Path) -> UsageError:

@@ -278,7 +278,7 @@ class Store(Protocol):
         self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False
     ) -> Removed:
         """Look at one page of ended jobs, the oldest first, and remove those that have to go, with all that is known
-        of them. One that somebody still needs stays: another job, or a batch that has not ended.
+        of them. One that somebody still needs stays: another job, or, for twice its time, a batch that has not ended.
         """
 
     def holdings(self, *, after_seq: int, with_needs: bool = False) -> list[Holding]:
@@ -290,6 +290,12 @@ class Store(Protocol):
 
     def artifact_sizes(self, *, after: str = "") -> list[tuple[str, int]]:
         """The artifacts that outputs refer to, and their sizes, a page at a time."""
+
+    def known_time(self) -> datetime | None:
+        """The last time that was believed, or, when none was, that of the newest event; None in a new database."""
+
+    def note_time(self, *, now: datetime) -> None:
+        """Note a time that is believed."""
 
     def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
         """Those of some ids that are a job's."""

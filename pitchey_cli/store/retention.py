@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pitchey_cli.domain.job import JobId, JobState
-from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy, due, may_follow, states_to_look_at
+from pitchey_cli.domain.retention import (
+    Ended,
+    Excess,
+    Holding,
+    RetentionPolicy,
+    due,
+    may_follow,
+    states_to_look_at,
+    waits_for_batch,
+)
 from pitchey_cli.store import rows
 from pitchey_cli.store.port import Removed
 from pitchey_cli.store.queueing import SqliteQueue
@@ -37,7 +46,9 @@ class SqliteRetention(SqliteQueue):
         chosen = due(policy, page, excess, now=now)
         if chosen:
             with self._db.transaction():
-                while needed := self._needed([job.seq for job in chosen]):
+                while needed := self._needed(
+                    [job.seq for job in chosen], [job.seq for job in chosen if waits_for_batch(policy, job, now=now)]
+                ):
                     page = [job for job in page if job.seq not in needed]
                     chosen = due(policy, page, excess, now=now)  # where so many have to go, others go instead
                 if not dry_run:
@@ -62,8 +73,13 @@ class SqliteRetention(SqliteQueue):
         ]
         return sorted(found, key=lambda job: job.seq)[:_AT_ONCE]
 
-    def _needed(self, seqs: Sequence[int]) -> set[int]:
-        return {row["seq"] for row in self._db.rows(QUERIES["needed_jobs"], {"seqs": rows.encode(list(seqs))})}
+    def _needed(self, seqs: Sequence[int], waiting_for_batch: Sequence[int]) -> set[int]:
+        questions = (("needed_jobs", seqs), ("jobs_of_live_batches", waiting_for_batch))
+        return {
+            row["seq"]
+            for name, asked in questions
+            for row in self._db.rows(QUERIES[name], {"seqs": rows.encode(asked)})
+        }
 
     def _remove(self, seqs: Sequence[int]) -> set[int]:
         chosen = {"seqs": rows.encode(list(seqs))}
@@ -74,6 +90,16 @@ class SqliteRetention(SqliteQueue):
         if names:
             self._db.run(QUERIES["forget_artifacts"], {"names": rows.encode(names)})
         return {row["seq"] for row in gone}
+
+    # --- the time
+
+    def known_time(self) -> datetime | None:
+        """The last time that was believed; None in a new database."""
+        return rows.moment_or_none(self._db.value(QUERIES["known_time"]))
+
+    def note_time(self, *, now: datetime) -> None:
+        """Note a time that is believed."""
+        self._db.run(QUERIES["note_time"], {"now": str(rows.micros(now))})
 
     # --- artifacts and logs
 
@@ -88,7 +114,8 @@ class SqliteRetention(SqliteQueue):
         for row in self._db.rows(QUERIES["outputs_between"], {"after": after_seq, "last": page[-1]["seq"]}):
             if row["job_seq"] in names:
                 names[row["job_seq"]].append(row["sha256"])
-        stays = self._needed(list(names)) if with_needs else set()
+        # Of a live batch none is counted on, however old: such a one goes for its age.
+        stays = self._needed(list(names), list(names)) if with_needs else set()
         return [
             Holding(
                 row["seq"],

@@ -257,6 +257,15 @@ def test_a_content_that_is_brought_in_again_counts_as_new(artifacts, source, spo
     assert not artifacts.remove(SHA256, unless_used_since=before)
 
 
+def test_what_is_about_to_be_referred_to_counts_as_new_and_what_has_gone_is_named(artifacts, source):
+    artifacts.add(source, limit_bytes=LIMIT)
+    make_old(artifacts, datetime(2020, 1, 1, tzinfo=UTC))
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    assert artifacts.refresh([SHA256, "0" * 64]) == {"0" * 64}
+    assert used_at(artifacts) >= before
+    assert artifacts.refresh([]) == set()
+
+
 def test_no_content_that_is_brought_in_is_lost_to_one_who_removes_old_ones(artifacts, source):
     """Old content is brought in again and again while another thread removes it whenever it is old."""
     small = source.with_name("small.mp4")

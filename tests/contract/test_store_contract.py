@@ -959,6 +959,18 @@ def test_a_job_whose_need_has_failed_is_not_redriven_into_waiting_for_ever(store
     assert store.job(JobId("b")).state is JobState.DEAD
 
 
+# --- the time
+
+
+def test_the_time_that_is_known_is_the_newest_events_until_one_is_noted(store):
+    assert store.known_time() is None
+    submit(store)
+    assert store.known_time() == NOON
+    store.note_time(now=NOON - timedelta(days=3))
+    store.note_time(now=NOON - timedelta(days=2))
+    assert store.known_time() == NOON - timedelta(days=2)
+
+
 # --- retention
 
 MONTHS_LATER = NOON + timedelta(days=100)
@@ -1057,10 +1069,24 @@ def test_a_job_stays_for_a_dead_letter_that_may_be_redriven_after_it(store):
 def test_a_batch_stays_until_all_of_it_has_ended(store):
     succeed(store, "one", batch="night")
     submit(store, video("two", batch="night"))
-    assert prune(store, RetentionPolicy(), Excess(jobs=1), now=MONTHS_LATER) == []
+    policy = RetentionPolicy(jobs_days=90)
+    assert prune(store, policy, Excess(jobs=1), now=MONTHS_LATER) == []
     end(store, claim(store)[0], Reason.COMPLETED)
     assert prune(store, RetentionPolicy(), now=MONTHS_LATER) == ["one", "two"]
     assert store.batches() == []
+    assert store.integrity() == []
+
+
+def test_a_batch_that_never_ends_is_kept_for_twice_its_time(store):
+    """The jobs of a recurring schedule are one."""
+    succeed(store, "first", batch="hourly")
+    end(store, started(store, video("dead", batch="hourly")), Reason.REJECTED)
+    submit(store, video("next", batch="hourly", run_at=NOON + timedelta(days=900)))
+    assert prune(store, RetentionPolicy(), Excess(jobs=1), now=NOON + timedelta(days=59)) == []
+    assert prune(store, RetentionPolicy(), now=NOON + timedelta(days=61)) == ["first"]
+    assert prune(store, RetentionPolicy(), now=NOON + timedelta(days=179)) == []
+    assert prune(store, RetentionPolicy(), now=NOON + timedelta(days=181)) == ["dead"]
+    assert everything(store) == ["next"]
     assert store.integrity() == []
 
 

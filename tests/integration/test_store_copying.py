@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from pitchey_cli.domain.errors import PitcheyError, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
+from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.copying import back_up, restore
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Service
@@ -196,6 +198,54 @@ def test_a_database_that_another_process_has_open_is_not_replaced(database, back
         kill(process)
     assert jobs(database) == ["job1", "job2", "left"]
     assert not aside(database).exists()
+
+
+def once(act: Callable[[], object]) -> Callable[[int, int], None]:
+    """Do something in the midst of a restore, at the first that it tells of its progress."""
+    acts = [act]
+    return lambda done, total: acts.pop()() if acts else None
+
+
+def test_nobody_submits_into_a_database_that_is_about_to_be_put_aside(database, backup):
+    def submit_meanwhile() -> None:
+        with pytest.raises(StoreError, match="locked by another process"):
+            SqliteStore.open(database, busy_seconds=0)
+
+    restore(backup, database, aside=aside(database), progress=once(submit_meanwhile))
+    fill(database, "after")
+    assert jobs(database) == ["after", "job1"]
+    assert jobs(aside(database)) == ["job1", "job2"]
+
+
+def test_one_who_has_waited_for_a_restore_does_not_write_into_the_file_that_was_put_aside(database, backup):
+    waiting: list[Connection] = []
+    restore(
+        backup,
+        database,
+        aside=aside(database),
+        progress=once(lambda: waiting.append(Connection.open(database, create=False))),
+    )
+    with pytest.raises(StoreError, match="has been replaced by another file meanwhile"):
+        waiting[0].tune()  # what every store does first
+    waiting[0].close()
+    assert not Path(f"{database}-wal").exists()  # it would stand beside the new file, and be the old one's
+    assert jobs(database) == ["job1"]
+    assert jobs(aside(database)) == ["job1", "job2"]
+
+
+def test_a_database_that_somebody_makes_meanwhile_is_not_replaced(database, backup):
+    database.unlink()
+    with pytest.raises(StoreError, match=r"has made .* meanwhile"):
+        restore(backup, database, aside=aside(database), progress=once(lambda: fill(database, "theirs")))
+    assert jobs(database) == ["theirs"]
+
+
+def test_what_was_put_aside_before_is_not_overwritten(database, backup):
+    aside(database).write_text("an earlier one")
+    with pytest.raises(StoreError, match="exists already"):
+        restore(backup, database, aside=aside(database))
+    assert aside(database).read_text() == "an earlier one"
+    assert jobs(database) == ["job1", "job2"]
 
 
 def unfit(folder: Path, backup: Path, what: str) -> Path:

@@ -477,11 +477,15 @@ SELECT seq, id, service, state, created_at, finished_at FROM container_jobs
 
 -- name: needed_jobs
 -- Those of some jobs that have to stay: another one that is not through came after it (held, or about to read what it
--- gave, or a dead letter that may be redriven), or a job of its batch has not ended.
+-- gave, or a dead letter that may be redriven).
 SELECT j.seq FROM json_each(:seqs) JOIN container_jobs j ON j.seq = json_each.value
  WHERE EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs w ON w.seq = d.job_seq
-                WHERE d.needs_seq = j.seq AND w.state <> 'succeeded' AND w.state <> 'cancelled')
-    OR EXISTS (SELECT 1 FROM container_jobs b
+                WHERE d.needs_seq = j.seq AND w.state <> 'succeeded' AND w.state <> 'cancelled');
+
+-- name: jobs_of_live_batches
+-- Those of some jobs of whose batch another one has not ended.
+SELECT j.seq FROM json_each(:seqs) JOIN container_jobs j ON j.seq = json_each.value
+ WHERE EXISTS (SELECT 1 FROM container_jobs b
                 WHERE b.batch = j.batch AND b.batch <> ''
                   AND b.state IN ('queued', 'running', 'scheduled', 'held'));
 
@@ -538,6 +542,15 @@ SELECT * FROM container_instances ORDER BY created_at, rowid;
 
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
+
+-- name: known_time
+-- When nobody has noted one, the newest event's.
+SELECT coalesce(
+    (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'known_time'),
+    (SELECT at FROM job_events WHERE id = (SELECT max(id) FROM job_events)));
+
+-- name: note_time
+INSERT INTO meta (name, value) VALUES ('known_time', :now) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: miscounted
 -- Where job_counts, or the lines, and the jobs disagree. Reads every job.
