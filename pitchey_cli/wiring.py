@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.retention import RetentionPolicy
-    from pitchey_cli.domain.schedule import QueuePolicy
+    from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
@@ -289,7 +289,7 @@ class Wiring:
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""
         from pitchey_cli.domain.policy import parse_key_limits, parse_weights, parse_window
-        from pitchey_cli.domain.schedule import QueuePolicy
+        from pitchey_cli.domain.turns import QueuePolicy
 
         chosen = self.settings.queue
         return QueuePolicy(

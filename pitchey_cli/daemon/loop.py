@@ -22,7 +22,7 @@ from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Job, Token
 from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.schedule import Turns
+from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason, Service
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to

@@ -14,7 +14,7 @@ from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from pitchey_cli.domain.job import Job
-from pitchey_cli.domain.schedule import Waiting
+from pitchey_cli.domain.turns import Waiting
 
 
 @dataclass

@@ -8,7 +8,7 @@ from datetime import time
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.retry import RetryAction, RetryRule
-from pitchey_cli.domain.schedule import KeyLimit, Window
+from pitchey_cli.domain.turns import KeyLimit, Window
 
 _KEY_LIMIT = re.compile(r"(\d+)(?:@(\d+(?:\.\d+)?)/min)?")
 _WINDOW = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")

@@ -33,8 +33,8 @@ from pitchey_cli.domain.job import (
 from pitchey_cli.domain.placement import Places
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
-from pitchey_cli.domain.schedule import Queue, QueuePolicy
 from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.turns import Queue, QueuePolicy
 from processors.vocabulary import Service
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import Place, Places
-from pitchey_cli.domain.schedule import QueuePolicy, Turns
+from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
 from pitchey_cli.store.dependencies import SqliteDependencies
 from pitchey_cli.store.reading import QUERIES

@@ -8,7 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
-from pitchey_cli.domain.schedule import KeyUse, Queue
+from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.migrate import schema_version

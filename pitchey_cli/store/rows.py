@@ -25,8 +25,8 @@ from pitchey_cli.domain.job import (
     token_of,
 )
 from pitchey_cli.domain.recurrence import Misfire, Schedule
-from pitchey_cli.domain.schedule import Flow, Waiting
 from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.turns import Flow, Waiting
 from processors.vocabulary import Reason, Service
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -39,7 +39,7 @@ from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Job, JobId, JobState, NewJob
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from pitchey_cli.wiring import SystemClock

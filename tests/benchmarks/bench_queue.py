@@ -25,8 +25,8 @@ from rich.table import Table
 
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Job, JobId, JobInput, JobState, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
-from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.protocol import Reason, Service

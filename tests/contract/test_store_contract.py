@@ -34,8 +34,8 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
-from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
@@ -211,7 +211,7 @@ from pathlib import Path
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Service
 now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))

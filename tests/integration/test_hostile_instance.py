@@ -14,7 +14,7 @@ from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain.errors import InputRejected, InstanceGone
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.placement import Candidate, Places
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations.logs import lines
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service

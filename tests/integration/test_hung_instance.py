@@ -9,7 +9,7 @@ import pytest
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState, NewJob
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from processors.protocol import Service
 from tests.resources.scripted_engine import Machine
 from tests.resources.scripted_node import Daemon, open_store, service

@@ -29,7 +29,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Dependency, Job, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import slots_needed
-from pitchey_cli.domain.schedule import KeyLimit, QueuePolicy
+from pitchey_cli.domain.turns import KeyLimit, QueuePolicy
 from pitchey_cli.engines.port import LABEL_STATE
 from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service

@@ -18,8 +18,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pitchey_cli.domain.errors import StaleToken, UsageError
 from pitchey_cli.domain.job import TERMINAL, WAITING, Dependency, JobId, JobState, NewJob, OnFailure, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
-from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import TRANSITIONS, after_attempt
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import CancelResult, JobFilter
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service

@@ -12,8 +12,8 @@ import pytest
 from pitchey_cli.domain.errors import StaleToken, StoreError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
-from pitchey_cli.domain.schedule import QueuePolicy
 from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.protocol import Reason, Service

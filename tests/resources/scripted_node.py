@@ -18,7 +18,7 @@ from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
-from pitchey_cli.domain.schedule import QueuePolicy
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.protocol import Service

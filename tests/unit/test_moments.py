@@ -10,7 +10,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.moments import earlier, later, span
 from pitchey_cli.domain.policy import parse_key_limits, parse_retry_rules, parse_weights, parse_window
 from pitchey_cli.domain.retry import RetryAction, RetryPolicy
-from pitchey_cli.domain.schedule import KeyLimit
+from pitchey_cli.domain.turns import KeyLimit
 
 NOW = datetime(2026, 3, 1, 14, 30, tzinfo=timezone(timedelta(hours=2)))  # 12:30 UTC
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pitchey_cli.domain.placement import Candidate, Places
-from pitchey_cli.domain.schedule import Waiting
+from pitchey_cli.domain.turns import Waiting
 
 JOB = Waiting(1, 1, "resnet", "acme", 0)
 

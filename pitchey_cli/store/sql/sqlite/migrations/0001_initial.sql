@@ -86,7 +86,7 @@ CREATE UNIQUE INDEX container_jobs_idempotency ON container_jobs (organisation, 
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX container_jobs_cache ON container_jobs (cache_key) WHERE state = 'succeeded' AND cache_key IS NOT NULL;
 
--- A line of jobs that wait, see domain/schedule.py. Its row is there while somebody is in it, and until it is tidied up.
+-- A line of jobs that wait, see domain/turns.py. Its row is there while somebody is in it, and until it is tidied up.
 CREATE TABLE job_flows (
     id             INTEGER PRIMARY KEY,
     service        TEXT    NOT NULL,

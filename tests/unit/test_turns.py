@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.schedule import Flow, KeyLimit, KeyUse, Queue, QueuePolicy, Turns, Window
+from pitchey_cli.domain.turns import Flow, KeyLimit, KeyUse, Queue, QueuePolicy, Turns, Window
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
