@@ -47,7 +47,7 @@ def status(name: Name, json: Annotated[bool, typer.Option("--json", help="Print 
 @app.command()
 def wait(
     name: Name,
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Give up after so many seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Give up after so many seconds.", min=0)] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop waiting at the first job that fails.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:

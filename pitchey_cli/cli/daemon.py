@@ -74,7 +74,7 @@ def start(engine: EngineOption = None) -> None:
 
 @app.command()
 def stop(
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.", min=0)] = None,
     now: Annotated[bool, typer.Option("--now", help="Hand running jobs back to the queue at once.")] = False,
 ) -> None:
     """Stop it: running jobs get the drain time to end, then they go back to the queue."""
@@ -89,7 +89,7 @@ def stop(
 
 @app.command()
 def drain(
-    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.", min=0)] = None,
 ) -> None:
     """Stop it when everything that runs has ended, however long that takes; nothing new is taken."""
     wiring = Wiring.from_environment()

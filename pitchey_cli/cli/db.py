@@ -149,7 +149,10 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove what is kept no longer, by the settings under `retention`. The daemon does the same by itself."""
+    """Remove what is kept no longer, by the settings under `retention`. The daemon does the same by itself.
+
+    A file goes two hours after it was last brought in, if nobody refers to it then.
+    """
     wiring = Wiring.from_environment()
     pruned = wiring.prune(dry_run=dry_run)
     if json:

@@ -68,7 +68,7 @@ def run(
     engine: Annotated[
         str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
     ] = None,
-    wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.")] = None,
+    wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.", min=0)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON, one per line.")] = False,
     batch: Batch = "",
     organisation: Organisation = "default",

@@ -46,7 +46,7 @@ class Watch:
 def wait(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
     timeout: Annotated[
-        float | None, typer.Option("--timeout", help="Give up after so many seconds; exit code 5.")
+        float | None, typer.Option("--timeout", help="Give up after so many seconds; exit code 5.", min=0)
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop waiting at the first job that fails.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,

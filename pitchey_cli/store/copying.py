@@ -62,7 +62,10 @@ def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress
         raise UsageError(f"{backup} is the database itself.", hint="Name a file that `pitchey db backup` has made.")
     kept = aside if _exists(database) else None
     with closing(_open_backup(backup)) as reader, _alone(database), _new_file_beside(database) as temporary:
-        _copy(reader, backup, temporary, progress)
+        try:
+            _copy(reader, backup, temporary, progress)
+        except StoreError as error:  # its usual hint is about a database in use
+            raise StoreError(str(error), hint="Nothing has been changed. Name another backup.") from error
         _require(_problems(temporary, is_quick=False), f"{backup} is damaged")
         _sync(temporary)
         if kept is not None:
