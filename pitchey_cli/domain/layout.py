@@ -10,7 +10,6 @@ daemon.lock wake.sock who runs the jobs, and how to wake them
 
 from __future__ import annotations
 
-import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
@@ -35,7 +34,9 @@ def label(state_id: str, state_dir: Path) -> str:
         state_id: of the database.
         state_dir: where it lies, without links.
     """
-    return hashlib.sha256(state_id.encode() + b"\0" + os.fsencode(state_dir)).hexdigest()[:16]
+    from hashlib import sha256  # late: every verb loads this module, and none that only reads needs it
+
+    return sha256(state_id.encode() + b"\0" + os.fsencode(state_dir)).hexdigest()[:16]
 
 
 BEFORE_RESTORE = "pitchey.db.before-restore-"

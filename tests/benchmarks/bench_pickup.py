@@ -72,8 +72,8 @@ def _submitter(state: Path, store: SqliteStore) -> Callable[[], str]:
     draft = submit.draft(Service.VIDEO, fields, Source(str(CLIP), "clip"))
 
     def once() -> str:
-        (job,) = submit.stage([draft], artifacts, settings, limit_bytes=2**30)
-        (job_id,) = submit.submit(store, [job], now=datetime.now(UTC))
+        (job,) = submit.stage([draft], artifacts, lambda _: settings, limit_bytes=2**30)
+        (job_id,) = submit.submit(store, [job], now=datetime.now(UTC), artifacts=artifacts)
         lock.poke(state)
         follow.until_finished(store, [job_id], on_change=lambda job: None)
         return job_id
