@@ -83,7 +83,10 @@ def retry(
     since: Since = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Queue dead letters again with fresh attempts; what they did before stays in their history."""
+    """Queue dead letters again with fresh attempts, and bring back what their failure had cancelled.
+
+    What they did before stays in their history.
+    """
     wiring = Wiring.from_environment()
     store = wiring.store()
     ids = _chosen(store, jobs, everything, _filter(wiring, service, batch, error, since))

@@ -24,7 +24,6 @@ from pitchey_cli.domain.job import (
     Usage,
     token_of,
 )
-from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Flow, Waiting
 from processors.vocabulary import Reason, Service
@@ -310,38 +309,6 @@ def instance_from(row: Row) -> Instance:
         ready_at=moment_or_none(row["ready_at"]),
         stopped_at=moment_or_none(row["stopped_at"]),
         note=row["note"],
-    )
-
-
-def schedule_values(schedule: Schedule) -> tuple[Any, ...]:
-    """A schedule as the values of `insert_schedule`."""
-    return (
-        schedule.name,
-        schedule.service.value,
-        schedule.cron,
-        schedule.timezone,
-        schedule.misfire.value,
-        encode(schedule.request),
-        int(schedule.is_paused),
-        micros(schedule.created_at),
-        micros(schedule.next_at),
-    )
-
-
-def schedule_from(row: Row) -> Schedule:
-    """A row of job_schedules."""
-    return Schedule(
-        name=row["name"],
-        service=Service(row["service"]),
-        cron=row["cron"],
-        timezone=row["timezone"],
-        misfire=Misfire(row["misfire"]),
-        request=json.loads(row["request"]),
-        created_at=moment(row["created_at"]),
-        next_at=moment(row["next_at"]),
-        is_paused=bool(row["is_paused"]),
-        last_at=moment_or_none(row["last_at"]),
-        last_error=row["last_error"],
     )
 
 
