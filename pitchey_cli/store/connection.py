@@ -24,6 +24,9 @@ WAL_PAGES = 2000
 
 _SMALLEST_DATABASE = 512  # bytes; one page of the smallest size
 
+#: Also what Python raises when SQLite's message quotes a damaged schema that is no text any more.
+SQLITE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
@@ -52,7 +55,7 @@ class Connection:
         try:
             # One thread at a time uses a store, but not always the one that opened it: the writer has its own.
             raw = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        except sqlite3.DatabaseError as error:
+        except SQLITE_ERRORS as error:
             raise translated(error, path) from error
         raw.row_factory = sqlite3.Row
         return cls(raw, path)
@@ -87,7 +90,7 @@ class Connection:
         """Every row of a statement."""
         try:
             return self._raw.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
+        except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
     def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
@@ -108,7 +111,7 @@ class Connection:
         """One statement for each set of parameters; call it inside a transaction."""
         try:
             self._raw.executemany(sql, parameters)
-        except sqlite3.DatabaseError as error:
+        except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
     @contextmanager
@@ -203,10 +206,13 @@ _MEANINGS = {
 }
 
 
-def translated(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def translated(error: sqlite3.DatabaseError | UnicodeDecodeError, path: Path) -> Exception:
     """What a foreign error means to the user; our own mistakes are returned as they are."""
     if isinstance(error, sqlite3.ProgrammingError):
         return error
+    if isinstance(error, UnicodeDecodeError):
+        sentence, hint = _MEANINGS[sqlite3.SQLITE_CORRUPT]
+        return StoreError(sentence.format(path=path, detail="its schema is no text"), hint=hint)
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     if code == sqlite3.SQLITE_READONLY_DBMOVED:  # it waited for a restore to end, and what it has open was put aside
         return StoreError(

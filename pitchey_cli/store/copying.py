@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
-from pitchey_cli.store.connection import Connection, not_a_database, translated
+from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, not_a_database, translated
 from pitchey_cli.store.migrate import APPLICATION_ID, recognise, schema_version
 from pitchey_cli.store.reading import SqliteReader
 
@@ -95,7 +95,7 @@ def _copy(reader: sqlite3.Connection, source: Path, target: Path, progress: Copy
             reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             reader.backup(writer, pages=_PAGES_AT_ONCE, progress=tell)
             writer.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nothing can be written
-        except sqlite3.DatabaseError as error:
+        except SQLITE_ERRORS as error:
             is_target = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
             raise translated(error, target if is_target else source) from error
 
@@ -111,7 +111,7 @@ def _open_backup(path: Path) -> sqlite3.Connection:
     options = "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
     try:
         return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None)
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         raise translated(error, path) from error
 
 
@@ -182,7 +182,7 @@ def _locked(database: Path) -> sqlite3.Connection | None:
             if is_locked:
                 return raw
             raw.execute("ROLLBACK")  # another process came between the two, and the file is in WAL mode again
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise _in_use(database) from error
         return None

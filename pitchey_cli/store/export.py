@@ -12,7 +12,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.store import rows
-from pitchey_cli.store.connection import translated
+from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 
 _TIMES = ("at", "deadline", "lease_until")  # and all that end with _at
 
@@ -55,7 +55,7 @@ def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
             for name in wanted or names:
                 columns = tuple(column.name for column in database[name].columns)
                 yield Table(name, columns, _rows_of(database[name].rows, path))
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         raise translated(error, path) from error
 
 
@@ -63,7 +63,7 @@ def _rows_of(found: Iterator[Row], path: Path) -> Iterator[Row]:
     try:
         for row in found:
             yield _readable(row)
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         raise translated(error, path) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.store.connection import translated
+from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +70,5 @@ def describe(path: Path) -> DatabaseSummary:
             )
         finally:
             connection.close()
-    except sqlite3.DatabaseError as error:
+    except SQLITE_ERRORS as error:
         raise translated(error, path) from error

@@ -343,3 +343,17 @@ def test_a_damaged_database_is_found_by_a_check_and_replaced_by_a_restore(pitche
     pitchey.ok("db", "restore", "b.db")
     assert pitchey.ok("jobs", "--ids").lines == [job_id]
     assert "is whole" in pitchey.ok("db", "check").out
+
+
+def test_a_database_whose_schema_is_no_text_any_more_is_called_damaged_and_can_be_restored(
+    pitchey: Pitchey, clip: Path
+) -> None:
+    (job_id,) = pitchey.ok("submit", "video", clip).lines
+    pitchey.ok("db", "backup", "b.db")
+    pitchey.ok("db", "vacuum")
+    database = pitchey.state_dir / "pitchey.db"
+    database.write_bytes(database.read_bytes().replace(b"CREATE TABLE meta", b"CREATE \x9f\x9f\x9f\x9f\x9f meta"))
+    damaged = pitchey("jobs")
+    assert damaged.code == 9 and "is damaged" in damaged.err
+    pitchey.ok("db", "restore", "b.db")
+    assert pitchey.ok("jobs", "--ids").lines == [job_id]
