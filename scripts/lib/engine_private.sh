@@ -60,11 +60,15 @@ give_up_on() {
 }
 
 start_private_docker() {
-    local driver pid n
+    local driver pid n containerd_pid=$RUN_DIR/docker/containerd/containerd.pid
     prepare_run_dir
     mkdir -p "$ENGINE_ROOT/docker" "$RUN_DIR/docker"
     # Of one that was killed: dockerd does not start while any process has the number in it.
     as_root rm -f "$RUN_DIR/dockerd.pid"
+    # Nor its containerd: it waits for the one that the number says, which may be anybody by now.
+    if [ -f "$containerd_pid" ] && [ "$(cat "/proc/$(cat "$containerd_pid")/comm" 2>/dev/null)" != containerd ]; then
+        as_root rm -f "$containerd_pid"
+    fi
     echo '{}' >"$ENGINE_STATE/docker.json" # or it would read the settings of the machine's own Docker
     network_up "$ENGINE_STATE/docker.network" || return 1
     n=$(network_number "$ENGINE_STATE/docker.network")
