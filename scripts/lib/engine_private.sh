@@ -59,16 +59,30 @@ give_up_on() {
     grep -qiE 'overlay|driver|mount' "$ENGINE_STATE/$kind.log"
 }
 
+# end_old_containerd DIRECTORY: of a dockerd that was killed. It ends with its dockerd, but not at once, and the next
+# dockerd waits in vain for one that was just about to: or for anybody who has its number by now.
+end_old_containerd() {
+    local pid tries=100
+    pid=$(as_root cat "$1/containerd.pid" 2>/dev/null) || return 0
+    while is_containerd_of "$1" "$pid"; do
+        [ $((tries -= 1)) -ne 50 ] || signal_process TERM "$pid" || true
+        [ "$tries" -gt 0 ] || { signal_process KILL "$pid" || true; break; }
+        sleep 0.1
+    done
+    as_root rm -f "$1/containerd.pid"
+}
+
+is_containerd_of() {
+    process_started_at "$2" >/dev/null && tr '\0' ' ' <"/proc/$2/cmdline" 2>/dev/null | grep -qF -- "$1/containerd.toml"
+}
+
 start_private_docker() {
-    local driver pid n containerd_pid=$RUN_DIR/docker/containerd/containerd.pid
+    local driver pid n
     prepare_run_dir
     mkdir -p "$ENGINE_ROOT/docker" "$RUN_DIR/docker"
     # Of one that was killed: dockerd does not start while any process has the number in it.
     as_root rm -f "$RUN_DIR/dockerd.pid"
-    # Nor its containerd: it waits for the one that the number says, which may be anybody by now.
-    if [ -f "$containerd_pid" ] && [ "$(cat "/proc/$(cat "$containerd_pid")/comm" 2>/dev/null)" != containerd ]; then
-        as_root rm -f "$containerd_pid"
-    fi
+    end_old_containerd "$RUN_DIR/docker/containerd"
     echo '{}' >"$ENGINE_STATE/docker.json" # or it would read the settings of the machine's own Docker
     network_up "$ENGINE_STATE/docker.network" || return 1
     n=$(network_number "$ENGINE_STATE/docker.network")
