@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.retention import RetentionPolicy
+    from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
@@ -227,6 +229,7 @@ class Wiring:
             state_dir=self.state_dir,
             services={service: self._service_config(service) for service in images.available()},
             queue=self.queue_policy(),
+            capacity=self.capacity_policy(),
             retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
@@ -240,9 +243,8 @@ class Wiring:
     def _service_config(self, service: Service) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.domain.policy import parse_retry_rules
+        from pitchey_cli.domain.policy import parse_retry_rules, parse_warm_hours
         from pitchey_cli.domain.retry import RetryPolicy
-        from pitchey_cli.domain.scaling import PoolSettings
         from pitchey_cli.engines import images
 
         chosen = self.service_settings(service)
@@ -253,7 +255,9 @@ class Wiring:
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
             price_per_hour=chosen.price_per_hour,
-            pool=PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances),
+            pool=pool_settings(chosen),
+            waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
+            warm_hours=parse_warm_hours(chosen.scaling.warm_hours, where=f"services.{service}.scaling.warm_hours"),
             retry=RetryPolicy(
                 chosen.max_attempts,
                 chosen.retry_base_seconds,
@@ -286,6 +290,12 @@ class Wiring:
 
         return RetentionPolicy(**asdict(self.settings.retention))
 
+    def capacity_policy(self) -> CapacityPolicy:
+        """What of the host the instances may have, as set."""
+        from pitchey_cli.domain.capacity import CapacityPolicy
+
+        return CapacityPolicy(**asdict(self.settings.host))
+
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""
         from pitchey_cli.domain.policy import parse_key_limits, parse_weights, parse_window
@@ -298,6 +308,15 @@ class Wiring:
             keys=parse_key_limits(chosen.keys, where="queue.keys"),
             off_peak=parse_window(chosen.off_peak, where="queue.off_peak"),
         )
+
+
+def pool_settings(chosen: configuration.ServiceSettings) -> PoolSettings:
+    """How a service's pool scales, as set."""
+    from pitchey_cli.domain.scaling import PoolSettings
+
+    rules = asdict(chosen.scaling)
+    del rules["waiting_price_per_hour"], rules["warm_hours"]
+    return PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances, **rules)
 
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."

@@ -10,7 +10,7 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -19,9 +19,11 @@ from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Job, Token
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.observation import WarmRequest
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason, Service
 
@@ -37,7 +39,7 @@ class Loop:
         self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
-        self.pools: dict[tuple[Service, str], Pool] = {}  #: by service and size, where that is not the service's own
+        self.pools: dict[PoolKey, Pool] = {}  #: by service and size, where that is not the service's own
         for service in node.config.services:
             self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
@@ -50,6 +52,7 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
+        self.scaler = Scaler(node)
         self.firing = Firing(node, self.changed)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
@@ -210,12 +213,14 @@ class Loop:
                     self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
 
     async def scale(self) -> None:
-        """Start or stop instances."""
-        for (service, size), demand in (await self.node.call(self._demands, set(self.pools))).items():
-            self.pool(service, size).scale(is_work_waiting=demand > 0)
+        """Have as many instances as the work needs, and the host has room for."""
+        waiting, warm = await self.node.call(self._waiting, set(self.pools))
+        for service, size in waiting:
+            self.pool(service, size)
+        await self.scaler.step(self.pools, waiting, warm)
 
-    def _demands(self, pools: set[tuple[Service, str]]) -> dict[tuple[Service, str], int]:
-        """How many jobs could run now, by pool, of those that there are and those that are needed.
+    def _waiting(self, pools: set[PoolKey]) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
+        """What waits for each pool, of those that there are and those that are needed, and what is to be warm.
 
         On the writer's thread, in one visit: each costs a hand-over there and back.
         """
@@ -223,11 +228,13 @@ class Loop:
         for service in config.services:
             sizes = store.waiting_sizes(service, foreground_only=config.is_foreground)
             pools |= {(service, size) for size in sizes if self.knows(service, size)}
-        demands: dict[tuple[Service, str], int] = {}
+        waiting: dict[PoolKey, Waiting] = {}
         for service, size in pools:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
-            demands[service, size] = Turns(queue, config.queue, now=now, local=now.astimezone()).demand()
-        return demands
+            jobs = Turns(queue, config.queue, now=now, local=now.astimezone()).demand()
+            heads = [(flow.queued, now - flow.waits_since) for flow in queue.flows]
+            waiting[service, size] = Waiting(jobs, wait_of(heads) if jobs else None)
+        return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.domain.warmth import WarmHours
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
@@ -36,6 +38,8 @@ class ServiceConfig:
     price_per_hour: float
     pool: PoolSettings
     retry: RetryPolicy
+    waiting_price_per_hour: float = 0.0  #: see domain/ladder.py
+    warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
 
     def of_size(self, size: str) -> ServiceConfig:
@@ -54,6 +58,7 @@ class NodeConfig:
     state_dir: Path
     services: Mapping[Service, ServiceConfig]
     queue: QueuePolicy
+    capacity: CapacityPolicy
     retention: RetentionPolicy
     poll_seconds: float
     lease_seconds: float

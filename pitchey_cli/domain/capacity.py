@@ -192,7 +192,6 @@ class HostLoad:
     load: float | None = None  #: processes that run or want to, averaged over a minute
     cpus: float = 1.0
     memory_stalled: float | None = None  #: share of the last 10 s in which some work waited for memory (PSI "some")
-    memory_available_bytes: int | None = None
     disk_free_bytes: int | None = None  #: where the state directory is
 
 

@@ -258,6 +258,7 @@ class InstanceState(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    PAUSED = "paused"
     DRAINING = "draining"
     STOPPED = "stopped"
     LOST = "lost"

@@ -9,6 +9,7 @@ from datetime import time
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.retry import RetryAction, RetryRule
 from pitchey_cli.domain.turns import KeyLimit, Window
+from pitchey_cli.domain.warmth import WarmHours
 
 _KEY_LIMIT = re.compile(r"(\d+)(?:@(\d+(?:\.\d+)?)/min)?")
 _WINDOW = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
@@ -53,6 +54,17 @@ def parse_window(text: str, *, where: str) -> Window | None:
     if start == end:
         raise UsageError(f"{where}: {text!r} is never; leave it empty for any time.")
     return Window(start, end)
+
+
+def parse_warm_hours(text: str, *, where: str) -> WarmHours | None:
+    """Read `2@08:00-18:00`; nothing means no instance."""
+    if not text.strip():
+        return None
+    count, at, hours = text.strip().partition("@")
+    window = parse_window(hours, where=where) if at else None
+    if window is None or not count.isdecimal() or not int(count):
+        raise UsageError(f"{where}: {text!r} names no hours.", hint="Write 1@08:00-18:00: instances, and when.")
+    return WarmHours(int(count), window)
 
 
 def parse_retry_rules(text: str, *, where: str) -> tuple[RetryRule, ...]:

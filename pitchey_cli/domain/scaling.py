@@ -12,8 +12,9 @@ use of CPU and memory are those of the Horizontal Pod Autoscaler of Kubernetes
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Rule(StrEnum):
@@ -207,6 +208,21 @@ def decide(
     return Decision(
         wanted, state.wanted, rule, wishes, tuple(bounding.clamps), ScalerState(wanted, changed_at, panic_until)
     )
+
+
+def explain(pool: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision) -> dict[str, Any]:
+    """A decision with all that led to it, for people and programs: plain values with names in snake_case."""
+    return {
+        "pool": asdict(pool),
+        "metrics": asdict(metrics),
+        "headroom": asdict(headroom),
+        "wishes": [asdict(wish) for wish in decision.wishes],
+        "clamps": [asdict(clamp) for clamp in decision.clamps],
+        "rule": decision.rule.value,
+        "was": decision.was,
+        "wanted": decision.wanted,
+        "why": decision.why,
+    }
 
 
 # --- wishes

@@ -30,6 +30,14 @@ from pitchey_cli.domain.job import (
     Output,
     Token,
 )
+from pitchey_cli.domain.observation import (
+    LastDecision,
+    Measure,
+    Measurement,
+    PoolSample,
+    ScalingEvent,
+    WarmRequest,
+)
 from pitchey_cli.domain.placement import Places
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
@@ -271,6 +279,43 @@ class Store(Protocol):
 
     def instances(self, *, active_only: bool = True) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining."""
+
+    # --- observations of the pools
+
+    def observe(
+        self,
+        samples: Sequence[PoolSample],
+        measurements: Sequence[Measurement],
+        events: Sequence[ScalingEvent],
+        decisions: Sequence[LastDecision],
+    ) -> None:
+        """Remember how pools stood, how long things took, what changed, and the last decision about each pool."""
+
+    def last_decisions(self) -> list[LastDecision]:
+        """The last decision about each pool."""
+
+    def scaling_events(
+        self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
+    ) -> list[ScalingEvent]:
+        """What has changed about the pools, the newest first."""
+
+    def pool_samples(self, *, since: datetime) -> list[PoolSample]:
+        """How the pools stood since then, the oldest first."""
+
+    def measurements(self, service: Service, name: Measure, *, limit: int = 100) -> list[Measurement]:
+        """How long something took lately, the newest first."""
+
+    def forget_observations(self, *, before: datetime) -> None:
+        """Forget what was observed before a time."""
+
+    def keep_warm(self, request: WarmRequest) -> None:
+        """Want so many instances of a service ready, in place of what was wanted before."""
+
+    def stop_warming(self, service: Service) -> bool:
+        """Want none any more; False when none was wanted."""
+
+    def warm_requests(self, *, now: datetime) -> list[WarmRequest]:
+        """What is wanted ready now."""
 
     # --- retention
 

@@ -27,6 +27,7 @@ from pitchey_cli.domain.states import Transition
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
+from pitchey_cli.store.observing import SqliteObservations
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.recurring import SqliteSchedules
@@ -34,7 +35,7 @@ from pitchey_cli.store.retention import SqliteRetention
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules):
+class SqliteStore(SqliteRetention, SqliteSchedules, SqliteObservations):
     """A Store in one file."""
 
     @classmethod

@@ -23,6 +23,8 @@ COLD = {
     "all_instances": "a listing for people; `active_instances` is the hot one",
     "events_of_jobs": "one search for each job, then a sort of what is new",
     "schedules": "a listing for people; `due_schedules` is the hot one",
+    "last_decisions": "a row for each pool",
+    "warm_requests": "a row for each service that somebody wants warm",
     "miscounted": "part of the integrity check: reads everything",
 }
 #: lines of a plan that are no walk through a table

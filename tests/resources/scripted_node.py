@@ -13,6 +13,7 @@ from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.retention import RetentionPolicy
@@ -57,6 +58,7 @@ def make_node(
         state_dir=state_dir,
         services=services,
         queue=queue,
+        capacity=CapacityPolicy(),
         retention=RetentionPolicy(),
         poll_seconds=poll_seconds,
         lease_seconds=30.0,

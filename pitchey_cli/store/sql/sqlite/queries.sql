@@ -569,3 +569,56 @@ SELECT flow FROM (
     UNION ALL
     SELECT flow, count(*) FROM container_jobs WHERE state = 'queued' GROUP BY flow
 ) GROUP BY flow HAVING sum(jobs) <> 0;
+
+-- --- observations
+
+-- name: insert_sample
+INSERT INTO pool_samples (at, service, size, waiting, running, starting, ready, paused, wanted, wait_seconds, demand,
+                          cpu, memory)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_measurement
+INSERT INTO container_metrics (at, service, size, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_scaling_event
+INSERT INTO container_scaling_events (at, service, size, change, instance_id, was, wanted, rule, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_last_decision
+INSERT INTO pool_decisions (service, size, at, explanation) VALUES (?, ?, ?, ?)
+    ON CONFLICT (service, size) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+
+-- name: last_decisions
+SELECT * FROM pool_decisions ORDER BY service, size;
+
+-- name: samples_since
+SELECT * FROM pool_samples WHERE at >= :since ORDER BY at;
+
+-- name: measurements_of
+-- The newest first.
+SELECT * FROM container_metrics WHERE service = :service AND name = :name ORDER BY at DESC LIMIT :limit;
+
+-- name: scaling_events
+SELECT * FROM container_scaling_events WHERE id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: scaling_events_of
+SELECT * FROM container_scaling_events WHERE service = :service AND id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: forget_samples
+DELETE FROM pool_samples WHERE at < :before;
+
+-- name: forget_measurements
+DELETE FROM container_metrics WHERE at < :before;
+
+-- name: forget_scaling_events
+DELETE FROM container_scaling_events WHERE at < :before;
+
+-- name: set_warm
+INSERT INTO warm_requests (service, instances, until) VALUES (?, ?, ?)
+    ON CONFLICT (service) DO UPDATE SET instances = excluded.instances, until = excluded.until;
+
+-- name: remove_warm
+DELETE FROM warm_requests WHERE service = :service RETURNING service;
+
+-- name: warm_requests
+SELECT * FROM warm_requests ORDER BY service;

@@ -221,7 +221,7 @@ CREATE TABLE container_instances (
     image                  TEXT    NOT NULL,
     slots                  INTEGER NOT NULL CHECK (slots >= 1),
     size                   TEXT    NOT NULL,
-    state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'draining', 'stopped', 'lost')),
+    state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'paused', 'draining', 'stopped', 'lost')),
     requested_cpus         REAL    NOT NULL,
     requested_memory_bytes INTEGER NOT NULL,
     granted_cpus           REAL    NOT NULL,
@@ -234,3 +234,70 @@ CREATE TABLE container_instances (
 ) STRICT;
 
 CREATE INDEX container_instances_active ON container_instances (stopped_at, created_at);
+
+-- How long things took: one row for each time, or for each kind and sample with the median of several times.
+CREATE TABLE container_metrics (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    service TEXT    NOT NULL,
+    size    TEXT    NOT NULL,
+    name    TEXT    NOT NULL CHECK (name IN ('start', 'unpause', 'cold_pickup', 'warm_pickup')),
+    seconds REAL    NOT NULL CHECK (seconds >= 0),
+    count   INTEGER NOT NULL CHECK (count >= 1)
+) STRICT;
+
+CREATE INDEX container_metrics_name ON container_metrics (service, name, at);
+CREATE INDEX container_metrics_at ON container_metrics (at);
+
+-- How each pool stood, every few seconds while there was anything in it, and once when there was nothing any more.
+CREATE TABLE pool_samples (
+    id           INTEGER PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    service      TEXT    NOT NULL,
+    size         TEXT    NOT NULL,
+    waiting      INTEGER NOT NULL,
+    running      INTEGER NOT NULL,
+    starting     INTEGER NOT NULL,
+    ready        INTEGER NOT NULL,
+    paused       INTEGER NOT NULL,
+    wanted       INTEGER NOT NULL,
+    wait_seconds REAL,
+    demand       REAL,
+    cpu          REAL,
+    memory       REAL
+) STRICT;
+
+CREATE INDEX pool_samples_at ON pool_samples (at);
+
+-- Every decision that has changed something.
+CREATE TABLE container_scaling_events (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at          INTEGER NOT NULL,
+    service     TEXT    NOT NULL,
+    size        TEXT    NOT NULL,
+    change      TEXT    NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
+    instance_id TEXT    NOT NULL,
+    was         INTEGER NOT NULL,
+    wanted      INTEGER NOT NULL,
+    rule        TEXT    NOT NULL,
+    why         TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
+CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
+
+-- The last decision about each pool, whether it has changed anything or not, with all that led to it.
+CREATE TABLE pool_decisions (
+    service     TEXT    NOT NULL,
+    size        TEXT    NOT NULL,
+    at          INTEGER NOT NULL,
+    explanation TEXT    NOT NULL,
+    PRIMARY KEY (service, size)
+) STRICT, WITHOUT ROWID;
+
+-- How many instances of a service somebody wants ready, and until when.
+CREATE TABLE warm_requests (
+    service   TEXT    PRIMARY KEY,
+    instances INTEGER NOT NULL CHECK (instances >= 1),
+    until     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
