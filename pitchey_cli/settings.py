@@ -90,6 +90,27 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True)
+class CostSettings:
+    """What instances cost. An instance keeps the prices that were set when it was started."""
+
+    rates: str = _setting(
+        "", "Dollars: vcpu-second=0.00002,gib-second=0.000002,gb-second=0; empty: each service's price_per_hour."
+    )
+    disk: str = _setting("", "GB of disk that gb-second is paid for, by instance type: lite=2,standard-1=8.")
+    hours: str = _setting("", "Factors by the time of day: 22:00-06:00=0.5; several with commas between.")
+    timezone: str = _setting("UTC", "The time zone of `cost.hours`, as Europe/Berlin.")
+    regions: str = _setting("", "Factors by region: eu=1.1,us=0.9; 1 where nothing is said.")
+    spot: str = _setting("", "Spot price: FACTOR, or FACTOR@INTERRUPTIONS/h, as 0.35@0.05/h.")
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """This machine among others."""
+
+    region: str = _setting("local", "Where it stands; for prices.")
+
+
+@dataclass(frozen=True)
 class NetworkSettings:
     """Where inputs may be fetched from."""
 
@@ -177,6 +198,8 @@ class Settings:
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
     host: HostSettings = HostSettings()
+    cost: CostSettings = CostSettings()
+    node: NodeSettings = NodeSettings()
     services: Services = Services()
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.pricelist import PriceList
+    from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.turns import QueuePolicy
@@ -47,6 +49,15 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since some moment in the past."""
         return time.monotonic()
+
+    def boot(self) -> str:
+        """Names the boot of the machine."""
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            import psutil  # late: Linux does not need it
+
+            return f"{psutil.boot_time():.0f}"
 
 
 @dataclass(frozen=True)
@@ -230,6 +241,8 @@ class Wiring:
             services={service: self._service_config(service) for service in images.available()},
             queue=self.queue_policy(),
             capacity=self.capacity_policy(),
+            prices=self.prices(),
+            region=self.settings.node.region,
             retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
@@ -295,6 +308,28 @@ class Wiring:
         from pitchey_cli.domain.capacity import CapacityPolicy
 
         return CapacityPolicy(**asdict(self.settings.host))
+
+    def prices(self) -> PriceList:
+        """What instances cost, as set."""
+        from pitchey_cli.domain import pricelist
+
+        chosen = self.settings.cost
+        return pricelist.PriceList(
+            rates=pricelist.parse_rates(chosen.rates, where="cost.rates"),
+            disk_gb=pricelist.parse_disks(chosen.disk, where="cost.disk"),
+            windows=pricelist.parse_price_windows(chosen.hours, where="cost.hours"),
+            timezone=pricelist.parse_timezone(chosen.timezone, where="cost.timezone"),
+            regions=pricelist.parse_region_factors(chosen.regions, where="cost.regions"),
+            spot=pricelist.parse_spot(chosen.spot, where="cost.spot"),
+        )
+
+    def tariff(self, service: Service) -> Tariff:
+        """What an instance of a service costs that is started now."""
+        from pitchey_cli.domain.limits import INSTANCE_TYPES
+
+        chosen = self.service_settings(service)
+        limits, region = INSTANCE_TYPES[chosen.instance_type], self.settings.node.region
+        return self.prices().tariff(chosen.instance_type, limits, flat_per_hour=chosen.price_per_hour, region=region)
 
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""

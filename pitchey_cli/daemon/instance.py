@@ -45,6 +45,8 @@ class PooledInstance:
     started_at: float = 0.0  #: monotonic
     ready_since: float = 0.0  #: monotonic
     idle_since: float = 0.0  #: monotonic
+    seen_tick: int | None = None  #: when another daemon, since the machine's last start, last knew it to be there
+    ended_tick: int | None = None  #: of one that was found gone: nothing on it is paid for after that
     kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
     organisations: set[str] = field(default_factory=set)  #: that it has worked for
@@ -153,5 +155,15 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         granted_memory_bytes=granted.granted.memory_bytes,
         created_at=node.clock.now(),
         note=note,
+        instance_type=config.instance_type,
+        region=node.config.region,
+        tariff=node.config.prices.tariff(
+            config.instance_type,
+            config.limits,
+            flat_per_hour=config.price_per_hour,
+            region=node.config.region,
+        ),
+        boot=node.clock.boot(),
+        created_tick=node.tick(),
     )
     return spec, record

@@ -80,6 +80,9 @@ class Lifecycle:
         instance.is_ready = not is_of_another
         instance.ready_since = instance.idle_since = instance.started_at
         self.instances[record.id] = instance
+        is_of_this_boot = record.boot == self.node.clock.boot()
+        instance.seen_tick = record.seen_tick if is_of_this_boot else None
+        instance.ended_tick = record.stopped_tick or (None if is_of_this_boot else record.seen_tick)
         if is_of_another:
             instance.is_of_another = True
             instance.retire("it belongs to another state directory, of which this one is a copy")
@@ -95,8 +98,12 @@ class Lifecycle:
             health = await instance.client.health()
         except PitcheyError:
             instance.retire("it went away while no daemon was there")
+            if instance.ended_tick is None and await asyncio.to_thread(self._is_gone, record.id):
+                instance.ended_tick = record.seen_tick
         else:
-            if health.protocol != protocol.PROTOCOL_VERSION or health.draining:
+            if not is_of_this_boot:
+                instance.retire("the machine has been started anew since")
+            elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
                 instance.retire(f"it drains, or speaks protocol {health.protocol}")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
@@ -106,6 +113,14 @@ class Lifecycle:
         client = WorkerClient(self._directory(record.id) / "run")
         size = Size(record.granted_cpus, record.granted_memory_bytes)
         return PooledInstance(record.id, self.config, client, size, started_at=started_at)
+
+    def _is_gone(self, instance_id: str) -> bool:
+        try:
+            return self.node.engine.inspect(instance_id).exit_code is not None
+        except InstanceGone:
+            return True
+        except EngineError:
+            return False  # nobody can say
 
     def _is_of_another(self, instance_id: str) -> bool:
         try:
@@ -196,13 +211,25 @@ class Lifecycle:
             instance.is_stopping = False
             return
         self.instances.pop(instance.id, None)
-        await self._record(instance.id, state, note=why)
+        await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
         await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
         self.node.report(f"{instance.id} {state}: {why}")
 
-    async def _record(self, instance_id: str, state: InstanceState, *, note: str | None) -> None:
-        node = self.node
-        await node.call(node.store.set_instance, instance_id, state, now=node.clock.now(), note=note)
+    async def _record(
+        self, instance_id: str, state: InstanceState, *, note: str | None, ended_tick: int | None = None
+    ) -> None:
+        store, now = self.node.store, self.node.clock.now()
+        tick = self.node.tick() if ended_tick is None else ended_tick
+
+        def record() -> None:
+            with store.transaction():
+                store.set_instance(instance_id, state, now=now, tick=tick, note=note)
+                if state is InstanceState.PAUSED:
+                    store.pause_instance(instance_id, tick=tick)
+                elif state is InstanceState.READY:
+                    store.unpause_instance(instance_id, tick=tick)
+
+        await self.node.call(record)
 
     def _directory(self, instance_id: str) -> Path:
         return layout.instance(self.node.config.state_dir, instance_id)

@@ -142,6 +142,15 @@ class Loop:
         if now >= self._check_at and (self._checking is None or self._checking.done()):
             self._check_at = now + _CHECK_SECONDS
             self._checking = asyncio.create_task(self._check_pools())
+            await self._note_seen()
+
+    async def _note_seen(self) -> None:
+        """Until then at least they are paid for, should the machine go down with them."""
+        books = [instance for pool in self.pools.values() for instance in pool.instances.values()]
+        if books:
+            gone = [instance.id for instance in books if instance.ended_tick is not None]
+            node = self.node
+            await node.call(node.store.note_seen, boot=node.clock.boot(), tick=node.tick(), gone=gone)
 
     async def recover(self) -> None:
         """Take up the running jobs that no execution follows, without waiting for the engine here."""
@@ -206,6 +215,7 @@ class Loop:
                     policy=node.config.queue,
                     now=node.clock.now(),
                     lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
+                    tick=node.tick(),
                     foreground_only=node.config.is_foreground,
                 )
                 pool.is_head_waiting = places.has_refused

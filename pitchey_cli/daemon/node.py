@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -11,7 +11,9 @@ from typing import ParamSpec, Protocol, TypeVar
 from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
+from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
@@ -66,6 +68,8 @@ class NodeConfig:
     grace_seconds: float
     output_limit_bytes: int
     instance_user: tuple[int, int]  #: uid and gid of what runs in instances
+    prices: PriceList = field(default_factory=PriceList)
+    region: str = "local"
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
@@ -95,6 +99,10 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+
+    def tick(self) -> int:
+        """The time on the scale that costs are counted on."""
+        return tick_of(self.clock.monotonic())
 
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""

@@ -32,6 +32,7 @@ class Place:
     """Where a job goes, and why."""
 
     instance_id: str
+    slots: int  #: that it takes there
     why: str
 
 
@@ -63,8 +64,9 @@ class Places:
             return None
         chosen = min(fitting, key=lambda each: _rank(each, job))
         why = self._why(chosen, job, len(fitting))
-        chosen.free_slots -= slots_needed(job, chosen.slots)
-        return Place(chosen.instance_id, why)
+        needed = slots_needed(job, chosen.slots)
+        chosen.free_slots -= needed
+        return Place(chosen.instance_id, needed, why)
 
     def _why(self, chosen: Candidate, job: Waiting, fitting: int) -> str:
         busy = chosen.slots - chosen.free_slots

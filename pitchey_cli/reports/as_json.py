@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pitchey_cli.domain.cost import NANODOLLARS
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.store.port import Counts
 

@@ -18,8 +18,6 @@ from typing import Any, Protocol
 from pitchey_cli.domain.job import (
     Attempt,
     Claimed,
-    Instance,
-    InstanceState,
     Job,
     JobEvent,
     JobId,
@@ -43,6 +41,7 @@ from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
+from pitchey_cli.store.accounts import Accounts
 from processors.vocabulary import Service
 
 
@@ -83,7 +82,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Protocol):
+class Store(Accounts, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -120,6 +119,7 @@ class Store(Protocol):
         policy: QueuePolicy,
         now: datetime,
         lease_until: datetime,
+        tick: int,
         foreground_only: bool = False,
     ) -> list[Claimed]:
         """Take queued jobs of a pool, in the order of their turns, while there are places; start an attempt for each.
@@ -174,8 +174,13 @@ class Store(Protocol):
     ) -> None:
         """Note how far the live attempt is. A stale token changes nothing."""
 
-    def finish(self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime) -> None:
-        """End the live attempt: job, attempt, outputs and event in one transaction.
+    def finish(
+        self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime, tick: int
+    ) -> None:
+        """End the live attempt: job, attempt, its cost, outputs and event in one transaction.
+
+        Args:
+            tick: of the end, on the scale of its instance's ticks; cut to the instance's end.
 
         Raises:
             StaleToken: another attempt has taken over; the caller must throw its result away.
@@ -268,17 +273,6 @@ class Store(Protocol):
 
     def remove_schedule(self, name: str) -> bool:
         """Forget a schedule; False when there is none of that name. Its jobs stay."""
-
-    # --- instances
-
-    def add_instance(self, instance: Instance) -> None:
-        """Record an instance before it is asked of the engine."""
-
-    def set_instance(self, instance_id: str, state: InstanceState, *, now: datetime, note: str | None = None) -> None:
-        """Record a change; READY and STOPPED or LOST note their time."""
-
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        """Instances, the oldest first; active ones are starting, ready or draining."""
 
     # --- observations of the pools
 

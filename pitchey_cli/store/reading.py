@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
+from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
@@ -184,13 +184,6 @@ class SqliteReader:
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""
         return int(self._db.value(QUERIES["last_event_id"]))
-
-    # --- instances
-
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        """Instances, the oldest first; active ones are starting, ready or draining."""
-        question = "active_instances" if active_only else "all_instances"
-        return [rows.instance_from(row) for row in self._db.rows(QUERIES[question])]
 
     # --- maintenance
 

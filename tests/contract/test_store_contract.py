@@ -82,6 +82,7 @@ def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_
         policy=QueuePolicy(),
         now=NOON,
         lease_until=LEASE,
+        tick=0,
         foreground_only=foreground_only,
     )
     assert {each.instance_id for each in claimed} <= {"i-1"}
@@ -100,7 +101,7 @@ def started(store: Store, job: NewJob | None = None) -> Job:
 def end(store: Store, job: Job, reason: Reason, *, is_retryable: bool = False, now: datetime = NOON) -> Job:
     assert job.token is not None
     outcome = Outcome(reason, is_retryable=is_retryable)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now, tick=0)
     return store.job(job.id)
 
 
@@ -219,7 +220,7 @@ now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 CLAIMING_CHILD = """
 def claim():
     places = Places([Candidate("i-1", 2, 2)])
-    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
+    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
 while claimed := claim():
     print(*(each.job.id for each in claimed), sep="\\n")
 """
@@ -274,7 +275,7 @@ def test_accepted_and_progress_are_noted_once_and_told(store):
     assert store.events(after=3)[0].data == {"attempt": 1, "fraction": 0.25, "stage": "encode", "etaSeconds": 9.5}
 
 
-def test_success_keeps_outputs_details_usage_and_cost(store):
+def test_success_keeps_outputs_details_and_usage(store):
     job = started(store)
     outputs = (
         Output("z/out.mp4", "video", "video/mp4", "cd" * 32, 99, {"width": 1280}),
@@ -282,14 +283,14 @@ def test_success_keeps_outputs_details_usage_and_cost(store):
         Output("b.jpg", "thumbnail", "image/jpeg", "ef" * 32, 3),
     )
     usage = Usage(1.5, 2**40, 3, 4)
-    outcome = Outcome(Reason.COMPLETED, outputs=outputs, details={"a": [1]}, usage=usage, cost_nanodollars=123)
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs, details={"a": [1]}, usage=usage)
     later = NOON + timedelta(microseconds=1)
-    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=later)
+    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=later, tick=1)
     found, (attempt,) = store.job(job.id), store.attempts(job.id)
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
-    assert (attempt.reason, attempt.usage, attempt.cost_nanodollars) == (Reason.COMPLETED, usage, 123)
+    assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
 
 
@@ -316,7 +317,7 @@ def test_every_ending_leaves_its_state_and_its_event(store, reason, is_retryable
 def test_an_error_is_kept_with_the_job_and_the_attempt(store):
     job, error = started(store), JobError("not_a_video", "in.mp4 is not a video.", "Submit a video.")
     outcome = Outcome(Reason.REJECTED, error=error)
-    store.finish(job.id, job.token, outcome, Transition(JobState.DEAD, 1, 0), now=NOON)
+    store.finish(job.id, job.token, outcome, Transition(JobState.DEAD, 1, 0), now=NOON, tick=1)
     assert store.job(job.id).error == store.attempts(job.id)[0].error == error
     assert store.events(after=2)[0].data["error"]["code"] == "not_a_video"
 
@@ -514,17 +515,18 @@ def test_an_instance_has_its_times(store):
     first = Instance("i-1", VIDEO, "docker", "video:1", 3, InstanceState.STARTING, 2.0, 2**31, 1.0, 2**30, NOON)
     store.add_instance(first)
     store.add_instance(replace(first, id="i-2", created_at=LEASE, note="granted 1 CPU"))
-    store.set_instance("i-1", InstanceState.READY, now=LEASE)
-    store.set_instance("i-1", InstanceState.DRAINING, now=LEASE)
-    ready = replace(first, state=InstanceState.DRAINING, ready_at=LEASE)
+    store.set_instance("i-1", InstanceState.READY, now=LEASE, tick=5)
+    store.set_instance("i-1", InstanceState.DRAINING, now=LEASE, tick=6)
+    ready = replace(first, state=InstanceState.DRAINING, ready_at=LEASE, ready_tick=5, seen_tick=6)
     assert store.instances()[0] == ready
-    store.set_instance("i-1", InstanceState.LOST, now=LEASE, note="gone")
+    store.set_instance("i-1", InstanceState.LOST, now=LEASE, tick=7, note="gone")
     assert [each.id for each in store.instances()] == ["i-2"]
     lost, waiting = store.instances(active_only=False)
-    assert lost == replace(ready, state=InstanceState.LOST, stopped_at=LEASE, note="gone")
+    ended = {"stopped_at": LEASE, "seen_tick": 7, "stopped_tick": 7, "cost_nanodollars": 0}
+    assert lost == replace(ready, state=InstanceState.LOST, note="gone", **ended)
     assert waiting.note == "granted 1 CPU"
     with pytest.raises(InputNotFound):
-        store.set_instance("i-3", InstanceState.READY, now=NOON)
+        store.set_instance("i-3", InstanceState.READY, now=NOON, tick=1)
 
 
 # --- keys, lines, shares
@@ -556,7 +558,7 @@ def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
     job = started(store)
     outcome = Outcome(Reason.OOM)
     transition = after_attempt(job, outcome, now=NOON, dice=0.0, larger_size="standard-4")
-    store.finish(job.id, job.token, outcome, transition, now=NOON)
+    store.finish(job.id, job.token, outcome, transition, now=NOON, tick=1)
     assert store.release_due(now=NOON) == 1
     assert (store.job(job.id).size, claim(store), store.waiting_sizes(VIDEO)) == ("standard-4", [], ["standard-4"])
 
@@ -656,7 +658,7 @@ def give(store: Store, job: Job, *paths: str) -> None:
     assert job.token is not None
     outputs = tuple(Output(path, "video", "video/mp4", path.encode().hex().ljust(64, "0"), len(path)) for path in paths)
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON, tick=1)
 
 
 def fed_by(*job_ids: str, output: str = "", is_each: bool = False) -> dict[str, object]:
@@ -987,7 +989,7 @@ def succeed(store: Store, job_id: str, *outputs: Output, **changes: object) -> N
     job = started(store, video(job_id, **changes))
     assert job.token is not None
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON, tick=1)
 
 
 def prune(

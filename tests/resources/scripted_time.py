@@ -33,12 +33,17 @@ class ScriptedClock:
     """Time as the test has it."""
 
     seconds: float = 0.0
+    wall_seconds: float = 0.0  #: how far the wall clock has been turned beside the other one
+    boots: int = 1
 
     def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
+        return NOON + timedelta(seconds=self.seconds + self.wall_seconds)
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def boot(self) -> str:
+        return f"boot-{self.boots}"
 
 
 class CountingWriter(Writer):

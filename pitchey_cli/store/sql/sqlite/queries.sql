@@ -113,7 +113,7 @@ UPDATE container_jobs
 RETURNING *;
 
 -- name: insert_attempt
-INSERT INTO job_attempts (job_seq, number, instance_id, started_at) VALUES (?, ?, ?, ?);
+INSERT INTO job_attempts (job_seq, number, instance_id, started_at, started_tick, slots) VALUES (?, ?, ?, ?, ?, ?);
 
 -- --- the live attempt; each repeats the guard: the job runs, and this token is the live one
 
@@ -146,11 +146,12 @@ UPDATE container_jobs
        reason = :reason, error = :error, details = :details, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service;
+RETURNING seq, attempt, service, organisation, batch;
 
 -- name: finish_attempt
 UPDATE job_attempts
-   SET finished_at = :now, reason = :reason, error = :error, usage = :usage, cost_nanodollars = :cost_nanodollars
+   SET finished_at = :now, finished_tick = :finished_tick, reason = :reason, error = :error, usage = :usage,
+       cost_nanodollars = :cost_nanodollars
  WHERE job_seq = :job_seq AND number = :number;
 
 -- name: insert_artifact
@@ -520,23 +521,97 @@ SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
 
 -- name: insert_instance
 INSERT INTO container_instances (id, service, engine, image, slots, size, state, requested_cpus, requested_memory_bytes,
-                                 granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note,
+                                 instance_type, region, tariff, boot, created_tick, ready_tick, seen_tick,
+                                 stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: instance
+SELECT * FROM container_instances WHERE id = :instance_id;
 
 -- name: set_instance
--- The first time of each counts.
+-- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
-       stopped_at = CASE WHEN :state IN ('stopped', 'lost') THEN coalesce(stopped_at, :now) END
- WHERE id = :instance_id
-RETURNING id;
+       ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
+       seen_tick = max(seen_tick, coalesce(:tick, seen_tick)),
+       stopped_at = CASE WHEN :state IN ('stopped', 'lost') THEN :now END,
+       stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN max(seen_tick, coalesce(:tick, seen_tick)) END
+ WHERE id = :instance_id AND stopped_at IS NULL
+RETURNING *;
+
+-- name: note_seen
+-- All that live since this boot of the machine, but those that are known to be gone.
+UPDATE container_instances SET seen_tick = :tick
+ WHERE stopped_at IS NULL AND boot = :boot AND seen_tick < :tick
+   AND id NOT IN (SELECT value FROM json_each(:gone));
+
+-- name: pause_instance
+UPDATE container_instances SET paused_tick = :tick, seen_tick = max(seen_tick, :tick)
+ WHERE id = :instance_id AND paused_tick IS NULL AND stopped_at IS NULL;
+
+-- name: end_pause
+UPDATE container_instances
+   SET paused_ticks = paused_ticks + :tick - paused_tick, paused_tick = NULL,
+       seen_tick = CASE WHEN stopped_at IS NULL THEN max(seen_tick, :tick) ELSE seen_tick END
+ WHERE id = :instance_id AND paused_tick IS NOT NULL;
+
+-- name: set_instance_cost
+UPDATE container_instances SET cost_nanodollars = :cost_nanodollars WHERE id = :instance_id;
 
 -- name: active_instances
 SELECT * FROM container_instances WHERE stopped_at IS NULL ORDER BY created_at, rowid;
 
 -- name: all_instances
 SELECT * FROM container_instances ORDER BY created_at, rowid;
+
+-- --- costs
+
+-- name: bill
+-- What decides the bill of an attempt; no row where there is no record of its instance.
+SELECT a.started_tick, a.slots AS taken, i.id, i.service, i.instance_type, i.region, i.slots, i.tariff, i.created_at,
+       i.created_tick, i.seen_tick, i.stopped_tick
+  FROM job_attempts a JOIN container_instances i ON i.id = a.instance_id
+ WHERE a.job_seq = :job_seq AND a.number = :number;
+
+-- name: note_used
+-- No end of an attempt is later than when its instance was last seen.
+UPDATE container_instances SET seen_tick = :tick WHERE id = :instance_id;
+
+-- name: book
+INSERT INTO container_costs (organisation, hour, service, instance_type, region, batch, line, ticks, nanodollars,
+                             attempts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET ticks = ticks + excluded.ticks, nanodollars = nanodollars + excluded.nanodollars,
+                              attempts = attempts + excluded.attempts;
+
+-- name: spent_by_organisation
+SELECT coalesce(sum(nanodollars), 0) FROM container_costs
+ WHERE organisation = :organisation AND hour >= :since AND (:service IS NULL OR service = :service)
+   AND (line = 'work' OR line = 'failed');
+
+-- name: spent_on_instances
+SELECT coalesce(sum(nanodollars), 0) FROM container_costs
+ WHERE organisation = '' AND hour >= :since AND (:service IS NULL OR service = :service) AND line = 'instance';
+
+-- name: ledger
+-- One search for each organisation, and one for the instances.
+WITH RECURSIVE names (organisation) AS (
+    SELECT min(organisation) FROM container_costs
+     UNION ALL
+    SELECT (SELECT min(organisation) FROM container_costs WHERE organisation > names.organisation)
+      FROM names WHERE names.organisation IS NOT NULL
+)
+SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
+ WHERE c.hour >= :since AND c.hour < :until;
+
+-- name: live_attempts
+SELECT i.*, a.started_tick, a.slots AS taken, j.organisation, j.batch
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.state = 'running';
 
 -- --- the database itself
 

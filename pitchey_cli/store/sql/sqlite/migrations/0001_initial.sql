@@ -172,14 +172,19 @@ CREATE TABLE job_attempts (
     number           INTEGER NOT NULL CHECK (number >= 1),
     instance_id      TEXT    NOT NULL,
     started_at       INTEGER NOT NULL,
+    started_tick     INTEGER NOT NULL,  -- ticks: see container_instances
+    slots            INTEGER NOT NULL CHECK (slots >= 1),  -- that it takes of its instance
     accepted_at      INTEGER,
     finished_at      INTEGER,
+    finished_tick    INTEGER,
     reason           TEXT,
     error            TEXT,
     usage            TEXT,
     cost_nanodollars INTEGER CHECK (cost_nanodollars >= 0),
     PRIMARY KEY (job_seq, number),
-    CHECK ((reason IS NULL) = (finished_at IS NULL))
+    CHECK ((reason IS NULL) = (finished_at IS NULL)),
+    CHECK ((finished_tick IS NULL) = (finished_at IS NULL)),
+    CHECK (finished_tick >= started_tick)
 ) STRICT, WITHOUT ROWID;
 
 -- AUTOINCREMENT: an id is never given out twice, even when old events have been removed, so that a reader who
@@ -214,6 +219,7 @@ CREATE TABLE job_outputs (
 
 CREATE INDEX job_outputs_sha256 ON job_outputs (sha256);
 
+-- Ticks are hundredths of a second on the machine's monotonic clock, since the boot that stands beside them.
 CREATE TABLE container_instances (
     id                     TEXT    NOT NULL PRIMARY KEY,
     service                TEXT    NOT NULL,
@@ -230,7 +236,19 @@ CREATE TABLE container_instances (
     ready_at               INTEGER,
     stopped_at             INTEGER,
     note                   TEXT,
-    CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL))
+    instance_type          TEXT    NOT NULL,
+    region                 TEXT    NOT NULL,
+    tariff                 TEXT    NOT NULL,  -- its price, as it was set when it was created
+    boot                   TEXT    NOT NULL,
+    created_tick           INTEGER NOT NULL,
+    ready_tick             INTEGER          CHECK (ready_tick >= created_tick),
+    seen_tick              INTEGER NOT NULL CHECK (seen_tick >= created_tick),  -- no end of an attempt is later
+    stopped_tick           INTEGER          CHECK (stopped_tick >= seen_tick),
+    paused_tick            INTEGER,  -- since when it is paused
+    paused_ticks           INTEGER NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
+    cost_nanodollars       INTEGER          CHECK (cost_nanodollars >= 0),
+    CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
+    CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 ) STRICT;
 
 CREATE INDEX container_instances_active ON container_instances (stopped_at, created_at);
@@ -300,4 +318,21 @@ CREATE TABLE warm_requests (
     service   TEXT    PRIMARY KEY,
     instances INTEGER NOT NULL CHECK (instances >= 1),
     until     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The ledger, see domain/cost.py: what has ended, hour by hour. It outlives the jobs and instances that it is made of.
+-- The organisation leads, so that a budget is one search; the lines of instances have none.
+CREATE TABLE container_costs (
+    organisation  TEXT    NOT NULL,
+    hour          INTEGER NOT NULL,  -- its beginning
+    service       TEXT    NOT NULL,
+    instance_type TEXT    NOT NULL,
+    region        TEXT    NOT NULL,
+    batch         TEXT    NOT NULL,
+    line          TEXT    NOT NULL
+        CHECK (line = 'work' OR line = 'failed' OR line = 'instance' OR line = 'start' OR line = 'paused'),
+    ticks         INTEGER NOT NULL CHECK (ticks >= 0),  -- of slots
+    nanodollars   INTEGER NOT NULL CHECK (nanodollars >= 0),
+    attempts      INTEGER NOT NULL CHECK (attempts >= 0),
+    PRIMARY KEY (organisation, hour, service, instance_type, region, batch, line)
 ) STRICT, WITHOUT ROWID;
