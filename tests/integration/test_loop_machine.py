@@ -33,6 +33,7 @@ from pitchey_cli.domain.turns import KeyLimit, QueuePolicy
 from pitchey_cli.engines.port import LABEL_STATE
 from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service
+from tests.resources.books import wrong_books
 from tests.resources.scripted_engine import Machine, ScriptedEngine
 from tests.resources.scripted_node import Daemon, open_store, service
 from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
@@ -247,6 +248,16 @@ class DaemonHistory(RuleBasedStateMachine):
     def report(self, line: str) -> None:
         note(f"{self.now:9.3f} {line}")
 
+    @precondition(lambda self: self.daemon is not None and not self.machine.is_away)
+    @rule(work=WORK, before=PAUSES, pause=PAUSES)
+    def the_machine_goes_down(self, work: list[dict[str, Any]], before: float, pause: float) -> None:
+        self.the_daemon_is_killed(work, before, False, pause)
+        for worker in self.machine.workers.values():
+            self.do(worker.kill)
+        self.world.clock.boot_anew()
+        self.world.pass_time(30.0)
+        self.start_daemon()
+
     # --- what must hold
 
     def settle(self) -> None:
@@ -328,6 +339,10 @@ class DaemonHistory(RuleBasedStateMachine):
         assert all(gap >= PACE_SECONDS - 1e-6 for gap in gaps), gaps
 
     @invariant()
+    def the_books_are_right(self) -> None:
+        assert wrong_books(self.store) == []
+
+    @invariant()
     def no_script_has_complained(self) -> None:
         assert self.machine.complaints == []
 
@@ -340,6 +355,7 @@ class DaemonHistory(RuleBasedStateMachine):
             self.daemon.drain()
             self.check_that_nothing_is_left_of_instances()
             self.no_script_has_complained()
+            self.the_books_are_right()
             assert self.store.integrity() == []
         finally:
             self.daemon.kill() if self.daemon is not None else None
