@@ -12,7 +12,7 @@ What a piece costs is rounded down. A sum of pieces rounded down is never more t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -130,37 +130,20 @@ def entries(
         attempts: that end with the span: they count in its last hour.
     """
     taken = life.slots if slots is None else slots
-    by_hour: dict[datetime, tuple[int, int]] = {}
-    for hour, ticks, price in _pieces(life, begin, end):
-        used = ticks * taken
-        before, spent = by_hour.get(hour, (0, 0))
-        by_hour[hour] = before + used, spent + used * price // (TICKS_PER_HOUR * life.slots)
-    if attempts and not by_hour:  # it ended at once
-        by_hour = {life.tariff.price_until(life.moment_of(begin))[0]: (0, 0)}
-    left = len(by_hour)
-    return [
-        Entry(
-            hour,
-            life.service,
-            life.instance_type,
-            life.region,
-            account,
-            line,
-            used,
-            cost,
-            attempts if (left := left - 1) == 0 else 0,
-        )
-        for hour, (used, cost) in by_hour.items()
-    ]
-
-
-def _pieces(life: Life, begin: int, end: int) -> Iterator[tuple[datetime, int, int]]:
-    """Cut a span where an hour ends or the price changes: the hour, the ticks and the price of each piece."""
-    while begin < end:
+    found: list[Entry] = []
+    while begin < end or (attempts and not found):
+        # Cut where an hour ends or the price changes: at the same ticks for the instance and all that runs on it.
         hour, price, until = life.tariff.price_until(life.moment_of(begin))
         cut = min(end, life.first_tick_at(until))
-        yield hour, cut - begin, price
+        used = (cut - begin) * taken
+        cost = used * price // (TICKS_PER_HOUR * life.slots)
+        if found and found[-1].hour == hour:
+            last = found.pop()
+            used, cost = used + last.ticks, cost + last.nanodollars
+        ended = attempts if cut >= end else 0
+        found.append(Entry(hour, life.service, life.instance_type, life.region, account, line, used, cost, ended))
         begin = cut
+    return found
 
 
 def attempt_entries(

@@ -332,6 +332,10 @@ SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_fo
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
 
+-- name: is_waited_for
+-- Hardly any job is, and this is asked at every end: it costs half of what reading the jobs that wait does.
+SELECT 1 FROM job_dependencies WHERE needs_seq = :seq LIMIT 1;
+
 -- name: dependents
 SELECT j.*, d.on_failure
   FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
