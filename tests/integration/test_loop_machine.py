@@ -157,10 +157,18 @@ class DaemonHistory(RuleBasedStateMachine):
         job_id = self.chosen(which)
         try:
             if self.store.redrive(job_id, now=self.world.clock.now()):
-                del self.ended[job_id]
+                self.begin_again(job_id)
         except UsageError:
             return
         self.world.pass_time(pause)
+
+    def begin_again(self, job_id: JobId) -> None:
+        """It has not ended any more, and those need not have that it had taken down with it."""
+        del self.ended[job_id]
+        for other, state in list(self.ended.items()):
+            needs = {need.job_id for need in self.store.dependencies(other)}
+            if state is JobState.CANCELLED and job_id in needs and other in self.ended:
+                self.begin_again(other)
 
     @rule(has_output=st.booleans(), which=ANY, pause=PAUSES)
     def an_attempt_that_waits_for_it_succeeds(self, has_output: bool, which: int, pause: float) -> None:
