@@ -33,6 +33,7 @@ VERBS = (
     "dlq",
     "events",
     "why",
+    "cost",
     "daemon",
     "images",
     "db",

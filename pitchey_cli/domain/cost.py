@@ -12,10 +12,11 @@ What a piece costs is rounded down. A sum of pieces rounded down is never more t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.prices import Tariff
@@ -65,8 +66,7 @@ class Life:
         return self.created_tick - (self.created_at - moment) // _TICK
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Who a line is booked to; the existence of instances is nobody's."""
 
     organisation: str = ""
@@ -76,9 +76,8 @@ class Account:
 NOBODY = Account()
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A row of the ledger, or what is added to one."""
+class Entry(NamedTuple):
+    """A row of the ledger, or what is added to one. A tuple, because one is made at every end of an attempt."""
 
     hour: datetime
     service: Service
@@ -115,46 +114,44 @@ def life_of(instance: Instance) -> Life:
 
 
 def entries(
-    life: Life, line: Line, begin: int, end: int, *, slots: int | None = None, account: Account = NOBODY
+    life: Life,
+    line: Line,
+    begin: int,
+    end: int,
+    *,
+    slots: int | None = None,
+    account: Account = NOBODY,
+    attempts: int = 0,
 ) -> list[Entry]:
     """What a span of an instance's life costs, hour by hour.
 
     Args:
         slots: how many of its slots are meant; None means all.
+        attempts: that end with the span: they count in its last hour.
     """
     taken = life.slots if slots is None else slots
     found: list[Entry] = []
-    for hour, ticks, price in _pieces(life, begin, end):
-        used = ticks * taken
+    while begin < end or (attempts and not found):
+        # Cut where an hour ends or the price changes: at the same ticks for the instance and all that runs on it.
+        hour, price, until = life.tariff.price_until(life.moment_of(begin))
+        cut = min(end, life.first_tick_at(until))
+        used = (cut - begin) * taken
         cost = used * price // (TICKS_PER_HOUR * life.slots)
         if found and found[-1].hour == hour:
-            last = found[-1]
-            found[-1] = replace(last, ticks=last.ticks + used, nanodollars=last.nanodollars + cost)
-        else:
-            found.append(Entry(hour, life.service, life.instance_type, life.region, account, line, used, cost))
-    return found
-
-
-def _pieces(life: Life, begin: int, end: int) -> Iterator[tuple[datetime, int, int]]:
-    """Cut a span where an hour ends or the price changes: the hour, the ticks and the price of each piece."""
-    while begin < end:
-        moment = life.moment_of(begin)
-        price, until = life.tariff.price_until(moment)
-        cut = min(end, life.first_tick_at(until))
-        yield moment.replace(minute=0, second=0, microsecond=0), cut - begin, price
+            last = found.pop()
+            used, cost = used + last.ticks, cost + last.nanodollars
+        ended = attempts if cut >= end else 0
+        found.append(Entry(hour, life.service, life.instance_type, life.region, account, line, used, cost, ended))
         begin = cut
+    return found
 
 
 def attempt_entries(
     life: Life, account: Account, begin: int, end: int, *, slots: int, is_completed: bool
 ) -> list[Entry]:
-    """What an attempt costs that has ended. It counts in the hour of its end, also when that is at once."""
+    """What an attempt costs that has ended."""
     line = Line.WORK if is_completed else Line.FAILED
-    found = entries(life, line, begin, end, slots=slots, account=account)
-    if not found:
-        hour = life.moment_of(begin).replace(minute=0, second=0, microsecond=0)
-        found = [Entry(hour, life.service, life.instance_type, life.region, account, line, 0, 0)]
-    return [*found[:-1], replace(found[-1], attempts=1)]
+    return entries(life, line, begin, end, slots=slots, account=account, attempts=1)
 
 
 def instance_entries(instance: Instance, end: int) -> list[Entry]:

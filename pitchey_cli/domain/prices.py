@@ -42,15 +42,15 @@ class Tariff:
         factor = next((each.factor for each in self.windows if each.window.contains(local)), 1.0)
         return round(self.nanodollars_per_hour * factor)
 
-    def price_until(self, moment: datetime) -> tuple[int, datetime]:
-        """The price at a moment, and until when it is the same: the end of the hour at the latest."""
+    def price_until(self, moment: datetime) -> tuple[datetime, int, datetime]:
+        """The hour of a moment, the price then, and until when it is the same: the end of the hour at the latest."""
         hour = moment.replace(minute=0, second=0, microsecond=0)
         if not self.windows:
-            return self.nanodollars_per_hour, hour + _HOUR
+            return hour, self.nanodollars_per_hour, hour + _HOUR
         prices = _by_minute(self, hour)
         price = prices[moment.minute]
         later = (minute for minute in range(moment.minute + 1, 60) if prices[minute] != price)
-        return price, hour + next(later, 60) * _MINUTE
+        return hour, price, hour + next(later, 60) * _MINUTE
 
 
 FREE = Tariff()

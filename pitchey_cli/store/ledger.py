@@ -8,6 +8,7 @@ from datetime import datetime
 from pitchey_cli.domain.cost import (
     Account,
     Entry,
+    Life,
     Line,
     attempt_entries,
     instance_entries,
@@ -18,12 +19,19 @@ from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.accounts import Costs
+from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Service
+
+_LIVES_KEPT = 256  # for as long as attempts end on them
 
 
 class SqliteLedger(SqliteReader):
     """The accounts of a SqliteStore."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._lives: dict[str, Life] = {}
 
     # --- instances
 
@@ -102,11 +110,20 @@ class SqliteLedger(SqliteReader):
         begin, stopped = bill["started_tick"], bill["stopped_tick"]
         end = max(begin, tick if stopped is None else min(tick, stopped))
         if stopped is None and end > bill["seen_tick"]:
-            self._db.run(QUERIES["note_used"], {"instance_id": bill["id"], "tick": end})
-        life = instance_rows.life_from(bill)
-        booked = attempt_entries(life, account, begin, end, slots=bill["taken"], is_completed=is_completed)
+            self._db.run(QUERIES["note_used"], {"instance_id": bill["instance_id"], "tick": end})
+        life = self._life(bill["instance_id"])
+        booked = attempt_entries(life, account, begin, end, slots=bill["slots"], is_completed=is_completed)
         self._book(booked)
         return total(booked, Line.WORK, Line.FAILED), end
+
+    def _life(self, instance_id: str) -> Life:
+        if instance_id not in self._lives:  # nothing of it ever changes
+            if len(self._lives) >= _LIVES_KEPT:
+                self._lives.clear()
+            self._lives[instance_id] = instance_rows.life_from(
+                self._db.rows(QUERIES["life"], {"instance_id": instance_id})[0]
+            )
+        return self._lives[instance_id]
 
     def _book(self, booked: Iterable[Entry]) -> None:
         self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in booked])

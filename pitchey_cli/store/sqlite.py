@@ -134,7 +134,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteLedger, SqliteObservat
             cost, end = self._charge(seq, number, account, tick, is_completed=is_completed)
             attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": cost, "finished_tick": end}
             self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
-            if has_succeeded:
+            if has_succeeded and outcome.outputs:
                 self._keep_outputs(seq, outcome.outputs, at)
             kind, data = rows.ending_event(outcome, transition, cost)
             self._event(seq, at, kind, {"attempt": number, **data})

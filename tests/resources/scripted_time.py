@@ -35,12 +35,17 @@ class ScriptedClock:
     seconds: float = 0.0
     wall_seconds: float = 0.0  #: how far the wall clock has been turned beside the other one
     boots: int = 1
+    booted_at: float = 0.0
 
     def now(self) -> datetime:
         return NOON + timedelta(seconds=self.seconds + self.wall_seconds)
 
     def monotonic(self) -> float:
-        return self.seconds
+        return self.seconds - self.booted_at
+
+    def boot_anew(self) -> None:
+        self.boots += 1
+        self.booted_at = self.seconds
 
     def boot(self) -> str:
         return f"boot-{self.boots}"

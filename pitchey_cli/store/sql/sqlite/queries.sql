@@ -332,6 +332,10 @@ SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_fo
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
 
+-- name: is_waited_for
+-- Hardly any job is, and this is asked at every end: it costs half of what reading the jobs that wait does.
+SELECT 1 FROM job_dependencies WHERE needs_seq = :seq LIMIT 1;
+
 -- name: dependents
 SELECT j.*, d.on_failure
   FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
@@ -529,6 +533,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
 
+-- name: life
+SELECT service, instance_type, region, slots, tariff, created_at, created_tick FROM container_instances
+ WHERE id = :instance_id;
+
 -- name: set_instance
 -- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
@@ -570,8 +578,7 @@ SELECT * FROM container_instances ORDER BY created_at, rowid;
 
 -- name: bill
 -- What decides the bill of an attempt; no row where there is no record of its instance.
-SELECT a.started_tick, a.slots AS taken, i.id, i.service, i.instance_type, i.region, i.slots, i.tariff, i.created_at,
-       i.created_tick, i.seen_tick, i.stopped_tick
+SELECT a.instance_id, a.started_tick, a.slots, i.seen_tick, i.stopped_tick
   FROM job_attempts a JOIN container_instances i ON i.id = a.instance_id
  WHERE a.job_seq = :job_seq AND a.number = :number;
 
