@@ -35,6 +35,8 @@ VERBS = (
     "why",
     "cost",
     "daemon",
+    "instances",
+    "scaling",
     "images",
     "db",
     "doctor",

@@ -26,8 +26,9 @@ from pitchey_cli.domain.errors import (
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
+from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.vocabulary import Reason
@@ -57,6 +58,7 @@ class Execution:
     job: Job
     instance: PooledInstance
     token: Token
+    pickup: Measure | None = None  #: what the time until its acceptance says, if it says anything
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     ended_as: Reason | None = None  #: how it ended, once that is known
     is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
@@ -226,6 +228,10 @@ class Execution:
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
         if isinstance(event, protocol.AcceptedEvent):
+            if self.pickup is not None:
+                waited = (node.clock.now() - due_at(self.job)).total_seconds()
+                self.instance.pickups.append((self.pickup, max(0.0, waited)))
+                self.pickup = None
             await node.call(node.store.accepted, self.token, now=node.clock.now())
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()

@@ -56,13 +56,14 @@ class Lifecycle:
             self.instances[instance_id] = instance
             await self.discard(instance, str(error) or "interrupted")
             raise
-        instance.is_ready = True
         instance.ready_since = instance.idle_since = node.clock.monotonic()
-        self.instances[instance_id] = instance
+        instance.available_since = node.clock.now()
         try:
             await self._record(instance_id, InstanceState.READY, note=record.note)
         except StoreError as error:  # it is ready all the same
             node.report(f"{instance_id} is ready, which cannot be recorded: {error}")
+        instance.is_ready = True
+        self.instances[instance_id] = instance
         seconds = instance.ready_since - began
         node.report(f"{instance_id} is ready after {seconds:.2f} s")
         return seconds
@@ -172,6 +173,7 @@ class Lifecycle:
             except PitcheyError as error:
                 instance.retire(f"it did not wake: {error}", has_died=True)
                 return None
+        instance.available_since = self.node.clock.now()
         return self.node.clock.monotonic() - began
 
     # --- end

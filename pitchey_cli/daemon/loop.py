@@ -23,7 +23,7 @@ from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import Job, Token
 from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.observation import WarmRequest
+from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason, Service
 
@@ -205,6 +205,7 @@ class Loop:
         for (service, size), pool in list(self.pools.items()):
             places = pool.places()
             if not places.free_slots:
+                pool.note_room(has_room=False)
                 continue
             async with self._claiming:
                 jobs = await node.call(
@@ -220,7 +221,10 @@ class Loop:
                 )
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
-                    self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
+                    instance = pool.instances[claimed.instance_id]
+                    pickup = pool.pickup_of(claimed.job, instance)
+                    self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
+                pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
@@ -248,10 +252,22 @@ class Loop:
 
     # --- executions
 
-    def execute(self, pool: Pool, instance: PooledInstance, job: Job, *, is_adopted: bool) -> None:
-        """Carry out a claimed job, or follow one that runs already, in a task of its own."""
+    def execute(
+        self,
+        pool: Pool,
+        instance: PooledInstance,
+        job: Job,
+        *,
+        is_adopted: bool,
+        pickup: Measure | None = None,
+    ) -> None:
+        """Carry out a claimed job, or follow one that runs already, in a task of its own.
+
+        Args:
+            pickup: what the time until its acceptance says, if it says anything.
+        """
         assert job.token is not None  # a claimed job has one
-        execution = Execution(self.node, job, instance, job.token)
+        execution = Execution(self.node, job, instance, job.token, pickup)
         self.executions[execution.token] = execution
         pool.take_slots(instance, job)
         task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from typing import Any
 
 from pitchey_cli.daemon.instance import PooledInstance, granted_to
@@ -16,7 +17,7 @@ from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.domain.capacity import Holder, Size
 from pitchey_cli.domain.errors import EngineError, PitcheyError
-from pitchey_cli.domain.job import Instance, Job
+from pitchey_cli.domain.job import Instance, Job, due_at
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Places, slots_needed
@@ -47,8 +48,10 @@ class Pool:
         self.start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
         self.measured: dict[Measure, list[float]] = {}  #: seconds; the scaler takes them away
         self._life = Lifecycle(node, config, state_id, self.instances)
+        self._room_since: datetime | None = None
         self._failures = 0
         self._not_before = 0.0  # monotonic; no start before
+        self.starts = 0  #: that are under way
         self._starting: set[asyncio.Task[None]] = set()
         self._under_way: set[asyncio.Task[None]] = set()  # pauses, wakes and stops
 
@@ -79,6 +82,23 @@ class Pool:
             instance.kinds.add(job.kind)
             instance.failed_kinds.discard(job.kind)
             self._failures = 0
+
+    def note_room(self, *, has_room: bool) -> None:
+        """After a dispatch: whether the next job would find a free slot."""
+        if not has_room:
+            self._room_since = None
+        elif self._room_since is None:
+            self._room_since = self.node.clock.now()
+
+    def pickup_of(self, job: Job, instance: PooledInstance) -> Measure | None:
+        """What the time that a claimed job has waited says: of one that stood in a queue it says nothing."""
+        due = due_at(job)
+        if job.attempt > 1:
+            return None
+        if self._room_since is not None and self._room_since <= due:
+            return Measure.WARM_PICKUP
+        is_cold = instance.available_since is not None and due < instance.available_since
+        return Measure.COLD_PICKUP if is_cold and instance.attempts == 0 else None
 
     def reap(self) -> None:
         """Remove the instances that are to go and whose attempts have all been accounted for."""
@@ -146,7 +166,7 @@ class Pool:
         return PoolView(
             waiting=waiting,
             running=sum(each.attempts for each in instances),
-            starting=len(self._starting) + sum(each.is_waking for each in instances),
+            starting=self.starts + sum(each.is_waking for each in instances),
             ready=sum(each.takes_work for each in instances),
             paused=sum(each.is_resting for each in instances),
             slots=self.config.slots,
@@ -178,11 +198,6 @@ class Pool:
         return f"{self.config.service} ({self.config.size})" if self.config.size else str(self.config.service)
 
     @property
-    def starts(self) -> int:
-        """How many starts are under way."""
-        return len(self._starting)
-
-    @property
     def no_start_for_seconds(self) -> float:
         """How long no instance may be started, because the last starts have failed."""
         return max(0.0, self._not_before - self.node.clock.monotonic())
@@ -190,6 +205,7 @@ class Pool:
     def start(self, count: int) -> None:
         """Start so many instances."""
         for _ in range(count):
+            self.starts += 1
             self._spawn(self._starting, self._start_noting_failure())
 
     def wake(self, count: int) -> int:
@@ -250,7 +266,7 @@ class Pool:
 
     async def _start_noting_failure(self) -> None:
         try:
-            self.measure(Measure.START, await self._life.start())
+            seconds = await self._life.start()
         except Exception as error:
             self._failures += 1
             delay = restart_delay(self._failures)
@@ -260,6 +276,9 @@ class Pool:
             self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
         else:
             self.start_error = None
+            self.measure(Measure.START, seconds)
+        finally:
+            self.starts -= 1  # in the same step in which it is in the books
 
     def _note_death(self, instance: PooledInstance) -> None:
         """Replace the first that dies at once, and wait longer for each that follows before one has done any work."""

@@ -53,6 +53,7 @@ class _Book:
     state: ScalerState = field(default_factory=ScalerState)
     short_since: float | None = None  #: since when the host had no room for it; monotonic
     took: dict[Measure, list[float]] = field(default_factory=dict)  #: the last seconds of each kind
+    fresh: dict[Measure, list[float]] = field(default_factory=dict)  #: what has not been handed down yet
     was_at_rest: bool = True
 
 
@@ -136,9 +137,13 @@ class Scaler:
         if book is None:
             settings = pool.config.pool
             book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)))
+        for instance in pool.instances.values():
+            for name, waited in instance.pickups:
+                pool.measure(name, waited)
+            instance.pickups.clear()
         for name, seconds in pool.measured.items():
             book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
-            self._measured(key, name, seconds)
+            book.fresh.setdefault(name, []).extend(seconds)
         pool.measured.clear()
         view = pool.view(waiting.jobs)
         book.demand.note(view.waiting + view.running, now)
@@ -233,10 +238,6 @@ class Scaler:
 
     # --- what is remembered
 
-    def _measured(self, key: PoolKey, name: Measure, seconds: Sequence[float]) -> None:
-        at = self._node.clock.now()
-        self._found.measurements.append(Measurement(at, *key, name, median(seconds), len(seconds)))
-
     def _event(self, key: PoolKey, change: Change, why: str, decision: Decision, instance_id: str = "") -> None:
         self._found.events.append(
             ScalingEvent(
@@ -267,6 +268,7 @@ class Scaler:
             self._sample_at = now + _SAMPLE_SECONDS
             for key in pools:
                 self._sample(key, looked[key])
+                self._hand_down_measurements(key)
         elif not self._found.events:
             return
         if self._found:
@@ -278,6 +280,13 @@ class Scaler:
                 found.events,
                 list(found.decisions.values()),
             )
+
+    def _hand_down_measurements(self, key: PoolKey) -> None:
+        book, at = self._books[key], self._node.clock.now()
+        self._found.measurements += [
+            Measurement(at, *key, name, median(seconds), len(seconds)) for name, seconds in book.fresh.items()
+        ]
+        book.fresh.clear()
 
     def _sample(self, key: PoolKey, found: _Looked) -> None:
         view, metrics, book = found.view, found.metrics, self._books[key]

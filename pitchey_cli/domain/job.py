@@ -185,6 +185,11 @@ class Claimed:
     instance_id: str
 
 
+def due_at(job: Job) -> datetime:
+    """When it could have been started for the first time."""
+    return job.created_at if job.run_at is None else max(job.created_at, job.run_at)
+
+
 def input_kind(kind: str, inputs: Sequence[JobInput]) -> str:
     """What jobs that need about as much memory have in common: the kind, and the inputs' size to a power of two."""
     total = sum(each.size or 0 for each in inputs)

@@ -33,7 +33,7 @@ def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def _cell(text: str) -> Text:
+def cell(text: str) -> Text:
     """A text from outside: rich would take [square brackets] in a string for markup."""
     return Text(printable(text))
 
@@ -55,8 +55,8 @@ def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
     table = plain_table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
     for job in found:
         why = f"{job.error.code}: {job.error.message}" if job.error else ""
-        attempts, name = str(job.attempt), _cell(job.name)
-        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, _cell(why))
+        attempts, name = str(job.attempt), cell(job.name)
+        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, cell(why))
     return table
 
 
@@ -80,8 +80,8 @@ def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> Ren
     for each, zone in found:
         comes = "paused" if each.is_paused else f"{each.next_at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
         last = ago(each.last_at, now) if each.last_at else "-"
-        inputs, error = _cell(" ".join(each.request["inputs"])), Text(printable(each.last_error or ""), style="red")
-        table.add_row(_cell(each.name), each.service, each.cron, comes, last, inputs, error)
+        inputs, error = cell(" ".join(each.request["inputs"])), Text(printable(each.last_error or ""), style="red")
+        table.add_row(cell(each.name), each.service, each.cron, comes, last, inputs, error)
     return table
 
 
@@ -103,7 +103,7 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
             "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
             _took(job, now),
-            _cell(job.name),
+            cell(job.name),
         )
     return table
 
@@ -167,7 +167,7 @@ def job_in_full(
     if job.error is not None:
         facts.add_row("error", Text(printable(job.error.message), style="red"))
         if job.error.hint:
-            facts.add_row("", _cell(job.error.hint))
+            facts.add_row("", cell(job.error.hint))
     parts: list[RenderableType] = [facts]
     if attempts:
         table = plain_table(
@@ -205,7 +205,7 @@ def _input_keys(job: Job) -> set[str]:
 def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     table = plain_table("output", "what", "size", "details", right=("size",))
     for name, output in named:
-        table.add_row(_cell(name), output.role, size(output.size), _details(output.details))
+        table.add_row(cell(name), output.role, size(output.size), _details(output.details))
     return table
 
 
