@@ -11,34 +11,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pitchey_cli.domain.arrivals import Arrival, PoolKey
+
 DAY_SECONDS = 86400.0
 _BLOCK_JOBS = 65536
-
-
-class Arrival(NamedTuple):
-    """A job that came."""
-
-    at: float  #: seconds, since any moment that is the same for all
-    service: str
-    seconds: float  #: that it held a slot
-    size: str = ""  #: the instance type it had to have; empty: the service's own
-
-
-class PoolKey(NamedTuple):
-    """Whose jobs they are."""
-
-    service: str
-    size: str = ""
-
-    def __str__(self) -> str:
-        """As people read it."""
-        return f"{self.service} ({self.size})" if self.size else self.service
 
 
 class Block(NamedTuple):
@@ -216,13 +197,3 @@ class RecordedLoad:
         for begin in range(0, len(self._block.at), _BLOCK_JOBS):
             part = slice(begin, begin + _BLOCK_JOBS)
             yield Block(self._block.at[part], self._block.pool[part], self._block.seconds[part])
-
-
-def mean_seconds(arrivals: Sequence[Arrival]) -> dict[PoolKey, float]:
-    """The mean service time of each pool."""
-    ordered = sorted(arrivals, key=lambda each: (each.service, each.size))
-    found: dict[PoolKey, float] = {}
-    for (service, size), group in groupby(ordered, key=lambda each: (each.service, each.size)):
-        seconds = [each.seconds for each in group]
-        found[PoolKey(service, size)] = sum(seconds) / len(seconds)
-    return found

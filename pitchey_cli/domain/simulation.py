@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 
+from pitchey_cli.domain.arrivals import PoolKey
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
 from pitchey_cli.domain.cost import NANODOLLARS, SECONDS_PER_HOUR
 from pitchey_cli.domain.hosts import Hosts
-from pitchey_cli.domain.loads import Load, PoolKey
+from pitchey_cli.domain.loads import Load
 from pitchey_cli.domain.simulated_pool import NEVER, PoolModel, SimulatedInstance, SimulatedPool
 from pitchey_cli.domain.simulated_scaling import Scaler
 from pitchey_cli.domain.waits import Waits, WaitSummary

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.job import (
     Attempt,
     Instance,
@@ -289,6 +290,11 @@ def instance_values(instance: Instance) -> tuple[Any, ...]:
         micros_or_none(instance.stopped_at),
         instance.note,
     )
+
+
+def arrival_from(row: Row) -> Arrival:
+    """A row of the question `arrivals`."""
+    return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"])
 
 
 def instance_from(row: Row) -> Instance:

@@ -12,9 +12,10 @@ from statistics import mean, stdev
 
 import pytest
 
+from pitchey_cli.domain.arrivals import Arrival, PoolKey
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
 from pitchey_cli.domain.limits import GIB
-from pitchey_cli.domain.loads import Arrival, Durations, PoolKey, RecordedLoad, Shape, Spread, Stream, SyntheticLoad
+from pitchey_cli.domain.loads import Durations, RecordedLoad, Shape, Spread, Stream, SyntheticLoad
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import PoolResult, Result, Scenario, run
