@@ -33,6 +33,7 @@ VERBS = (
     "dlq",
     "events",
     "why",
+    "scaling",
     "daemon",
     "images",
     "db",
