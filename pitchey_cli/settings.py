@@ -363,15 +363,19 @@ def load(environ: Mapping[str, str] = os.environ) -> Loaded:
             sources[key] = entry.variable
     settings: Settings = _build(Settings, Settings(), values, "")
     for name in (item.name for item in fields(Services)):
-        service: ServiceSettings = getattr(settings.services, name)
-        if service.min_instances > service.max_instances:
-            raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
-        scaling = service.scaling
-        if scaling.queue_down > scaling.queue_up:
-            raise UsageError(f"services.{name}.scaling: queue_down is larger than queue_up.")
-        if scaling.panic_seconds > scaling.stable_seconds:
-            raise UsageError(f"services.{name}.scaling: panic_seconds is longer than stable_seconds.")
+        check_service(name, getattr(settings.services, name))
     return Loaded(settings, path, sources)
+
+
+def check_service(name: str, service: ServiceSettings) -> None:
+    """Raise UsageError for settings of a service that do not go together."""
+    scaling = service.scaling
+    if service.min_instances > service.max_instances:
+        raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
+    if scaling.queue_down > scaling.queue_up:
+        raise UsageError(f"services.{name}.scaling: queue_down is larger than queue_up.")
+    if scaling.panic_seconds > scaling.stable_seconds:
+        raise UsageError(f"services.{name}.scaling: panic_seconds is longer than stable_seconds.")
 
 
 def misspelt_variables(environ: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:

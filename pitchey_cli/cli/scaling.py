@@ -1,4 +1,4 @@
-"""pitchey scaling: how many instances there are, why, and what has changed."""
+"""pitchey scaling: how many instances there are, why, what has changed, and how many there would be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.simulate import simulate
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.operations import scaling as operation
@@ -14,13 +15,14 @@ from pitchey_cli.operations.specs import service_named
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
-    help="See why there are as many instances as there are.",
+    help="See why there are as many instances as there are, and how many there would be.",
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
 OfService = Annotated[str | None, typer.Option("--service", help="Only the pools of this service.")]
+app.command()(simulate)
 
 
 @app.command()

@@ -223,6 +223,8 @@ class Scaler:
         for going in give_way(free, holders, claimants, self._node.config.capacity).giving_way:
             key = by_id[going.instance_id]
             pools[key].give_way(going.instance_id, going.why)
+            # Its own wait begins anew, or it would take the room back at once: they take turns.
+            self._books[key].short_since = None
             state = self._books[key].state
             self._found.events.append(
                 ScalingEvent(

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.job import (
     Attempt,
     Claimed,
@@ -224,6 +225,9 @@ class Store(Accounts, Protocol):
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
+
+    def arrivals(self, *, since: datetime) -> list[Arrival]:
+        """The jobs submitted since then that have run, by when they could first have started."""
 
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""

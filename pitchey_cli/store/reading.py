@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.turns import KeyUse, Queue
@@ -20,6 +21,7 @@ QUERIES = load("sqlite")
 _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would cost
 _END_OF_TIME = 2**63 - 1
 _PAGE = 500
+_ARRIVALS_PAGE = 10_000  # of numbers only
 
 
 class SqliteReader:
@@ -157,6 +159,17 @@ class SqliteReader:
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
         return [rows.attempt_from(row) for row in self._db.rows(QUERIES["attempts"], {"job_id": job_id})]
+
+    def arrivals(self, *, since: datetime) -> list[Arrival]:
+        """The jobs submitted since then that have run, by when they could first have started."""
+        found: list[Arrival] = []
+        oldest, before_seq = rows.micros(since), _END_OF_TIME
+        while page := self._db.rows(QUERIES["arrivals"], {"before_seq": before_seq, "limit": _ARRIVALS_PAGE}):
+            before_seq = page[-1]["seq"]
+            found += [rows.arrival_from(row) for row in page if row["created_at"] >= oldest]
+            if page[-1]["created_at"] < oldest:
+                break
+        return sorted(found)
 
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.job import (
     Attempt,
     Job,
@@ -269,6 +270,11 @@ def ending_event(outcome: Outcome, transition: Transition, cost: int | None) -> 
 def details_from(text: str | None) -> dict[str, Any]:
     """What the worker said of a job as a whole; nothing before it has ended."""
     return {} if text is None else dict(json.loads(text))
+
+
+def arrival_from(row: Row) -> Arrival:
+    """A row of the question `arrivals`."""
+    return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"])
 
 
 def _reason(value: str | None) -> Reason | None:

@@ -1153,3 +1153,43 @@ def test_inputs_and_outputs_are_held_by_their_jobs(store):
     ]
     assert [each.job_id for each in store.holdings(after_seq=held[1].seq)] == ["dead", "needed", "alive"]
     assert store.known_jobs(["done", "nothing", "alive"]) == {"done", "alive"}
+
+
+# --- what came
+
+
+def ended_after(store: Store, seconds: float, *, now: datetime, reason: Reason = Reason.COMPLETED) -> None:
+    """The next job is claimed at a time, and ends some seconds later."""
+    places = Places([Candidate("i-1", 1, 1)])
+    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE)
+    end(store, claimed.job, reason, is_retryable=True, now=now + timedelta(seconds=seconds))
+
+
+def test_jobs_that_have_run_are_known_by_when_they_could_first_have_started(store):
+    later, since = NOON + timedelta(minutes=10), NOON - timedelta(days=1)
+    submit(store, video("plain"), video("timed", run_at=later))
+    submit(store, video("needy", after=(Dependency(JobId("plain")),)))
+    ended_after(store, 2.5, now=NOON + timedelta(seconds=40))  # it had to wait for a slot; that is no part of it
+    ended_after(store, 5.0, now=NOON + timedelta(seconds=60))
+    store.release_due(now=later)
+    ended_after(store, 7.0, now=later + timedelta(seconds=3))
+    noon = NOON.timestamp()
+    found = store.arrivals(since=since)
+    assert [(each.service, each.size) for each in found] == [("video", "")] * 3
+    assert [(round(each.at - noon, 3), each.seconds) for each in found] == [(0.0, 2.5), (42.5, 5.0), (600.0, 7.0)]
+    assert store.arrivals(since=NOON + timedelta(seconds=1)) == []
+
+
+def test_of_a_job_that_was_tried_again_the_last_attempt_counts_and_the_first_start(store):
+    submit(store, video("retried"), video("waiting"))
+    ended_after(store, 1.0, now=NOON + timedelta(seconds=5), reason=Reason.FAILED)
+    store.cancel(JobId("waiting"), why="", now=NOON)
+    store.release_due(now=NOON + timedelta(hours=1))
+    ended_after(store, 9.0, now=NOON + timedelta(hours=1))
+    (found,) = store.arrivals(since=NOON)
+    assert (round(found.at - NOON.timestamp(), 3), found.seconds) == (0.0, 9.0)
+
+
+def test_what_has_not_run_to_an_end_has_not_come(store):
+    started(store)
+    assert store.arrivals(since=NOON) == []

@@ -441,6 +441,25 @@ SELECT a.*, j.id AS job_id
   FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq
  WHERE j.id = :job_id ORDER BY a.number;
 
+-- name: arrivals
+-- A page of the jobs that have run to an end, back from the newest: when each could first have started, and for how long
+-- its last attempt held a slot. It could start when it was submitted, at its time, or when the last of those had ended
+-- that it waited for. Of one that was tried again the time has been overwritten, and one for the off-peak hours waited
+-- for them: of these it is the first start that is known.
+SELECT j.seq, j.service, j.size, j.created_at,
+       CASE WHEN j.is_off_peak THEN f.started_at
+            ELSE min(f.started_at, max(j.created_at, iif(j.attempt = 1, coalesce(j.run_at, 0), 0),
+                     coalesce((SELECT max(n.finished_at)
+                                 FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
+                                WHERE d.job_seq = j.seq), 0)))
+       END AS at,
+       l.finished_at - l.started_at AS held
+  FROM container_jobs j
+  JOIN job_attempts f ON f.job_seq = j.seq AND f.number = 1
+  JOIN job_attempts l ON l.job_seq = j.seq AND l.number = j.attempt
+ WHERE j.seq < :before_seq AND l.finished_at IS NOT NULL
+ ORDER BY j.seq DESC LIMIT :limit;
+
 -- name: outputs
 SELECT o.*, a.size
   FROM container_jobs j JOIN job_outputs o ON o.job_seq = j.seq JOIN artifacts a ON a.sha256 = o.sha256
