@@ -15,9 +15,9 @@ from itertools import count
 
 from pitchey_cli.domain.arrivals import PoolKey
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
-from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.hosts import Hosts
 from pitchey_cli.domain.loads import Load
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulated_pool import NEVER, PoolModel, SimulatedInstance, SimulatedPool
 from pitchey_cli.domain.simulated_scaling import Scaler
 from pitchey_cli.domain.waits import Waits, WaitSummary

@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.frontier import Trial
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulation import PoolResult, Result
 from pitchey_cli.reports.wording import duration, percent
 
