@@ -25,7 +25,7 @@ _EXIT_CODES = {
     ExitCode.DENIED: "a permission is missing",
     ExitCode.TIMEOUT: "waiting took longer than allowed",
     ExitCode.CANCELLED: "a job was cancelled",
-    ExitCode.BUDGET: "a budget is used up",
+    ExitCode.BUDGET: "a budget is used up, or holds all the jobs that were waited for",
     ExitCode.NO_ENGINE: "no engine, or no daemon",
     ExitCode.STORE: "the database or the disk",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",

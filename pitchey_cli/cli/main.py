@@ -30,6 +30,7 @@ VERBS = (
     "batch",
     "pipeline",
     "schedule",
+    "budget",
     "dlq",
     "events",
     "why",

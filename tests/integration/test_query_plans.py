@@ -25,6 +25,9 @@ COLD = {
     "schedules": "a listing for people; `due_schedules` is the hot one",
     "last_decisions": "a row for each pool",
     "warm_requests": "a row for each service that somebody wants warm",
+    "budgets": "a row for each budget, of which a person sets a few",
+    "forget_thresholds": "tidies up, every few minutes; a few rows for each budget and period",
+    "waiting_jobs": "a row for each line, and only for people who ask",
     "miscounted": "part of the integrity check: reads everything",
 }
 #: lines of a plan that are no walk through a table

@@ -449,7 +449,7 @@ SELECT details FROM container_jobs WHERE id = :job_id;
 
 -- name: events
 SELECT e.id, j.id AS job_id, e.at, e.type, e.data
-  FROM job_events e JOIN container_jobs j ON j.seq = e.job_seq
+  FROM job_events e LEFT JOIN container_jobs j ON j.seq = e.job_seq
  WHERE e.id > :after ORDER BY e.id LIMIT :limit;
 
 -- name: events_of_job
@@ -697,3 +697,35 @@ DELETE FROM warm_requests WHERE service = :service RETURNING service;
 
 -- name: warm_requests
 SELECT * FROM warm_requests ORDER BY service;
+
+-- --- budgets
+
+-- name: set_budget
+INSERT INTO budgets (organisation, service, period, nanodollars, set_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET nanodollars = excluded.nanodollars, set_at = excluded.set_at;
+
+-- name: remove_budget
+DELETE FROM budgets WHERE organisation = :organisation AND service = :service AND period = :period RETURNING period;
+
+-- name: budgets
+SELECT * FROM budgets ORDER BY organisation, service, period;
+
+-- name: threshold
+SELECT 1 FROM budget_thresholds
+ WHERE organisation = ? AND service = ? AND period = ? AND began_at = ? AND percent = ? AND nanodollars = ?;
+
+-- name: note_threshold
+-- A row comes back to the first who notes it.
+INSERT INTO budget_thresholds (organisation, service, period, began_at, percent, nanodollars)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING percent;
+
+-- name: forget_thresholds
+DELETE FROM budget_thresholds WHERE began_at < :before;
+
+-- name: forget_events
+-- Those of jobs go with their jobs.
+DELETE FROM job_events WHERE job_seq IS NULL AND at < :before;
+
+-- name: waiting_jobs
+SELECT organisation, service, batch, sum(queued) AS jobs FROM job_flows WHERE queued > 0
+ GROUP BY organisation, service, batch;

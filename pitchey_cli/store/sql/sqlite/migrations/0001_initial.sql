@@ -191,7 +191,7 @@ CREATE TABLE job_attempts (
 -- remembers the last id it saw misses nothing.
 CREATE TABLE job_events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_seq INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
+    job_seq INTEGER REFERENCES container_jobs (seq) ON DELETE CASCADE,  -- NULL: a fact about no job, but the node
     at      INTEGER NOT NULL,
     type    TEXT    NOT NULL,
     data    TEXT    NOT NULL
@@ -335,4 +335,26 @@ CREATE TABLE container_costs (
     nanodollars   INTEGER NOT NULL CHECK (nanodollars >= 0),
     attempts      INTEGER NOT NULL CHECK (attempts >= 0),
     PRIMARY KEY (organisation, hour, service, instance_type, region, batch, line)
+) STRICT, WITHOUT ROWID;
+
+-- What may be spent, see domain/budget.py. An empty organisation or service means all.
+CREATE TABLE budgets (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL CHECK (period = 'day' OR period = 'week' OR period = 'month'),
+    nanodollars  INTEGER NOT NULL CHECK (nanodollars > 0),
+    set_at       INTEGER NOT NULL,
+    PRIMARY KEY (organisation, service, period)
+) STRICT, WITHOUT ROWID;
+
+-- What has been told of budgets: a row for each threshold, so that nobody tells it twice. No foreign key: a budget that
+-- is removed and set again in the same period is no news.
+CREATE TABLE budget_thresholds (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL,
+    began_at     INTEGER NOT NULL,
+    percent      INTEGER NOT NULL,
+    nanodollars  INTEGER NOT NULL,  -- of the budget then: another amount has its thresholds anew
+    PRIMARY KEY (organisation, service, period, began_at, percent, nanodollars)
 ) STRICT, WITHOUT ROWID;
