@@ -19,7 +19,7 @@ from pitchey_cli.domain.states import RULES, TRANSITIONS
 DOCS = Path(__file__).resolve().parent
 _EXIT_CODES = {
     ExitCode.OK: "it worked",
-    ExitCode.JOB_FAILED: "a job failed",
+    ExitCode.JOB_FAILED: "a job failed; of `alerts check`: an alert fires",
     ExitCode.USAGE: "the command, a spec, a setting or an input cannot be taken",
     ExitCode.NOT_FOUND: "a file or a job does not exist",
     ExitCode.DENIED: "a permission is missing",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.pricelist import PriceList
@@ -246,6 +247,7 @@ class Wiring:
             prices=self.prices(),
             region=self.settings.node.region,
             zone=zone_of(""),
+            alerts=self.alert_rules(),
             retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
@@ -341,6 +343,12 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+    def alert_rules(self) -> tuple[Rule, ...]:
+        """The alert rules that are on, as set."""
+        from pitchey_cli.domain.alerts import parse_rules
+
+        return parse_rules(self.settings.alerts.rules, where="alerts.rules")
 
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""

@@ -31,6 +31,7 @@ VERBS = (
     "pipeline",
     "schedule",
     "budget",
+    "alerts",
     "dlq",
     "events",
     "why",

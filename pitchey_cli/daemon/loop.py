@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
+from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.firing import Firing
@@ -56,6 +57,7 @@ class Loop:
         self.scaler = Scaler(node)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
+        self._alerting = Alerting(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -81,7 +83,7 @@ class Loop:
         """One round over everything that may have changed."""
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
-        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy)
+        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert)
         for step in (self.release_due, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
@@ -123,6 +125,10 @@ class Loop:
     async def tidy(self) -> None:
         """Forget and remove what nobody needs any more, without waiting for it here."""
         self._tidying.begin_if_due()
+
+    async def alert(self) -> None:
+        """Judge the alert rules now and then, without waiting for it here."""
+        self._alerting.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""

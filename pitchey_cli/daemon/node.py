@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
@@ -72,6 +73,7 @@ class NodeConfig:
     prices: PriceList = field(default_factory=PriceList)
     region: str = "local"
     zone: tzinfo = UTC  #: in which the days of budgets begin
+    alerts: tuple[Rule, ...] = ()
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 

@@ -176,6 +176,10 @@ class Turns:
                 free += line.left
         return free + sum(min(left, self._room(key)) for key, left in by_key.items())
 
+    def oldest(self) -> datetime | None:
+        """Since when the first of those waits who could run now, if there were room."""
+        return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
+
     def _order(self, line: _Line) -> tuple[float, int, float, int]:
         served_at = line.flow.last_served_at
         before = 0.0 if served_at is None else served_at.timestamp()

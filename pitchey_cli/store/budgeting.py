@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pitchey_cli.domain.budget import AsOf, Budget, Period, Standing, span_of, spent_alive
-from pitchey_cli.domain.cost import live_entries
+from pitchey_cli.domain.cost import Entry, live_entries
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.budgets import WaitingJobs
@@ -40,14 +40,18 @@ class SqliteBudgets(SqliteLedger):
             found = self.budgets()
             if not found:
                 return []
-            attempts = [instance_rows.live_attempt_from(row) for row in self._db.rows(QUERIES["live_attempts"])]
-            live = live_entries(self.instances(), attempts, boot=as_of.boot, tick=as_of.tick)
+            live = self._live(as_of)
             standings: list[Standing] = []
             for budget in found:
                 scope, span = budget.scope, span_of(budget.period, as_of.now, as_of.zone)
                 booked = self.spent(organisation=scope.organisation or None, service=scope.service, since=span.begin)
                 standings.append(Standing(budget, span, booked + spent_alive(scope, span.begin, live)))
         return standings
+
+    def _live(self, as_of: AsOf) -> list[Entry]:
+        """What lives, and what it costs so far."""
+        attempts = [instance_rows.live_attempt_from(row) for row in self._db.rows(QUERIES["live_attempts"])]
+        return live_entries(self.instances(), attempts, boot=as_of.boot, tick=as_of.tick)
 
     def note_reached(self, standings: Sequence[Standing], *, now: datetime) -> int:
         """Raise an event for each threshold that nobody has noted in this period; how many there were."""

@@ -42,6 +42,7 @@ from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
 from pitchey_cli.store.accounts import Accounts
+from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
 from processors.vocabulary import Service
 
@@ -83,7 +84,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Protocol):
+class Store(Accounts, Budgets, Alerts, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:

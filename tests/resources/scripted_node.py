@@ -13,6 +13,7 @@ from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES
@@ -52,6 +53,7 @@ def make_node(
     queue: QueuePolicy,
     report: Callable[[str], None],
     poll_seconds: float = 5.0,
+    alerts: tuple[Rule, ...] = (),
 ) -> Node:
     """A node of these services."""
     config = NodeConfig(
@@ -66,6 +68,7 @@ def make_node(
         grace_seconds=2.0,
         output_limit_bytes=10**6,
         instance_user=(0, 0),
+        alerts=alerts,
     )
     artifacts = LocalArtifacts(layout.artifacts(state_dir))
     dice = random.Random(1).random
@@ -93,12 +96,13 @@ class Daemon:
         services: Mapping[Service, ServiceConfig],
         queue: QueuePolicy,
         report: Callable[[str], None],
+        alerts: tuple[Rule, ...] = (),
     ) -> None:
         store = open_store(layout.database(state_dir))
         self.writer = world.writer = CountingWriter(store)
         self._world = world
         self._engine = ScriptedEngine(machine)
-        node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report)
+        node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report, alerts=alerts)
         self.loop = Loop(node, layout.label(store.state_id(), state_dir))
         self._is_ready, self._stop, self._at_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._life = Life(world, self._serve())

@@ -729,3 +729,32 @@ DELETE FROM job_events WHERE job_seq IS NULL AND at < :before;
 -- name: waiting_jobs
 SELECT organisation, service, batch, sum(queued) AS jobs FROM job_flows WHERE queued > 0
  GROUP BY organisation, service, batch;
+
+-- --- alerts
+
+-- name: alerts
+SELECT * FROM alerts ORDER BY rule;
+
+-- name: set_alert
+INSERT OR REPLACE INTO alerts (rule, broken_since, firing_since, told_at, resolved_at, about, silenced_until,
+                               silenced_because, silenced_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: dead_since
+-- The index is named because there may be many older ones, which the planner does not know.
+SELECT count(*) FROM container_jobs INDEXED BY container_jobs_dead WHERE state = 'dead' AND finished_at >= :since;
+
+-- name: lost_instances
+SELECT service FROM container_instances WHERE stopped_at >= :since AND state = 'lost';
+
+-- name: cost_by_line
+-- One search for each organisation, and one for the instances.
+WITH RECURSIVE names (organisation) AS (
+    SELECT min(organisation) FROM container_costs
+     UNION ALL
+    SELECT (SELECT min(organisation) FROM container_costs WHERE organisation > names.organisation)
+      FROM names WHERE names.organisation IS NOT NULL
+)
+SELECT c.line, sum(c.nanodollars) AS nanodollars
+  FROM names JOIN container_costs c ON c.organisation = names.organisation
+ WHERE c.hour >= :since GROUP BY c.line;

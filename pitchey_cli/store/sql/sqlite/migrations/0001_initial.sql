@@ -77,6 +77,8 @@ CREATE INDEX container_jobs_retrying ON container_jobs (state, run_at, attempts_
     WHERE state = 'scheduled' AND attempts_used > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
+-- Those that became dead letters lately.
+CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE state = 'dead';
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
 CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
@@ -357,4 +359,19 @@ CREATE TABLE budget_thresholds (
     percent      INTEGER NOT NULL,
     nanodollars  INTEGER NOT NULL,  -- of the budget then: another amount has its thresholds anew
     PRIMARY KEY (organisation, service, period, began_at, percent, nanodollars)
+) STRICT, WITHOUT ROWID;
+
+-- Where each alert rule stands, see domain/alerts.py; the rules themselves are code and settings.
+CREATE TABLE alerts (
+    rule             TEXT PRIMARY KEY,
+    broken_since     INTEGER,
+    firing_since     INTEGER,
+    told_at          INTEGER,
+    resolved_at      INTEGER,
+    about            TEXT NOT NULL,
+    silenced_until   INTEGER,
+    silenced_because TEXT,
+    silenced_by      TEXT,
+    CHECK (firing_since IS NULL OR broken_since IS NOT NULL),
+    CHECK (told_at IS NULL OR firing_since IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
