@@ -32,6 +32,7 @@ VERBS = (
     "schedule",
     "budget",
     "alerts",
+    "metrics",
     "dlq",
     "events",
     "why",

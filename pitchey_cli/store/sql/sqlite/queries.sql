@@ -606,6 +606,10 @@ WITH RECURSIVE names (organisation) AS (
 SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
  WHERE c.hour >= :since AND c.hour < :until;
 
+-- name: cost_totals
+SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
+ GROUP BY service, line ORDER BY service, line;
+
 -- name: live_attempts
 SELECT i.*, a.started_tick, a.slots AS taken, j.organisation, j.batch
   FROM container_jobs j
