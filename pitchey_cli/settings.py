@@ -104,6 +104,13 @@ class CostSettings:
 
 
 @dataclass(frozen=True)
+class AlertSettings:
+    """What people are told of."""
+
+    rules: str = _setting("", "Thresholds of alert rules: queue_wait=60,idle_cost=off; `pitchey alerts list` has all.")
+
+
+@dataclass(frozen=True)
 class NodeSettings:
     """This machine among others."""
 
@@ -199,6 +206,7 @@ class Settings:
     network: NetworkSettings = NetworkSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
+    alerts: AlertSettings = AlertSettings()
     node: NodeSettings = NodeSettings()
     services: Services = Services()
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.alerts import Rule
+    from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
@@ -233,6 +235,7 @@ class Wiring:
         from pitchey_cli.daemon.node import NodeConfig
         from pitchey_cli.engines import images
         from pitchey_cli.engines.port import EngineKind
+        from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
@@ -243,6 +246,8 @@ class Wiring:
             capacity=self.capacity_policy(),
             prices=self.prices(),
             region=self.settings.node.region,
+            zone=zone_of(""),
+            alerts=self.alert_rules(),
             retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
@@ -330,6 +335,20 @@ class Wiring:
         chosen = self.service_settings(service)
         limits, region = INSTANCE_TYPES[chosen.instance_type], self.settings.node.region
         return self.prices().tariff(chosen.instance_type, limits, flat_per_hour=chosen.price_per_hour, region=region)
+
+    def as_of(self) -> AsOf:
+        """The moment, on every clock that money is counted by."""
+        from pitchey_cli.domain.budget import AsOf
+        from pitchey_cli.domain.cost import tick_of
+        from pitchey_cli.operations.zones import zone_of
+
+        return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+    def alert_rules(self) -> tuple[Rule, ...]:
+        """The alert rules that are on, as set."""
+        from pitchey_cli.domain.alerts import parse_rules
+
+        return parse_rules(self.settings.alerts.rules, where="alerts.rules")
 
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""

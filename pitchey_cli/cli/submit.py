@@ -9,6 +9,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
@@ -43,6 +44,7 @@ def submit(
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])
     else:
         sys.stdout.write("".join(f"{job_id}\n" for job_id in ids))
+    say_what_is_held(wiring, store, ids)
     if not is_taken and terminal.is_interactive():
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
+from pitchey_cli.daemon.alerting import Alerting
+from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.instance import PooledInstance
@@ -53,7 +55,9 @@ class Loop:
         self._release_at = 0.0
         self._expire_at = 0.0
         self.scaler = Scaler(node)
+        self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
+        self._alerting = Alerting(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -78,8 +82,8 @@ class Loop:
     async def tick(self) -> None:
         """One round over everything that may have changed."""
         # Dispatch is early: somebody may be waiting for a job that has just come.
-        taking = () if self.is_draining else (self.dispatch, self.scale)
-        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy)
+        taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
+        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert)
         for step in (self.release_due, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
@@ -121,6 +125,10 @@ class Loop:
     async def tidy(self) -> None:
         """Forget and remove what nobody needs any more, without waiting for it here."""
         self._tidying.begin_if_due()
+
+    async def alert(self) -> None:
+        """Judge the alert rules now and then, without waiting for it here."""
+        self._alerting.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""
@@ -199,6 +207,11 @@ class Loop:
         for pool in list(self.pools.values()):
             pool.reap()
 
+    async def hold_to_budgets(self) -> None:
+        """Find out now and then whose budgets are used up."""
+        if self.budgeting.is_due:
+            await self.node.call(self.budgeting.look)
+
     async def dispatch(self) -> None:
         """Claim jobs in the order of their turns while there is room for them, and start their attempts."""
         node = self.node
@@ -213,7 +226,7 @@ class Loop:
                     service,
                     size=size,
                     places=places,
-                    policy=node.config.queue,
+                    policy=self.budgeting.policy,
                     now=node.clock.now(),
                     lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
                     tick=node.tick(),
@@ -228,7 +241,10 @@ class Loop:
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
+        policy = self.budgeting.policy
         waiting, warm = await self.node.call(self._waiting, set(self.pools))
+        if self.budgeting.policy != policy:
+            self.changed.set()  # somebody's jobs may go again
         for service, size in waiting:
             self.pool(service, size)
         await self.scaler.step(self.pools, waiting, warm)
@@ -239,14 +255,17 @@ class Loop:
         On the writer's thread, in one visit: each costs a hand-over there and back.
         """
         store, config, now = self.node.store, self.node.config, self.node.clock.now()
+        self.budgeting.look(at_changes_only=True)
+        policy = self.budgeting.policy
         for service in config.services:
             sizes = store.waiting_sizes(service, foreground_only=config.is_foreground)
             pools |= {(service, size) for size in sizes if self.knows(service, size)}
         waiting: dict[PoolKey, Waiting] = {}
         for service, size in pools:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
-            jobs = Turns(queue, config.queue, now=now, local=now.astimezone()).demand()
-            heads = [(flow.queued, now - flow.waits_since) for flow in queue.flows]
+            turns = Turns(queue, policy, now=now, local=now.astimezone())
+            jobs = turns.demand()
+            heads = [(flow.queued, now - flow.waits_since) for flow in turns.flows]
             waiting[service, size] = Waiting(jobs, wait_of(heads) if jobs else None)
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.domain.alerts import Rule
+from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
@@ -70,6 +72,8 @@ class NodeConfig:
     instance_user: tuple[int, int]  #: uid and gid of what runs in instances
     prices: PriceList = field(default_factory=PriceList)
     region: str = "local"
+    zone: tzinfo = UTC  #: in which the days of budgets begin
+    alerts: tuple[Rule, ...] = ()
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
@@ -103,6 +107,10 @@ class Node:
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""
         return tick_of(self.clock.monotonic())
+
+    def as_of(self) -> AsOf:
+        """The moment, on every clock that money is counted by."""
+        return AsOf(self.clock.now(), self.clock.boot(), self.tick(), self.config.zone)
 
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""

@@ -252,12 +252,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One durable, numbered fact about a job."""
+    """One durable, numbered fact about a job, or about the node."""
 
     id: int
-    job_id: JobId
+    job_id: JobId | None  #: None: it belongs to no job
     at: datetime
-    type: str  #: submitted, claimed, accepted, progress, retried, succeeded, ...
+    type: str  #: submitted, claimed, accepted, progress, retried, succeeded, ...; budget_reached, ... of no job
     data: dict[str, Any]
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
 
 
 def reasons(
-    store: Store, job: Job, *, now: datetime, is_daemon_running: bool, has_image: Callable[[], bool | None]
+    store: Store,
+    job: Job,
+    *,
+    now: datetime,
+    is_daemon_running: bool,
+    has_image: Callable[[], bool | None],
+    capped: Sequence[Standing] = (),
 ) -> list[str]:
     """Sentences, the most telling one first.
 
     Args:
         has_image: whether the service's image is built; None when no engine can be asked. Called only if it matters.
+        capped: the budgets that are used up.
     """
     if job.state is JobState.SUCCEEDED:
         return ["It has succeeded."]
@@ -39,6 +48,8 @@ def reasons(
         left = max(0.0, (job.run_at - now).total_seconds())
         again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
         return [f"It waits for its time, in {left:.0f} s{again}."]
+    if (standing := budgets.holding(capped, job)) is not None:
+        return [budgets.sentence(standing), budgets.way_out(standing)]
     return _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pitchey_cli.domain.cost import Entry, LiveAttempt
+from pitchey_cli.domain.cost import Entry, Line, LiveAttempt
 from pitchey_cli.domain.job import Instance, InstanceState
 from processors.vocabulary import Service
 
@@ -19,6 +19,16 @@ class Costs:
     booked: Sequence[Entry]
     instances: Sequence[Instance]
     attempts: Sequence[LiveAttempt]
+
+
+@dataclass(frozen=True)
+class Total:
+    """All that was ever booked on a line."""
+
+    service: Service
+    line: Line
+    nanodollars: int
+    attempts: int
 
 
 class Accounts(Protocol):
@@ -60,3 +70,6 @@ class Accounts(Protocol):
             organisation: what its attempts cost; None: what the instances cost, the idle ones too.
             service: of one service; None: of all.
         """
+
+    def cost_totals(self) -> list[Total]:
+        """All that was ever booked, by service and line. It only grows."""

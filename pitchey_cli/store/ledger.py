@@ -18,7 +18,7 @@ from pitchey_cli.domain.cost import (
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.store import instance_rows, rows
-from pitchey_cli.store.accounts import Costs
+from pitchey_cli.store.accounts import Costs, Total
 from pitchey_cli.store.connection import Connection
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Service
@@ -145,3 +145,10 @@ class SqliteLedger(SqliteReader):
         }
         name = "spent_on_instances" if organisation is None else "spent_by_organisation"
         return int(self._db.value(QUERIES[name], question))
+
+    def cost_totals(self) -> list[Total]:
+        """All that was ever booked, by service and line. It only grows."""
+        return [
+            Total(Service(row["service"]), Line(row["line"]), row["nanodollars"], row["attempts"])
+            for row in self._db.rows(QUERIES["cost_totals"])
+        ]

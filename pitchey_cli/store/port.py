@@ -43,6 +43,8 @@ from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
 from pitchey_cli.store.accounts import Accounts
+from pitchey_cli.store.alerts import Alerts
+from pitchey_cli.store.budgets import Budgets
 from processors.vocabulary import Service
 
 
@@ -83,7 +85,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Protocol):
+class Store(Accounts, Budgets, Alerts, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -236,7 +238,7 @@ class Store(Accounts, Protocol):
         """What the worker said of a succeeded job as a whole."""
 
     def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
-        """Events with an id above `after`, in order; of some jobs, or of all."""
+        """Events with an id above `after`, in order; of some jobs, or of all jobs and of none."""
 
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""

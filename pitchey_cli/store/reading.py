@@ -49,7 +49,7 @@ class SqliteReader:
         is_shared = len({flow.organisation for flow in flows}) > 1
         shares = self._db.rows(QUERIES["shares"], question) if is_shared else []
         served = {row["organisation"]: row["served"] for row in shares}
-        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {})
+        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {}, service)
 
     def _keys_in_use(self) -> dict[str, KeyUse]:
         rates = {row["key"]: rows.moment(row["next_start_at"]) for row in self._db.rows(QUERIES["key_rates"])}

@@ -24,10 +24,9 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.store import rows
+from pitchey_cli.store.alerting import SqliteAlerts
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
-from pitchey_cli.store.ledger import SqliteLedger
 from pitchey_cli.store.migrate import migrate, recognise
-from pitchey_cli.store.observing import SqliteObservations
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.recurring import SqliteSchedules
@@ -35,7 +34,7 @@ from pitchey_cli.store.retention import SqliteRetention
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules, SqliteLedger, SqliteObservations):
+class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
     """A Store in one file."""
 
     @classmethod

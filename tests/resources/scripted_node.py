@@ -13,6 +13,7 @@ from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES
@@ -54,6 +55,7 @@ def make_node(
     report: Callable[[str], None],
     poll_seconds: float = 5.0,
     prices: PriceList | None = None,
+    alerts: tuple[Rule, ...] = (),
 ) -> Node:
     """A node of these services."""
     config = NodeConfig(
@@ -69,6 +71,7 @@ def make_node(
         output_limit_bytes=10**6,
         instance_user=(0, 0),
         prices=prices or PriceList(),
+        alerts=alerts,
     )
     artifacts = LocalArtifacts(layout.artifacts(state_dir))
     dice = random.Random(1).random
@@ -97,12 +100,23 @@ class Daemon:
         queue: QueuePolicy,
         report: Callable[[str], None],
         prices: PriceList | None = None,
+        alerts: tuple[Rule, ...] = (),
     ) -> None:
         store = open_store(layout.database(state_dir))
         self.writer = world.writer = CountingWriter(store)
         self._world = world
         self._engine = ScriptedEngine(machine)
-        node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report, prices=prices)
+        node = make_node(
+            state_dir,
+            self._engine,
+            self.writer,
+            world.clock,
+            services,
+            queue,
+            report,
+            prices=prices,
+            alerts=alerts,
+        )
         self.loop = Loop(node, layout.label(store.state_id(), state_dir))
         self._is_ready, self._stop, self._at_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._life = Life(world, self._serve())

@@ -472,7 +472,7 @@ SELECT details FROM container_jobs WHERE id = :job_id;
 
 -- name: events
 SELECT e.id, j.id AS job_id, e.at, e.type, e.data
-  FROM job_events e JOIN container_jobs j ON j.seq = e.job_seq
+  FROM job_events e LEFT JOIN container_jobs j ON j.seq = e.job_seq
  WHERE e.id > :after ORDER BY e.id LIMIT :limit;
 
 -- name: events_of_job
@@ -632,6 +632,10 @@ WITH RECURSIVE names (organisation) AS (
 SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
  WHERE c.hour >= :since AND c.hour < :until;
 
+-- name: cost_totals
+SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
+ GROUP BY service, line ORDER BY service, line;
+
 -- name: live_attempts
 SELECT i.*, a.started_tick, a.slots AS taken, j.organisation, j.batch
   FROM container_jobs j
@@ -723,3 +727,64 @@ DELETE FROM warm_requests WHERE service = :service RETURNING service;
 
 -- name: warm_requests
 SELECT * FROM warm_requests ORDER BY service;
+
+-- --- budgets
+
+-- name: set_budget
+INSERT INTO budgets (organisation, service, period, nanodollars, set_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET nanodollars = excluded.nanodollars, set_at = excluded.set_at;
+
+-- name: remove_budget
+DELETE FROM budgets WHERE organisation = :organisation AND service = :service AND period = :period RETURNING period;
+
+-- name: budgets
+SELECT * FROM budgets ORDER BY organisation, service, period;
+
+-- name: threshold
+SELECT 1 FROM budget_thresholds
+ WHERE organisation = ? AND service = ? AND period = ? AND began_at = ? AND percent = ? AND nanodollars = ?;
+
+-- name: note_threshold
+-- A row comes back to the first who notes it.
+INSERT INTO budget_thresholds (organisation, service, period, began_at, percent, nanodollars)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING percent;
+
+-- name: forget_thresholds
+DELETE FROM budget_thresholds WHERE began_at < :before;
+
+-- name: forget_events
+-- Those of jobs go with their jobs.
+DELETE FROM job_events WHERE job_seq IS NULL AND at < :before;
+
+-- name: waiting_jobs
+SELECT organisation, service, batch, sum(queued) AS jobs FROM job_flows WHERE queued > 0
+ GROUP BY organisation, service, batch;
+
+-- --- alerts
+
+-- name: alerts
+SELECT * FROM alerts ORDER BY rule;
+
+-- name: set_alert
+INSERT OR REPLACE INTO alerts (rule, broken_since, firing_since, told_at, resolved_at, about, silenced_until,
+                               silenced_because, silenced_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: dead_since
+-- The index is named because there may be many older ones, which the planner does not know.
+SELECT count(*) FROM container_jobs INDEXED BY container_jobs_dead WHERE state = 'dead' AND finished_at >= :since;
+
+-- name: lost_instances
+SELECT service FROM container_instances WHERE stopped_at >= :since AND state = 'lost';
+
+-- name: cost_by_line
+-- One search for each organisation, and one for the instances.
+WITH RECURSIVE names (organisation) AS (
+    SELECT min(organisation) FROM container_costs
+     UNION ALL
+    SELECT (SELECT min(organisation) FROM container_costs WHERE organisation > names.organisation)
+      FROM names WHERE names.organisation IS NOT NULL
+)
+SELECT c.line, sum(c.nanodollars) AS nanodollars
+  FROM names JOIN container_costs c ON c.organisation = names.organisation
+ WHERE c.hour >= :since GROUP BY c.line;

@@ -77,6 +77,8 @@ CREATE INDEX container_jobs_retrying ON container_jobs (state, run_at, attempts_
     WHERE state = 'scheduled' AND attempts_used > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
+-- Those that became dead letters lately.
+CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE state = 'dead';
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
 CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
@@ -191,7 +193,7 @@ CREATE TABLE job_attempts (
 -- remembers the last id it saw misses nothing.
 CREATE TABLE job_events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_seq INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
+    job_seq INTEGER REFERENCES container_jobs (seq) ON DELETE CASCADE,  -- NULL: a fact about no job, but the node
     at      INTEGER NOT NULL,
     type    TEXT    NOT NULL,
     data    TEXT    NOT NULL
@@ -335,4 +337,41 @@ CREATE TABLE container_costs (
     nanodollars   INTEGER NOT NULL CHECK (nanodollars >= 0),
     attempts      INTEGER NOT NULL CHECK (attempts >= 0),
     PRIMARY KEY (organisation, hour, service, instance_type, region, batch, line)
+) STRICT, WITHOUT ROWID;
+
+-- What may be spent, see domain/budget.py. An empty organisation or service means all.
+CREATE TABLE budgets (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL CHECK (period = 'day' OR period = 'week' OR period = 'month'),
+    nanodollars  INTEGER NOT NULL CHECK (nanodollars > 0),
+    set_at       INTEGER NOT NULL,
+    PRIMARY KEY (organisation, service, period)
+) STRICT, WITHOUT ROWID;
+
+-- What has been told of budgets: a row for each threshold, so that nobody tells it twice. No foreign key: a budget that
+-- is removed and set again in the same period is no news.
+CREATE TABLE budget_thresholds (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL,
+    began_at     INTEGER NOT NULL,
+    percent      INTEGER NOT NULL,
+    nanodollars  INTEGER NOT NULL,  -- of the budget then: another amount has its thresholds anew
+    PRIMARY KEY (organisation, service, period, began_at, percent, nanodollars)
+) STRICT, WITHOUT ROWID;
+
+-- Where each alert rule stands, see domain/alerts.py; the rules themselves are code and settings.
+CREATE TABLE alerts (
+    rule             TEXT PRIMARY KEY,
+    broken_since     INTEGER,
+    firing_since     INTEGER,
+    told_at          INTEGER,
+    resolved_at      INTEGER,
+    about            TEXT NOT NULL,
+    silenced_until   INTEGER,
+    silenced_because TEXT,
+    silenced_by      TEXT,
+    CHECK (firing_since IS NULL OR broken_since IS NOT NULL),
+    CHECK (told_at IS NULL OR firing_since IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
