@@ -160,6 +160,7 @@ class ScalingSettings:
         40.0, "What it is worth that no job waits: an instance that starts fast is kept idle less long. 0: no matter.",
         least=0,
     )  # fmt: skip
+    forecast: bool = _setting(True, "A forecast that has proved itself may keep instances ready.")
     warm_hours: str = _setting("", "Instances that are ready by the clock: 1@08:00-18:00.")
 
 

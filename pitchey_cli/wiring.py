@@ -275,6 +275,7 @@ class Wiring:
             price_per_hour=chosen.price_per_hour,
             pool=pool_settings(chosen),
             waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
+            is_forecast_heeded=chosen.scaling.forecast,
             warm_hours=parse_warm_hours(chosen.scaling.warm_hours, where=f"services.{service}.scaling.warm_hours"),
             retry=RetryPolicy(
                 chosen.max_attempts,
@@ -369,7 +370,7 @@ def pool_settings(chosen: configuration.ServiceSettings) -> PoolSettings:
     from pitchey_cli.domain.scaling import PoolSettings
 
     rules = asdict(chosen.scaling)
-    del rules["waiting_price_per_hour"], rules["warm_hours"]
+    del rules["waiting_price_per_hour"], rules["warm_hours"], rules["forecast"]
     return PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances, **rules)
 
 

@@ -36,7 +36,9 @@ def status(json: Json = False) -> None:
     if json:
         terminal.show_json_lines(map(scaling.decision_as_json, decisions))
         return
-    terminal.show(scaling.status(decisions, operation.measured(store), store.warm_requests(now=now), now=now))
+    terminal.show(
+        scaling.status(decisions, operation.measured(store), store.warm_requests(now=now), store.forecasts(), now=now)
+    )
     _tell_if_nobody_decides(wiring)
 
 

@@ -18,12 +18,13 @@ from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.firing import Firing
+from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
 from pitchey_cli.daemon.tidying import Tidying
-from pitchey_cli.domain.job import Job, Token
+from pitchey_cli.domain.job import Job, Token, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.turns import Turns
@@ -54,7 +55,8 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
-        self.scaler = Scaler(node)
+        self.forecasting = Forecasting(node)
+        self.scaler = Scaler(node, self.forecasting)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
         self._alerting = Alerting(node)
@@ -123,8 +125,9 @@ class Loop:
                 self.changed.set()
 
     async def tidy(self) -> None:
-        """Forget and remove what nobody needs any more, without waiting for it here."""
+        """Forget and remove what nobody needs any more, and learn from what came, without waiting for it here."""
         self._tidying.begin_if_due()
+        self.forecasting.begin_if_due()
 
     async def alert(self) -> None:
         """Judge the alert rules now and then, without waiting for it here."""
@@ -236,6 +239,8 @@ class Loop:
                 for claimed in jobs:
                     instance = pool.instances[claimed.instance_id]
                     pickup = pool.pickup_of(claimed.job, instance)
+                    if claimed.job.attempt == 1:
+                        self.forecasting.note_came(service, due_at(claimed.job))
                     self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
                 pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
@@ -289,6 +294,7 @@ class Loop:
         execution = Execution(self.node, job, instance, job.token, pickup)
         self.executions[execution.token] = execution
         pool.take_slots(instance, job)
+        began = self.node.clock.monotonic()
         task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
         self._tasks[execution.token] = task
 
@@ -302,6 +308,8 @@ class Loop:
                 self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
             else:
                 give_slots()
+                if not is_adopted:
+                    self.forecasting.note_ended(job.service, self.node.clock.monotonic() - began)
             self.changed.set()
 
         task.add_done_callback(ended)

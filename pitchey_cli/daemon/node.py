@@ -43,6 +43,7 @@ class ServiceConfig:
     pool: PoolSettings
     retry: RetryPolicy
     waiting_price_per_hour: float = 0.0  #: see domain/ladder.py
+    is_forecast_heeded: bool = True
     warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
 
+from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.host import HostProbe
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
@@ -83,8 +84,9 @@ class Observations:
 class Scaler:
     """Scales the pools of one node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, forecasting: Forecasting) -> None:
         self._node = node
+        self._forecasting = forecasting
         self._books: dict[PoolKey, _Book] = {}
         self._probe = HostProbe(node.config.state_dir, node.host.cpus)
         self._budget = budget(Size(node.host.cpus, node.host.memory_bytes), node.config.capacity)
@@ -157,7 +159,10 @@ class Scaler:
         wall = self._node.clock.now()
         asked = [each for each in warm if each.service == key[0] and not key[1]]
         hours = None if key[1] else pool.config.warm_hours
-        return _Looked(view, metrics, floors(asked, hours, now=wall, local=wall.astimezone()))
+        kept = floors(asked, hours, now=wall, local=wall.astimezone())
+        if not key[1] and pool.config.is_forecast_heeded:
+            kept += self._forecasting.floors(key[0], pool.config.slots, pool.config.pool.target)
+        return _Looked(view, metrics, kept)
 
     def _holders(self, pools: Mapping[PoolKey, Pool], looked: Mapping[PoolKey, _Looked]) -> list[Holder]:
         holders: list[Holder] = []

@@ -38,7 +38,7 @@ class Measured:
     unpause_seconds: float | None = None
 
 
-_USUAL_UNPAUSE_SECONDS = 0.1  # until it has been measured
+_USUAL_UNPAUSE_SECONDS = 0.1  # at most, until it has been measured: a tenth of a start
 _LEAST_DWELL_SECONDS = 5.0  # a job that is followed by another does not pay for a pause between them
 
 
@@ -59,7 +59,9 @@ def dwell(settings: LadderSettings, measured: Measured) -> Dwell:
     stop_after = sleep_after
     if measured.start_seconds is not None:
         stop_after = min(sleep_after, max(_LEAST_DWELL_SECONDS, worth * measured.start_seconds))
-    unpause = _USUAL_UNPAUSE_SECONDS if measured.unpause_seconds is None else measured.unpause_seconds
+    unpause = measured.unpause_seconds
+    if unpause is None:
+        unpause = min(_USUAL_UNPAUSE_SECONDS, (measured.start_seconds or 1.0) / 10)
     pause_after = max(_LEAST_DWELL_SECONDS, worth * unpause)
     return Dwell(pause_after if settings.is_pausing and pause_after < stop_after else None, stop_after)
 

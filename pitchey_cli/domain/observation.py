@@ -92,3 +92,29 @@ class WarmRequest:
     service: Service
     instances: int
     until: datetime
+
+
+@dataclass(frozen=True)
+class Came:
+    """The jobs of a service in an interval of five minutes: how many came, and how long those that ended took."""
+
+    service: Service
+    interval: int  #: since 1970
+    jobs: int
+    ended: int = 0
+    seconds: float = 0.0  #: of all that ended
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is expected of a service, and how well that has done before."""
+
+    at: datetime
+    service: Service
+    instances: int  #: that hold what is to come
+    is_in_force: bool  #: else it runs in shadow
+    history_days: float
+    error: float | None  #: mean absolute error of the back-test, in jobs per interval; None: not enough to test on
+    naive_error: float | None  #: of the guess that it will be as one season before
+    flat_error: float | None  #: of the guess that it will be as on average
+    why: str

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pitchey_cli.domain.job import Instance
-from pitchey_cli.domain.observation import LastDecision, Measure, Measurement, ScalingEvent, WarmRequest
+from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, Measurement, ScalingEvent, WarmRequest
 from pitchey_cli.reports.as_json import SCHEMA, time
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import ago, duration, printable, size
@@ -40,6 +40,7 @@ def status(
     decisions: Sequence[LastDecision],
     measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]],
     warm: Sequence[WarmRequest],
+    forecasts: Sequence[Forecast],
     *,
     now: datetime,
 ) -> RenderableType:
@@ -65,7 +66,18 @@ def status(
     for request in warm:
         until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
         parts.append(Text(f"{request.instances} of {request.service} are kept warm until {until}."))
+    parts += [Text(_forecast(each)) for each in forecasts]
     return Group(*parts)
+
+
+def _forecast(found: Forecast) -> str:
+    says = f"forecast for {found.service}: {found.instances} instances ({found.why})"
+    if found.error is None or found.naive_error is None or found.flat_error is None:
+        return f"{says}; in shadow: {found.history_days:.1f} days of history are too few to test it"
+    errors = (
+        f"error {found.error:.2f} jobs in 5 min, seasonal guess {found.naive_error:.2f}, average {found.flat_error:.2f}"
+    )
+    return f"{says}; {'in force' if found.is_in_force else 'in shadow'}: {errors}, {found.history_days:.1f} days"
 
 
 def _times(measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]]) -> RenderableType:

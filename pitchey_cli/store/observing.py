@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from pitchey_cli.domain.forecast import INTERVAL_SECONDS
 from pitchey_cli.domain.observation import (
+    Came,
     Change,
+    Forecast,
     LastDecision,
     Measure,
     Measurement,
@@ -19,6 +22,7 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Service
 
+_ARRIVALS_LONGER = timedelta(weeks=4)  # kept than the rest: a forecast learns from eight weeks
 _LAST_ID = 2**63 - 1
 
 
@@ -119,6 +123,41 @@ class SqliteObservations(SqliteReader):
         with self._db.transaction():
             for name in ("forget_samples", "forget_measurements", "forget_scaling_events"):
                 self._db.run(QUERIES[name], {"before": rows.micros(before)})
+            learnt_from = (before - _ARRIVALS_LONGER).timestamp() // INTERVAL_SECONDS
+            self._db.run(QUERIES["forget_came"], {"before": int(learnt_from)})
+
+    def add_came(self, came: Sequence[Came]) -> None:
+        """Count jobs that came, and that ended, to what is counted of their intervals."""
+        values = [(each.service.value, each.interval, each.jobs, each.ended, each.seconds) for each in came]
+        with self._db.transaction():
+            self._db.run_many(QUERIES["add_came"], values)
+
+    def came(self, service: Service, *, since: int) -> list[Came]:
+        """What is counted of a service from an interval on, in order; an interval in which nothing came is missing."""
+        found = self._db.rows(QUERIES["came"], {"service": service.value, "since": since})
+        return [Came(service, row["interval"], row["jobs"], row["ended"], row["seconds"]) for row in found]
+
+    def set_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Keep what is expected of services, in place of what was."""
+        with self._db.transaction():
+            self._db.run_many(QUERIES["set_forecast"], [_of_forecast(each) for each in forecasts])
+
+    def forecasts(self) -> list[Forecast]:
+        """What is expected of each service of which that is known."""
+        return [
+            Forecast(
+                at=rows.moment(row["at"]),
+                service=Service(row["service"]),
+                instances=row["instances"],
+                is_in_force=bool(row["is_in_force"]),
+                history_days=row["history_days"],
+                error=row["error"],
+                naive_error=row["naive_error"],
+                flat_error=row["flat_error"],
+                why=row["why"],
+            )
+            for row in self._db.rows(QUERIES["forecasts"])
+        ]
 
     def keep_warm(self, request: WarmRequest) -> None:
         """Want so many instances of a service ready, in place of what was wanted before."""
@@ -166,4 +205,18 @@ def _of_event(event: ScalingEvent) -> tuple[object, ...]:
         event.wanted,
         event.rule,
         event.why,
+    )
+
+
+def _of_forecast(forecast: Forecast) -> tuple[object, ...]:
+    return (
+        forecast.service.value,
+        rows.micros(forecast.at),
+        forecast.instances,
+        int(forecast.is_in_force),
+        forecast.history_days,
+        forecast.error,
+        forecast.naive_error,
+        forecast.flat_error,
+        forecast.why,
     )

@@ -30,6 +30,8 @@ from pitchey_cli.domain.job import (
     Token,
 )
 from pitchey_cli.domain.observation import (
+    Came,
+    Forecast,
     LastDecision,
     Measure,
     Measurement,
@@ -307,6 +309,18 @@ class Store(Accounts, Budgets, Alerts, Protocol):
 
     def forget_observations(self, *, before: datetime) -> None:
         """Forget what was observed before a time."""
+
+    def add_came(self, came: Sequence[Came]) -> None:
+        """Count jobs that came, and that ended, to what is counted of their intervals."""
+
+    def came(self, service: Service, *, since: int) -> list[Came]:
+        """What is counted of a service from an interval on, in order; an interval in which nothing came is missing."""
+
+    def set_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Keep what is expected of services, in place of what was."""
+
+    def forecasts(self) -> list[Forecast]:
+        """What is expected of each service of which that is known."""
 
     def keep_warm(self, request: WarmRequest) -> None:
         """Want so many instances of a service ready, in place of what was wanted before."""

@@ -1161,7 +1161,7 @@ def test_inputs_and_outputs_are_held_by_their_jobs(store):
 def ended_after(store: Store, seconds: float, *, now: datetime, reason: Reason = Reason.COMPLETED) -> None:
     """The next job is claimed at a time, and ends some seconds later."""
     places = Places([Candidate("i-1", 1, 1)])
-    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE)
+    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
     end(store, claimed.job, reason, is_retryable=True, now=now + timedelta(seconds=seconds))
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
-from pitchey_cli.domain.job import Attempt, Instance, JobId, JobState, NewJob
+from pitchey_cli.domain.job import Attempt, JobState
 from pitchey_cli.domain.pricelist import PriceList, parse_price_windows
-from pitchey_cli.domain.turns import QueuePolicy
 from processors.protocol import Reason, Service
 from tests.resources.books import wrong_books
-from tests.resources.scripted_engine import Machine
-from tests.resources.scripted_node import Daemon, open_store, service
-from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
+from tests.resources.scripted_ground import Ground
+from tests.resources.scripted_node import service
 
 T = TypeVar("T")
 
@@ -26,88 +23,9 @@ SERVICES = {Service.VIDEO: service(Service.VIDEO, slots=2, sleep_after_seconds=6
 NEAR = 0.5  # seconds: what happens between two steps of a test
 
 
-class Ground:
-    """One state directory, one machine, and one daemon after the other."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self.state_dir = state_dir
-        self.world = ScriptedLoop(ScriptedClock())
-        self.clock = self.world.clock
-        self.store = open_store(layout.database(state_dir))
-        self.machine = self.do(Machine)
-        self.prices = PriceList()
-        self.submitted = 0
-        self.daemon: Daemon | None = None
-
-    def do(self, act: Callable[[], T]) -> T:
-        async def there() -> T:
-            return act()
-
-        return self.world.run_until_complete(there())
-
-    def start_daemon(self) -> None:
-        self.daemon = Daemon(
-            self.world, self.machine, self.state_dir, SERVICES, QueuePolicy(), lambda _: None, prices=self.prices
-        )
-
-    def kill_daemon(self) -> None:
-        assert self.daemon is not None
-        self.daemon.kill()
-        self.daemon = None
-
-    def drain(self) -> None:
-        assert self.daemon is not None
-        self.daemon.drain()
-        self.daemon = None
-
-    def restart_machine(self) -> None:
-        """All that runs is gone, and the monotonic clock begins anew."""
-        for worker in self.machine.workers.values():
-            self.do(worker.kill)
-        self.clock.boot_anew()
-
-    def submit(self, *, slots: int = 1) -> JobId:
-        self.submitted += 1
-        job = NewJob(JobId(f"j{self.submitted}"), Service.VIDEO, {"attempts": ["hold"]}, slots=slots)
-        self.store.enqueue([job], now=self.clock.now())
-        if self.daemon is not None:
-            self.do(self.daemon.loop.changed.set)
-        return job.id
-
-    def submit_and_start(self, *, slots: int = 1) -> JobId:
-        job_id = self.submit(slots=slots)
-        self.pass_time(2)
-        assert self.store.job(job_id).state is JobState.RUNNING
-        return job_id
-
-    def let_succeed(self, job_id: JobId) -> None:
-        attempt = self.machine.attempts[f"{job_id}.1"]
-        self.do(attempt.succeed)
-        self.do(attempt.released.set)
-
-    def pass_time(self, seconds: float) -> None:
-        self.world.pass_time(seconds)
-
-    def instance(self) -> Instance:
-        (instance,) = self.store.instances(active_only=False)
-        return instance
-
-    def attempt(self, job_id: JobId) -> Attempt:
-        return self.store.attempts(job_id)[0]
-
-    def end(self) -> None:
-        if self.daemon is not None:
-            self.daemon.kill()
-        self.store.close()
-        for worker in self.machine.workers.values():
-            self.do(worker.kill)
-        self.world.pass_time(1.0)
-        self.world.close()
-
-
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
-    ground = Ground(tmp_path)
+    ground = Ground(tmp_path, SERVICES)
     yield ground
     ground.end()
 
@@ -227,11 +145,11 @@ def test_what_went_with_the_machine_ended_when_it_was_last_seen(ground):
 
 
 def test_what_was_set_when_an_instance_was_started_stays_its_price(ground):
-    ground.prices = replace(ground.prices, windows=parse_price_windows("00:00-23:59=3", where="cost.hours"))
+    ground.chosen["prices"] = replace(PriceList(), windows=parse_price_windows("00:00-23:59=3", where="cost.hours"))
     ground.start_daemon()
     job_id = ground.submit_and_start(slots=2)
     ground.kill_daemon()
-    ground.prices = PriceList()
+    ground.chosen["prices"] = PriceList()
     ground.start_daemon()
     ground.pass_time(8)
     ground.let_succeed(job_id)

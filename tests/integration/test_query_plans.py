@@ -24,6 +24,8 @@ COLD = {
     "events_of_jobs": "one search for each job, then a sort of what is new",
     "schedules": "a listing for people; `due_schedules` is the hot one",
     "last_decisions": "a row for each pool",
+    "forget_came": "tidies up, every few minutes; a few thousand rows",
+    "forecasts": "a row for each service",
     "warm_requests": "a row for each service that somebody wants warm",
     "cost_totals": "reads the whole ledger, for `pitchey metrics` only",
     "cost_by_line": "searches the hours of a day, every few seconds, and sorts what it found into five lines",

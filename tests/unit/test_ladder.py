@@ -17,7 +17,7 @@ VIDEO = LadderSettings(sleep_after_seconds=300, price_per_hour=0.144)
         (VIDEO, Measured(), Dwell(pytest.approx(27.8, abs=0.1), 300)),
         (VIDEO, Measured(unpause_seconds=0.05), Dwell(pytest.approx(13.9, abs=0.1), 300)),
         (VIDEO, Measured(unpause_seconds=0.001), Dwell(5, 300)),  # not between two jobs that follow each other
-        (VIDEO, Measured(start_seconds=0.5), Dwell(pytest.approx(27.8, abs=0.1), pytest.approx(138.9, abs=0.1))),
+        (VIDEO, Measured(start_seconds=0.5), Dwell(pytest.approx(13.9, abs=0.1), pytest.approx(138.9, abs=0.1))),
         (VIDEO, Measured(start_seconds=0.05, unpause_seconds=0.05), Dwell(None, pytest.approx(13.9, abs=0.1))),
         (VIDEO, Measured(unpause_seconds=2.0), Dwell(None, 300)),
         (LadderSettings(300, 0.144, is_pausing=False), Measured(), Dwell(None, 300)),

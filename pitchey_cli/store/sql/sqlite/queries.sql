@@ -718,6 +718,28 @@ DELETE FROM container_metrics WHERE at < :before;
 -- name: forget_scaling_events
 DELETE FROM container_scaling_events WHERE at < :before;
 
+-- name: add_came
+INSERT INTO job_arrivals (service, interval, jobs, ended, seconds) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (service, interval) DO UPDATE
+   SET jobs = jobs + excluded.jobs, ended = ended + excluded.ended, seconds = seconds + excluded.seconds;
+
+-- name: came
+SELECT * FROM job_arrivals WHERE service = :service AND interval >= :since ORDER BY interval;
+
+-- name: forget_came
+DELETE FROM job_arrivals WHERE interval < :before;
+
+-- name: set_forecast
+INSERT INTO forecasts (service, at, instances, is_in_force, history_days, error, naive_error, flat_error, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service) DO UPDATE
+   SET at = excluded.at, instances = excluded.instances, is_in_force = excluded.is_in_force,
+       history_days = excluded.history_days, error = excluded.error, naive_error = excluded.naive_error,
+       flat_error = excluded.flat_error, why = excluded.why;
+
+-- name: forecasts
+SELECT * FROM forecasts ORDER BY service;
+
 -- name: set_warm
 INSERT INTO warm_requests (service, instances, until) VALUES (?, ?, ?)
     ON CONFLICT (service) DO UPDATE SET instances = excluded.instances, until = excluded.until;

@@ -315,6 +315,29 @@ CREATE TABLE pool_decisions (
     PRIMARY KEY (service, size)
 ) STRICT, WITHOUT ROWID;
 
+-- How many jobs came when: what the forecast learns from. It outlives the jobs.
+CREATE TABLE job_arrivals (
+    service  TEXT    NOT NULL,
+    interval INTEGER NOT NULL,  -- of five minutes, since 1970
+    jobs     INTEGER NOT NULL,
+    ended    INTEGER NOT NULL,
+    seconds  REAL    NOT NULL,
+    PRIMARY KEY (service, interval)
+) STRICT, WITHOUT ROWID;
+
+-- What is expected of each service, and how well that has done before.
+CREATE TABLE forecasts (
+    service      TEXT    PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    instances    INTEGER NOT NULL,
+    is_in_force  INTEGER NOT NULL CHECK (is_in_force BETWEEN 0 AND 1),
+    history_days REAL    NOT NULL,
+    error        REAL,
+    naive_error  REAL,
+    flat_error   REAL,
+    why          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- How many instances of a service somebody wants ready, and until when.
 CREATE TABLE warm_requests (
     service   TEXT    PRIMARY KEY,
