@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.policy import pairs
 
 
 class Severity(StrEnum):
@@ -128,6 +127,8 @@ def judge(rule: Rule, reading: Reading, before: Alert, now: datetime) -> tuple[A
 
 def parse_rules(text: str, *, where: str) -> tuple[Rule, ...]:
     """Read `queue_wait=60,idle_cost=off`: the rules that are on, with these thresholds instead of their own."""
+    from pitchey_cli.domain.policy import pairs  # late: the store knows rules, and `pitchey status` has to start fast
+
     rules = {rule.name: rule for rule in RULES}
     for name, value in pairs(text, where=where):
         rule_named(name, where=f"{where}: ")

@@ -6,11 +6,9 @@ idle ones too. At its cap nothing more is started; what runs runs on, and may go
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import Decimal
 from enum import StrEnum
 
 from pitchey_cli.domain.cost import USED, Entry, Line
@@ -20,7 +18,6 @@ from pitchey_cli.domain.scope import Scope
 
 THRESHOLDS = (50, 80, 100)  #: percent of a budget, each of which is told once in a period
 MOST_DOLLARS = 1_000_000_000
-_AMOUNT = re.compile(r"\$?(\d+(?:\.\d{1,9})?)")
 
 
 class Period(StrEnum):
@@ -154,7 +151,10 @@ def parse_amount(text: str) -> int:
     Raises:
         UsageError: it is no amount, or none that can be a budget.
     """
-    match = _AMOUNT.fullmatch(text.strip())
+    import re  # both late: `pitchey status` knows budgets, and reads no amounts
+    from decimal import Decimal
+
+    match = re.fullmatch(r"\$?(\d+(?:\.\d{1,9})?)", text.strip(), re.ASCII)
     if match is None:
         raise UsageError(f"{text!r} is no amount of dollars.", hint="Write 25 or 25.00.")
     dollars = Decimal(match[1])

@@ -91,9 +91,9 @@ class _Metrics(Collector):
         for each in self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR):
             last[each.service, each.size] = each
         pool = ["service", "instance_type"]
-        wanted: dict[tuple[str, str], int] = {
-            (each.service, each.size): 0 for each in self.store.last_decisions()
-        }  # a pool at rest has no sample
+        wanted: dict[tuple[str, str], int] = {}
+        for decision in self.store.last_decisions():
+            wanted[decision.service, decision.size] = 0  # a pool at rest has no sample
         wanted |= {key: each.wanted for key, each in last.items()}
         yield _gauge("pitchey_instances_wanted", "Instances that are to take work. " + _OWN_TYPE, pool, wanted)
         cpu = {key: each.cpu for key, each in last.items() if each.cpu is not None}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from pitchey_cli.domain.alerts import Alert, Reading, Rule, Silence
 from pitchey_cli.domain.budget import AsOf
-from pitchey_cli.domain.readings import Facts
 from pitchey_cli.domain.turns import QueuePolicy
+
+if TYPE_CHECKING:  # `pitchey status` starts without
+    from pitchey_cli.domain.alerts import Alert, Reading, Rule, Silence
+    from pitchey_cli.domain.readings import Facts
 
 
 class Alerts(Protocol):
