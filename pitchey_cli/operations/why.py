@@ -11,6 +11,7 @@ from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
 
 
 def reasons(
@@ -102,7 +103,19 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         slots = sum(instance.slots for instance in active)
         still = f"; {starting} of them {'is' if starting == 1 else 'are'} starting" if starting else ""
         found.append(f"{_count(len(active), f'{job.service} instance')} with {_count(slots, 'slot')}{still}.")
+    if is_daemon_running:
+        found += _why_no_more(store, pool)
     return found
+
+
+def _why_no_more(store: Store, pool: tuple[Service, str]) -> list[str]:
+    """What keeps the pool from having more instances."""
+    decision = next((each for each in store.last_decisions() if (each.service, each.size) == pool), None)
+    if decision is None:
+        return []
+    bounds = [f"{clamp['limit']}: {clamp['why']}" for clamp in decision.explanation["clamps"]]
+    more = f"`pitchey scaling explain {pool[0]}` says more."
+    return [f"What bounds the number of its instances is {'; '.join(bounds)}. {more}"] if bounds else []
 
 
 def _why_cancelled(store: Store, job: Job) -> str:
