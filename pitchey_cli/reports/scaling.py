@@ -65,7 +65,8 @@ def status(
         parts += [Text(), _times(measured)]
     for request in warm:
         until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
-        parts.append(Text(f"{request.instances} of {request.service} are kept warm until {until}."))
+        verb = "is" if request.instances == 1 else "are"
+        parts.append(Text(f"{request.instances} of {request.service} {verb} kept warm until {until}."))
     parts += [Text(_forecast(each)) for each in forecasts]
     return Group(*parts)
 
