@@ -25,7 +25,7 @@ def test_a_daemon_tells_of_an_engine_that_is_away_and_of_jobs_that_wait_and_when
     engine = world.run_until_complete(machine())
     store = open_store(layout.database(tmp_path))
     services = {Service.VIDEO: service(Service.VIDEO, slots=1)}
-    daemon = Daemon(world, engine, tmp_path, services, QueuePolicy(), lambda _: None, RULES)
+    daemon = Daemon(world, engine, tmp_path, services, QueuePolicy(), lambda _: None, alerts=RULES)
 
     def told() -> list[tuple[str, str]]:
         found = [each for each in store.events(after=0) if each.type.startswith("alert_")]
