@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
-from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES
+from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, MIB
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
@@ -138,7 +138,7 @@ class HostSettings:
     memory_pressure: float = _setting(
         0.2, "Nor when work stands still for want of memory for such a share of the time.", least=0, most=1
     )
-    disk_free_bytes: int = _setting(GIB, "Nor with less free disk.", least=0)
+    disk_free_bytes: int = _setting(256 * MIB, "None at all is started with less free disk.", least=0)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pitchey_cli.domain.limits import GIB, Limits
+from pitchey_cli.domain.limits import MIB, Limits
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class CapacityPolicy:
     tenure_seconds: float = 60.0  #: a busy instance is left alone for so long
     memory_pressure: float = 0.20  #: share of the time in which work stood still for want of memory
     load_per_cpu: float = 4.0
-    disk_free_bytes: int = GIB
+    disk_free_bytes: int = 256 * MIB
 
 
 @dataclass(frozen=True)
@@ -198,9 +198,14 @@ class HostLoad:
 def pressure(load: HostLoad, policy: CapacityPolicy) -> tuple[str, bool]:
     """Why the host should not be given more, or nothing; and whether not even a first instance may be started."""
     if load.disk_free_bytes is not None and load.disk_free_bytes < policy.disk_free_bytes:
-        return f"{load.disk_free_bytes / GIB:.1f} GiB of disk are free", True
+        words = f"{load.disk_free_bytes / MIB:.0f} MiB of disk are free"
+        return f"{words}, less than {policy.disk_free_bytes / MIB:.0f}", True
     if load.memory_stalled is not None and load.memory_stalled > policy.memory_pressure:
-        return f"work stands still for want of memory {load.memory_stalled:.0%} of the time", True
+        return (
+            f"work stands still for want of memory {load.memory_stalled:.0%} of the time, the limit is"
+            f" {policy.memory_pressure:.0%}"
+        ), True
     if load.load is not None and load.load > policy.load_per_cpu * load.cpus:
-        return f"the load is {load.load:.1f} on {load.cpus:g} CPUs", False
+        limit = policy.load_per_cpu * load.cpus
+        return f"the load is {load.load:.1f} on {load.cpus:g} CPUs, the limit is {limit:g}", False
     return "", False
