@@ -17,7 +17,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from pitchey_cli.domain.errors import PitcheyError
-from pitchey_cli.domain.job import TERMINAL, JobId, JobState
+from pitchey_cli.domain.job import TERMINAL, WAITING, JobId, JobState
 from pitchey_cli.domain.overview import Overview
 from pitchey_cli.reports import top
 from pitchey_cli.reports.top import TABLES, Row, View
@@ -28,6 +28,17 @@ from pitchey_cli.screen.tables import RowTable, widget_id
 
 _Answer = TypeVar("_Answer")
 _LOWER = tuple(view for view in View if view is not View.POOLS)
+
+
+def _whole(view: View, found: Overview, listed: int) -> int:
+    """How many rows a table would have if all of them were listed."""
+    match view:
+        case View.JOBS:
+            return found.count(JobState.RUNNING, *WAITING)
+        case View.DEAD_LETTERS:
+            return found.count(JobState.DEAD)
+        case _:
+            return listed
 
 
 class TopApp(App[None]):
@@ -134,7 +145,7 @@ class TopApp(App[None]):
             shown = rows if view is View.POOLS else [row for row in rows if row.holds(self._wanted)]
             table = self._table(view)
             table.show(shown)
-            numbers.append(len(shown))
+            numbers.append(len(shown) if self._wanted else _whole(view, found, len(rows)))
             if view in _LOWER:
                 empty = f"No row has {self._wanted!r} in it; Esc shows all." if rows else TABLES[view].empty
                 self._pane(view).query_one(".empty", Static).update(Text(empty))
@@ -146,7 +157,7 @@ class TopApp(App[None]):
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         for number, (view, rows) in enumerate(zip(View, numbers, strict=True), 1):
             is_current = current == f"pane-{widget_id(view)}"
-            count = f" ({rows})" if view in (View.JOBS, View.INSTANCES, View.DEAD_LETTERS) else ""
+            count = f" ({rows:,})" if view in (View.JOBS, View.INSTANCES, View.DEAD_LETTERS) else ""
             line.append(f" {number} {view}{count} ", style="reverse bold" if is_current else "")
         if self._wanted:
             line.append(f" only {self._wanted!r}", style="bold yellow")

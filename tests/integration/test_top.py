@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ class Screen:
         for key in keys:
             await self.pilot.press(key)
             await self.app.workers.wait_for_complete()
+        await self.pilot.pause()
+
+    async def tick(self) -> None:
+        """Let a second pass."""
+        self.app._tick()
+        await self.app.workers.wait_for_complete()
         await self.pilot.pause()
 
     def text(self, name: str) -> str:
@@ -164,6 +171,17 @@ def test_everything_fits_into_80_columns_and_24_lines_after_a_resize(ground: Gro
                 assert word in drawn, word
 
     asyncio.run(play())
+
+
+def test_a_long_queue_is_counted_as_a_whole_and_listed_by_its_head(ground: Ground) -> None:
+    ground.store.enqueue([NewJob(JobId(f"many{number}"), VIDEO, {}) for number in range(1000)], now=NOW)
+
+    async def story(screen: Screen) -> None:
+        assert "jobs (1,007)" in screen.text("tabs")
+        listed = screen.column("jobs", "job")
+        assert listed[:3] == ["run1", "run2", "wait1"] and "later" in listed and len(listed) < 500
+
+    on_screen(ground.desk(), story)
 
 
 def test_without_a_daemon_the_screen_says_so_and_nothing_is_wanted(ground: Ground) -> None:
@@ -331,7 +349,42 @@ def test_the_cursor_stays_on_its_job_whatever_comes_and_goes(ground: Ground) -> 
     on_screen(ground.desk(), story)
 
 
+def test_the_screen_goes_on_under_a_question(ground: Ground) -> None:
+    async def story(screen: Screen) -> None:
+        await screen.press("down", "down", "c")
+        ground.store.cancel(JobId("code1"), why="", now=NOW)
+        await screen.tick()
+        assert "code1" not in screen.column("jobs", "job")
+        assert isinstance(screen.app.screen, Question)
+        await screen.press("y")
+        assert screen.said == ["wait1 is cancelled."]
+
+    on_screen(ground.desk(), story)
+
+
 # --- trouble
+
+
+def test_a_database_that_does_not_answer_is_said_and_the_keys_go_on(ground: Ground) -> None:
+    database, aside, answer = ground.state_dir / "pitchey.db", ground.state_dir / "aside.db", threading.Event()
+    desk = ground.desk()
+    open_store = desk.open_store
+
+    async def story(screen: Screen) -> None:
+        database.rename(aside)
+        await screen.press("f5")
+        aside.rename(database)
+        desk.open_store = lambda: open_store() if answer.wait(60) else pytest.fail("nobody let it answer")
+        await screen.pilot.press("f5", "3")
+        screen.app._tick()
+        assert "has not answered yet" in screen.text("trouble")
+        assert isinstance(screen.app.focused, RowTable) and screen.app.focused.view is top.View.INSTANCES
+        answer.set()
+        await screen.app.workers.wait_for_complete()
+        assert screen.text("trouble") == ""
+
+    ground.store.close()
+    on_screen(desk, story)
 
 
 def test_a_database_that_is_away_for_a_while_is_said_and_comes_back(ground: Ground) -> None:
