@@ -96,12 +96,20 @@ class Wiring:
             text = f"The state directory {self.state_dir} cannot be made: {error.strerror}."
             raise StoreError(text, hint=_OTHER_STATE_DIR) from error
 
-    def store(self) -> Store:
-        """Open the database, and make it when there is none."""
+    def store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+        """Open the database.
+
+        Args:
+            create: make it when there is none.
+            busy_seconds: how long to wait for others; None: as long as a command should.
+        """
+        from pitchey_cli.store.connection import BUSY_SECONDS
         from pitchey_cli.store.sqlite import SqliteStore
 
-        self.make_state_dir()
-        return SqliteStore.open(self.database)
+        if create:
+            self.make_state_dir()
+        patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        return SqliteStore.open(self.database, create=create, busy_seconds=patience)
 
     def artifacts(self) -> Artifacts:
         """Where files are kept."""

@@ -22,6 +22,7 @@ VERBS = (
     "run",
     "submit",
     "status",
+    "top",
     "jobs",
     "logs",
     "wait",

@@ -218,6 +218,9 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def jobs(self, wanted: JobFilter) -> list[Job]:
         """Jobs, the newest first."""
 
+    def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
+        """The jobs of a state that were submitted first, in that order."""
+
     def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
 

@@ -139,6 +139,11 @@ class SqliteReader:
         found.sort(key=lambda row: -row["seq"])
         return [rows.job_from(row) for row in found[: wanted.limit]]
 
+    def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
+        """The jobs of a state that were submitted first, in that order."""
+        question = {"state": state.value, "limit": limit}
+        return [rows.job_from(row) for row in self._db.rows(QUERIES["oldest_jobs"], question)]
+
     def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
         return [row["id"] for row in self._db.rows(QUERIES["job_ids"], {"prefix": prefix, "limit": limit})]

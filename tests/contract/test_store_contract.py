@@ -152,6 +152,14 @@ def test_jobs_are_numbered_in_the_order_of_submission(store):
     assert [event.job_id for event in store.events(after=0)] == [job.id for job in reversed(listed)]
 
 
+def test_those_that_have_waited_longest_are_found_without_the_rest(store):
+    submit(store, *(video(f"job{number}") for number in range(5)))
+    store.cancel(JobId("job0"), why="", now=NOON)
+    assert [job.id for job in store.oldest_jobs(JobState.QUEUED, limit=2)] == ["job1", "job2"]
+    assert [job.id for job in store.oldest_jobs(JobState.CANCELLED, limit=2)] == ["job0"]
+    assert store.oldest_jobs(JobState.DEAD, limit=2) == []
+
+
 def test_an_unknown_job_is_not_found(store):
     with pytest.raises(InputNotFound, match="nothing"):
         store.job(JobId("nothing"))

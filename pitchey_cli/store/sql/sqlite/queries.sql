@@ -402,6 +402,10 @@ SELECT * FROM container_jobs
    AND created_at >= :since AND created_at < :until
  ORDER BY seq DESC LIMIT :limit;
 
+-- name: oldest_jobs
+-- The index of the states has the rows of each in their order.
+SELECT * FROM container_jobs WHERE state = :state ORDER BY seq LIMIT :limit;
+
 -- name: job_ids
 -- A range and not LIKE, so that the unique index serves it. Every character of an id sorts before '~'.
 SELECT id FROM container_jobs WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT :limit;
