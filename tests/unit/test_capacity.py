@@ -22,7 +22,7 @@ from pitchey_cli.domain.capacity import (
     pressure,
     times_in,
 )
-from pitchey_cli.domain.limits import GIB
+from pitchey_cli.domain.limits import GIB, MIB
 
 POLICY = CapacityPolicy()
 ROOM = Size(8, 4 * GIB)
@@ -67,7 +67,7 @@ def test_as_many_fit_as_can_be_taken_one_after_the_other(cpus, memory, each_cpus
         (HostLoad(load=8.1, cpus=2), "the load is 8.1", False),
         (HostLoad(memory_stalled=0.2), "", False),
         (HostLoad(memory_stalled=0.21), "want of memory 21%", True),
-        (HostLoad(disk_free_bytes=GIB - 1), "of disk are free", True),
+        (HostLoad(disk_free_bytes=256 * MIB - 1), "of disk are free", True),
         (HostLoad(load=99.0, disk_free_bytes=0), "of disk are free", True),
     ],
 )
