@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.handover import hand_over, refuse_existing
 from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.job_options import ManifestOption, service_command
@@ -33,6 +34,7 @@ def run(
     asked: Request,
     *,
     manifest: ManifestOption = None,
+    estimate: EstimateOption = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     engine: Annotated[
@@ -45,6 +47,9 @@ def run(
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    if estimate:
+        show_estimate(wiring, asked, checked, json=json)
+        return
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
     result.make_directory(output)

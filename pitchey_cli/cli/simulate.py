@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.progress import share_progress
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
     from pitchey_cli.domain.capacity import Size
-    from pitchey_cli.operations.simulate import OnProgress
 
 _MAX_NODES = 100_000
 
@@ -66,7 +64,7 @@ def simulate(
     wiring = Wiring.from_environment()
     changes = simulated_settings.parse_changes(set_ or [], option="--set")
     key, values = simulated_settings.parse_sweep(sweep) if sweep else ("", {})
-    host = _host(cpus, memory)
+    host = node_size(cpus, memory)
     asked = operation.LoadRequest(
         load, tuple(service or ()), rate, span, seconds, Spread(spread) if spread else None
     )  # fmt: skip
@@ -78,7 +76,7 @@ def simulate(
 
     run = reports.Run(asked.name, nodes, seed)
     if not key:
-        with _progress("simulating") as progress:
+        with share_progress("simulating") as progress:
             result = operation.simulate(setup({}), chosen, nodes=nodes, seed=seed, on_progress=progress)
         if json:
             terminal.show_json(reports.as_json(result, run))
@@ -86,7 +84,7 @@ def simulate(
             terminal.show(reports.table(result, run))
         return
     setups = [(text, setup({key: value})) for text, value in values.items()]
-    with _progress(f"simulating {len(setups)} times") as progress:
+    with share_progress(f"simulating {len(setups)} times") as progress:
         trials = operation.sweep(setups, chosen, nodes=nodes, seed=seed, on_progress=progress)
     if json:
         terminal.show_json(reports.sweep_as_json(key, trials, run))
@@ -95,7 +93,8 @@ def simulate(
         terminal.show(reports.chart(key, trials, width=min(100, terminal.out().width)))
 
 
-def _host(cpus: float | None, memory_gib: float | None) -> Size:
+def node_size(cpus: float | None = None, memory_gib: float | None = None) -> Size:
+    """The size of a node: what is said of it, else that of this machine."""
     import psutil
 
     from pitchey_cli.domain.capacity import Size
@@ -106,18 +105,3 @@ def _host(cpus: float | None, memory_gib: float | None) -> Size:
             raise UsageError(f"{option} is more than nothing, not {value:g}.")
     memory_bytes = psutil.virtual_memory().total if memory_gib is None else int(memory_gib * GIB)
     return Size(float(psutil.cpu_count() or 1) if cpus is None else cpus, memory_bytes)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[OnProgress | None]:
-    """A bar on a terminal, nothing in a pipe."""
-    if not terminal.is_interactive():
-        yield None
-        return
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=terminal.messages(), transient=True) as progress:
-        task = progress.add_task(what, total=1.0)
-        show: Callable[[float], None] = lambda share: progress.update(task, completed=share)  # noqa: E731
-        yield show

@@ -9,6 +9,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
@@ -31,11 +32,15 @@ def submit(
     asked: Request,
     *,
     manifest: ManifestOption = None,
+    estimate: EstimateOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON.")] = False,
 ) -> None:
     """Check, stage and queue; all of the jobs or none."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    if estimate:
+        show_estimate(wiring, asked, checked, json=json)
+        return
     store = wiring.store()
     jobs = stage(wiring, store, asked, checked, is_foreground=False)
     ids = operation.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())

@@ -53,15 +53,25 @@ def ways(names: Iterable[str]) -> tuple[By, ...]:
     return tuple(map(By, asked)) or (By.SERVICE, By.ORGANISATION)
 
 
-def report(
-    asking: Asking, span: Span, by: Sequence[By], *, service: Service | None = None, organisation: str | None = None
-) -> Report:
-    """Add up a period: what is in the ledger, and what lives."""
-    now = asking.now
-    recent = Span.around(now - RATE_OVER, now)
+def known(asking: Asking, span: Span) -> list[Entry]:
+    """All that a report of a period is made of: what is in the ledger, and what lives."""
+    recent = Span.around(asking.now - RATE_OVER, asking.now)
     found = asking.store.costs(since=min(span.since, recent.since), until=max(span.until, recent.until))
     live = live_entries(found.instances, found.attempts, boot=asking.boot, tick=tick_of(asking.monotonic))
-    known = [*found.booked, *live]
+    return [*found.booked, *live]
+
+
+def report(
+    asking: Asking,
+    known: Sequence[Entry],
+    span: Span,
+    by: Sequence[By],
+    *,
+    service: Service | None = None,
+    organisation: str | None = None,
+) -> Report:
+    """Add up a period."""
+    now = asking.now
     always_on = _always_on([each for each in known if service in (None, each.service)], span, asking)
     return summarise(known, span, by, now=now, service=service, organisation=organisation, always_on=always_on)
 

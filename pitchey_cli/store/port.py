@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import (
     Attempt,
     Claimed,
@@ -235,6 +236,9 @@ class Store(Accounts, Budgets, Alerts, Protocol):
 
     def arrivals(self, *, since: datetime) -> list[Arrival]:
         """The jobs submitted since then that have run, by when they could first have started."""
+
+    def completed(self, service: Service, *, limit: int) -> list[Past]:
+        """The newest jobs of a service that have completed, among the last hundred thousand of all services."""
 
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""

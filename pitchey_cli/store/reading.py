@@ -8,6 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.errors import InputNotFound, StoreError
+from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
@@ -22,6 +23,7 @@ _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would
 _END_OF_TIME = 2**63 - 1
 _PAGE = 500
 _ARRIVALS_PAGE = 10_000  # of numbers only
+_COMPLETED_AMONG = 100_000  # jobs of all services: where others were many, those of one are looked for no further
 
 
 class SqliteReader:
@@ -175,6 +177,11 @@ class SqliteReader:
             if page[-1]["created_at"] < oldest:
                 break
         return sorted(found)
+
+    def completed(self, service: Service, *, limit: int) -> list[Past]:
+        """The newest jobs of a service that have completed, among the last hundred thousand of all services."""
+        question = {"service": service.value, "lately": _COMPLETED_AMONG, "limit": limit}
+        return [rows.past_from(row) for row in self._db.rows(QUERIES["completed"], question)]
 
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""

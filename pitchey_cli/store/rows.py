@@ -10,6 +10,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.cost import TICKS_PER_SECOND
+from pitchey_cli.domain.estimate import Past, features_of
 from pitchey_cli.domain.job import (
     Attempt,
     Job,
@@ -275,6 +277,17 @@ def details_from(text: str | None) -> dict[str, Any]:
 def arrival_from(row: Row) -> Arrival:
     """A row of the question `arrivals`."""
     return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"])
+
+
+def past_from(row: Row) -> Past:
+    """A row of the question `completed`. What was fetched from a URL has no size of its own: the worker counted it."""
+    service = Service(row["service"])
+    sizes = [each.size for each in inputs_from(row)]
+    usage = _usage(row["usage"])
+    known = [size for size in sizes if size is not None]
+    size = sum(known) if len(known) == len(sizes) else (usage.bytes_in if usage is not None else 0) or None
+    features = features_of(service, row["kind"], json.loads(row["spec"]))
+    return Past(features, size, row["ticks"] / TICKS_PER_SECOND)
 
 
 def _reason(value: str | None) -> Reason | None:

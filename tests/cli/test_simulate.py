@@ -117,15 +117,15 @@ def _work_off(pitchey: Pitchey, jobs: int) -> None:
         now += timedelta(seconds=10)
         assert claimed.job.token is not None
         done = Transition(JobState.SUCCEEDED, 1, 0)
-        store.finish(claimed.job.id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=0)
+        store.finish(claimed.job.id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=1000)
     store.close()
 
 
 def test_what_came_here_is_replayed_and_how_long_jobs_took_is_learnt(pitchey: Pitchey) -> None:
     pitchey.ok("status")
     _work_off(pitchey, 7)
-    alone = ("--set", "services.video.slots=1", "--set", "services.video.max_instances=1")
-    document = pitchey.ok(*SIMULATE, *alone, "--json").json
+    one_at_a_time = ("--set", "services.video.slots=1", "--set", "services.video.max_instances=1")
+    document = pitchey.ok(*SIMULATE, *one_at_a_time, "--json").json
     assert (document["load"], document["total"]["jobs"]) == ("recorded", 7)
     assert document["total"]["waitSeconds"]["longest"] == pytest.approx(61.5, abs=1)  # one after the other
     learnt = pitchey.ok(

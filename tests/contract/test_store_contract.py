@@ -1201,3 +1201,31 @@ def test_of_a_job_that_was_tried_again_the_last_attempt_counts_and_the_first_sta
 def test_what_has_not_run_to_an_end_has_not_come(store):
     started(store)
     assert store.arrivals(since=NOON) == []
+
+
+def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time(store):
+    def finished(job: NewJob, ticks: int, outcome: Outcome) -> None:
+        submit(store, job)
+        places = Places([Candidate("i-1", 1, 1)])
+        (claimed,) = store.claim(
+            job.service, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
+        )
+        assert claimed.job.token is not None
+        ended = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)
+        store.finish(job.id, claimed.job.token, outcome, ended, now=NOON, tick=1000 + ticks)
+
+    file = JobInput("input_url", "a.mp4", sha256="ab" * 32, size=700)
+    url = JobInput("input_url", "b.mp4", url="http://example.org/b.mp4")
+    done = Outcome(Reason.COMPLETED, usage=Usage(bytes_in=900))
+    finished(video("file", inputs=(file,), kind="mp4", spec={"quality": "low"}), 250, done)
+    finished(video("url", inputs=(url,), kind="webm", spec={}), 100, done)
+    finished(video("unknown", inputs=(url,), kind="webm", spec={}), 100, Outcome(Reason.COMPLETED))
+    finished(video("failed", inputs=(file,), kind="mp4", max_attempts=1), 50, Outcome(Reason.FAILED))
+    finished(NewJob(JobId("other"), Service.CODE, {}, kind="go"), 30, done)
+    assert [(each.features[0], each.input_bytes, each.seconds) for each in store.completed(VIDEO, limit=9)] == [
+        ("webm", None, 1.0),
+        ("webm", 900, 1.0),
+        ("mp4", 700, 2.5),
+    ]
+    assert [each.seconds for each in store.completed(VIDEO, limit=1)] == [1.0]
+    assert store.completed(Service.CODE, limit=9)[0].features == ("go",)

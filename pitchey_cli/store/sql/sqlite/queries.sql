@@ -464,6 +464,15 @@ SELECT j.seq, j.service, j.size, j.created_at,
  WHERE j.seq < :before_seq AND l.finished_at IS NOT NULL
  ORDER BY j.seq DESC LIMIT :limit;
 
+-- name: completed
+-- The newest jobs of a service that have completed, and how long: among those submitted lately, because no index knows
+-- the service, and one more would make every submission dearer. What came from the cache has no attempt.
+SELECT j.service, j.kind, j.spec, j.inputs, a.usage, a.finished_tick - a.started_tick AS ticks
+  FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+ WHERE j.state = 'succeeded' AND j.seq > (SELECT max(seq) FROM container_jobs) - :lately AND j.service = :service
+   AND a.reason = 'completed'
+ ORDER BY j.seq DESC LIMIT :limit;
+
 -- name: outputs
 SELECT o.*, a.size
   FROM container_jobs j JOIN job_outputs o ON o.job_seq = j.seq JOIN artifacts a ON a.sha256 = o.sha256
