@@ -249,7 +249,7 @@ class Wiring:
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service) for service in images.available()},
+            services={service: self._service_config(service, is_foreground) for service in images.available()},
             queue=self.queue_policy(),
             capacity=self.capacity_policy(),
             prices=self.prices(),
@@ -266,7 +266,7 @@ class Wiring:
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service) -> ServiceConfig:
+    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
         from pitchey_cli.domain.policy import parse_retry_rules, parse_warm_hours
@@ -281,7 +281,7 @@ class Wiring:
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
             price_per_hour=chosen.price_per_hour,
-            pool=pool_settings(chosen),
+            pool=pool_settings(chosen, is_foreground=is_foreground),
             waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
             is_forecast_heeded=chosen.scaling.forecast,
             warm_hours=parse_warm_hours(chosen.scaling.warm_hours, where=f"services.{service}.scaling.warm_hours"),
@@ -373,13 +373,14 @@ class Wiring:
         )
 
 
-def pool_settings(chosen: configuration.ServiceSettings) -> PoolSettings:
-    """How a service's pool scales, as set."""
+def pool_settings(chosen: configuration.ServiceSettings, *, is_foreground: bool = False) -> PoolSettings:
+    """How a service's pool scales, as set; a `pitchey run` keeps no instances for others."""
     from pitchey_cli.domain.scaling import PoolSettings
 
     rules = asdict(chosen.scaling)
     del rules["waiting_price_per_hour"], rules["warm_hours"], rules["forecast"]
-    return PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances, **rules)
+    least = 0 if is_foreground else chosen.min_instances
+    return PoolSettings(chosen.sleep_after_seconds, least, chosen.max_instances, **rules)
 
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."

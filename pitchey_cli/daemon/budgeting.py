@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.budget import Budget, Standing, caps
+from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.turns import QueuePolicy
 
 _LOOK_SECONDS = 5.0
@@ -39,10 +40,14 @@ class Budgeting:
         found = store.budgets()
         if at_changes_only and found == self._known and not self.is_due:
             return False
-        self._known, self._look_at = found, self._node.clock.monotonic() + _LOOK_SECONDS
         standings = store.standings(self._node.as_of()) if found else []
-        store.note_reached(standings, now=self._node.clock.now())
-        return self._hold(standings)
+        changed = self._hold(standings)
+        self._known, self._look_at = found, self._node.clock.monotonic() + _LOOK_SECONDS
+        try:
+            store.note_reached(standings, now=self._node.clock.now())
+        except StoreError as error:  # a cap holds, whether it can be told or not; the next look tells it
+            self._node.report(f"what budgets have reached cannot be noted: {error}")
+        return changed
 
     def _hold(self, standings: Sequence[Standing]) -> bool:
         before, now = self.policy.capped, caps(standings)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.forecast import INTERVAL_SECONDS, WEEK, ForecastSettings, Model, floor, learn
 from pitchey_cli.domain.observation import Came, Forecast
 from pitchey_cli.domain.scaling import Wish
@@ -21,6 +22,7 @@ from processors.vocabulary import Service
 
 _LEARN_SECONDS = 86_400.0
 _HISTORY = 8 * WEEK  # intervals that are learnt from at most
+_LAG = 2  # intervals: what waits in the queue is counted where it belongs once it is taken
 
 
 @dataclass(slots=True)
@@ -77,14 +79,20 @@ class Forecasting:
         node, now = self._node, self._node.clock.monotonic()
         counted, self._came = self._came, defaultdict(lambda: [0, 0, 0.0])
         came = [Came(*key, int(jobs), int(ended), seconds) for key, (jobs, ended, seconds) in counted.items()]
-        if came:
-            await node.call(node.store.add_came, came)
-        is_to_fit = now >= self._learn_at
-        if is_to_fit:
-            self._learn_at = now + _LEARN_SECONDS
+        try:
+            if came:
+                await node.call(node.store.add_came, came)
+        except StoreError:
+            for key, numbers in counted.items():
+                self._came[key] = [sum(pair) for pair in zip(self._came[key], numbers, strict=True)]
+            raise
+        last = interval - _LAG
+        is_to_fit = now >= self._learn_at or any(
+            last - each.model.next_interval > WEEK for each in self._learnt.values()
+        )
         forecasts: list[Forecast] = []
         for service, config in node.config.services.items():
-            await (self._fit(service, interval) if is_to_fit else self._observe(service, interval))
+            await (self._fit(service, last) if is_to_fit else self._observe(service, last))
             if (learnt := self._learnt.get(service)) is not None:
                 wish, is_in_force = self._floor(learnt, config.slots, config.pool.target)
                 errors = learnt.model.errors
@@ -101,6 +109,8 @@ class Forecasting:
                         why=wish.why,
                     )
                 )
+        if is_to_fit:
+            self._learn_at = now + _LEARN_SECONDS
         if forecasts:
             await node.call(node.store.set_forecasts, forecasts)
 

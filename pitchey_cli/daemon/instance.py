@@ -43,6 +43,7 @@ class PooledInstance:
     is_of_another: bool = False  #: of the state directory that this one is a copy of; not ours to stop or remove
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
+    was_found_gone: bool = False  #: by a daemon that came back
     has_died: bool = False  #: it went away, or hangs: nobody has sent it away
     started_at: float = 0.0  #: monotonic
     ready_since: float = 0.0  #: monotonic

@@ -52,7 +52,7 @@ class Lifecycle:
             await self._until_ready(instance)
         except (Exception, asyncio.CancelledError) as error:
             instance.is_stopping = True  # in the books until it is really gone
-            instance.retire(str(error) or "interrupted")
+            instance.retire(str(error) or "interrupted", has_died=True)
             self.instances[instance_id] = instance
             await self.discard(instance, str(error) or "interrupted")
             raise
@@ -92,13 +92,14 @@ class Lifecycle:
             instance.is_elsewhere = True
             instance.retire(f"it runs on {record.engine}, which this daemon does not speak to")
             return instance
-        if record.state in (InstanceState.DRAINING, InstanceState.PAUSED):
+        if is_of_this_boot and record.state in (InstanceState.DRAINING, InstanceState.PAUSED):
             # Left by a daemon with another engine, or paused by one that has died, and thawed by the recovery.
             await self._record(record.id, InstanceState.READY, note=None)
         try:
             health = await instance.client.health()
         except PitcheyError:
             instance.retire("it went away while no daemon was there")
+            instance.was_found_gone = True
             if instance.ended_tick is None and await asyncio.to_thread(self._is_gone, record.id):
                 instance.ended_tick = record.seen_tick
         else:
@@ -157,10 +158,12 @@ class Lifecycle:
         async with instance.changing:
             try:
                 await asyncio.to_thread(self.node.engine.pause, instance.id)
-                await self._record(instance.id, InstanceState.PAUSED, note=None)
             except PitcheyError as error:
                 self.node.report(f"{instance.id} could not be paused: {error}")
-                instance.retire(f"it could not be paused: {error}")
+                instance.is_paused = False
+                instance.idle_since = self.node.clock.monotonic()  # or it would be tried again at once
+                return
+            await self._note_state(instance, InstanceState.PAUSED)
 
     async def wake(self, instance: PooledInstance) -> float | None:
         """Thaw one that is paused; how many seconds it took until it answered, or None if it did not."""
@@ -169,10 +172,10 @@ class Lifecycle:
             try:
                 await asyncio.to_thread(self.node.engine.unpause, instance.id)
                 await instance.client.health()
-                await self._record(instance.id, InstanceState.READY, note=None)
             except PitcheyError as error:
                 instance.retire(f"it did not wake: {error}", has_died=True)
                 return None
+            await self._note_state(instance, InstanceState.READY)
         instance.available_since = self.node.clock.now()
         return self.node.clock.monotonic() - began
 
@@ -185,10 +188,13 @@ class Lifecycle:
             await self._end(instance, InstanceState.STOPPED, why=why, grace_seconds=_STOP_GRACE_SECONDS)
 
     async def discard(self, instance: PooledInstance, why: str) -> None:
-        """The same for one that is lost: nothing is waited for."""
+        """The same for one that has no work and no future: nothing is waited for."""
         instance.is_stopping = True
+        is_lost = instance.has_died or instance.was_found_gone
         async with instance.changing:
-            await self._end(instance, InstanceState.LOST, why=why, grace_seconds=0)
+            await self._end(
+                instance, InstanceState.LOST if is_lost else InstanceState.STOPPED, why=why, grace_seconds=0
+            )
 
     async def _end(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
         instance.client.close()
@@ -205,17 +211,24 @@ class Lifecycle:
                     await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
             if not instance.is_of_another:
                 await asyncio.to_thread(engine.remove, instance.id)
+            instance.ended_tick = self.node.tick() if instance.ended_tick is None else instance.ended_tick
+            await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
         except Exception as error:
-            # It may still run: it stays in the books, and is tried again.
+            # It may still run, or be thought to: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")
             instance.retire(why)
             await asyncio.sleep(_REMOVE_AGAIN_SECONDS)
             instance.is_stopping = False
             return
         self.instances.pop(instance.id, None)
-        await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
         await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
         self.node.report(f"{instance.id} {state}: {why}")
+
+    async def _note_state(self, instance: PooledInstance, state: InstanceState) -> None:
+        try:
+            await self._record(instance.id, state, note=None)
+        except StoreError as error:  # it is so all the same
+            self.node.report(f"{instance.id} is {state}, which cannot be recorded: {error}")
 
     async def _record(
         self, instance_id: str, state: InstanceState, *, note: str | None, ended_tick: int | None = None

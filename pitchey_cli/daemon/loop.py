@@ -221,6 +221,7 @@ class Loop:
         for (service, size), pool in list(self.pools.items()):
             places = pool.places()
             if not places.free_slots:
+                pool.is_head_waiting = False  # nobody was asked
                 pool.note_room(has_room=False)
                 continue
             async with self._claiming:
@@ -252,7 +253,8 @@ class Loop:
             self.changed.set()  # somebody's jobs may go again
         for service, size in waiting:
             self.pool(service, size)
-        await self.scaler.step(self.pools, waiting, warm)
+        used_up = {service for service in self.node.config.services if self.budgeting.policy.is_capped("", service)}
+        await self.scaler.step(self.pools, waiting, warm, used_up)
 
     def _waiting(self, pools: set[PoolKey]) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
         """What waits for each pool, of those that there are and those that are needed, and what is to be warm.
@@ -270,8 +272,7 @@ class Loop:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now, local=now.astimezone())
             jobs = turns.demand()
-            heads = [(flow.queued, now - flow.waits_since) for flow in turns.flows]
-            waiting[service, size] = Waiting(jobs, wait_of(heads) if jobs else None)
+            waiting[service, size] = Waiting(jobs, wait_of(turns.heads()))
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions

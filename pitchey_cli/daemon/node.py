@@ -53,7 +53,8 @@ class ServiceConfig:
             return self
         limits = INSTANCE_TYPES[size]
         price = self.price_per_hour * limits.cpus / self.limits.cpus
-        return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
+        pool = replace(self.pool, min_instances=0)  # it is there for those that need it, and for no longer
+        return replace(self, pool=pool, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
 @dataclass(frozen=True, slots=True)

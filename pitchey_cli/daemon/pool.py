@@ -165,7 +165,9 @@ class Pool:
         instances = self.instances.values()
         return PoolView(
             waiting=waiting,
-            running=sum(each.attempts for each in instances),
+            # What runs on one that is to go asks for no other in its place.
+            running=sum(each.attempts for each in instances if not each.is_leaving),
+            leaving=sum(each.is_leaving for each in instances),
             starting=self.starts + sum(each.is_waking for each in instances),
             ready=sum(each.takes_work for each in instances),
             paused=sum(each.is_resting for each in instances),
@@ -173,9 +175,11 @@ class Pool:
             is_head_refused=self.is_head_waiting,
         )
 
-    def holders(self, *, kept: int, has_waiting: bool) -> list[Holder]:
-        """Its instances, as takers of the host's room. The busiest come first, and `kept` of them are to stay."""
+    def holders(self, *, kept: int, wanted: int, has_waiting: bool) -> list[Holder]:
+        """Its instances, as takers of the host's room. The busiest come first: `kept` of them are to stay."""
         now = self.node.clock.monotonic()
+        staying = self._by_use(each for each in self.instances.values() if not each.is_leaving)
+        places = {each.id: place for place, each in enumerate(staying)}
         return [
             Holder(
                 instance_id=each.id,
@@ -186,10 +190,11 @@ class Pool:
                 attempts=each.attempts,
                 is_paused=each.is_paused,
                 is_leaving=each.is_leaving,
-                is_kept=place < kept,
+                is_kept=places.get(each.id, kept) < kept,
+                is_wanted=places.get(each.id, wanted) < wanted,
                 has_waiting=has_waiting,
             )
-            for place, each in enumerate(self._by_use(self.instances.values()))
+            for each in self.instances.values()
         ]
 
     @property

@@ -6,7 +6,7 @@ change, a sample of every pool that is not at rest, and how long things took.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
@@ -18,6 +18,7 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Size, budget, give_way, pressure, times_in
 from pitchey_cli.domain.demand import Demand
+from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell
 from pitchey_cli.domain.observation import (
     Change,
@@ -33,6 +34,7 @@ from pitchey_cli.domain.warmth import floors
 from processors.vocabulary import Service
 
 _SAMPLE_SECONDS = 10.0
+_KEPT_EVENTS = 1000  # that could not be noted
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
 
 PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
@@ -51,6 +53,7 @@ class _Book:
     """What is remembered of a pool."""
 
     demand: Demand
+    known_at: float = 0.0  #: when the use of those that work was known last; monotonic
     state: ScalerState = field(default_factory=ScalerState)
     short_since: float | None = None  #: since when the host had no room for it; monotonic
     took: dict[Measure, list[float]] = field(default_factory=dict)  #: the last seconds of each kind
@@ -94,9 +97,17 @@ class Scaler:
         self._found = Observations()
 
     async def step(
-        self, pools: Mapping[PoolKey, Pool], waiting: Mapping[PoolKey, Waiting], warm: Sequence[WarmRequest]
+        self,
+        pools: Mapping[PoolKey, Pool],
+        waiting: Mapping[PoolKey, Waiting],
+        warm: Sequence[WarmRequest],
+        used_up: Collection[Service] = (),
     ) -> None:
-        """Decide about every pool, and have it done."""
+        """Decide about every pool, and have it done.
+
+        Args:
+            used_up: services whose own budget is: nothing is started for them.
+        """
         now = self._node.clock.monotonic()
         looked = {key: self._look(key, pool, waiting.get(key, Waiting()), warm, now) for key, pool in pools.items()}
         holders = self._holders(pools, looked)
@@ -106,7 +117,12 @@ class Scaler:
         for key in sorted(looked, key=self._since_when_short):
             pool, book, found = pools[key], self._books[key], looked[key]
             headroom = Headroom(
-                times_in(free, pool.size), self._no_room(pool, free), pressed, is_critical, pool.no_start_for_seconds
+                times_in(free, pool.size),
+                self._no_room(pool, free),
+                pressed,
+                is_critical,
+                used_up=f"the budget of {key[0]} is used up" if key[0] in used_up else "",
+                no_start_for_seconds=pool.no_start_for_seconds,
             )
             decision = decide(
                 found.view,
@@ -117,9 +133,10 @@ class Scaler:
                 floors=found.floors,
                 headroom=headroom,
             )
-            starts = self._carry_out(pool, found.view, decision)
+            starts = self._carry_out(pool, found, decision)
             free -= _times(pool.size, starts)
-            if decision.is_short_of_room:
+            # Only work that waits takes room from others: two that want what they had lately would chase each other.
+            if decision.is_short_of_room and found.view.waiting:
                 book.short_since = now if book.short_since is None else book.short_since
                 has_instance = found.view.active > 0
                 claimants.append(Claimant(pool.name, pool.size, now - book.short_since, has_instance))
@@ -138,7 +155,7 @@ class Scaler:
         book = self._books.get(key)
         if book is None:
             settings = pool.config.pool
-            book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)))
+            book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)), now)
         for instance in pool.instances.values():
             for name, waited in instance.pickups:
                 pool.measure(name, waited)
@@ -149,14 +166,21 @@ class Scaler:
         pool.measured.clear()
         view = pool.view(waiting.jobs)
         book.demand.note(view.waiting + view.running, now)
+        ready = [each for each in pool.instances.values() if each.takes_work]
+        cpu, memory = _share(ready, "cpu"), _share(ready, "memory")
+        if (cpu is not None and memory is not None) or not view.running:
+            book.known_at = now
         metrics = Metrics(
             stable_demand=book.demand.average(pool.config.pool.stable_seconds, now),
             panic_demand=book.demand.average(pool.config.pool.panic_seconds, now),
             wait_seconds=waiting.wait_seconds,
-            cpu=_share([each for each in pool.instances.values() if each.takes_work], "cpu"),
-            memory=_share([each for each in pool.instances.values() if each.takes_work], "memory"),
+            cpu=cpu,
+            memory=memory,
+            unknown_seconds=now - book.known_at,
         )
         wall = self._node.clock.now()
+        if self._node.config.is_foreground:  # a `pitchey run` keeps nothing for others
+            return _Looked(view, metrics, ())
         asked = [each for each in warm if each.service == key[0] and not key[1]]
         hours = None if key[1] else pool.config.warm_hours
         kept = floors(asked, hours, now=wall, local=wall.astimezone())
@@ -169,7 +193,8 @@ class Scaler:
         for key, pool in pools.items():
             least = max((wish.instances for wish in looked[key].floors), default=0)
             kept = max(least, pool.config.pool.min_instances)
-            holders += pool.holders(kept=kept, has_waiting=looked[key].view.waiting > 0)
+            wanted = self._books[key].state.wanted
+            holders += pool.holders(kept=kept, wanted=wanted, has_waiting=looked[key].view.waiting > 0)
         return holders
 
     def _free(self, pools: Mapping[PoolKey, Pool], holders: Sequence[Holder]) -> Size:
@@ -194,9 +219,13 @@ class Scaler:
 
     # --- what is done
 
-    def _carry_out(self, pool: Pool, view: PoolView, decision: Decision) -> int:
+    def _carry_out(self, pool: Pool, found: _Looked, decision: Decision) -> int:
         """Wake and start what is missing; how many are started."""
+        view = found.view
         missing = decision.wanted - view.active
+        if not (view.waiting or view.running):  # an average of what has ended keeps what is there, and starts nothing
+            least = max((wish.instances for wish in found.floors), default=pool.config.pool.min_instances)
+            missing = min(missing, max(least, pool.config.pool.min_instances) - view.active)
         if missing <= 0:
             return 0
         missing -= pool.wake(missing)
@@ -280,13 +309,18 @@ class Scaler:
             return
         if self._found:
             found, self._found = self._found, Observations()
-            await self._node.call(
-                self._node.store.observe,
-                found.samples,
-                found.measurements,
-                found.events,
-                list(found.decisions.values()),
-            )
+            try:
+                await self._node.call(
+                    self._node.store.observe,
+                    found.samples,
+                    found.measurements,
+                    found.events,
+                    list(found.decisions.values()),
+                )
+            except StoreError as error:
+                # Every change is to have its row; how it stood in between may be missing.
+                self._found.events = [*found.events, *self._found.events][:_KEPT_EVENTS]
+                self._node.report(f"what has changed about the pools cannot be noted: {error}")
 
     def _hand_down_measurements(self, key: PoolKey) -> None:
         book, at = self._books[key], self._node.clock.now()
@@ -319,14 +353,12 @@ class Scaler:
 
 
 def _share(ready: Sequence[PooledInstance], name: str) -> float | None:
-    """The average use of those that are ready. An idle one uses nothing; one of which nothing is known spoils it."""
-    shares: list[float] = []
-    for each in ready:
-        share = (each.cpu if name == "cpu" else each.memory) if each.attempts else 0.0
-        if share is None:
-            return None
-        shares.append(share)
-    return sum(shares) / len(shares) if shares else None
+    """The average use of those that are ready and of which it is known; an idle one uses nothing."""
+    busy = [each.cpu if name == "cpu" else each.memory for each in ready if each.attempts]
+    known = [share for share in busy if share is not None]
+    if not ready or (busy and not known):
+        return None
+    return sum(known) / (len(known) + len(ready) - len(busy))
 
 
 def _median(seconds: Sequence[float] | None) -> float | None:

@@ -87,6 +87,7 @@ class Holder:
     is_paused: bool = False
     is_leaving: bool = False  #: it has been told to go already, and does when its attempts have ended
     is_kept: bool = False  #: for min_instances, or because it was asked to be warm: it goes only for work that waits
+    is_wanted: bool = False  #: its pool has work for it, or had it lately
     has_waiting: bool = False  #: jobs of its own pool wait
 
 
@@ -132,9 +133,11 @@ def give_way(room: Size, holders: Sequence[Holder], claimants: Iterable[Claimant
     for claimant in sorted(claimants, key=lambda each: (-each.waits_seconds, each.pool)):
         others = [each for each in left if each.pool != claimant.pool]
         askable = _in_order(others, claimant, policy)
-        free = _sum([room, *(each.size for each in left if each.is_leaving)])
+        leaving = [each for each in left if each.is_leaving]
+        soon = _sum([room, *(each.size for each in leaving if each.idle_seconds is not None)])
+        later = _sum([room, *(each.size for each in leaving)])  # when their attempts have ended, which may take hours
         most = _sum(
-            [free, *(each.size for each in (askable if claimant.has_instance else others) if not each.is_leaving)]
+            [later, *(each.size for each in (askable if claimant.has_instance else others) if not each.is_leaving)]
         )
         if not most.holds(reserved + claimant.need):
             if not claimant.has_instance:
@@ -142,9 +145,11 @@ def give_way(room: Size, holders: Sequence[Holder], claimants: Iterable[Claimant
             continue  # nobody goes, and nothing is kept free, for one who would not fit all the same
         reserved += claimant.need
         for holder in askable:
-            if free.holds(reserved):
+            if soon.holds(reserved) or (holder.idle_seconds is None and later.holds(reserved)):
                 break
-            free += holder.size
+            if holder.idle_seconds is not None:
+                soon += holder.size
+            later += holder.size
             left.remove(holder)
             giving.append(GivingWay(holder.instance_id, holder.idle_seconds is not None, _why(holder, claimant)))
             room += holder.size
@@ -157,7 +162,9 @@ def _in_order(others: Iterable[Holder], claimant: Claimant, policy: CapacityPoli
     idle = [each for each in staying if each.idle_seconds is not None and not each.has_waiting]
     idle.sort(key=lambda each: (each.is_kept, not each.is_paused, -(each.idle_seconds or 0.0), each.instance_id))
     if claimant.has_instance:
-        return [each for each in idle if not each.is_kept]
+        # It can do without for a while, so nobody loses what he has just used, or is about to use.
+        long_idle = [each for each in idle if (each.idle_seconds or 0.0) >= policy.yield_seconds]
+        return [each for each in long_idle if not (each.is_kept or each.is_wanted)]
     if claimant.waits_seconds < policy.yield_seconds:
         return idle
     of_pool: dict[str, int] = {}

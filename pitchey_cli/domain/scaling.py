@@ -45,6 +45,7 @@ class Limit(StrEnum):
     PANIC = "panic"
     MISSING = "missing_metrics"
     PRESSURE = "pressure"
+    BUDGET = "budget"
     ROOM = "room"
     RESTARTS = "restarts"  #: the last starts have failed
 
@@ -58,6 +59,7 @@ class PoolView:
     starting: int = 0  #: instances that start, or wake
     ready: int = 0  #: instances that take work, the surplus included
     paused: int = 0
+    leaving: int = 0  #: instances that take nothing new, and are there until their attempts have ended
     slots: int = 1  #: of one instance
     is_head_refused: bool = False  #: the job whose turn it is needs more slots than any instance has free
 
@@ -76,6 +78,7 @@ class Metrics:
     wait_seconds: float | None = 0.0  #: average wait of the jobs in the queue
     cpu: float | None = None  #: share of their CPUs that the ready instances use, 0 to 1
     memory: float | None = None  #: share of their memory
+    unknown_seconds: float = 0.0  #: for how long the use of those that work has not been known
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class Headroom:
     why: str = ""
     pressure: str = ""  #: why the host should not be given more; empty when nothing is the matter
     is_critical: bool = False  #: not even a first instance may be started
+    used_up: str = ""  #: the budget that is, of the service
     no_start_for_seconds: float = 0.0  #: because the last starts have failed
 
 
@@ -320,12 +324,14 @@ def _bound_below(
     was = state.wanted
     if panic_until is not None:
         bounding.at_least(was, Limit.PANIC, f"for another {panic_until - now:.0f} s")
+    # What has not been known for so long will not be: then the other rules decide.
+    is_measured = pool.running and pool.ready and metrics.unknown_seconds <= settings.stable_seconds
     missing = [
         name
         for name, value in (
             ("demand", metrics.stable_demand),
-            ("cpu", metrics.cpu if pool.running and pool.ready else 0.0),
-            ("memory", metrics.memory if pool.running and pool.ready else 0.0),
+            ("cpu", metrics.cpu if is_measured else 0.0),
+            ("memory", metrics.memory if is_measured else 0.0),
         )
         if value is None
     ]
@@ -341,7 +347,12 @@ def _bound_below(
 def _bound_above(
     bounding: _Bounding, pool: PoolView, settings: PoolSettings, state: ScalerState, headroom: Headroom, now: float
 ) -> None:
-    bounding.at_most(settings.max_instances, Limit.MAX_INSTANCES, f"max_instances is {settings.max_instances}")
+    words = f"max_instances is {settings.max_instances}"
+    if pool.leaving:
+        words += f", and {pool.leaving} {'is' if pool.leaving == 1 else 'are'} still to go"
+    bounding.at_most(max(0, settings.max_instances - pool.leaving), Limit.MAX_INSTANCES, words)
+    if headroom.used_up:
+        bounding.at_most(pool.active if pool.running else 0, Limit.BUDGET, headroom.used_up)
     active = pool.active
     bounding.at_most(max(1, 2 * active), Limit.STEP, f"at most doubled: from {active}")
     is_too_soon = state.changed_at is not None and now - state.changed_at < settings.step_seconds
@@ -351,7 +362,8 @@ def _bound_above(
         words = f"the last starts failed, the next is tried in {headroom.no_start_for_seconds:.0f} s"
         bounding.at_most(active + pool.paused, Limit.RESTARTS, words)
     if headroom.pressure:
-        bounding.at_most(active if headroom.is_critical else max(1, active), Limit.PRESSURE, headroom.pressure)
+        there = active + pool.paused  # one that is paused takes no more than it has
+        bounding.at_most(there if headroom.is_critical else max(1, there), Limit.PRESSURE, headroom.pressure)
     if headroom.instances is not None:
         # One that is paused has its memory already.
         bounding.at_most(active + pool.paused + max(0, headroom.instances), Limit.ROOM, headroom.why)

@@ -163,6 +163,11 @@ class Turns:
         """When each key with a rate limit may start again."""
         return {key: turns.next_start_at for key, turns in self._keys.items() if turns.next_start_at is not None}
 
+    def heads(self) -> list[tuple[int, timedelta]]:
+        """Of each line that may go now: how many stand in it, and how long its first has waited."""
+        lines = [line for line in self._lines.values() if line.left and self._may_go(line.flow)]
+        return [(line.left, self._now - line.flow.waits_since) for line in lines]
+
     def demand(self) -> int:
         """How many jobs could run now, if there were room."""
         by_key: dict[str, int] = {}

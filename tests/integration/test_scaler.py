@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from pitchey_cli.daemon.node import ServiceConfig
+from pitchey_cli.domain.budget import Budget, Period
 from pitchey_cli.domain.capacity import CapacityPolicy
-from pitchey_cli.domain.job import InstanceState, JobId, JobState
+from pitchey_cli.domain.cost import TICKS_PER_SECOND
+from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.scaling import Limit, Rule
+from pitchey_cli.domain.scope import Scope
 from processors.protocol import Service
 from tests.resources.scripted_ground import Ground
 from tests.resources.scripted_node import service
@@ -194,3 +197,89 @@ def test_every_sample_and_decision_of_a_pool_is_kept_until_it_rests(make: Make) 
     assert (samples[-1].ready, samples[-1].running, samples[-1].waiting) == (0, 0, 0)
     ground.pass_time(1000)
     assert len(ground.store.pool_samples(since=ground.clock.now() - timedelta(days=1))) == count
+
+
+def test_two_that_have_nothing_to_do_do_not_chase_each_other_from_the_host(make: Make) -> None:
+    ground = make(video(slots=1, instances=1), code(), capacity=CapacityPolicy(memory_bytes=3 * GIB))
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(2)
+    program = ground.submit(Service.CODE)
+    ground.pass_time(5)
+    ground.let_succeed(program)
+    ground.pass_time(600)
+    assert len(ground.store.instances(active_only=False)) == 2
+    assert len(changes(ground, Change.GIVE_WAY)) == 1
+
+
+def test_a_pool_that_is_used_now_and_then_does_not_lose_its_instance_to_one_that_has_some(make: Make) -> None:
+    ground = make(video(slots=1, instances=4), code(), capacity=CapacityPolicy(memory_bytes=7 * GIB))
+    ground.let_succeed(ground.submit_and_start(Service.CODE))
+    films = [ground.submit() for _ in range(6)]
+    for _ in range(20):
+        program = ground.submit(Service.CODE)
+        ground.pass_time(2)
+        assert ground.store.job(program).state is JobState.RUNNING
+        ground.let_succeed(program)
+        ground.pass_time(1)
+    assert running(ground, films) >= 1
+
+
+def test_an_instance_that_is_to_go_is_not_replaced_while_its_last_work_runs(make: Make) -> None:
+    ground = make(video(slots=1, instances=1), code(), capacity=CapacityPolicy(memory_bytes=3 * GIB))
+    film = ground.submit_and_start()
+    ground.pass_time(65)
+    ground.store.cancel(ground.submit(Service.CODE), why="", now=ground.clock.now())
+    program = ground.submit(Service.CODE)
+    ground.pass_time(60)
+    assert changes(ground, Change.GIVE_WAY)
+    ground.store.cancel(program, why="", now=ground.clock.now())
+    ground.pass_time(600)
+    assert ground.store.job(film).state is JobState.RUNNING
+    assert [each.service for each in ground.store.instances()] == [Service.VIDEO]
+
+
+def test_an_instance_for_one_that_ran_out_of_memory_is_not_kept_for_the_minimum(make: Make) -> None:
+    ground = make(video(min_instances=1))
+    job = NewJob(JobId("large"), Service.VIDEO, {"attempts": ["oom", "succeed"]})
+    ground.store.enqueue([job], now=ground.clock.now())
+    ground.do(ground.daemon.loop.changed.set)
+    ground.pass_time(3600)
+    assert ground.store.job(JobId("large")).state is JobState.SUCCEEDED
+    assert [each.size for each in ground.store.instances()] == [""]
+
+
+def test_nothing_is_started_above_a_budget_that_is_used_up_not_even_to_be_warm(make: Make) -> None:
+    ground = make(video())
+    ground.store.set_budget(Budget(Scope("", Service.VIDEO), Period.DAY, 1000), now=ground.clock.now())
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(900)
+    ground.store.keep_warm(WarmRequest(Service.VIDEO, 3, ground.clock.now() + timedelta(hours=2)))
+    ground.pass_time(600)
+    assert states(ground) == []
+
+
+def test_a_pause_that_a_restart_of_the_machine_ended_is_not_billed_on(make: Make) -> None:
+    ground = make(video(waiting_price=8640.0))
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(270)
+    assert states(ground) == ["paused"]
+    ground.kill_daemon()
+    ground.restart_machine()
+    ground.pass_time(5 * 86400)
+    ground.start_daemon()
+    ground.pass_time(30)
+    instance = ground.instance()
+    assert instance.stopped_tick is not None
+    assert instance.stopped_tick - instance.created_tick < 300 * TICKS_PER_SECOND
+
+
+def test_an_instance_that_cannot_be_thawed_does_not_keep_the_daemon_from_starting(make: Make) -> None:
+    ground = make(video(waiting_price=8640.0))
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(270)
+    ground.kill_daemon()
+    ground.machine.is_frozen_solid = True
+    ground.start_daemon()
+    ground.pass_time(30)
+    assert states(ground) == []
+    ground.submit_and_start()

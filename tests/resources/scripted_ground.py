@@ -69,8 +69,8 @@ class Ground:
             self.do(self.daemon.loop.changed.set)
         return job.id
 
-    def submit_and_start(self, *, slots: int = 1) -> JobId:
-        job_id = self.submit(slots=slots)
+    def submit_and_start(self, service: Service = Service.VIDEO, *, slots: int = 1) -> JobId:
+        job_id = self.submit(service, slots=slots)
         self.pass_time(2)
         assert self.store.job(job_id).state is JobState.RUNNING
         return job_id
