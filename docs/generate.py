@@ -19,13 +19,13 @@ from pitchey_cli.domain.states import RULES, TRANSITIONS
 DOCS = Path(__file__).resolve().parent
 _EXIT_CODES = {
     ExitCode.OK: "it worked",
-    ExitCode.JOB_FAILED: "a job failed",
+    ExitCode.JOB_FAILED: "a job failed; of `alerts check`: an alert fires",
     ExitCode.USAGE: "the command, a spec, a setting or an input cannot be taken",
     ExitCode.NOT_FOUND: "a file or a job does not exist",
     ExitCode.DENIED: "a permission is missing",
     ExitCode.TIMEOUT: "waiting took longer than allowed",
     ExitCode.CANCELLED: "a job was cancelled",
-    ExitCode.BUDGET: "a budget is used up",
+    ExitCode.BUDGET: "a budget is used up, or holds all the jobs that were waited for",
     ExitCode.NO_ENGINE: "no engine, or no daemon",
     ExitCode.STORE: "the database or the disk",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
-from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES
+from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, MIB
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
@@ -90,10 +90,78 @@ class RetentionSettings:
 
 
 @dataclass(frozen=True)
+class CostSettings:
+    """What instances cost. An instance keeps the prices that were set when it was started."""
+
+    rates: str = _setting(
+        "", "Dollars: vcpu-second=0.00002,gib-second=0.000002,gb-second=0; empty: each service's price_per_hour."
+    )
+    disk: str = _setting("", "GB of disk that gb-second is paid for, by instance type: lite=2,standard-1=8.")
+    hours: str = _setting("", "Factors by the time of day: 22:00-06:00=0.5; several with commas between.")
+    timezone: str = _setting("UTC", "The time zone of `cost.hours`, as Europe/Berlin.")
+    regions: str = _setting("", "Factors by region: eu=1.1,us=0.9; 1 where nothing is said.")
+    spot: str = _setting("", "Spot price: FACTOR, or FACTOR@INTERRUPTIONS/h, as 0.35@0.05/h.")
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """What people are told of."""
+
+    rules: str = _setting("", "Thresholds of alert rules: queue_wait=60,idle_cost=off; `pitchey alerts list` has all.")
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """This machine among others."""
+
+    region: str = _setting("local", "Where it stands; for prices.")
+
+
+@dataclass(frozen=True)
 class NetworkSettings:
     """Where inputs may be fetched from."""
 
     allow_private_urls: bool = _setting(False, "Let inputs come from private and loopback addresses.")
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """What of the host the instances of all services may have together."""
+
+    memory_bytes: int = _setting(0, "Memory for all instances together; 0: 80 % of the host's.", least=0)
+    cpu_overcommit: float = _setting(4.0, "How often each CPU may be promised.", least=0.1, most=1000)
+    yield_seconds: float = _setting(
+        30.0, "A service that waits so long for room gets that of a busy instance of another.", least=0
+    )
+    tenure_seconds: float = _setting(60.0, "A busy instance is left alone for so long.", least=0)
+    load_per_cpu: float = _setting(4.0, "No more instances are started at a higher load for each CPU.", least=0.1)
+    memory_pressure: float = _setting(
+        0.2, "Nor when work stands still for want of memory for such a share of the time.", least=0, most=1
+    )
+    disk_free_bytes: int = _setting(256 * MIB, "None at all is started with less free disk.", least=0)
+
+
+@dataclass(frozen=True)
+class ScalingSettings:
+    """When a pool grows and shrinks."""
+
+    queue_up: int = _setting(100, "More waiting jobs are a reason for one more instance.", least=0)
+    queue_down: int = _setting(10, "With fewer the pool may shrink.", least=0)
+    wait_up_seconds: float = _setting(30.0, "A longer wait is a reason for one more instance.", least=0)
+    cpu_up: float = _setting(0.80, "As many instances as keep the use of their CPUs below.", least=0.01, most=1)
+    memory_up: float = _setting(0.85, "The same for their memory.", least=0.01, most=1)
+    target: float = _setting(0.70, "Share of the slots that are to be taken.", least=0.01, most=1)
+    stable_seconds: float = _setting(60.0, "Window over which the load is averaged.", least=1, most=3600)
+    panic_seconds: float = _setting(6.0, "The same for sudden load.", least=1, most=3600)
+    panic_factor: float = _setting(2.0, "Load that is sudden: so many times what the instances can do.", least=1)
+    step_seconds: float = _setting(2.0, "Between two steps up.", least=0)
+    cooldown_seconds: float = _setting(60.0, "Between any step and one down.", least=0)
+    waiting_price_per_hour: float = _setting(
+        40.0, "What it is worth that no job waits: an instance that starts fast is kept idle less long. 0: no matter.",
+        least=0,
+    )  # fmt: skip
+    forecast: bool = _setting(True, "A forecast that has proved itself may keep instances ready.")
+    warm_hours: str = _setting("", "Instances that are ready by the clock: 1@08:00-18:00.")
 
 
 @dataclass(frozen=True)
@@ -102,7 +170,7 @@ class ServiceSettings:
 
     instance_type: str = _setting("standard-1", "Size of an instance.", choices=tuple(INSTANCE_TYPES))
     slots: int = _setting(1, "Attempts that one instance runs at once.", least=1, most=64)
-    sleep_after_seconds: float = _setting(300.0, "Idle time after which an instance is stopped.", least=0)
+    sleep_after_seconds: float = _setting(300.0, "Idle time after which an instance is stopped at the latest.", least=0)
     price_per_hour: float = _setting(0.0, "Price of an instance, in dollars per hour.", least=0)
     timeout_seconds: float = _setting(3600.0, "Longest run of one attempt.", least=1)
     ttl_seconds: float = _setting(0.0, "A job that was not started within this is given up; 0 means never.", least=0)
@@ -110,8 +178,9 @@ class ServiceSettings:
     retry_base_seconds: float = _setting(2.0, "Longest wait before the first retry; doubled for each more.", least=0)
     retry_cap_seconds: float = _setting(600.0, "No wait before a retry is longer.", least=0)
     retry_rules: str = _setting("", "What to do about errors: CODE=retry, stop or larger; several with commas between.")
-    min_instances: int = _setting(0, "Instances that are kept even when idle.", least=0, most=64)
-    max_instances: int = _setting(1, "Instances at most.", least=1, most=64)
+    min_instances: int = _setting(0, "Instances that are kept even when idle.", least=0, most=1000)
+    max_instances: int = _setting(4, "Instances at most.", least=1, most=1000)
+    scaling: ScalingSettings = ScalingSettings()
 
 
 @dataclass(frozen=True)
@@ -136,6 +205,10 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    host: HostSettings = HostSettings()
+    cost: CostSettings = CostSettings()
+    alerts: AlertSettings = AlertSettings()
+    node: NodeSettings = NodeSettings()
     services: Services = Services()
 
 
@@ -299,10 +372,19 @@ def load(environ: Mapping[str, str] = os.environ) -> Loaded:
             sources[key] = entry.variable
     settings: Settings = _build(Settings, Settings(), values, "")
     for name in (item.name for item in fields(Services)):
-        service: ServiceSettings = getattr(settings.services, name)
-        if service.min_instances > service.max_instances:
-            raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
+        check_service(name, getattr(settings.services, name))
     return Loaded(settings, path, sources)
+
+
+def check_service(name: str, service: ServiceSettings) -> None:
+    """Raise UsageError for settings of a service that do not go together."""
+    scaling = service.scaling
+    if service.min_instances > service.max_instances:
+        raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
+    if scaling.queue_down > scaling.queue_up:
+        raise UsageError(f"services.{name}.scaling: queue_down is larger than queue_up.")
+    if scaling.panic_seconds > scaling.stable_seconds:
+        raise UsageError(f"services.{name}.scaling: panic_seconds is longer than stable_seconds.")
 
 
 def misspelt_variables(environ: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.alerts import Rule
+    from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.pricelist import PriceList
+    from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
+    from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
@@ -45,6 +51,15 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since some moment in the past."""
         return time.monotonic()
+
+    def boot(self) -> str:
+        """Names the boot of the machine."""
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        except OSError:
+            import psutil  # late: Linux does not need it
+
+            return f"{psutil.boot_time():.0f}"
 
 
 @dataclass(frozen=True)
@@ -81,12 +96,20 @@ class Wiring:
             text = f"The state directory {self.state_dir} cannot be made: {error.strerror}."
             raise StoreError(text, hint=_OTHER_STATE_DIR) from error
 
-    def store(self) -> Store:
-        """Open the database, and make it when there is none."""
+    def store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+        """Open the database.
+
+        Args:
+            create: make it when there is none.
+            busy_seconds: how long to wait for others; None: as long as a command should.
+        """
+        from pitchey_cli.store.connection import BUSY_SECONDS
         from pitchey_cli.store.sqlite import SqliteStore
 
-        self.make_state_dir()
-        return SqliteStore.open(self.database)
+        if create:
+            self.make_state_dir()
+        patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        return SqliteStore.open(self.database, create=create, busy_seconds=patience)
 
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
@@ -220,13 +243,19 @@ class Wiring:
         from pitchey_cli.daemon.node import NodeConfig
         from pitchey_cli.engines import images
         from pitchey_cli.engines.port import EngineKind
+        from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service) for service in images.available()},
+            services={service: self._service_config(service, is_foreground) for service in images.available()},
             queue=self.queue_policy(),
+            capacity=self.capacity_policy(),
+            prices=self.prices(),
+            region=self.settings.node.region,
+            zone=zone_of(""),
+            alerts=self.alert_rules(),
             retention=self.retention_policy(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
@@ -237,12 +266,11 @@ class Wiring:
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service) -> ServiceConfig:
+    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.domain.policy import parse_retry_rules
+        from pitchey_cli.domain.policy import parse_retry_rules, parse_warm_hours
         from pitchey_cli.domain.retry import RetryPolicy
-        from pitchey_cli.domain.scaling import PoolSettings
         from pitchey_cli.engines import images
 
         chosen = self.service_settings(service)
@@ -253,7 +281,10 @@ class Wiring:
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
             price_per_hour=chosen.price_per_hour,
-            pool=PoolSettings(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances),
+            pool=pool_settings(chosen, is_foreground=is_foreground),
+            waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
+            is_forecast_heeded=chosen.scaling.forecast,
+            warm_hours=parse_warm_hours(chosen.scaling.warm_hours, where=f"services.{service}.scaling.warm_hours"),
             retry=RetryPolicy(
                 chosen.max_attempts,
                 chosen.retry_base_seconds,
@@ -286,6 +317,48 @@ class Wiring:
 
         return RetentionPolicy(**asdict(self.settings.retention))
 
+    def capacity_policy(self) -> CapacityPolicy:
+        """What of the host the instances may have, as set."""
+        from pitchey_cli.domain.capacity import CapacityPolicy
+
+        return CapacityPolicy(**asdict(self.settings.host))
+
+    def prices(self) -> PriceList:
+        """What instances cost, as set."""
+        from pitchey_cli.domain import pricelist
+
+        chosen = self.settings.cost
+        return pricelist.PriceList(
+            rates=pricelist.parse_rates(chosen.rates, where="cost.rates"),
+            disk_gb=pricelist.parse_disks(chosen.disk, where="cost.disk"),
+            windows=pricelist.parse_price_windows(chosen.hours, where="cost.hours"),
+            timezone=pricelist.parse_timezone(chosen.timezone, where="cost.timezone"),
+            regions=pricelist.parse_region_factors(chosen.regions, where="cost.regions"),
+            spot=pricelist.parse_spot(chosen.spot, where="cost.spot"),
+        )
+
+    def tariff(self, service: Service) -> Tariff:
+        """What an instance of a service costs that is started now."""
+        from pitchey_cli.domain.limits import INSTANCE_TYPES
+
+        chosen = self.service_settings(service)
+        limits, region = INSTANCE_TYPES[chosen.instance_type], self.settings.node.region
+        return self.prices().tariff(chosen.instance_type, limits, flat_per_hour=chosen.price_per_hour, region=region)
+
+    def as_of(self) -> AsOf:
+        """The moment, on every clock that money is counted by."""
+        from pitchey_cli.domain.budget import AsOf
+        from pitchey_cli.domain.cost import tick_of
+        from pitchey_cli.operations.zones import zone_of
+
+        return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+    def alert_rules(self) -> tuple[Rule, ...]:
+        """The alert rules that are on, as set."""
+        from pitchey_cli.domain.alerts import parse_rules
+
+        return parse_rules(self.settings.alerts.rules, where="alerts.rules")
+
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""
         from pitchey_cli.domain.policy import parse_key_limits, parse_weights, parse_window
@@ -298,6 +371,16 @@ class Wiring:
             keys=parse_key_limits(chosen.keys, where="queue.keys"),
             off_peak=parse_window(chosen.off_peak, where="queue.off_peak"),
         )
+
+
+def pool_settings(chosen: configuration.ServiceSettings, *, is_foreground: bool = False) -> PoolSettings:
+    """How a service's pool scales, as set; a `pitchey run` keeps no instances for others."""
+    from pitchey_cli.domain.scaling import PoolSettings
+
+    rules = asdict(chosen.scaling)
+    del rules["waiting_price_per_hour"], rules["warm_hours"], rules["forecast"]
+    least = 0 if is_foreground else chosen.min_instances
+    return PoolSettings(chosen.sleep_after_seconds, least, chosen.max_instances, **rules)
 
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."

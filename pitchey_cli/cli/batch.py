@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.wait import Watch
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.job import JobState
-from pitchey_cli.operations import batches, dead_letters
+from pitchey_cli.operations import batches, budgets, dead_letters
 from pitchey_cli.operations.batches import Summary
 from pitchey_cli.operations.cancel import cancel_all
 from pitchey_cli.store.port import JobFilter
@@ -51,17 +52,28 @@ def wait(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop waiting at the first job that fails.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Wait until every job has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled."""
+    """Wait until every job has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled.
+
+    When budgets hold all that is left, it ends at once with exit code 7; the jobs stay in the queue.
+    """
     wiring = Wiring.from_environment()
     store = wiring.store()
     watch = Watch(wiring.state_dir)
     before = batches.summary(store, name)
+    budget_watch = BudgetWatch(wiring, store, budgets.of_batch(name))
+    if before.ended < before.total:
+        budget_watch.tick()
     if before.ended < before.total and timeout is None:
         watch.check()
     began = time.monotonic()
+
+    def tick() -> None:
+        budget_watch.tick()
+        if timeout is None:
+            watch.tick()
+
     try:
         with _progress(before, is_quiet=quiet) as show:
-            tick = watch.tick if timeout is None else None
             found = batches.wait(store, name, on_change=show, tick=tick, timeout_seconds=timeout, fail_fast=fail_fast)
     except KeyboardInterrupt:
         terminal.say("\nThe jobs go on.")

@@ -35,4 +35,6 @@ def events(
             data = " ".join(
                 f"{key}={json_module.dumps(value)}" for key, value in event.data.items() if value is not None
             )
-            typer.echo(f"{event.id:>6} {event.at:%H:%M:%S.%f}"[:-3] + f" {event.job_id} {event.type} {printable(data)}")
+            typer.echo(
+                f"{event.id:>6} {event.at:%H:%M:%S.%f}"[:-3] + f" {event.job_id or '-'} {event.type} {printable(data)}"
+            )

@@ -11,13 +11,14 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import staging_progress
 from pitchey_cli.cli.handover import hand_over, refuse_existing
+from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.job import Job, JobId, JobState
 from pitchey_cli.domain.pipeline import Pipeline
 from pitchey_cli.engines import images
-from pitchey_cli.operations import batches, result
+from pitchey_cli.operations import batches, budgets, result
 from pitchey_cli.operations import pipelines as operation
 from pitchey_cli.operations.cancel import cancel_all
 from pitchey_cli.operations.sources import Source
@@ -89,8 +90,14 @@ def run(
     words = {"organisation": organisation, "priority": priority}
     name = _start(wiring, store, pipeline, runs, words, batch, is_foreground=True)
 
+    budget_watch = BudgetWatch(wiring, store, budgets.of_batch(name))
+
+    def tick() -> None:
+        budget_watch.tick()  # before anything is started
+        runner.tick()
+
     def finished() -> list[Job]:
-        _follow(wiring, store, name, tick=runner.tick, timeout_seconds=wait)
+        _follow(wiring, store, name, tick=tick, timeout_seconds=wait)
         return list(store.batch_jobs(name))
 
     def give_up(why: str) -> list[JobId]:

@@ -90,3 +90,18 @@ def show_build(steps: Iterable[BuildStep], *, title: str) -> None:
             if step.step is not None and step.steps is not None:
                 number = f" [{step.step}/{step.steps}]"
             status.update(f"{title}{number} {printable(step.line)[:70]}")
+
+
+@contextmanager
+def share_progress(what: str) -> Iterator[Callable[[float], None] | None]:
+    """A bar for a share between 0 and 1 on a terminal, nothing in a pipe."""
+    if not terminal.is_interactive():
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal.messages(), transient=True) as progress:
+        task = progress.add_task(what, total=1.0)
+        show: Callable[[float], None] = lambda share: progress.update(task, completed=share)  # noqa: E731
+        yield show

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.handover import hand_over, refuse_existing
+from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress
@@ -16,7 +18,7 @@ from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
-from pitchey_cli.operations import cancel, follow, result, submit
+from pitchey_cli.operations import budgets, cancel, follow, result, submit
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
 
@@ -32,6 +34,7 @@ def run(
     asked: Request,
     *,
     manifest: ManifestOption = None,
+    estimate: EstimateOption = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     engine: Annotated[
@@ -44,6 +47,9 @@ def run(
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    if estimate:
+        show_estimate(wiring, asked, checked, json=json)
+        return
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
     result.make_directory(output)
@@ -52,9 +58,15 @@ def run(
     jobs = stage(wiring, store, asked, checked, is_foreground=True)
     ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
 
+    budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
+
+    def tick() -> None:
+        budget_watch.tick()  # before anything is started
+        runner.tick()
+
     def finished() -> list[Job]:
         with job_progress(len(ids), is_quiet=quiet or json) as show:
-            return follow.until_finished(store, ids, on_change=show, tick=runner.tick, timeout_seconds=wait)
+            return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait)
 
     def give_up(why: str) -> list[JobId]:
         cancel.cancel(store, ids, why=why, now=wiring.clock.now())

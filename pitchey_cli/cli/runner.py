@@ -13,7 +13,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.daemon import lock
 from pitchey_cli.daemon.embedded import EmbeddedNode
-from pitchey_cli.domain.errors import ExitCode, PitcheyError, TimedOut, UsageError
+from pitchey_cli.domain.errors import BudgetReached, ExitCode, PitcheyError, TimedOut, UsageError
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
@@ -123,6 +123,8 @@ def carry_out(
         with runner:
             try:
                 return finished()
+            except BudgetReached:  # the jobs stay
+                raise
             except BaseException:
                 runner.give_up(store, cancel)
                 raise

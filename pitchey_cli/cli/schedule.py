@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.engines import images
 from pitchey_cli.operations import schedules as operation
 from pitchey_cli.operations.requests import Request
+from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -77,7 +78,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON docu
         from pitchey_cli.reports import tables
 
         now = wiring.clock.now()
-        terminal.show(tables.schedules([(each, operation.zone_of(each.timezone)) for each in found], now=now))
+        terminal.show(tables.schedules([(each, zone_of(each.timezone)) for each in found], now=now))
 
 
 @app.command()
@@ -96,7 +97,7 @@ def resume(name: Name) -> None:
     was_paused = operation.resume(store, name, now=wiring.clock.now())
     lock.poke(wiring.state_dir)
     schedule = store.schedule(name)
-    next_at = schedule.next_at.astimezone(operation.zone_of(schedule.timezone))
+    next_at = schedule.next_at.astimezone(zone_of(schedule.timezone))
     goes_on = "goes on at" if was_paused else "is not paused: it comes at"
     terminal.say(f"{name} {goes_on} {next_at:%Y-%m-%d %H:%M %Z}.")
 

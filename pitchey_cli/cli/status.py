@@ -9,8 +9,11 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
+from pitchey_cli.domain.budget import Standing
+from pitchey_cli.domain.job import Job
 from pitchey_cli.operations.lookup import cached_from, resolve
-from pitchey_cli.store.port import JobFilter
+from pitchey_cli.reports.wording import printable
+from pitchey_cli.store.port import JobFilter, Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -35,18 +38,36 @@ def overview(*, as_json: bool) -> None:
     store = wiring.store()
     counts, instances = store.counts(), store.instances()
     holder = lock.holder(wiring.state_dir)
+    held = _held(wiring, store)
     if as_json:
         from pitchey_cli.reports import as_json as documents
+        from pitchey_cli.reports import budgets
 
         daemon = None
         if holder is not None and holder.is_daemon:
             daemon = {"pid": holder.pid, "engine": holder.engine, "startedAt": holder.started_at}
-        terminal.show_json(documents.overview(counts, instances, daemon=daemon))
+        document = documents.overview(counts, instances, daemon=daemon)
+        holding = [budgets.holding(standing, jobs=jobs) for standing, jobs in held]
+        terminal.show_json({**document, "heldByBudgets": holding})
         return
     from pitchey_cli.reports import tables
 
     recent = store.jobs(JobFilter(limit=_RECENT))
     terminal.show(tables.overview(counts, instances, recent, daemon=_daemon_line(holder), now=wiring.clock.now()))
+    for standing, jobs in held:
+        from pitchey_cli.operations import budgets as operation
+
+        many = f"{jobs:,} job{'' if jobs == 1 else 's'} wait{'s' * (jobs == 1)}"
+        terminal.show(printable(operation.sentence(standing, jobs=many)))
+
+
+def _held(wiring: Wiring, store: Store) -> list[tuple[Standing, int]]:
+    """The budgets that are used up, and how many jobs wait for each."""
+    if not store.budgets():
+        return []
+    from pitchey_cli.operations import budgets  # late: hardly anybody has one, and this has to start fast
+
+    return budgets.held(store, budgets.capped(store, wiring.as_of))
 
 
 def _one(text: str, *, as_json: bool) -> None:
@@ -54,14 +75,29 @@ def _one(text: str, *, as_json: bool) -> None:
     store = wiring.store()
     job = store.job(resolve(store, text))
     attempts, outputs, source = store.attempts(job.id), store.outputs(job.id), cached_from(store, job)
+    holding = _holding(wiring, store, job)
     if as_json:
         from pitchey_cli.reports import as_json as documents
+        from pitchey_cli.reports import budgets
 
-        terminal.show_json(documents.job_in_full(job, attempts, outputs, cached_from=source))
+        document = documents.job_in_full(job, attempts, outputs, cached_from=source)
+        terminal.show_json({**document, "heldByBudget": None if holding is None else budgets.holding(holding)})
         return
     from pitchey_cli.reports import tables
 
     terminal.show(tables.job_in_full(job, attempts, outputs, cached_from=source, now=wiring.clock.now()))
+    if holding is not None:
+        from pitchey_cli.operations import budgets as operation
+
+        terminal.show(printable(operation.sentence(holding)))
+
+
+def _holding(wiring: Wiring, store: Store, job: Job) -> Standing | None:
+    if not store.budgets():
+        return None
+    from pitchey_cli.operations import budgets
+
+    return budgets.holding(budgets.capped(store, wiring.as_of), job)
 
 
 def _daemon_line(holder: lock.Holder | None) -> str:

@@ -9,6 +9,8 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.estimating import EstimateOption, show_estimate
+from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
@@ -30,11 +32,15 @@ def submit(
     asked: Request,
     *,
     manifest: ManifestOption = None,
+    estimate: EstimateOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON.")] = False,
 ) -> None:
     """Check, stage and queue; all of the jobs or none."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    if estimate:
+        show_estimate(wiring, asked, checked, json=json)
+        return
     store = wiring.store()
     jobs = stage(wiring, store, asked, checked, is_foreground=False)
     ids = operation.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
@@ -43,6 +49,7 @@ def submit(
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])
     else:
         sys.stdout.write("".join(f"{job_id}\n" for job_id in ids))
+    say_what_is_held(wiring, store, ids)
     if not is_taken and terminal.is_interactive():
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 

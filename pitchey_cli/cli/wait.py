@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode
 from pitchey_cli.domain.job import TERMINAL
-from pitchey_cli.operations import follow
+from pitchey_cli.operations import budgets, follow
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
 
@@ -52,21 +53,33 @@ def wait(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON, one per line.")] = False,
 ) -> None:
-    """Wait until every JOB has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled."""
+    """Wait until every JOB has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled.
+
+    When budgets hold all that is left, it ends at once with exit code 7; the jobs stay in the queue.
+    """
     wiring = Wiring.from_environment()
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
     watch = Watch(wiring.state_dir)
+    budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
+    if is_pending:
+        budget_watch.tick()
     if is_pending and timeout is None:
         watch.check()
+
+    def tick() -> None:
+        budget_watch.tick()
+        if timeout is None:
+            watch.tick()
+
     try:
         with job_progress(len(ids), is_quiet=quiet or json) as show:
             ended = follow.until_finished(
                 store,
                 ids,
                 on_change=show,
-                tick=watch.tick if timeout is None else None,
+                tick=tick,
                 timeout_seconds=timeout,
                 fail_fast=fail_fast,
             )

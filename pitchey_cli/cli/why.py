@@ -8,6 +8,7 @@ import typer
 
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import EngineError
+from pitchey_cli.operations import budgets
 from pitchey_cli.operations import why as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.reports.wording import printable
@@ -38,6 +39,7 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         now=wiring.clock.now(),
         is_daemon_running=holder is not None and holder.is_daemon,
         has_image=has_image,
+        capped=budgets.capped(store, wiring.as_of),
     )
     for sentence in sentences:
         typer.echo(printable(sentence))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.artifacts.port import ProgressCallback
@@ -16,7 +16,7 @@ from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.worker_client import WorkerRefused
-from pitchey_cli.domain.cost import slot_cost
+from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
     EngineError,
     InputRejected,
@@ -26,9 +26,9 @@ from pitchey_cli.domain.errors import (
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
-from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.vocabulary import Reason
@@ -58,10 +58,12 @@ class Execution:
     job: Job
     instance: PooledInstance
     token: Token
+    pickup: Measure | None = None  #: what the time until its acceptance says, if it says anything
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     ended_as: Reason | None = None  #: how it ended, once that is known
     is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
+    _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
 
@@ -97,9 +99,19 @@ class Execution:
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
-        await self.adopt()
+        await self._carry_on()
 
     async def adopt(self) -> None:
+        """Take up an attempt that another daemon has started."""
+        ending = await asyncio.to_thread(self._files.ending)
+        if ending is not None and self.instance.seen_tick is not None:
+            # The worker's clock is the wall clock. However that was turned, it ended after the last daemon had seen the
+            # instance, and before now.
+            ago = round((self.node.clock.now().timestamp() - ending.at) * TICKS_PER_SECOND)
+            self._found_tick = max(self.node.tick() - max(ago, 0), self.instance.seen_tick)
+        await self._carry_on()
+
+    async def _carry_on(self) -> None:
         """Follow an attempt that the worker has, or had, to its end, and finish it."""
         limit = self.job.timeout_seconds + self.node.config.grace_seconds + _OVERDUE_SECONDS
         try:
@@ -216,6 +228,10 @@ class Execution:
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
         if isinstance(event, protocol.AcceptedEvent):
+            if self.pickup is not None:
+                waited = (node.clock.now() - due_at(self.job)).total_seconds()
+                self.instance.pickups.append((self.pickup, max(0.0, waited)))
+                self.pickup = None
             await node.call(node.store.accepted, self.token, now=node.clock.now())
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()
@@ -298,22 +314,23 @@ class Execution:
         return f"Its last words: {said.strip()[:_WORDS_CHARS]}" if said.strip() else None
 
     async def _finish(self, outcome: Outcome) -> None:
-        node, config = self.node, self.instance.config
-        now = node.clock.now()
-        held = (now - self.job.started_at).total_seconds() if self.job.started_at else 0.0
-        cost = slot_cost(held, price_per_hour=config.price_per_hour, slots=config.slots)
-        cost *= slots_needed(self.job, config.slots)
+        node = self.node
+        now, tick = node.clock.now(), self._end_tick()
         self.ended_as = outcome.reason
         self.is_finishing = True
-        outcome = replace(outcome, cost_nanodollars=cost)
         await asyncio.to_thread(self._files.keep_log)
         try:
-            await self._record(outcome, now)
+            await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
         await asyncio.to_thread(self._files.remove)
 
-    async def _record(self, outcome: Outcome, now: datetime) -> None:
+    def _end_tick(self) -> int:
+        """Until when the attempt is paid for: not for the time in which nobody was there to see that it had ended."""
+        known = (each for each in (self._found_tick, self.instance.ended_tick) if each is not None)
+        return next(known, self.node.tick())
+
+    async def _record(self, outcome: Outcome, now: datetime, tick: int) -> None:
         """Record the end, and do not give up at a disk that is full for a moment: a second run would cost more.
 
         The slot stays taken meanwhile, so nobody discards the instance and its spool. It has an end all the same: a
@@ -321,16 +338,16 @@ class Execution:
         """
         for pause in _RECORD_PAUSES:
             try:
-                await self.node.call(self._conclude, outcome, now, self.node.dice())
+                await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
                 return
             except StaleToken:
                 raise
             except StoreError as error:
                 self.node.report(f"{self.token} has ended, which cannot be recorded: {error}")
                 await asyncio.sleep(pause)
-        await self.node.call(self._conclude, outcome, now, self.node.dice())
+        await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
 
-    def _conclude(self, outcome: Outcome, now: datetime, dice: float) -> None:
+    def _conclude(self, outcome: Outcome, now: datetime, tick: int, dice: float) -> None:
         """Decide and record what the outcome makes of the job, in one transaction.
 
         The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry.
@@ -339,7 +356,7 @@ class Execution:
         job = store.job(self.job.id)
         larger = larger_type(config.instance_type)
         transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
-        store.finish(job.id, self.token, outcome, transition, now=now)
+        store.finish(job.id, self.token, outcome, transition, now=now, tick=tick)
         if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory(job):
             store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)
 

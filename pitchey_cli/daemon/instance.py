@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
-from pitchey_cli.domain.limits import grant
+from pitchey_cli.domain.limits import Grant, grant
+from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Candidate
-from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, Mount
+from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
 from processors import protocol
 
 # An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
@@ -26,41 +30,96 @@ class PooledInstance:
     id: str
     config: ServiceConfig
     client: WorkerClient
+    size: Size  #: what it takes of the host
     busy: int = 0  #: slots that are taken
     attempts: int = 0  #: that run
     is_ready: bool = False
     is_stopping: bool = False
+    is_paused: bool = False
+    is_waking: bool = False
+    is_surplus: bool = False  #: gets work only when the others are full
+    leaving_because: str | None = None  #: it makes room for another pool; stopped when its attempts have ended
     is_elsewhere: bool = False  #: on an engine that this daemon does not speak to
     is_of_another: bool = False  #: of the state directory that this one is a copy of; not ours to stop or remove
     unanswered: int = 0  #: checks in a row
     retired_because: str | None = None  #: takes no new work; discarded once its last attempt is accounted for
+    was_found_gone: bool = False  #: by a daemon that came back
     has_died: bool = False  #: it went away, or hangs: nobody has sent it away
+    started_at: float = 0.0  #: monotonic
     ready_since: float = 0.0  #: monotonic
     idle_since: float = 0.0  #: monotonic
+    seen_tick: int | None = None  #: when another daemon, since the machine's last start, last knew it to be there
+    ended_tick: int | None = None  #: of one that was found gone: nothing on it is paid for after that
     kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
     organisations: set[str] = field(default_factory=set)  #: that it has worked for
+    available_since: datetime | None = None  #: since when it is ready without a break
+    pickups: list[tuple[Measure, float]] = field(default_factory=list)  #: seconds; the scaler takes them away
+    cpu: float | None = None  #: share of its CPUs that it used lately; None is not known
+    memory: float | None = None  #: share of its memory
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held while it is paused, woken or stopped
+    _cpu_seconds: float | None = None
+    _used_at: float = 0.0  # monotonic
 
     @property
     def free_slots(self) -> int:
         """Slots that can take an attempt now."""
-        takes_work = self.is_ready and not self.is_stopping and self.retired_because is None
-        return self.config.slots - self.busy if takes_work else 0
+        return self.config.slots - self.busy if self.takes_work else 0
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it is ready and stays."""
+        return self.is_ready and not (self.is_paused or self.is_waking or self.is_leaving)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it is paused, and can be woken."""
+        return self.is_paused and not self.is_leaving
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it takes nothing new for the rest of its life."""
+        return self.is_stopping or self.retired_because is not None or self.leaving_because is not None
 
     def retire(self, why: str, *, has_died: bool = False) -> None:
         """Give it no new work; the first reason stays."""
         self.retired_because = self.retired_because or why
         self.has_died = self.has_died or has_died
 
+    def note_usage(self, usage: InstanceUsage, now: float) -> None:
+        """Learn what it uses. `now` is monotonic."""
+        if self._cpu_seconds is not None and now > self._used_at:
+            self.cpu = max(0.0, usage.cpu_seconds - self._cpu_seconds) / (now - self._used_at) / self.size.cpus
+        self.memory = usage.memory_bytes / self.size.memory_bytes
+        self._cpu_seconds, self._used_at = usage.cpu_seconds, now
+
+    def forget_usage(self) -> None:
+        """Nothing is known of what it uses."""
+        self.cpu = self.memory = self._cpu_seconds = None
+
     def as_candidate(self) -> Candidate:
         """What has to be known of it to choose an instance for a job."""
-        return Candidate(self.id, self.config.slots, self.free_slots, self.kinds, self.failed_kinds, self.organisations)
+        return Candidate(
+            self.id,
+            self.config.slots,
+            self.free_slots,
+            self.kinds,
+            self.failed_kinds,
+            self.organisations,
+            is_surplus=self.is_surplus,
+        )
+
+
+def granted_to(node: Node, config: ServiceConfig) -> Grant:
+    """What an instance of a service gets on this host: never more than all instances together may have."""
+    host = Size(node.host.cpus, node.host.memory_bytes)
+    return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=budget(host, node.config.capacity).memory_bytes)
 
 
 def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) -> tuple[InstanceSpec, Instance]:
     """Make the instance's directories, and say what to ask of the engine. Blocks."""
     host = node.host
-    granted = grant(config.limits, host_cpus=host.cpus, host_memory_bytes=host.memory_bytes)
+    granted = granted_to(node, config)
     directory = layout.instance(node.config.state_dir, instance_id)
     uid, gid = node.config.instance_user
     for name in ("inputs", "spool", "run"):
@@ -86,7 +145,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     )
     note = None
     if granted.is_reduced:
-        note = f"granted {granted.granted.cpus:g} CPUs, {granted.granted.memory_bytes} bytes: all the host has"
+        note = f"granted {granted.granted.cpus:g} CPUs, {granted.granted.memory_bytes} bytes: all that the host gives"
     record = Instance(
         id=instance_id,
         service=config.service,
@@ -101,5 +160,15 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         granted_memory_bytes=granted.granted.memory_bytes,
         created_at=node.clock.now(),
         note=note,
+        instance_type=config.instance_type,
+        region=node.config.region,
+        tariff=node.config.prices.tariff(
+            config.instance_type,
+            config.limits,
+            flat_per_hour=config.price_per_hour,
+            region=node.config.region,
+        ),
+        boot=node.clock.boot(),
+        created_tick=node.tick(),
     )
     return spec, record

@@ -10,18 +10,23 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
+from pitchey_cli.daemon.alerting import Alerting
+from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.firing import Firing
+from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
 from pitchey_cli.daemon.tidying import Tidying
-from pitchey_cli.domain.job import Job, Token
+from pitchey_cli.domain.job import Job, Token, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason, Service
 
@@ -37,7 +42,7 @@ class Loop:
         self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
-        self.pools: dict[tuple[Service, str], Pool] = {}  #: by service and size, where that is not the service's own
+        self.pools: dict[PoolKey, Pool] = {}  #: by service and size, where that is not the service's own
         for service in node.config.services:
             self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
@@ -50,7 +55,11 @@ class Loop:
         self._recover_at = 0.0
         self._release_at = 0.0
         self._expire_at = 0.0
+        self.forecasting = Forecasting(node)
+        self.scaler = Scaler(node, self.forecasting)
+        self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
+        self._alerting = Alerting(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -75,8 +84,8 @@ class Loop:
     async def tick(self) -> None:
         """One round over everything that may have changed."""
         # Dispatch is early: somebody may be waiting for a job that has just come.
-        taking = () if self.is_draining else (self.dispatch, self.scale)
-        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy)
+        taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
+        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert)
         for step in (self.release_due, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
@@ -116,8 +125,13 @@ class Loop:
                 self.changed.set()
 
     async def tidy(self) -> None:
-        """Forget and remove what nobody needs any more, without waiting for it here."""
+        """Forget and remove what nobody needs any more, and learn from what came, without waiting for it here."""
         self._tidying.begin_if_due()
+        self.forecasting.begin_if_due()
+
+    async def alert(self) -> None:
+        """Judge the alert rules now and then, without waiting for it here."""
+        self._alerting.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""
@@ -139,6 +153,15 @@ class Loop:
         if now >= self._check_at and (self._checking is None or self._checking.done()):
             self._check_at = now + _CHECK_SECONDS
             self._checking = asyncio.create_task(self._check_pools())
+            await self._note_seen()
+
+    async def _note_seen(self) -> None:
+        """Until then at least they are paid for, should the machine go down with them."""
+        books = [instance for pool in self.pools.values() for instance in pool.instances.values()]
+        if books:
+            gone = [instance.id for instance in books if instance.ended_tick is not None]
+            node = self.node
+            await node.call(node.store.note_seen, boot=node.clock.boot(), tick=node.tick(), gone=gone)
 
     async def recover(self) -> None:
         """Take up the running jobs that no execution follows, without waiting for the engine here."""
@@ -187,12 +210,19 @@ class Loop:
         for pool in list(self.pools.values()):
             pool.reap()
 
+    async def hold_to_budgets(self) -> None:
+        """Find out now and then whose budgets are used up."""
+        if self.budgeting.is_due:
+            await self.node.call(self.budgeting.look)
+
     async def dispatch(self) -> None:
         """Claim jobs in the order of their turns while there is room for them, and start their attempts."""
         node = self.node
         for (service, size), pool in list(self.pools.items()):
             places = pool.places()
             if not places.free_slots:
+                pool.is_head_waiting = False  # nobody was asked
+                pool.note_room(has_room=False)
                 continue
             async with self._claiming:
                 jobs = await node.call(
@@ -200,43 +230,72 @@ class Loop:
                     service,
                     size=size,
                     places=places,
-                    policy=node.config.queue,
+                    policy=self.budgeting.policy,
                     now=node.clock.now(),
                     lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
+                    tick=node.tick(),
                     foreground_only=node.config.is_foreground,
                 )
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
-                    self.execute(pool, pool.instances[claimed.instance_id], claimed.job, is_adopted=False)
+                    instance = pool.instances[claimed.instance_id]
+                    pickup = pool.pickup_of(claimed.job, instance)
+                    if claimed.job.attempt == 1:
+                        self.forecasting.note_came(service, due_at(claimed.job))
+                    self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
+                pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
-        """Start or stop instances."""
-        for (service, size), demand in (await self.node.call(self._demands, set(self.pools))).items():
-            self.pool(service, size).scale(is_work_waiting=demand > 0)
+        """Have as many instances as the work needs, and the host has room for."""
+        policy = self.budgeting.policy
+        waiting, warm = await self.node.call(self._waiting, set(self.pools))
+        if self.budgeting.policy != policy:
+            self.changed.set()  # somebody's jobs may go again
+        for service, size in waiting:
+            self.pool(service, size)
+        used_up = {service for service in self.node.config.services if self.budgeting.policy.is_capped("", service)}
+        await self.scaler.step(self.pools, waiting, warm, used_up)
 
-    def _demands(self, pools: set[tuple[Service, str]]) -> dict[tuple[Service, str], int]:
-        """How many jobs could run now, by pool, of those that there are and those that are needed.
+    def _waiting(self, pools: set[PoolKey]) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
+        """What waits for each pool, of those that there are and those that are needed, and what is to be warm.
 
         On the writer's thread, in one visit: each costs a hand-over there and back.
         """
         store, config, now = self.node.store, self.node.config, self.node.clock.now()
+        self.budgeting.look(at_changes_only=True)
+        policy = self.budgeting.policy
         for service in config.services:
             sizes = store.waiting_sizes(service, foreground_only=config.is_foreground)
             pools |= {(service, size) for size in sizes if self.knows(service, size)}
-        demands: dict[tuple[Service, str], int] = {}
+        waiting: dict[PoolKey, Waiting] = {}
         for service, size in pools:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
-            demands[service, size] = Turns(queue, config.queue, now=now, local=now.astimezone()).demand()
-        return demands
+            turns = Turns(queue, policy, now=now, local=now.astimezone())
+            jobs = turns.demand()
+            waiting[service, size] = Waiting(jobs, wait_of(turns.heads()))
+        return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions
 
-    def execute(self, pool: Pool, instance: PooledInstance, job: Job, *, is_adopted: bool) -> None:
-        """Carry out a claimed job, or follow one that runs already, in a task of its own."""
+    def execute(
+        self,
+        pool: Pool,
+        instance: PooledInstance,
+        job: Job,
+        *,
+        is_adopted: bool,
+        pickup: Measure | None = None,
+    ) -> None:
+        """Carry out a claimed job, or follow one that runs already, in a task of its own.
+
+        Args:
+            pickup: what the time until its acceptance says, if it says anything.
+        """
         assert job.token is not None  # a claimed job has one
-        execution = Execution(self.node, job, instance, job.token)
+        execution = Execution(self.node, job, instance, job.token, pickup)
         self.executions[execution.token] = execution
         pool.take_slots(instance, job)
+        began = self.node.clock.monotonic()
         task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
         self._tasks[execution.token] = task
 
@@ -250,6 +309,8 @@ class Loop:
                 self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
             else:
                 give_slots()
+                if not is_adopted:
+                    self.forecasting.note_ended(job.service, self.node.clock.monotonic() - began)
             self.changed.set()
 
         task.add_done_callback(ended)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.domain.alerts import Rule
+from pitchey_cli.domain.budget import AsOf
+from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
+from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.domain.warmth import WarmHours
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
@@ -36,6 +42,9 @@ class ServiceConfig:
     price_per_hour: float
     pool: PoolSettings
     retry: RetryPolicy
+    waiting_price_per_hour: float = 0.0  #: see domain/ladder.py
+    is_forecast_heeded: bool = True
+    warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
 
     def of_size(self, size: str) -> ServiceConfig:
@@ -44,7 +53,8 @@ class ServiceConfig:
             return self
         limits = INSTANCE_TYPES[size]
         price = self.price_per_hour * limits.cpus / self.limits.cpus
-        return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
+        pool = replace(self.pool, min_instances=0)  # it is there for those that need it, and for no longer
+        return replace(self, pool=pool, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class NodeConfig:
     state_dir: Path
     services: Mapping[Service, ServiceConfig]
     queue: QueuePolicy
+    capacity: CapacityPolicy
     retention: RetentionPolicy
     poll_seconds: float
     lease_seconds: float
@@ -61,6 +72,10 @@ class NodeConfig:
     grace_seconds: float
     output_limit_bytes: int
     instance_user: tuple[int, int]  #: uid and gid of what runs in instances
+    prices: PriceList = field(default_factory=PriceList)
+    region: str = "local"
+    zone: tzinfo = UTC  #: in which the days of budgets begin
+    alerts: tuple[Rule, ...] = ()
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
@@ -90,6 +105,14 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+
+    def tick(self) -> int:
+        """The time on the scale that costs are counted on."""
+        return tick_of(self.clock.monotonic())
+
+    def as_of(self) -> AsOf:
+        """The moment, on every clock that money is counted by."""
+        return AsOf(self.clock.now(), self.clock.boot(), self.tick(), self.config.zone)
 
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""

@@ -1,81 +1,65 @@
-"""The instances of one service: started on the first job, filled, watched, and stopped when idle.
+"""The instances of one service and size: which of them work, which rest, which are to go.
 
-Owns the life of instances. Whether to start or stop one is decided by domain/scaling.py.
+How many there are to be is decided by domain/scaling.py and asked for by scaler.py; what happens to a single one is
+done by lifecycle.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
-import uuid
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime
 from typing import Any
 
-from pitchey_cli.daemon.instance import PooledInstance, prepare
+from pitchey_cli.daemon.instance import PooledInstance, granted_to
+from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
-from pitchey_cli.daemon.worker_client import WorkerClient
-from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
-from pitchey_cli.domain.job import Instance, InstanceState, Job
+from pitchey_cli.domain.capacity import Holder, Size
+from pitchey_cli.domain.errors import EngineError, PitcheyError
+from pitchey_cli.domain.job import Instance, Job, due_at
+from pitchey_cli.domain.ladder import Dwell, Rest, rest
+from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Places, slots_needed
-from pitchey_cli.domain.scaling import PoolView, Step, decide, restart_delay
-from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
-from processors import protocol
+from pitchey_cli.domain.scaling import PoolView, restart_delay
 from processors.vocabulary import Reason
 
-_READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
-_READY_POLL_SECONDS = 0.005
 _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started
-_STOP_GRACE_SECONDS = 5.0
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _UNANSWERED_CHECKS = 3
-_REMOVE_AGAIN_SECONDS = 5.0
 
 
-@dataclass(slots=True)
 class Pool:
-    """All instances of one service on this node."""
+    """All instances of one service and size on this node."""
 
-    node: Node
-    config: ServiceConfig
-    state_id: str
-    changed: asyncio.Event  #: set when a start or a stop is done
-    instances: dict[str, PooledInstance] = field(default_factory=dict)
-    is_head_waiting: bool = False  #: the job whose turn it is needs more slots than any instance has free
-    start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
-    _failures: int = 0
-    _not_before: float = 0.0  #: monotonic; no start before
-    _starting: set[asyncio.Task[None]] = field(default_factory=set)
-    _stopping: set[asyncio.Task[None]] = field(default_factory=set)
+    def __init__(self, node: Node, config: ServiceConfig, state_id: str, changed: asyncio.Event) -> None:
+        """Begin with none.
+
+        Args:
+            state_id: by which the engine knows that instances are of this state directory.
+            changed: set when a start, a pause or a stop is done.
+        """
+        self.node = node
+        self.config = config
+        self.changed = changed
+        self.size = Size.of(granted_to(node, config).granted)  #: what one instance takes of the host
+        self.instances: dict[str, PooledInstance] = {}
+        self.is_head_waiting = False  #: the job whose turn it is needs more slots than any instance has free
+        self.start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
+        self.measured: dict[Measure, list[float]] = {}  #: seconds; the scaler takes them away
+        self._life = Lifecycle(node, config, state_id, self.instances)
+        self._room_since: datetime | None = None
+        self._failures = 0
+        self._not_before = 0.0  # monotonic; no start before
+        self.starts = 0  #: that are under way
+        self._starting: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()  # pauses, wakes and stops
 
     # --- what the loop asks
 
     def places(self) -> Places:
         """The free slots."""
         return Places.of(instance.as_candidate() for instance in self.instances.values())
-
-    def scale(self, *, is_work_waiting: bool) -> None:
-        """Start or stop at most one instance."""
-        now = self.node.clock.monotonic()
-        idle = [i for i in self.instances.values() if i.free_slots == self.config.slots]
-        view = PoolView(
-            is_work_waiting=is_work_waiting,
-            instances=len(self.instances) + len(self._starting),
-            # Slots that are too few for the job whose turn it is are of no use.
-            free_slots=(0 if self.is_head_waiting else sum(i.free_slots for i in self.instances.values()))
-            + len(self._starting) * self.config.slots,
-            longest_idle_seconds=max((now - i.idle_since for i in idle), default=None),
-        )
-        decision = decide(view, self.config.pool)
-        if decision.step is Step.START and now >= self._not_before:
-            self._spawn(self._starting, self._start_noting_failure())
-        elif decision.step is Step.STOP:
-            instance = min(idle, key=lambda i: i.idle_since)
-            instance.is_stopping = True
-            self._spawn(self._stopping, self.stop(instance, why=decision.why))
 
     def take_slots(self, instance: PooledInstance, job: Job) -> None:
         """Count an attempt that starts."""
@@ -99,30 +83,60 @@ class Pool:
             instance.failed_kinds.discard(job.kind)
             self._failures = 0
 
+    def note_room(self, *, has_room: bool) -> None:
+        """After a dispatch: whether the next job would find a free slot."""
+        if not has_room:
+            self._room_since = None
+        elif self._room_since is None:
+            self._room_since = self.node.clock.now()
+
+    def pickup_of(self, job: Job, instance: PooledInstance) -> Measure | None:
+        """What the time that a claimed job has waited says: of one that stood in a queue it says nothing."""
+        due = due_at(job)
+        if job.attempt > 1:
+            return None
+        if self._room_since is not None and self._room_since <= due:
+            return Measure.WARM_PICKUP
+        is_cold = instance.available_since is not None and due < instance.available_since
+        return Measure.COLD_PICKUP if is_cold and instance.attempts == 0 else None
+
     def reap(self) -> None:
-        """Discard retired instances whose attempts have all been accounted for."""
-        for instance in [i for i in self.instances.values() if i.retired_because and i.attempts == 0]:
-            if not instance.is_stopping:
-                instance.is_stopping = True
-                why = instance.retired_because or ""
-                if instance.has_died:
-                    self._note_death(instance)
-                self._spawn(self._stopping, self._discard(instance, InstanceState.LOST, why=why, grace_seconds=0))
+        """Remove the instances that are to go and whose attempts have all been accounted for."""
+        for instance in [each for each in self.instances.values() if each.is_leaving and each.attempts == 0]:
+            if instance.is_stopping:
+                continue
+            if instance.retired_because is None:
+                self._let_go(instance, instance.leaving_because or "")
+                continue
+            instance.is_stopping = True
+            if instance.has_died:
+                self._note_death(instance)
+            self._spawn(self._under_way, self._life.discard(instance, instance.retired_because))
 
     async def check(self) -> None:
         """Speak to every instance: it learns that it is no orphan, and one that does not answer is retired."""
         for instance in list(self.instances.values()):
-            if not instance.is_ready or instance.is_stopping:
+            if not instance.is_ready or instance.is_stopping or instance.is_paused:
                 continue
             try:
                 health = await instance.client.health()
             except PitcheyError as error:
-                if not instance.is_stopping:
+                if not (instance.is_stopping or instance.is_paused):
                     await self._unanswered(instance, error)
                 continue
             instance.unanswered = 0
             if health.draining:
                 instance.retire("it drains")
+            elif instance.attempts:
+                await self._look_at_usage(instance)
+
+    async def _look_at_usage(self, instance: PooledInstance) -> None:
+        try:
+            usage = await asyncio.to_thread(self.node.engine.usage, instance.id)
+        except PitcheyError:
+            instance.forget_usage()
+        else:
+            instance.note_usage(usage, self.node.clock.monotonic())
 
     async def _unanswered(self, instance: PooledInstance, error: PitcheyError) -> None:
         """One that hangs would hold its attempts, and its place in the pool, for as long as they may take."""
@@ -132,61 +146,132 @@ class Pool:
             with contextlib.suppress(PitcheyError):
                 await asyncio.to_thread(self.node.engine.kill, instance.id)
 
-    # --- life of an instance
+    async def adopt(self, record: Instance) -> PooledInstance:
+        """Take over an instance that another daemon had started."""
+        return await self._life.adopt(record)
 
     async def stop(self, instance: PooledInstance, *, why: str) -> None:
         """Stop an instance and remove all traces of it."""
-        instance.is_stopping = True
-        await self._discard(instance, InstanceState.STOPPED, why=why, grace_seconds=_STOP_GRACE_SECONDS)
-
-    async def adopt(self, record: Instance) -> PooledInstance:
-        """Take over an instance that another daemon had started.
-
-        One whose worker does not answer is taken over as well, but retired: its attempts look into its spool for what
-        they left, and then it is discarded like any other.
-        """
-        directory = self._directory(record.id)
-        is_elsewhere = record.engine != self.node.host.kind
-        is_of_another = not is_elsewhere and await asyncio.to_thread(self._is_of_another, record.id)
-        await asyncio.to_thread((directory / "run").mkdir, parents=True, exist_ok=True)
-        instance = PooledInstance(record.id, self.config, WorkerClient(directory / "run"), is_ready=not is_of_another)
-        instance.ready_since = instance.idle_since = self.node.clock.monotonic()
-        self.instances[record.id] = instance
-        if is_of_another:
-            instance.is_of_another = True
-            instance.retire("it belongs to another state directory, of which this one is a copy")
-            return instance
-        if is_elsewhere:
-            instance.is_elsewhere = True
-            instance.retire(f"it runs on {record.engine}, which this daemon does not speak to")
-            return instance
-        if record.state is InstanceState.DRAINING:  # left by a daemon with another engine
-            await self._record(record.id, InstanceState.READY, note=None)
-        try:
-            health = await instance.client.health()
-        except PitcheyError:
-            instance.retire("it went away while no daemon was there")
-        else:
-            if health.protocol != protocol.PROTOCOL_VERSION or health.draining:
-                instance.retire(f"it drains, or speaks protocol {health.protocol}")
-            elif record.image != self.config.image or record.slots != self.config.slots:
-                instance.retire("it is of another image or has other slots than are set now")
-        return instance
-
-    def _is_of_another(self, instance_id: str) -> bool:
-        try:
-            labels = self.node.engine.inspect(instance_id).labels
-        except InstanceGone:
-            return False
-        return labels.get(LABEL_STATE) != self.state_id
+        await self._life.stop(instance, why=why)
 
     async def settle(self) -> None:
-        """Wait for starts and stops under way."""
-        await asyncio.gather(*self._starting, *self._stopping, return_exceptions=True)
+        """Wait for starts, pauses and stops under way."""
+        await asyncio.gather(*self._starting, *self._under_way, return_exceptions=True)
+
+    # --- what the scaler asks
+
+    def view(self, waiting: int) -> PoolView:
+        """What the pool looks like now, with so many jobs waiting."""
+        instances = self.instances.values()
+        return PoolView(
+            waiting=waiting,
+            # What runs on one that is to go asks for no other in its place.
+            running=sum(each.attempts for each in instances if not each.is_leaving),
+            leaving=sum(each.is_leaving for each in instances),
+            starting=self.starts + sum(each.is_waking for each in instances),
+            ready=sum(each.takes_work for each in instances),
+            paused=sum(each.is_resting for each in instances),
+            slots=self.config.slots,
+            is_head_refused=self.is_head_waiting,
+        )
+
+    def holders(self, *, kept: int, wanted: int, has_waiting: bool) -> list[Holder]:
+        """Its instances, as takers of the host's room. The busiest come first: `kept` of them are to stay."""
+        now = self.node.clock.monotonic()
+        staying = self._by_use(each for each in self.instances.values() if not each.is_leaving)
+        places = {each.id: place for place, each in enumerate(staying)}
+        return [
+            Holder(
+                instance_id=each.id,
+                pool=self.name,
+                size=each.size,
+                idle_seconds=None if each.attempts or each.is_waking else now - each.idle_since,
+                held_seconds=now - each.started_at,
+                attempts=each.attempts,
+                is_paused=each.is_paused,
+                is_leaving=each.is_leaving,
+                is_kept=places.get(each.id, kept) < kept,
+                is_wanted=places.get(each.id, wanted) < wanted,
+                has_waiting=has_waiting,
+            )
+            for each in self.instances.values()
+        ]
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        return f"{self.config.service} ({self.config.size})" if self.config.size else str(self.config.service)
+
+    @property
+    def no_start_for_seconds(self) -> float:
+        """How long no instance may be started, because the last starts have failed."""
+        return max(0.0, self._not_before - self.node.clock.monotonic())
+
+    def start(self, count: int) -> None:
+        """Start so many instances."""
+        for _ in range(count):
+            self.starts += 1
+            self._spawn(self._starting, self._start_noting_failure())
+
+    def wake(self, count: int) -> int:
+        """Wake so many of those that are paused, the one that worked last first; how many there were."""
+        paused = [each for each in self.instances.values() if each.is_resting]
+        paused.sort(key=lambda each: -each.idle_since)
+        for instance in paused[:count]:
+            instance.is_paused, instance.is_waking = False, True
+            self._spawn(self._under_way, self._wake(instance))
+        return min(count, len(paused))
+
+    def rest(self, wanted: int, dwell: Dwell, on_change: Callable[[PooledInstance, Rest, str], None]) -> None:
+        """Keep as many as are wanted; let the idle ones among the others pause, and stop."""
+        now = self.node.clock.monotonic()
+        there = [each for each in self.instances.values() if each.takes_work or each.is_resting]
+        for place, instance in enumerate(self._by_use(there)):
+            instance.is_surplus = place >= max(1, wanted)
+            if instance.attempts:
+                continue
+            idle = now - instance.idle_since
+            step, why = rest(idle, is_paused=instance.is_paused, is_kept=place < wanted, dwell=dwell)
+            if step is Rest.PAUSE:
+                instance.is_paused = True
+                self._spawn(self._under_way, self._life.pause(instance))
+            elif step is Rest.STOP:
+                self._let_go(instance, why)
+            if step is not Rest.STAY:
+                on_change(instance, step, why)
+
+    def give_way(self, instance_id: str, why: str) -> None:
+        """Have an instance make room: at once if it is idle, else when its attempts have ended."""
+        instance = self.instances[instance_id]
+        instance.leaving_because = instance.leaving_because or why
+        self.reap()
+
+    def measure(self, name: Measure, seconds: float) -> None:
+        """Note how long something took."""
+        self.measured.setdefault(name, []).append(seconds)
+
+    @staticmethod
+    def _by_use(instances: Iterable[PooledInstance]) -> list[PooledInstance]:
+        """The busiest first, then those that worked last; those that rest come last."""
+        return sorted(instances, key=lambda each: (each.is_paused, -each.busy, -each.idle_since))
+
+    # --- what takes time
+
+    def _let_go(self, instance: PooledInstance, why: str) -> None:
+        instance.is_stopping = True
+        self._spawn(self._under_way, self._life.stop(instance, why=why))
+
+    async def _wake(self, instance: PooledInstance) -> None:
+        try:
+            seconds = await self._life.wake(instance)
+            if seconds is not None:
+                self.measure(Measure.UNPAUSE, seconds)
+        finally:
+            instance.is_waking = False
 
     async def _start_noting_failure(self) -> None:
         try:
-            await self._start()
+            seconds = await self._life.start()
         except Exception as error:
             self._failures += 1
             delay = restart_delay(self._failures)
@@ -196,6 +281,9 @@ class Pool:
             self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
         else:
             self.start_error = None
+            self.measure(Measure.START, seconds)
+        finally:
+            self.starts -= 1  # in the same step in which it is in the books
 
     def _note_death(self, instance: PooledInstance) -> None:
         """Replace the first that dies at once, and wait longer for each that follows before one has done any work."""
@@ -207,84 +295,6 @@ class Pool:
         self._not_before = max(self._not_before, now + delay)
         if delay:
             self.node.report(f"{self.config.service} instances die one after the other: next try in {delay:.0f} s")
-
-    async def _start(self) -> None:
-        instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
-        spec, record = await asyncio.to_thread(prepare, self.node, self.config, instance_id, self.state_id)
-        await self.node.call(self.node.store.add_instance, record)
-        began = self.node.clock.monotonic()
-        instance = PooledInstance(instance_id, self.config, WorkerClient(self._directory(instance_id) / "run"))
-        try:
-            await asyncio.to_thread(self.node.engine.start, spec)
-            await self._until_ready(instance)
-        except (Exception, asyncio.CancelledError) as error:
-            instance.is_stopping = True  # in the books until it is really gone
-            instance.retire(str(error) or "interrupted")
-            self.instances[instance_id] = instance
-            await self._discard(instance, InstanceState.LOST, why=str(error) or "interrupted", grace_seconds=0)
-            raise
-        instance.is_ready = True
-        instance.ready_since = instance.idle_since = self.node.clock.monotonic()
-        self.instances[instance_id] = instance
-        try:
-            await self._record(instance_id, InstanceState.READY, note=record.note)
-        except StoreError as error:  # it is ready all the same
-            self.node.report(f"{instance_id} is ready, which cannot be recorded: {error}")
-        self.node.report(f"{instance_id} is ready after {self.node.clock.monotonic() - began:.2f} s")
-
-    async def _until_ready(self, instance: PooledInstance) -> None:
-        socket = self._directory(instance.id) / "run" / protocol.SOCKET_NAME
-        now = self.node.clock.monotonic
-        deadline = now() + _READY_SECONDS
-        look_at = now() + 0.5
-        while True:
-            if socket.exists():
-                with contextlib.suppress(InstanceGone):
-                    await instance.client.health()
-                    return
-            if now() > look_at:
-                look_at += 0.5
-                info = await asyncio.to_thread(self.node.engine.inspect, instance.id)
-                if info.status is InstanceStatus.EXITED:
-                    logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
-                    raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
-            if now() > deadline:
-                raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
-            await asyncio.sleep(_READY_POLL_SECONDS)
-
-    async def _discard(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
-        instance.client.close()
-        engine = self.node.engine
-        if instance.is_elsewhere:
-            # Our engine would find nothing, and call it removed: that is for a daemon of the other engine.
-            self.instances.pop(instance.id, None)
-            await self._record(instance.id, InstanceState.DRAINING, note=instance.retired_because)
-            self.node.report(f"{instance.id} is left in the books: {instance.retired_because}")
-            return
-        try:
-            if grace_seconds and not instance.is_of_another:
-                with contextlib.suppress(InstanceGone):
-                    await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
-            if not instance.is_of_another:
-                await asyncio.to_thread(engine.remove, instance.id)
-        except Exception as error:
-            # It may still run: it stays in the books, and is tried again.
-            self.node.report(f"{instance.id} could not be removed: {error}")
-            instance.retire(why)
-            await asyncio.sleep(_REMOVE_AGAIN_SECONDS)
-            instance.is_stopping = False
-            return
-        self.instances.pop(instance.id, None)
-        await self._record(instance.id, state, note=why)
-        await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
-        self.node.report(f"{instance.id} {state}: {why}")
-
-    async def _record(self, instance_id: str, state: InstanceState, *, note: str | None) -> None:
-        node = self.node
-        await node.call(node.store.set_instance, instance_id, state, now=node.clock.now(), note=note)
-
-    def _directory(self, instance_id: str) -> Path:
-        return layout.instance(self.node.config.state_dir, instance_id)
 
     def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)

@@ -10,6 +10,7 @@ import asyncio
 
 from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.domain.errors import EngineError, EngineUnavailable
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
@@ -30,8 +31,16 @@ async def take_over(loop: Loop) -> None:
             node.report(f"{record.id} is of a service or size that this version does not know; it is left alone")
             continue
         info = found.get(record.id)
+        trouble = ""
         if info is not None and info.status is InstanceStatus.PAUSED:
-            await asyncio.to_thread(node.engine.unpause, record.id)
+            try:
+                await asyncio.to_thread(node.engine.unpause, record.id)
+            except EngineUnavailable:
+                raise
+            except EngineError as error:  # one that is stuck must not keep the daemon from starting
+                trouble = f"it could not be thawed: {error}"
         instance = await loop.pool(record.service, record.size).adopt(record)
+        if trouble:
+            instance.retire(trouble, has_died=True)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
     await strays.remove_directories(node, loop.instance_ids, older_than_seconds=0)  # nothing is being started yet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.housekeeping import Housekeeping
@@ -13,6 +14,8 @@ from pitchey_cli.domain.retention import RetentionPolicy
 _SECONDS = 300.0
 _FILES_SECONDS = 3600.0  # reads who refers to which file: seconds of work with a million jobs
 _STRAYS_SECONDS = 600.0
+_OBSERVATIONS_KEPT = timedelta(days=35)  # a forecast learns from weeks, and a month is billed
+_NOTICES_KEPT = timedelta(days=90)  # events that belong to no job; longer than the longest period of a budget
 _PRUNE_FROM_SECONDS = 600.0  # after the start: the network may have to put the clock right first
 
 
@@ -68,6 +71,8 @@ class Tidying:
         was_doubted, self._is_doubted = self._is_doubted, trust is Trust.DOUBTED
         if trust is Trust.BELIEVED:
             await node.call(node.store.note_time, now=wall)
+            await node.call(node.store.forget_observations, before=wall - _OBSERVATIONS_KEPT)
+            await node.call(node.store.forget_notices, before=wall - _NOTICES_KEPT)
             return whole
         if not was_doubted:
             node.report(

@@ -13,4 +13,7 @@ class Clock(Protocol):
         """The wall clock, as an aware UTC datetime."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences mean something."""
+        """Seconds on a clock that never goes back: differences mean something, also between processes of one boot."""
+
+    def boot(self) -> str:
+        """Names the boot of the machine since which `monotonic` counts."""

@@ -71,6 +71,12 @@ class TimedOut(PitcheyError):
     exit_code = ExitCode.TIMEOUT
 
 
+class BudgetReached(PitcheyError):
+    """What may be spent is spent, and jobs wait."""
+
+    exit_code = ExitCode.BUDGET
+
+
 class EngineError(PitcheyError):
     """The container engine cannot do what was asked."""
 

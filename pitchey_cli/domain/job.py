@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from pitchey_cli.domain.prices import FREE, Tariff
 from processors.vocabulary import Reason, Service
 
 JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case
@@ -184,6 +185,11 @@ class Claimed:
     instance_id: str
 
 
+def due_at(job: Job) -> datetime:
+    """When it could have been started for the first time."""
+    return job.created_at if job.run_at is None else max(job.created_at, job.run_at)
+
+
 def input_kind(kind: str, inputs: Sequence[JobInput]) -> str:
     """What jobs that need about as much memory have in common: the kind, and the inputs' size to a power of two."""
     total = sum(each.size or 0 for each in inputs)
@@ -215,6 +221,9 @@ class Attempt:
     error: JobError | None
     usage: Usage | None
     cost_nanodollars: int | None
+    started_tick: int = 0  #: see domain/cost.py
+    finished_tick: int | None = None
+    slots: int = 1  #: that it took of its instance
 
 
 @dataclass(frozen=True)
@@ -239,17 +248,16 @@ class Outcome:
     outputs: tuple[Output, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     usage: Usage | None = None
-    cost_nanodollars: int = 0
 
 
 @dataclass(frozen=True)
 class JobEvent:
-    """One durable, numbered fact about a job."""
+    """One durable, numbered fact about a job, or about the node."""
 
     id: int
-    job_id: JobId
+    job_id: JobId | None  #: None: it belongs to no job
     at: datetime
-    type: str  #: submitted, claimed, accepted, progress, retried, succeeded, ...
+    type: str  #: submitted, claimed, accepted, progress, retried, succeeded, ...; budget_reached, ... of no job
     data: dict[str, Any]
 
 
@@ -258,6 +266,7 @@ class InstanceState(StrEnum):
 
     STARTING = "starting"
     READY = "ready"
+    PAUSED = "paused"
     DRAINING = "draining"
     STOPPED = "stopped"
     LOST = "lost"
@@ -282,3 +291,15 @@ class Instance:
     stopped_at: datetime | None = None
     size: str = ""  #: its instance type, where that is not the service's own
     note: str | None = None  #: why it is lost, or what was granted down
+    # What it is billed by, see domain/cost.py.
+    instance_type: str = ""
+    region: str = "local"
+    tariff: Tariff = FREE
+    boot: str = ""  #: of the machine, since which its ticks count
+    created_tick: int = 0
+    ready_tick: int | None = None
+    seen_tick: int = 0  #: when it was last known to be there
+    stopped_tick: int | None = None
+    paused_tick: int | None = None  #: since when it is paused
+    paused_ticks: int = 0  #: in pauses that are over
+    cost_nanodollars: int | None = None  #: of its whole existence, once that is over

@@ -9,6 +9,7 @@ from pitchey_cli.domain.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d+)?)\s*(s|m|h|d|w|secs?|seconds?|mins?|minutes?|hours?|days?|weeks?)")
+_RATE = re.compile(r"(\d{1,12}(?:\.\d+)?(?:e\d)?)\s*(?:/|per)\s*(s|sec|second|m|min|minute|h|hour|d|day|w|week)")
 _CLOCK = re.compile(r"(?:(today|tomorrow|yesterday)(?:\s+at)?)?\s*(?:(\d{1,2}):(\d{2}))?")
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _LONGEST_SECONDS = 100 * 365 * 86400.0
@@ -24,6 +25,18 @@ def span(text: str, *, what: str) -> timedelta:
     if match is None:
         raise UsageError(f"{what}: {text!r} is no length of time.", hint="30s, 20m, 2h, 1d.")
     return timedelta(seconds=min(float(match[1]) * _UNITS[match[2][0]], _LONGEST_SECONDS))
+
+
+def rate(text: str, *, what: str) -> float:
+    """Read `100/h`, `5/s` or `10,000,000 / d` as so many a second.
+
+    Args:
+        what: what it is the rate of; for the message.
+    """
+    match = _RATE.fullmatch(text.strip().lower().replace(",", "").replace("_", ""))
+    if match is None or not float(match[1]) > 0:
+        raise UsageError(f"{what}: {text!r} is no rate.", hint="100/h, 5/s, 2000/min, 1e6/d.")
+    return float(match[1]) / _UNITS[match[2][0]]
 
 
 def later(text: str, *, now: datetime, what: str) -> datetime:

@@ -1,7 +1,8 @@
 """Which instance gets a job. Pure: the instances as they are, and the job, go in; a place and its reason come out.
 
 The warm instance that fits best: one that already has what the job needs (its model, its language), then one that
-worked for the same organisation, then the least loaded. One that has just failed a job of this kind comes last.
+worked for the same organisation, then the least loaded. One that has just failed a job of this kind comes last, and
+before it those that the pool would rather do without: they are to fall idle.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Candidate:
     kinds: Collection[str] = ()  #: kinds of jobs that it has run
     failed_kinds: Collection[str] = ()  #: whose last attempt there failed
     organisations: Collection[str] = ()
+    is_surplus: bool = False  #: the pool would rather do without it
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Place:
     """Where a job goes, and why."""
 
     instance_id: str
+    slots: int  #: that it takes there
     why: str
 
 
@@ -61,8 +64,9 @@ class Places:
             return None
         chosen = min(fitting, key=lambda each: _rank(each, job))
         why = self._why(chosen, job, len(fitting))
-        chosen.free_slots -= slots_needed(job, chosen.slots)
-        return Place(chosen.instance_id, why)
+        needed = slots_needed(job, chosen.slots)
+        chosen.free_slots -= needed
+        return Place(chosen.instance_id, needed, why)
 
     def _why(self, chosen: Candidate, job: Waiting, fitting: int) -> str:
         busy = chosen.slots - chosen.free_slots
@@ -81,9 +85,10 @@ def slots_needed(job: Waiting | Job, slots: int) -> int:
     return slots if job.crashes else min(job.slots, slots)
 
 
-def _rank(each: Candidate, job: Waiting) -> tuple[bool, bool, bool, float, str]:
+def _rank(each: Candidate, job: Waiting) -> tuple[bool, bool, bool, bool, float, str]:
     return (
         job.kind in each.failed_kinds,
+        each.is_surplus,
         job.kind not in each.kinds,
         job.organisation not in each.organisations,
         1 - each.free_slots / each.slots,

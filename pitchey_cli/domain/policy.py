@@ -9,6 +9,7 @@ from datetime import time
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.retry import RetryAction, RetryRule
 from pitchey_cli.domain.turns import KeyLimit, Window
+from pitchey_cli.domain.warmth import WarmHours
 
 _KEY_LIMIT = re.compile(r"(\d+)(?:@(\d+(?:\.\d+)?)/min)?")
 _WINDOW = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
@@ -17,7 +18,7 @@ _WINDOW = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 def parse_weights(text: str, *, where: str) -> dict[str, float]:
     """Read `acme=3,others=1`."""
     found: dict[str, float] = {}
-    for name, value in _pairs(text, where=where):
+    for name, value in pairs(text, where=where):
         try:
             weight = float(value)
         except ValueError:
@@ -31,7 +32,7 @@ def parse_weights(text: str, *, where: str) -> dict[str, float]:
 def parse_key_limits(text: str, *, where: str) -> dict[str, KeyLimit]:
     """Read `camera=2,api=5@10/min`: at once, and starts per minute."""
     found: dict[str, KeyLimit] = {}
-    for name, value in _pairs(text, where=where):
+    for name, value in pairs(text, where=where):
         match = _KEY_LIMIT.fullmatch(value)
         if match is None or int(match[1]) < 1 or (match[2] is not None and float(match[2]) <= 0):
             raise UsageError(f"{where}: the limit of {name!r} is {value!r}.", hint="Write 2, or 2@10/min.")
@@ -55,17 +56,29 @@ def parse_window(text: str, *, where: str) -> Window | None:
     return Window(start, end)
 
 
+def parse_warm_hours(text: str, *, where: str) -> WarmHours | None:
+    """Read `2@08:00-18:00`; nothing means no instance."""
+    if not text.strip():
+        return None
+    count, at, hours = text.strip().partition("@")
+    window = parse_window(hours, where=where) if at else None
+    if window is None or not count.isdecimal() or not int(count):
+        raise UsageError(f"{where}: {text!r} names no hours.", hint="Write 1@08:00-18:00: instances, and when.")
+    return WarmHours(int(count), window)
+
+
 def parse_retry_rules(text: str, *, where: str) -> tuple[RetryRule, ...]:
     """Read `ffmpeg_failed=stop,timeout=larger`."""
     rules: list[RetryRule] = []
-    for pattern, action in _pairs(text, where=where):
+    for pattern, action in pairs(text, where=where):
         if action not in tuple(RetryAction):
             raise UsageError(f"{where}: {pattern!r} has {action!r}.", hint="Say retry, stop or larger.")
         rules.append(RetryRule(pattern, RetryAction(action)))
     return tuple(rules)
 
 
-def _pairs(text: str, *, where: str) -> Iterator[tuple[str, str]]:
+def pairs(text: str, *, where: str) -> Iterator[tuple[str, str]]:
+    """Read `name=value,name=value`."""
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = part.rpartition("=")
         if not equals or not name.strip():

@@ -11,7 +11,8 @@ organisation, batch, priority, key. Within a flow the oldest goes first. Among f
    slots / weight of service. Who was away cannot save up turns: more than `_MOST_CREDIT` of them are forgotten.
 3. Within an organisation the flow goes first that was served longest ago: batches take turns.
 
-A flow is passed over while its key is at its limits, or outside of the off-peak hours that it asks for.
+A flow is passed over while its key is at its limits, outside of the off-peak hours that it asks for, and while a budget
+that covers it is used up.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+
+from pitchey_cli.domain.scope import Scope
+from processors.vocabulary import Service
 
 _MOST_CREDIT = 8.0  # turns of service that an organisation that was away may catch up on
 
@@ -89,6 +93,11 @@ class QueuePolicy:
     keys: Mapping[str, KeyLimit] = field(default_factory=dict)
     other_keys: KeyLimit = KeyLimit()  #: for keys of which nothing is said
     off_peak: Window | None = None  #: None: always
+    capped: frozenset[Scope] = frozenset()  #: whose budget is used up
+
+    def is_capped(self, organisation: str, service: Service | None) -> bool:
+        """Whether a budget holds the jobs of an organisation and a service."""
+        return any(scope.covers(organisation, service) for scope in self.capped)
 
     def limit_of(self, key: str) -> KeyLimit:
         """The limit of a key."""
@@ -102,6 +111,7 @@ class Queue:
     flows: tuple[Flow, ...] = ()
     served: Mapping[str, float] = field(default_factory=dict)  #: organisation -> service it has had, for its weight
     keys: Mapping[str, KeyUse] = field(default_factory=dict)
+    service: Service | None = None  #: of the pool
 
 
 class Turns:
@@ -116,7 +126,8 @@ class Turns:
         self._policy = policy
         self._now = now
         self._is_off_peak = policy.off_peak is None or policy.off_peak.contains(local)
-        self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in queue.flows}
+        self.flows = [each for each in queue.flows if not policy.is_capped(each.organisation, queue.service)]
+        self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in self.flows}
         self._keys = {key: _KeyTurns(use.running, use.next_start_at) for key, use in queue.keys.items()}
         floor = max(queue.served.values(), default=0.0) - _MOST_CREDIT
         self.served = {
@@ -152,6 +163,11 @@ class Turns:
         """When each key with a rate limit may start again."""
         return {key: turns.next_start_at for key, turns in self._keys.items() if turns.next_start_at is not None}
 
+    def heads(self) -> list[tuple[int, timedelta]]:
+        """Of each line that may go now: how many stand in it, and how long its first has waited."""
+        lines = [line for line in self._lines.values() if line.left and self._may_go(line.flow)]
+        return [(line.left, self._now - line.flow.waits_since) for line in lines]
+
     def demand(self) -> int:
         """How many jobs could run now, if there were room."""
         by_key: dict[str, int] = {}
@@ -164,6 +180,10 @@ class Turns:
             else:
                 free += line.left
         return free + sum(min(left, self._room(key)) for key, left in by_key.items())
+
+    def oldest(self) -> datetime | None:
+        """Since when the first of those waits who could run now, if there were room."""
+        return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
 
     def _order(self, line: _Line) -> tuple[float, int, float, int]:
         served_at = line.flow.last_served_at

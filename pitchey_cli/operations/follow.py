@@ -55,12 +55,13 @@ def until_finished(
         fail_fast: stop waiting at the first job that did not succeed; the others are returned as they stand.
     """
     ended: dict[JobId, Job] = {}
+    wanted = frozenset(job_ids)
     changed = set(job_ids)  # at first all of them, then those that have news
     last_event = store.last_event_id()
     for _ in changes(store, tick=tick, timeout_seconds=timeout_seconds):
         while batch := store.events(after=last_event):
             last_event = batch[-1].id
-            changed.update({event.job_id for event in batch}.intersection(job_ids))
+            changed.update(event.job_id for event in batch if event.job_id is not None and event.job_id in wanted)
         for job_id in changed - ended.keys():
             job = store.job(job_id)
             on_change(job)

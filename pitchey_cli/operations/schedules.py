@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, PitcheyError, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.recurrence import Misfire, Schedule, due, earlier, times
 from pitchey_cli.operations import queueing, requests, submit
 from pitchey_cli.operations.requests import Request, Submitting
+from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -54,20 +54,6 @@ def add(
     )
     submitting.store.add_schedule(schedule)
     return schedule
-
-
-def zone_of(name: str) -> tzinfo:
-    """The rules of a time zone, with its changes of the clock; of this machine's own for no name."""
-    if not name:
-        own = Path("/etc/localtime")
-        if not own.exists():
-            return UTC
-        with own.open("rb") as file:
-            return ZoneInfo.from_file(file)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(f"There is no time zone {name!r}.", hint="Name one as Europe/Berlin or UTC.") from error
 
 
 def _absolute(text: str) -> str:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
 
 
 def reasons(
-    store: Store, job: Job, *, now: datetime, is_daemon_running: bool, has_image: Callable[[], bool | None]
+    store: Store,
+    job: Job,
+    *,
+    now: datetime,
+    is_daemon_running: bool,
+    has_image: Callable[[], bool | None],
+    capped: Sequence[Standing] = (),
 ) -> list[str]:
     """Sentences, the most telling one first.
 
     Args:
         has_image: whether the service's image is built; None when no engine can be asked. Called only if it matters.
+        capped: the budgets that are used up.
     """
     if job.state is JobState.SUCCEEDED:
         return ["It has succeeded."]
@@ -39,6 +49,8 @@ def reasons(
         left = max(0.0, (job.run_at - now).total_seconds())
         again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
         return [f"It waits for its time, in {left:.0f} s{again}."]
+    if (standing := budgets.holding(capped, job)) is not None:
+        return [budgets.sentence(standing), budgets.way_out(standing)]
     return _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
 
 
@@ -91,7 +103,19 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         slots = sum(instance.slots for instance in active)
         still = f"; {starting} of them {'is' if starting == 1 else 'are'} starting" if starting else ""
         found.append(f"{_count(len(active), f'{job.service} instance')} with {_count(slots, 'slot')}{still}.")
+    if is_daemon_running:
+        found += _why_no_more(store, pool)
     return found
+
+
+def _why_no_more(store: Store, pool: tuple[Service, str]) -> list[str]:
+    """What keeps the pool from having more instances."""
+    decision = next((each for each in store.last_decisions() if (each.service, each.size) == pool), None)
+    if decision is None:
+        return []
+    bounds = [f"{clamp['limit']}: {clamp['why']}" for clamp in decision.explanation["clamps"]]
+    more = f"`pitchey scaling explain {pool[0]}` says more."
+    return [f"What bounds the number of its instances is {'; '.join(bounds)}. {more}"] if bounds else []
 
 
 def _why_cancelled(store: Store, job: Job) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pitchey_cli.domain.cost import NANODOLLARS
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.store.port import Counts
 
 SCHEMA = 1
 
 
-def _time(value: datetime | None) -> str | None:
+def time(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
@@ -36,8 +36,8 @@ def job(value: Job) -> dict[str, Any]:
         "key": value.key or None,
         "slots": value.slots,
         "instanceType": value.size or None,
-        "deadline": _time(value.deadline),
-        "expiresAt": _time(value.expires_at),
+        "deadline": time(value.deadline),
+        "expiresAt": time(value.expires_at),
         "idempotencyKey": value.idempotency_key,
         "heldBecause": value.held_because,
         "attempt": value.attempt,
@@ -48,10 +48,10 @@ def job(value: Job) -> dict[str, Any]:
         "error": _error(value.error),
         "progress": value.progress,
         "stage": value.stage,
-        "createdAt": _time(value.created_at),
-        "runAt": _time(value.run_at),
-        "startedAt": _time(value.started_at),
-        "finishedAt": _time(value.finished_at),
+        "createdAt": time(value.created_at),
+        "runAt": time(value.run_at),
+        "startedAt": time(value.started_at),
+        "finishedAt": time(value.finished_at),
         "spec": value.spec,
         "inputs": [
             {"field": item.field, "name": item.name, "sha256": item.sha256, "size": item.size, "url": item.url}
@@ -78,9 +78,9 @@ def attempt(value: Attempt) -> dict[str, Any]:
     return {
         "number": value.number,
         "instance": value.instance_id,
-        "startedAt": _time(value.started_at),
-        "acceptedAt": _time(value.accepted_at),
-        "finishedAt": _time(value.finished_at),
+        "startedAt": time(value.started_at),
+        "acceptedAt": time(value.accepted_at),
+        "finishedAt": time(value.finished_at),
         "reason": value.reason,
         "error": _error(value.error),
         "cpuSeconds": usage and usage.cpu_seconds,
@@ -109,7 +109,7 @@ def event(value: JobEvent) -> dict[str, Any]:
         "schema": SCHEMA,
         "id": value.id,
         "job": value.job_id,
-        "at": _time(value.at),
+        "at": time(value.at),
         "type": value.type,
         "data": value.data,
     }
@@ -128,8 +128,8 @@ def instance(value: Instance) -> dict[str, Any]:
         "requestedMemoryBytes": value.requested_memory_bytes,
         "grantedCpus": value.granted_cpus,
         "grantedMemoryBytes": value.granted_memory_bytes,
-        "createdAt": _time(value.created_at),
-        "readyAt": _time(value.ready_at),
+        "createdAt": time(value.created_at),
+        "readyAt": time(value.ready_at),
         "note": value.note,
     }
 
@@ -154,9 +154,9 @@ def schedule(value: Schedule) -> dict[str, Any]:
         "timezone": value.timezone or None,
         "misfire": value.misfire,
         "isPaused": value.is_paused,
-        "createdAt": _time(value.created_at),
-        "nextAt": None if value.is_paused else _time(value.next_at),
-        "lastAt": _time(value.last_at),
+        "createdAt": time(value.created_at),
+        "nextAt": None if value.is_paused else time(value.next_at),
+        "lastAt": time(value.last_at),
         "lastError": value.last_error,
         "inputs": value.request["inputs"],
         "fields": value.request["fields"],

@@ -25,14 +25,15 @@ STATE_COLOURS = {
 }
 
 
-def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table in our manner."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return table
 
 
-def _cell(text: str) -> Text:
+def cell(text: str) -> Text:
     """A text from outside: rich would take [square brackets] in a string for markup."""
     return Text(printable(text))
 
@@ -51,11 +52,11 @@ def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
     """Jobs that failed for good, and why."""
     if not found:
         return Text("No dead letters.")
-    table = _table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
+    table = plain_table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
     for job in found:
         why = f"{job.error.code}: {job.error.message}" if job.error else ""
-        attempts, name = str(job.attempt), _cell(job.name)
-        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, _cell(why))
+        attempts, name = str(job.attempt), cell(job.name)
+        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, cell(why))
     return table
 
 
@@ -64,7 +65,7 @@ def batches(found: Sequence[tuple[str, Mapping[JobState, int]]]) -> RenderableTy
     if not found:
         return Text("No batches.")
     states = [state for state in JobState if any(counts.get(state) for _, counts in found)]
-    table = _table("batch", "jobs", *states, right=("jobs", *states))
+    table = plain_table("batch", "jobs", *states, right=("jobs", *states))
     for name, counts in found:
         row = [f"{counts[state]:,}" if counts.get(state) else "" for state in states]
         table.add_row(printable(name), f"{sum(counts.values()):,}", *row)
@@ -75,12 +76,12 @@ def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> Ren
     """Recurring schedules, each with the zone that its times are shown in."""
     if not found:
         return Text("No schedules. `pitchey schedule add` makes one.")
-    table = _table("schedule", "service", "when", "next", "last", "inputs", "")
+    table = plain_table("schedule", "service", "when", "next", "last", "inputs", "")
     for each, zone in found:
         comes = "paused" if each.is_paused else f"{each.next_at.astimezone(zone):%Y-%m-%d %H:%M %Z}"
         last = ago(each.last_at, now) if each.last_at else "-"
-        inputs, error = _cell(" ".join(each.request["inputs"])), Text(printable(each.last_error or ""), style="red")
-        table.add_row(_cell(each.name), each.service, each.cron, comes, last, inputs, error)
+        inputs, error = cell(" ".join(each.request["inputs"])), Text(printable(each.last_error or ""), style="red")
+        table.add_row(cell(each.name), each.service, each.cron, comes, last, inputs, error)
     return table
 
 
@@ -88,7 +89,7 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
     """A list of jobs."""
     if not found:
         return Text("No jobs.")
-    table = _table(
+    table = plain_table(
         "job", "service", "state", "progress", "attempt", "submitted", "took", "name", right=("took", "progress")
     )
     for job in found:
@@ -102,7 +103,7 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
             "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
             _took(job, now),
-            _cell(job.name),
+            cell(job.name),
         )
     return table
 
@@ -115,12 +116,12 @@ def overview(
     if counts.by_service:
         shown = [JobState.SCHEDULED, JobState.HELD, JobState.QUEUED, JobState.RUNNING]
         shown += [JobState.SUCCEEDED, JobState.DEAD, JobState.CANCELLED]
-        table = _table("service", *shown, right=shown)
+        table = plain_table("service", *shown, right=shown)
         for service, states in counts.by_service.items():
             table.add_row(service, *(f"{states.get(state, 0):,}" for state in shown))
         parts.append(table)
     if instances:
-        table = _table("instance", "state", "slots", "cpus", "memory", "since", right=("slots", "cpus", "memory"))
+        table = plain_table("instance", "state", "slots", "cpus", "memory", "since", right=("slots", "cpus", "memory"))
         for item in instances:
             cpus = f"{item.granted_cpus:g}"
             if item.granted_cpus != item.requested_cpus:
@@ -166,10 +167,10 @@ def job_in_full(
     if job.error is not None:
         facts.add_row("error", Text(printable(job.error.message), style="red"))
         if job.error.hint:
-            facts.add_row("", _cell(job.error.hint))
+            facts.add_row("", cell(job.error.hint))
     parts: list[RenderableType] = [facts]
     if attempts:
-        table = _table(
+        table = plain_table(
             "attempt", "instance", "waited", "took", "cpu", "memory", "cost", "ended", right=("cost", "memory")
         )
         for attempt in attempts:
@@ -202,9 +203,9 @@ def _input_keys(job: Job) -> set[str]:
 
 
 def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
-    table = _table("output", "what", "size", "details", right=("size",))
+    table = plain_table("output", "what", "size", "details", right=("size",))
     for name, output in named:
-        table.add_row(_cell(name), output.role, size(output.size), _details(output.details))
+        table.add_row(cell(name), output.role, size(output.size), _details(output.details))
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pitchey_cli.domain.cost import NANODOLLARS
+from pitchey_cli.domain.prices import NANODOLLARS
 
 
 def size(number: float | None) -> str:

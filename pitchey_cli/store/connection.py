@@ -139,6 +139,18 @@ class Connection:
         finally:
             self._depth = depth
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read all of one moment. Takes no write lock; inside a transaction it is that one's moment."""
+        if self._raw.in_transaction:
+            yield
+            return
+        self.run("BEGIN")
+        try:
+            yield
+        finally:
+            self.run("COMMIT")
+
     def _require_transaction(self) -> None:
         if not self._raw.in_transaction:
             raise StoreError(f"The transaction on {self._path} was rolled back after an earlier error.")

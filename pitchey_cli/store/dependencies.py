@@ -65,6 +65,8 @@ class SqliteDependencies(SqliteLines):
 
     def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
         """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
+        if self._db.value(QUERIES["is_waited_for"], {"seq": seq}) is None:
+            return
         ended: deque[_Ended] = deque([(seq, job_id, state)])
         while ended:
             seq, job_id, state = ended.popleft()

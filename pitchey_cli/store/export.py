@@ -14,7 +14,7 @@ from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 
-_TIMES = ("at", "deadline", "lease_until")  # and all that end with _at
+_TIMES = ("at", "deadline", "hour", "lease_until")  # and all that end with _at
 
 Row = dict[str, Any]
 

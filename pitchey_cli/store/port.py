@@ -15,11 +15,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import (
     Attempt,
     Claimed,
-    Instance,
-    InstanceState,
     Job,
     JobEvent,
     JobId,
@@ -30,11 +30,24 @@ from pitchey_cli.domain.job import (
     Output,
     Token,
 )
+from pitchey_cli.domain.observation import (
+    Came,
+    Forecast,
+    LastDecision,
+    Measure,
+    Measurement,
+    PoolSample,
+    ScalingEvent,
+    WarmRequest,
+)
 from pitchey_cli.domain.placement import Places
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
+from pitchey_cli.store.accounts import Accounts
+from pitchey_cli.store.alerts import Alerts
+from pitchey_cli.store.budgets import Budgets
 from processors.vocabulary import Service
 
 
@@ -75,7 +88,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Protocol):
+class Store(Accounts, Budgets, Alerts, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -112,6 +125,7 @@ class Store(Protocol):
         policy: QueuePolicy,
         now: datetime,
         lease_until: datetime,
+        tick: int,
         foreground_only: bool = False,
     ) -> list[Claimed]:
         """Take queued jobs of a pool, in the order of their turns, while there are places; start an attempt for each.
@@ -166,8 +180,13 @@ class Store(Protocol):
     ) -> None:
         """Note how far the live attempt is. A stale token changes nothing."""
 
-    def finish(self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime) -> None:
-        """End the live attempt: job, attempt, outputs and event in one transaction.
+    def finish(
+        self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime, tick: int
+    ) -> None:
+        """End the live attempt: job, attempt, its cost, outputs and event in one transaction.
+
+        Args:
+            tick: of the end, on the scale of its instance's ticks; cut to the instance's end.
 
         Raises:
             StaleToken: another attempt has taken over; the caller must throw its result away.
@@ -200,6 +219,9 @@ class Store(Protocol):
     def jobs(self, wanted: JobFilter) -> list[Job]:
         """Jobs, the newest first."""
 
+    def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
+        """The jobs of a state that were submitted first, in that order."""
+
     def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
 
@@ -212,6 +234,12 @@ class Store(Protocol):
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
 
+    def arrivals(self, *, since: datetime) -> list[Arrival]:
+        """The jobs submitted since then that have run, by when they could first have started."""
+
+    def completed(self, service: Service, *, limit: int) -> list[Past]:
+        """The newest jobs of a service that have completed, among the last hundred thousand of all services."""
+
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""
 
@@ -219,7 +247,7 @@ class Store(Protocol):
         """What the worker said of a succeeded job as a whole."""
 
     def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
-        """Events with an id above `after`, in order; of some jobs, or of all."""
+        """Events with an id above `after`, in order; of some jobs, or of all jobs and of none."""
 
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""
@@ -261,16 +289,54 @@ class Store(Protocol):
     def remove_schedule(self, name: str) -> bool:
         """Forget a schedule; False when there is none of that name. Its jobs stay."""
 
-    # --- instances
+    # --- observations of the pools
 
-    def add_instance(self, instance: Instance) -> None:
-        """Record an instance before it is asked of the engine."""
+    def observe(
+        self,
+        samples: Sequence[PoolSample],
+        measurements: Sequence[Measurement],
+        events: Sequence[ScalingEvent],
+        decisions: Sequence[LastDecision],
+    ) -> None:
+        """Remember how pools stood, how long things took, what changed, and the last decision about each pool."""
 
-    def set_instance(self, instance_id: str, state: InstanceState, *, now: datetime, note: str | None = None) -> None:
-        """Record a change; READY and STOPPED or LOST note their time."""
+    def last_decisions(self) -> list[LastDecision]:
+        """The last decision about each pool."""
 
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        """Instances, the oldest first; active ones are starting, ready or draining."""
+    def scaling_events(
+        self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
+    ) -> list[ScalingEvent]:
+        """What has changed about the pools, the newest first."""
+
+    def pool_samples(self, *, since: datetime) -> list[PoolSample]:
+        """How the pools stood since then, the oldest first."""
+
+    def measurements(self, service: Service, name: Measure, *, limit: int = 100) -> list[Measurement]:
+        """How long something took lately, the newest first."""
+
+    def forget_observations(self, *, before: datetime) -> None:
+        """Forget what was observed before a time."""
+
+    def add_came(self, came: Sequence[Came]) -> None:
+        """Count jobs that came, and that ended, to what is counted of their intervals."""
+
+    def came(self, service: Service, *, since: int) -> list[Came]:
+        """What is counted of a service from an interval on, in order; an interval in which nothing came is missing."""
+
+    def set_forecasts(self, forecasts: Sequence[Forecast]) -> None:
+        """Keep what is expected of services, in place of what was."""
+
+    def forecasts(self) -> list[Forecast]:
+        """What is expected of each service of which that is known."""
+
+    def keep_warm(self, request: WarmRequest) -> None:
+        """Want so many instances of a service ready, in place of what was wanted before."""
+
+    def stop_warming(self, service: Service) -> bool:
+        """Want none any more; False when none was wanted."""
+
+    def warm_requests(self, *, now: datetime) -> list[WarmRequest]:
+        """What is wanted ready now."""
 
     # --- retention
 

@@ -118,6 +118,7 @@ class SqliteQueue(SqliteDependencies):
         policy: QueuePolicy,
         now: datetime,
         lease_until: datetime,
+        tick: int,
         foreground_only: bool = False,
     ) -> list[Claimed]:
         """Take queued jobs, in the order of their turns, for as long as there are places; start an attempt for each."""
@@ -136,7 +137,11 @@ class SqliteQueue(SqliteDependencies):
             by_seq = {row["seq"]: rows.job_from(row) for row in taken}
             jobs = [by_seq[seq] for seq in chosen]
             self._db.run_many(
-                QUERIES["insert_attempt"], [(job.seq, job.attempt, chosen[job.seq].instance_id, at) for job in jobs]
+                QUERIES["insert_attempt"],
+                [
+                    (job.seq, job.attempt, place.instance_id, at, tick, place.slots)
+                    for job, place in ((job, chosen[job.seq]) for job in jobs)
+                ],
             )
             self._db.run_many(
                 QUERIES["insert_event"], [(job.seq, at, "claimed", _claimed(job, chosen[job.seq])) for job in jobs]

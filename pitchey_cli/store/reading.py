@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
+from pitchey_cli.domain.estimate import Past
+from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
@@ -20,6 +22,8 @@ QUERIES = load("sqlite")
 _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would cost
 _END_OF_TIME = 2**63 - 1
 _PAGE = 500
+_ARRIVALS_PAGE = 10_000  # of numbers only
+_COMPLETED_AMONG = 100_000  # jobs of all services: where others were many, those of one are looked for no further
 
 
 class SqliteReader:
@@ -47,7 +51,7 @@ class SqliteReader:
         is_shared = len({flow.organisation for flow in flows}) > 1
         shares = self._db.rows(QUERIES["shares"], question) if is_shared else []
         served = {row["organisation"]: row["served"] for row in shares}
-        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {})
+        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {}, service)
 
     def _keys_in_use(self) -> dict[str, KeyUse]:
         rates = {row["key"]: rows.moment(row["next_start_at"]) for row in self._db.rows(QUERIES["key_rates"])}
@@ -137,6 +141,11 @@ class SqliteReader:
         found.sort(key=lambda row: -row["seq"])
         return [rows.job_from(row) for row in found[: wanted.limit]]
 
+    def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
+        """The jobs of a state that were submitted first, in that order."""
+        question = {"state": state.value, "limit": limit}
+        return [rows.job_from(row) for row in self._db.rows(QUERIES["oldest_jobs"], question)]
+
     def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
         return [row["id"] for row in self._db.rows(QUERIES["job_ids"], {"prefix": prefix, "limit": limit})]
@@ -157,6 +166,22 @@ class SqliteReader:
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
         return [rows.attempt_from(row) for row in self._db.rows(QUERIES["attempts"], {"job_id": job_id})]
+
+    def arrivals(self, *, since: datetime) -> list[Arrival]:
+        """The jobs submitted since then that have run, by when they could first have started."""
+        found: list[Arrival] = []
+        oldest, before_seq = rows.micros(since), _END_OF_TIME
+        while page := self._db.rows(QUERIES["arrivals"], {"before_seq": before_seq, "limit": _ARRIVALS_PAGE}):
+            before_seq = page[-1]["seq"]
+            found += [rows.arrival_from(row) for row in page if row["created_at"] >= oldest]
+            if page[-1]["created_at"] < oldest:
+                break
+        return sorted(found)
+
+    def completed(self, service: Service, *, limit: int) -> list[Past]:
+        """The newest jobs of a service that have completed, among the last hundred thousand of all services."""
+        question = {"service": service.value, "lately": _COMPLETED_AMONG, "limit": limit}
+        return [rows.past_from(row) for row in self._db.rows(QUERIES["completed"], question)]
 
     def outputs(self, job_id: JobId) -> list[Output]:
         """The outputs of a job that succeeded, in the order the worker gave them."""
@@ -184,13 +209,6 @@ class SqliteReader:
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""
         return int(self._db.value(QUERIES["last_event_id"]))
-
-    # --- instances
-
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        """Instances, the oldest first; active ones are starting, ready or draining."""
-        question = "active_instances" if active_only else "all_instances"
-        return [rows.instance_from(row) for row in self._db.rows(QUERIES[question])]
 
     # --- maintenance
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Protocol
 
+from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.cost import TICKS_PER_SECOND
+from pitchey_cli.domain.estimate import Past, features_of
 from pitchey_cli.domain.job import (
     Attempt,
-    Instance,
-    InstanceState,
     Job,
     JobError,
     JobEvent,
@@ -221,6 +222,9 @@ def attempt_from(row: Row) -> Attempt:
         started_at=moment(row["started_at"]),
         accepted_at=moment_or_none(row["accepted_at"]),
         finished_at=moment_or_none(row["finished_at"]),
+        started_tick=row["started_tick"],
+        finished_tick=row["finished_tick"],
+        slots=row["slots"],
         reason=_reason(row["reason"]),
         error=_error(row["error"]),
         usage=_usage(row["usage"]),
@@ -247,14 +251,14 @@ def event_from(row: Row) -> JobEvent:
     )
 
 
-def ending_event(outcome: Outcome, transition: Transition) -> tuple[str, dict[str, Any]]:
-    """The type and the data of the event that tells how an attempt ended."""
+def ending_event(outcome: Outcome, transition: Transition, cost: int | None) -> tuple[str, dict[str, Any]]:
+    """The type and the data of the event that tells how an attempt ended, and what it cost in nanodollars."""
     data: dict[str, Any] = {"reason": outcome.reason.value, "attemptsUsed": transition.attempts_used}
     if outcome.error is not None:
         data["error"] = asdict(outcome.error)
     match transition.state:
         case JobState.SUCCEEDED:
-            data |= {"outputs": len(outcome.outputs), "costNanodollars": outcome.cost_nanodollars}
+            data |= {"outputs": len(outcome.outputs), "costNanodollars": cost}
             return "succeeded", data
         case JobState.QUEUED if outcome.reason is Reason.INTERRUPTED:
             return "interrupted", data
@@ -270,46 +274,20 @@ def details_from(text: str | None) -> dict[str, Any]:
     return {} if text is None else dict(json.loads(text))
 
 
-def instance_values(instance: Instance) -> tuple[Any, ...]:
-    """An instance as the values of `insert_instance`."""
-    return (
-        instance.id,
-        instance.service.value,
-        instance.engine,
-        instance.image,
-        instance.slots,
-        instance.size,
-        instance.state.value,
-        instance.requested_cpus,
-        instance.requested_memory_bytes,
-        instance.granted_cpus,
-        instance.granted_memory_bytes,
-        micros(instance.created_at),
-        micros_or_none(instance.ready_at),
-        micros_or_none(instance.stopped_at),
-        instance.note,
-    )
+def arrival_from(row: Row) -> Arrival:
+    """A row of the question `arrivals`."""
+    return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"])
 
 
-def instance_from(row: Row) -> Instance:
-    """A row of container_instances."""
-    return Instance(
-        id=row["id"],
-        service=Service(row["service"]),
-        engine=row["engine"],
-        image=row["image"],
-        slots=row["slots"],
-        size=row["size"],
-        state=InstanceState(row["state"]),
-        requested_cpus=row["requested_cpus"],
-        requested_memory_bytes=row["requested_memory_bytes"],
-        granted_cpus=row["granted_cpus"],
-        granted_memory_bytes=row["granted_memory_bytes"],
-        created_at=moment(row["created_at"]),
-        ready_at=moment_or_none(row["ready_at"]),
-        stopped_at=moment_or_none(row["stopped_at"]),
-        note=row["note"],
-    )
+def past_from(row: Row) -> Past:
+    """A row of the question `completed`. What was fetched from a URL has no size of its own: the worker counted it."""
+    service = Service(row["service"])
+    sizes = [each.size for each in inputs_from(row)]
+    usage = _usage(row["usage"])
+    known = [size for size in sizes if size is not None]
+    size = sum(known) if len(known) == len(sizes) else (usage.bytes_in if usage is not None else 0) or None
+    features = features_of(service, row["kind"], json.loads(row["spec"]))
+    return Past(features, size, row["ticks"] / TICKS_PER_SECOND)
 
 
 def _reason(value: str | None) -> Reason | None:

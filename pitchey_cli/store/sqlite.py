@@ -11,12 +11,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 
+from pitchey_cli.domain.cost import Account
 from pitchey_cli.domain.errors import InputNotFound, StaleToken
 from pitchey_cli.domain.job import (
     TERMINAL,
     WAITING,
-    Instance,
-    InstanceState,
     JobId,
     JobState,
     Outcome,
@@ -25,6 +24,7 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.store import rows
+from pitchey_cli.store.alerting import SqliteAlerts
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
 from pitchey_cli.store.port import CancelResult
@@ -34,7 +34,7 @@ from pitchey_cli.store.retention import SqliteRetention
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules):
+class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
     """A Store in one file."""
 
     @classmethod
@@ -95,8 +95,10 @@ class SqliteStore(SqliteRetention, SqliteSchedules):
             values = [{"job_id": _parts(token)[0], "token": token, "lease_until": until} for token in tokens]
             self._db.run_many(QUERIES["renew_lease"], values)
 
-    def finish(self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime) -> None:
-        """End the live attempt: job, attempt, outputs and event in one transaction.
+    def finish(
+        self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime, tick: int
+    ) -> None:
+        """End the live attempt: job, attempt, its cost, outputs and event in one transaction.
 
         Raises:
             StaleToken: another attempt has taken over; the caller must throw its result away.
@@ -124,14 +126,16 @@ class SqliteStore(SqliteRetention, SqliteSchedules):
             row = self._db.row(QUERIES["finish_job"], job)
             if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service = row
+            seq, number, service, organisation, batch = row
             self._move(Service(service), JobState.RUNNING, transition.state)
             usage = rows.encode_usage(outcome.usage)
-            attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": outcome.cost_nanodollars}
+            account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED
+            cost, end = self._charge(seq, number, account, tick, is_completed=is_completed)
+            attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": cost, "finished_tick": end}
             self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
-            if has_succeeded:
+            if has_succeeded and outcome.outputs:
                 self._keep_outputs(seq, outcome.outputs, at)
-            kind, data = rows.ending_event(outcome, transition)
+            kind, data = rows.ending_event(outcome, transition, cost)
             self._event(seq, at, kind, {"attempt": number, **data})
             if transition.state in TERMINAL:
                 self._settle_dependents(seq, job_id, transition.state, at)
@@ -167,18 +171,6 @@ class SqliteStore(SqliteRetention, SqliteSchedules):
                 return CancelResult.REQUESTED
         # It runs and has been asked to end before, or it has ended.
         return CancelResult.REQUESTED if job["state"] == JobState.RUNNING else CancelResult.FINISHED
-
-    # --- instances
-
-    def add_instance(self, instance: Instance) -> None:
-        """Record an instance before it is asked of the engine."""
-        self._db.run(QUERIES["insert_instance"], rows.instance_values(instance))
-
-    def set_instance(self, instance_id: str, state: InstanceState, *, now: datetime, note: str | None = None) -> None:
-        """Record a change; READY and STOPPED or LOST note their time."""
-        change = {"instance_id": instance_id, "state": state.value, "now": rows.micros(now), "note": note}
-        if self._db.row(QUERIES["set_instance"], change) is None:
-            raise InputNotFound(f"There is no instance {instance_id}.")
 
 
 def _parts(token: Token) -> tuple[str, int]:

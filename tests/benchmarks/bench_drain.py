@@ -39,6 +39,7 @@ from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Job, JobId, JobState, NewJob
+from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
@@ -90,9 +91,11 @@ class MeasuredLoop(Loop):
         if ended == self._jobs:
             self._done.set()
 
-    def execute(self, pool: Pool, instance: PooledInstance, job: Job, *, is_adopted: bool) -> None:
+    def execute(
+        self, pool: Pool, instance: PooledInstance, job: Job, *, is_adopted: bool, pickup: Measure | None = None
+    ) -> None:
         self._begun += 1
-        super().execute(pool, instance, job, is_adopted=is_adopted)
+        super().execute(pool, instance, job, is_adopted=is_adopted, pickup=pickup)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,21 @@ from huey import SqliteHuey
 from rich.console import Console
 from rich.table import Table
 
-from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Job, JobId, JobInput, JobState, NewJob, Outcome
+from pitchey_cli.domain.cost import tick_of
+from pitchey_cli.domain.job import (
+    JOB_ID_ALPHABET,
+    JOB_ID_LENGTH,
+    Instance,
+    InstanceState,
+    Job,
+    JobId,
+    JobInput,
+    JobState,
+    NewJob,
+    Outcome,
+)
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -50,11 +63,25 @@ def per_second(count: int, work: Callable[[], object]) -> float:
     return count / (time.perf_counter() - start)
 
 
+def _tick() -> int:
+    return tick_of(time.monotonic())
+
+
+def _instance() -> Instance:
+    """What the attempts run on, and are paid for by."""
+    state, tick, now = InstanceState.READY, _tick(), datetime.now(UTC)
+    tariff = Tariff(144_000_000)
+    return Instance(
+        "i-1", Service.VIDEO, "docker", "", SLOTS, state, 2, 2**31, 2, 2**31, now, tariff=tariff, created_tick=tick
+    )
+
+
 class Ours:
     """Pitchey's side."""
 
     def __init__(self, directory: Path) -> None:
         self.store = SqliteStore.open(directory / "pitchey.db")
+        self.store.add_instance(_instance())
         self.writer = Writer(SqliteStore.open(directory / "pitchey.db"))
 
     def single(self, count: int) -> None:
@@ -77,7 +104,7 @@ class Ours:
         async def attempt(job: Job) -> None:
             assert job.token is not None
             outcome, transition = Outcome(Reason.COMPLETED), Transition(JobState.SUCCEEDED, 1, 0)
-            await call(store.finish, job.id, job.token, outcome, transition, now=datetime.now(UTC))
+            await call(store.finish, job.id, job.token, outcome, transition, now=datetime.now(UTC), tick=_tick())
 
         live: set[asyncio.Task[None]] = set()
         while count:
@@ -86,7 +113,13 @@ class Ours:
             free = min(SLOTS - len(live), count)
             places = Places([Candidate("i-1", SLOTS, free)])
             claimed = await call(
-                store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease
+                store.claim,
+                Service.VIDEO,
+                places=places,
+                policy=QueuePolicy(),
+                now=now,
+                lease_until=lease,
+                tick=_tick(),
             )
             count -= len(claimed)
             live |= {asyncio.create_task(attempt(each.job)) for each in claimed}
@@ -177,7 +210,9 @@ def claim_latency(directory: Path, waiting: int, samples: int = 400) -> tuple[fl
             now = datetime.now(UTC)
             start = time.perf_counter()
             places = Places([Candidate("i-1", 1, 1)])
-            (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
+            (claimed,) = store.claim(
+                Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0
+            )
             seconds[size].append(time.perf_counter() - start)
             assert claimed.job.attempt == 1
     return median(seconds[1000]), median(seconds[waiting])

@@ -62,6 +62,7 @@ class Ground:
     ready_seconds: list[float] = field(default_factory=list)  #: from the start of a daemon to `ready`
 
     def __post_init__(self) -> None:
+        self.began = time.monotonic()
         self.disk = Disk(_DISK_BYTES)
         self.aside = Path(tempfile.mkdtemp(prefix="pitchey-storm-aside-"))  #: never full: backups, inputs, the clock
         self.state_dir = self.disk.root / "state"

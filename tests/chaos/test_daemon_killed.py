@@ -218,7 +218,7 @@ def test_an_attempt_that_a_restored_backup_does_not_know_is_followed_and_not_ref
 def test_a_database_that_is_locked_for_long_costs_no_attempt_that_runs(
     pitchey: Pitchey, clip: Path, slow_options: list[str]
 ) -> None:
-    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="1")
+    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="1", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
     working = _submit(pitchey, RESOURCES / "video" / "bikes.mp4", *slow_options)
     pitchey.until_working(working)
     waiting = _submit(pitchey, clip, "--output-format", "thumbnail")

@@ -9,31 +9,27 @@ import hashlib
 import itertools
 import json
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.cost import slot_cost
+from pitchey_cli.domain.cost import TICKS_PER_SECOND, tick_of
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import TERMINAL, Attempt, Instance, Job, JobId, JobState, Output, Token
-from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.states import MAX_CRASHES
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Reason
-from tests.chaos.ground import PRICE_PER_HOUR, SLOTS, Ground, ffmpegs
+from tests.chaos.ground import Ground, ffmpegs
 from tests.chaos.load import Load, expected_state
+from tests.resources.books import wrong_books
 
 _ENDINGS = {"succeeded", "dead", "cancelled"}
 _LOSSES = {Reason.FAILED, Reason.OOM, Reason.INSTANCE_LOST, Reason.TIMEOUT}
 _TOLERANCE_SECONDS = 0.3
-_BOOKED = """
-SELECT coalesce(sum(cost_nanodollars), 0) FROM job_attempts JOIN container_jobs ON seq = job_seq
- WHERE container_jobs.id IN (SELECT value FROM json_each(?))
-"""
 
 
 @dataclass
@@ -204,29 +200,19 @@ class Verdict:
         return (token, times[0], times[-1]) if times else None
 
     def wrong_costs(self) -> list[str]:
-        """Attempts that cost anything but their times, and sums that differ."""
-        wrong: list[str] = []
-        for job_id, attempts in self.attempts.items():
-            crashes = 0
-            for attempt in attempts:
-                due = self._due(attempt, replace(self.jobs[job_id], crashes=crashes))
-                if attempt.cost_nanodollars != due:
-                    wrong.append(f"{attempt.token} costs {attempt.cost_nanodollars} nanodollars instead of {due}")
-                crashes += attempt.reason is Reason.INSTANCE_LOST
-        told = sum(attempt.cost_nanodollars or 0 for attempt in self._all_attempts())
-        booked = self.store._db.value(_BOOKED, (json.dumps(list(self.jobs)),))
-        return wrong + ([f"the jobs cost {told} nanodollars, their attempts {booked}"] if told != booked else [])
-
-    def _due(self, attempt: Attempt, job: Job) -> int | None:
-        """What an attempt has to cost, from its times, its instance and the slots that it had there."""
-        instance = self.instances.get(attempt.instance_id)
-        if attempt.finished_at is None or instance is None:
-            return None
-        price = PRICE_PER_HOUR
-        if instance.size:
-            price = price * INSTANCE_TYPES[instance.size].cpus / INSTANCE_TYPES["lite"].cpus
-        held = (attempt.finished_at - attempt.started_at).total_seconds()
-        return slot_cost(held, price_per_hour=price, slots=SLOTS) * slots_needed(job, SLOTS)
+        """Books that do not add up, and spans that a clock's jump has made longer than the storm was."""
+        longest = tick_of(time.monotonic() - self.ground.began)
+        spans = [
+            *((a.token, a.started_tick, a.finished_tick) for a in self._all_attempts()),
+            *((i.id, i.created_tick, i.stopped_tick) for i in self.instances.values()),
+        ]
+        wrong = [f"{name} has no end" for name, _, end in spans if end is None]
+        wrong += [
+            f"{name} is paid for {(end - begin) / TICKS_PER_SECOND:.2f} s, longer than the storm was"
+            for name, begin, end in spans
+            if end is not None and end - begin > longest
+        ]
+        return wrong + wrong_books(self.store)
 
     # --- orphans
 

@@ -82,6 +82,7 @@ def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_
         policy=QueuePolicy(),
         now=NOON,
         lease_until=LEASE,
+        tick=0,
         foreground_only=foreground_only,
     )
     assert {each.instance_id for each in claimed} <= {"i-1"}
@@ -100,7 +101,7 @@ def started(store: Store, job: NewJob | None = None) -> Job:
 def end(store: Store, job: Job, reason: Reason, *, is_retryable: bool = False, now: datetime = NOON) -> Job:
     assert job.token is not None
     outcome = Outcome(reason, is_retryable=is_retryable)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now, tick=0)
     return store.job(job.id)
 
 
@@ -149,6 +150,14 @@ def test_jobs_are_numbered_in_the_order_of_submission(store):
     listed = store.jobs(JobFilter())
     assert [job.seq for job in listed] == list(range(10, 0, -1))
     assert [event.job_id for event in store.events(after=0)] == [job.id for job in reversed(listed)]
+
+
+def test_those_that_have_waited_longest_are_found_without_the_rest(store):
+    submit(store, *(video(f"job{number}") for number in range(5)))
+    store.cancel(JobId("job0"), why="", now=NOON)
+    assert [job.id for job in store.oldest_jobs(JobState.QUEUED, limit=2)] == ["job1", "job2"]
+    assert [job.id for job in store.oldest_jobs(JobState.CANCELLED, limit=2)] == ["job0"]
+    assert store.oldest_jobs(JobState.DEAD, limit=2) == []
 
 
 def test_an_unknown_job_is_not_found(store):
@@ -219,7 +228,7 @@ now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 CLAIMING_CHILD = """
 def claim():
     places = Places([Candidate("i-1", 2, 2)])
-    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
+    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
 while claimed := claim():
     print(*(each.job.id for each in claimed), sep="\\n")
 """
@@ -274,7 +283,7 @@ def test_accepted_and_progress_are_noted_once_and_told(store):
     assert store.events(after=3)[0].data == {"attempt": 1, "fraction": 0.25, "stage": "encode", "etaSeconds": 9.5}
 
 
-def test_success_keeps_outputs_details_usage_and_cost(store):
+def test_success_keeps_outputs_details_and_usage(store):
     job = started(store)
     outputs = (
         Output("z/out.mp4", "video", "video/mp4", "cd" * 32, 99, {"width": 1280}),
@@ -282,14 +291,14 @@ def test_success_keeps_outputs_details_usage_and_cost(store):
         Output("b.jpg", "thumbnail", "image/jpeg", "ef" * 32, 3),
     )
     usage = Usage(1.5, 2**40, 3, 4)
-    outcome = Outcome(Reason.COMPLETED, outputs=outputs, details={"a": [1]}, usage=usage, cost_nanodollars=123)
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs, details={"a": [1]}, usage=usage)
     later = NOON + timedelta(microseconds=1)
-    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=later)
+    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=later, tick=1)
     found, (attempt,) = store.job(job.id), store.attempts(job.id)
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
-    assert (attempt.reason, attempt.usage, attempt.cost_nanodollars) == (Reason.COMPLETED, usage, 123)
+    assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
 
 
@@ -316,7 +325,7 @@ def test_every_ending_leaves_its_state_and_its_event(store, reason, is_retryable
 def test_an_error_is_kept_with_the_job_and_the_attempt(store):
     job, error = started(store), JobError("not_a_video", "in.mp4 is not a video.", "Submit a video.")
     outcome = Outcome(Reason.REJECTED, error=error)
-    store.finish(job.id, job.token, outcome, Transition(JobState.DEAD, 1, 0), now=NOON)
+    store.finish(job.id, job.token, outcome, Transition(JobState.DEAD, 1, 0), now=NOON, tick=1)
     assert store.job(job.id).error == store.attempts(job.id)[0].error == error
     assert store.events(after=2)[0].data["error"]["code"] == "not_a_video"
 
@@ -514,17 +523,18 @@ def test_an_instance_has_its_times(store):
     first = Instance("i-1", VIDEO, "docker", "video:1", 3, InstanceState.STARTING, 2.0, 2**31, 1.0, 2**30, NOON)
     store.add_instance(first)
     store.add_instance(replace(first, id="i-2", created_at=LEASE, note="granted 1 CPU"))
-    store.set_instance("i-1", InstanceState.READY, now=LEASE)
-    store.set_instance("i-1", InstanceState.DRAINING, now=LEASE)
-    ready = replace(first, state=InstanceState.DRAINING, ready_at=LEASE)
+    store.set_instance("i-1", InstanceState.READY, now=LEASE, tick=5)
+    store.set_instance("i-1", InstanceState.DRAINING, now=LEASE, tick=6)
+    ready = replace(first, state=InstanceState.DRAINING, ready_at=LEASE, ready_tick=5, seen_tick=6)
     assert store.instances()[0] == ready
-    store.set_instance("i-1", InstanceState.LOST, now=LEASE, note="gone")
+    store.set_instance("i-1", InstanceState.LOST, now=LEASE, tick=7, note="gone")
     assert [each.id for each in store.instances()] == ["i-2"]
     lost, waiting = store.instances(active_only=False)
-    assert lost == replace(ready, state=InstanceState.LOST, stopped_at=LEASE, note="gone")
+    ended = {"stopped_at": LEASE, "seen_tick": 7, "stopped_tick": 7, "cost_nanodollars": 0}
+    assert lost == replace(ready, state=InstanceState.LOST, note="gone", **ended)
     assert waiting.note == "granted 1 CPU"
     with pytest.raises(InputNotFound):
-        store.set_instance("i-3", InstanceState.READY, now=NOON)
+        store.set_instance("i-3", InstanceState.READY, now=NOON, tick=1)
 
 
 # --- keys, lines, shares
@@ -556,7 +566,7 @@ def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
     job = started(store)
     outcome = Outcome(Reason.OOM)
     transition = after_attempt(job, outcome, now=NOON, dice=0.0, larger_size="standard-4")
-    store.finish(job.id, job.token, outcome, transition, now=NOON)
+    store.finish(job.id, job.token, outcome, transition, now=NOON, tick=1)
     assert store.release_due(now=NOON) == 1
     assert (store.job(job.id).size, claim(store), store.waiting_sizes(VIDEO)) == ("standard-4", [], ["standard-4"])
 
@@ -656,7 +666,7 @@ def give(store: Store, job: Job, *paths: str) -> None:
     assert job.token is not None
     outputs = tuple(Output(path, "video", "video/mp4", path.encode().hex().ljust(64, "0"), len(path)) for path in paths)
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON, tick=1)
 
 
 def fed_by(*job_ids: str, output: str = "", is_each: bool = False) -> dict[str, object]:
@@ -987,7 +997,7 @@ def succeed(store: Store, job_id: str, *outputs: Output, **changes: object) -> N
     job = started(store, video(job_id, **changes))
     assert job.token is not None
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
-    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON)
+    store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=NOON, dice=0.5), now=NOON, tick=1)
 
 
 def prune(
@@ -1151,3 +1161,71 @@ def test_inputs_and_outputs_are_held_by_their_jobs(store):
     ]
     assert [each.job_id for each in store.holdings(after_seq=held[1].seq)] == ["dead", "needed", "alive"]
     assert store.known_jobs(["done", "nothing", "alive"]) == {"done", "alive"}
+
+
+# --- what came
+
+
+def ended_after(store: Store, seconds: float, *, now: datetime, reason: Reason = Reason.COMPLETED) -> None:
+    """The next job is claimed at a time, and ends some seconds later."""
+    places = Places([Candidate("i-1", 1, 1)])
+    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
+    end(store, claimed.job, reason, is_retryable=True, now=now + timedelta(seconds=seconds))
+
+
+def test_jobs_that_have_run_are_known_by_when_they_could_first_have_started(store):
+    later, since = NOON + timedelta(minutes=10), NOON - timedelta(days=1)
+    submit(store, video("plain"), video("timed", run_at=later))
+    submit(store, video("needy", after=(Dependency(JobId("plain")),)))
+    ended_after(store, 2.5, now=NOON + timedelta(seconds=40))  # it had to wait for a slot; that is no part of it
+    ended_after(store, 5.0, now=NOON + timedelta(seconds=60))
+    store.release_due(now=later)
+    ended_after(store, 7.0, now=later + timedelta(seconds=3))
+    noon = NOON.timestamp()
+    found = store.arrivals(since=since)
+    assert [(each.service, each.size) for each in found] == [("video", "")] * 3
+    assert [(round(each.at - noon, 3), each.seconds) for each in found] == [(0.0, 2.5), (42.5, 5.0), (600.0, 7.0)]
+    assert store.arrivals(since=NOON + timedelta(seconds=1)) == []
+
+
+def test_of_a_job_that_was_tried_again_the_last_attempt_counts_and_the_first_start(store):
+    submit(store, video("retried"), video("waiting"))
+    ended_after(store, 1.0, now=NOON + timedelta(seconds=5), reason=Reason.FAILED)
+    store.cancel(JobId("waiting"), why="", now=NOON)
+    store.release_due(now=NOON + timedelta(hours=1))
+    ended_after(store, 9.0, now=NOON + timedelta(hours=1))
+    (found,) = store.arrivals(since=NOON)
+    assert (round(found.at - NOON.timestamp(), 3), found.seconds) == (0.0, 9.0)
+
+
+def test_what_has_not_run_to_an_end_has_not_come(store):
+    started(store)
+    assert store.arrivals(since=NOON) == []
+
+
+def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time(store):
+    def finished(job: NewJob, ticks: int, outcome: Outcome) -> None:
+        submit(store, job)
+        places = Places([Candidate("i-1", 1, 1)])
+        (claimed,) = store.claim(
+            job.service, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
+        )
+        assert claimed.job.token is not None
+        ended = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)
+        store.finish(job.id, claimed.job.token, outcome, ended, now=NOON, tick=1000 + ticks)
+
+    file = JobInput("input_url", "a.mp4", sha256="ab" * 32, size=700)
+    url = JobInput("input_url", "b.mp4", url="http://example.org/b.mp4")
+    done = Outcome(Reason.COMPLETED, usage=Usage(bytes_in=900))
+    finished(video("file", inputs=(file,), kind="mp4", spec={"quality": "low"}), 250, done)
+    finished(video("url", inputs=(url,), kind="webm", spec={}), 100, done)
+    finished(video("unknown", inputs=(url,), kind="webm", spec={}), 100, Outcome(Reason.COMPLETED))
+    finished(video("failed", inputs=(file,), kind="mp4", max_attempts=1), 50, Outcome(Reason.FAILED))
+    finished(NewJob(JobId("other"), Service.CODE, {}, kind="go"), 30, done)
+    assert [(each.features[0], each.input_bytes, each.seconds) for each in store.completed(VIDEO, limit=9)] == [
+        ("webm", None, 1.0),
+        ("webm", 900, 1.0),
+        ("mp4", 700, 2.5),
+    ]
+    assert [each.seconds for each in store.completed(VIDEO, limit=1)] == [1.0]
+    assert store.completed(Service.CODE, limit=9)[0].features == ("go",)

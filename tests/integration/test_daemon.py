@@ -43,7 +43,7 @@ def test_cancelling_what_has_succeeded_changes_nothing_and_is_no_error(pitchey: 
 
 
 def test_why_says_that_all_slots_are_taken(pitchey: Pitchey, clip: Path, slow_options: list[str]) -> None:
-    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2")
+    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
     first, second = (_submit(pitchey, clip, *slow_options, "--no-cache") for _ in range(2))
     pitchey.until_working(first)
     pitchey.until_working(second)

@@ -53,7 +53,7 @@ def test_the_log_of_an_attempt_is_not_read_through_a_link(instance: Path, tmp_pa
     store = SqliteStore.open(tmp_path / "pitchey.db")
     store.enqueue([NewJob(job_id, Service.VIDEO, {})], now=now)
     places = Places.of([Candidate("video-1", 1, 1)])
-    store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now)
+    store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
     spool = tmp_path / "instances" / "video-1" / "spool" / f"{job_id}.1"
     spool.mkdir(parents=True)
     line = '{"seq": 1, "at": 0, "type": "log", "stream": "stdout", "line": "a secret"}\n'

@@ -33,6 +33,7 @@ from pitchey_cli.domain.turns import KeyLimit, QueuePolicy
 from pitchey_cli.engines.port import LABEL_STATE
 from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service
+from tests.resources.books import wrong_books
 from tests.resources.scripted_engine import Machine, ScriptedEngine
 from tests.resources.scripted_node import Daemon, open_store, service
 from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
@@ -156,10 +157,18 @@ class DaemonHistory(RuleBasedStateMachine):
         job_id = self.chosen(which)
         try:
             if self.store.redrive(job_id, now=self.world.clock.now()):
-                del self.ended[job_id]
+                self.begin_again(job_id)
         except UsageError:
             return
         self.world.pass_time(pause)
+
+    def begin_again(self, job_id: JobId) -> None:
+        """It has not ended any more, and those need not have that it had taken down with it."""
+        del self.ended[job_id]
+        for other, state in list(self.ended.items()):
+            needs = {need.job_id for need in self.store.dependencies(other)}
+            if state is JobState.CANCELLED and job_id in needs and other in self.ended:
+                self.begin_again(other)
 
     @rule(has_output=st.booleans(), which=ANY, pause=PAUSES)
     def an_attempt_that_waits_for_it_succeeds(self, has_output: bool, which: int, pause: float) -> None:
@@ -247,6 +256,16 @@ class DaemonHistory(RuleBasedStateMachine):
     def report(self, line: str) -> None:
         note(f"{self.now:9.3f} {line}")
 
+    @precondition(lambda self: self.daemon is not None and not self.machine.is_away)
+    @rule(work=WORK, before=PAUSES, pause=PAUSES)
+    def the_machine_goes_down(self, work: list[dict[str, Any]], before: float, pause: float) -> None:
+        self.the_daemon_is_killed(work, before, False, pause)
+        for worker in self.machine.workers.values():
+            self.do(worker.kill)
+        self.world.clock.boot_anew()
+        self.world.pass_time(30.0)
+        self.start_daemon()
+
     # --- what must hold
 
     def settle(self) -> None:
@@ -328,6 +347,10 @@ class DaemonHistory(RuleBasedStateMachine):
         assert all(gap >= PACE_SECONDS - 1e-6 for gap in gaps), gaps
 
     @invariant()
+    def the_books_are_right(self) -> None:
+        assert wrong_books(self.store) == []
+
+    @invariant()
     def no_script_has_complained(self) -> None:
         assert self.machine.complaints == []
 
@@ -340,6 +363,7 @@ class DaemonHistory(RuleBasedStateMachine):
             self.daemon.drain()
             self.check_that_nothing_is_left_of_instances()
             self.no_script_has_complained()
+            self.the_books_are_right()
             assert self.store.integrity() == []
         finally:
             self.daemon.kill() if self.daemon is not None else None

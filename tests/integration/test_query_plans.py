@@ -23,6 +23,16 @@ COLD = {
     "all_instances": "a listing for people; `active_instances` is the hot one",
     "events_of_jobs": "one search for each job, then a sort of what is new",
     "schedules": "a listing for people; `due_schedules` is the hot one",
+    "last_decisions": "a row for each pool",
+    "forget_came": "tidies up, every few minutes; a few thousand rows",
+    "forecasts": "a row for each service",
+    "warm_requests": "a row for each service that somebody wants warm",
+    "cost_totals": "reads the whole ledger, for `pitchey metrics` only",
+    "cost_by_line": "searches the hours of a day, every few seconds, and sorts what it found into five lines",
+    "alerts": "a row for each rule that was ever broken or silenced",
+    "budgets": "a row for each budget, of which a person sets a few",
+    "forget_thresholds": "tidies up, every few minutes; a few rows for each budget and period",
+    "waiting_jobs": "a row for each line, and only for people who ask",
     "miscounted": "part of the integrity check: reads everything",
 }
 #: lines of a plan that are no walk through a table

@@ -213,6 +213,9 @@ class Hands:
     def monotonic(self) -> float:
         return self.seconds
 
+    def boot(self) -> str:
+        return "boot"
+
 
 def looks(wiring: Wiring, tmp_path: Path, clock: Hands, waits: list[int], *, last: int) -> list[datetime]:
     """What is told of the daemon's presence at looks so many minutes apart; it ends before the one numbered `last`."""

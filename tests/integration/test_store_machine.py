@@ -161,7 +161,7 @@ class Queue(RuleBasedStateMachine):
     def claim(self, limit: int) -> None:
         places = Places([Candidate("i-1", limit, limit)])
         policy = QueuePolicy(ageing_seconds=1e9)
-        taken = self.store.claim(VIDEO, places=places, policy=policy, now=self.now, lease_until=self.now)
+        taken = self.store.claim(VIDEO, places=places, policy=policy, now=self.now, lease_until=self.now, tick=0)
         claimed = [each.job for each in taken]
         waiting = [
             job_id
@@ -197,7 +197,7 @@ class Queue(RuleBasedStateMachine):
             return
         outcome = Outcome(reason, is_retryable=is_retryable)
         transition = after_attempt(job, outcome, now=self.now, dice=0.5)
-        self.store.finish(job.id, expected.token, outcome, transition, now=self.now)
+        self.store.finish(job.id, expected.token, outcome, transition, now=self.now, tick=1)
         expected.run_at = transition.run_at or expected.run_at
         expected.has_crashed = transition.crashes > 0
         expected.token = None
@@ -215,7 +215,7 @@ class Queue(RuleBasedStateMachine):
                 continue
             with pytest.raises(StaleToken):
                 transition = after_attempt(job, outcome, now=self.now, dice=0.5)
-                self.store.finish(job.id, token, outcome, transition, now=self.now)
+                self.store.finish(job.id, token, outcome, transition, now=self.now, tick=1)
             self.store.accepted(token, now=self.now)
             self.store.progress(token, fraction=0.9, stage="late", eta_seconds=None, now=self.now)
         assert self.store.job(job.id) == job

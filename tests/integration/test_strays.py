@@ -48,7 +48,7 @@ def start(loop: Loop, instance_id: str, *, state_id: str = "") -> None:
 def record(loop: Loop, instance_id: str, state: InstanceState = InstanceState.STARTING) -> None:
     instance = Instance(instance_id, Service.VIDEO, "process", "", 1, InstanceState.STARTING, 1, 1, 1, 1, NOW)
     loop.node.store.add_instance(instance)
-    loop.node.store.set_instance(instance_id, state, now=NOW)
+    loop.node.store.set_instance(instance_id, state, now=NOW, tick=1)
 
 
 def running(loop: Loop) -> set[str]:
@@ -117,6 +117,9 @@ class Hands:
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def boot(self) -> str:
+        return "boot"
 
 
 def test_a_daemon_looks_for_strays_every_ten_minutes(loop):

@@ -35,6 +35,9 @@ class Hands:
     def monotonic(self) -> float:
         return self.hours * 3600
 
+    def boot(self) -> str:
+        return "boot"
+
 
 class Tidied:
     """A state directory that daemons keep in order, one after the other."""

@@ -82,7 +82,7 @@ async def test_a_lone_call_returns_what_the_store_returned(writer):
     await submit(writer, "a")
     places = Places([Candidate("i-1", 1, 1)])
     claimed = await writer.call(
-        writer.store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=NOW, lease_until=NOW
+        writer.store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=NOW, lease_until=NOW, tick=0
     )
     assert [each.job.token for each in claimed] == ["a.1"]
 
@@ -93,7 +93,7 @@ async def test_one_failure_does_not_undo_the_others(writer, database):
     outcome, done = Outcome(Reason.COMPLETED), Transition(JobState.SUCCEEDED, 1, 0)
     calls = [
         asyncio.create_task(submit(writer, "a")),
-        asyncio.create_task(writer.call(writer.store.finish, JobId("a"), Token("a.9"), outcome, done, now=NOW)),
+        asyncio.create_task(writer.call(writer.store.finish, JobId("a"), Token("a.9"), outcome, done, now=NOW, tick=0)),
         asyncio.create_task(submit(writer, "a")),  # its id is taken
         asyncio.create_task(submit(writer, "b")),
     ]

@@ -51,6 +51,7 @@ class Machine:
 
     script: Script = by_spec
     is_away: bool = False  #: the engine does not answer; its instances go on
+    is_frozen_solid: bool = False  #: nothing that is paused can be thawed
     stillborn: int = 0  #: so many of the next workers exit while they start
     complaints: list[BaseException] = field(default_factory=list)  #: of scripts that broke
     _instances: dict[str, _Instance] = field(default_factory=dict)
@@ -197,6 +198,8 @@ class ScriptedEngine:
     def unpause(self, instance_id: str) -> None:
         """Let it go on."""
         instance = self.machine.running(instance_id)
+        if self.machine.is_frozen_solid:
+            raise EngineError(f"Instance {instance_id} cannot be thawed.")
         self.machine.on_loop(instance.process.thaw, process=instance.process)
         instance.is_paused = False
 

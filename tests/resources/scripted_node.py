@@ -6,13 +6,14 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.retention import RetentionPolicy
@@ -51,12 +52,14 @@ def make_node(
     queue: QueuePolicy,
     report: Callable[[str], None],
     poll_seconds: float = 5.0,
+    **chosen: Any,
 ) -> Node:
-    """A node of these services."""
+    """A node of these services; what is chosen else of its configuration goes by its name."""
     config = NodeConfig(
         state_dir=state_dir,
         services=services,
         queue=queue,
+        capacity=chosen.pop("capacity", CapacityPolicy()),
         retention=RetentionPolicy(),
         poll_seconds=poll_seconds,
         lease_seconds=30.0,
@@ -64,6 +67,7 @@ def make_node(
         grace_seconds=2.0,
         output_limit_bytes=10**6,
         instance_user=(0, 0),
+        **chosen,
     )
     artifacts = LocalArtifacts(layout.artifacts(state_dir))
     dice = random.Random(1).random
@@ -91,12 +95,13 @@ class Daemon:
         services: Mapping[Service, ServiceConfig],
         queue: QueuePolicy,
         report: Callable[[str], None],
+        **chosen: Any,
     ) -> None:
         store = open_store(layout.database(state_dir))
         self.writer = world.writer = CountingWriter(store)
         self._world = world
         self._engine = ScriptedEngine(machine)
-        node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report)
+        node = make_node(state_dir, self._engine, self.writer, world.clock, services, queue, report, **chosen)
         self.loop = Loop(node, layout.label(store.state_id(), state_dir))
         self._is_ready, self._stop, self._at_once = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._life = Life(world, self._serve())

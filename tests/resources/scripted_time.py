@@ -25,7 +25,7 @@ T = TypeVar("T")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _THREAD_SECONDS = 0.02  # what is done in a thread takes so long at most
 
-_LIFE: ContextVar[set[asyncio.Task[Any]]] = ContextVar("life")
+_LIFE: ContextVar[Life] = ContextVar("life")
 
 
 @dataclass
@@ -33,12 +33,22 @@ class ScriptedClock:
     """Time as the test has it."""
 
     seconds: float = 0.0
+    wall_seconds: float = 0.0  #: how far the wall clock has been turned beside the other one
+    boots: int = 1
+    booted_at: float = 0.0
 
     def now(self) -> datetime:
-        return NOON + timedelta(seconds=self.seconds)
+        return NOON + timedelta(seconds=self.seconds + self.wall_seconds)
 
     def monotonic(self) -> float:
-        return self.seconds
+        return self.seconds - self.booted_at
+
+    def boot_anew(self) -> None:
+        self.boots += 1
+        self.booted_at = self.seconds
+
+    def boot(self) -> str:
+        return f"boot-{self.boots}"
 
 
 class CountingWriter(Writer):
@@ -87,11 +97,13 @@ class ScriptedLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
         done: asyncio.Future[T] = self.create_future()
+        life = _LIFE.get(None)
 
         def act() -> None:
-            if done.cancelled():  # a thread would have done it all the same
-                with contextlib.suppress(Exception):
-                    func(*args)
+            if done.cancelled():  # a thread would have done it all the same, unless its process has died with it
+                if life is None or not life.has_ended:
+                    with contextlib.suppress(Exception):
+                        func(*args)
                 return
             try:
                 done.set_result(func(*args))
@@ -113,14 +125,16 @@ class Life:
 
     def __init__(self, loop: ScriptedLoop, main: Coroutine[Any, Any, None]) -> None:
         self._loop = loop
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.has_ended = False
         context = Context()
-        context.run(_LIFE.set, self._tasks)
+        context.run(_LIFE.set, self)
         self.main = loop.create_task(main, context=context)
 
     def end(self) -> None:
         """Cancel all of it, until nothing is left; its hands are to be tied before."""
-        while left := {task for task in self._tasks if not task.done()}:
+        self.has_ended = True
+        while left := {task for task in self.tasks if not task.done()}:
             for task in left:
                 task.cancel()
             self._loop.run_until_complete(asyncio.wait(left))
@@ -135,6 +149,6 @@ def _note_life(
     task = asyncio.Task(work, loop=loop, context=context)
     life = _LIFE.get(None) if context is None else context.get(_LIFE)
     if life is not None:
-        life.add(task)
-        task.add_done_callback(life.discard)
+        life.tasks.add(task)
+        task.add_done_callback(life.tasks.discard)
     return task

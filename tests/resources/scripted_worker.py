@@ -35,6 +35,7 @@ from processors.worker.attempts import Attempts
 from processors.worker.http import Connection
 from processors.worker.routes import Routes
 from processors.worker.spool import Spool
+from tests.resources.scripted_time import ScriptedLoop
 
 Script = Callable[["ScriptedAttempt"], Awaitable[None]]
 
@@ -104,6 +105,11 @@ class ScriptedAttempt(Attempt):
     def _finish(self, *arguments: Any, **options: Any) -> None:
         if self.worker.exit_code is None:  # the dead write nothing
             super()._finish(*arguments, **options)
+
+    def _stamp(self) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        at = {"at": loop.clock.now().timestamp()} if isinstance(loop, ScriptedLoop) else {}
+        return super()._stamp() | at
 
     def _kill(self) -> None:
         self._is_told.set()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.moments import earlier, later, span
+from pitchey_cli.domain.moments import earlier, later, rate, span
 from pitchey_cli.domain.policy import parse_key_limits, parse_retry_rules, parse_weights, parse_window
 from pitchey_cli.domain.retry import RetryAction, RetryPolicy
 from pitchey_cli.domain.turns import KeyLimit
@@ -89,3 +89,23 @@ def test_lines_of_policy() -> None:
 def test_a_wrong_line_names_its_setting(parse, text) -> None:
     with pytest.raises(UsageError, match=r"^queue\.thing: "):
         parse(text, where="queue.thing")
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"),
+    [
+        ("100/h", 100 / 3600),
+        ("5/s", 5),
+        ("2000 / min", 2000 / 60),
+        ("1e6/d", 1e6 / 86400),
+        ("10,000,000 per day", 1e7 / 86400),
+    ],
+)
+def test_a_rate(text, per_second):
+    assert rate(text, what="--rate") == pytest.approx(per_second)
+
+
+@pytest.mark.parametrize("text", ["", "100", "h", "-5/s", "0/h", "5/fortnight", "nan/s"])
+def test_what_is_no_rate_is_refused(text):
+    with pytest.raises(UsageError, match=r"--rate: .* is no rate"):
+        rate(text, what="--rate")

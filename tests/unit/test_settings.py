@@ -41,7 +41,7 @@ def test_every_setting_has_a_variable_of_its_own_and_says_what_it_does() -> None
         ("[services.video]\nslots = 1.5\n", "takes a whole number, not 1.5"),
         ("[services.video]\nslots = 0\n", "at least 1 and at most 64, not 0"),
         ("[services.video]\nslots = true\n", "takes a whole number, not True"),
-        ("[services.video]\nmin_instances = 3\n", "min_instances is larger than max_instances"),
+        ("[services.video]\nmin_instances = 9\n", "min_instances is larger than max_instances"),
         ("[engine]\nkind = 'dokcer'\n", "is one of auto, docker, podman, process, not 'dokcer'"),
         ("[daemon]\npoll_seconds = nan\n", "not nan"),
         ("[engine\n", "is not TOML"),

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import Flow, KeyLimit, KeyUse, Queue, QueuePolicy, Turns, Window
+from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -137,3 +139,17 @@ def test_shares_are_never_off_by_more_than_a_turn(weights: list[int], count: int
     order = Counter(given_turns(turns(*(flow(n, name) for n, name in enumerate(names)), policy=policy), count))
     service = [order[n] / weight for n, weight in enumerate(weights)]
     assert max(service) - min(service) <= 1 + 1e-9
+
+
+def test_a_budget_that_is_used_up_holds_the_flows_it_covers_and_no_others() -> None:
+    flows = flow(1, "acme", queued=2), flow(2, "others", queued=2)
+
+    def order(scope: Scope) -> tuple[list[int], int]:
+        policy = QueuePolicy(capped=frozenset([scope]))
+        found = turns(*flows, policy=policy, service=Service.VIDEO)
+        demand = found.demand()
+        return given_turns(found, 9), demand
+
+    assert order(Scope("acme")) == order(Scope("acme", Service.VIDEO)) == ([2, 2], 2)
+    assert order(Scope("", Service.VIDEO)) == order(Scope()) == ([], 0)
+    assert order(Scope("acme", Service.CODE)) == ([1, 2, 1, 2], 4)

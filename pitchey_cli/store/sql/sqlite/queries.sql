@@ -113,7 +113,7 @@ UPDATE container_jobs
 RETURNING *;
 
 -- name: insert_attempt
-INSERT INTO job_attempts (job_seq, number, instance_id, started_at) VALUES (?, ?, ?, ?);
+INSERT INTO job_attempts (job_seq, number, instance_id, started_at, started_tick, slots) VALUES (?, ?, ?, ?, ?, ?);
 
 -- --- the live attempt; each repeats the guard: the job runs, and this token is the live one
 
@@ -146,11 +146,12 @@ UPDATE container_jobs
        reason = :reason, error = :error, details = :details, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service;
+RETURNING seq, attempt, service, organisation, batch;
 
 -- name: finish_attempt
 UPDATE job_attempts
-   SET finished_at = :now, reason = :reason, error = :error, usage = :usage, cost_nanodollars = :cost_nanodollars
+   SET finished_at = :now, finished_tick = :finished_tick, reason = :reason, error = :error, usage = :usage,
+       cost_nanodollars = :cost_nanodollars
  WHERE job_seq = :job_seq AND number = :number;
 
 -- name: insert_artifact
@@ -331,6 +332,10 @@ SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_fo
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
 
+-- name: is_waited_for
+-- Hardly any job is, and this is asked at every end: it costs half of what reading the jobs that wait does.
+SELECT 1 FROM job_dependencies WHERE needs_seq = :seq LIMIT 1;
+
 -- name: dependents
 SELECT j.*, d.on_failure
   FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
@@ -397,6 +402,10 @@ SELECT * FROM container_jobs
    AND created_at >= :since AND created_at < :until
  ORDER BY seq DESC LIMIT :limit;
 
+-- name: oldest_jobs
+-- The index of the states has the rows of each in their order.
+SELECT * FROM container_jobs WHERE state = :state ORDER BY seq LIMIT :limit;
+
 -- name: job_ids
 -- A range and not LIKE, so that the unique index serves it. Every character of an id sorts before '~'.
 SELECT id FROM container_jobs WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT :limit;
@@ -436,6 +445,34 @@ SELECT a.*, j.id AS job_id
   FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq
  WHERE j.id = :job_id ORDER BY a.number;
 
+-- name: arrivals
+-- A page of the jobs that have run to an end, back from the newest: when each could first have started, and for how long
+-- its last attempt held a slot. It could start when it was submitted, at its time, or when the last of those had ended
+-- that it waited for. Of one that was tried again the time has been overwritten, and one for the off-peak hours waited
+-- for them: of these it is the first start that is known.
+SELECT j.seq, j.service, j.size, j.created_at,
+       CASE WHEN j.is_off_peak THEN f.started_at
+            ELSE min(f.started_at, max(j.created_at, iif(j.attempt = 1, coalesce(j.run_at, 0), 0),
+                     coalesce((SELECT max(n.finished_at)
+                                 FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
+                                WHERE d.job_seq = j.seq), 0)))
+       END AS at,
+       l.finished_at - l.started_at AS held
+  FROM container_jobs j
+  JOIN job_attempts f ON f.job_seq = j.seq AND f.number = 1
+  JOIN job_attempts l ON l.job_seq = j.seq AND l.number = j.attempt
+ WHERE j.seq < :before_seq AND l.finished_at IS NOT NULL
+ ORDER BY j.seq DESC LIMIT :limit;
+
+-- name: completed
+-- The newest jobs of a service that have completed, and how long: among those submitted lately, because no index knows
+-- the service, and one more would make every submission dearer. What came from the cache has no attempt.
+SELECT j.service, j.kind, j.spec, j.inputs, a.usage, a.finished_tick - a.started_tick AS ticks
+  FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+ WHERE j.state = 'succeeded' AND j.seq > (SELECT max(seq) FROM container_jobs) - :lately AND j.service = :service
+   AND a.reason = 'completed'
+ ORDER BY j.seq DESC LIMIT :limit;
+
 -- name: outputs
 SELECT o.*, a.size
   FROM container_jobs j JOIN job_outputs o ON o.job_seq = j.seq JOIN artifacts a ON a.sha256 = o.sha256
@@ -448,7 +485,7 @@ SELECT details FROM container_jobs WHERE id = :job_id;
 
 -- name: events
 SELECT e.id, j.id AS job_id, e.at, e.type, e.data
-  FROM job_events e JOIN container_jobs j ON j.seq = e.job_seq
+  FROM job_events e LEFT JOIN container_jobs j ON j.seq = e.job_seq
  WHERE e.id > :after ORDER BY e.id LIMIT :limit;
 
 -- name: events_of_job
@@ -520,23 +557,104 @@ SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
 
 -- name: insert_instance
 INSERT INTO container_instances (id, service, engine, image, slots, size, state, requested_cpus, requested_memory_bytes,
-                                 granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note,
+                                 instance_type, region, tariff, boot, created_tick, ready_tick, seen_tick,
+                                 stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: instance
+SELECT * FROM container_instances WHERE id = :instance_id;
+
+-- name: life
+SELECT service, instance_type, region, slots, tariff, created_at, created_tick FROM container_instances
+ WHERE id = :instance_id;
 
 -- name: set_instance
--- The first time of each counts.
+-- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
-       stopped_at = CASE WHEN :state IN ('stopped', 'lost') THEN coalesce(stopped_at, :now) END
- WHERE id = :instance_id
-RETURNING id;
+       ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
+       seen_tick = max(seen_tick, coalesce(:tick, seen_tick)),
+       stopped_at = CASE WHEN :state IN ('stopped', 'lost') THEN :now END,
+       stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN max(seen_tick, coalesce(:tick, seen_tick)) END
+ WHERE id = :instance_id AND stopped_at IS NULL
+RETURNING *;
+
+-- name: note_seen
+-- All that live since this boot of the machine, but those that are known to be gone.
+UPDATE container_instances SET seen_tick = :tick
+ WHERE stopped_at IS NULL AND boot = :boot AND seen_tick < :tick
+   AND id NOT IN (SELECT value FROM json_each(:gone));
+
+-- name: pause_instance
+UPDATE container_instances SET paused_tick = :tick, seen_tick = max(seen_tick, :tick)
+ WHERE id = :instance_id AND paused_tick IS NULL AND stopped_at IS NULL;
+
+-- name: end_pause
+UPDATE container_instances
+   SET paused_ticks = paused_ticks + :tick - paused_tick, paused_tick = NULL,
+       seen_tick = CASE WHEN stopped_at IS NULL THEN max(seen_tick, :tick) ELSE seen_tick END
+ WHERE id = :instance_id AND paused_tick IS NOT NULL;
+
+-- name: set_instance_cost
+UPDATE container_instances SET cost_nanodollars = :cost_nanodollars WHERE id = :instance_id;
 
 -- name: active_instances
 SELECT * FROM container_instances WHERE stopped_at IS NULL ORDER BY created_at, rowid;
 
 -- name: all_instances
 SELECT * FROM container_instances ORDER BY created_at, rowid;
+
+-- --- costs
+
+-- name: bill
+-- What decides the bill of an attempt; no row where there is no record of its instance.
+SELECT a.instance_id, a.started_tick, a.slots, i.seen_tick, i.stopped_tick
+  FROM job_attempts a JOIN container_instances i ON i.id = a.instance_id
+ WHERE a.job_seq = :job_seq AND a.number = :number;
+
+-- name: note_used
+-- No end of an attempt is later than when its instance was last seen.
+UPDATE container_instances SET seen_tick = :tick WHERE id = :instance_id;
+
+-- name: book
+INSERT INTO container_costs (organisation, hour, service, instance_type, region, batch, line, ticks, nanodollars,
+                             attempts)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET ticks = ticks + excluded.ticks, nanodollars = nanodollars + excluded.nanodollars,
+                              attempts = attempts + excluded.attempts;
+
+-- name: spent_by_organisation
+SELECT coalesce(sum(nanodollars), 0) FROM container_costs
+ WHERE organisation = :organisation AND hour >= :since AND (:service IS NULL OR service = :service)
+   AND (line = 'work' OR line = 'failed');
+
+-- name: spent_on_instances
+SELECT coalesce(sum(nanodollars), 0) FROM container_costs
+ WHERE organisation = '' AND hour >= :since AND (:service IS NULL OR service = :service) AND line = 'instance';
+
+-- name: ledger
+-- One search for each organisation, and one for the instances.
+WITH RECURSIVE names (organisation) AS (
+    SELECT min(organisation) FROM container_costs
+     UNION ALL
+    SELECT (SELECT min(organisation) FROM container_costs WHERE organisation > names.organisation)
+      FROM names WHERE names.organisation IS NOT NULL
+)
+SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
+ WHERE c.hour >= :since AND c.hour < :until;
+
+-- name: cost_totals
+SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
+ GROUP BY service, line ORDER BY service, line;
+
+-- name: live_attempts
+SELECT i.*, a.started_tick, a.slots AS taken, j.organisation, j.batch
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.state = 'running';
 
 -- --- the database itself
 
@@ -569,3 +687,139 @@ SELECT flow FROM (
     UNION ALL
     SELECT flow, count(*) FROM container_jobs WHERE state = 'queued' GROUP BY flow
 ) GROUP BY flow HAVING sum(jobs) <> 0;
+
+-- --- observations
+
+-- name: insert_sample
+INSERT INTO pool_samples (at, service, size, waiting, running, starting, ready, paused, wanted, wait_seconds, demand,
+                          cpu, memory)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: insert_measurement
+INSERT INTO container_metrics (at, service, size, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: insert_scaling_event
+INSERT INTO container_scaling_events (at, service, size, change, instance_id, was, wanted, rule, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: set_last_decision
+INSERT INTO pool_decisions (service, size, at, explanation) VALUES (?, ?, ?, ?)
+    ON CONFLICT (service, size) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+
+-- name: last_decisions
+SELECT * FROM pool_decisions ORDER BY service, size;
+
+-- name: samples_since
+SELECT * FROM pool_samples WHERE at >= :since ORDER BY at;
+
+-- name: measurements_of
+-- The newest first.
+SELECT * FROM container_metrics WHERE service = :service AND name = :name ORDER BY at DESC LIMIT :limit;
+
+-- name: scaling_events
+SELECT * FROM container_scaling_events WHERE id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: scaling_events_of
+SELECT * FROM container_scaling_events WHERE service = :service AND id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: forget_samples
+DELETE FROM pool_samples WHERE at < :before;
+
+-- name: forget_measurements
+DELETE FROM container_metrics WHERE at < :before;
+
+-- name: forget_scaling_events
+DELETE FROM container_scaling_events WHERE at < :before;
+
+-- name: add_came
+INSERT INTO job_arrivals (service, interval, jobs, ended, seconds) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (service, interval) DO UPDATE
+   SET jobs = jobs + excluded.jobs, ended = ended + excluded.ended, seconds = seconds + excluded.seconds;
+
+-- name: came
+SELECT * FROM job_arrivals WHERE service = :service AND interval >= :since ORDER BY interval;
+
+-- name: forget_came
+DELETE FROM job_arrivals WHERE interval < :before;
+
+-- name: set_forecast
+INSERT INTO forecasts (service, at, instances, is_in_force, history_days, error, naive_error, flat_error, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service) DO UPDATE
+   SET at = excluded.at, instances = excluded.instances, is_in_force = excluded.is_in_force,
+       history_days = excluded.history_days, error = excluded.error, naive_error = excluded.naive_error,
+       flat_error = excluded.flat_error, why = excluded.why;
+
+-- name: forecasts
+SELECT * FROM forecasts ORDER BY service;
+
+-- name: set_warm
+INSERT INTO warm_requests (service, instances, until) VALUES (?, ?, ?)
+    ON CONFLICT (service) DO UPDATE SET instances = excluded.instances, until = excluded.until;
+
+-- name: remove_warm
+DELETE FROM warm_requests WHERE service = :service RETURNING service;
+
+-- name: warm_requests
+SELECT * FROM warm_requests ORDER BY service;
+
+-- --- budgets
+
+-- name: set_budget
+INSERT INTO budgets (organisation, service, period, nanodollars, set_at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET nanodollars = excluded.nanodollars, set_at = excluded.set_at;
+
+-- name: remove_budget
+DELETE FROM budgets WHERE organisation = :organisation AND service = :service AND period = :period RETURNING period;
+
+-- name: budgets
+SELECT * FROM budgets ORDER BY organisation, service, period;
+
+-- name: threshold
+SELECT 1 FROM budget_thresholds
+ WHERE organisation = ? AND service = ? AND period = ? AND began_at = ? AND percent = ? AND nanodollars = ?;
+
+-- name: note_threshold
+-- A row comes back to the first who notes it.
+INSERT INTO budget_thresholds (organisation, service, period, began_at, percent, nanodollars)
+VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING percent;
+
+-- name: forget_thresholds
+DELETE FROM budget_thresholds WHERE began_at < :before;
+
+-- name: forget_events
+-- Those of jobs go with their jobs.
+DELETE FROM job_events WHERE job_seq IS NULL AND at < :before;
+
+-- name: waiting_jobs
+SELECT organisation, service, batch, sum(queued) AS jobs FROM job_flows WHERE queued > 0
+ GROUP BY organisation, service, batch;
+
+-- --- alerts
+
+-- name: alerts
+SELECT * FROM alerts ORDER BY rule;
+
+-- name: set_alert
+INSERT OR REPLACE INTO alerts (rule, broken_since, firing_since, told_at, resolved_at, about, silenced_until,
+                               silenced_because, silenced_by)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: dead_since
+-- The index is named because there may be many older ones, which the planner does not know.
+SELECT count(*) FROM container_jobs INDEXED BY container_jobs_dead WHERE state = 'dead' AND finished_at >= :since;
+
+-- name: lost_instances
+SELECT service FROM container_instances WHERE stopped_at >= :since AND state = 'lost';
+
+-- name: cost_by_line
+-- One search for each organisation, and one for the instances.
+WITH RECURSIVE names (organisation) AS (
+    SELECT min(organisation) FROM container_costs
+     UNION ALL
+    SELECT (SELECT min(organisation) FROM container_costs WHERE organisation > names.organisation)
+      FROM names WHERE names.organisation IS NOT NULL
+)
+SELECT c.line, sum(c.nanodollars) AS nanodollars
+  FROM names JOIN container_costs c ON c.organisation = names.organisation
+ WHERE c.hour >= :since GROUP BY c.line;

@@ -77,6 +77,8 @@ CREATE INDEX container_jobs_retrying ON container_jobs (state, run_at, attempts_
     WHERE state = 'scheduled' AND attempts_used > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
+-- Those that became dead letters lately.
+CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE state = 'dead';
 -- The live jobs, and lists of one state, the newest first.
 CREATE INDEX container_jobs_state ON container_jobs (state);
 CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
@@ -172,21 +174,26 @@ CREATE TABLE job_attempts (
     number           INTEGER NOT NULL CHECK (number >= 1),
     instance_id      TEXT    NOT NULL,
     started_at       INTEGER NOT NULL,
+    started_tick     INTEGER NOT NULL,  -- ticks: see container_instances
+    slots            INTEGER NOT NULL CHECK (slots >= 1),  -- that it takes of its instance
     accepted_at      INTEGER,
     finished_at      INTEGER,
+    finished_tick    INTEGER,
     reason           TEXT,
     error            TEXT,
     usage            TEXT,
     cost_nanodollars INTEGER CHECK (cost_nanodollars >= 0),
     PRIMARY KEY (job_seq, number),
-    CHECK ((reason IS NULL) = (finished_at IS NULL))
+    CHECK ((reason IS NULL) = (finished_at IS NULL)),
+    CHECK ((finished_tick IS NULL) = (finished_at IS NULL)),
+    CHECK (finished_tick >= started_tick)
 ) STRICT, WITHOUT ROWID;
 
 -- AUTOINCREMENT: an id is never given out twice, even when old events have been removed, so that a reader who
 -- remembers the last id it saw misses nothing.
 CREATE TABLE job_events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
-    job_seq INTEGER NOT NULL REFERENCES container_jobs (seq) ON DELETE CASCADE,
+    job_seq INTEGER REFERENCES container_jobs (seq) ON DELETE CASCADE,  -- NULL: a fact about no job, but the node
     at      INTEGER NOT NULL,
     type    TEXT    NOT NULL,
     data    TEXT    NOT NULL
@@ -214,6 +221,7 @@ CREATE TABLE job_outputs (
 
 CREATE INDEX job_outputs_sha256 ON job_outputs (sha256);
 
+-- Ticks are hundredths of a second on the machine's monotonic clock, since the boot that stands beside them.
 CREATE TABLE container_instances (
     id                     TEXT    NOT NULL PRIMARY KEY,
     service                TEXT    NOT NULL,
@@ -221,7 +229,7 @@ CREATE TABLE container_instances (
     image                  TEXT    NOT NULL,
     slots                  INTEGER NOT NULL CHECK (slots >= 1),
     size                   TEXT    NOT NULL,
-    state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'draining', 'stopped', 'lost')),
+    state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'paused', 'draining', 'stopped', 'lost')),
     requested_cpus         REAL    NOT NULL,
     requested_memory_bytes INTEGER NOT NULL,
     granted_cpus           REAL    NOT NULL,
@@ -230,7 +238,163 @@ CREATE TABLE container_instances (
     ready_at               INTEGER,
     stopped_at             INTEGER,
     note                   TEXT,
-    CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL))
+    instance_type          TEXT    NOT NULL,
+    region                 TEXT    NOT NULL,
+    tariff                 TEXT    NOT NULL,  -- its price, as it was set when it was created
+    boot                   TEXT    NOT NULL,
+    created_tick           INTEGER NOT NULL,
+    ready_tick             INTEGER          CHECK (ready_tick >= created_tick),
+    seen_tick              INTEGER NOT NULL CHECK (seen_tick >= created_tick),  -- no end of an attempt is later
+    stopped_tick           INTEGER          CHECK (stopped_tick >= seen_tick),
+    paused_tick            INTEGER,  -- since when it is paused
+    paused_ticks           INTEGER NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
+    cost_nanodollars       INTEGER          CHECK (cost_nanodollars >= 0),
+    CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
+    CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 ) STRICT;
 
 CREATE INDEX container_instances_active ON container_instances (stopped_at, created_at);
+
+-- How long things took: one row for each time, or for each kind and sample with the median of several times.
+CREATE TABLE container_metrics (
+    id      INTEGER PRIMARY KEY,
+    at      INTEGER NOT NULL,
+    service TEXT    NOT NULL,
+    size    TEXT    NOT NULL,
+    name    TEXT    NOT NULL CHECK (name IN ('start', 'unpause', 'cold_pickup', 'warm_pickup')),
+    seconds REAL    NOT NULL CHECK (seconds >= 0),
+    count   INTEGER NOT NULL CHECK (count >= 1)
+) STRICT;
+
+CREATE INDEX container_metrics_name ON container_metrics (service, name, at);
+CREATE INDEX container_metrics_at ON container_metrics (at);
+
+-- How each pool stood, every few seconds while there was anything in it, and once when there was nothing any more.
+CREATE TABLE pool_samples (
+    id           INTEGER PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    service      TEXT    NOT NULL,
+    size         TEXT    NOT NULL,
+    waiting      INTEGER NOT NULL,
+    running      INTEGER NOT NULL,
+    starting     INTEGER NOT NULL,
+    ready        INTEGER NOT NULL,
+    paused       INTEGER NOT NULL,
+    wanted       INTEGER NOT NULL,
+    wait_seconds REAL,
+    demand       REAL,
+    cpu          REAL,
+    memory       REAL
+) STRICT;
+
+CREATE INDEX pool_samples_at ON pool_samples (at);
+
+-- Every decision that has changed something.
+CREATE TABLE container_scaling_events (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    at          INTEGER NOT NULL,
+    service     TEXT    NOT NULL,
+    size        TEXT    NOT NULL,
+    change      TEXT    NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
+    instance_id TEXT    NOT NULL,
+    was         INTEGER NOT NULL,
+    wanted      INTEGER NOT NULL,
+    rule        TEXT    NOT NULL,
+    why         TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
+CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
+
+-- The last decision about each pool, whether it has changed anything or not, with all that led to it.
+CREATE TABLE pool_decisions (
+    service     TEXT    NOT NULL,
+    size        TEXT    NOT NULL,
+    at          INTEGER NOT NULL,
+    explanation TEXT    NOT NULL,
+    PRIMARY KEY (service, size)
+) STRICT, WITHOUT ROWID;
+
+-- How many jobs came when: what the forecast learns from. It outlives the jobs.
+CREATE TABLE job_arrivals (
+    service  TEXT    NOT NULL,
+    interval INTEGER NOT NULL,  -- of five minutes, since 1970
+    jobs     INTEGER NOT NULL,
+    ended    INTEGER NOT NULL,
+    seconds  REAL    NOT NULL,
+    PRIMARY KEY (service, interval)
+) STRICT, WITHOUT ROWID;
+
+-- What is expected of each service, and how well that has done before.
+CREATE TABLE forecasts (
+    service      TEXT    PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    instances    INTEGER NOT NULL,
+    is_in_force  INTEGER NOT NULL CHECK (is_in_force BETWEEN 0 AND 1),
+    history_days REAL    NOT NULL,
+    error        REAL,
+    naive_error  REAL,
+    flat_error   REAL,
+    why          TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How many instances of a service somebody wants ready, and until when.
+CREATE TABLE warm_requests (
+    service   TEXT    PRIMARY KEY,
+    instances INTEGER NOT NULL CHECK (instances >= 1),
+    until     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The ledger, see domain/cost.py: what has ended, hour by hour. It outlives the jobs and instances that it is made of.
+-- The organisation leads, so that a budget is one search; the lines of instances have none.
+CREATE TABLE container_costs (
+    organisation  TEXT    NOT NULL,
+    hour          INTEGER NOT NULL,  -- its beginning
+    service       TEXT    NOT NULL,
+    instance_type TEXT    NOT NULL,
+    region        TEXT    NOT NULL,
+    batch         TEXT    NOT NULL,
+    line          TEXT    NOT NULL
+        CHECK (line = 'work' OR line = 'failed' OR line = 'instance' OR line = 'start' OR line = 'paused'),
+    ticks         INTEGER NOT NULL CHECK (ticks >= 0),  -- of slots
+    nanodollars   INTEGER NOT NULL CHECK (nanodollars >= 0),
+    attempts      INTEGER NOT NULL CHECK (attempts >= 0),
+    PRIMARY KEY (organisation, hour, service, instance_type, region, batch, line)
+) STRICT, WITHOUT ROWID;
+
+-- What may be spent, see domain/budget.py. An empty organisation or service means all.
+CREATE TABLE budgets (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL CHECK (period = 'day' OR period = 'week' OR period = 'month'),
+    nanodollars  INTEGER NOT NULL CHECK (nanodollars > 0),
+    set_at       INTEGER NOT NULL,
+    PRIMARY KEY (organisation, service, period)
+) STRICT, WITHOUT ROWID;
+
+-- What has been told of budgets: a row for each threshold, so that nobody tells it twice. No foreign key: a budget that
+-- is removed and set again in the same period is no news.
+CREATE TABLE budget_thresholds (
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    period       TEXT    NOT NULL,
+    began_at     INTEGER NOT NULL,
+    percent      INTEGER NOT NULL,
+    nanodollars  INTEGER NOT NULL,  -- of the budget then: another amount has its thresholds anew
+    PRIMARY KEY (organisation, service, period, began_at, percent, nanodollars)
+) STRICT, WITHOUT ROWID;
+
+-- Where each alert rule stands, see domain/alerts.py; the rules themselves are code and settings.
+CREATE TABLE alerts (
+    rule             TEXT PRIMARY KEY,
+    broken_since     INTEGER,
+    firing_since     INTEGER,
+    told_at          INTEGER,
+    resolved_at      INTEGER,
+    about            TEXT NOT NULL,
+    silenced_until   INTEGER,
+    silenced_because TEXT,
+    silenced_by      TEXT,
+    CHECK (firing_since IS NULL OR broken_since IS NOT NULL),
+    CHECK (told_at IS NULL OR firing_since IS NOT NULL)
+) STRICT, WITHOUT ROWID;

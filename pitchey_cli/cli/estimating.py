@@ -1,0 +1,32 @@
+"""`--estimate` of `run` and `submit`: say what the jobs would take and cost, and submit none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.operations import estimates as operation
+from pitchey_cli.operations import requests
+from pitchey_cli.operations.submit import Draft
+from pitchey_cli.wiring import Wiring
+
+EstimateOption = Annotated[
+    bool, typer.Option("--estimate", help="Say what it would take and cost, from jobs before; submit nothing.")
+]
+
+
+def show_estimate(wiring: Wiring, asked: requests.Request, checked: Sequence[Draft], *, json: bool) -> None:
+    """Print what is expected of jobs that the queue would take as they are."""
+    from pitchey_cli.reports import estimates as reports
+
+    store, now = wiring.store(), wiring.clock.now()
+    settings = requests.check(wiring.submitting(store), asked.service, checked, asked.queueing, now)
+    rate = operation.Rate(wiring.tariff(asked.service).price_at(now), wiring.service_settings(asked.service).slots)
+    found = operation.expectations(store, checked, [each.slots for each in settings], rate)
+    if json:
+        terminal.show_json(reports.as_json(found, asked.service))
+    else:
+        terminal.show(reports.table(found, asked.service))

@@ -1,0 +1,74 @@
+"""pitchey instances: list them, and keep some warm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain import moments
+from pitchey_cli.operations import scaling as operation
+from pitchey_cli.operations.specs import service_named
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(
+    help="List the instances, and keep some warm.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+OfService = Annotated[str, typer.Argument(metavar="SERVICE", help="video, document, inference, media or code.")]
+
+
+@app.command(name="list")
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
+) -> None:
+    """List the instances that there are."""
+    wiring = Wiring.from_environment()
+    found = wiring.store().instances(active_only=not all_)
+    if json:
+        from pitchey_cli.reports import as_json
+
+        terminal.show_json_lines(map(as_json.instance, found))
+        return
+    from pitchey_cli.reports import scaling
+
+    terminal.show(scaling.instances(found, now=wiring.clock.now()))
+
+
+@app.command()
+def warm(
+    service: OfService,
+    instances: Annotated[int, typer.Argument(help="How many are to be ready.")] = 1,
+    lasting: Annotated[str, typer.Option("--for", help="For how long, as 30m or 8h.")] = "1h",
+) -> None:
+    """Have instances of SERVICE ready before anybody asks for them."""
+    wiring = Wiring.from_environment()
+    of = service_named(service)
+    request = operation.keep_warm(
+        wiring.store(),
+        of,
+        instances,
+        lasting=moments.span(lasting, what="--for"),
+        most=wiring.service_settings(of).max_instances,
+        now=wiring.clock.now(),
+    )
+    lock.poke(wiring.state_dir)
+    until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
+    terminal.say(f"{instances} of {of} {'is' if instances == 1 else 'are'} kept warm until {until}.")
+    if lock.holder(wiring.state_dir) is None:
+        terminal.say("No daemon runs: `pitchey daemon start` starts one.")
+
+
+@app.command()
+def cool(service: OfService) -> None:
+    """Keep none of SERVICE warm any more; those that are idle go by themselves."""
+    wiring = Wiring.from_environment()
+    of = service_named(service)
+    was_warm = wiring.store().stop_warming(of)
+    lock.poke(wiring.state_dir)
+    terminal.say(f"{of} is not kept warm any more." if was_warm else f"{of} was not kept warm.")

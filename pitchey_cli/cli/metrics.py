@@ -1,0 +1,33 @@
+"""pitchey metrics: everything that is counted, for Prometheus."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pitchey_cli import __version__
+from pitchey_cli.daemon import lock
+from pitchey_cli.operations import alerts, metrics
+from pitchey_cli.wiring import Wiring
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(name="metrics")
+def show() -> None:
+    """Print all metrics in Prometheus' text format, for its node exporter's textfile collector and the like."""
+    wiring = Wiring.from_environment()
+    store, as_of = wiring.store(), wiring.as_of()
+    holder = lock.holder(wiring.state_dir)
+    is_daemon_running = holder is not None and holder.is_daemon
+    standings = alerts.look(
+        store,
+        wiring.alert_rules(),
+        as_of,
+        wiring.queue_policy(),
+        state_dir=wiring.state_dir,
+        is_daemon_running=is_daemon_running,
+        dry_run=True,
+    )
+    sys.stdout.write(metrics.text(store, as_of, standings, version=__version__, is_daemon_running=is_daemon_running))

@@ -1,0 +1,111 @@
+"""pitchey scaling: how many instances there are, why, what has changed, and how many there would be."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.cli.simulate import simulate
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.operations import scaling as operation
+from pitchey_cli.operations.specs import service_named
+from pitchey_cli.wiring import Wiring
+from processors.vocabulary import Service
+
+app = typer.Typer(
+    help="See why there are as many instances as there are, and how many there would be.",
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
+OfService = Annotated[str | None, typer.Option("--service", help="Only the pools of this service.")]
+app.command()(simulate)
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show each pool, the last decision about it, and how long starts and pick-ups took."""
+    from pitchey_cli.reports import scaling
+
+    wiring = Wiring.from_environment()
+    store, now = wiring.store(), wiring.clock.now()
+    decisions = store.last_decisions()
+    if json:
+        terminal.show_json_lines(map(scaling.decision_as_json, decisions))
+        return
+    terminal.show(
+        scaling.status(decisions, operation.measured(store), store.warm_requests(now=now), store.forecasts(), now=now)
+    )
+    _tell_if_nobody_decides(wiring)
+
+
+@app.command()
+def explain(
+    service: Annotated[str | None, typer.Argument(help="Only the pools of this service.")] = None, json: Json = False
+) -> None:
+    """Show the last decision about each pool: what went in, what each rule asked for, what bounded it."""
+    from pitchey_cli.reports import scaling
+
+    wiring = Wiring.from_environment()
+    store, now = wiring.store(), wiring.clock.now()
+    decisions = operation.last_decisions(store, None if service is None else service_named(service))
+    if json:
+        terminal.show_json_lines(map(scaling.decision_as_json, decisions))
+        return
+    if not decisions:
+        of_it = f" about {service}" if service else ""
+        raise InputNotFound(f"Nothing has been decided{of_it} yet.", hint="A daemon decides once a job has come.")
+    for place, each in enumerate(decisions):
+        if place:
+            typer.echo()
+        terminal.show(scaling.explanation(each, now=now))
+    _tell_if_nobody_decides(wiring)
+
+
+@app.command()
+def history(
+    service: OfService = None,
+    limit: Annotated[int, typer.Option("--limit", help="How many of the newest.", min=1, max=10_000)] = 50,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw waiting jobs and instances over time instead.")] = False,
+    since: Annotated[str, typer.Option("--since", help="Of the chart: since 2h, 3d ago; 24h by default.")] = "",
+    json: Json = False,
+) -> None:
+    """Show what has changed about the pools, the newest last: every decision, and why."""
+    from pitchey_cli.reports import scaling
+
+    wiring = Wiring.from_environment()
+    only = None if service is None else service_named(service)
+    if chart:
+        if json:
+            raise UsageError("--json and --chart do not go together.", hint="Leave one of them out.")
+        _draw(wiring, only, since or "24h")
+        return
+    if since:
+        raise UsageError("--since is for --chart.", hint="--limit says how many of the newest changes are shown.")
+    events = wiring.store().scaling_events(service=only, limit=limit)[::-1]
+    if json:
+        terminal.show_json_lines(map(scaling.event_as_json, events))
+    else:
+        terminal.show(scaling.history(events))
+
+
+def _tell_if_nobody_decides(wiring: Wiring) -> None:
+    if lock.holder(wiring.state_dir) is None:
+        terminal.say("No daemon runs: nothing is being decided now.")
+
+
+def _draw(wiring: Wiring, service: Service | None, since: str) -> None:
+    from pitchey_cli.domain.moments import earlier
+    from pitchey_cli.domain.pool_history import stretches
+    from pitchey_cli.reports import charts
+
+    now, width = wiring.clock.now(), terminal.out().width
+    begin = earlier(since, now=now.astimezone(), what="--since")
+    if begin >= now:
+        raise UsageError(f"--since {since!r} is not in the past.", hint="As 2h, or 3d.")
+    samples = [each for each in wiring.store().pool_samples(since=begin) if service in (None, each.service)]
+    terminal.show(charts.pools(stretches(samples, since=begin, until=now, count=width), width=width))

@@ -1,0 +1,82 @@
+"""pitchey top: everything at a glance, live, with the keys to act on it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pitchey_cli.cli import terminal
+from pitchey_cli.daemon import lock
+from pitchey_cli.wiring import Wiring
+
+if TYPE_CHECKING:
+    from pitchey_cli.domain.overview import Runner
+    from pitchey_cli.screen.desk import Desk
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+_ROWS = 50  # of a table in the single frame
+_BUSY_SECONDS = 2.0  # somebody looks at the screen: it says sooner than a script would that the database is locked
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="Print one frame as text, and end.")] = False,
+) -> None:
+    """Watch pools, instances, queue, jobs, host and spending, live; cancel, retry and warm by a key, ? lists them.
+
+    Where there is no terminal it prints one frame, as with --once.
+    """
+    wiring = Wiring.from_environment()
+    wiring.store().close()  # makes it where there is none, as every verb does; the screen never does
+    desk = _desk(wiring)
+    first = desk.look()
+    if once or not _is_terminal():
+        from pitchey_cli.reports import top as report
+
+        desk.close()
+        terminal.show(report.frame(first, most=_ROWS))
+        return
+    from pitchey_cli.screen.app import TopApp
+
+    TopApp(desk, first).run()
+
+
+def _is_terminal() -> bool:
+    """Textual draws on stderr, and reads keys from stdin."""
+    return all(each.isatty() for each in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get("TERM") != "dumb"
+
+
+def _desk(wiring: Wiring) -> Desk:
+    from pitchey_cli.engines import images
+    from pitchey_cli.operations.overview import Looking
+    from pitchey_cli.screen.desk import Desk
+
+    looking = Looking(
+        state_dir=wiring.state_dir,
+        services=images.available(),
+        rules=wiring.alert_rules(),
+        policy=wiring.queue_policy(),
+        as_of=wiring.as_of,
+        runner=lambda: _runner(wiring),
+    )
+    return Desk(
+        open_store=lambda: wiring.store(create=False, busy_seconds=_BUSY_SECONDS),
+        database=wiring.database,
+        looking=looking,
+        most_instances=lambda service: wiring.service_settings(service).max_instances,
+        wake=lambda: lock.poke(wiring.state_dir),
+        now=wiring.clock.now,
+    )
+
+
+def _runner(wiring: Wiring) -> Runner | None:
+    from pitchey_cli.domain.overview import Runner
+
+    found = lock.holder(wiring.state_dir)
+    if found is None:
+        return None
+    return Runner(found.pid, found.is_daemon, found.engine, datetime.fromtimestamp(found.started_at, UTC))

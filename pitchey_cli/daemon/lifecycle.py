@@ -1,0 +1,250 @@
+"""The life of one instance: asked of the engine, ready, paused, woken, adopted, and removed with all its traces.
+
+Owns every call by which an instance changes. Which of them is due is for pool.py to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from pitchey_cli.daemon.instance import PooledInstance, prepare
+from pitchey_cli.daemon.node import Node, ServiceConfig
+from pitchey_cli.daemon.worker_client import WorkerClient
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.capacity import Size
+from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
+from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
+from processors import protocol
+
+_READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
+_READY_POLL_SECONDS = 0.005
+_STOP_GRACE_SECONDS = 5.0
+_REMOVE_AGAIN_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Changes the instances of a pool."""
+
+    node: Node
+    config: ServiceConfig
+    state_id: str
+    instances: dict[str, PooledInstance]  #: of the pool: one is in there until it is really gone
+
+    # --- begin
+
+    async def start(self) -> float:
+        """Start an instance, and add it to the pool when it is ready; how many seconds that took."""
+        node = self.node
+        instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
+        spec, record = await asyncio.to_thread(prepare, node, self.config, instance_id, self.state_id)
+        await node.call(node.store.add_instance, record)
+        began = node.clock.monotonic()
+        instance = self._instance(record, started_at=began)
+        try:
+            await asyncio.to_thread(node.engine.start, spec)
+            await self._until_ready(instance)
+        except (Exception, asyncio.CancelledError) as error:
+            instance.is_stopping = True  # in the books until it is really gone
+            instance.retire(str(error) or "interrupted", has_died=True)
+            self.instances[instance_id] = instance
+            await self.discard(instance, str(error) or "interrupted")
+            raise
+        instance.ready_since = instance.idle_since = node.clock.monotonic()
+        instance.available_since = node.clock.now()
+        try:
+            await self._record(instance_id, InstanceState.READY, note=record.note)
+        except StoreError as error:  # it is ready all the same
+            node.report(f"{instance_id} is ready, which cannot be recorded: {error}")
+        instance.is_ready = True
+        self.instances[instance_id] = instance
+        seconds = instance.ready_since - began
+        node.report(f"{instance_id} is ready after {seconds:.2f} s")
+        return seconds
+
+    async def adopt(self, record: Instance) -> PooledInstance:
+        """Take over an instance that another daemon had started.
+
+        One whose worker does not answer is taken over as well, but retired: its attempts look into its spool for what
+        they left, and then it is discarded like any other.
+        """
+        is_elsewhere = record.engine != self.node.host.kind
+        is_of_another = not is_elsewhere and await asyncio.to_thread(self._is_of_another, record.id)
+        await asyncio.to_thread((self._directory(record.id) / "run").mkdir, parents=True, exist_ok=True)
+        instance = self._instance(record, started_at=self.node.clock.monotonic())
+        instance.is_ready = not is_of_another
+        instance.ready_since = instance.idle_since = instance.started_at
+        self.instances[record.id] = instance
+        is_of_this_boot = record.boot == self.node.clock.boot()
+        instance.seen_tick = record.seen_tick if is_of_this_boot else None
+        instance.ended_tick = record.stopped_tick or (None if is_of_this_boot else record.seen_tick)
+        if is_of_another:
+            instance.is_of_another = True
+            instance.retire("it belongs to another state directory, of which this one is a copy")
+            return instance
+        if is_elsewhere:
+            instance.is_elsewhere = True
+            instance.retire(f"it runs on {record.engine}, which this daemon does not speak to")
+            return instance
+        if is_of_this_boot and record.state in (InstanceState.DRAINING, InstanceState.PAUSED):
+            # Left by a daemon with another engine, or paused by one that has died, and thawed by the recovery.
+            await self._record(record.id, InstanceState.READY, note=None)
+        try:
+            health = await instance.client.health()
+        except PitcheyError:
+            instance.retire("it went away while no daemon was there")
+            instance.was_found_gone = True
+            if instance.ended_tick is None and await asyncio.to_thread(self._is_gone, record.id):
+                instance.ended_tick = record.seen_tick
+        else:
+            if not is_of_this_boot:
+                instance.retire("the machine has been started anew since")
+            elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
+                instance.retire(f"it drains, or speaks protocol {health.protocol}")
+            elif record.image != self.config.image or record.slots != self.config.slots:
+                instance.retire("it is of another image or has other slots than are set now")
+        return instance
+
+    def _instance(self, record: Instance, *, started_at: float) -> PooledInstance:
+        client = WorkerClient(self._directory(record.id) / "run")
+        size = Size(record.granted_cpus, record.granted_memory_bytes)
+        return PooledInstance(record.id, self.config, client, size, started_at=started_at)
+
+    def _is_gone(self, instance_id: str) -> bool:
+        try:
+            return self.node.engine.inspect(instance_id).exit_code is not None
+        except InstanceGone:
+            return True
+        except EngineError:
+            return False  # nobody can say
+
+    def _is_of_another(self, instance_id: str) -> bool:
+        try:
+            labels = self.node.engine.inspect(instance_id).labels
+        except InstanceGone:
+            return False
+        return labels.get(LABEL_STATE) != self.state_id
+
+    async def _until_ready(self, instance: PooledInstance) -> None:
+        socket = self._directory(instance.id) / "run" / protocol.SOCKET_NAME
+        now = self.node.clock.monotonic
+        deadline = now() + _READY_SECONDS
+        look_at = now() + 0.5
+        while True:
+            if socket.exists():
+                with contextlib.suppress(InstanceGone):
+                    await instance.client.health()
+                    return
+            if now() > look_at:
+                look_at += 0.5
+                info = await asyncio.to_thread(self.node.engine.inspect, instance.id)
+                if info.status is InstanceStatus.EXITED:
+                    logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
+                    raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
+            if now() > deadline:
+                raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
+            await asyncio.sleep(_READY_POLL_SECONDS)
+
+    # --- rest
+
+    async def pause(self, instance: PooledInstance) -> None:
+        """Freeze one that is idle."""
+        async with instance.changing:
+            try:
+                await asyncio.to_thread(self.node.engine.pause, instance.id)
+            except PitcheyError as error:
+                self.node.report(f"{instance.id} could not be paused: {error}")
+                instance.is_paused = False
+                instance.idle_since = self.node.clock.monotonic()  # or it would be tried again at once
+                return
+            await self._note_state(instance, InstanceState.PAUSED)
+
+    async def wake(self, instance: PooledInstance) -> float | None:
+        """Thaw one that is paused; how many seconds it took until it answered, or None if it did not."""
+        began = self.node.clock.monotonic()
+        async with instance.changing:
+            try:
+                await asyncio.to_thread(self.node.engine.unpause, instance.id)
+                await instance.client.health()
+            except PitcheyError as error:
+                instance.retire(f"it did not wake: {error}", has_died=True)
+                return None
+            await self._note_state(instance, InstanceState.READY)
+        instance.available_since = self.node.clock.now()
+        return self.node.clock.monotonic() - began
+
+    # --- end
+
+    async def stop(self, instance: PooledInstance, *, why: str) -> None:
+        """Stop an instance and remove all traces of it."""
+        instance.is_stopping = True
+        async with instance.changing:
+            await self._end(instance, InstanceState.STOPPED, why=why, grace_seconds=_STOP_GRACE_SECONDS)
+
+    async def discard(self, instance: PooledInstance, why: str) -> None:
+        """The same for one that has no work and no future: nothing is waited for."""
+        instance.is_stopping = True
+        is_lost = instance.has_died or instance.was_found_gone
+        async with instance.changing:
+            await self._end(
+                instance, InstanceState.LOST if is_lost else InstanceState.STOPPED, why=why, grace_seconds=0
+            )
+
+    async def _end(self, instance: PooledInstance, state: InstanceState, *, why: str, grace_seconds: float) -> None:
+        instance.client.close()
+        engine = self.node.engine
+        if instance.is_elsewhere:
+            # Our engine would find nothing, and call it removed: that is for a daemon of the other engine.
+            self.instances.pop(instance.id, None)
+            await self._record(instance.id, InstanceState.DRAINING, note=instance.retired_because)
+            self.node.report(f"{instance.id} is left in the books: {instance.retired_because}")
+            return
+        try:
+            if grace_seconds and not instance.is_of_another:
+                with contextlib.suppress(InstanceGone):
+                    await asyncio.to_thread(engine.stop, instance.id, grace_seconds=grace_seconds)
+            if not instance.is_of_another:
+                await asyncio.to_thread(engine.remove, instance.id)
+            instance.ended_tick = self.node.tick() if instance.ended_tick is None else instance.ended_tick
+            await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
+        except Exception as error:
+            # It may still run, or be thought to: it stays in the books, and is tried again.
+            self.node.report(f"{instance.id} could not be removed: {error}")
+            instance.retire(why)
+            await asyncio.sleep(_REMOVE_AGAIN_SECONDS)
+            instance.is_stopping = False
+            return
+        self.instances.pop(instance.id, None)
+        await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
+        self.node.report(f"{instance.id} {state}: {why}")
+
+    async def _note_state(self, instance: PooledInstance, state: InstanceState) -> None:
+        try:
+            await self._record(instance.id, state, note=None)
+        except StoreError as error:  # it is so all the same
+            self.node.report(f"{instance.id} is {state}, which cannot be recorded: {error}")
+
+    async def _record(
+        self, instance_id: str, state: InstanceState, *, note: str | None, ended_tick: int | None = None
+    ) -> None:
+        store, now = self.node.store, self.node.clock.now()
+        tick = self.node.tick() if ended_tick is None else ended_tick
+
+        def record() -> None:
+            with store.transaction():
+                store.set_instance(instance_id, state, now=now, tick=tick, note=note)
+                if state is InstanceState.PAUSED:
+                    store.pause_instance(instance_id, tick=tick)
+                elif state is InstanceState.READY:
+                    store.unpause_instance(instance_id, tick=tick)
+
+        await self.node.call(record)
+
+    def _directory(self, instance_id: str) -> Path:
+        return layout.instance(self.node.config.state_dir, instance_id)

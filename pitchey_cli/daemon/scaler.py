@@ -1,0 +1,379 @@
+"""How many instances each pool has: asks domain/scaling and domain/capacity at every tick, and has the pools do it.
+
+Keeps what the decisions need from one tick to the next, and hands down what is to be remembered: a row for every
+change, a sample of every pool that is not at rest, and how long things took.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from statistics import median
+
+from pitchey_cli.daemon.forecasting import Forecasting
+from pitchey_cli.daemon.host import HostProbe
+from pitchey_cli.daemon.instance import PooledInstance
+from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Size, budget, give_way, pressure, times_in
+from pitchey_cli.domain.demand import Demand
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell
+from pitchey_cli.domain.observation import (
+    Change,
+    LastDecision,
+    Measure,
+    Measurement,
+    PoolSample,
+    ScalingEvent,
+    WarmRequest,
+)
+from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide, explain
+from pitchey_cli.domain.warmth import floors
+from processors.vocabulary import Service
+
+_SAMPLE_SECONDS = 10.0
+_KEPT_EVENTS = 1000  # that could not be noted
+_REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
+
+PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The jobs that wait for a pool."""
+
+    jobs: int = 0  #: that could run now, if there were room
+    wait_seconds: float | None = None  #: how long those whose turn is next have waited, on average
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is remembered of a pool."""
+
+    demand: Demand
+    known_at: float = 0.0  #: when the use of those that work was known last; monotonic
+    state: ScalerState = field(default_factory=ScalerState)
+    short_since: float | None = None  #: since when the host had no room for it; monotonic
+    took: dict[Measure, list[float]] = field(default_factory=dict)  #: the last seconds of each kind
+    fresh: dict[Measure, list[float]] = field(default_factory=dict)  #: what has not been handed down yet
+    was_at_rest: bool = True
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What was found of a pool at this tick."""
+
+    view: PoolView
+    metrics: Metrics
+    floors: tuple[Wish, ...]
+
+
+@dataclass(slots=True)
+class Observations:
+    """What is to be remembered."""
+
+    samples: list[PoolSample] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    events: list[ScalingEvent] = field(default_factory=list)
+    decisions: dict[PoolKey, LastDecision] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.samples or self.measurements or self.events or self.decisions)
+
+
+class Scaler:
+    """Scales the pools of one node."""
+
+    def __init__(self, node: Node, forecasting: Forecasting) -> None:
+        self._node = node
+        self._forecasting = forecasting
+        self._books: dict[PoolKey, _Book] = {}
+        self._probe = HostProbe(node.config.state_dir, node.host.cpus)
+        self._budget = budget(Size(node.host.cpus, node.host.memory_bytes), node.config.capacity)
+        self._sample_at = 0.0
+        self._found = Observations()
+
+    async def step(
+        self,
+        pools: Mapping[PoolKey, Pool],
+        waiting: Mapping[PoolKey, Waiting],
+        warm: Sequence[WarmRequest],
+        used_up: Collection[Service] = (),
+    ) -> None:
+        """Decide about every pool, and have it done.
+
+        Args:
+            used_up: services whose own budget is: nothing is started for them.
+        """
+        now = self._node.clock.monotonic()
+        looked = {key: self._look(key, pool, waiting.get(key, Waiting()), warm, now) for key, pool in pools.items()}
+        holders = self._holders(pools, looked)
+        free = self._free(pools, holders)
+        pressed, is_critical = pressure(self._probe.look(now), self._node.config.capacity)
+        claimants: list[Claimant] = []
+        for key in sorted(looked, key=self._since_when_short):
+            pool, book, found = pools[key], self._books[key], looked[key]
+            headroom = Headroom(
+                times_in(free, pool.size),
+                self._no_room(pool, free),
+                pressed,
+                is_critical,
+                used_up=f"the budget of {key[0]} is used up" if key[0] in used_up else "",
+                no_start_for_seconds=pool.no_start_for_seconds,
+            )
+            decision = decide(
+                found.view,
+                found.metrics,
+                pool.config.pool,
+                book.state,
+                now=now,
+                floors=found.floors,
+                headroom=headroom,
+            )
+            starts = self._carry_out(pool, found, decision)
+            free -= _times(pool.size, starts)
+            # Only work that waits takes room from others: two that want what they had lately would chase each other.
+            if decision.is_short_of_room and found.view.waiting:
+                book.short_since = now if book.short_since is None else book.short_since
+                has_instance = found.view.active > 0
+                claimants.append(Claimant(pool.name, pool.size, now - book.short_since, has_instance))
+                if not has_instance:
+                    free -= pool.size  # whoever comes behind it does not take what it waits for
+            else:
+                book.short_since = None
+            self._let_rest(key, pool, decision)
+            self._note(key, found, headroom, decision)
+        self._make_room(pools, holders, claimants)
+        await self._remember(pools, looked, now)
+
+    # --- what there is
+
+    def _look(self, key: PoolKey, pool: Pool, waiting: Waiting, warm: Sequence[WarmRequest], now: float) -> _Looked:
+        book = self._books.get(key)
+        if book is None:
+            settings = pool.config.pool
+            book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)), now)
+        for instance in pool.instances.values():
+            for name, waited in instance.pickups:
+                pool.measure(name, waited)
+            instance.pickups.clear()
+        for name, seconds in pool.measured.items():
+            book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
+            book.fresh.setdefault(name, []).extend(seconds)
+        pool.measured.clear()
+        view = pool.view(waiting.jobs)
+        book.demand.note(view.waiting + view.running, now)
+        ready = [each for each in pool.instances.values() if each.takes_work]
+        cpu, memory = _share(ready, "cpu"), _share(ready, "memory")
+        if (cpu is not None and memory is not None) or not view.running:
+            book.known_at = now
+        metrics = Metrics(
+            stable_demand=book.demand.average(pool.config.pool.stable_seconds, now),
+            panic_demand=book.demand.average(pool.config.pool.panic_seconds, now),
+            wait_seconds=waiting.wait_seconds,
+            cpu=cpu,
+            memory=memory,
+            unknown_seconds=now - book.known_at,
+        )
+        wall = self._node.clock.now()
+        if self._node.config.is_foreground:  # a `pitchey run` keeps nothing for others
+            return _Looked(view, metrics, ())
+        asked = [each for each in warm if each.service == key[0] and not key[1]]
+        hours = None if key[1] else pool.config.warm_hours
+        kept = floors(asked, hours, now=wall, local=wall.astimezone())
+        if not key[1] and pool.config.is_forecast_heeded:
+            kept += self._forecasting.floors(key[0], pool.config.slots, pool.config.pool.target)
+        return _Looked(view, metrics, kept)
+
+    def _holders(self, pools: Mapping[PoolKey, Pool], looked: Mapping[PoolKey, _Looked]) -> list[Holder]:
+        holders: list[Holder] = []
+        for key, pool in pools.items():
+            least = max((wish.instances for wish in looked[key].floors), default=0)
+            kept = max(least, pool.config.pool.min_instances)
+            wanted = self._books[key].state.wanted
+            holders += pool.holders(kept=kept, wanted=wanted, has_waiting=looked[key].view.waiting > 0)
+        return holders
+
+    def _free(self, pools: Mapping[PoolKey, Pool], holders: Sequence[Holder]) -> Size:
+        free = self._budget
+        for holder in holders:
+            free -= holder.size
+        for pool in pools.values():
+            free -= _times(pool.size, pool.starts)
+        return free
+
+    def _since_when_short(self, key: PoolKey) -> tuple[float, PoolKey]:
+        since = self._books[key].short_since
+        return (float("inf") if since is None else since), key
+
+    def _no_room(self, pool: Pool, free: Size) -> str:
+        gib = 1024**3
+        return (
+            f"an instance takes {pool.size.memory_bytes / gib:.1f} GiB and {pool.size.cpus:g} CPUs; of"
+            f" {self._budget.memory_bytes / gib:.1f} GiB and {self._budget.cpus:g} CPUs that instances may be promised"
+            f" {max(0, free.memory_bytes) / gib:.1f} GiB and {max(0.0, free.cpus):g} are free"
+        )
+
+    # --- what is done
+
+    def _carry_out(self, pool: Pool, found: _Looked, decision: Decision) -> int:
+        """Wake and start what is missing; how many are started."""
+        view = found.view
+        missing = decision.wanted - view.active
+        if not (view.waiting or view.running):  # an average of what has ended keeps what is there, and starts nothing
+            least = max((wish.instances for wish in found.floors), default=pool.config.pool.min_instances)
+            missing = min(missing, max(least, pool.config.pool.min_instances) - view.active)
+        if missing <= 0:
+            return 0
+        missing -= pool.wake(missing)
+        pool.start(missing)
+        return missing
+
+    def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision) -> None:
+        took, config = self._books[key].took, self._node.config
+        settings = LadderSettings(
+            pool.config.pool.sleep_after_seconds,
+            pool.config.price_per_hour,
+            pool.config.waiting_price_per_hour,
+            is_pausing=not config.is_foreground,
+        )
+        rungs = dwell(settings, Measured(_median(took.get(Measure.START)), _median(took.get(Measure.UNPAUSE))))
+
+        def changed(instance: PooledInstance, step: Rest, why: str) -> None:
+            self._event(key, Change(step.value), why, decision, instance.id)
+
+        pool.rest(decision.wanted, rungs, changed)
+
+    def _make_room(
+        self, pools: Mapping[PoolKey, Pool], holders: Sequence[Holder], claimants: Sequence[Claimant]
+    ) -> None:
+        if not claimants:
+            return
+        free = self._free(pools, holders)
+        by_id = {instance_id: key for key, pool in pools.items() for instance_id in pool.instances}
+        for going in give_way(free, holders, claimants, self._node.config.capacity).giving_way:
+            key = by_id[going.instance_id]
+            pools[key].give_way(going.instance_id, going.why)
+            # Its own wait begins anew, or it would take the room back at once: they take turns.
+            self._books[key].short_since = None
+            state = self._books[key].state
+            self._found.events.append(
+                ScalingEvent(
+                    self._node.clock.now(),
+                    *key,
+                    Change.GIVE_WAY,
+                    going.why,
+                    state.wanted,
+                    state.wanted,
+                    instance_id=going.instance_id,
+                )
+            )
+
+    # --- what is remembered
+
+    def _event(self, key: PoolKey, change: Change, why: str, decision: Decision, instance_id: str = "") -> None:
+        self._found.events.append(
+            ScalingEvent(
+                self._node.clock.now(),
+                *key,
+                change,
+                why,
+                decision.was,
+                decision.wanted,
+                decision.rule.value,
+                instance_id,
+            )
+        )
+
+    def _note(self, key: PoolKey, found: _Looked, headroom: Headroom, decision: Decision) -> None:
+        book = self._books[key]
+        if decision.wanted != decision.was:
+            self._event(key, Change.WANTED, decision.why, decision)
+        is_at_rest = not (found.view.waiting or found.view.running or found.view.active or found.view.paused)
+        if decision.wanted != decision.was or not (is_at_rest and book.was_at_rest):
+            explanation = explain(found.view, found.metrics, headroom, decision)
+            self._found.decisions[key] = LastDecision(self._node.clock.now(), *key, explanation)
+        book.state = decision.state
+
+    async def _remember(self, pools: Mapping[PoolKey, Pool], looked: Mapping[PoolKey, _Looked], now: float) -> None:
+        """Write what there is: the changes at once, the rest every few seconds."""
+        if now >= self._sample_at:
+            self._sample_at = now + _SAMPLE_SECONDS
+            for key in pools:
+                self._sample(key, looked[key])
+                self._hand_down_measurements(key)
+        elif not self._found.events:
+            return
+        if self._found:
+            found, self._found = self._found, Observations()
+            try:
+                await self._node.call(
+                    self._node.store.observe,
+                    found.samples,
+                    found.measurements,
+                    found.events,
+                    list(found.decisions.values()),
+                )
+            except StoreError as error:
+                # Every change is to have its row; how it stood in between may be missing.
+                self._found.events = [*found.events, *self._found.events][:_KEPT_EVENTS]
+                self._node.report(f"what has changed about the pools cannot be noted: {error}")
+
+    def _hand_down_measurements(self, key: PoolKey) -> None:
+        book, at = self._books[key], self._node.clock.now()
+        self._found.measurements += [
+            Measurement(at, *key, name, median(seconds), len(seconds)) for name, seconds in book.fresh.items()
+        ]
+        book.fresh.clear()
+
+    def _sample(self, key: PoolKey, found: _Looked) -> None:
+        view, metrics, book = found.view, found.metrics, self._books[key]
+        is_at_rest = not (view.waiting or view.running or view.active or view.paused)
+        if not (is_at_rest and book.was_at_rest):  # the first sample of a rest says when it began
+            self._found.samples.append(
+                PoolSample(
+                    self._node.clock.now(),
+                    *key,
+                    waiting=view.waiting,
+                    running=view.running,
+                    starting=view.starting,
+                    ready=view.ready,
+                    paused=view.paused,
+                    wanted=book.state.wanted,
+                    wait_seconds=metrics.wait_seconds,
+                    demand=metrics.stable_demand,
+                    cpu=metrics.cpu,
+                    memory=metrics.memory,
+                )
+            )
+        book.was_at_rest = is_at_rest
+
+
+def _share(ready: Sequence[PooledInstance], name: str) -> float | None:
+    """The average use of those that are ready and of which it is known; an idle one uses nothing."""
+    busy = [each.cpu if name == "cpu" else each.memory for each in ready if each.attempts]
+    known = [share for share in busy if share is not None]
+    if not ready or (busy and not known):
+        return None
+    return sum(known) / (len(known) + len(ready) - len(busy))
+
+
+def _median(seconds: Sequence[float] | None) -> float | None:
+    return median(seconds) if seconds else None
+
+
+def _times(size: Size, count: int) -> Size:
+    return Size(size.cpus * count, size.memory_bytes * count) if count else NOTHING
+
+
+def wait_of(heads: Sequence[tuple[int, timedelta]]) -> float | None:
+    """How long those whose turn is next have waited, on average over all who stand in their lines; None for nobody.
+
+    Args:
+        heads: of each line how many stand in it, and how long its first has waited.
+    """
+    jobs = sum(queued for queued, _ in heads)
+    return sum(queued * waited.total_seconds() for queued, waited in heads) / jobs if jobs else None

@@ -1,0 +1,163 @@
+"""What may be spent in a day, a week or a month, how far that has come, and whose jobs wait because of it. Pure.
+
+A budget of an organisation counts what its attempts cost. One of a service, or of everything, counts the instances, the
+idle ones too. At its cap nothing more is started; what runs runs on, and may go beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+from pitchey_cli.domain.cost import USED, Entry, Line
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.scope import Scope
+
+THRESHOLDS = (50, 80, 100)  #: percent of a budget, each of which is told once in a period
+MOST_DOLLARS = 1_000_000_000
+
+
+class Period(StrEnum):
+    """What a budget is for."""
+
+    DAY = "day"
+    WEEK = "week"  #: from Monday on
+    MONTH = "month"
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A moment, on every clock that money is counted by."""
+
+    now: datetime
+    boot: str  #: of the machine, since which the ticks count; see domain/cost.py
+    tick: int
+    zone: tzinfo  #: in which days begin
+
+
+@dataclass(frozen=True)
+class Budget:
+    """An amount for each period. There is one at most for each scope and period."""
+
+    scope: Scope
+    period: Period
+    nanodollars: int
+
+    def __str__(self) -> str:
+        """As people call it."""
+        return f"the budget of {self.scope} for the {self.period}"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A period that has a date."""
+
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a budget has come in the period that is now."""
+
+    budget: Budget
+    span: Span
+    spent: int  #: nanodollars
+
+    @property
+    def left(self) -> int:
+        """Nanodollars that may still be spent."""
+        return max(0, self.budget.nanodollars - self.spent)
+
+    @property
+    def percent(self) -> float:
+        """The share that is spent."""
+        return 100 * self.spent / self.budget.nanodollars
+
+    @property
+    def reached(self) -> tuple[int, ...]:
+        """The thresholds that are behind it."""
+        return tuple(each for each in THRESHOLDS if 100 * self.spent >= each * self.budget.nanodollars)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether all of it is spent."""
+        return self.spent >= self.budget.nanodollars
+
+    def projected(self, now: datetime) -> int | None:
+        """Nanodollars at the end of the period, if it goes on as so far; None at its very beginning."""
+        gone = now - self.span.begin
+        if gone <= timedelta(0):
+            return None
+        return round(self.spent * ((self.span.end - self.span.begin) / gone))
+
+
+def span_of(period: Period, now: datetime, zone: tzinfo) -> Span:
+    """The period that a moment lies in. Days begin at midnight, however long the clock changes make them."""
+    today = now.astimezone(zone).date()
+    match period:
+        case Period.DAY:
+            first, following = today, today + timedelta(days=1)
+        case Period.WEEK:
+            first = today - timedelta(days=today.weekday())
+            following = first + timedelta(days=7)
+        case Period.MONTH:
+            first = today.replace(day=1)
+            following = (first + timedelta(days=31)).replace(day=1)
+    return Span(_midnight(first, zone), _midnight(following, zone))
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    # One that a clock change leaves out is read with the offset from before it: the day begins as soon as there is one.
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def spent_alive(scope: Scope, since: datetime, live: Iterable[Entry]) -> int:
+    """Nanodollars of what lives that count for a scope, from the hour of a moment on, as the ledger counts them."""
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    lines = USED if scope.organisation else frozenset({Line.INSTANCE})
+    return sum(
+        each.nanodollars
+        for each in live
+        if each.line in lines and each.hour >= hour and scope.covers(each.account.organisation, each.service)
+    )
+
+
+def capping(standings: Iterable[Standing], scope: Scope) -> Standing | None:
+    """What holds the jobs of an organisation and a service: of several the one that holds them longest."""
+    found = [
+        each for each in standings if each.is_capped and each.budget.scope.covers(scope.organisation, scope.service)
+    ]
+    return max(found, key=lambda each: each.span.end, default=None)
+
+
+def caps(standings: Sequence[Standing]) -> frozenset[Scope]:
+    """Whose jobs are held."""
+    return frozenset(each.budget.scope for each in standings if each.is_capped)
+
+
+def dollars(nanodollars: int) -> str:
+    """An amount as people write it; of what is less than a cent as many digits as tell it from nothing."""
+    amount = nanodollars / NANODOLLARS
+    return f"${amount:,.2f}" if amount >= 0.1 or not nanodollars else f"${amount:.6f}"
+
+
+def parse_amount(text: str) -> int:
+    """Read `25.00` or `$25`: nanodollars.
+
+    Raises:
+        UsageError: it is no amount, or none that can be a budget.
+    """
+    import re  # both late: `pitchey status` knows budgets, and reads no amounts
+    from decimal import Decimal
+
+    match = re.fullmatch(r"\$?(\d+(?:\.\d{1,9})?)", text.strip(), re.ASCII)
+    if match is None:
+        raise UsageError(f"{text!r} is no amount of dollars.", hint="Write 25 or 25.00.")
+    dollars = Decimal(match[1])
+    if not 0 < dollars <= MOST_DOLLARS:
+        raise UsageError(f"A budget is more than nothing and at most ${MOST_DOLLARS:,}, not {text.strip()}.")
+    return int(dollars * NANODOLLARS)

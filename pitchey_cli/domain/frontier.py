@@ -1,0 +1,29 @@
+"""Which of several runs are worth having: nothing else that was tried costs less and lets wait less (V. Pareto)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pitchey_cli.domain.simulation import Result
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep."""
+
+    value: str  #: of the setting, as it was written
+    result: Result
+    is_on_frontier: bool
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> set[int]:
+    """The points that none other beats in one respect without losing in the other."""
+    return {
+        index
+        for index, (cost, wait) in enumerate(points)
+        if not any(
+            other_cost <= cost and other_wait <= wait and (other_cost, other_wait) != (cost, wait)
+            for other_cost, other_wait in points
+        )
+    }

@@ -1,0 +1,143 @@
+"""Everything that `pitchey top` shows of one moment, and how the pools are put together. Pure.
+
+What reads it out of a store: operations/overview.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
+from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
+from pitchey_cli.domain.scaling import Rule
+from processors.vocabulary import Service
+
+COUNTS_FOR = timedelta(minutes=1)  #: an older sample or decision says nothing of now: a pool at rest has none
+PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
+_ACTIVE = (InstanceState.STARTING, InstanceState.READY, InstanceState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Who runs the jobs."""
+
+    pid: int
+    is_daemon: bool  #: else a `pitchey run` that does the work itself
+    engine: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class HostUse:
+    """How much of the host is in use, by whomever."""
+
+    cpu: float | None = None  #: a share; None before there are two looks to compare
+    cpus: int = 1
+    memory_used_bytes: int = 0
+    memory_bytes: int = 0
+    disk_free_bytes: int | None = None  #: where the state directory is
+    disk_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """How a pool stands."""
+
+    service: Service
+    size: str
+    wanted: int | None  #: None: nobody is there to want any
+    ready: int
+    starting: int
+    paused: int
+    waiting: int
+    running: int
+    rule: str  #: that won the last decision; empty where there is none that counts
+    cpu: float | None  #: shares of what its instances were granted
+    memory: float | None
+
+
+@dataclass(frozen=True)
+class InstanceUse:
+    """An instance, and how many of its slots are taken."""
+
+    instance: Instance
+    slots_taken: int
+    nanodollars_per_hour: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One moment."""
+
+    at: datetime
+    runner: Runner | None
+    host: HostUse
+    pools: Sequence[PoolUse] = ()
+    instances: Sequence[InstanceUse] = ()
+    counts: Mapping[Service, Mapping[JobState, int]] = field(default_factory=dict)
+    jobs: Sequence[Job] = ()  #: those that run, then those that wait, the oldest first
+    dead_letters: Sequence[Job] = ()  #: the newest first
+    spent_today: int = 0  #: nanodollars, since midnight where this is run
+    warm: Sequence[WarmRequest] = ()
+    notices: Sequence[str] = ()  #: budgets that hold jobs, alerts that fire
+
+    @property
+    def nanodollars_per_hour(self) -> int:
+        """What all that lives costs now."""
+        return sum(each.nanodollars_per_hour for each in self.instances)
+
+    def count(self, *states: JobState) -> int:
+        """How many jobs there are in some states, those that are not listed included."""
+        return sum(of_service.get(state, 0) for of_service in self.counts.values() for state in states)
+
+
+def pools(
+    services: Iterable[Service],
+    *,
+    instances: Sequence[Instance],
+    decisions: Sequence[LastDecision],
+    samples: Sequence[PoolSample],
+    waiting: Mapping[PoolKey, int],
+    running: Iterable[Job],
+    is_run: bool,
+    now: datetime,
+) -> list[PoolUse]:
+    """Put together how the pools stand: what there is counted now, what was decided as it was decided last.
+
+    Args:
+        services: each has a pool, though there may be nothing in it.
+        is_run: somebody runs the jobs; else what was wanted is wanted no more.
+    """
+    decided = {(each.service, each.size): each for each in decisions if now - each.at < COUNTS_FOR}
+    sampled = {(each.service, each.size): each for each in samples if now - each.at < COUNTS_FOR}
+    states = Counter((each.service, each.size, each.state) for each in instances)
+    attempts = Counter((each.service, each.size) for each in running)
+    keys = {(service, "") for service in services} | attempts.keys() | waiting.keys()
+    keys |= {(each.service, each.size) for each in instances if each.state in _ACTIVE}
+    order = list(Service)
+    found: list[PoolUse] = []
+    for key in sorted(keys, key=lambda each: (order.index(each[0]), each[1])):
+        decision, sample = decided.get(key), sampled.get(key)
+        found.append(
+            PoolUse(
+                *key,
+                wanted=(decision.explanation.get("wanted", 0) if decision else 0) if is_run else None,
+                ready=states[*key, InstanceState.READY],
+                starting=states[*key, InstanceState.STARTING],
+                paused=states[*key, InstanceState.PAUSED],
+                waiting=waiting.get(key, 0),
+                running=attempts[key],
+                rule=_rule(decision) if is_run else "",
+                cpu=sample.cpu if sample else None,
+                memory=sample.memory if sample else None,
+            )
+        )
+    return found
+
+
+def _rule(decision: LastDecision | None) -> str:
+    rule = str(decision.explanation.get("rule", "")) if decision else ""
+    return "" if rule == Rule.NOTHING else rule

@@ -1,0 +1,111 @@
+"""What a period has cost, what it may come to, and what scaling to zero has saved: of what is booked and what lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pitchey_cli.domain.cost import Entry, Life, Line, entries, live_entries, tick_of
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.moments import earlier
+from pitchey_cli.domain.prices import Tariff
+from pitchey_cli.domain.spending import RATE_OVER, By, Period, Report, Span, summarise
+from pitchey_cli.store.accounts import Accounts
+from processors.vocabulary import Service
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What it takes to know what things cost now."""
+
+    store: Accounts
+    now: datetime  #: in the zone that days are meant in
+    boot: str
+    monotonic: float
+    tariff_of: Callable[[Service], Tariff]  #: of an instance that is started now
+
+
+def span_of(period: str, since: str, until: str, *, now: datetime) -> Span:
+    """The period that somebody asks for; empty texts are what was left out.
+
+    Args:
+        now: in the zone that days are meant in.
+    """
+    if not since and not until:
+        begin, end = _calendar(_period_named(period or Period.MONTH), now)
+        return Span.around(begin, end)
+    if period:
+        raise UsageError("--period goes without --since and --until.", hint="Leave one of them out.")
+    end = earlier(until, now=now, what="--until") if until else now
+    begin = earlier(since, now=now, what="--since") if since else _calendar(Period.MONTH, end.astimezone(now.tzinfo))[0]
+    if begin >= end:
+        raise UsageError(f"--since {since!r} is not before the end of the period.", hint="Give it an earlier moment.")
+    return Span.around(begin, end)
+
+
+def ways(names: Iterable[str]) -> tuple[By, ...]:
+    """The tables that somebody asks for; two of them for nothing."""
+    asked = tuple(dict.fromkeys(names))
+    for name in asked:
+        if name not in tuple(By):
+            raise UsageError(f"There is no table by {name!r}.", hint=f"There are {', '.join(By)}.")
+    return tuple(map(By, asked)) or (By.SERVICE, By.ORGANISATION)
+
+
+def known(asking: Asking, span: Span) -> list[Entry]:
+    """All that a report of a period is made of: what is in the ledger, and what lives."""
+    recent = Span.around(asking.now - RATE_OVER, asking.now)
+    found = asking.store.costs(since=min(span.since, recent.since), until=max(span.until, recent.until))
+    live = live_entries(found.instances, found.attempts, boot=asking.boot, tick=tick_of(asking.monotonic))
+    return [*found.booked, *live]
+
+
+def report(
+    asking: Asking,
+    known: Sequence[Entry],
+    span: Span,
+    by: Sequence[By],
+    *,
+    service: Service | None = None,
+    organisation: str | None = None,
+) -> Report:
+    """Add up a period."""
+    now = asking.now
+    always_on = _always_on([each for each in known if service in (None, each.service)], span, asking)
+    return summarise(known, span, by, now=now, service=service, organisation=organisation, always_on=always_on)
+
+
+def _period_named(name: str) -> Period:
+    try:
+        return Period(name)
+    except ValueError:
+        raise UsageError(f"There is no period {name!r}.", hint=f"There are {', '.join(Period)}.") from None
+
+
+def _calendar(period: Period, now: datetime) -> tuple[datetime, datetime]:
+    """The day, week or month that a moment lies in."""
+    begin = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    match period:
+        case Period.DAY:
+            return begin, begin + timedelta(days=1)
+        case Period.WEEK:
+            begin -= timedelta(days=begin.weekday())
+            return begin, begin + timedelta(days=7)
+        case Period.MONTH:
+            begin = begin.replace(day=1)
+            return begin, (begin + timedelta(days=31)).replace(day=1)
+
+
+def _always_on(known: Iterable[Entry], span: Span, asking: Asking) -> int:
+    """One instance of each service that was used, at today's price, from its first hour in the period on."""
+    first: dict[Service, datetime] = {}
+    for entry in known:
+        if entry.line is Line.INSTANCE and span.has(entry):
+            first[entry.service] = min(entry.hour, first.get(entry.service, entry.hour))
+    whole = 0
+    for service, begin in first.items():
+        life = Life(service, "", "", 1, asking.tariff_of(service), begin, 0)
+        end = tick_of((min(span.until, asking.now) - begin).total_seconds())
+        whole += sum(entry.nanodollars for entry in entries(life, Line.INSTANCE, 0, end))
+    return whole

@@ -1,0 +1,164 @@
+"""Everything that is counted, as Prometheus reads it: text of the exposition format 0.0.4, out of the store.
+
+Counters come from the ledger, which only grows: what lives is in them when it has ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pitchey_cli.domain.budget import AsOf
+from pitchey_cli.domain.job import InstanceState, JobState
+from pitchey_cli.domain.observation import Measure, PoolSample
+from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.operations.alerts import Standing
+from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SAMPLE_COUNTS_FOR = timedelta(minutes=1)  # an older one says nothing of now
+_Key = TypeVar("_Key", bound=tuple[str, ...])  # the values of labels
+_LIVING = (InstanceState.STARTING, InstanceState.READY, InstanceState.PAUSED, InstanceState.DRAINING)
+_MEASUREMENTS = 100  # that a median is taken of
+
+
+def text(store: Store, as_of: AsOf, alerts: Sequence[Standing], *, version: str, is_daemon_running: bool) -> str:
+    """All metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Metrics(store, as_of, alerts, version, is_daemon_running))
+    return generate_latest(registry).decode()
+
+
+@dataclass(frozen=True, eq=False)  # a registry keeps collectors by their identity
+class _Metrics(Collector):
+    store: Store
+    as_of: AsOf
+    alerts: Sequence[Standing]
+    version: str
+    is_daemon_running: bool
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the store once, and say what was found."""
+        yield InfoMetricFamily("pitchey_build", "The version that answers.", value={"version": self.version})
+        yield GaugeMetricFamily("pitchey_daemon_up", "Whether a daemon runs.", value=int(self.is_daemon_running))
+        yield from self._jobs()
+        yield from self._queue()
+        yield from self._pools()
+        yield self._durations()
+        yield from self._costs()
+        yield from self._budgets()
+        yield from self._alerts()
+
+    def _jobs(self) -> Iterator[Metric]:
+        counts = self.store.counts().by_service
+        jobs = {(service, state): states.get(state, 0) for service, states in counts.items() for state in JobState}
+        yield _gauge("pitchey_jobs", "Jobs by the state that they are in.", ["service", "state"], jobs)
+        dead = {(service,): states.get(JobState.DEAD, 0) for service, states in counts.items()}
+        yield _gauge("pitchey_dead_letters", "Jobs that failed for good, and wait for a redrive.", ["service"], dead)
+
+    def _queue(self) -> Iterator[Metric]:
+        depth: Counter[tuple[str]] = Counter()
+        oldest: dict[tuple[str], float] = {}
+        for service in Service:
+            for size in self.store.waiting_sizes(service):
+                for flow in self.store.queue(service, size=size).flows:
+                    depth[service,] += flow.queued
+                    waited = max(0.0, (self.as_of.now - flow.waits_since).total_seconds())
+                    oldest[service,] = max(oldest.get((service,), 0.0), waited)
+        for service in self.store.counts().by_service:  # an empty queue is a number as well
+            depth.setdefault((service,), 0)
+            oldest.setdefault((service,), 0.0)
+        yield _gauge("pitchey_queue_jobs", "Jobs that wait for a slot.", ["service"], depth)
+        what = "How long the oldest of them has waited, whatever it waits for."
+        yield _gauge("pitchey_queue_oldest_wait_seconds", what, ["service"], oldest)
+
+    def _pools(self) -> Iterator[Metric]:
+        instances = Counter((each.service, each.state) for each in self.store.instances())
+        for service in self.store.counts().by_service:
+            for state in _LIVING:
+                instances.setdefault((service, state), 0)
+        yield _gauge("pitchey_instances", "Instances by state.", ["service", "state"], instances)
+        last: dict[tuple[str, str], PoolSample] = {}
+        for each in self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR):
+            last[each.service, each.size] = each
+        pool = ["service", "instance_type"]
+        wanted: dict[tuple[str, str], int] = {}
+        for decision in self.store.last_decisions():
+            wanted[decision.service, decision.size] = 0  # a pool at rest has no sample
+        wanted |= {key: each.wanted for key, each in last.items()}
+        yield _gauge("pitchey_instances_wanted", "Instances that are to take work. " + _OWN_TYPE, pool, wanted)
+        cpu = {key: each.cpu for key, each in last.items() if each.cpu is not None}
+        yield _gauge("pitchey_pool_cpu_ratio", "CPU used, of what the instances were granted. " + _OWN_TYPE, pool, cpu)
+        memory = {key: each.memory for key, each in last.items() if each.memory is not None}
+        what = "Memory used, of what the instances were granted. " + _OWN_TYPE
+        yield _gauge("pitchey_pool_memory_ratio", what, pool, memory)
+
+    def _durations(self) -> Metric:
+        medians: dict[tuple[str, str], float] = {}
+        for service in Service:
+            for name in Measure:
+                if found := self.store.measurements(service, name, limit=_MEASUREMENTS):
+                    medians[service, name] = median(each.seconds for each in found)
+        what = "Median of the last starts (start, unpause) and pick-ups (cold_pickup, warm_pickup)."
+        return _gauge("pitchey_duration_median_seconds", what, ["service", "measure"], medians)
+
+    def _costs(self) -> Iterator[Metric]:
+        totals = self.store.cost_totals()
+        cost = CounterMetricFamily(
+            "pitchey_cost_dollars",
+            "What has been booked. start and paused are parts of instance; work and failed are what of it was used.",
+            labels=["service", "line"],
+        )
+        attempts = CounterMetricFamily(
+            "pitchey_attempts", "Attempts that ended, by what they were booked as.", labels=["service", "line"]
+        )
+        for each in totals:
+            cost.add_metric([each.service, each.line], each.nanodollars / NANODOLLARS)
+            if each.attempts:
+                attempts.add_metric([each.service, each.line], each.attempts)
+        yield cost
+        yield attempts
+
+    def _budgets(self) -> Iterator[Metric]:
+        amounts: dict[tuple[str, ...], float] = {}
+        spent: dict[tuple[str, ...], float] = {}
+        for each in self.store.standings(self.as_of):
+            scope = each.budget.scope
+            labels = (scope.organisation, scope.service or "", each.budget.period)
+            amounts[labels] = each.budget.nanodollars / NANODOLLARS
+            spent[labels] = each.spent / NANODOLLARS
+        names = ["organisation", "service", "period"]
+        yield _gauge(
+            "pitchey_budget_dollars", "What may be spent in the period. Empty labels mean all.", names, amounts
+        )
+        what = "What has been spent in the period that is now, what lives included."
+        yield _gauge("pitchey_budget_spent_dollars", what, names, spent)
+
+    def _alerts(self) -> Iterator[Metric]:
+        firing: dict[tuple[str, ...], int] = {}
+        silenced: dict[tuple[str, ...], int] = {}
+        for each in self.alerts:
+            labels = (each.rule.name, each.rule.severity)
+            firing[labels] = int(each.alert.firing_since is not None)
+            silenced[labels] = int(each.alert.is_silenced(self.as_of.now))
+        yield _gauge("pitchey_alert_firing", "1 for a rule that fires, silenced or not.", ["rule", "severity"], firing)
+        yield _gauge("pitchey_alert_silenced", "1 for a rule that is silenced.", ["rule", "severity"], silenced)
+
+
+_OWN_TYPE = "An empty instance_type is the service's own."
+
+
+def _gauge(name: str, what: str, labels: Iterable[str], values: Mapping[_Key, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, what, labels=list(labels))
+    for key in sorted(values):
+        family.add_metric(list(key), values[key])
+    return family

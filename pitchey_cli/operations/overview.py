@@ -1,0 +1,147 @@
+"""Look at everything at once: the store, the host and whoever runs the jobs. Reads only."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from pitchey_cli.domain.alerts import Rule
+from pitchey_cli.domain.budget import AsOf, Period, span_of, spent_alive
+from pitchey_cli.domain.cost import live_entries
+from pitchey_cli.domain.job import JobState
+from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolKey, Runner, pools
+from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.operations import alerts, budgets
+from pitchey_cli.store.port import JobFilter, Store
+from processors.vocabulary import Service
+
+_SHORTEST_SECONDS = 0.1  # in less the kernel counts too few ticks to tell anything
+_LISTED = 200  # jobs of a state: more than anybody scrolls through
+_WAITING = (JobState.QUEUED, JobState.SCHEDULED, JobState.HELD)
+
+
+@dataclass
+class HostWatch:
+    """Tells how busy the host is: its CPUs since the look before."""
+
+    state_dir: Path
+    _busy: tuple[float, float] = field(default_factory=lambda: _cpu_times())
+
+    def look(self) -> HostUse:
+        """How it is now."""
+        memory = psutil.virtual_memory()
+        free, size = self._disk()
+        return HostUse(
+            cpu=self._cpu(),
+            cpus=psutil.cpu_count() or 1,
+            memory_used_bytes=memory.total - memory.available,
+            memory_bytes=memory.total,
+            disk_free_bytes=free,
+            disk_bytes=size,
+        )
+
+    def _cpu(self) -> float | None:
+        # Not psutil.cpu_percent: it remembers the last look for each thread, and the looks come from any.
+        if (passed := _cpu_times()[1] - self._busy[1]) < _SHORTEST_SECONDS:  # the first look: there is no before
+            time.sleep(_SHORTEST_SECONDS - max(0.0, passed))
+        before, self._busy = self._busy, _cpu_times()
+        busy, whole = (after - since for after, since in zip(self._busy, before, strict=True))
+        return min(1.0, max(0.0, busy / whole)) if whole > 0 else None
+
+    def _disk(self) -> tuple[int | None, int | None]:
+        try:
+            usage = psutil.disk_usage(str(self.state_dir))
+        except OSError:
+            return None, None
+        return usage.free, usage.total
+
+
+def _cpu_times() -> tuple[float, float]:
+    """CPU seconds that were used, and all that there were, since the boot."""
+    times = psutil.cpu_times()._asdict()
+    guests = times.get("guest", 0.0) + times.get("guest_nice", 0.0)  # which are part of user and nice
+    whole = sum(times.values()) - guests
+    return whole - times["idle"] - times.get("iowait", 0.0), whole
+
+
+@dataclass(frozen=True)
+class Looking:
+    """What it takes to look, apart from the store."""
+
+    state_dir: Path
+    services: Sequence[Service]  #: that there are images of
+    rules: Sequence[Rule]
+    policy: QueuePolicy
+    as_of: Callable[[], AsOf]
+    runner: Callable[[], Runner | None]
+
+
+def look(store: Store, looking: Looking, host: HostUse) -> Overview:
+    """All of this moment. Jobs may go on between two of its reads."""
+    as_of, runner = looking.as_of(), looking.runner()
+    today = span_of(Period.DAY, as_of.now, as_of.zone).begin
+    costs = store.costs(since=as_of.now, until=as_of.now)  # what lives; what is booked has been added up already
+    live = live_entries(costs.instances, costs.attempts, boot=as_of.boot, tick=as_of.tick)
+    taken = Counter[str]()
+    for attempt in costs.attempts:
+        taken[attempt.instance.id] += attempt.slots
+    running = store.running()
+    waiting = [job for state in _WAITING for job in store.oldest_jobs(state, limit=_LISTED)]
+    return Overview(
+        at=as_of.now,
+        runner=runner,
+        host=host,
+        pools=pools(
+            looking.services,
+            instances=costs.instances,
+            decisions=store.last_decisions(),
+            samples=store.pool_samples(since=as_of.now - COUNTS_FOR),
+            waiting=_waiting(store),
+            running=running,
+            is_run=runner is not None,
+            now=as_of.now,
+        ),
+        instances=[
+            # What another boot has left is gone; the next daemon books its end.
+            InstanceUse(each, taken[each.id], each.tariff.price_at(as_of.now) if each.boot == as_of.boot else 0)
+            for each in costs.instances
+        ],
+        counts=store.counts().by_service,
+        jobs=[*running, *waiting],
+        dead_letters=store.jobs(JobFilter(states=(JobState.DEAD,), limit=_LISTED)),
+        spent_today=store.spent(organisation=None, service=None, since=today) + spent_alive(Scope(), today, live),
+        warm=store.warm_requests(now=as_of.now),
+        notices=_notices(store, looking, as_of, runner),
+    )
+
+
+def _waiting(store: Store) -> dict[PoolKey, int]:
+    return {
+        (service, size): sum(flow.queued for flow in store.queue(service, size=size).flows)
+        for service in Service
+        for size in store.waiting_sizes(service)
+    }
+
+
+def _notices(store: Store, looking: Looking, as_of: AsOf, runner: Runner | None) -> list[str]:
+    held = budgets.held(store, budgets.capped(store, lambda: as_of))
+    standings = alerts.look(
+        store,
+        looking.rules,
+        as_of,
+        looking.policy,
+        state_dir=looking.state_dir,
+        is_daemon_running=runner is not None and runner.is_daemon,
+        dry_run=True,
+    )
+    found = [
+        budgets.sentence(standing, jobs=f"{jobs:,} job{'' if jobs == 1 else 's'} wait{'s' * (jobs == 1)}")
+        for standing, jobs in held
+    ]
+    return found + [alerts.sentence(each) for each in alerts.firing(standings, as_of.now)]

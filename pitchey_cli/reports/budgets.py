@@ -1,0 +1,83 @@
+"""Budgets, and how far they have come, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from pitchey_cli.domain.budget import Standing, dollars
+from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.reports.tables import plain_table
+from pitchey_cli.reports.wording import printable
+
+_SCHEMA = 1
+
+
+def table(found: Sequence[Standing], *, now: datetime) -> RenderableType:
+    """All budgets."""
+    if not found:
+        return Text("No budgets. `pitchey budget set --period month 25.00` sets one.")
+    rows = plain_table(
+        "organisation", "service", "period", "budget", "spent", "left", "projected", "ends", "",
+        right=("budget", "spent", "left", "projected"),
+    )  # fmt: skip
+    for each in found:
+        budget, projected = each.budget, each.projected(now)
+        rows.add_row(
+            Text(printable(budget.scope.organisation) or "all"),
+            budget.scope.service or "all",
+            budget.period,
+            dollars(budget.nanodollars),
+            dollars(each.spent),
+            dollars(each.left),
+            "-" if projected is None else dollars(projected),
+            f"{each.span.end.astimezone():%Y-%m-%d %H:%M %Z}",
+            _state(each),
+        )
+    return rows
+
+
+def _state(standing: Standing) -> Text:
+    if standing.is_capped:
+        return Text("used up: jobs wait", style="red")
+    passed = standing.reached
+    return Text(f"above {passed[-1]} %", style="yellow") if passed else Text("")
+
+
+def document(standing: Standing, *, now: datetime) -> dict[str, Any]:
+    """One budget."""
+    budget, projected = standing.budget, standing.projected(now)
+    return {
+        "schema": _SCHEMA,
+        "organisation": budget.scope.organisation or None,
+        "service": budget.scope.service,
+        "period": budget.period,
+        "begin": _time(standing.span.begin),
+        "end": _time(standing.span.end),
+        "amountUsd": budget.nanodollars / NANODOLLARS,
+        "spentUsd": standing.spent / NANODOLLARS,
+        "leftUsd": standing.left / NANODOLLARS,
+        "projectedUsd": None if projected is None else projected / NANODOLLARS,
+        "percent": round(standing.percent, 3),
+        "reached": list(standing.reached),
+        "isCapped": standing.is_capped,
+    }
+
+
+def holding(standing: Standing, *, jobs: int | None = None) -> dict[str, Any]:
+    """The budget that holds jobs."""
+    budget = standing.budget
+    return {
+        "organisation": budget.scope.organisation or None,
+        "service": budget.scope.service,
+        "period": budget.period,
+        "until": _time(standing.span.end),
+    } | ({} if jobs is None else {"jobs": jobs})
+
+
+def _time(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")

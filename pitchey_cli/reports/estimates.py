@@ -1,0 +1,120 @@
+"""What jobs are expected to take and cost, for people and for programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from pitchey_cli.domain.estimate import LEAST, Expectation
+from pitchey_cli.reports.tables import cell, plain_table
+from pitchey_cli.reports.wording import duration, money, percent, size
+
+_FEW = 20  # inputs that each get a row
+
+
+@dataclass(frozen=True)
+class _Sums:
+    jobs: int = 0  # that there is an estimate of
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # expected, low, high
+    nanodollars: tuple[int, int, int] = (0, 0, 0)
+
+
+def table(found: Sequence[Expectation], service: str) -> RenderableType:
+    """A row for each job where there are few, their sum, and what it all stands on."""
+    columns = ("job", "input", "time", "10-90 %", "cost", "10-90 % ")
+    rows = plain_table(*columns, right=("input", "time", "cost"))
+    if len(found) <= _FEW:
+        for each in found:
+            rows.add_row(cell(each.name), size(each.input_bytes), *_cells(_sums([each])))
+    sums = _sums(found)
+    if len(found) > 1:
+        known = [each.input_bytes for each in found if each.input_bytes is not None]
+        rows.add_row(f"all {sums.jobs:,}", size(sum(known)) if known else "-", *_cells(sums), style="bold")
+    return Group(rows, *(Text(line) for line in _words(found, sums, service)))
+
+
+def _cells(sums: _Sums) -> tuple[str, str, str, str]:
+    if not sums.jobs:
+        return "unknown", "", "unknown", ""
+    (seconds, *span), (cost, *costs) = sums.seconds, sums.nanodollars
+    return duration(seconds), " to ".join(map(duration, span)), money(cost), " to ".join(map(money, costs))
+
+
+def _words(found: Sequence[Expectation], sums: _Sums, service: str) -> list[str]:
+    said: list[str] = []
+    for each in found:
+        if each.estimate is None:
+            continue
+        given = each.estimate
+        by = "by the size of the input" if given.is_by_size else "whatever the size of the input"
+        like = f" like it ({', '.join(given.alike)})" if any(given.alike) else ""
+        said.append(
+            f"From the last {given.jobs} {service} jobs{like}, {by}: on these the same rule was wrong by "
+            f"{percent(given.error)} in the median."
+        )
+    said = list(dict.fromkeys(said))
+    if far := sum(1 for each in found if each.estimate is not None and each.estimate.is_far):
+        said.append(f"{far} of {len(found)} inputs are far larger than any that has completed: a guess.")
+    if unknown := len(found) - sums.jobs:
+        why = f"fewer than {LEAST} {service} jobs of their kind have completed"
+        said.append(f"Of {unknown} of {len(found)} nothing can be said: {why}.")
+    if sums.jobs:
+        said.append("Time at work, one after the other; the cost is that of the slots, without starts and idle time.")
+    return [*said, "Nothing was submitted."]
+
+
+def as_json(found: Sequence[Expectation], service: str) -> dict[str, Any]:
+    """Every job, and their sum."""
+    sums = _sums(found)
+    return {
+        "schema": 1,
+        "service": service,
+        "jobs": len(found),
+        "estimated": sums.jobs,
+        "total": _numbers(sums),
+        "inputs": [
+            {"name": each.name, "inputBytes": each.input_bytes, **_numbers(_sums([each])), **_stands_on(each)}
+            for each in found
+        ],
+    }
+
+
+def _stands_on(each: Expectation) -> dict[str, Any]:
+    given = each.estimate
+    if given is None:
+        return {"basis": None}
+    return {
+        "basis": {
+            "jobs": given.jobs,
+            "alike": list(given.alike),
+            "bySize": given.is_by_size,
+            "medianError": round(given.error, 4),
+            "isFar": given.is_far,
+        }
+    }
+
+
+def _numbers(sums: _Sums) -> dict[str, Any]:
+    if not sums.jobs:
+        return {"seconds": None, "costNanodollars": None}
+    seconds, cost = sums.seconds, sums.nanodollars
+    return {
+        "seconds": dict(zip(("expected", "p10", "p90"), (round(each, 3) for each in seconds), strict=True)),
+        "costNanodollars": dict(zip(("expected", "p10", "p90"), cost, strict=True)),
+    }
+
+
+def _sums(found: Sequence[Expectation]) -> _Sums:
+    """Their ends are added up as they are: as if all were quick, or all slow. It is never too narrow."""
+    sums = _Sums()
+    for each in found:
+        if each.estimate is not None:
+            given = (each.estimate.seconds, each.estimate.low_seconds, each.estimate.high_seconds)
+            seconds = tuple(old + new for old, new in zip(sums.seconds, given, strict=True))
+            cost = tuple(old + each.cost(new) for old, new in zip(sums.nanodollars, given, strict=True))
+            sums = _Sums(sums.jobs + 1, seconds, cost)  # type: ignore[arg-type]  # three of each
+    return sums

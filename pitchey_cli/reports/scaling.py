@@ -1,0 +1,236 @@
+"""How pools scale, as tables, words and JSON. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from pitchey_cli.domain.job import Instance
+from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, Measurement, ScalingEvent, WarmRequest
+from pitchey_cli.reports.as_json import SCHEMA, time
+from pitchey_cli.reports.tables import cell, plain_table
+from pitchey_cli.reports.wording import ago, duration, printable, size
+
+_METRICS = {
+    "stable_demand": "jobs at once, stable window",
+    "panic_demand": "jobs at once, panic window",
+    "wait_seconds": "wait of those in the queue",
+    "cpu": "CPU of busy instances",
+    "memory": "memory of busy instances",
+}
+_POOL = {"slots": "slots of an instance", "is_head_refused": "the next job fits nowhere"}
+_MEASURES = {
+    Measure.START: "start",
+    Measure.UNPAUSE: "wake",
+    Measure.COLD_PICKUP: "cold pick-up",
+    Measure.WARM_PICKUP: "warm pick-up",
+}
+
+
+def pool_name(service: str, instance_size: str) -> str:
+    """As people call a pool."""
+    return f"{service} ({instance_size})" if instance_size else service
+
+
+def status(
+    decisions: Sequence[LastDecision],
+    measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]],
+    warm: Sequence[WarmRequest],
+    forecasts: Sequence[Forecast],
+    *,
+    now: datetime,
+) -> RenderableType:
+    """The pools, and what the last decision about each was."""
+    if not decisions:
+        return Text("Nothing has been decided yet: no job has come since the queue was made.")
+    columns = ("pool", "wanted", "ready", "starting", "paused", "waiting", "running", "rule", "decided", "why")
+    pools = plain_table(*columns, right=("wanted", "ready", "starting", "paused", "waiting", "running"))
+    for each in decisions:
+        found = each.explanation
+        pool = found["pool"]
+        pools.add_row(
+            pool_name(each.service, each.size),
+            str(found["wanted"]),
+            *(str(pool[name]) for name in ("ready", "starting", "paused", "waiting", "running")),
+            found["rule"],
+            ago(each.at, now),
+            cell(found["why"]),
+        )
+    parts: list[RenderableType] = [pools]
+    if measured:
+        parts += [Text(), _times(measured)]
+    for request in warm:
+        until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
+        verb = "is" if request.instances == 1 else "are"
+        parts.append(Text(f"{request.instances} of {request.service} {verb} kept warm until {until}."))
+    parts += [Text(_forecast(each)) for each in forecasts]
+    return Group(*parts)
+
+
+def _forecast(found: Forecast) -> str:
+    says = f"forecast for {found.service}: {found.instances} instances ({found.why})"
+    if found.error is None or found.naive_error is None or found.flat_error is None:
+        return f"{says}; in shadow: {found.history_days:.1f} days of history are too few to test it"
+    errors = (
+        f"error {found.error:.2f} jobs in 5 min, seasonal guess {found.naive_error:.2f}, average {found.flat_error:.2f}"
+    )
+    return f"{says}; {'in force' if found.is_in_force else 'in shadow'}: {errors}, {found.history_days:.1f} days"
+
+
+def _times(measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]]) -> RenderableType:
+    times = plain_table(
+        "service", "what takes time", "times", "median", "longest", right=("times", "median", "longest")
+    )
+    for service, by_measure in measured.items():
+        for measure, found in by_measure.items():
+            seconds = sorted(each.seconds for each in found)
+            count = sum(each.count for each in found)
+            middle = seconds[len(seconds) // 2]
+            times.add_row(service, _MEASURES[measure], f"{count:,}", span(middle), span(seconds[-1]))
+    return times
+
+
+def span(seconds: float) -> str:
+    """A span that may be a matter of milliseconds."""
+    return f"{seconds * 1000:.1f} ms" if seconds < 1 else duration(seconds)
+
+
+def history(events: Sequence[ScalingEvent]) -> RenderableType:
+    """What has changed about the pools, the newest last."""
+    if not events:
+        return Text("Nothing has changed about any pool.")
+    rows = plain_table("time", "pool", "change", "rule", "why")
+    for each in events:
+        change = f"wanted {each.was} -> {each.wanted}" if each.change == "wanted" else f"{each.change}"
+        rows.add_row(
+            f"{each.at.astimezone():%Y-%m-%d %H:%M:%S}",
+            pool_name(each.service, each.size),
+            f"{change} {each.instance_id}".replace("_", " ").strip(),
+            each.rule,
+            cell(each.why),
+        )
+    return rows
+
+
+def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
+    """The last decision about a pool: what went in, what each rule asked for, what bounded it."""
+    found = decision.explanation
+    name = pool_name(decision.service, decision.size)
+    inputs = plain_table("input", "value")
+    for key, value in found["pool"].items():
+        inputs.add_row(
+            key.replace("_", " ").replace("is head refused", "the next job fits nowhere"), _plain(key, value)
+        )
+    for key, words in _METRICS.items():
+        inputs.add_row(words, _plain(key, found["metrics"][key]))
+    headroom = found["headroom"]
+    room = "any number" if headroom["instances"] is None else str(headroom["instances"])
+    inputs.add_row("more that the host has room for", room)
+    inputs.add_row("pressure on the host", printable(headroom["pressure"]) or "none")
+    parts: list[RenderableType] = [
+        Text(f"{name}: {found['was']} -> {found['wanted']} instances, {ago(decision.at, now)}")
+    ]
+    parts += [Text(), inputs, Text()]
+    wishes = plain_table("rule", "asks for", "because", right=("asks for",))
+    for wish in found["wishes"]:
+        marked = Text(wish["rule"], style="bold" if wish["rule"] == found["rule"] else "")
+        wishes.add_row(marked, str(wish["instances"]), cell(wish["why"]))
+    parts.append(wishes if found["wishes"] else Text("No rule asks for anything."))
+    if found["clamps"]:
+        clamps = plain_table("bounded by", "to", "because", right=("to",))
+        for clamp in found["clamps"]:
+            clamps.add_row(clamp["limit"], str(clamp["instances"]), cell(clamp["why"]))
+        parts += [Text(), clamps]
+    winner = "nobody asked for any" if found["rule"] == "nothing" else f"{found['rule']} won"
+    parts += [Text(), Text(f"{winner}; {found['wanted']} are to take work.")]
+    return Group(*parts)
+
+
+def _plain(key: str, value: Any) -> str:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if key in ("cpu", "memory"):
+        return f"{value:.0%}"
+    if key == "wait_seconds":
+        return duration(value)
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def instances(found: Sequence[Instance], *, now: datetime) -> RenderableType:
+    """Instances, the newest last."""
+    if not found:
+        return Text("No instances.")
+    rows = plain_table(
+        "instance",
+        "state",
+        "type",
+        "slots",
+        "CPUs",
+        "memory",
+        "started",
+        "ready after",
+        "note",
+        right=("slots", "CPUs", "memory"),
+    )
+    for each in found:
+        took = None if each.ready_at is None else (each.ready_at - each.created_at).total_seconds()
+        rows.add_row(
+            each.id,
+            each.state,
+            each.instance_type,
+            str(each.slots),
+            f"{each.granted_cpus:g}",
+            size(each.granted_memory_bytes),
+            ago(each.created_at, now),
+            duration(took),
+            cell(each.note or ""),
+        )
+    return rows
+
+
+# --- JSON
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_camel_name(key): _camel(each) for key, each in value.items()}
+    return [_camel(each) for each in value] if isinstance(value, list) else value
+
+
+def _camel_name(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+def decision_as_json(decision: LastDecision) -> dict[str, Any]:
+    """The last decision about a pool."""
+    return {
+        "schema": SCHEMA,
+        "service": decision.service,
+        "instanceType": decision.size or None,
+        "at": time(decision.at),
+        **_camel(decision.explanation),
+    }
+
+
+def event_as_json(event: ScalingEvent) -> dict[str, Any]:
+    """One change."""
+    return {
+        "schema": SCHEMA,
+        "id": event.id,
+        "at": time(event.at),
+        "service": event.service,
+        "instanceType": event.size or None,
+        "change": event.change,
+        "was": event.was,
+        "wanted": event.wanted,
+        "rule": event.rule or None,
+        "instanceId": event.instance_id or None,
+        "why": event.why,
+    }

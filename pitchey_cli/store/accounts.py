@@ -1,0 +1,75 @@
+"""The part of the store's port that is about instances and what they cost. `port.py` has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pitchey_cli.domain.cost import Entry, Line, LiveAttempt
+from pitchey_cli.domain.job import Instance, InstanceState
+from processors.vocabulary import Service
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What has been booked in some hours, and what lives now: all as of one moment."""
+
+    booked: Sequence[Entry]
+    instances: Sequence[Instance]
+    attempts: Sequence[LiveAttempt]
+
+
+@dataclass(frozen=True)
+class Total:
+    """All that was ever booked on a line."""
+
+    service: Service
+    line: Line
+    nanodollars: int
+    attempts: int
+
+
+class Accounts(Protocol):
+    """Instances, and the ledger. Ticks are those of domain/cost.py."""
+
+    def add_instance(self, instance: Instance) -> None:
+        """Record an instance before it is asked of the engine."""
+
+    def set_instance(
+        self, instance_id: str, state: InstanceState, *, now: datetime, tick: int | None, note: str | None = None
+    ) -> None:
+        """Record a change; READY and STOPPED or LOST note their time, and the latter two book what it cost.
+
+        An instance that has ended stays as it is.
+
+        Args:
+            tick: None when nobody knows: of an end, it is when the instance was last seen.
+        """
+
+    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = ()) -> None:
+        """Note that the instances of this boot are there, but those that are known to be gone."""
+
+    def pause_instance(self, instance_id: str, *, tick: int) -> None:
+        """Note that an instance is paused from now on; one that is already stays so."""
+
+    def unpause_instance(self, instance_id: str, *, tick: int) -> None:
+        """Book the pause that an instance was in, if it was. One that ends while it is paused needs no such call."""
+
+    def instances(self, *, active_only: bool = True) -> list[Instance]:
+        """Instances, the oldest first; active ones are starting, ready or draining."""
+
+    def costs(self, *, since: datetime, until: datetime) -> Costs:
+        """What was booked in the hours that begin in a span, and what lives."""
+
+    def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
+        """Nanodollars that have been booked since the hour of a moment; what lives is not among them.
+
+        Args:
+            organisation: what its attempts cost; None: what the instances cost, the idle ones too.
+            service: of one service; None: of all.
+        """
+
+    def cost_totals(self) -> list[Total]:
+        """All that was ever booked, by service and line. It only grows."""

@@ -1,0 +1,154 @@
+"""Instances and what they cost in the SQLite store. What is booked is decided in domain/cost.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pitchey_cli.domain.cost import (
+    Account,
+    Entry,
+    Life,
+    Line,
+    attempt_entries,
+    instance_entries,
+    pause_entries,
+    total,
+)
+from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.store import instance_rows, rows
+from pitchey_cli.store.accounts import Costs, Total
+from pitchey_cli.store.connection import Connection
+from pitchey_cli.store.reading import QUERIES, SqliteReader
+from processors.vocabulary import Service
+
+_LIVES_KEPT = 256  # for as long as attempts end on them
+
+
+class SqliteLedger(SqliteReader):
+    """The accounts of a SqliteStore."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._lives: dict[str, Life] = {}
+
+    # --- instances
+
+    def add_instance(self, instance: Instance) -> None:
+        """Record an instance before it is asked of the engine."""
+        self._db.run(QUERIES["insert_instance"], instance_rows.instance_values(instance))
+
+    def set_instance(
+        self, instance_id: str, state: InstanceState, *, now: datetime, tick: int | None, note: str | None = None
+    ) -> None:
+        """Record a change; READY and STOPPED or LOST note their time, and the latter two book what it cost."""
+        change = {
+            "instance_id": instance_id,
+            "state": state.value,
+            "now": rows.micros(now),
+            "tick": tick,
+            "note": note,
+        }
+        with self._db.transaction():
+            row = self._db.row(QUERIES["set_instance"], change)
+            if row is None:
+                self._instance(instance_id)  # it has ended before, or there is none
+                return
+            instance = instance_rows.instance_from(row)
+            if instance.stopped_tick is not None:
+                self._settle(instance, instance.stopped_tick)
+
+    def _settle(self, instance: Instance, end: int) -> None:
+        booked = instance_entries(instance, end)
+        self._book(booked)
+        self._db.run(QUERIES["end_pause"], {"instance_id": instance.id, "tick": end})
+        cost = {"instance_id": instance.id, "cost_nanodollars": total(booked, Line.INSTANCE)}
+        self._db.run(QUERIES["set_instance_cost"], cost)
+
+    def _instance(self, instance_id: str) -> Instance:
+        row = self._db.row(QUERIES["instance"], {"instance_id": instance_id})
+        if row is None:
+            raise InputNotFound(f"There is no instance {instance_id}.")
+        return instance_rows.instance_from(row)
+
+    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = ()) -> None:
+        """Note that the instances of this boot are there, but those that are known to be gone."""
+        self._db.run(QUERIES["note_seen"], {"boot": boot, "tick": tick, "gone": rows.encode(list(gone))})
+
+    def pause_instance(self, instance_id: str, *, tick: int) -> None:
+        """Note that an instance is paused from now on; one that is already stays so."""
+        self._db.run(QUERIES["pause_instance"], {"instance_id": instance_id, "tick": tick})
+
+    def unpause_instance(self, instance_id: str, *, tick: int) -> None:
+        """Book the pause that an instance was in, if it was."""
+        with self._db.transaction():
+            instance = self._instance(instance_id)
+            if instance.paused_tick is not None:
+                self._book(pause_entries(instance, tick))
+                self._db.run(
+                    QUERIES["end_pause"], {"instance_id": instance_id, "tick": max(tick, instance.paused_tick)}
+                )
+
+    def instances(self, *, active_only: bool = True) -> list[Instance]:
+        """Instances, the oldest first; active ones are starting, ready or draining."""
+        question = "active_instances" if active_only else "all_instances"
+        return [instance_rows.instance_from(row) for row in self._db.rows(QUERIES[question])]
+
+    # --- the ledger
+
+    def _charge(
+        self, job_seq: int, number: int, account: Account, tick: int, *, is_completed: bool
+    ) -> tuple[int | None, int]:
+        """Book what an attempt has cost that ends: its price, and the tick of its end.
+
+        Without a record of its instance nothing can be said of its price.
+        """
+        bill = self._db.row(QUERIES["bill"], {"job_seq": job_seq, "number": number})
+        if bill is None:
+            return None, tick
+        begin, stopped = bill["started_tick"], bill["stopped_tick"]
+        end = max(begin, tick if stopped is None else min(tick, stopped))
+        if stopped is None and end > bill["seen_tick"]:
+            self._db.run(QUERIES["note_used"], {"instance_id": bill["instance_id"], "tick": end})
+        life = self._life(bill["instance_id"])
+        booked = attempt_entries(life, account, begin, end, slots=bill["slots"], is_completed=is_completed)
+        self._book(booked)
+        return total(booked, Line.WORK, Line.FAILED), end
+
+    def _life(self, instance_id: str) -> Life:
+        if instance_id not in self._lives:  # nothing of it ever changes
+            if len(self._lives) >= _LIVES_KEPT:
+                self._lives.clear()
+            self._lives[instance_id] = instance_rows.life_from(
+                self._db.rows(QUERIES["life"], {"instance_id": instance_id})[0]
+            )
+        return self._lives[instance_id]
+
+    def _book(self, booked: Iterable[Entry]) -> None:
+        self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in booked])
+
+    def costs(self, *, since: datetime, until: datetime) -> Costs:
+        """What was booked in the hours that begin in a span, and what lives."""
+        span = {"since": rows.micros(since), "until": rows.micros(until)}
+        with self._db.snapshot():
+            booked = [instance_rows.entry_from(row) for row in self._db.rows(QUERIES["ledger"], span)]
+            attempts = [instance_rows.live_attempt_from(row) for row in self._db.rows(QUERIES["live_attempts"])]
+            return Costs(booked, self.instances(), attempts)
+
+    def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
+        """Nanodollars that have been booked since the hour of a moment; what lives is not among them."""
+        question = {
+            "organisation": organisation,
+            "service": None if service is None else service.value,
+            "since": rows.micros(since.replace(minute=0, second=0, microsecond=0)),
+        }
+        name = "spent_on_instances" if organisation is None else "spent_by_organisation"
+        return int(self._db.value(QUERIES[name], question))
+
+    def cost_totals(self) -> list[Total]:
+        """All that was ever booked, by service and line. It only grows."""
+        return [
+            Total(Service(row["service"]), Line(row["line"]), row["nanodollars"], row["attempts"])
+            for row in self._db.rows(QUERIES["cost_totals"])
+        ]

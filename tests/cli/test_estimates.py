@@ -1,0 +1,105 @@
+"""`--estimate`, as a person uses it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.job import JobId, JobInput, JobState, NewJob, Outcome
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.protocol import Reason, Service
+from tests.conftest import Pitchey
+
+
+@pytest.fixture
+def experienced(pitchey: Pitchey) -> Pitchey:
+    """Eight videos have been transcoded: a second for each thousand bytes, and one more."""
+    pitchey.ok("jobs")
+    store = SqliteStore.open(pitchey.state_dir / "pitchey.db")
+    now = datetime.now(UTC) - timedelta(hours=1)
+    for number in range(1, 9):
+        job_id, size = JobId(f"j{number}"), number * 1000
+        given = (JobInput("input_url", "in.mp4", sha256="ab" * 32, size=size),)
+        spec = {"outputFormat": "mp4", "quality": "medium"}
+        store.enqueue([NewJob(job_id, Service.VIDEO, spec, given, kind="mp4")], now=now)
+        places, lease = Places([Candidate("i-1", 1, 1)]), now + timedelta(minutes=1)
+        (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        assert claimed.job.token is not None
+        done = Transition(JobState.SUCCEEDED, 1, 0)
+        store.finish(job_id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=100 + number * 100)
+    store.close()
+    return pitchey
+
+
+def _file(pitchey: Pitchey, name: str, size: int) -> Path:
+    file = pitchey.cwd / name
+    file.write_bytes(b"x" * size)
+    return file
+
+
+def _jobs(pitchey: Pitchey) -> int:
+    return len(pitchey.ok("jobs", "--json").lines)
+
+
+def test_an_input_is_estimated_by_its_size_and_nothing_is_submitted(experienced: Pitchey) -> None:
+    before = _jobs(experienced)
+    _file(experienced, "a.mp4", 5000)
+    document = experienced.ok("submit", "video", "a.mp4", "--estimate", "--json").json
+    (one,) = document["inputs"]
+    assert (one["name"], one["inputBytes"], one["seconds"]["expected"]) == ("a", 5000, 6.0)
+    assert one["basis"] == {
+        "jobs": 8, "alike": ["mp4", "medium", "own resolution"], "bySize": True, "medianError": 0.0, "isFar": False,
+    }  # fmt: skip
+    # $0.144 an hour for three slots, of which it takes one
+    assert one["costNanodollars"]["expected"] == round(6 * 0.144e9 / 3600 / 3)
+    assert _jobs(experienced) == before
+
+
+def test_several_inputs_have_a_row_each_and_a_sum(experienced: Pitchey) -> None:
+    for name, size in (("a.mp4", 1000), ("b.mp4", 3000), ("c.mp4", 100_000)):
+        _file(experienced, name, size)
+    out = experienced.ok("run", "video", "a.mp4", "b.mp4", "c.mp4", "--estimate", "-o", "out").out
+    words = [" ".join(line.split()) for line in out.splitlines()]
+    assert any(line.startswith("a 1000 B 2.00 s 1.80 s to 2.00 s $0.000027") for line in words)
+    assert any(line.startswith("all 3 101.6 KiB 1 min 47 s") for line in words)
+    assert "From the last 8 video jobs like it (mp4, medium, own resolution), by the size of the input" in out
+    assert "1 of 3 inputs are far larger than any that has completed: a guess." in out
+    assert words[-1] == "Nothing was submitted."
+    assert not (experienced.cwd / "out").exists()
+
+
+def test_a_manifest_and_a_batch_are_estimated_as_a_whole(experienced: Pitchey) -> None:
+    for number in range(30):
+        _file(experienced, f"{number}.mp4", 2000)
+    lines = "".join(f'{{"inputUrl": "{number}.mp4"}}\n' for number in range(30))
+    (experienced.cwd / "m.jsonl").write_text(lines)
+    options = ("submit", "video", "--manifest", "m.jsonl", "--batch", "night", "--slots", "3", "--estimate")
+    document = experienced.ok(*options, "--json").json
+    assert (document["jobs"], document["estimated"], document["total"]["seconds"]["expected"]) == (30, 30, 90.0)
+    assert document["total"]["costNanodollars"]["expected"] == pytest.approx(90 * 0.144e9 / 3600, abs=30)
+    said = experienced.ok(*options).out
+    assert "all 30" in said and "29" not in said  # too many for a row each
+    assert "night" not in experienced.ok("batch", "list").out
+
+
+def test_where_too_few_have_completed_it_says_so(experienced: Pitchey) -> None:
+    _file(experienced, "a.mp4", 1000)
+    options = ("submit", "video", "a.mp4", "--output-format", "webm", "--estimate")
+    said = experienced.ok(*options).out
+    assert "fewer than 5 video jobs of their kind have completed" in said and "unknown" in said
+    document = experienced.ok(*options, "--json").json
+    assert (document["estimated"], document["total"]["seconds"], document["inputs"][0]["basis"]) == (0, None, None)
+
+
+def test_what_could_not_be_submitted_is_not_estimated(experienced: Pitchey) -> None:
+    assert experienced("submit", "video", "nowhere.mp4", "--estimate").code == 3
+    (experienced.cwd / "m.jsonl").write_text('{"inputUrl": "nowhere.mp4"}\n')
+    answer = experienced("submit", "video", "--manifest", "m.jsonl", "--estimate")
+    assert answer.code == 3 and "m.jsonl, line 1: There is no file at nowhere.mp4." in answer.err
+    _file(experienced, "a.mp4", 1000)
+    assert experienced("submit", "video", "a.mp4", "--slots", "9", "--estimate").code == 2

@@ -1,0 +1,126 @@
+"""When an alert fires, is told and is over; how rules are set; what the readings are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Severity, Silence, judge, parse_rules
+from pitchey_cli.domain.budget import Budget, Period, Span, Standing
+from pitchey_cli.domain.cost import Line
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.readings import Facts, Surroundings, readings
+from pitchey_cli.domain.scope import Scope
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RULE = Rule("wait", "jobs wait", 60, "s", Severity.WARNING)
+PATIENT = Rule("wait", "jobs wait", 60, "s", for_seconds=30)
+DOLLAR = 10**9
+
+
+def history(*values: float | None, rule: Rule = RULE, silence: Silence | None = None) -> list[str]:
+    """What is told at each of some readings, ten seconds apart."""
+    alert = Alert(rule.name, silence=silence)
+    told: list[str] = []
+    for number, value in enumerate(values):
+        alert, news = judge(rule, Reading(value), alert, NOON + timedelta(seconds=10 * number))
+        told.append("" if news is None else news.value.removeprefix("alert_"))
+    return told
+
+
+def test_an_alert_is_told_when_it_begins_and_when_it_is_over_and_not_between() -> None:
+    assert history(59, 60, 61, 99, 59, 1, 60) == ["", "fired", "", "", "resolved", "", "fired"]
+
+
+def test_a_rule_that_has_to_be_broken_for_a_while_is_told_after_it_and_not_if_it_recovers() -> None:
+    assert history(60, 60, 60, 60, 60, rule=PATIENT) == ["", "", "", "fired", ""]
+    assert history(60, 60, 0, 60, 60, 60, 60, rule=PATIENT) == ["", "", "", "", "", "", "fired"]
+
+
+def test_what_is_not_known_changes_nothing() -> None:
+    assert history(60, None, None, 0, None) == ["fired", "", "", "resolved", ""]
+
+
+def test_a_floor_is_broken_below_it() -> None:
+    floor = Rule("disk", "are free", 2, "GiB", is_floor=True)
+    assert history(2, 1.9, 2, rule=floor) == ["", "fired", "resolved"]
+
+
+def test_a_silenced_alert_is_told_when_the_silence_ends_if_it_still_fires() -> None:
+    silence = Silence(NOON + timedelta(seconds=25), "moving house", "ann")
+    assert history(60, 60, 60, 60, 0, silence=silence) == ["", "", "", "fired", "resolved"]
+    assert history(60, 0, 60, 0, 0, silence=silence) == ["", "", "", "", ""]
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0, 120)), max_size=60), st.sampled_from([RULE, PATIENT]))
+def test_every_end_that_is_told_has_a_beginning_that_was_told(values, rule) -> None:
+    told = [each for each in history(*values, rule=rule) if each]
+    assert told == (["fired", "resolved"] * len(told))[: len(told)]
+
+
+def test_thresholds_are_set_and_rules_are_turned_off() -> None:
+    rules = {
+        rule.name: rule for rule in parse_rules("queue_wait=60, dead_letters=5,idle_cost=off", where="alerts.rules")
+    }
+    assert (rules["queue_wait"].threshold, rules["dead_letters"].threshold) == (60, 5)
+    assert rules.keys() == {rule.name for rule in RULES} - {"idle_cost"}
+    assert parse_rules("", where="alerts.rules") == RULES
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("queue_wait", "'queue_wait' is not NAME=VALUE"),
+        ("wait=5", "There is no alert rule 'wait'"),
+        ("queue_wait=soon", "the threshold of queue_wait is 'soon'"),
+        ("queue_wait=-1", "the threshold of queue_wait is '-1'"),
+        ("queue_wait=nan", "the threshold of queue_wait is 'nan'"),
+    ],
+)
+def test_a_wrong_rule_is_named(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_rules(text, where="alerts.rules")
+    assert str(caught.value).startswith("alerts.rules: ") and says in str(caught.value)
+
+
+def test_every_rule_has_a_reading() -> None:
+    assert readings(Facts(), Surroundings()).keys() == {rule.name for rule in RULES}
+
+
+def test_readings_name_the_worst() -> None:
+    span = Span(NOON, NOON + timedelta(days=1))
+    standings = [Standing(Budget(Scope(name), Period.DAY, 100), span, spent) for name, spent in (("a", 20), ("b", 70))]
+    found = readings(
+        Facts(
+            dead_letters=3,
+            lost={"video": 1, "code": 4},
+            waits={"video": 5.0, "media": 75.0},
+            costs={Line.INSTANCE: DOLLAR, Line.WORK: DOLLAR // 4, Line.FAILED: DOLLAR // 4, Line.START: DOLLAR // 2},
+            standings=standings,
+            short_of_room=["video", "inference"],
+        ),
+        Surroundings(disk_free_bytes=2**30, engine_away_seconds=12.0),
+    )
+    assert found == {
+        "dead_letters": Reading(3),
+        "crash_loop": Reading(4, "code"),
+        "queue_wait": Reading(75.0, "media"),
+        "idle_cost": Reading(50.0),
+        "budget": Reading(70.0, "the budget of b for the day"),
+        "disk_free": Reading(1.0),
+        "engine_away": Reading(12.0),
+        "room_short": Reading(2, "video, inference"),
+    }
+
+
+def test_how_much_is_idle_of_next_to_nothing_is_no_news() -> None:
+    assert readings(Facts(costs={Line.INSTANCE: 1000}), Surroundings())["idle_cost"] == Reading(0.0)
+
+
+def test_a_sentence_says_what_is_and_what_should_be() -> None:
+    assert (
+        RULE.sentence(Reading(75.125, "video")) == "wait (warning): 75.12 s jobs wait (video); it should be below 60 s."
+    )
