@@ -97,7 +97,10 @@ class Pool:
             return None
         if self._room_since is not None and self._room_since <= due:
             return Measure.WARM_PICKUP
-        is_cold = instance.available_since is not None and due < instance.available_since
+        since = instance.available_since
+        # Those that were started behind it found a queue: it is the first that the pool had.
+        others = [each.available_since for each in self.instances.values() if each.available_since is not None]
+        is_cold = since is not None and due < since <= min(others, default=since)
         return Measure.COLD_PICKUP if is_cold and instance.attempts == 0 else None
 
     def reap(self) -> None:
