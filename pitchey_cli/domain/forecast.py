@@ -15,7 +15,7 @@ come, by Little's law.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -66,7 +66,7 @@ class ForecastSettings:
 
 @dataclass(frozen=True)
 class Model:
-    """What has been learnt. It can be kept as JSON: `as_json`, `from_json`."""
+    """What has been learnt."""
 
     period: int
     parameters: Parameters
@@ -94,17 +94,6 @@ class Model:
     def is_in_force(self, settings: ForecastSettings) -> bool:
         """Whether it may raise the floor; else it runs in shadow."""
         return self.errors is not None and self.errors.is_better and self.history_days >= settings.days
-
-
-def counts(moments: Iterable[float], *, begin: float, end: float) -> tuple[int, list[int]]:
-    """Jobs for each whole interval between two times: the number of the first interval, and how many came in each."""
-    first, last = math.ceil(begin / INTERVAL_SECONDS), math.floor(end / INTERVAL_SECONDS)
-    found = [0] * max(0, last - first)
-    for moment in moments:
-        number = math.floor(moment / INTERVAL_SECONDS) - first
-        if 0 <= number < len(found):
-            found[number] += 1
-    return first, found
 
 
 def season_of(history: int) -> int:
@@ -241,35 +230,3 @@ def _mean(values: Sequence[float]) -> float:
 
 
 # --- keeping it
-
-
-def as_json(model: Model) -> dict[str, object]:
-    """What can be kept."""
-    chosen = model.parameters
-    return {
-        "period": model.period,
-        "parameters": [chosen.level, chosen.trend, chosen.season, chosen.damping],
-        "level": model.level,
-        "trend": model.trend,
-        "season": list(model.season),
-        "nextInterval": model.next_interval,
-        "historyDays": model.history_days,
-        "errors": None
-        if (found := model.errors) is None
-        else [found.days, found.mae, found.naive_mae, found.flat_mae, found.mase],
-    }
-
-
-def from_json(kept: dict[str, object]) -> Model:
-    """What was kept."""
-    numbers: dict[str, list[float]] = {name: list(kept[name] or []) for name in ("parameters", "season", "errors")}  # type: ignore[call-overload]
-    return Model(
-        period=int(str(kept["period"])),
-        parameters=Parameters(*numbers["parameters"]),
-        level=float(str(kept["level"])),
-        trend=float(str(kept["trend"])),
-        season=tuple(numbers["season"]),
-        next_interval=int(str(kept["nextInterval"])),
-        history_days=float(str(kept["historyDays"])),
-        errors=Errors(*numbers["errors"]) if numbers["errors"] else None,
-    )

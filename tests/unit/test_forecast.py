@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 
@@ -18,10 +17,7 @@ from pitchey_cli.domain.forecast import (
     ForecastSettings,
     Model,
     Parameters,
-    as_json,
-    counts,
     floor,
-    from_json,
     learn,
     season_of,
 )
@@ -152,22 +148,7 @@ def test_the_floor_rises_before_the_load_does():
         assert ahead.instances >= here.instances
 
 
-def test_jobs_are_counted_in_whole_intervals():
-    moments = [10.0, 299.9, 300.0, 301.0, 900.0, 1199.0, 1500.0]
-    assert counts(moments, begin=0.0, end=1350.0) == (0, [2, 2, 0, 2])
-    assert counts(moments, begin=1.0, end=1200.0) == (1, [2, 0, 2])
-    assert counts(moments, begin=50.0, end=60.0) == (1, [])
-
-
 histories = st.lists(st.integers(0, 200), min_size=2 * SHORT, max_size=5 * SHORT)
-
-
-@settings(max_examples=30, deadline=None)
-@given(histories, st.integers(1, 3 * SHORT))
-def test_nothing_below_nothing_is_ever_expected_and_what_was_kept_says_the_same(history, steps):
-    model = learnt(history, SHORT)
-    assert 0 <= model.expect(steps) < 10 * 200
-    assert from_json(json.loads(json.dumps(as_json(model)))) == model
 
 
 @settings(max_examples=30, deadline=None)
