@@ -75,8 +75,9 @@ class Forecasting:
         except Exception as error:  # the next interval tries again
             self._node.report(f"the forecast failed: {error!r}")
 
-    async def _learn(self, interval: int) -> None:
-        node, now = self._node, self._node.clock.monotonic()
+    async def keep_counted(self) -> None:
+        """Hand down what was counted since the last time."""
+        node = self._node
         counted, self._came = self._came, defaultdict(lambda: [0, 0, 0.0])
         came = [Came(*key, int(jobs), int(ended), seconds) for key, (jobs, ended, seconds) in counted.items()]
         try:
@@ -86,6 +87,10 @@ class Forecasting:
             for key, numbers in counted.items():
                 self._came[key] = [sum(pair) for pair in zip(self._came[key], numbers, strict=True)]
             raise
+
+    async def _learn(self, interval: int) -> None:
+        node, now = self._node, self._node.clock.monotonic()
+        await self.keep_counted()
         last = interval - _LAG
         is_to_fit = now >= self._learn_at or any(
             last - each.model.next_interval > WEEK for each in self._learnt.values()

@@ -24,6 +24,7 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
 from pitchey_cli.daemon.tidying import Tidying
+from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, Token, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
@@ -358,6 +359,10 @@ class Loop:
             await self.tick()
             await self._until_something(at_once)
         await self.hand_back(self.executions.values())
+        try:
+            await self.forecasting.keep_counted()
+        except StoreError as error:  # the end of a daemon waits for no forecast
+            self.node.report(f"what came lately is not known to the forecast: {error}")
 
     async def hand_back(self, executions: Iterable[Execution]) -> None:
         """End attempts as interrupted: their jobs are queued again, and have not used up an attempt."""
