@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, Token
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 from processors import protocol
 
@@ -26,6 +27,8 @@ _READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey 
 _READY_POLL_SECONDS = 0.005
 _STOP_GRACE_SECONDS = 5.0
 _REMOVE_AGAIN_SECONDS = 5.0
+_END_SECONDS = 10.0
+_END_POLL_SECONDS = 0.05
 
 
 @dataclass(slots=True)
@@ -109,7 +112,33 @@ class Lifecycle:
                 instance.retire(f"it drains, or speaks protocol {health.protocol}")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
+            await self._end_unknown(instance, health.attempts)
         return instance
+
+    async def _end_unknown(self, instance: PooledInstance, at_work: Sequence[str]) -> None:
+        """End what it works at and the database knows nothing of, because it is a backup from before.
+
+        Those jobs wait again, and would be worked at twice. Before anything is claimed; and as the worker remembers
+        their tokens, it is given nothing new.
+        """
+        live = {str(job.token) for job in await self.node.call(self.node.store.running)}
+        unknown = [token for token in at_work if token not in live]
+        if not unknown:
+            return
+        instance.retire("it had work of which the database knows nothing")
+        self.node.report(f"{instance.id} works at {', '.join(unknown)}, of which the database knows nothing: ended")
+        deadline = self.node.clock.monotonic() + _END_SECONDS
+        try:
+            for token in unknown:
+                await instance.client.end(Token(token), grace_seconds=0)
+            while not live.issuperset((await instance.client.health()).attempts):
+                if self.node.clock.monotonic() > deadline:
+                    raise EngineError("it does not end them")
+                await asyncio.sleep(_END_POLL_SECONDS)
+        except PitcheyError as error:
+            instance.retire(str(error), has_died=True)
+            with contextlib.suppress(EngineError):
+                await asyncio.to_thread(self.node.engine.kill, instance.id)
 
     def _instance(self, record: Instance, *, started_at: float) -> PooledInstance:
         client = WorkerClient(self._directory(record.id) / "run")

@@ -283,3 +283,27 @@ def test_an_instance_that_cannot_be_thawed_does_not_keep_the_daemon_from_startin
     ground.pass_time(30)
     assert states(ground) == []
     ground.submit_and_start()
+
+
+def test_work_that_a_restored_database_knows_nothing_of_is_ended_before_it_is_done_again(make: Make) -> None:
+    ground = make(video(slots=2, instances=2))
+    kept, lost = ground.submit_and_start(), ground.submit_and_start()
+    ground.kill_daemon()
+    # As a backup from before its claim has it.
+    with ground.store.transaction():
+        ground.store._db.run(
+            "DELETE FROM job_attempts WHERE job_seq = (SELECT seq FROM container_jobs WHERE id = ?)", (lost,)
+        )
+        ground.store._db.run(
+            "UPDATE container_jobs SET state = 'queued', token = NULL, lease_until = NULL, attempt = 0, started_at = NULL"
+            " WHERE id = ?",
+            (lost,),
+        )
+        ground.store._db.run("UPDATE job_flows SET queued = queued + 1")
+        ground.store._db.run("UPDATE job_counts SET jobs = jobs - 1 WHERE state = 'running'")
+    ground.start_daemon()
+    ground.pass_time(5)
+    lives = [token for worker in ground.machine.workers.values() for token in worker.live]
+    assert sorted(lives) == sorted([f"{kept}.1", f"{lost}.1"])
+    assert ground.attempt(lost).instance_id != ground.attempt(kept).instance_id
+    assert ground.store.job(lost).crashes == 0
