@@ -295,8 +295,8 @@ def test_work_that_a_restored_database_knows_nothing_of_is_ended_before_it_is_do
             "DELETE FROM job_attempts WHERE job_seq = (SELECT seq FROM container_jobs WHERE id = ?)", (lost,)
         )
         ground.store._db.run(
-            "UPDATE container_jobs SET state = 'queued', token = NULL, lease_until = NULL, attempt = 0, started_at = NULL"
-            " WHERE id = ?",
+            "UPDATE container_jobs SET state = 'queued', token = NULL, lease_until = NULL, attempt = 0,"
+            " started_at = NULL WHERE id = ?",
             (lost,),
         )
         ground.store._db.run("UPDATE job_flows SET queued = queued + 1")
