@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +29,6 @@ from pitchey_cli.domain.errors import (
 )
 from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
-from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.vocabulary import Reason
@@ -58,7 +58,7 @@ class Execution:
     job: Job
     instance: PooledInstance
     token: Token
-    pickup: Measure | None = None  #: what the time until its acceptance says, if it says anything
+    on_pickup: Callable[[float], None] | None = None  #: told the seconds from when it was due to its acceptance
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     ended_as: Reason | None = None  #: how it ended, once that is known
     is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
@@ -228,10 +228,9 @@ class Execution:
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
         if isinstance(event, protocol.AcceptedEvent):
-            if self.pickup is not None:
-                waited = (node.clock.now() - due_at(self.job)).total_seconds()
-                self.instance.pickups.append((self.pickup, max(0.0, waited)))
-                self.pickup = None
+            if self.on_pickup is not None:
+                self.on_pickup(max(0.0, (node.clock.now() - due_at(self.job)).total_seconds()))
+                self.on_pickup = None
             await node.call(node.store.accepted, self.token, now=node.clock.now())
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()

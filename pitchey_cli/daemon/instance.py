@@ -13,7 +13,6 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
-from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Candidate
 from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
 from processors import protocol
@@ -54,7 +53,6 @@ class PooledInstance:
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
     organisations: set[str] = field(default_factory=set)  #: that it has worked for
     available_since: datetime | None = None  #: since when it is ready without a break
-    pickups: list[tuple[Measure, float]] = field(default_factory=list)  #: seconds; the scaler takes them away
     cpu: float | None = None  #: share of its CPUs that it used lately; None is not known
     memory: float | None = None  #: share of its memory
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held while it is paused, woken or stopped

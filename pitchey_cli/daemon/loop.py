@@ -22,7 +22,7 @@ from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting, wait_of
+from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, Token, due_at
@@ -273,7 +273,7 @@ class Loop:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now, local=now.astimezone())
             jobs = turns.demand()
-            waiting[service, size] = Waiting(jobs, wait_of(turns.heads()))
+            waiting[service, size] = Waiting(jobs, turns.wait_seconds())
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions
@@ -293,7 +293,8 @@ class Loop:
             pickup: what the time until its acceptance says, if it says anything.
         """
         assert job.token is not None  # a claimed job has one
-        execution = Execution(self.node, job, instance, job.token, pickup)
+        on_pickup = None if pickup is None else partial(pool.measure, pickup)
+        execution = Execution(self.node, job, instance, job.token, on_pickup)
         self.executions[execution.token] = execution
         pool.take_slots(instance, job)
         began = self.node.clock.monotonic()

@@ -52,8 +52,7 @@ class Pool:
         self._failures = 0
         self._not_before = 0.0  # monotonic; no start before
         self.starts = 0  #: that are under way
-        self._starting: set[asyncio.Task[None]] = set()
-        self._under_way: set[asyncio.Task[None]] = set()  # pauses, wakes and stops
+        self._under_way: set[asyncio.Task[None]] = set()  # starts, pauses, wakes and stops
 
     # --- what the loop asks
 
@@ -114,7 +113,7 @@ class Pool:
             instance.is_stopping = True
             if instance.has_died:
                 self._note_death(instance)
-            self._spawn(self._under_way, self._life.discard(instance, instance.retired_because))
+            self._spawn(self._life.discard(instance, instance.retired_because))
 
     async def check(self) -> None:
         """Speak to every instance: it learns that it is no orphan, and one that does not answer is retired."""
@@ -159,7 +158,7 @@ class Pool:
 
     async def settle(self) -> None:
         """Wait for starts, pauses and stops under way."""
-        await asyncio.gather(*self._starting, *self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     # --- what the scaler asks
 
@@ -214,7 +213,7 @@ class Pool:
         """Start so many instances."""
         for _ in range(count):
             self.starts += 1
-            self._spawn(self._starting, self._start_noting_failure())
+            self._spawn(self._start_noting_failure())
 
     def wake(self, count: int) -> int:
         """Wake so many of those that are paused, the one that worked last first; how many there were."""
@@ -222,7 +221,7 @@ class Pool:
         paused.sort(key=lambda each: -each.idle_since)
         for instance in paused[:count]:
             instance.is_paused, instance.is_waking = False, True
-            self._spawn(self._under_way, self._wake(instance))
+            self._spawn(self._wake(instance))
         return min(count, len(paused))
 
     def rest(self, wanted: int, dwell: Dwell, on_change: Callable[[PooledInstance, Rest, str], None]) -> None:
@@ -237,7 +236,7 @@ class Pool:
             step, why = rest(idle, is_paused=instance.is_paused, is_kept=place < wanted, dwell=dwell)
             if step is Rest.PAUSE:
                 instance.is_paused = True
-                self._spawn(self._under_way, self._life.pause(instance))
+                self._spawn(self._life.pause(instance))
             elif step is Rest.STOP:
                 self._let_go(instance, why)
             if step is not Rest.STAY:
@@ -262,7 +261,7 @@ class Pool:
 
     def _let_go(self, instance: PooledInstance, why: str) -> None:
         instance.is_stopping = True
-        self._spawn(self._under_way, self._life.stop(instance, why=why))
+        self._spawn(self._life.stop(instance, why=why))
 
     async def _wake(self, instance: PooledInstance) -> None:
         try:
@@ -299,12 +298,12 @@ class Pool:
         if delay:
             self.node.report(f"{self.config.service} instances die one after the other: next try in {delay:.0f} s")
 
-    def _spawn(self, tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work)
-        tasks.add(task)
+        self._under_way.add(task)
 
         def done(_: asyncio.Task[None]) -> None:
-            tasks.discard(task)
+            self._under_way.discard(task)
             self.changed.set()
             if not task.cancelled() and (error := task.exception()) is not None:
                 self.node.report(f"{self.config.service} pool: {error!r}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from statistics import median
 
 from pitchey_cli.daemon.forecasting import Forecasting
@@ -133,10 +132,8 @@ class Scaler:
                 floors=found.floors,
                 headroom=headroom,
             )
-            starts = self._carry_out(pool, found, decision)
-            free -= _times(pool.size, starts)
-            # Only work that waits takes room from others: two that want what they had lately would chase each other.
-            if decision.is_short_of_room and found.view.waiting:
+            free -= _times(pool.size, self._carry_out(pool, found.view, decision))
+            if decision.is_short_of_room:
                 book.short_since = now if book.short_since is None else book.short_since
                 has_instance = found.view.active > 0
                 claimants.append(Claimant(pool.name, pool.size, now - book.short_since, has_instance))
@@ -156,10 +153,6 @@ class Scaler:
         if book is None:
             settings = pool.config.pool
             book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)), now)
-        for instance in pool.instances.values():
-            for name, waited in instance.pickups:
-                pool.measure(name, waited)
-            instance.pickups.clear()
         for name, seconds in pool.measured.items():
             book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
             book.fresh.setdefault(name, []).extend(seconds)
@@ -219,13 +212,9 @@ class Scaler:
 
     # --- what is done
 
-    def _carry_out(self, pool: Pool, found: _Looked, decision: Decision) -> int:
+    def _carry_out(self, pool: Pool, view: PoolView, decision: Decision) -> int:
         """Wake and start what is missing; how many are started."""
-        view = found.view
         missing = decision.wanted - view.active
-        if not (view.waiting or view.running):  # an average of what has ended keeps what is there, and starts nothing
-            least = max((wish.instances for wish in found.floors), default=pool.config.pool.min_instances)
-            missing = min(missing, max(least, pool.config.pool.min_instances) - view.active)
         if missing <= 0:
             return 0
         missing -= pool.wake(missing)
@@ -367,13 +356,3 @@ def _median(seconds: Sequence[float] | None) -> float | None:
 
 def _times(size: Size, count: int) -> Size:
     return Size(size.cpus * count, size.memory_bytes * count) if count else NOTHING
-
-
-def wait_of(heads: Sequence[tuple[int, timedelta]]) -> float | None:
-    """How long those whose turn is next have waited, on average over all who stand in their lines; None for nobody.
-
-    Args:
-        heads: of each line how many stand in it, and how long its first has waited.
-    """
-    jobs = sum(queued for queued, _ in heads)
-    return sum(queued * waited.total_seconds() for queued, waited in heads) / jobs if jobs else None

@@ -41,6 +41,7 @@ class Limit(StrEnum):
     MAX_INSTANCES = "max_instances"
     STEP = "step"  #: at most doubled, at most halved
     PACE = "pace"  #: not so soon after the last step
+    AT_REST = "at_rest"  #: an average of what has ended keeps what is there, and starts nothing
     COOLDOWN = "cooldown"
     PANIC = "panic"
     MISSING = "missing_metrics"
@@ -67,6 +68,16 @@ class PoolView:
     def active(self) -> int:
         """Instances that take work now or shortly."""
         return self.starting + self.ready
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything waits or runs."""
+        return bool(self.waiting or self.running)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither work nor an instance."""
+        return not (self.has_work or self.active or self.paused)
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,9 @@ class Decision:
     wishes: tuple[Wish, ...]
     clamps: tuple[Clamp, ...]
     state: ScalerState
+    #: the host has no room for what waits; what merely was wanted lately takes none from others, or two pools would
+    #: chase each other from the host
+    is_short_of_room: bool = False
 
     @property
     def why(self) -> str:
@@ -165,14 +179,10 @@ class Decision:
         most = max((wish.instances for wish in self.wishes), default=0)
         return tuple(wish for wish in self.wishes if 0 < wish.instances < most)
 
-    @property
-    def is_short_of_room(self) -> bool:
-        """Whether the host is what kept the pool from what it needs."""
-        return any(clamp.limit is Limit.ROOM for clamp in self.clamps)
-
 
 _RESTART_BASE_SECONDS = 1.0
 _RESTART_CAP_SECONDS = 60.0
+_FLOORS = frozenset({Rule.MIN_INSTANCES, Rule.WARM, Rule.WARM_HOURS, Rule.FORECAST})
 
 
 def restart_delay(failures: int) -> float:
@@ -206,11 +216,18 @@ def decide(
     rule = next((wish.rule for wish in wishes if wish.instances == most), Rule.NOTHING) if most else Rule.NOTHING
     bounding = _Bounding(most)
     _bound_below(bounding, pool, metrics, settings, state, panic_until, now)
-    _bound_above(bounding, pool, settings, state, headroom, now)
+    least = max((wish.instances for wish in wishes if wish.rule in _FLOORS), default=0)
+    _bound_above(bounding, pool, settings, state, headroom, least, now)
     wanted = bounding.wanted
     changed_at = state.changed_at if wanted == state.wanted else now
     return Decision(
-        wanted, state.wanted, rule, wishes, tuple(bounding.clamps), ScalerState(wanted, changed_at, panic_until)
+        wanted,
+        state.wanted,
+        rule,
+        wishes,
+        tuple(bounding.clamps),
+        ScalerState(wanted, changed_at, panic_until),
+        pool.waiting > 0 and any(clamp.limit is Limit.ROOM for clamp in bounding.clamps),
     )
 
 
@@ -345,7 +362,13 @@ def _bound_below(
 
 
 def _bound_above(
-    bounding: _Bounding, pool: PoolView, settings: PoolSettings, state: ScalerState, headroom: Headroom, now: float
+    bounding: _Bounding,
+    pool: PoolView,
+    settings: PoolSettings,
+    state: ScalerState,
+    headroom: Headroom,
+    least: int,
+    now: float,
 ) -> None:
     words = f"max_instances is {settings.max_instances}"
     if pool.leaving:
@@ -354,6 +377,8 @@ def _bound_above(
     if headroom.used_up:
         bounding.at_most(pool.active if pool.running else 0, Limit.BUDGET, headroom.used_up)
     active = pool.active
+    if not pool.has_work:
+        bounding.at_most(max(least, active), Limit.AT_REST, "nothing waits or runs")
     bounding.at_most(max(1, 2 * active), Limit.STEP, f"at most doubled: from {active}")
     is_too_soon = state.changed_at is not None and now - state.changed_at < settings.step_seconds
     if is_too_soon and active:

@@ -163,10 +163,12 @@ class Turns:
         """When each key with a rate limit may start again."""
         return {key: turns.next_start_at for key, turns in self._keys.items() if turns.next_start_at is not None}
 
-    def heads(self) -> list[tuple[int, timedelta]]:
-        """Of each line that may go now: how many stand in it, and how long its first has waited."""
+    def wait_seconds(self) -> float | None:
+        """How long those have waited whose turn is next, each counted for all in its line; None if nobody may go."""
         lines = [line for line in self._lines.values() if line.left and self._may_go(line.flow)]
-        return [(line.left, self._now - line.flow.waits_since) for line in lines]
+        jobs = sum(line.left for line in lines)
+        waited = sum(line.left * (self._now - line.flow.waits_since).total_seconds() for line in lines)
+        return waited / jobs if jobs else None
 
     def demand(self) -> int:
         """How many jobs could run now, if there were room."""
