@@ -88,6 +88,8 @@ class Execution:
                 # One that only hung would find the request when it wakes, and start what has been given up: it finds
                 # this behind it.
                 await self._tell_end()
+                if not await self._is_instance_running():
+                    await self._kill_instance()
             if isinstance(error, WorkerRefused) and error.status in (429, 503):
                 # It drains, or is fuller than we believe: asking it again at once would only turn in a circle.
                 self.instance.retire(str(error))
@@ -124,8 +126,7 @@ class Execution:
             self._deadline = None
             # The worker should have ended the attempt by itself: an instance that fails to is not to be trusted.
             self.instance.retire(f"it did not end {self.token} in time", has_died=True)
-            with contextlib.suppress(EngineError):
-                await asyncio.to_thread(self.node.engine.kill, self.instance.id)
+            await self._kill_instance()
             text = "It did not end when it should have; its instance was killed."
             outcome = Outcome(self.ending_as or Reason.TIMEOUT, JobError("timeout", text))
         else:
@@ -290,19 +291,29 @@ class Execution:
         )
 
     async def _lost(self) -> Outcome:
-        """Say why an instance went away, as far as the engine knows."""
-        if self.ending_as is not None:
-            return Outcome(self.ending_as, JobError(self.ending_as, "Its instance went away while it was being ended."))
+        """Say why an instance went away, as far as the engine knows, and see to it that it really has."""
         try:
             info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
         except EngineError:
             info = None
+        await self._kill_instance()
+        if self.ending_as is not None:
+            return Outcome(self.ending_as, JobError(self.ending_as, "Its instance went away while it was being ended."))
         if info is not None and info.is_oom_killed:
             text = "Its instance was killed by the kernel: the memory limit is too small for this input."
             return Outcome(Reason.OOM, JobError("oom", text))
         ended = f" with exit code {info.exit_code}" if info is not None and info.exit_code is not None else ""
         text = f"Instance {self.instance.id} went away{ended}."
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", text, await self._last_words()))
+
+    async def _kill_instance(self) -> None:
+        """End what is left of one that is given up, before its job is another attempt's to work at.
+
+        A worker that has died leaves its programs behind where no container ends with it, and one that only hangs wakes.
+        """
+        if not self.instance.is_of_another:
+            with contextlib.suppress(EngineError):  # gone, or its engine is away: then only the token stands between
+                await asyncio.to_thread(self.node.engine.kill, self.instance.id)
 
     async def _last_words(self) -> str | None:
         """What the instance's worker said last, which may be why it went away."""

@@ -1,4 +1,4 @@
-"""A worker that hangs for a while, and wakes."""
+"""Workers that hang for a while and wake, or die alone: what they were at is no other attempt's meanwhile."""
 
 from __future__ import annotations
 
@@ -55,5 +55,26 @@ def test_an_attempt_that_was_given_up_does_not_run_on_when_its_instance_wakes(
     world.pass_time(1.0)
     assert "first.1" in engine.attempts
     assert "second.1" not in engine.attempts
+    daemon.drain()
+    store.close()
+
+
+def test_a_job_waits_again_only_when_the_programs_of_its_dead_worker_have_ended(
+    world: ScriptedLoop, tmp_path: Path
+) -> None:
+    async def machine() -> Machine:
+        return Machine()
+
+    store = open_store(layout.database(tmp_path))
+    engine = world.run_until_complete(machine())
+    daemon = Daemon(world, engine, tmp_path, SERVICES, QueuePolicy(), lambda _: None)
+    store.enqueue([NewJob(JobId("first"), Service.VIDEO, {"attempts": ["hold"]})], now=world.clock.now())
+    world.pass_time(1.0)
+    (worker,) = engine.workers.values()
+    world.run_until_complete(asyncio.sleep(0, worker.die()))
+    assert engine.left_behind == {"first.1"}
+    while store.job(JobId("first")).state is JobState.RUNNING:
+        world.pass_time(0.001)
+    assert not engine.left_behind
     daemon.drain()
     store.close()

@@ -105,6 +105,8 @@ class DaemonHistory(RuleBasedStateMachine):
         job = self.store.job(JobId(token.partition(".")[0]))
         # One that hung finds what was asked of it when it wakes, and then that it is to end it.
         assert job.token == token or attempt.worker.has_hung, f"{token} was started when {job.token} was live"
+        left = {each for each in self.machine.left_behind if each.startswith(f"{job.id}.")}
+        assert not left, f"{token} was started while the program of {left} went on"
         await by_spec(attempt)
 
     @property
@@ -188,7 +190,7 @@ class DaemonHistory(RuleBasedStateMachine):
     @rule(
         work=WORK,
         before=PAUSES,
-        how=st.sampled_from(["kill", "oom", "freeze", "thaw", "stop", "remove", "drain"]),
+        how=st.sampled_from(["kill", "die", "oom", "freeze", "thaw", "stop", "remove", "drain"]),
         which=ANY,
         pause=PAUSES,
     )
@@ -202,6 +204,7 @@ class DaemonHistory(RuleBasedStateMachine):
         engine = ScriptedEngine(self.machine)
         ways: dict[str, Callable[[], None]] = {
             "kill": worker.kill,
+            "die": worker.die if not self.machine.is_away else worker.kill,
             "oom": lambda: worker.kill(is_oom=True),
             "freeze": worker.freeze,
             "thaw": worker.thaw,
@@ -215,7 +218,7 @@ class DaemonHistory(RuleBasedStateMachine):
     @rule(work=WORK, before=PAUSES, pause=PAUSES)
     def the_engine_goes(self, work: list[dict[str, Any]], before: float, pause: float) -> None:
         self.submit(work, True, before)
-        self.machine.is_away = True
+        self.machine.is_away = not self.machine.left_behind  # without it nobody can end those
         self.world.pass_time(pause)
 
     @precondition(lambda self: self.machine.is_away)

@@ -79,6 +79,12 @@ class Machine:
         """The attempts that run, by token."""
         return {token: attempt for worker in self.workers.values() for token, attempt in worker.live.items()}
 
+    @property
+    def left_behind(self) -> set[str]:
+        """The attempts whose programs go on without their worker, by token."""
+        processes = [instance.process for instance in self._instances.values()]
+        return {token for each in processes if isinstance(each, ScriptedWorker) for token in each.left_behind}
+
     # --- what engines ask
 
     def start(self, spec: InstanceSpec) -> None:
@@ -212,8 +218,7 @@ class ScriptedEngine:
     def kill(self, instance_id: str) -> None:
         """KILL."""
         process = self.machine.instance(instance_id).process
-        if process.exit_code is None:
-            self.machine.on_loop(process.kill, process=process)
+        self.machine.on_loop(process.kill, process=process)
 
     def remove(self, instance_id: str) -> None:
         """Kill it, and forget it."""

@@ -135,6 +135,7 @@ class ScriptedWorker(Attempts):
         self.is_awake = asyncio.Event()
         self.is_awake.set()
         self.has_hung = False  #: once or more
+        self.left_behind: set[str] = set()  #: whose programs go on, though the worker has died
         self._service = Service(options["--service"])
         self._run_dir = source[RUN_DIR]
         self._stopping = asyncio.Event()
@@ -174,12 +175,19 @@ class ScriptedWorker(Attempts):
 
     def kill(self, exit_code: int = _KILLED, *, is_oom: bool = False) -> None:
         """End now, and leave everything as it lies."""
+        self.left_behind.clear()
         if self.exit_code is None:
             descriptors = [attempt.spool._file for attempt in self.live.values() if not attempt.spool.is_complete]
             self.exit_code, self.is_oom_killed = exit_code, is_oom
             for descriptor in filter(None, descriptors):
                 os.close(descriptor)
             self._serving.cancel()
+
+    def die(self) -> None:
+        """End without the programs of its attempts, which go on as they do where no container ends with it."""
+        left_behind = set(self.live)
+        self.kill()
+        self.left_behind = left_behind
 
     def _make(self, request: AttemptRequest, spool: Spool) -> Attempt:
         return ScriptedAttempt(request, self, spool)
