@@ -66,17 +66,14 @@ def cost(
     if html is not None:
         pages.check_target(html, generator=GENERATOR, overwrite=overwrite)
     wiring = Wiring.from_environment()
-    now = wiring.clock.now().astimezone()
-    span = operation.span_of(period, since, until, now=now)
-    asking = operation.Asking(
-        wiring.store(), now, wiring.clock.boot(), wiring.clock.monotonic(), tariff_of=wiring.tariff
-    )
+    asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.tariff)
+    span = operation.span_of(period, since, until, now=asking.now)
     only = None if service is None else service_named(service)
     known = operation.known(asking, span)
     tables = (By.SERVICE, By.ORGANISATION) if html is not None else operation.ways(by or ())
     found = operation.report(asking, known, span, tables, service=only, organisation=organisation)
-    per_day = days(known, span, now=now, service=only, organisation=organisation) if html or chart else []
-    advised = advising.advised(wiring, span, now=now, service=only) if advice else None
+    per_day = days(known, span, now=asking.now, service=only, organisation=organisation) if html or chart else []
+    advised = advising.advised(wiring, span, now=asking.now, service=only) if advice else None
     if html is not None:
         size = pages.write(_page(wiring, found, per_day, advised), html)
         typer.echo(f"{html} {size_of(size)}")

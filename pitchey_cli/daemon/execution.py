@@ -309,7 +309,7 @@ class Execution:
     async def _kill_instance(self) -> None:
         """End what is left of one that is given up, before its job is another attempt's to work at.
 
-        A worker that has died leaves its programs behind where no container ends with it, and one that only hangs wakes.
+        A dead worker leaves its programs behind where no container ends with it, and one that only hangs wakes up.
         """
         if not self.instance.is_of_another:
             with contextlib.suppress(EngineError):  # gone, or its engine is away: then only the token stands between

@@ -21,8 +21,9 @@ from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.observer import PoolKey
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.daemon.scaler import PoolKey, Scaler, Waiting
+from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, Token, due_at

@@ -1,7 +1,6 @@
 """How many instances each pool has: asks domain/scaling and domain/capacity at every tick, and has the pools do it.
 
-Keeps what the decisions need from one tick to the next, and hands down what is to be remembered: a row for every
-change, a sample of every pool that is not at rest, and how long things took.
+Keeps what the decisions need from one tick to the next.
 """
 
 from __future__ import annotations
@@ -14,29 +13,17 @@ from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.host import HostProbe
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.observer import Observer, PoolKey
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Size, budget, give_way, pressure, times_in
 from pitchey_cli.domain.demand import Demand
-from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell
-from pitchey_cli.domain.observation import (
-    Change,
-    LastDecision,
-    Measure,
-    Measurement,
-    PoolSample,
-    ScalingEvent,
-    WarmRequest,
-)
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide, explain
+from pitchey_cli.domain.observation import Change, Measure, WarmRequest
+from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
 from pitchey_cli.domain.warmth import floors
 from processors.vocabulary import Service
 
-_SAMPLE_SECONDS = 10.0
-_KEPT_EVENTS = 1000  # that could not be noted
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
-
-PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
 
 
 @dataclass(frozen=True)
@@ -56,8 +43,6 @@ class _Book:
     state: ScalerState = field(default_factory=ScalerState)
     short_since: float | None = None  #: since when the host had no room for it; monotonic
     took: dict[Measure, list[float]] = field(default_factory=dict)  #: the last seconds of each kind
-    fresh: dict[Measure, list[float]] = field(default_factory=dict)  #: what has not been handed down yet
-    was_at_rest: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,20 +54,6 @@ class _Looked:
     floors: tuple[Wish, ...]
 
 
-@dataclass(slots=True)
-class Observations:
-    """What is to be remembered."""
-
-    samples: list[PoolSample] = field(default_factory=list)
-    measurements: list[Measurement] = field(default_factory=list)
-    events: list[ScalingEvent] = field(default_factory=list)
-    decisions: dict[PoolKey, LastDecision] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        """Whether there is any."""
-        return bool(self.samples or self.measurements or self.events or self.decisions)
-
-
 class Scaler:
     """Scales the pools of one node."""
 
@@ -92,8 +63,7 @@ class Scaler:
         self._books: dict[PoolKey, _Book] = {}
         self._probe = HostProbe(node.config.state_dir, node.host.cpus)
         self._budget = budget(Size(node.host.cpus, node.host.memory_bytes), node.config.capacity)
-        self._sample_at = 0.0
-        self._found = Observations()
+        self._observer = Observer(node)
 
     async def step(
         self,
@@ -142,9 +112,10 @@ class Scaler:
             else:
                 book.short_since = None
             self._let_rest(key, pool, decision)
-            self._note(key, found, headroom, decision)
+            self._observer.decided(key, found.view, found.metrics, headroom, decision)
+            book.state = decision.state
         self._make_room(pools, holders, claimants)
-        await self._remember(pools, looked, now)
+        await self._observer.hand_down(now)
 
     # --- what there is
 
@@ -155,7 +126,7 @@ class Scaler:
             book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)), now)
         for name, seconds in pool.measured.items():
             book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
-            book.fresh.setdefault(name, []).extend(seconds)
+            self._observer.measured(key, name, seconds)
         pool.measured.clear()
         view = pool.view(waiting.jobs)
         book.demand.note(view.waiting + view.running, now)
@@ -232,7 +203,7 @@ class Scaler:
         rungs = dwell(settings, Measured(_median(took.get(Measure.START)), _median(took.get(Measure.UNPAUSE))))
 
         def changed(instance: PooledInstance, step: Rest, why: str) -> None:
-            self._event(key, Change(step.value), why, decision, instance.id)
+            self._observer.changed(key, Change(step.value), why, decision.wanted, instance.id)
 
         pool.rest(decision.wanted, rungs, changed)
 
@@ -248,97 +219,7 @@ class Scaler:
             pools[key].give_way(going.instance_id, going.why)
             # Its own wait begins anew, or it would take the room back at once: they take turns.
             self._books[key].short_since = None
-            state = self._books[key].state
-            self._found.events.append(
-                ScalingEvent(
-                    self._node.clock.now(),
-                    *key,
-                    Change.GIVE_WAY,
-                    going.why,
-                    state.wanted,
-                    state.wanted,
-                    instance_id=going.instance_id,
-                )
-            )
-
-    # --- what is remembered
-
-    def _event(self, key: PoolKey, change: Change, why: str, decision: Decision, instance_id: str = "") -> None:
-        self._found.events.append(
-            ScalingEvent(
-                self._node.clock.now(),
-                *key,
-                change,
-                why,
-                decision.was,
-                decision.wanted,
-                decision.rule.value,
-                instance_id,
-            )
-        )
-
-    def _note(self, key: PoolKey, found: _Looked, headroom: Headroom, decision: Decision) -> None:
-        book = self._books[key]
-        if decision.wanted != decision.was:
-            self._event(key, Change.WANTED, decision.why, decision)
-        is_at_rest = not (found.view.waiting or found.view.running or found.view.active or found.view.paused)
-        if decision.wanted != decision.was or not (is_at_rest and book.was_at_rest):
-            explanation = explain(found.view, found.metrics, headroom, decision)
-            self._found.decisions[key] = LastDecision(self._node.clock.now(), *key, explanation)
-        book.state = decision.state
-
-    async def _remember(self, pools: Mapping[PoolKey, Pool], looked: Mapping[PoolKey, _Looked], now: float) -> None:
-        """Write what there is: the changes at once, the rest every few seconds."""
-        if now >= self._sample_at:
-            self._sample_at = now + _SAMPLE_SECONDS
-            for key in pools:
-                self._sample(key, looked[key])
-                self._hand_down_measurements(key)
-        elif not self._found.events:
-            return
-        if self._found:
-            found, self._found = self._found, Observations()
-            try:
-                await self._node.call(
-                    self._node.store.observe,
-                    found.samples,
-                    found.measurements,
-                    found.events,
-                    list(found.decisions.values()),
-                )
-            except StoreError as error:
-                # Every change is to have its row; how it stood in between may be missing.
-                self._found.events = [*found.events, *self._found.events][:_KEPT_EVENTS]
-                self._node.report(f"what has changed about the pools cannot be noted: {error}")
-
-    def _hand_down_measurements(self, key: PoolKey) -> None:
-        book, at = self._books[key], self._node.clock.now()
-        self._found.measurements += [
-            Measurement(at, *key, name, median(seconds), len(seconds)) for name, seconds in book.fresh.items()
-        ]
-        book.fresh.clear()
-
-    def _sample(self, key: PoolKey, found: _Looked) -> None:
-        view, metrics, book = found.view, found.metrics, self._books[key]
-        is_at_rest = not (view.waiting or view.running or view.active or view.paused)
-        if not (is_at_rest and book.was_at_rest):  # the first sample of a rest says when it began
-            self._found.samples.append(
-                PoolSample(
-                    self._node.clock.now(),
-                    *key,
-                    waiting=view.waiting,
-                    running=view.running,
-                    starting=view.starting,
-                    ready=view.ready,
-                    paused=view.paused,
-                    wanted=book.state.wanted,
-                    wait_seconds=metrics.wait_seconds,
-                    demand=metrics.stable_demand,
-                    cpu=metrics.cpu,
-                    memory=metrics.memory,
-                )
-            )
-        book.was_at_rest = is_at_rest
+            self._observer.changed(key, Change.GIVE_WAY, going.why, self._books[key].state.wanted, going.instance_id)
 
 
 def _share(ready: Sequence[PooledInstance], name: str) -> float | None:

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from enum import StrEnum
+from datetime import datetime, timedelta, tzinfo
 
 from pitchey_cli.domain.cost import USED, Entry, Line
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.periods import Period, Term
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.scope import Scope
 
 THRESHOLDS = (50, 80, 100)  #: percent of a budget, each of which is told once in a period
 MOST_DOLLARS = 1_000_000_000
-
-
-class Period(StrEnum):
-    """What a budget is for."""
-
-    DAY = "day"
-    WEEK = "week"  #: from Monday on
-    MONTH = "month"
 
 
 @dataclass(frozen=True)
@@ -52,19 +44,11 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Span:
-    """A period that has a date."""
-
-    begin: datetime
-    end: datetime
-
-
-@dataclass(frozen=True)
 class Standing:
     """How far a budget has come in the period that is now."""
 
     budget: Budget
-    span: Span
+    span: Term
     spent: int  #: nanodollars
 
     @property
@@ -93,26 +77,6 @@ class Standing:
         if gone <= timedelta(0):
             return None
         return round(self.spent * ((self.span.end - self.span.begin) / gone))
-
-
-def span_of(period: Period, now: datetime, zone: tzinfo) -> Span:
-    """The period that a moment lies in. Days begin at midnight, however long the clock changes make them."""
-    today = now.astimezone(zone).date()
-    match period:
-        case Period.DAY:
-            first, following = today, today + timedelta(days=1)
-        case Period.WEEK:
-            first = today - timedelta(days=today.weekday())
-            following = first + timedelta(days=7)
-        case Period.MONTH:
-            first = today.replace(day=1)
-            following = (first + timedelta(days=31)).replace(day=1)
-    return Span(_midnight(first, zone), _midnight(following, zone))
-
-
-def _midnight(day: date, zone: tzinfo) -> datetime:
-    # One that a clock change leaves out is read with the offset from before it: the day begins as soon as there is one.
-    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def spent_alive(scope: Scope, since: datetime, live: Iterable[Entry]) -> int:

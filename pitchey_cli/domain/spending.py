@@ -24,14 +24,6 @@ class By(StrEnum):
     TYPE = "type"
 
 
-class Period(StrEnum):
-    """Spans of the calendar that have begun."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-
-
 #: that only attempts belong to: an instance, and so what nobody used of it, is no organisation's
 BY_ACCOUNT = frozenset({By.ORGANISATION, By.BATCH})
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
+from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.cost import Entry, Life, Line, entries, live_entries, tick_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.moments import earlier
+from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.prices import Tariff
-from pitchey_cli.domain.spending import RATE_OVER, By, Period, Report, Span, summarise
+from pitchey_cli.domain.spending import RATE_OVER, By, Report, Span, summarise
 from pitchey_cli.store.accounts import Accounts
 from processors.vocabulary import Service
 
@@ -20,10 +22,13 @@ class Asking:
     """What it takes to know what things cost now."""
 
     store: Accounts
-    now: datetime  #: in the zone that days are meant in
-    boot: str
-    monotonic: float
+    as_of: AsOf
     tariff_of: Callable[[Service], Tariff]  #: of an instance that is started now
+
+    @property
+    def now(self) -> datetime:
+        """In the zone that days are meant in."""
+        return self.as_of.now.astimezone(self.as_of.zone)
 
 
 def span_of(period: str, since: str, until: str, *, now: datetime) -> Span:
@@ -32,16 +37,17 @@ def span_of(period: str, since: str, until: str, *, now: datetime) -> Span:
     Args:
         now: in the zone that days are meant in.
     """
+    zone = now.tzinfo or UTC
     if not since and not until:
-        begin, end = _calendar(_period_named(period or Period.MONTH), now)
-        return Span.around(begin, end)
+        term = term_of(_period_named(period or Period.MONTH), now, zone)
+        return Span.around(term.begin, term.end)
     if period:
         raise UsageError("--period goes without --since and --until.", hint="Leave one of them out.")
     end = earlier(until, now=now, what="--until") if until else now
-    begin = earlier(since, now=now, what="--since") if since else _calendar(Period.MONTH, end.astimezone(now.tzinfo))[0]
+    begin = earlier(since, now=now, what="--since") if since else term_of(Period.MONTH, end, zone).begin
     if begin >= end:
         raise UsageError(f"--since {since!r} is not before the end of the period.", hint="Give it an earlier moment.")
-    return Span.around(begin, end)
+    return Span.around(begin.astimezone(UTC), end.astimezone(UTC))
 
 
 def ways(names: Iterable[str]) -> tuple[By, ...]:
@@ -57,7 +63,7 @@ def known(asking: Asking, span: Span) -> list[Entry]:
     """All that a report of a period is made of: what is in the ledger, and what lives."""
     recent = Span.around(asking.now - RATE_OVER, asking.now)
     found = asking.store.costs(since=min(span.since, recent.since), until=max(span.until, recent.until))
-    live = live_entries(found.instances, found.attempts, boot=asking.boot, tick=tick_of(asking.monotonic))
+    live = live_entries(found.instances, found.attempts, boot=asking.as_of.boot, tick=asking.as_of.tick)
     return [*found.booked, *live]
 
 
@@ -81,20 +87,6 @@ def _period_named(name: str) -> Period:
         return Period(name)
     except ValueError:
         raise UsageError(f"There is no period {name!r}.", hint=f"There are {', '.join(Period)}.") from None
-
-
-def _calendar(period: Period, now: datetime) -> tuple[datetime, datetime]:
-    """The day, week or month that a moment lies in."""
-    begin = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    match period:
-        case Period.DAY:
-            return begin, begin + timedelta(days=1)
-        case Period.WEEK:
-            begin -= timedelta(days=begin.weekday())
-            return begin, begin + timedelta(days=7)
-        case Period.MONTH:
-            begin = begin.replace(day=1)
-            return begin, (begin + timedelta(days=31)).replace(day=1)
 
 
 def _always_on(known: Iterable[Entry], span: Span, asking: Asking) -> int:

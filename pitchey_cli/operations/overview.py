@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 
 from pitchey_cli.domain.alerts import Rule
-from pitchey_cli.domain.budget import AsOf, Period, span_of, spent_alive
+from pitchey_cli.domain.budget import AsOf, spent_alive
 from pitchey_cli.domain.cost import live_entries
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolKey, Runner, pools
+from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import alerts, budgets
@@ -85,7 +86,7 @@ class Looking:
 def look(store: Store, looking: Looking, host: HostUse) -> Overview:
     """All of this moment. Jobs may go on between two of its reads."""
     as_of, runner = looking.as_of(), looking.runner()
-    today = span_of(Period.DAY, as_of.now, as_of.zone).begin
+    today = term_of(Period.DAY, as_of.now, as_of.zone).begin
     costs = store.costs(since=as_of.now, until=as_of.now)  # what lives; what is booked has been added up already
     live = live_entries(costs.instances, costs.attempts, boot=as_of.boot, tick=as_of.tick)
     taken = Counter[str]()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pitchey_cli.domain.budget import AsOf, Budget, Period, Standing, span_of, spent_alive
+from pitchey_cli.domain.budget import AsOf, Budget, Standing, spent_alive
 from pitchey_cli.domain.cost import Entry, live_entries
+from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.budgets import WaitingJobs
@@ -43,7 +44,7 @@ class SqliteBudgets(SqliteLedger):
             live = self._live(as_of)
             standings: list[Standing] = []
             for budget in found:
-                scope, span = budget.scope, span_of(budget.period, as_of.now, as_of.zone)
+                scope, span = budget.scope, term_of(budget.period, as_of.now, as_of.zone)
                 booked = self.spent(organisation=scope.organisation or None, service=scope.service, since=span.begin)
                 standings.append(Standing(budget, span, booked + spent_alive(scope, span.begin, live)))
         return standings

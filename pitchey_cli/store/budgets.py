@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pitchey_cli.domain.budget import AsOf, Budget, Period, Standing
+from pitchey_cli.domain.budget import AsOf, Budget, Standing
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
 
 

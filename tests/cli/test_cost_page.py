@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pitchey_cli.domain.budget import Budget, Period
+from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outcome
 from pitchey_cli.domain.observation import PoolSample
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.scope import Scope

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.budget import AsOf, Budget, Period
+from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outcome
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.retention import Excess, RetentionPolicy

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.budget import Budget, Period
+from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId, JobState, NewJob
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore

@@ -12,10 +12,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from pitchey_cli.domain.alerts import RULES, Silence
-from pitchey_cli.domain.budget import AsOf, Budget, Period
+from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outcome
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement, PoolSample
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.scope import Scope

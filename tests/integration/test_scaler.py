@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from pitchey_cli.daemon.node import ServiceConfig
-from pitchey_cli.domain.budget import Budget, Period
+from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scaling import Limit, Rule
 from pitchey_cli.domain.scope import Scope
 from processors.protocol import Service

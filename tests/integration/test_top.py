@@ -16,9 +16,10 @@ from rich.console import Console
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from pitchey_cli.domain.budget import Budget, Period
+from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId, JobState, NewJob
 from pitchey_cli.domain.overview import HostUse, Runner
+from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import overview
 from pitchey_cli.reports import top

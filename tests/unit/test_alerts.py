@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Severity, Silence, judge, parse_rules
-from pitchey_cli.domain.budget import Budget, Period, Span, Standing
+from pitchey_cli.domain.budget import Budget, Standing
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.periods import Period, Term
 from pitchey_cli.domain.readings import Facts, Surroundings, readings
 from pitchey_cli.domain.scope import Scope
 
@@ -91,7 +92,7 @@ def test_every_rule_has_a_reading() -> None:
 
 
 def test_readings_name_the_worst() -> None:
-    span = Span(NOON, NOON + timedelta(days=1))
+    span = Term(NOON, NOON + timedelta(days=1))
     standings = [Standing(Budget(Scope(name), Period.DAY, 100), span, spent) for name, spent in (("a", 20), ("b", 70))]
     found = readings(
         Facts(

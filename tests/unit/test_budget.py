@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 
 from pitchey_cli.domain.budget import (
     Budget,
-    Period,
-    Span,
     Standing,
     capping,
     caps,
     dollars,
     parse_amount,
-    span_of,
     spent_alive,
 )
 from pitchey_cli.domain.cost import Account, Entry, Line
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.periods import Period, Term, term_of
 from pitchey_cli.domain.scope import Scope
 from processors.vocabulary import Service
 
@@ -35,12 +33,12 @@ ACME, VIDEO, ACME_VIDEO = Scope("acme"), Scope("", Service.VIDEO), Scope("acme",
 
 
 def standing(spent: int, *, scope: Scope = ACME, amount: int = 100 * DOLLAR, days: int = 1) -> Standing:
-    span = Span(NOON, NOON + timedelta(days=days))
-    return Standing(Budget(scope, Period.DAY, amount), span, spent)
+    term = Term(NOON, NOON + timedelta(days=days))
+    return Standing(Budget(scope, Period.DAY, amount), term, spent)
 
 
-def span(period: Period, text: str, zone: str = "Europe/Berlin") -> tuple[str, str]:
-    found = span_of(period, datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)), ZoneInfo(zone))
+def term(period: Period, text: str, zone: str = "Europe/Berlin") -> tuple[str, str]:
+    found = term_of(period, datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)), ZoneInfo(zone))
     return found.begin.isoformat()[:16], found.end.isoformat()[:16]
 
 
@@ -59,11 +57,11 @@ def span(period: Period, text: str, zone: str = "Europe/Berlin") -> tuple[str, s
     ],
 )
 def test_a_period_begins_and_ends_at_midnight_where_the_daemon_is(period, moment, begin, end) -> None:
-    assert span(period, moment) == (begin, end)
+    assert term(period, moment) == (begin, end)
 
 
 def test_a_day_whose_midnight_a_clock_change_leaves_out_begins_as_soon_as_there_is_one() -> None:
-    assert span(Period.DAY, "2018-11-04T12:00", "America/Sao_Paulo") == ("2018-11-04T03:00", "2018-11-05T02:00")
+    assert term(Period.DAY, "2018-11-04T12:00", "America/Sao_Paulo") == ("2018-11-04T03:00", "2018-11-05T02:00")
 
 
 @given(
@@ -72,10 +70,10 @@ def test_a_day_whose_midnight_a_clock_change_leaves_out_begins_as_soon_as_there_
     st.sampled_from(ZONES),
 )
 def test_every_moment_lies_in_one_period_and_the_next_one_begins_where_it_ends(period, now, zone) -> None:
-    found = span_of(period, now, ZoneInfo(zone))
+    found = term_of(period, now, ZoneInfo(zone))
     assert found.begin <= now < found.end
-    assert span_of(period, found.begin, ZoneInfo(zone)) == found
-    assert span_of(period, found.end, ZoneInfo(zone)).begin == found.end
+    assert term_of(period, found.begin, ZoneInfo(zone)) == found
+    assert term_of(period, found.end, ZoneInfo(zone)).begin == found.end
 
 
 def test_thresholds_are_reached_at_their_share_and_not_before() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -119,6 +120,12 @@ def test_a_period_that_has_passed_has_nothing_to_come():
 def test_a_period_is_what_was_asked_for_in_whole_hours(asked, since, until):
     span = span_of(*asked, now=NOON)
     assert (f"{span.since:%Y-%m-%dT%H}", f"{span.until:%Y-%m-%dT%H}") == (since, until)
+
+
+def test_a_month_in_which_the_clock_changes_has_its_own_hours():
+    now = NOON.astimezone(ZoneInfo("Europe/Berlin"))
+    span = span_of("month", "", "", now=now)
+    assert span.until - span.since == timedelta(days=31) - timedelta(hours=1)
 
 
 @pytest.mark.parametrize(

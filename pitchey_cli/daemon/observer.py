@@ -1,0 +1,109 @@
+"""What a daemon remembers of its pools: a row for every change, a sample of every pool that is not at rest, the last
+decision about each, and how long things took.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.observation import Change, LastDecision, Measure, Measurement, PoolSample, ScalingEvent
+from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, explain
+from processors.vocabulary import Service
+
+_SAMPLE_SECONDS = 10.0
+_KEPT_EVENTS = 1000  # that could not be written
+
+PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
+
+
+class Observer:
+    """Collects what happens to the pools of one node, and hands it down to the store."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._write_at = 0.0
+        self._events: list[ScalingEvent] = []
+        self._decisions: dict[PoolKey, LastDecision] = {}  # not written yet
+        self._samples: dict[PoolKey, PoolSample] = {}  # of the last tick
+        self._took: defaultdict[tuple[PoolKey, Measure], list[float]] = defaultdict(list)
+        self._empty: set[PoolKey] = set()  # pools in which nothing was at the last tick
+        self._at_rest: set[PoolKey] = set()  # pools whose last written sample says so
+
+    def measured(self, key: PoolKey, name: Measure, seconds: Sequence[float]) -> None:
+        """Something took so long, once or several times."""
+        self._took[key, name].extend(seconds)
+
+    def changed(
+        self,
+        key: PoolKey,
+        change: Change,
+        why: str,
+        wanted: int,
+        instance_id: str = "",
+        *,
+        was: int | None = None,
+        rule: str = "",
+    ) -> None:
+        """Something has changed about a pool."""
+        before = wanted if was is None else was
+        now = self._node.clock.now()
+        self._events.append(ScalingEvent(now, *key, change, why, before, wanted, rule, instance_id))
+
+    def decided(self, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision) -> None:
+        """It has been decided about a pool."""
+        has_changed = decision.wanted != decision.was
+        if has_changed:
+            rule = decision.rule.value
+            self.changed(key, Change.WANTED, decision.why, decision.wanted, was=decision.was, rule=rule)
+        (self._empty.add if view.is_empty else self._empty.discard)(key)
+        if view.is_empty and key in self._at_rest and not has_changed:
+            self._samples.pop(key, None)
+            return
+        now = self._node.clock.now()
+        self._decisions[key] = LastDecision(now, *key, explain(view, metrics, headroom, decision))
+        self._samples[key] = PoolSample(
+            now,
+            *key,
+            waiting=view.waiting,
+            running=view.running,
+            starting=view.starting,
+            ready=view.ready,
+            paused=view.paused,
+            wanted=decision.wanted,
+            wait_seconds=metrics.wait_seconds,
+            demand=metrics.stable_demand,
+            cpu=metrics.cpu,
+            memory=metrics.memory,
+        )
+
+    async def hand_down(self, now: float) -> None:
+        """Write what there is: the changes at once, the rest every few seconds. `now` is monotonic."""
+        is_time = now >= self._write_at
+        if not (is_time or self._events):
+            return
+        samples: list[PoolSample] = []
+        measurements: list[Measurement] = []
+        if is_time:
+            self._write_at = now + _SAMPLE_SECONDS
+            samples = list(self._samples.values())
+            wall = self._node.clock.now()
+            measurements = [
+                Measurement(wall, *key, name, median(seconds), len(seconds))
+                for (key, name), seconds in self._took.items()
+            ]
+            self._took.clear()
+            self._at_rest = self._samples.keys() & self._empty | self._at_rest - self._samples.keys()
+        events, self._events = self._events, []
+        decisions, self._decisions = list(self._decisions.values()), {}
+        if not (samples or measurements or events or decisions):
+            return
+        try:
+            await self._node.call(self._node.store.observe, samples, measurements, events, decisions)
+        except StoreError as error:
+            # Every change is to have its row; how it stood in between may be missing.
+            self._events = [*events, *self._events][:_KEPT_EVENTS]
+            self._node.report(f"what has changed about the pools cannot be noted: {error}")
