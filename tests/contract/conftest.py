@@ -1,4 +1,7 @@
-"""Every engine, with the base image on it, and a laboratory that removes what a test has started."""
+"""Every store; and every engine, with the base image on it, and a laboratory that removes what a test has started.
+
+A new adapter adds its name here, and runs all that its port promises.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,14 @@ from pitchey_cli.engines.docker import DockerEngine
 from pitchey_cli.engines.podman import PodmanEngine
 from pitchey_cli.engines.port import LABEL_STATE, Engine, EngineKind, InstanceSpec, InstanceStatus, Mount
 from pitchey_cli.engines.process import ProcessEngine
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.sqlite import SqliteStore
 from tests.resources.scripted_engine import Machine, ScriptedEngine
 
 CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
 SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
+
+_STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
 
 _DEADLINE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -125,3 +132,23 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laboratory]:
 def container_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Laboratory]:
     """A laboratory on each engine that has containers."""
     yield from _laboratory(request.param, tmp_path)
+
+
+@pytest.fixture(params=sorted(_STORES))
+def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens one more connection to the database of this test."""
+    opened: list[Store] = []
+
+    def connect() -> Store:
+        opened.append(_STORES[request.param](tmp_path))
+        return opened[-1]
+
+    yield connect
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(another: Callable[[], Store]) -> Store:
+    """A store of this test's own."""
+    return another()

@@ -1,12 +1,8 @@
-"""What every store promises of alerts. A new adapter adds its name to OPENERS and runs all of it."""
+"""What every store promises of alerts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-import pytest
 
 from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Silence
 from pitchey_cli.domain.budget import AsOf, Budget
@@ -21,34 +17,12 @@ from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import Store
-from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 DOLLAR = 10**9
 WAIT, DISK = (next(rule for rule in RULES if rule.name == name) for name in ("queue_wait", "disk_free"))
-
-OPENERS: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
-
-
-@pytest.fixture(params=sorted(OPENERS))
-def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens one more connection to the database of this test."""
-    opened: list[Store] = []
-
-    def connect() -> Store:
-        opened.append(OPENERS[request.param](tmp_path))
-        return opened[-1]
-
-    yield connect
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(another: Callable[[], Store]) -> Store:
-    return another()
 
 
 def facts(store: Store, now: datetime = NOON) -> Facts:

@@ -1,12 +1,10 @@
-"""What every store promises of instances and the ledger. A new adapter adds its name to OPENERS and runs all of it."""
+"""What every store promises of instances and the ledger."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,54 +17,19 @@ from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy, Window
 from pitchey_cli.store.port import Store
-from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
+from tests.resources.books import INSTANCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VIDEO = Service.VIDEO
 HOUR = TICKS_PER_HOUR
 DOLLAR = 10**9
 
-OPENERS: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
-
-INSTANCE = Instance(
-    "i-1",
-    VIDEO,
-    "docker",
-    "video:1",
-    4,
-    InstanceState.STARTING,
-    2.0,
-    2**31,
-    2.0,
-    2**31,
-    NOON,
-    instance_type="standard-2",
-    tariff=Tariff(DOLLAR),
-    boot="b",
-    created_tick=0,
-)
-
-
-@pytest.fixture(params=sorted(OPENERS))
-def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens one more connection to the database of this test."""
-    opened: list[Store] = []
-
-    def connect() -> Store:
-        opened.append(OPENERS[request.param](tmp_path))
-        return opened[-1]
-
-    yield connect
-    for store in opened:
-        store.close()
-
 
 @pytest.fixture
-def store(another: Callable[[], Store]) -> Store:
-    opened = another()
-    opened.add_instance(INSTANCE)
-    return opened
+def store(store: Store) -> Store:
+    store.add_instance(INSTANCE)
+    return store
 
 
 def started(store: Store, tick: int, job_id: str = "job1", *, slots: int = 1, **fields: object) -> Job:

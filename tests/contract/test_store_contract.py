@@ -1,11 +1,10 @@
-"""What every store promises, whatever database is below. A new adapter adds its name to OPENERS and runs all of it."""
+"""What every store promises, whatever database is below."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,27 +42,6 @@ from processors.protocol import Reason, Service
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LEASE = NOON + timedelta(seconds=30)
 VIDEO = Service.VIDEO
-
-OPENERS: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
-
-
-@pytest.fixture(params=sorted(OPENERS))
-def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """Opens one more connection to the database of this test."""
-    opened: list[Store] = []
-
-    def connect() -> Store:
-        opened.append(OPENERS[request.param](tmp_path))
-        return opened[-1]
-
-    yield connect
-    for store in opened:
-        store.close()
-
-
-@pytest.fixture
-def store(another: Callable[[], Store]) -> Store:
-    return another()
 
 
 def video(job_id: str = "job1", **changes: object) -> NewJob:

@@ -7,8 +7,29 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pitchey_cli.domain.cost import TICKS_PER_HOUR, USED, Line, entries, life_of
-from pitchey_cli.domain.job import Attempt, Instance
+from pitchey_cli.domain.job import Attempt, Instance, InstanceState
+from pitchey_cli.domain.prices import NANODOLLARS, Tariff
 from pitchey_cli.store.port import JobFilter, Store
+from processors.vocabulary import Service
+
+#: of four slots, for a dollar an hour
+INSTANCE = Instance(
+    "i-1",
+    Service.VIDEO,
+    "docker",
+    "video:1",
+    4,
+    InstanceState.STARTING,
+    2.0,
+    2**31,
+    2.0,
+    2**31,
+    datetime(2026, 3, 1, 12, tzinfo=UTC),
+    instance_type="standard-2",
+    tariff=Tariff(NANODOLLARS),
+    boot="b",
+    created_tick=0,
+)
 
 _BEGINNING, _END = datetime(1971, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
 
