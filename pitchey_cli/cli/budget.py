@@ -8,8 +8,8 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
-from pitchey_cli.domain.budget import dollars
 from pitchey_cli.domain.errors import ExitCode, UsageError
+from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import budgets as operation
 from pitchey_cli.operations.queueing import name

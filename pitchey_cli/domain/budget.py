@@ -103,12 +103,6 @@ def caps(standings: Sequence[Standing]) -> frozenset[Scope]:
     return frozenset(each.budget.scope for each in standings if each.is_capped)
 
 
-def dollars(nanodollars: int) -> str:
-    """An amount as people write it; of what is less than a cent as many digits as tell it from nothing."""
-    amount = nanodollars / NANODOLLARS
-    return f"${amount:,.2f}" if amount >= 0.1 or not nanodollars else f"${amount:.6f}"
-
-
 def parse_amount(text: str) -> int:
     """Read `25.00` or `$25`: nanodollars.
 

@@ -12,8 +12,15 @@ from functools import lru_cache
 from pitchey_cli.domain.turns import Window
 
 NANODOLLARS = 1_000_000_000
+_CENT = NANODOLLARS // 100
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
+
+
+def dollars(nanodollars: int) -> str:
+    """An amount as people write it: of less than a dollar with as many digits as tell it from nothing."""
+    is_of_cents = nanodollars % _CENT == 0
+    return f"${nanodollars / NANODOLLARS:,.{2 if is_of_cents or nanodollars >= NANODOLLARS else 6}f}"
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from pitchey_cli.domain.budget import AsOf, Budget, Standing, capping, dollars, parse_amount
+from pitchey_cli.domain.budget import AsOf, Budget, Standing, capping, parse_amount
 from pitchey_cli.domain.errors import BudgetReached, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState
 from pitchey_cli.domain.periods import Period
+from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.store.port import Store
 

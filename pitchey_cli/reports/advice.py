@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pitchey_cli.domain.advice import LEAST_JOBS, LEAST_SECONDS, Advice, Advised
-from pitchey_cli.domain.budget import dollars
+from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.simulation import PoolResult
 from pitchey_cli.reports.as_json import time
 from pitchey_cli.reports.wording import duration

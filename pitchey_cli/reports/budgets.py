@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from pitchey_cli.domain.budget import Standing, dollars
-from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.budget import Standing
+from pitchey_cli.domain.prices import NANODOLLARS, dollars
 from pitchey_cli.reports.tables import plain_table
 from pitchey_cli.reports.wording import printable
 

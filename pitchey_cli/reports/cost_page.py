@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 
-from pitchey_cli.domain.budget import Standing, dollars
+from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.daily import Day
 from pitchey_cli.domain.pool_history import Stretch
-from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.prices import NANODOLLARS, dollars
 from pitchey_cli.domain.spending import By, Report
 from pitchey_cli.reports import drawing
 from pitchey_cli.reports.drawing import Chart, Label, Part

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pitchey_cli.domain.frontier import Trial
-from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.prices import NANODOLLARS, dollars
 from pitchey_cli.domain.simulation import PoolResult, Result
 from pitchey_cli.reports.wording import duration, percent
 
@@ -107,7 +107,7 @@ def _cells(pool: PoolResult) -> list[str]:
         *(_wait(each) for each in (waits.mean, waits.p50, waits.p95, waits.p99, waits.longest)),
         f"{pool.instance_hours:,.1f}",
         percent(pool.busy_share),
-        f"${_dollars(pool):,.2f}",
+        dollars(pool.cost_nanodollars),
         f"{pool.cold_starts:,}",
         f"{pool.unpauses:,}",
         f"{pool.peak_instances:,}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.prices import dollars
 
 
 def size(number: float | None) -> str:
@@ -37,11 +37,8 @@ def ago(then: datetime | None, now: datetime) -> str:
 
 
 def money(nanodollars: int | None) -> str:
-    """A cost, with enough digits to be told from nothing."""
-    if nanodollars is None:
-        return "-"
-    dollars = nanodollars / NANODOLLARS
-    return f"${dollars:.2f}" if dollars >= 1 else f"${dollars:.6f}"
+    """A cost, if there is one."""
+    return "-" if nanodollars is None else dollars(nanodollars)
 
 
 def percent(fraction: float | None) -> str:

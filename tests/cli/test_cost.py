@@ -85,14 +85,14 @@ def test_a_month_at_a_glance(books: Pitchey) -> None:
 spent   $1.51         2026-03-01 00:00 to 2026-04-01 00:00
 work    $0.367200     24 %, 3 attempts ended
 waste   $0.048000     3 %, attempts that did not complete
-idle    $1.10         73 %, of it $0.014400 in starts, $0.000000 paused
+idle    $1.10         73 %, of it $0.014400 in starts, $0.00 paused
 saved   $126.47       by scaling to zero, against one instance of each service all the time: $127.98
 service        attempts        cost        work       waste        idle      starts      paused
-code                  1   $0.072000   $0.007200   $0.000000   $0.064800   $0.000000   $0.000000
-video                 2       $1.44   $0.360000   $0.048000       $1.03   $0.014400   $0.000000
+code                  1   $0.072000   $0.007200   $0.00   $0.064800   $0.00   $0.00
+video                 2       $1.44   $0.36   $0.048000       $1.03   $0.014400   $0.00
 organisation   attempts        cost        work       waste
-acme                  2   $0.367200   $0.367200   $0.000000
-others                1   $0.048000   $0.000000   $0.048000
+acme                  2   $0.367200   $0.367200   $0.00
+others                1   $0.048000   $0.00   $0.048000
 idle                      $1.10
 """
     )
@@ -136,7 +136,7 @@ def test_hours_are_whole_and_the_rest_is_another_period(books: Pitchey) -> None:
 
 def test_a_month_without_anything_says_so(pitchey: Pitchey) -> None:
     said = pitchey.ok("cost").out
-    assert "$0.000000" in said and "Nothing to show by service." in said
+    assert "$0.00" in said and "Nothing to show by service." in said
     assert pitchey.ok("cost", "--json").json["projectedNanodollars"] == 0
 
 

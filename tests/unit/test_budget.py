@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.budget import (
-    Budget,
-    Standing,
-    capping,
-    caps,
-    dollars,
-    parse_amount,
-    spent_alive,
-)
+from pitchey_cli.domain.budget import Budget, Standing, capping, caps, parse_amount, spent_alive
 from pitchey_cli.domain.cost import Account, Entry, Line
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.periods import Period, Term, term_of
+from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
 from processors.vocabulary import Service
 
@@ -132,6 +125,6 @@ def test_what_is_no_amount_is_named(text) -> None:
 
 
 def test_small_amounts_can_be_told_from_nothing() -> None:
-    assert [dollars(each) for each in (0, 1234, 25 * DOLLAR, 1234567 * DOLLAR)] == [
-        "$0.00", "$0.000001", "$25.00", "$1,234,567.00",
+    assert [dollars(each) for each in (0, 1234, DOLLAR // 2, DOLLAR // 3, 25 * DOLLAR, 1234567 * DOLLAR)] == [
+        "$0.00", "$0.000001", "$0.50", "$0.333333", "$25.00", "$1,234,567.00",
     ]  # fmt: skip
