@@ -15,9 +15,9 @@ from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.observer import Observer, PoolKey
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Size, budget, give_way, pressure, times_in
+from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Pressure, Size, budget, give_way, pressure, times_in
 from pitchey_cli.domain.demand import Demand
-from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell
+from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell, hurried
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
 from pitchey_cli.domain.warmth import floors
@@ -81,15 +81,15 @@ class Scaler:
         looked = {key: self._look(key, pool, waiting.get(key, Waiting()), warm, now) for key, pool in pools.items()}
         holders = self._holders(pools, looked)
         free = self._free(pools, holders)
-        pressed, is_critical = pressure(self._probe.look(now), self._node.config.capacity)
+        pressed = pressure(self._probe.look(now), self._node.config.capacity)
         claimants: list[Claimant] = []
         for key in sorted(looked, key=self._since_when_short):
             pool, book, found = pools[key], self._books[key], looked[key]
             headroom = Headroom(
                 times_in(free, pool.size),
                 self._no_room(pool, free),
-                pressed,
-                is_critical,
+                pressed.why,
+                pressed.is_critical,
                 used_up=f"the budget of {key[0]} is used up" if key[0] in used_up else "",
                 no_start_for_seconds=pool.no_start_for_seconds,
             )
@@ -111,7 +111,7 @@ class Scaler:
                     free -= pool.size  # whoever comes behind it does not take what it waits for
             else:
                 book.short_since = None
-            self._let_rest(key, pool, decision)
+            self._let_rest(key, pool, decision, pressed)
             self._observer.decided(key, found.view, found.metrics, headroom, decision)
             book.state = decision.state
         self._make_room(pools, holders, claimants)
@@ -123,7 +123,7 @@ class Scaler:
         book = self._books.get(key)
         if book is None:
             settings = pool.config.pool
-            book = self._books[key] = _Book(Demand(max(settings.stable_seconds, settings.panic_seconds)), now)
+            book = self._books[key] = _Book(Demand(settings.window_seconds), now)
         for name, seconds in pool.measured.items():
             book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
             self._observer.measured(key, name, seconds)
@@ -135,7 +135,7 @@ class Scaler:
         if (cpu is not None and memory is not None) or not view.running:
             book.known_at = now
         metrics = Metrics(
-            stable_demand=book.demand.average(pool.config.pool.stable_seconds, now),
+            stable_demand=book.demand.average(pool.config.pool.window_seconds, now),
             panic_demand=book.demand.average(pool.config.pool.panic_seconds, now),
             wait_seconds=waiting.wait_seconds,
             cpu=cpu,
@@ -192,7 +192,7 @@ class Scaler:
         pool.start(missing)
         return missing
 
-    def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision) -> None:
+    def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision, pressed: Pressure) -> None:
         took, config = self._books[key].took, self._node.config
         settings = LadderSettings(
             pool.config.pool.sleep_after_seconds,
@@ -200,7 +200,8 @@ class Scaler:
             pool.config.waiting_price_per_hour,
             is_pausing=not config.is_foreground,
         )
-        rungs = dwell(settings, Measured(_median(took.get(Measure.START)), _median(took.get(Measure.UNPAUSE))))
+        measured = Measured(_median(took.get(Measure.START)), _median(took.get(Measure.UNPAUSE)))
+        rungs = hurried(pressed.why) if pressed.is_of_memory else dwell(settings, measured)
 
         def changed(instance: PooledInstance, step: Rest, why: str) -> None:
             self._observer.changed(key, Change(step.value), why, decision.wanted, instance.id)

@@ -202,17 +202,24 @@ class HostLoad:
     disk_free_bytes: int | None = None  #: where the state directory is
 
 
-def pressure(load: HostLoad, policy: CapacityPolicy) -> tuple[str, bool]:
-    """Why the host should not be given more, or nothing; and whether not even a first instance may be started."""
+@dataclass(frozen=True)
+class Pressure:
+    """Why the host should not be given more; no words when it may."""
+
+    why: str = ""
+    is_critical: bool = False  #: not even a first instance may be started
+    is_of_memory: bool = False  #: what instances keep for later is wanted now
+
+
+def pressure(load: HostLoad, policy: CapacityPolicy) -> Pressure:
+    """Judge how the host does."""
     if load.disk_free_bytes is not None and load.disk_free_bytes < policy.disk_free_bytes:
         words = f"{load.disk_free_bytes / MIB:.0f} MiB of disk are free"
-        return f"{words}, less than {policy.disk_free_bytes / MIB:.0f}", True
+        return Pressure(f"{words}, less than {policy.disk_free_bytes / MIB:.0f}", is_critical=True)
     if load.memory_stalled is not None and load.memory_stalled > policy.memory_pressure:
-        return (
-            f"work stands still for want of memory {load.memory_stalled:.0%} of the time, the limit is"
-            f" {policy.memory_pressure:.0%}"
-        ), True
+        words = f"work stands still for want of memory {load.memory_stalled:.0%} of the time"
+        return Pressure(f"{words}, the limit is {policy.memory_pressure:.0%}", is_critical=True, is_of_memory=True)
     if load.load is not None and load.load > policy.load_per_cpu * load.cpus:
         limit = policy.load_per_cpu * load.cpus
-        return f"the load is {load.load:.1f} on {load.cpus:g} CPUs, the limit is {limit:g}", False
-    return "", False
+        return Pressure(f"the load is {load.load:.1f} on {load.cpus:g} CPUs, the limit is {limit:g}")
+    return Pressure()

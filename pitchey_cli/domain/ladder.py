@@ -48,6 +48,7 @@ class Dwell:
 
     pause_after: float | None  #: None: it is not paused
     stop_after: float
+    hurry: str = ""  #: why nothing idle is kept at all
 
 
 def dwell(settings: LadderSettings, measured: Measured) -> Dwell:
@@ -66,6 +67,11 @@ def dwell(settings: LadderSettings, measured: Measured) -> Dwell:
     return Dwell(pause_after if settings.is_pausing and pause_after < stop_after else None, stop_after)
 
 
+def hurried(why: str) -> Dwell:
+    """No time at all: what is idle is a burden."""
+    return Dwell(None, 0.0, why)
+
+
 def rest(idle_seconds: float, *, is_paused: bool, is_kept: bool, dwell: Dwell) -> tuple[Rest, str]:
     """What becomes of an instance that has been idle for so long, and why.
 
@@ -75,7 +81,7 @@ def rest(idle_seconds: float, *, is_paused: bool, is_kept: bool, dwell: Dwell) -
     if is_kept:
         return Rest.STAY, ""
     if idle_seconds >= dwell.stop_after:
-        return Rest.STOP, f"idle for {idle_seconds:.0f} s, and {dwell.stop_after:.0f} s is the most"
+        return Rest.STOP, dwell.hurry or f"idle for {idle_seconds:.0f} s, and {dwell.stop_after:.0f} s is the most"
     if dwell.pause_after is not None and idle_seconds >= dwell.pause_after and not is_paused:
         return Rest.PAUSE, f"idle for {idle_seconds:.0f} s, and one that is paused wakes fast"
     return Rest.STAY, ""

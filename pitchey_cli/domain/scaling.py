@@ -111,6 +111,16 @@ class PoolSettings:
     step_seconds: float = 2.0  #: between two steps up
     cooldown_seconds: float = 60.0  #: between any step and one down
 
+    @property
+    def window_seconds(self) -> float:
+        """The stable window, or what sleep_after leaves of it: work that has ended keeps no instance for longer."""
+        return max(self.panic_seconds, min(self.stable_seconds, self.sleep_after_seconds))
+
+    @property
+    def calm_seconds(self) -> float:
+        """The cool-down, bounded in the same way."""
+        return min(self.cooldown_seconds, self.sleep_after_seconds)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -266,7 +276,7 @@ def _wishes(
         wishes.append(Wish(Rule.PANIC, wished, f"{words}, {per_instance:g} for each instance"))
     if metrics.stable_demand is not None:
         wished = _ceil(metrics.stable_demand / per_instance)
-        words = f"{metrics.stable_demand:.1f} jobs at once over the last {settings.stable_seconds:g} s"
+        words = f"{metrics.stable_demand:.1f} jobs at once over the last {settings.window_seconds:g} s"
         wishes.append(Wish(Rule.CONCURRENCY, wished, f"{words}, {per_instance:g} for each instance"))
     wishes += _queue_wishes(pool, metrics, settings, state)
     if pool.running:  # the memory that an idle instance keeps is no reason to keep it
@@ -306,7 +316,7 @@ def _panic_until(
     """A panic lasts for a stable window after the last moment at which there was reason for it."""
     capacity = max(1, pool.active) * pool.slots
     if metrics.panic_demand is not None and metrics.panic_demand >= settings.panic_factor * capacity:
-        return now + settings.stable_seconds
+        return now + settings.window_seconds
     return state.panic_until if state.panic_until is not None and now < state.panic_until else None
 
 
@@ -342,7 +352,7 @@ def _bound_below(
     if panic_until is not None:
         bounding.at_least(was, Limit.PANIC, f"for another {panic_until - now:.0f} s")
     # What has not been known for so long will not be: then the other rules decide.
-    is_measured = pool.running and pool.ready and metrics.unknown_seconds <= settings.stable_seconds
+    is_measured = pool.running and pool.ready and metrics.unknown_seconds <= settings.window_seconds
     missing = [
         name
         for name, value in (
@@ -354,8 +364,8 @@ def _bound_below(
     ]
     if missing:
         bounding.at_least(was, Limit.MISSING, f"nothing is known of {', '.join(missing)}")
-    if state.changed_at is not None and now - state.changed_at < settings.cooldown_seconds:
-        left = settings.cooldown_seconds - (now - state.changed_at)
+    if state.changed_at is not None and now - state.changed_at < settings.calm_seconds:
+        left = settings.calm_seconds - (now - state.changed_at)
         bounding.at_least(was, Limit.COOLDOWN, f"for another {left:.0f} s")
     if was > 1:
         bounding.at_least((was + 1) // 2, Limit.STEP, f"at most halved: from {was}")

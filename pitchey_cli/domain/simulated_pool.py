@@ -87,7 +87,7 @@ class SimulatedPool:
         self.instances = 0  #: that exist
         self.starting = 0
         self.ready = 0
-        self.demand = Demand(max(settings.stable_seconds, settings.panic_seconds))
+        self.demand = Demand(settings.window_seconds)
         self.demand.note(0, 0.0)
         self.state = ScalerState()
         self.short_since: float | None = None  #: it has wanted room since then

@@ -82,7 +82,7 @@ class Scaler:
     def _tick(self, pool: SimulatedPool, now: float) -> None:
         settings = pool.model.settings
         metrics = Metrics(
-            stable_demand=pool.demand.average(settings.stable_seconds, now),
+            stable_demand=pool.demand.average(settings.window_seconds, now),
             panic_demand=pool.demand.average(settings.panic_seconds, now),
             wait_seconds=pool.average_wait(now),
             cpu=0.0,  # what jobs do to CPU and memory is not modelled: these two rules wish for nothing

@@ -95,6 +95,28 @@ def test_a_pool_with_nothing_to_do_goes_back_to_nothing_and_never_through_a_busy
     assert len(changes(ground, Change.STOP)) == 3
 
 
+def test_work_that_has_ended_keeps_no_instance_for_longer_than_sleep_after_whatever_the_windows(make: Make) -> None:
+    ground = make(video(sleep_after_seconds=10.0, stable_seconds=60.0, cooldown_seconds=60.0))
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(8)
+    assert states(ground) == ["ready"]
+    ground.pass_time(15)
+    assert states(ground) == []
+
+
+def test_what_is_idle_goes_at_once_when_the_host_wants_memory_and_what_works_stays(make: Make) -> None:
+    ground = make(video(slots=2, instances=2))
+    first, *others = [ground.submit_and_start() for _ in range(3)]
+    for job in others:
+        ground.let_succeed(job)
+    ground.pass_time(100)
+    assert states(ground) == ["ready"] * 2
+    ground.want_memory(percent=50.0)
+    ground.pass_time(20)
+    assert states(ground) == ["ready"] and running(ground, [first]) == 1
+    assert "work stands still for want of memory 50% of the time" in changes(ground, Change.STOP)[0]
+
+
 def test_an_idle_instance_is_paused_woken_by_the_next_job_and_stopped_in_the_end(make: Make) -> None:
     ground = make(video(waiting_price=8640.0))
     first = ground.submit_and_start()

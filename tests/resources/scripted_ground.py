@@ -55,6 +55,13 @@ class Ground:
         self.daemon.drain()
         self.daemon = None
 
+    def want_memory(self, percent: float) -> None:
+        """Have the kernel say that work stood still for want of memory for so much of the time."""
+        assert self.daemon is not None
+        told = self.state_dir / "pressure"
+        told.write_text(f"some avg10={percent:.2f} avg60=0.00 avg300=0.00 total=0\n")
+        self.daemon.loop.scaler._probe.pressure_file = told
+
     def restart_machine(self) -> None:
         """All that runs is gone, and the monotonic clock begins anew."""
         for worker in self.machine.workers.values():

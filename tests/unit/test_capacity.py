@@ -72,9 +72,10 @@ def test_as_many_fit_as_can_be_taken_one_after_the_other(cpus, memory, each_cpus
     ],
 )
 def test_pressure_is_what_was_measured(load, words, is_critical):
-    why, critical = pressure(load, POLICY)
-    assert words in why and bool(why) == bool(words)
-    assert critical is is_critical
+    found = pressure(load, POLICY)
+    assert words in found.why and bool(found.why) == bool(words)
+    assert found.is_critical is is_critical
+    assert found.is_of_memory is ("memory" in words)
 
 
 # --- who gives way

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.ladder import Dwell, LadderSettings, Measured, Rest, dwell, rest
+from pitchey_cli.domain.ladder import Dwell, LadderSettings, Measured, Rest, dwell, hurried, rest
 
 VIDEO = LadderSettings(sleep_after_seconds=300, price_per_hour=0.144)
 
@@ -44,6 +44,11 @@ def test_how_long_it_stays_on_each_rung(settings, measured, expected):
 )
 def test_the_steps_of_the_ladder(idle, is_paused, is_kept, step):
     assert rest(idle, is_paused=is_paused, is_kept=is_kept, dwell=Dwell(30, 300))[0] is step
+
+
+def test_in_a_hurry_everything_idle_goes_that_is_not_kept() -> None:
+    assert rest(0.0, is_paused=True, is_kept=False, dwell=hurried("no memory")) == (Rest.STOP, "no memory")
+    assert rest(0.0, is_paused=False, is_kept=True, dwell=hurried("no memory"))[0] is Rest.STAY
 
 
 sometimes = st.none() | st.floats(0, 100)
