@@ -37,7 +37,7 @@ def _history(pitchey: Pitchey, jobs: int, *, every: timedelta) -> None:
 def test_instances_that_wait_for_nobody_are_advised_to_sleep_sooner(pitchey: Pitchey) -> None:
     _history(pitchey, 40, every=timedelta(minutes=30))
     said = pitchey.ok("cost", *LAST_WEEK).out
-    assert f"{SETTING} = 30 instead of 300 would have cost $0.38" in said and "less and no more cold starts" in said
+    assert f"{SETTING} = 30 instead of 300 would have cost $0.43" in said and "less and no more cold starts" in said
     assert f"  pitchey config set {SETTING} 30" in said.splitlines()
     assert "in a simulation of the 40 video jobs that came from" in said
     document = pitchey.ok("cost", *LAST_WEEK, "--json").json["advised"]
