@@ -52,7 +52,9 @@ class DaemonSettings:
         least=5,
         most=3600,
     )
-    drain_seconds: float = _setting(30.0, "How long TERM lets running work finish before it is handed back.", least=0)
+    drain_seconds: float = _setting(
+        30.0, "How long TERM lets running work finish before it is handed back; less on a spot node.", least=0
+    )
     grace_seconds: float = _setting(5.0, "Between TERM and KILL for a cancelled attempt.", least=0, most=300)
 
 
@@ -115,6 +117,10 @@ class NodeSettings:
     """This machine among others."""
 
     region: str = _setting("local", "Where it stands; for prices.")
+    is_spot: bool = _setting(False, "Its cloud may take it away: it has the price of `cost.spot`, and ends in time.")
+    spot_notice: str = _setting(
+        "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; 200: yes)."
+    )
 
 
 @dataclass(frozen=True)

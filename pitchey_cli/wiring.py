@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.notice import Source
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.scaling import PoolSettings
+    from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
@@ -254,6 +256,8 @@ class Wiring:
             capacity=self.capacity_policy(),
             prices=self.prices(),
             region=self.settings.node.region,
+            is_spot=self.settings.node.is_spot,
+            spot_notice=self.spot_notice(),
             zone=zone_of(""),
             alerts=self.alert_rules(),
             retention=self.retention_policy(),
@@ -341,9 +345,29 @@ class Wiring:
         """What an instance of a service costs that is started now."""
         from pitchey_cli.domain.limits import INSTANCE_TYPES
 
-        chosen = self.service_settings(service)
-        limits, region = INSTANCE_TYPES[chosen.instance_type], self.settings.node.region
-        return self.prices().tariff(chosen.instance_type, limits, flat_per_hour=chosen.price_per_hour, region=region)
+        chosen, node = self.service_settings(service), self.settings.node
+        return self.prices().tariff(
+            chosen.instance_type,
+            INSTANCE_TYPES[chosen.instance_type],
+            flat_per_hour=chosen.price_per_hour,
+            region=node.region,
+            is_spot=node.is_spot,
+        )
+
+    def spot(self) -> Spot | None:
+        """What is set of interruptions and their price, on a node that has to expect them."""
+        return self.prices().spot if self.settings.node.is_spot else None
+
+    def spot_notice(self) -> Source | None:
+        """Who is asked whether this node is about to be taken away, as set."""
+        from pitchey_cli.domain.notice import parse_source
+
+        node = self.settings.node
+        source = parse_source(node.spot_notice, where="node.spot_notice")
+        if source is not None and not node.is_spot:
+            text = f"node.spot_notice is {node.spot_notice!r}, and node.is_spot is false."
+            raise UsageError(text, hint="Set node.is_spot to true, or leave node.spot_notice empty.")
+        return source
 
     def as_of(self) -> AsOf:
         """The moment, on every clock that money is counted by."""

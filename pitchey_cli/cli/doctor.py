@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -35,6 +36,7 @@ def doctor(
                 open_store=wiring.store,
                 connect=lambda: wiring.engine(engine),
                 images=[operation.Wanted(service, images.current_tag(service)) for service in images.available()],
+                spot=_spot_node(wiring),
             )
         )
     if json:
@@ -47,3 +49,18 @@ def doctor(
                 typer.echo(f"{'':<{width + 11}}{check.way_out}")
     if any(check.verdict is operation.Verdict.PROBLEM for check in checks):
         raise typer.Exit(ExitCode.NO_ENGINE)
+
+
+def _spot_node(wiring: Wiring) -> operation.SpotNode | None:
+    source = wiring.spot_notice()
+    if not wiring.settings.node.is_spot:
+        return None
+
+    async def ask() -> bool:
+        from pitchey_cli.daemon import notice  # late: it loads an HTTP client, which other nodes do not need
+
+        assert source is not None  # else nobody is asked
+        async with notice.client() as asking:
+            return await notice.ask(asking, source) is not None
+
+    return operation.SpotNode(str(source or ""), lambda: asyncio.run(ask()), wiring.settings.daemon.grace_seconds)

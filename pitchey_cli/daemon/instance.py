@@ -165,6 +165,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
             config.limits,
             flat_per_hour=config.price_per_hour,
             region=node.config.region,
+            is_spot=node.config.is_spot,
         ),
         boot=node.clock.boot(),
         created_tick=node.tick(),

@@ -345,18 +345,14 @@ class Loop:
         for task in pending:
             task.cancel()
 
-    async def finish_running(self, *, seconds: float | None, at_once: asyncio.Event) -> None:
-        """Drain: let running attempts end by themselves for so long, then hand the rest back to the queue.
+    async def finish_running(self, *, at_once: asyncio.Event) -> None:
+        """Drain: let running attempts end by themselves.
 
         Args:
-            seconds: None waits for as long as they take.
-            at_once: when set, the rest is handed back without further waiting.
+            at_once: when set, what is left is handed back to the queue without further waiting.
         """
         self.is_draining = True
-        deadline = None if seconds is None else self.node.clock.monotonic() + seconds
         while self.executions and not at_once.is_set():
-            if deadline is not None and self.node.clock.monotonic() >= deadline:
-                break
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)

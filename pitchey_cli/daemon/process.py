@@ -1,4 +1,4 @@
-"""The daemon as a process: woken through a socket, ended by signals."""
+"""The daemon as a process: woken through a socket, ended by signals or because its node is taken away."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.lock import DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.notice import Notice, drain_seconds_of, spare_seconds
 
 
 @contextmanager
@@ -41,26 +43,60 @@ def _wake_socket(state_dir: Path, on_message: Callable[[bytes], None]) -> Iterat
 class Ending:
     """How a running daemon is told to end."""
 
-    stop: asyncio.Event
-    at_once: asyncio.Event
-    is_drain_unlimited: bool = False
+    node: Node
+    stop: asyncio.Event = field(default_factory=asyncio.Event)  #: take nothing new
+    at_once: asyncio.Event = field(default_factory=asyncio.Event)  #: hand back what still runs
+    _is_asked: bool = False
 
     def ask(self) -> None:
-        """The first time: drain. The second time: hand back at once."""
-        if self.stop.is_set():
+        """The first time: drain for as long as is set. The second time: hand back at once."""
+        if self._is_asked:
             self.at_once.set()
-        self.stop.set()
+        config = self.node.config
+        seconds = config.drain_seconds
+        if config.is_spot:
+            seconds = drain_seconds_of(seconds, grace_seconds=config.grace_seconds)
+        self._is_asked = True
+        self._within(seconds)
 
     def drain(self) -> None:
         """Finish all that runs, however long it takes, and end."""
-        self.is_drain_unlimited = True
+        self._is_asked = True
         self.stop.set()
+
+    def taken_away(self, notice: Notice) -> None:
+        """Finish what can still end before the node is gone, hand back the rest, and end."""
+        seconds = spare_seconds(notice, now=self.node.clock.now(), grace_seconds=self.node.config.grace_seconds)
+        when = f" at {notice.at:%H:%M:%S} UTC" if notice.at is not None else ""
+        what = f" ({notice.what})" if notice.what else ""
+        self.node.report(f"this node is taken away{when}{what}: what has not ended in {seconds:.0f} s is handed back")
+        self._within(seconds)
+
+    def _within(self, seconds: float) -> None:
+        self.stop.set()
+        asyncio.get_running_loop().call_later(seconds, self.at_once.set)
+
+
+@contextmanager
+def _watched(node: Node, ending: Ending) -> Iterator[None]:
+    source = node.config.spot_notice
+    if source is None:
+        yield
+        return
+    from pitchey_cli.daemon import notice  # late: it loads an HTTP client, which no other daemon needs at its start
+
+    node.report(f"{source} is asked whether this node is taken away")
+    watching = asyncio.create_task(notice.watch(node, source, ending.taken_away))
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
-    """Run as the daemon until a signal or a drain ends it."""
+    """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it."""
     node = loop.node
-    ending = Ending(asyncio.Event(), asyncio.Event())
+    ending = Ending(node)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.ask)
 
@@ -69,7 +105,7 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
             ending.drain()
         loop.changed.set()
 
-    with _wake_socket(node.config.state_dir, on_message):
+    with _wake_socket(node.config.state_dir, on_message), _watched(node, ending):
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
@@ -77,8 +113,7 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
             await loop.run(ending.stop)
             node.report("draining: nothing new is taken")
             loop.firing.stop()
-            seconds = None if ending.is_drain_unlimited else node.config.drain_seconds
-            await loop.finish_running(seconds=seconds, at_once=ending.at_once)
+            await loop.finish_running(at_once=ending.at_once)
             await loop.stop_instances(why="the daemon stops")
         finally:  # before the lock goes: the next daemon would serve the same times
             loop.firing.stop()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from pitchey_cli.domain.spot import Spot
 from processors.vocabulary import Service
 
 LEAST = 5  #: jobs that an estimate stands on
@@ -50,6 +51,16 @@ class Expectation:
     input_bytes: int | None  #: None of a URL: nobody has asked there
     estimate: Estimate | None  #: None when too few jobs like it have completed
     nanodollars_per_second: float  #: of the slots that it takes
+    spot: Spot | None = None  #: what is set of the node, where it may be taken away
+
+    def times(self) -> tuple[float, float, float]:
+        """What it is expected to take, and the ends of the range; each with the interruptions of a spot node."""
+        assert self.estimate is not None
+        plain = (self.estimate.seconds, self.estimate.low_seconds, self.estimate.high_seconds)
+        if self.spot is None:
+            return plain
+        expected, low, high = map(self.spot.expected_seconds, plain)
+        return expected, low, high
 
     def cost(self, seconds: float) -> int:
         """Nanodollars for so long."""

@@ -15,6 +15,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, Limits
 from pitchey_cli.domain.policy import pairs, parse_window
 from pitchey_cli.domain.prices import NANODOLLARS, PriceWindow, Tariff
+from pitchey_cli.domain.spot import Spot
 
 _SECONDS_PER_HOUR = 3600
 _SPOT = re.compile(r"([\d.]+)(?:@([\d.]+)/h)?")
@@ -27,14 +28,6 @@ class Rates:
     vcpu: float = 0.0
     gib: float = 0.0  #: of memory: 2^30 bytes
     gb: float = 0.0  #: of disk: 10^9 bytes
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Instances that may be taken away."""
-
-    factor: float  #: of the usual price
-    interruptions_per_hour: float = 0.0  #: how many one instance has to expect
 
 
 @dataclass(frozen=True)
@@ -55,6 +48,7 @@ class PriceList:
 
         Args:
             flat_per_hour: in dollars; where there is no rate card.
+            is_spot: its node may be taken away; without a spot price that changes nothing.
         """
         per_hour = flat_per_hour
         if self.rates is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.limits import GIB
+from pitchey_cli.domain.notice import SHORTEST_SECONDS
 from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
 from pitchey_cli.store.inspect import describe
 from pitchey_cli.store.port import Store
@@ -46,15 +47,31 @@ class Wanted:
     tag: str
 
 
+@dataclass(frozen=True, slots=True)
+class SpotNode:
+    """How a node learns that it is taken away."""
+
+    source: str  #: who is asked; empty: nobody
+    ask: Callable[[], bool]  #: whether there is a notice; raises PitcheyError where nobody answers
+    grace_seconds: float
+
+
 def examine(
     *,
     state_dir: Path,
     open_store: Callable[[], Store],
     connect: Callable[[], Engine],
     images: list[Wanted],
+    spot: SpotNode | None = None,
     environ_path: str | None = None,
 ) -> Iterator[Check]:
-    """Look at everything that a job needs, one check after the other."""
+    """Look at everything that a job needs, one check after the other.
+
+    Args:
+        spot: where the node's cloud may take it away.
+    """
+    if spot is not None:
+        yield _spot(spot)
     yield _state(state_dir)
     yield _store(open_store, layout.database(state_dir))
     yield _disk(state_dir)
@@ -75,6 +92,24 @@ def examine(
         return
     for image in images:
         yield _image(engine, image)
+
+
+def _spot(spot: SpotNode) -> Check:
+    if not spot.source:
+        saw = "it may be taken away, and nobody is asked when: only TERM tells"
+        return Check("node", Verdict.WARNING, saw, "Set node.spot_notice to aws, gcp, azure or a URL.")
+    try:
+        has_notice = spot.ask()
+    except PitcheyError as error:
+        way_out = "Set node.spot_notice to whoever says it on this machine; until then only TERM tells."
+        return Check("node", Verdict.WARNING, f"nobody says whether it is taken away: {error}", way_out)
+    if has_notice:
+        saw = f"{spot.source} says that it is about to be taken away"
+        return Check("node", Verdict.WARNING, saw, "A daemon ends at once here; another node takes the jobs.")
+    if spot.grace_seconds >= SHORTEST_SECONDS:
+        saw = f"daemon.grace_seconds is {spot.grace_seconds:g}, and {SHORTEST_SECONDS:g} s after a TERM it may be gone"
+        return Check("node", Verdict.WARNING, saw, "Set daemon.grace_seconds to 5.")
+    return Check("node", Verdict.OK, f"it may be taken away; {spot.source} says that it is not now")
 
 
 def _state(state_dir: Path) -> Check:

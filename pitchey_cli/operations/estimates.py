@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pitchey_cli.domain.errors import Denied, InputNotFound
 from pitchey_cli.domain.estimate import Expectation, Experience, experience, features_of
+from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
 
@@ -20,6 +21,7 @@ class Rate:
 
     nanodollars_per_hour: int
     slots: int
+    spot: Spot | None = None  #: what is set of the node, where it may be taken away
 
 
 def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], rate: Rate) -> list[Expectation]:
@@ -42,7 +44,8 @@ def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], ra
             known[alike] = experience(past, alike[0], is_sized=alike[1])
         its = known[alike]
         per_second = rate.nanodollars_per_hour / 3600 * taken / rate.slots
-        found.append(Expectation(draft.name, size, None if its is None else its.estimate(size), per_second))
+        estimate = None if its is None else its.estimate(size)
+        found.append(Expectation(draft.name, size, estimate, per_second, rate.spot))
     return found
 
 

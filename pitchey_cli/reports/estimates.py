@@ -10,10 +10,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pitchey_cli.domain.estimate import LEAST, Expectation
+from pitchey_cli.domain.spot import overhead
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, size
 
 _FEW = 20  # inputs that each get a row
+_FAR_MORE = 9.0  # beyond ten times as long, no percentage says anything
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class _Sums:
     jobs: int = 0  # that there is an estimate of
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # expected, low, high
     nanodollars: tuple[int, int, int] = (0, 0, 0)
+    undisturbed: float = 0.0  # what is expected where nothing is interrupted
 
 
 def table(found: Sequence[Expectation], service: str) -> RenderableType:
@@ -62,9 +65,46 @@ def _words(found: Sequence[Expectation], sums: _Sums, service: str) -> list[str]
     if unknown := len(found) - sums.jobs:
         why = f"fewer than {LEAST} {service} jobs of their kind have completed"
         said.append(f"Of {unknown} of {len(found)} nothing can be said: {why}.")
+    said += _words_of_spot(found, sums)
     if sums.jobs:
         said.append("Time at work, one after the other; the cost is that of the slots, without starts and idle time.")
     return [*said, "Nothing was submitted."]
+
+
+def _words_of_spot(found: Sequence[Expectation], sums: _Sums) -> list[str]:
+    """What it means that this node may be taken away."""
+    spot = found[0].spot if found else None
+    if spot is None or not sums.jobs:
+        return []
+    said = []
+    if spot.interruptions_per_hour:
+        more = overhead(sums.seconds[0], sums.undisturbed)
+        added = f"add {_share(more)}" if more < _FAR_MORE else f"make it more than {_FAR_MORE + 1:.0f} times as long"
+        said.append(
+            f"This node may be taken away, {spot.interruptions_per_hour:g} times an hour, and what it interrupts begins"
+            f" anew: interruptions are expected to {added}, which is in the times and costs, on average."
+        )
+    if dearer := _dearer(found):
+        said.append(
+            f"{dearer} of {len(found)} are expected to cost more here, at {spot.factor:g} of the usual price, than at"
+            " the usual price where nothing is interrupted."
+        )
+    return said
+
+
+def _share(share: float) -> str:
+    """A share that may be small; next to nothing is not said to be nothing."""
+    return (
+        f"{share * 100:.1f} %" if 0.001 <= share < 0.0995 else percent(share) if share >= 0.001 else "less than 0.1 %"
+    )
+
+
+def _dearer(found: Sequence[Expectation]) -> int:
+    return sum(
+        1
+        for each in found
+        if each.spot is not None and each.estimate is not None and each.spot.is_dearer(each.estimate.seconds)
+    )
 
 
 def as_json(found: Sequence[Expectation], service: str) -> dict[str, Any]:
@@ -76,10 +116,24 @@ def as_json(found: Sequence[Expectation], service: str) -> dict[str, Any]:
         "jobs": len(found),
         "estimated": sums.jobs,
         "total": _numbers(sums),
+        "spot": _spot(found, sums),
         "inputs": [
             {"name": each.name, "inputBytes": each.input_bytes, **_numbers(_sums([each])), **_stands_on(each)}
             for each in found
         ],
+    }
+
+
+def _spot(found: Sequence[Expectation], sums: _Sums) -> dict[str, Any] | None:
+    spot = found[0].spot if found else None
+    if spot is None:
+        return None
+    return {
+        "priceFactor": spot.factor,
+        "interruptionsPerHour": spot.interruptions_per_hour,
+        "overhead": round(overhead(sums.seconds[0], sums.undisturbed), 6) if sums.jobs else None,
+        "undisturbedSeconds": round(sums.undisturbed, 3) if sums.jobs else None,
+        "dearerThanUsual": _dearer(found),
     }
 
 
@@ -113,8 +167,9 @@ def _sums(found: Sequence[Expectation]) -> _Sums:
     sums = _Sums()
     for each in found:
         if each.estimate is not None:
-            given = (each.estimate.seconds, each.estimate.low_seconds, each.estimate.high_seconds)
+            given = each.times()
             seconds = tuple(old + new for old, new in zip(sums.seconds, given, strict=True))
             cost = tuple(old + each.cost(new) for old, new in zip(sums.nanodollars, given, strict=True))
-            sums = _Sums(sums.jobs + 1, seconds, cost)  # type: ignore[arg-type]  # three of each
+            undisturbed = sums.undisturbed + each.estimate.seconds
+            sums = _Sums(sums.jobs + 1, seconds, cost, undisturbed)  # type: ignore[arg-type]  # three of each
     return sums

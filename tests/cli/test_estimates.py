@@ -103,3 +103,42 @@ def test_what_could_not_be_submitted_is_not_estimated(experienced: Pitchey) -> N
     assert answer.code == 3 and "m.jsonl, line 1: There is no file at nowhere.mp4." in answer.err
     _file(experienced, "a.mp4", 1000)
     assert experienced("submit", "video", "a.mp4", "--slots", "9", "--estimate").code == 2
+
+
+SPOT = {"PITCHEY_NODE_IS_SPOT": "true"}
+
+
+def test_on_a_spot_node_interruptions_are_in_time_and_cost_and_said(experienced: Pitchey) -> None:
+    _file(experienced, "a.mp4", 1000)
+    options = ("submit", "video", "a.mp4", "--estimate")
+    price = SPOT | {"PITCHEY_COST_SPOT": "0.35@72/h"}  # 0.02 a second: 0.04 in the two seconds that it takes
+    document = experienced.ok(*options, "--json", **price).json
+    (one,) = document["inputs"]
+    assert one["seconds"]["expected"] == pytest.approx(2.0405, abs=1e-3)
+    assert one["costNanodollars"]["expected"] == pytest.approx(2.0405 * 0.35 * 0.144e9 / 3600 / 3, rel=1e-3)
+    assert document["spot"] == {
+        "priceFactor": 0.35, "interruptionsPerHour": 72.0, "overhead": pytest.approx(0.0203, abs=1e-4),
+        "undisturbedSeconds": 2.0, "dearerThanUsual": 0,
+    }  # fmt: skip
+    said = " ".join(experienced.ok(*options, **price).out.split())
+    assert "interruptions are expected to add 2.0 %" in said and "cost more" not in said
+
+
+def test_where_interruptions_eat_up_the_lower_price_it_says_so(experienced: Pitchey) -> None:
+    for name, size in (("a.mp4", 1000), ("b.mp4", 8000)):
+        _file(experienced, name, size)
+    options = ("submit", "video", "a.mp4", "b.mp4", "--estimate")
+    price = SPOT | {"PITCHEY_COST_SPOT": "0.5@900/h"}  # one in four seconds: of 9 s that is 3.8 times as long
+    said = " ".join(experienced.ok(*options, **price).out.split())
+    assert "1 of 2 are expected to cost more here, at 0.5 of the usual price, than at the usual price" in said
+    assert experienced.ok(*options, "--json", **price).json["spot"]["dearerThanUsual"] == 1
+    endless = " ".join(experienced.ok(*options, **SPOT | {"PITCHEY_COST_SPOT": "0.5@1000000/h"}).out.split())
+    assert "expected to make it more than 10 times as long" in endless
+
+
+def test_without_a_spot_price_or_on_another_node_nothing_is_said_of_interruptions(experienced: Pitchey) -> None:
+    _file(experienced, "a.mp4", 1000)
+    for environment in (SPOT, {"PITCHEY_COST_SPOT": "0.35@72/h"}):
+        document = experienced.ok("submit", "video", "a.mp4", "--estimate", "--json", **environment).json
+        assert (document["spot"], document["total"]["seconds"]["expected"]) == (None, 2.0)
+        assert document["total"]["costNanodollars"]["expected"] == round(2 * 0.144e9 / 3600 / 3)

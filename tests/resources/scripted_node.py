@@ -114,7 +114,8 @@ class Daemon:
         self._is_ready.set()
         await self.loop.run(self._stop)
         self.loop.firing.stop()
-        await self.loop.finish_running(seconds=DRAIN_SECONDS, at_once=self._at_once)
+        asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._at_once.set)
+        await self.loop.finish_running(at_once=self._at_once)
         await self.loop.stop_instances(why="the daemon stops")
 
     def drain(self) -> None:

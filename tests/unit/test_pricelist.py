@@ -11,7 +11,6 @@ from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.pricelist import (
     PriceList,
     Rates,
-    Spot,
     parse_disks,
     parse_price_windows,
     parse_rates,
@@ -19,6 +18,7 @@ from pitchey_cli.domain.pricelist import (
     parse_spot,
     parse_timezone,
 )
+from pitchey_cli.domain.spot import Spot
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
