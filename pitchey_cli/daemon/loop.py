@@ -10,13 +10,14 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
 from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
+from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance
@@ -26,7 +27,7 @@ from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.job import Job, Token, due_at
+from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.turns import Turns
@@ -42,15 +43,12 @@ class Loop:
     def __init__(self, node: Node, state_id: str) -> None:
         self.node = node
         self.state_id = state_id  #: of the database in this place: instances carry it as a label
-        self.executions: dict[Token, Execution] = {}
         self.changed = asyncio.Event()  #: something happened: tick now
+        self.executions = Executions(node, self.changed)
         self.pools: dict[PoolKey, Pool] = {}  #: by service and size, where that is not the service's own
         for service in node.config.services:
             self.pool(service, "")
         self.is_draining = False  #: finish what runs, take nothing new
-        self._tasks: dict[Token, asyncio.Task[None]] = {}
-        self._broken: dict[Token, Callable[[], None]] = {}  #: gives back the slots of an attempt that nobody follows
-        self._ending: set[asyncio.Task[None]] = set()
         self._checking: asyncio.Task[None] | None = None
         self._renew_at = 0.0
         self._check_at = 0.0
@@ -141,13 +139,13 @@ class Loop:
         if self.executions and now >= self._renew_at:
             self._renew_at = now + self.node.config.lease_seconds / 3
             lease_until = self.node.clock.now() + timedelta(seconds=self.node.config.lease_seconds)
-            await self.node.call(self.node.store.renew, list(self.executions), lease_until=lease_until)
+            await self.node.call(self.node.store.renew, self.executions.tokens, lease_until=lease_until)
 
     async def cancel(self) -> None:
         """End the attempts of jobs that somebody has cancelled."""
         if self.executions:
             for token in await self.node.call(self.node.store.cancel_requested):
-                self._end(token, Reason.CANCELLED)
+                self.executions.end(token, Reason.CANCELLED)
 
     async def check(self) -> None:
         """Speak to every instance now and then, without waiting for the answers here."""
@@ -183,8 +181,7 @@ class Loop:
         async with self._claiming:  # what the tick has just claimed has no execution for a moment
             running = await self.node.call(self.node.store.running)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
-            for token in self._broken.keys() - {job.token for job in running}:  # somebody else has ended it
-                self._broken.pop(token)()
+            self.executions.forget_broken(but={job.token for job in running})  # somebody else has ended those
         for job in left:
             if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
@@ -200,8 +197,6 @@ class Loop:
                 instance = await self.pool(record.service, record.size).adopt(record)
             if job.token is not None and job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
-                if give_slots := self._broken.pop(job.token, None):
-                    give_slots()
                 self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
 
     def _find(self, instance_id: str) -> PooledInstance | None:
@@ -293,36 +288,16 @@ class Loop:
         Args:
             pickup: what the time until its acceptance says, if it says anything.
         """
-        assert job.token is not None  # a claimed job has one
         on_pickup = None if pickup is None else partial(pool.measure, pickup)
-        execution = Execution(self.node, job, instance, job.token, on_pickup)
-        self.executions[execution.token] = execution
         pool.take_slots(instance, job)
         began = self.node.clock.monotonic()
-        task = asyncio.create_task(execution.adopt() if is_adopted else execution.run())
-        self._tasks[execution.token] = task
 
-        def ended(done: asyncio.Task[None]) -> None:
-            del self.executions[execution.token], self._tasks[execution.token]
-            give_slots = partial(pool.give_slots, instance, job, ended_as=execution.ended_as)
-            if not done.cancelled() and (error := done.exception()) is not None:
-                # The job stays as it is in the store, and the step `recover` takes it up again. Until then it keeps its
-                # slots: its worker may be at work, and its instance has what it left.
-                self._broken[execution.token] = give_slots
-                self.node.report(f"{execution.token} could not be carried to its end: {error!r}")
-            else:
-                give_slots()
-                if not is_adopted:
-                    self.forecasting.note_ended(job.service, self.node.clock.monotonic() - began)
-            self.changed.set()
+        def ended(execution: Execution, *, is_broken: bool) -> None:
+            pool.give_slots(instance, job, ended_as=execution.ended_as)
+            if not is_adopted and not is_broken:
+                self.forecasting.note_ended(job.service, self.node.clock.monotonic() - began)
 
-        task.add_done_callback(ended)
-
-    def _end(self, token: Token, reason: Reason) -> None:
-        execution = self.executions.get(token)
-        if execution is not None and execution.ending_as is None:
-            self._ending.add(task := asyncio.create_task(execution.end(reason)))
-            task.add_done_callback(self._ending.discard)
+        self.executions.begin(job, instance, is_adopted=is_adopted, on_pickup=on_pickup, on_end=ended)
 
     async def _check_pools(self) -> None:
         for pool in list(self.pools.values()):
@@ -356,25 +331,11 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
-        await self.hand_back(self.executions.values())
+        await self.executions.hand_back(self.executions.running)
         try:
             await self.forecasting.keep_counted()
         except StoreError as error:  # the end of a daemon waits for no forecast
             self.node.report(f"what came lately is not known to the forecast: {error}")
-
-    async def hand_back(self, executions: Iterable[Execution]) -> None:
-        """End attempts as interrupted: their jobs are queued again, and have not used up an attempt."""
-        handed_back = list(executions)
-        endings = (execution.end(Reason.INTERRUPTED) for execution in handed_back)
-        await asyncio.gather(*endings, return_exceptions=True)
-        waiting = [self._tasks[e.token] for e in handed_back if e.token in self._tasks]
-        if waiting:
-            await asyncio.wait(waiting)
-
-    async def let_finish(self) -> None:
-        """Wait for the attempts that are over: what they left lies in their instances."""
-        if finishing := [self._tasks[e.token] for e in self.executions.values() if e.is_finishing]:
-            await asyncio.wait(finishing)
 
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""

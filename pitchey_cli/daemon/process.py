@@ -132,6 +132,6 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
         await loop.take_up()
         on_ready()
         await loop.run(stop)
-        await loop.hand_back([each for each in loop.executions.values() if each.is_fetching])
-        await loop.let_finish()
+        await loop.executions.hand_back(each for each in loop.executions.running if each.is_fetching)
+        await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
