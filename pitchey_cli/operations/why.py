@@ -71,9 +71,9 @@ def _why_scheduled(job: Job, run_at: datetime, off_peak: OffPeak, now: datetime)
 def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
     """What keeps a queued job from its turn, whatever room there is."""
     found = _why_not_yet(job, policy.off_peak, now, now)
-    if job.last_call_at is not None and not job.is_off_peak:
+    if job.last_call_at is not None and not job.is_off_peak and policy.off_peak.hours:
         since = _local(job.last_call_at, now)
-        found.append(f"Off-peak hours come too late for its deadline: since {since} it runs at any price.")
+        found.append(f"It does not wait for off-peak hours, to meet its deadline: since {since} it runs at any price.")
     if policy.is_spot and not job.is_spot_ok:
         found.append("This node may be taken away (node.is_spot), and the job was not submitted with --spot-ok.")
     return found
