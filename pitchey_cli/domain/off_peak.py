@@ -41,6 +41,10 @@ class OffPeak:
         """When it is off-peak from a moment on: at once, or at the beginning of a minute."""
         return moment if self.contains(moment) else _next(self, moment.replace(second=0, microsecond=0))
 
+    def began(self, moment: datetime) -> datetime:
+        """Since when it has been off-peak, at a moment that is: to the minute, and three days back at most."""
+        return _first_of(self, moment.replace(second=0, microsecond=0))
+
     def cheapest(self, earliest: datetime, latest: datetime) -> datetime:
         """The first moment of the lowest price between two; both are admissible."""
         at = earliest = earliest.astimezone(UTC)
@@ -104,6 +108,14 @@ def _next(calendar: OffPeak, minute: datetime) -> datetime:
         if calendar.contains(minute + number * _MINUTE):
             return minute + number * _MINUTE
     raise AssertionError(f"{calendar.hours} never come")  # whoever reads hours refuses such
+
+
+@lru_cache(maxsize=64)  # the daemon asks at every tick
+def _first_of(calendar: OffPeak, minute: datetime) -> datetime:
+    for number in range(_HORIZON // _MINUTE):
+        if not calendar.contains(minute - (number + 1) * _MINUTE):
+            return minute - number * _MINUTE
+    return minute - _HORIZON
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ that covers it is used up, and on a node that may be taken away, unless its jobs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
@@ -111,7 +111,9 @@ class Turns:
         self._policy = policy
         self._now = now
         self._is_off_peak = policy.off_peak.contains(now)
-        self.flows = [each for each in queue.flows if not policy.is_capped(each.organisation, queue.service)]
+        self.flows = [
+            self._owed(each) for each in queue.flows if not policy.is_capped(each.organisation, queue.service)
+        ]
         self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in self.flows}
         self._keys = {key: _KeyTurns(use.running, use.next_start_at) for key, use in queue.keys.items()}
         floor = max(queue.served.values(), default=0.0) - _MOST_CREDIT
@@ -171,6 +173,13 @@ class Turns:
     def oldest(self) -> datetime | None:
         """Since when the first of those waits who could run now, if there were room."""
         return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
+
+    def _owed(self, flow: Flow) -> Flow:
+        """Who waits for off-peak hours is owed a turn since they have begun: before, nobody kept it waiting."""
+        off_peak = self._policy.off_peak
+        if not flow.is_off_peak or not self._is_off_peak or not off_peak.hours:
+            return flow
+        return replace(flow, waits_since=max(flow.waits_since, off_peak.began(self._now)))
 
     def _order(self, line: _Line) -> tuple[float, int, float, int]:
         served_at = line.flow.last_served_at

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, calendar, cheapest_hours, latest_start, plan
@@ -29,10 +29,21 @@ ZONES = st.sampled_from(
         ("Australia/Lord_Howe", datetime(2026, 10, 3, tzinfo=UTC)),
     ]
 )
-CLOCKS = st.builds(time, st.integers(0, 23), st.sampled_from([0, 0, 1, 15, 30, 59]))
-WINDOWS = st.tuples(CLOCKS, CLOCKS).filter(lambda pair: pair[0] != pair[1]).map(lambda pair: Window(*pair))
+QUARTERS = 4 * 24
+
+
+def window(start: int, length: int) -> Window:
+    """Hours by their quarters."""
+    begin, end = (divmod(each % QUARTERS, 4) for each in (start, start + length))
+    return Window(time(begin[0], begin[1] * 15), time(end[0], end[1] * 15))
+
+
+WINDOWS = st.builds(window, st.integers(0, QUARTERS - 1), st.sampled_from([1, 2, 4, 4, 24, 80]))
 PRICES = st.lists(st.builds(PriceWindow, WINDOWS, st.sampled_from([0.0, 0.5, 0.5, 1.0, 2.0])), max_size=3)
-SECONDS = st.integers(0, 40 * 3600)
+# On quarters of an hour, where prices change, and just before and after.
+SECONDS = st.builds(
+    lambda quarter, beside: quarter * 900 + beside, st.integers(1, 160), st.sampled_from([-60, -1, 0, 30])
+)
 
 
 @st.composite
@@ -53,6 +64,7 @@ def starts(now: datetime, latest: datetime) -> list[datetime]:
     return [now, *(first + number * MINUTE for number in range(max(0, (latest - first) // MINUTE + 1)))]
 
 
+@settings(max_examples=400)
 @given(cases())
 def test_a_job_waits_for_off_peak_hours_if_they_come_in_time_and_else_starts_when_it_is_cheapest(
     case: tuple[OffPeak, datetime, datetime],
@@ -83,12 +95,22 @@ def test_without_hours_of_their_own_no_start_is_dearer_than_another_that_was_pos
     assert off_peak.prices.price_at(at) == min(off_peak.prices.price_at(each) for each in starts(now, latest))
 
 
+@settings(max_examples=400)
 @given(cases())
 def test_the_next_off_peak_time_is_the_first(case: tuple[OffPeak, datetime, datetime]) -> None:
     off_peak, now, _ = case
     begins = off_peak.begins(now)
     assert begins >= now and off_peak.contains(begins)
     assert not any(off_peak.contains(each) for each in starts(now, begins - timedelta(microseconds=1)) if each < begins)
+
+
+@given(cases())
+def test_it_is_known_since_when_it_has_been_off_peak(case: tuple[OffPeak, datetime, datetime]) -> None:
+    off_peak, now, _ = case
+    at = off_peak.begins(now)
+    since = off_peak.began(at)
+    assert since <= at and all(off_peak.contains(each) for each in starts(since, at))
+    assert not off_peak.contains(since - MINUTE) or since <= at - timedelta(days=3)
 
 
 @given(PRICES)
@@ -108,6 +130,13 @@ def test_hours_that_are_named_go_before_prices_and_mean_the_clock_of_the_machine
     for prices in ([], [PriceWindow(NIGHT, 1.0)]):  # the same all day
         assert calendar([], prices, "UTC").contains(NOON)
     assert ANY_TIME.begins(NOON) == NOON
+
+
+def test_the_last_moment_that_meets_the_deadline_is_one_to_choose() -> None:
+    cheaper_at_one = (PriceWindow(Window(time(13), time(14)), 0.5),)
+    off_peak = OffPeak((NIGHT,), UTC, calendar([], cheaper_at_one, "UTC").prices)
+    assert plan(off_peak, earliest=NOON, latest=NOON + HOUR).run_at == NOON + HOUR
+    assert plan(off_peak, earliest=NOON, latest=NOON + HOUR - MINUTE).run_at is None
 
 
 @pytest.mark.parametrize(

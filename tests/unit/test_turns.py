@@ -98,6 +98,16 @@ def test_off_peak_jobs_wait_for_their_hours() -> None:
     assert turns(flow(1, is_off_peak=True)).next() is not None  # nobody has set any hours
 
 
+def test_the_wait_for_off_peak_hours_is_nobodys_delay_and_gives_no_precedence() -> None:
+    policy = QueuePolicy(off_peak=OffPeak((Window(time(22), time(6)),), UTC))
+    ten = NOON + timedelta(hours=10)
+    night = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten - SECOND), policy=policy, now=ten + 5 * SECOND)
+    assert (night.oldest(), night.wait_seconds()) == (ten - SECOND, 5.5)
+    late = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten), policy=policy, now=ten + timedelta(minutes=11))
+    assert late.oldest() == ten
+    assert given_turns(turns(flow(1, is_off_peak=True), flow(2, priority=4), policy=policy, now=ten), 2) == [2, 2]
+
+
 def test_a_node_that_may_be_taken_away_gives_turns_to_those_who_do_not_mind_and_counts_no_others() -> None:
     both = flow(1, queued=4, priority=5), flow(2, is_spot_ok=True, queued=2)
     on_spot = turns(*both, policy=QueuePolicy(is_spot=True))
