@@ -468,7 +468,7 @@ SELECT a.*, j.id AS job_id
 -- that it waited for. Of one that was tried again the time has been overwritten, and one for the off-peak hours waited
 -- for them: of these it is the first start that is known.
 SELECT j.seq, j.service, j.size, j.created_at,
-       CASE WHEN j.is_off_peak THEN f.started_at
+       CASE WHEN j.is_off_peak OR j.last_call_at IS NOT NULL THEN f.started_at
             ELSE min(f.started_at, max(j.created_at, iif(j.attempt = 1, coalesce(j.run_at, 0), 0),
                      coalesce((SELECT max(n.finished_at)
                                  FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
