@@ -65,7 +65,9 @@ class QueueSettings:
     ageing_seconds: float = _setting(600.0, "A job that waits this long goes up by one priority.", least=1)
     weights: str = _setting("", "Shares of organisations: acme=3,others=1; 1 where nothing is said.")
     keys: str = _setting("", "Limits of --key: NAME=AT_ONCE, or NAME=AT_ONCE@STARTS/min; else one at once.")
-    off_peak: str = _setting("", "Hours for --off-peak jobs, as 22:00-06:00; empty means any time.")
+    off_peak: str = _setting(
+        "", "Hours for --off-peak jobs: 22:00-06:00; several with commas between; empty: the cheapest of `cost.hours`."
+    )
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.notice import Source
+    from pitchey_cli.domain.off_peak import OffPeak
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
@@ -165,7 +166,7 @@ class Wiring:
             settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
             return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag)
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, self.off_peak())
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -383,9 +384,17 @@ class Wiring:
 
         return parse_rules(self.settings.alerts.rules, where="alerts.rules")
 
+    def off_peak(self) -> OffPeak:
+        """When it is off-peak, as set."""
+        from pitchey_cli.domain.off_peak import calendar
+        from pitchey_cli.domain.policy import parse_windows
+
+        hours, prices = parse_windows(self.settings.queue.off_peak, where="queue.off_peak"), self.prices()
+        return calendar(hours, prices.windows, prices.timezone)
+
     def queue_policy(self) -> QueuePolicy:
         """Whose turn it is, as set."""
-        from pitchey_cli.domain.policy import parse_key_limits, parse_weights, parse_window
+        from pitchey_cli.domain.policy import parse_key_limits, parse_weights
         from pitchey_cli.domain.turns import QueuePolicy
 
         chosen = self.settings.queue
@@ -393,7 +402,8 @@ class Wiring:
             ageing_seconds=chosen.ageing_seconds,
             weights=parse_weights(chosen.weights, where="queue.weights"),
             keys=parse_key_limits(chosen.keys, where="queue.keys"),
-            off_peak=parse_window(chosen.off_peak, where="queue.off_peak"),
+            off_peak=self.off_peak(),
+            is_spot=self.settings.node.is_spot,
         )
 
 

@@ -54,6 +54,7 @@ class Loop:
         self._check_at = 0.0
         self._recover_at = 0.0
         self._release_at = 0.0
+        self._call_last_at = 0.0
         self._expire_at = 0.0
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
@@ -86,7 +87,7 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert)
-        for step in (self.release_due, self.fire_schedules, self.expire, *taking, *keeping):
+        for step in (self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
             except Exception as error:
@@ -102,6 +103,15 @@ class Loop:
             # More may be due than one call releases: then again at once.
             self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
             if released:
+                self.changed.set()
+
+    async def call_last(self) -> None:
+        """Let those run at any price that would miss their deadline if they went on waiting for off-peak hours."""
+        now = self.node.clock.monotonic()
+        if now >= self._call_last_at:
+            called = await self.node.call(self.node.store.call_last, now=self.node.clock.now())
+            self._call_last_at = now + (0.0 if called else self.node.config.poll_seconds)
+            if called:
                 self.changed.set()
 
     async def _bring_retries_forward(self) -> None:
@@ -267,7 +277,7 @@ class Loop:
         waiting: dict[PoolKey, Waiting] = {}
         for service, size in pools:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
-            turns = Turns(queue, policy, now=now, local=now.astimezone())
+            turns = Turns(queue, policy, now=now)
             jobs = turns.demand()
             waiting[service, size] = Waiting(jobs, turns.wait_seconds())
         return waiting, () if config.is_foreground else store.warm_requests(now=now)

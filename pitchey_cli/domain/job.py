@@ -114,7 +114,9 @@ class NewJob:
     slots: int = 1  #: of its instance
     kind: str = ""  #: what an instance should have warm for it: a model, a language
     size: str = ""  #: the instance type it needs; empty for the service's own
-    is_off_peak: bool = False  #: runs only in the off-peak hours
+    is_off_peak: bool = False  #: waits for off-peak hours
+    last_call_at: datetime | None = None  #: but no longer than that: for its deadline
+    is_spot_ok: bool = False  #: may run on a node that may be taken away
     deadline: datetime | None = None  #: of no use to anybody after that
     expires_at: datetime | None = None  #: not to be started after that
     ttl_seconds: float | None = None  #: the same as a span, which begins when nothing holds the job any more
@@ -169,7 +171,9 @@ class Job:
     slots: int = 1
     kind: str = ""
     size: str = ""
-    is_off_peak: bool = False
+    is_off_peak: bool = False  #: waits for off-peak hours; no longer so after its last call
+    last_call_at: datetime | None = None  #: from when on it runs at any price, if it was ever to wait for them
+    is_spot_ok: bool = False
     deadline: datetime | None = None
     expires_at: datetime | None = None
     idempotency_key: str | None = None

@@ -1,4 +1,4 @@
-"""Moments and spans as people write them. Pure: a text and the time go in, a moment comes out."""
+"""Moments and spans as people write them. Pure: a text and the time go in, a moment comes out, and back."""
 
 from __future__ import annotations
 
@@ -65,6 +65,21 @@ def earlier(text: str, *, now: datetime, what: str) -> datetime:
     if found is not None:
         return (found - timedelta(days=1) if found > now and words[0].isdigit() else found).astimezone(UTC)
     return _iso(text, what, "30m, 2h, 1d, yesterday 18:00, or 2026-01-31T12:00.")
+
+
+def worded(moment: datetime, *, now: datetime) -> str:
+    """Say a moment: `22:00` today, `07:40 tomorrow`, else with its date.
+
+    Args:
+        moment: a local time, like `now`: the clock may have been changed between the two.
+    """
+    match (moment.date() - now.date()).days:
+        case 0:
+            return f"{moment:%H:%M}"
+        case 1:
+            return f"{moment:%H:%M} tomorrow"
+        case _:
+            return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _named(words: str, now: datetime) -> datetime | None:

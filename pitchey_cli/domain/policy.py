@@ -8,8 +8,9 @@ from datetime import time
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.retry import RetryAction, RetryRule
-from pitchey_cli.domain.turns import KeyLimit, Window
+from pitchey_cli.domain.turns import KeyLimit
 from pitchey_cli.domain.warmth import WarmHours
+from pitchey_cli.domain.windows import Window
 
 _KEY_LIMIT = re.compile(r"(\d+)(?:@(\d+(?:\.\d+)?)/min)?")
 _WINDOW = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
@@ -54,6 +55,12 @@ def parse_window(text: str, *, where: str) -> Window | None:
     if start == end:
         raise UsageError(f"{where}: {text!r} is never; leave it empty for any time.")
     return Window(start, end)
+
+
+def parse_windows(text: str, *, where: str) -> tuple[Window, ...]:
+    """Read `22:00-06:00,12:00-13:00`; nothing means no window."""
+    found = (parse_window(part, where=where) for part in text.split(","))
+    return tuple(each for each in found if each is not None)
 
 
 def parse_warm_hours(text: str, *, where: str) -> WarmHours | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from pitchey_cli.domain.turns import Window
+from pitchey_cli.domain.windows import Window
 
 NANODOLLARS = 1_000_000_000
 _CENT = NANODOLLARS // 100

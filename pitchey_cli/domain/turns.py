@@ -1,7 +1,8 @@
 """Whose turn it is. Pure: what waits, who was served before, the policy and the time go in; an order comes out.
 
 Jobs wait in flows. A flow is a line of jobs that differ in nothing that could make one of them go first: service, size,
-organisation, batch, priority, key. Within a flow the oldest goes first. Among flows:
+organisation, batch, priority, key, whether they wait for off-peak hours, whether they may run on a spot node. Within a
+flow the oldest goes first. Among flows:
 
 1. The highest level goes first. The level of a flow is its priority, and one more for every `ageing_seconds` in which
    it was not served. So a flow that is passed over rises until it is on top, gets its turn, and falls back: nobody
@@ -11,16 +12,17 @@ organisation, batch, priority, key. Within a flow the oldest goes first. Among f
    slots / weight of service. Who was away cannot save up turns: more than `_MOST_CREDIT` of them are forgotten.
 3. Within an organisation the flow goes first that was served longest ago: batches take turns.
 
-A flow is passed over while its key is at its limits, outside of the off-peak hours that it asks for, and while a budget
-that covers it is used up.
+A flow is passed over while its key is at its limits, outside of the off-peak hours that it waits for, while a budget
+that covers it is used up, and on a node that may be taken away, unless its jobs do not mind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
 from pitchey_cli.domain.scope import Scope
 from processors.vocabulary import Service
 
@@ -37,6 +39,7 @@ class Flow:
     priority: int
     key: str  #: empty for jobs without one
     is_off_peak: bool
+    is_spot_ok: bool
     queued: int  #: jobs in line
     waits_since: datetime  #: of the first in line
     last_served_at: datetime | None = None
@@ -70,21 +73,6 @@ class KeyUse:
 
 
 @dataclass(frozen=True)
-class Window:
-    """Hours of the day, on the clock of the daemon's machine; may pass midnight."""
-
-    start: time
-    end: time
-
-    def contains(self, moment: datetime) -> bool:
-        """Whether a local time lies within."""
-        clock = moment.time()
-        if self.start <= self.end:
-            return self.start <= clock < self.end
-        return clock >= self.start or clock < self.end
-
-
-@dataclass(frozen=True)
 class QueuePolicy:
     """What the operator has set."""
 
@@ -92,7 +80,8 @@ class QueuePolicy:
     weights: Mapping[str, float] = field(default_factory=dict)  #: of organisations; 1 where nothing is said
     keys: Mapping[str, KeyLimit] = field(default_factory=dict)
     other_keys: KeyLimit = KeyLimit()  #: for keys of which nothing is said
-    off_peak: Window | None = None  #: None: always
+    off_peak: OffPeak = ANY_TIME
+    is_spot: bool = False  #: this node may be taken away
     capped: frozenset[Scope] = frozenset()  #: whose budget is used up
 
     def is_capped(self, organisation: str, service: Service | None) -> bool:
@@ -117,16 +106,14 @@ class Queue:
 class Turns:
     """Gives turns, one after the other. Remembers what it has given, so that it can be asked for many at once."""
 
-    def __init__(self, queue: Queue, policy: QueuePolicy, *, now: datetime, local: datetime) -> None:
-        """Start from what the database says.
-
-        Args:
-            local: `now` on the clock of the daemon's machine, for the off-peak hours.
-        """
+    def __init__(self, queue: Queue, policy: QueuePolicy, *, now: datetime) -> None:
+        """Start from what the database says."""
         self._policy = policy
         self._now = now
-        self._is_off_peak = policy.off_peak is None or policy.off_peak.contains(local)
-        self.flows = [each for each in queue.flows if not policy.is_capped(each.organisation, queue.service)]
+        self._is_off_peak = policy.off_peak.contains(now)
+        self.flows = [
+            self._owed(each) for each in queue.flows if not policy.is_capped(each.organisation, queue.service)
+        ]
         self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in self.flows}
         self._keys = {key: _KeyTurns(use.running, use.next_start_at) for key, use in queue.keys.items()}
         floor = max(queue.served.values(), default=0.0) - _MOST_CREDIT
@@ -187,13 +174,24 @@ class Turns:
         """Since when the first of those waits who could run now, if there were room."""
         return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
 
+    def _owed(self, flow: Flow) -> Flow:
+        """Who waits for off-peak hours is owed a turn since they have begun: before, nobody kept it waiting."""
+        off_peak = self._policy.off_peak
+        if not flow.is_off_peak or not self._is_off_peak or not off_peak.hours:
+            return flow
+        return replace(flow, waits_since=max(flow.waits_since, off_peak.began(self._now)))
+
     def _order(self, line: _Line) -> tuple[float, int, float, int]:
         served_at = line.flow.last_served_at
         before = 0.0 if served_at is None else served_at.timestamp()
         return self.served[line.flow.organisation], line.last_turn, before, line.flow.id
 
     def _may_go(self, flow: Flow) -> bool:
-        return (self._is_off_peak or not flow.is_off_peak) and (not flow.key or self._room(flow.key) > 0)
+        if flow.is_off_peak and not self._is_off_peak:
+            return False
+        if self._policy.is_spot and not flow.is_spot_ok:
+            return False
+        return not flow.key or self._room(flow.key) > 0
 
     def _room(self, key: str) -> int:
         turns = self._key(key)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pitchey_cli.domain.observation import WarmRequest
 from pitchey_cli.domain.scaling import Rule, Wish
-from pitchey_cli.domain.turns import Window
+from pitchey_cli.domain.windows import Window
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import Denied, InputNotFound
-from pitchey_cli.domain.estimate import Expectation, Experience, experience, features_of
+from pitchey_cli.domain.estimate import Estimate, Expectation, Experience, Past, experience, features_of
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
+from processors.protocol import SPECS
+from processors.vocabulary import Service
 
 _HISTORY = 1000  # of the newest jobs of the service; among them those that are alike are picked
 
@@ -24,6 +26,36 @@ class Rate:
     spot: Spot | None = None  #: what is set of the node, where it may be taken away
 
 
+class History:
+    """The jobs of one service that have completed. They are read once, and only when somebody asks."""
+
+    def __init__(self, store: Store, service: Service) -> None:
+        self._store = store
+        self._service = service
+        self._past: Sequence[Past] | None = None
+        self._known: dict[tuple[tuple[str, ...], bool], Experience | None] = {}
+
+    def estimate(self, draft: Draft) -> Estimate | None:
+        """What a job will take; None when too few like it have completed. A file that cannot be looked at has no size:
+        whoever takes it in will say so.
+        """
+        try:
+            size = _bytes_of(draft)
+        except (InputNotFound, Denied):
+            size = None
+        return self.estimate_of(draft, size)
+
+    def estimate_of(self, draft: Draft, input_bytes: int | None) -> Estimate | None:
+        """The same for an input of so many bytes; None where nobody knows."""
+        if self._past is None:
+            self._past = self._store.completed(self._service, limit=_HISTORY)
+        alike = features_of(draft.service, draft.kind, draft.spec), input_bytes is not None
+        if alike not in self._known:
+            self._known[alike] = experience(self._past, alike[0], is_sized=alike[1])
+        its = self._known[alike]
+        return None if its is None else its.estimate(input_bytes)
+
+
 def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], rate: Rate) -> list[Expectation]:
     """Say what each job of one service will take. Reads sizes, and nothing of the files.
 
@@ -33,25 +65,23 @@ def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], ra
     Raises:
         InputNotFound, Denied: a file is not there, or may not be looked at.
     """
-    past = store.completed(drafts[0].service, limit=_HISTORY) if drafts else []
-    found = []
-    known: dict[tuple[tuple[str, ...], bool], Experience | None] = {}
+    found: list[Expectation] = []
+    if not drafts:
+        return found
+    history = History(store, drafts[0].service)
     for draft, taken in zip(drafts, slots, strict=True):
         with draft.blamed():
             size = _bytes_of(draft)
-        alike = features_of(draft.service, draft.kind, draft.spec), size is not None
-        if alike not in known:
-            known[alike] = experience(past, alike[0], is_sized=alike[1])
-        its = known[alike]
         per_second = rate.nanodollars_per_hour / 3600 * taken / rate.slots
-        estimate = None if its is None else its.estimate(size)
-        found.append(Expectation(draft.name, size, estimate, per_second, rate.spot))
+        found.append(Expectation(draft.name, size, history.estimate_of(draft, size), per_second, rate.spot))
     return found
 
 
 def _bytes_of(draft: Draft) -> int | None:
     if any(source.is_url for _, source in draft.sources):
         return None
+    if not draft.sources and SPECS[draft.service].input_fields:
+        return None  # what an earlier step of a pipeline is still to give
     return sum(_size(source.location) for _, source in draft.sources)
 
 

@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
     "deadline": None,
     "ttl": None,
     "off_peak": False,
+    "spot_ok": False,
     "max_attempts": None,
     "backoff": None,
     "timeout": None,
@@ -111,6 +112,7 @@ def settings(
         expires_at=min(waits_until) if waits_until else None,
         ttl_seconds=None if ttl is None else ttl.total_seconds(),
         is_off_peak=given["off_peak"],
+        is_spot_ok=given["spot_ok"] or defaults.is_foreground,  # whoever waits for it sees when it is taken away
         idempotency_key=given["idempotency_key"],
     )
 
@@ -141,6 +143,7 @@ _TYPES: Mapping[str, Callable[[Any], Any]] = {
     "max_attempts": _from(1, 100),
     "after": _several,
     "off_peak": _yes_or_no,
+    "spot_ok": _yes_or_no,
 }
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.operations import cache, queueing, sources, submit
+from pitchey_cli.operations.estimates import History
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -42,6 +44,7 @@ class Submitting:
     artifacts: Artifacts
     defaults_of: Callable[[Service], Defaults]
     image_of: Callable[[Service], str]
+    off_peak: OffPeak = ANY_TIME
 
 
 def drafts(request: Request) -> list[submit.Draft]:
@@ -100,7 +103,12 @@ def check(
         InputNotFound: there is no job to wait for.
     """
     defaults = submitting.defaults_of(service)
-    return [_settings(submitting.store, each, {**words, **each.queueing}, defaults, now) for each in drafts]
+    history = History(submitting.store, service)
+    found = []
+    for each in drafts:
+        settings = _settings(submitting.store, each, {**words, **each.queueing}, defaults, now)
+        found.append(_planned(settings, each, submitting.off_peak, history, now))
+    return found
 
 
 def _settings(
@@ -112,3 +120,27 @@ def _settings(
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
     return found
+
+
+def _planned(
+    settings: submit.JobSettings, draft: submit.Draft, off_peak: OffPeak, history: History, now: datetime
+) -> submit.JobSettings:
+    """Settle when a job starts that asks for off-peak hours and has a deadline; the others are as they are."""
+    if not settings.is_off_peak or settings.deadline is None:
+        return settings
+    estimate = history.estimate(draft)
+    earliest = now if settings.run_at is None else max(now, settings.run_at)
+    latest = latest_start(
+        earliest=earliest,
+        deadline=settings.deadline,
+        expires_at=settings.expires_at or settings.deadline,
+        expected_seconds=None if estimate is None else estimate.high_seconds,
+        timeout_seconds=settings.timeout_seconds,
+    )
+    start = plan(off_peak, earliest=earliest, latest=latest)
+    return replace(
+        settings,
+        is_off_peak=start.is_off_peak,
+        last_call_at=start.last_call_at,
+        run_at=start.run_at or settings.run_at,
+    )

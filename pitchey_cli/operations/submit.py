@@ -74,6 +74,8 @@ class JobSettings:
     expires_at: datetime | None = None
     ttl_seconds: float | None = None
     is_off_peak: bool = False
+    last_call_at: datetime | None = None
+    is_spot_ok: bool = False
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
@@ -161,6 +163,8 @@ def stage(
                 expires_at=settings.expires_at,
                 ttl_seconds=settings.ttl_seconds,
                 is_off_peak=settings.is_off_peak,
+                last_call_at=settings.last_call_at,
+                is_spot_ok=settings.is_spot_ok,
                 idempotency_key=_own_key(settings.idempotency_key, item),
             )
         )

@@ -7,7 +7,10 @@ from datetime import datetime
 
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
+from pitchey_cli.domain.moments import worded
+from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
@@ -21,12 +24,14 @@ def reasons(
     now: datetime,
     is_daemon_running: bool,
     has_image: Callable[[], bool | None],
+    policy: QueuePolicy,
     capped: Sequence[Standing] = (),
 ) -> list[str]:
     """Sentences, the most telling one first.
 
     Args:
         has_image: whether the service's image is built; None when no engine can be asked. Called only if it matters.
+        policy: of this node.
         capped: the budgets that are used up.
     """
     if job.state is JobState.SUCCEEDED:
@@ -46,12 +51,45 @@ def reasons(
     if job.state is JobState.HELD:
         return _why_held(store, job) or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
-        left = max(0.0, (job.run_at - now).total_seconds())
-        again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
-        return [f"It waits for its time, in {left:.0f} s{again}."]
+        return _why_scheduled(job, job.run_at, policy.off_peak, now)
     if (standing := budgets.holding(capped, job)) is not None:
         return [budgets.sentence(standing), budgets.way_out(standing)]
-    return _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
+    first = _why_passed_over(job, policy, now)
+    return first + _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
+
+
+def _why_scheduled(job: Job, run_at: datetime, off_peak: OffPeak, now: datetime) -> list[str]:
+    if not job.attempt and not job.is_off_peak and job.last_call_at == run_at:
+        at = _local(run_at, now)
+        return [f"Its deadline comes before off-peak hours: it is to start at {at}, the cheapest time before."]
+    left = max(0.0, (run_at - now).total_seconds())
+    again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
+    waits = f"It waits for its time, in {left:.0f} s{again}."
+    return [waits, *_why_not_yet(job, off_peak, max(now, run_at), now)]
+
+
+def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
+    """What keeps a queued job from its turn, whatever room there is."""
+    found = _why_not_yet(job, policy.off_peak, now, now)
+    if job.last_call_at is not None and not job.is_off_peak and policy.off_peak.hours:
+        since = _local(job.last_call_at, now)
+        found.append(f"It does not wait for off-peak hours, to meet its deadline: since {since} it runs at any price.")
+    if policy.is_spot and not job.is_spot_ok:
+        found.append("This node may be taken away (node.is_spot), and the job was not submitted with --spot-ok.")
+    return found
+
+
+def _why_not_yet(job: Job, off_peak: OffPeak, earliest: datetime, now: datetime) -> list[str]:
+    """Which hours it waits for, and for how long."""
+    begins = off_peak.begins(earliest)
+    is_called = job.last_call_at is not None and job.last_call_at <= earliest
+    if not job.is_off_peak or begins == earliest or is_called:
+        return []
+    hours = f"It waits for off-peak hours, which begin at {_local(begins, now)}"
+    if job.last_call_at is None:
+        return [f"{hours}."]
+    call = _local(job.last_call_at, now)
+    return [f"{hours}; from {call} it runs at any price, to meet its deadline."]
 
 
 def _why_held(store: Store, job: Job) -> list[str]:
@@ -80,8 +118,6 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         use = store.queue(job.service, size=job.size).keys.get(job.key)
         if use is not None and use.running:
             found.append(f"Jobs with its key {job.key!r} that run: {use.running}.")
-    if job.is_off_peak:
-        found.append("It runs in the off-peak hours only.")
     pool = (job.service, job.size)
     every = [each for each in store.instances(active_only=False) if (each.service, each.size) == pool]
     active = [instance for instance in every if instance.stopped_at is None]
@@ -131,6 +167,10 @@ def _why_there(store: Store, job: Job) -> list[str]:
     """Why the attempt that runs was given this instance."""
     claims = [event for event in events_of(store, job.id) if event.type == "claimed"]
     return [f"It was placed there because of: {claims[-1].data['why']}."] if claims else []
+
+
+def _local(moment: datetime, now: datetime) -> str:
+    return worded(moment.astimezone(), now=now.astimezone())
 
 
 def _count(number: int, what: str) -> str:

@@ -54,7 +54,7 @@ class SqliteAlerts(SqliteBudgets, SqliteObservations):
         waits: dict[str, float] = {}
         for service in Service:
             for size in self.waiting_sizes(service):
-                turns = Turns(self.queue(service, size=size), policy, now=now, local=now.astimezone())
+                turns = Turns(self.queue(service, size=size), policy, now=now)
                 if (since := turns.oldest()) is not None:
                     name = f"{service} ({size})" if size else str(service)
                     waits[name] = max(0.0, (now - since).total_seconds())

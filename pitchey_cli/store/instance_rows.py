@@ -10,7 +10,7 @@ from typing import Any
 from pitchey_cli.domain.cost import Account, Entry, Life, Line, LiveAttempt
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.prices import PriceWindow, Tariff
-from pitchey_cli.domain.turns import Window
+from pitchey_cli.domain.windows import Window
 from pitchey_cli.store import rows
 from processors.vocabulary import Service
 

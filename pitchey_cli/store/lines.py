@@ -21,7 +21,7 @@ class SqliteLines(SqliteReader):
 
     def _join_line(self, row: rows.Row, size: str) -> int:
         line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
-        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], 1)))
+        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], row["is_spot_ok"], 1)))
 
     def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
         row = self._db.row(QUERIES["job"], {"job_id": job_id})

@@ -198,6 +198,11 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def release_due(self, *, now: datetime) -> int:
         """Queue the scheduled jobs whose time has come; how many there were."""
 
+    def call_last(self, *, now: datetime) -> int:
+        """Let the queued jobs run at any price that can wait for off-peak hours no longer; how many there were. A long
+        list takes several calls.
+        """
+
     def bring_retries_forward(self, *, now: datetime, latest: datetime) -> None:
         """Make the retries due now that are due after `latest`: the clock was ahead when they got their time."""
 

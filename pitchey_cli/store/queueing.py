@@ -128,7 +128,7 @@ class SqliteQueue(SqliteDependencies):
         at = rows.micros(now)
         with self._db.transaction():
             queue = self.queue(service, size=size, foreground_only=foreground_only)
-            turns = Turns(queue, policy, now=now, local=now.astimezone())
+            turns = Turns(queue, policy, now=now)
             chosen = self._give_places(turns, places, at)
             if not chosen:
                 return []
@@ -194,6 +194,20 @@ class SqliteQueue(SqliteDependencies):
                 self._queue(row, JobState.SCHEDULED)
                 self._event(row["seq"], at, "released", {})
         return len(released)
+
+    def call_last(self, *, now: datetime) -> int:
+        """Let the queued jobs run at any price that can wait for off-peak hours no longer; how many there were."""
+        first, at = self._db.value(QUERIES["next_last_call"]), rows.micros(now)
+        if first is None or first > at:
+            return 0
+        with self._db.transaction():
+            called = self._db.rows(QUERIES["last_calls"], {"now": at, "limit": _AT_ONCE})
+            for row in called:
+                self._leave_line(row["seq"])
+                line = self._join_line({**dict(row), "is_off_peak": 0}, row["size"])
+                self._db.run(QUERIES["call_last"], {"seq": row["seq"], "flow": line})
+                self._event(row["seq"], at, "last_call", {"why": "its deadline: it runs at any price from now on"})
+        return len(called)
 
     def bring_retries_forward(self, *, now: datetime, latest: datetime) -> None:
         """Make the retries due now that are due after `latest`: the clock was ahead when they got their time."""

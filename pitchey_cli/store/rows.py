@@ -106,7 +106,7 @@ def first_state(job: NewJob, *, now: datetime, is_held: bool) -> JobState:
 def flow_of(job: NewJob) -> tuple[Any, ...]:
     """The line that a submission stands in, as the values of `join_flow` without its length."""
     line = (job.service.value, job.size, int(job.is_foreground), job.organisation, job.batch, job.priority)
-    return (*line, job.key, int(job.is_off_peak))
+    return (*line, job.key, int(job.is_off_peak), int(job.is_spot_ok))
 
 
 def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) -> tuple[Any, ...]:
@@ -128,6 +128,8 @@ def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) 
         job.size,
         job.slots,
         int(job.is_off_peak),
+        micros_or_none(job.last_call_at),
+        int(job.is_spot_ok),
         flow,
         job.idempotency_key,
         job.cache_key,
@@ -169,6 +171,8 @@ def job_from(row: Row) -> Job:
         kind=row["kind"],
         size=row["size"],
         is_off_peak=bool(row["is_off_peak"]),
+        last_call_at=moment_or_none(row["last_call_at"]),
+        is_spot_ok=bool(row["is_spot_ok"]),
         deadline=moment_or_none(row["deadline"]),
         expires_at=moment_or_none(row["expires_at"]),
         idempotency_key=row["idempotency_key"],
@@ -206,6 +210,7 @@ def flow_from(row: Row) -> Flow:
         priority=row["priority"],
         key=row["key"],
         is_off_peak=bool(row["is_off_peak"]),
+        is_spot_ok=bool(row["is_spot_ok"]),
         queued=row["queued"],
         waits_since=moment(row["waits_since"]),
         last_served_at=moment_or_none(row["last_served_at"]),

@@ -15,7 +15,8 @@ from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.prices import PriceWindow, Tariff
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import after_attempt
-from pitchey_cli.domain.turns import QueuePolicy, Window
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.domain.windows import Window
 from pitchey_cli.store.port import Store
 from processors.protocol import Reason, Service
 from tests.resources.books import INSTANCE

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,10 +31,12 @@ from pitchey_cli.domain.job import (
     Token,
     Usage,
 )
+from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.domain.windows import Window
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
@@ -822,6 +824,116 @@ def test_a_job_that_is_not_started_in_time_is_given_up(store):
     assert [each.id for each in claim(store, 9)] == ["c"]
     assert store.expire(now=LEASE) == 0
     assert store.integrity() == []
+
+
+def patient(job_id: str, **changes: object) -> NewJob:
+    """It waits for off-peak hours, and has its last call in an hour."""
+    calling_at, deadline = NOON + timedelta(hours=1), NOON + timedelta(hours=2)
+    known = {"is_off_peak": True, "last_call_at": calling_at, "deadline": deadline, "expires_at": deadline}
+    return video(job_id, **known | changes)
+
+
+def claimed_by_day(store: Store, *, now: datetime = NOON, **policy: object) -> list[str]:
+    """What is claimed by somebody whose off-peak hours do not come."""
+    hours = OffPeak((Window(time(1), time(2)),), UTC)
+    claimed = store.claim(
+        VIDEO,
+        places=Places([Candidate("i-1", 9, 9)]),
+        policy=QueuePolicy(off_peak=hours, **policy),  # type: ignore[arg-type]
+        now=now,
+        lease_until=now + timedelta(seconds=30),
+        tick=0,
+    )
+    return [each.job.id for each in claimed]
+
+
+def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_any_price_after(store):
+    submit(store, patient("called"), video("patient", is_off_peak=True), patient("later", last_call_at=LEASE))
+    assert (store.call_last(now=NOON), claimed_by_day(store)) == (0, [])
+    assert store.call_last(now=LEASE) == 1
+    assert store.call_last(now=LEASE) == 0
+    assert types(store, "later") == ["submitted", "last_call"]
+    assert claimed_by_day(store, now=LEASE) == ["later"]
+    calling_at = NOON + timedelta(hours=1)
+    assert store.call_last(now=calling_at) == 1
+    job = store.job(JobId("called"))
+    assert (job.state, job.is_off_peak, job.last_call_at, job.run_at) == (
+        JobState.QUEUED, False, calling_at, calling_at,
+    )  # fmt: skip
+    (line,) = [flow for flow in store.queue(VIDEO).flows if not flow.is_off_peak]
+    assert (line.queued, line.waits_since) == (1, calling_at)  # it was owed no start before
+    assert claimed_by_day(store, now=calling_at) == ["called"]
+    assert store.counts().by_service[VIDEO] == {JobState.QUEUED: 1, JobState.RUNNING: 2}
+    assert store.integrity() == []
+
+
+def test_an_idle_look_for_last_calls_writes_nothing(store, another):
+    submit(store, patient("a"), video("b"))
+    observer = another()
+    before = observer.data_version()
+    assert store.call_last(now=NOON + timedelta(minutes=59)) == 0
+    assert observer.data_version() == before
+
+
+def test_many_last_calls_are_made_in_pieces(store):
+    submit(store, *(patient(f"j{number}") for number in range(501)))
+    at = NOON + timedelta(hours=1)
+    assert [store.call_last(now=at) for _ in range(3)] == [500, 1, 0]
+    assert [(flow.is_off_peak, flow.queued) for flow in store.queue(VIDEO).flows] == [(False, 501)]
+    assert store.integrity() == []
+
+
+def test_a_job_that_waits_for_something_else_at_its_last_call_has_it_once_it_is_queued(store):
+    calling_at = NOON + timedelta(hours=1)
+    submit(store, video("first"))
+    submit(store, patient("held", after=(Dependency(JobId("first")),)), patient("scheduled", run_at=calling_at))
+    assert store.call_last(now=calling_at) == 0
+    store.release_due(now=calling_at)
+    assert store.call_last(now=calling_at) == 1
+    end(store, claim(store)[0], Reason.COMPLETED, now=calling_at)
+    assert store.call_last(now=calling_at) == 1
+    assert claimed_by_day(store, now=calling_at) == ["held", "scheduled"]
+
+
+def test_after_its_last_call_a_job_is_tried_again_at_any_price(store):
+    submit(store, patient("a"))
+    store.call_last(now=NOON + timedelta(hours=1))
+    (job,) = claim(store)
+    end(store, job, Reason.INTERRUPTED)
+    assert claimed_by_day(store) == ["a"]
+
+
+def test_a_dead_letter_that_is_redriven_has_no_deadline_and_waits_for_off_peak_hours_again(store):
+    submit(store, patient("a"))
+    store.call_last(now=NOON + timedelta(hours=1))
+    (job,) = claim(store)
+    end(store, job, Reason.REJECTED)
+    assert store.redrive(JobId("a"), now=NOON)
+    again = store.job(JobId("a"))
+    assert (again.is_off_peak, again.last_call_at, again.deadline) == (True, None, None)
+    assert claimed_by_day(store) == []
+
+
+def test_what_becomes_of_a_fan_out_keeps_its_hours_and_its_nodes(store):
+    submit(store, video("first"))
+    fed = JobInput("input_url", "@first/*", output="*", is_each=True)
+    needs = (Dependency(JobId("first"), is_source=True),)
+    submit(store, patient("each", inputs=(fed,), after=needs, is_spot_ok=True))
+    (first,) = claim(store)
+    outputs = tuple(Output(f"{name}.mp4", "x", "video/mp4", name * 64, 1) for name in "ab")
+    assert first.token is not None
+    outcome = Outcome(Reason.COMPLETED, outputs=outputs)
+    store.finish(first.id, first.token, outcome, after_attempt(first, outcome, now=NOON, dice=0.5), now=NOON, tick=0)
+    (line,) = store.queue(VIDEO).flows
+    assert (line.queued, line.is_off_peak, line.is_spot_ok) == (2, True, True)
+    assert store.call_last(now=NOON + timedelta(hours=1)) == 2
+
+
+def test_on_a_spot_node_only_those_run_that_do_not_mind(store):
+    submit(store, video("stays"), video("spot", is_spot_ok=True))
+    assert store.job(JobId("spot")).is_spot_ok
+    assert claimed_by_day(store, is_spot=True) == ["spot"]
+    assert claimed_by_day(store) == ["stays"]
 
 
 def test_a_running_job_does_not_expire(store):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,8 +28,10 @@ from hypothesis.stateful import (
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Dependency, Job, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.turns import KeyLimit, QueuePolicy
+from pitchey_cli.domain.windows import Window
 from pitchey_cli.engines.port import LABEL_STATE
 from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service
@@ -47,7 +49,8 @@ SERVICES = {
 }
 PACE_SECONDS = 10.0
 KEYS = {"one": KeyLimit(1), "two": KeyLimit(2), "paced": KeyLimit(2, per_minute=60 / PACE_SECONDS)}
-POLICY = QueuePolicy(weights={"acme": 2.0}, keys=KEYS, ageing_seconds=120.0)
+OFF_PEAK = OffPeak((Window(time(12, 10), time(11, 50)),), UTC)  # histories begin at noon
+POLICY = QueuePolicy(weights={"acme": 2.0}, keys=KEYS, ageing_seconds=120.0, off_peak=OFF_PEAK)
 JOB_SECONDS = 20.0
 SETTLED_SECONDS = 3600.0  # far beyond what any history here takes
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # nothing here has to outlive the test
@@ -67,6 +70,7 @@ DRAFTS = st.fixed_dictionaries(
         "delay": st.sampled_from([None, None, None, 15]),
         "ttl": st.sampled_from([None, None, None, 30]),
         "deadline": st.sampled_from([None, None, None, 5, 60]),
+        "patience": st.sampled_from([None, None, None, 0, 40]),
         "after": st.one_of(st.just([]), st.lists(st.tuples(ANY, st.sampled_from(OnFailure)), max_size=2)),
     }
 )
@@ -136,13 +140,14 @@ class DaemonHistory(RuleBasedStateMachine):
         self.world.pass_time(pause)
 
     def new_job(
-        self, *, delay: int | None, ttl: int | None, deadline: int | None, after: list[tuple[int, OnFailure]],
-        now: datetime, **fields: Any,
+        self, *, delay: int | None, ttl: int | None, deadline: int | None, patience: int | None,
+        after: list[tuple[int, OnFailure]], now: datetime, **fields: Any,
     ) -> NewJob:  # fmt: skip
-        moments = [None if each is None else now + timedelta(seconds=each) for each in (delay, ttl, deadline)]
-        run_at, expires_at, due = moments
+        moments = [None if each is None else now + timedelta(seconds=each) for each in (delay, ttl, deadline, patience)]
+        run_at, expires_at, due, last_call_at = moments
         return NewJob(
             id=JobId(f"j{len(self.accepted):03}"), run_at=run_at, deadline=due, expires_at=expires_at or due,
+            is_off_peak=last_call_at is not None, last_call_at=last_call_at,
             after=tuple(Dependency(self.chosen(which), how) for which, how in after if self.accepted),
             timeout_seconds=JOB_SECONDS, **fields,
         )  # fmt: skip
@@ -348,6 +353,13 @@ class DaemonHistory(RuleBasedStateMachine):
         )
         gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(starts)]
         assert all(gap >= PACE_SECONDS - 1e-6 for gap in gaps), gaps
+
+    @invariant()
+    def nobody_starts_before_off_peak_hours_without_a_last_call(self) -> None:
+        for job in self.all_jobs():
+            if job.last_call_at is not None:
+                starts = [attempt.started_at for attempt in self.store.attempts(job.id)]
+                assert all(each >= job.last_call_at or OFF_PEAK.contains(each) for each in starts), job
 
     @invariant()
     def the_books_are_right(self) -> None:

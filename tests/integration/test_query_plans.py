@@ -37,7 +37,7 @@ COLD = {
 }
 #: lines of a plan that are no walk through a table
 HARMLESS = re.compile(r"SCAN CONSTANT ROW|SCAN \(subquery-\d+\)|SCAN json_each VIRTUAL TABLE.*|SCAN names")
-COVERED = ("next_due", "last_retry", "next_expiry", "next_firing", "place_in_flow")
+COVERED = ("next_due", "next_last_call", "last_retry", "next_expiry", "next_firing", "place_in_flow")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from pitchey_cli.domain.cost import (
 )
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.prices import PriceWindow, Tariff
-from pitchey_cli.domain.turns import Window
+from pitchey_cli.domain.windows import Window
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

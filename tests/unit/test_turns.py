@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.scope import Scope
-from pitchey_cli.domain.turns import Flow, KeyLimit, KeyUse, Queue, QueuePolicy, Turns, Window
+from pitchey_cli.domain.turns import Flow, KeyLimit, KeyUse, Queue, QueuePolicy, Turns
+from pitchey_cli.domain.windows import Window
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,12 +21,12 @@ SECOND = timedelta(seconds=1)
 
 
 def flow(number: int, organisation: str = "acme", **changes: object) -> Flow:
-    line = Flow(number, organisation, "", 3, "", False, queued=1000, waits_since=NOON)
+    line = Flow(number, organisation, "", 3, "", False, False, queued=1000, waits_since=NOON)
     return replace(line, **changes)  # type: ignore[arg-type]
 
 
 def turns(*flows: Flow, policy: QueuePolicy | None = None, now: datetime = NOON, **queue: object) -> Turns:
-    return Turns(Queue(flows, **queue), policy or QueuePolicy(), now=now, local=now)  # type: ignore[arg-type]
+    return Turns(Queue(flows, **queue), policy or QueuePolicy(), now=now)  # type: ignore[arg-type]
 
 
 def given_turns(of: Turns, count: int) -> list[int]:
@@ -90,10 +92,28 @@ def test_starts_of_a_key_are_spaced() -> None:
 
 
 def test_off_peak_jobs_wait_for_their_hours() -> None:
-    policy = QueuePolicy(off_peak=Window(time(22), time(6)))
+    policy = QueuePolicy(off_peak=OffPeak((Window(time(22), time(6)),), UTC))
     assert turns(flow(1, is_off_peak=True), policy=policy).next() is None
     assert turns(flow(1, is_off_peak=True), policy=policy, now=NOON + timedelta(hours=11)).next() is not None
     assert turns(flow(1, is_off_peak=True)).next() is not None  # nobody has set any hours
+
+
+def test_the_wait_for_off_peak_hours_is_nobodys_delay_and_gives_no_precedence() -> None:
+    policy = QueuePolicy(off_peak=OffPeak((Window(time(22), time(6)),), UTC))
+    ten = NOON + timedelta(hours=10)
+    night = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten - SECOND), policy=policy, now=ten + 5 * SECOND)
+    assert (night.oldest(), night.wait_seconds()) == (ten - SECOND, 5.5)
+    late = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten), policy=policy, now=ten + timedelta(minutes=11))
+    assert late.oldest() == ten
+    assert given_turns(turns(flow(1, is_off_peak=True), flow(2, priority=4), policy=policy, now=ten), 2) == [2, 2]
+
+
+def test_a_node_that_may_be_taken_away_gives_turns_to_those_who_do_not_mind_and_counts_no_others() -> None:
+    both = flow(1, queued=4, priority=5), flow(2, is_spot_ok=True, queued=2)
+    on_spot = turns(*both, policy=QueuePolicy(is_spot=True))
+    assert on_spot.demand() == 2
+    assert given_turns(on_spot, 9) == [2, 2]
+    assert given_turns(turns(*both), 9) == [1, 1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@
 
 -- name: insert_job
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, flow, idempotency_key, cache_key, held_because,
-                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at,
-                            created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, flow, idempotency_key, cache_key,
+                            held_because, max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl,
+                            run_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
 -- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
@@ -47,8 +47,9 @@ SELECT :seq, o.position, o.path, o.role, o.media_type, o.sha256, o.details
 
 -- name: join_flow
 -- Somebody joins a line; it is made if it is not there.
-INSERT INTO job_flows (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, queued)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO job_flows (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok,
+                       queued)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET queued = queued + excluded.queued
 RETURNING id;
 
@@ -60,7 +61,7 @@ UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
 
 -- name: waiting_flows
 -- The lines of a pool, and since when the first in each waits.
-SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.queued, f.last_served_at,
+SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.queued, f.last_served_at,
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
          WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS waits_since
   FROM job_flows f
@@ -168,6 +169,21 @@ SELECT min(run_at) FROM container_jobs WHERE state = 'scheduled';
 -- name: due_jobs
 SELECT * FROM container_jobs WHERE state = 'scheduled' AND run_at <= :now ORDER BY run_at LIMIT :limit;
 
+-- name: next_last_call
+SELECT min(last_call_at) FROM container_jobs
+ WHERE state = 'queued' AND is_off_peak = 1 AND last_call_at IS NOT NULL;
+
+-- name: last_calls
+SELECT * FROM container_jobs
+ WHERE state = 'queued' AND is_off_peak = 1 AND last_call_at IS NOT NULL AND last_call_at <= :now
+ ORDER BY last_call_at LIMIT :limit;
+
+-- name: call_last
+-- It goes at any price from now on, also when it is tried again. Its wait counts from here: before, nobody owed it a
+-- start.
+UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = max(coalesce(run_at, 0), last_call_at)
+ WHERE seq = :seq AND state = 'queued' AND is_off_peak = 1;
+
 -- name: last_retry
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own, which
 -- is why the index is named.
@@ -196,10 +212,10 @@ UPDATE container_jobs
 UPDATE container_jobs SET state = 'scheduled', held_because = NULL WHERE seq = :seq AND state = 'held';
 
 -- name: renew_attempts
--- A dead letter starts afresh; what its attempts did stays.
+-- A dead letter starts afresh; what its attempts did stays. Without a deadline it waits for off-peak hours, if it was to.
 UPDATE container_jobs
    SET attempts_used = 0, crashes = 0, reason = NULL, error = NULL, cancel_requested_at = NULL, expires_at = NULL,
-       deadline = NULL, run_at = NULL
+       deadline = NULL, run_at = NULL, is_off_peak = is_off_peak OR last_call_at IS NOT NULL, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
 
 -- name: cancelled_with
@@ -211,7 +227,8 @@ SELECT j.* FROM job_dependencies d JOIN container_jobs j ON j.seq = d.job_seq
 -- name: hold_cancelled
 UPDATE container_jobs
    SET state = 'held', held_because = 'dependencies', reason = NULL, error = NULL, cancel_requested_at = NULL,
-       finished_at = NULL, expires_at = NULL, deadline = NULL
+       finished_at = NULL, expires_at = NULL, deadline = NULL,
+       is_off_peak = is_off_peak OR last_call_at IS NOT NULL, last_call_at = NULL
  WHERE seq = :seq AND state = 'cancelled';
 
 -- name: purge_dead
@@ -324,10 +341,10 @@ UPDATE container_jobs SET inputs = :inputs, name = :name WHERE seq = :seq AND st
 -- name: copy_job
 -- A job like another, for another input.
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, held_because, fanned_from, max_attempts, timeout_seconds,
-                            backoff_seconds, deadline, expires_at, ttl, run_at, created_at)
+                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, held_because, fanned_from,
+                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at, created_at)
 SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_foreground, batch, key,
-       kind, size, slots, is_off_peak, 'dependencies', seq, max_attempts, timeout_seconds,
+       kind, size, slots, is_off_peak, last_call_at, is_spot_ok, 'dependencies', seq, max_attempts, timeout_seconds,
        backoff_seconds, deadline, expires_at, ttl, run_at, :now
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
@@ -451,7 +468,7 @@ SELECT a.*, j.id AS job_id
 -- that it waited for. Of one that was tried again the time has been overwritten, and one for the off-peak hours waited
 -- for them: of these it is the first start that is known.
 SELECT j.seq, j.service, j.size, j.created_at,
-       CASE WHEN j.is_off_peak THEN f.started_at
+       CASE WHEN j.is_off_peak OR j.last_call_at IS NOT NULL THEN f.started_at
             ELSE min(f.started_at, max(j.created_at, iif(j.attempt = 1, coalesce(j.run_at, 0), 0),
                      coalesce((SELECT max(n.finished_at)
                                  FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq

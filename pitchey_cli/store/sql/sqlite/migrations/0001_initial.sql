@@ -32,6 +32,8 @@ CREATE TABLE container_jobs (
     size                TEXT    NOT NULL,
     slots               INTEGER NOT NULL CHECK (slots >= 1),
     is_off_peak         INTEGER NOT NULL CHECK (is_off_peak BETWEEN 0 AND 1),
+    last_call_at        INTEGER,  -- it waits for off-peak hours no longer than that; only of one with a deadline
+    is_spot_ok          INTEGER NOT NULL CHECK (is_spot_ok BETWEEN 0 AND 1),
     flow                INTEGER,  -- the line it stands in, or stood in: of use while it is queued
     idempotency_key     TEXT,
     cache_key           TEXT,
@@ -77,6 +79,9 @@ CREATE INDEX container_jobs_retrying ON container_jobs (state, run_at, attempts_
     WHERE state = 'scheduled' AND attempts_used > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at, finished_at, token)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
+-- Those that wait for off-peak hours, and will have to be started at any price.
+CREATE INDEX container_jobs_last_call ON container_jobs (state, is_off_peak, last_call_at)
+    WHERE state = 'queued' AND is_off_peak = 1 AND last_call_at IS NOT NULL;
 -- Those that became dead letters lately.
 CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE state = 'dead';
 -- The live jobs, and lists of one state, the newest first.
@@ -99,9 +104,10 @@ CREATE TABLE job_flows (
     priority       INTEGER NOT NULL,
     key            TEXT    NOT NULL,
     is_off_peak    INTEGER NOT NULL,
+    is_spot_ok     INTEGER NOT NULL,
     queued         INTEGER NOT NULL CHECK (queued >= 0),
     last_served_at INTEGER,
-    UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak)
+    UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok)
 ) STRICT;
 
 CREATE INDEX job_flows_waiting ON job_flows (service, size, is_foreground) WHERE queued > 0;
