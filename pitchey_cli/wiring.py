@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
+from pitchey_cli.policies import Policies, pool_settings
 from pitchey_cli.store.port import Store
 
 if TYPE_CHECKING:
@@ -26,17 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
-    from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.budget import AsOf
-    from pitchey_cli.domain.capacity import CapacityPolicy
-    from pitchey_cli.domain.notice import Source
-    from pitchey_cli.domain.off_peak import OffPeak
-    from pitchey_cli.domain.pricelist import PriceList
-    from pitchey_cli.domain.prices import Tariff
-    from pitchey_cli.domain.retention import RetentionPolicy
-    from pitchey_cli.domain.scaling import PoolSettings
-    from pitchey_cli.domain.spot import Spot
-    from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
@@ -83,6 +74,11 @@ class Wiring:
     def settings(self) -> configuration.Settings:
         """The settings as read."""
         return self.loaded.settings
+
+    @property
+    def policies(self) -> Policies:
+        """What is set, in the words of the domain."""
+        return Policies(self.settings)
 
     @property
     def database(self) -> Path:
@@ -146,11 +142,6 @@ class Wiring:
         chosen = self.settings.engine.ca_bundle
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
-    def service_settings(self, service: Service) -> configuration.ServiceSettings:
-        """What is set for one service."""
-        found: configuration.ServiceSettings = getattr(self.settings.services, service)
-        return found
-
     def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
         """What jobs are submitted with.
 
@@ -162,11 +153,11 @@ class Wiring:
         from pitchey_cli.operations.submit import JobSettings
 
         def defaults_of(service: Service) -> Defaults:
-            chosen = self.service_settings(service)
+            chosen = self.policies.service(service)
             settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
             return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, self.off_peak())
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, self.policies.off_peak())
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -253,15 +244,15 @@ class Wiring:
         return NodeConfig(
             state_dir=self.state_dir,
             services={service: self._service_config(service, is_foreground) for service in images.available()},
-            queue=self.queue_policy(),
-            capacity=self.capacity_policy(),
-            prices=self.prices(),
+            queue=self.policies.queue(),
+            capacity=self.policies.capacity(),
+            prices=self.policies.prices(),
             region=self.settings.node.region,
             is_spot=self.settings.node.is_spot,
-            spot_notice=self.spot_notice(),
+            spot_notice=self.policies.spot_notice(),
             zone=zone_of(""),
-            alerts=self.alert_rules(),
-            retention=self.retention_policy(),
+            alerts=self.policies.alert_rules(),
+            retention=self.policies.retention(),
             poll_seconds=daemon.poll_seconds,
             lease_seconds=daemon.lease_seconds,
             drain_seconds=daemon.drain_seconds,
@@ -278,7 +269,7 @@ class Wiring:
         from pitchey_cli.domain.retry import RetryPolicy
         from pitchey_cli.engines import images
 
-        chosen = self.service_settings(service)
+        chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
             image=images.current_tag(service),
@@ -310,65 +301,11 @@ class Wiring:
             store.note_time(now=self.clock.now())  # whoever asks for it by hand answers for the clock
         writer = Writer(store)
         try:
-            policy = self.retention_policy()
+            policy = self.policies.retention()
             keeper = Housekeeping(store, writer, self.artifacts(), self.state_dir, policy, self.clock)
             return asyncio.run(keeper.prune(dry_run=dry_run))
         finally:
             writer.close()
-
-    def retention_policy(self) -> RetentionPolicy:
-        """How long things are kept, as set."""
-        from pitchey_cli.domain.retention import RetentionPolicy
-
-        return RetentionPolicy(**asdict(self.settings.retention))
-
-    def capacity_policy(self) -> CapacityPolicy:
-        """What of the host the instances may have, as set."""
-        from pitchey_cli.domain.capacity import CapacityPolicy
-
-        return CapacityPolicy(**asdict(self.settings.host))
-
-    def prices(self) -> PriceList:
-        """What instances cost, as set."""
-        from pitchey_cli.domain import pricelist
-
-        chosen = self.settings.cost
-        return pricelist.PriceList(
-            rates=pricelist.parse_rates(chosen.rates, where="cost.rates"),
-            disk_gb=pricelist.parse_disks(chosen.disk, where="cost.disk"),
-            windows=pricelist.parse_price_windows(chosen.hours, where="cost.hours"),
-            timezone=pricelist.parse_timezone(chosen.timezone, where="cost.timezone"),
-            regions=pricelist.parse_region_factors(chosen.regions, where="cost.regions"),
-            spot=pricelist.parse_spot(chosen.spot, where="cost.spot"),
-        )
-
-    def tariff(self, service: Service) -> Tariff:
-        """What an instance of a service costs that is started now."""
-        from pitchey_cli.domain.limits import INSTANCE_TYPES
-
-        chosen, node = self.service_settings(service), self.settings.node
-        return self.prices().tariff(
-            chosen.instance_type,
-            INSTANCE_TYPES[chosen.instance_type],
-            flat_per_hour=chosen.price_per_hour,
-            region=node.region,
-            is_spot=node.is_spot,
-        )
-
-    def spot(self) -> Spot | None:
-        """What is set of interruptions and their price, on a node that has to expect them."""
-        return self.prices().spot if self.settings.node.is_spot else None
-
-    def spot_notice(self) -> Source | None:
-        """Who is asked whether this node is about to be taken away, as set."""
-        from pitchey_cli.domain.notice import parse_source
-
-        node = self.settings.node
-        source = parse_source(node.spot_notice, where="node.spot_notice")
-        if source is not None and not node.is_spot:
-            text = f"node.spot_notice is {node.spot_notice!r}, and node.is_spot is false."
-            raise UsageError(text, hint="Set node.is_spot to true, or leave node.spot_notice empty.")
-        return source
 
     def as_of(self) -> AsOf:
         """The moment, on every clock that money is counted by."""
@@ -377,44 +314,6 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
-
-    def alert_rules(self) -> tuple[Rule, ...]:
-        """The alert rules that are on, as set."""
-        from pitchey_cli.domain.alerts import parse_rules
-
-        return parse_rules(self.settings.alerts.rules, where="alerts.rules")
-
-    def off_peak(self) -> OffPeak:
-        """When it is off-peak, as set."""
-        from pitchey_cli.domain.off_peak import calendar
-        from pitchey_cli.domain.policy import parse_windows
-
-        hours, prices = parse_windows(self.settings.queue.off_peak, where="queue.off_peak"), self.prices()
-        return calendar(hours, prices.windows, prices.timezone)
-
-    def queue_policy(self) -> QueuePolicy:
-        """Whose turn it is, as set."""
-        from pitchey_cli.domain.policy import parse_key_limits, parse_weights
-        from pitchey_cli.domain.turns import QueuePolicy
-
-        chosen = self.settings.queue
-        return QueuePolicy(
-            ageing_seconds=chosen.ageing_seconds,
-            weights=parse_weights(chosen.weights, where="queue.weights"),
-            keys=parse_key_limits(chosen.keys, where="queue.keys"),
-            off_peak=self.off_peak(),
-            is_spot=self.settings.node.is_spot,
-        )
-
-
-def pool_settings(chosen: configuration.ServiceSettings, *, is_foreground: bool = False) -> PoolSettings:
-    """How a service's pool scales, as set; a `pitchey run` keeps no instances for others."""
-    from pitchey_cli.domain.scaling import PoolSettings
-
-    rules = asdict(chosen.scaling)
-    del rules["waiting_price_per_hour"], rules["warm_hours"], rules["forecast"]
-    least = 0 if is_foreground else chosen.min_instances
-    return PoolSettings(chosen.sleep_after_seconds, least, chosen.max_instances, **rules)
 
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."

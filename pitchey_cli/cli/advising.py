@@ -28,12 +28,12 @@ def advised(wiring: Wiring, span: Span, *, now: datetime, service: Service | Non
     start_seconds = median_start_seconds(store)
 
     def present(name: str) -> operation.Present:
-        chosen = wiring.service_settings(Service(name))
+        chosen = wiring.policies.service(Service(name))
         return operation.Present(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances)
 
     def setup(changes: Mapping[str, float], name: str) -> Setup:
         # The price of now, which `cost.rates` may set apart from the service's own.
-        per_hour = wiring.tariff(Service(name)).nanodollars_per_hour / NANODOLLARS
+        per_hour = wiring.policies.tariff(Service(name)).nanodollars_per_hour / NANODOLLARS
         all_changes = {f"services.{name}.price_per_hour": per_hour, **changes}
         return simulated_settings.setup(wiring.settings, all_changes, host=host, start_seconds=start_seconds)
 

@@ -83,16 +83,16 @@ def unsilence(rule: RuleName) -> None:
 
 
 def _rule(wiring: Wiring, name: str) -> Rule:
-    return rule_named(name, wiring.alert_rules())
+    return rule_named(name, wiring.policies.alert_rules())
 
 
 def _look(wiring: Wiring, store: Store, *, dry_run: bool) -> list[Standing]:
     holder = lock.holder(wiring.state_dir)
     return operation.look(
         store,
-        wiring.alert_rules(),
+        wiring.policies.alert_rules(),
         wiring.as_of(),
-        wiring.queue_policy(),
+        wiring.policies.queue(),
         state_dir=wiring.state_dir,
         is_daemon_running=holder is not None and holder.is_daemon,
         dry_run=dry_run,

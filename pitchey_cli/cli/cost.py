@@ -66,7 +66,7 @@ def cost(
     if html is not None:
         pages.check_target(html, generator=GENERATOR, overwrite=overwrite)
     wiring = Wiring.from_environment()
-    asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.tariff)
+    asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.policies.tariff)
     span = operation.span_of(period, since, until, now=asking.now)
     only = None if service is None else service_named(service)
     known = operation.known(asking, span)

@@ -52,7 +52,7 @@ def doctor(
 
 
 def _spot_node(wiring: Wiring) -> operation.SpotNode | None:
-    source = wiring.spot_notice()
+    source = wiring.policies.spot_notice()
     if not wiring.settings.node.is_spot:
         return None
 

@@ -24,8 +24,8 @@ def show_estimate(wiring: Wiring, asked: requests.Request, checked: Sequence[Dra
 
     store, now = wiring.store(), wiring.clock.now()
     settings = requests.check(wiring.submitting(store), asked.service, checked, asked.queueing, now)
-    price, slots = wiring.tariff(asked.service).price_at(now), wiring.service_settings(asked.service).slots
-    rate = operation.Rate(price, slots, wiring.spot())
+    price, slots = wiring.policies.tariff(asked.service).price_at(now), wiring.policies.service(asked.service).slots
+    rate = operation.Rate(price, slots, wiring.policies.spot())
     found = operation.expectations(store, checked, [each.slots for each in settings], rate)
     if json:
         terminal.show_json(reports.as_json(found, asked.service))

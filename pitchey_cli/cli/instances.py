@@ -54,7 +54,7 @@ def warm(
         of,
         instances,
         lasting=moments.span(lasting, what="--for"),
-        most=wiring.service_settings(of).max_instances,
+        most=wiring.policies.service(of).max_instances,
         now=wiring.clock.now(),
     )
     lock.poke(wiring.state_dir)

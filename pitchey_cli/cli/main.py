@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -111,7 +112,11 @@ def main() -> None:
         terminal.show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)
+        _leave(ExitCode.INTERRUPTED)
+    except SystemExit as ended:
+        if ended.code == ExitCode.INTERRUPTED:  # what typer makes of an interrupt
+            _leave(ExitCode.INTERRUPTED)
+        raise
     except BrokenPipeError:
         # The reader of a pipe has gone (`pitchey jobs | head`): that is no error, and Python must not flush again.
         sys.stdout = None
@@ -119,6 +124,16 @@ def main() -> None:
     except Exception as error:
         terminal.show_bug(error)
         sys.exit(ExitCode.JOB_FAILED)
+
+
+def _leave(code: ExitCode) -> NoReturn:
+    """End with a code of ours. CPython 3.11 ends by the signal, whatever is asked for, when an interrupt has met one of
+    the strings that are executed while modules are loaded (run_eval_code_obj in pythonrun.c notes it as unhandled).
+    """
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def loaded_app() -> Any:

@@ -23,9 +23,9 @@ def show() -> None:
     is_daemon_running = holder is not None and holder.is_daemon
     standings = alerts.look(
         store,
-        wiring.alert_rules(),
+        wiring.policies.alert_rules(),
         as_of,
-        wiring.queue_policy(),
+        wiring.policies.queue(),
         state_dir=wiring.state_dir,
         is_daemon_running=is_daemon_running,
         dry_run=True,

@@ -16,7 +16,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES, grant
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.operations.simulate import Setup
-from pitchey_cli.wiring import pool_settings
+from pitchey_cli.policies import pool_settings
 
 
 def parse_changes(given: Sequence[str], *, option: str) -> dict[str, Any]:

@@ -58,8 +58,8 @@ def _desk(wiring: Wiring) -> Desk:
     looking = Looking(
         state_dir=wiring.state_dir,
         services=images.available(),
-        rules=wiring.alert_rules(),
-        policy=wiring.queue_policy(),
+        rules=wiring.policies.alert_rules(),
+        policy=wiring.policies.queue(),
         as_of=wiring.as_of,
         runner=lambda: _runner(wiring),
     )
@@ -67,7 +67,7 @@ def _desk(wiring: Wiring) -> Desk:
         open_store=lambda: wiring.store(create=False, busy_seconds=_BUSY_SECONDS),
         database=wiring.database,
         looking=looking,
-        most_instances=lambda service: wiring.service_settings(service).max_instances,
+        most_instances=lambda service: wiring.policies.service(service).max_instances,
         wake=lambda: lock.poke(wiring.state_dir),
         now=wiring.clock.now,
     )

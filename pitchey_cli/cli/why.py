@@ -39,7 +39,7 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         now=wiring.clock.now(),
         is_daemon_running=holder is not None and holder.is_daemon,
         has_image=has_image,
-        policy=wiring.queue_policy(),
+        policy=wiring.policies.queue(),
         capped=budgets.capped(store, wiring.as_of),
     )
     for sentence in sentences:
