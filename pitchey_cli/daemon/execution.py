@@ -148,9 +148,10 @@ class Execution:
         if self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(min(due, self._deadline.when() or due))
 
-    async def _tell_end(self) -> None:
+    async def _tell_end(self, *, grace_seconds: float | None = None) -> None:
+        grace = self.node.config.grace_seconds if grace_seconds is None else grace_seconds
         with contextlib.suppress(PitcheyError):  # one that does not answer is found out by whoever follows its events
-            await self.instance.client.end(self.token, grace_seconds=self.node.config.grace_seconds)
+            await self.instance.client.end(self.token, grace_seconds=grace)
 
     # --- the steps, in their order
 
@@ -296,7 +297,10 @@ class Execution:
             info = await asyncio.to_thread(self.node.engine.inspect, self.instance.id)
         except EngineError:
             info = None
-        await self._kill_instance()
+        if info is not None and info.exit_code is None:
+            await self._tell_end(grace_seconds=0)  # others may work there, and be well
+        else:
+            await self._kill_instance()
         if self.ending_as is not None:
             return Outcome(self.ending_as, JobError(self.ending_as, "Its instance went away while it was being ended."))
         if info is not None and info.is_oom_killed:
@@ -307,12 +311,11 @@ class Execution:
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", text, await self._last_words()))
 
     async def _kill_instance(self) -> None:
-        """End what is left of one that is given up, before its job is another attempt's to work at.
-
-        A dead worker leaves its programs behind where no container ends with it, and one that only hangs wakes up.
+        """End what is left of one that has died, before its job is another attempt's to work at: its programs go on where
+        no container ends with it.
         """
         if not self.instance.is_of_another:
-            with contextlib.suppress(EngineError):  # gone, or its engine is away: then only the token stands between
+            with contextlib.suppress(EngineError):  # gone, or its engine is away: then the token alone stands between
                 await asyncio.to_thread(self.node.engine.kill, self.instance.id)
 
     async def _last_words(self) -> str | None:

@@ -78,3 +78,32 @@ def test_a_job_waits_again_only_when_the_programs_of_its_dead_worker_have_ended(
     assert not engine.left_behind
     daemon.drain()
     store.close()
+
+
+def test_an_attempt_whose_events_break_off_costs_its_neighbours_nothing(world: ScriptedLoop, tmp_path: Path) -> None:
+    async def machine() -> Machine:
+        return Machine()
+
+    store = open_store(layout.database(tmp_path))
+    engine = world.run_until_complete(machine())
+    daemon = Daemon(world, engine, tmp_path, SERVICES, QueuePolicy(), lambda _: None)
+    jobs = [NewJob(JobId(name), Service.VIDEO, {"attempts": ["hold"]}) for name in ("bad", "good", "better")]
+    store.enqueue(jobs, now=world.clock.now())
+    world.pass_time(2.0)
+    (worker,) = engine.workers.values()
+    bad = worker.live["bad.1"]
+    with (bad.spool.out.parent / "events.ndjson").open("a") as events:
+        events.write("this is no event\n")
+
+    async def go_on() -> None:
+        bad.progress(0.5)
+
+    world.run_until_complete(go_on())
+    while store.job(JobId("bad")).state is JobState.RUNNING:
+        assert set(engine.attempts) == {"bad.1", "good.1", "better.1"}
+        world.pass_time(0.1)
+    assert store.job(JobId("bad")).crashes == 1
+    assert set(engine.attempts) == {"good.1", "better.1"}
+    assert [store.job(JobId(name)).state for name in ("good", "better")] == [JobState.RUNNING] * 2
+    daemon.drain()
+    store.close()
