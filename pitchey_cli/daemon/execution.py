@@ -311,8 +311,9 @@ class Execution:
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", text, await self._last_words()))
 
     async def _kill_instance(self) -> None:
-        """End what is left of one that has died, before its job is another attempt's to work at: its programs go on where
-        no container ends with it.
+        """End what is left of one that has died, before its job is another attempt's to work at.
+
+        Where no container ends with it, its programs go on.
         """
         if not self.instance.is_of_another:
             with contextlib.suppress(EngineError):  # gone, or its engine is away: then the token alone stands between
