@@ -41,8 +41,19 @@ class Flow:
     is_off_peak: bool
     is_spot_ok: bool
     queued: int  #: jobs in line
-    waits_since: datetime  #: of the first in line
+    first_due_at: datetime  #: of the first in line
+    queued_since: datetime  #: since when somebody has been in it without a break
     last_served_at: datetime | None = None
+
+    @property
+    def owed_since(self) -> datetime:
+        """Since when it has been kept waiting for a turn."""
+        return self.queued_since if self.last_served_at is None else max(self.queued_since, self.last_served_at)
+
+    @property
+    def waits_since(self) -> datetime:
+        """Since when at least somebody in it waits: whoever is first may have been due later than those behind."""
+        return min(self.first_due_at, self.owed_since)
 
 
 @dataclass(frozen=True)
@@ -111,9 +122,10 @@ class Turns:
         self._policy = policy
         self._now = now
         self._is_off_peak = policy.off_peak.contains(now)
-        self.flows = [
-            self._owed(each) for each in queue.flows if not policy.is_capped(each.organisation, queue.service)
-        ]
+        self.flows = [each for each in queue.flows if not policy.is_capped(each.organisation, queue.service)]
+        if self._is_off_peak and policy.off_peak.hours and any(each.is_off_peak for each in self.flows):
+            began = policy.off_peak.began(now)
+            self.flows = [_owed_from(began, each) if each.is_off_peak else each for each in self.flows]
         self._lines = {flow.id: _Line(flow, flow.queued, _level(flow, policy, now)) for flow in self.flows}
         self._keys = {key: _KeyTurns(use.running, use.next_start_at) for key, use in queue.keys.items()}
         floor = max(queue.served.values(), default=0.0) - _MOST_CREDIT
@@ -174,13 +186,6 @@ class Turns:
         """Since when the first of those waits who could run now, if there were room."""
         return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
 
-    def _owed(self, flow: Flow) -> Flow:
-        """Who waits for off-peak hours is owed a turn since they have begun: before, nobody kept it waiting."""
-        off_peak = self._policy.off_peak
-        if not flow.is_off_peak or not self._is_off_peak or not off_peak.hours:
-            return flow
-        return replace(flow, waits_since=max(flow.waits_since, off_peak.began(self._now)))
-
     def _order(self, line: _Line) -> tuple[float, int, float, int]:
         served_at = line.flow.last_served_at
         before = 0.0 if served_at is None else served_at.timestamp()
@@ -224,6 +229,10 @@ class _KeyTurns:
             self.next_start_at = now + timedelta(seconds=60 / limit.per_minute)
 
 
+def _owed_from(began: datetime, flow: Flow) -> Flow:
+    """Who waits for off-peak hours is owed a turn since they have begun: before, nobody kept it waiting."""
+    return replace(flow, first_due_at=max(flow.first_due_at, began), queued_since=max(flow.queued_since, began))
+
+
 def _level(flow: Flow, policy: QueuePolicy, now: datetime) -> int:
-    since = flow.waits_since if flow.last_served_at is None else max(flow.waits_since, flow.last_served_at)
-    return flow.priority + int(max(0.0, (now - since).total_seconds()) // policy.ageing_seconds)
+    return flow.priority + int(max(0.0, (now - flow.owed_since).total_seconds()) // policy.ageing_seconds)

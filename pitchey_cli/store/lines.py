@@ -21,7 +21,9 @@ class SqliteLines(SqliteReader):
 
     def _join_line(self, row: rows.Row, size: str) -> int:
         line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
-        return int(self._db.value(QUERIES["join_flow"], (*line, row["key"], row["is_off_peak"], row["is_spot_ok"], 1)))
+        wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"])
+        due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
+        return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))
 
     def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
         row = self._db.row(QUERIES["job"], {"job_id": job_id})

@@ -74,7 +74,7 @@ class SqliteQueue(SqliteDependencies):
         flows: dict[tuple[Any, ...] | None, int | None] = {None: None}
         for line, length in Counter(lines).items():
             if line is not None:
-                flows[line] = self._db.value(QUERIES["join_flow"], (*line, length))
+                flows[line] = self._db.value(QUERIES["join_flow"], (*line, length, at))
         values = [
             rows.job_values(job, state, flows[line], at) for job, state, line in zip(jobs, states, lines, strict=True)
         ]
@@ -204,8 +204,9 @@ class SqliteQueue(SqliteDependencies):
             called = self._db.rows(QUERIES["last_calls"], {"now": at, "limit": _AT_ONCE})
             for row in called:
                 self._leave_line(row["seq"])
-                line = self._join_line({**dict(row), "is_off_peak": 0}, row["size"])
-                self._db.run(QUERIES["call_last"], {"seq": row["seq"], "flow": line})
+                due_at = max(row["run_at"] or 0, row["last_call_at"])
+                line = self._join_line({**dict(row), "is_off_peak": 0, "run_at": due_at}, row["size"])
+                self._db.run(QUERIES["call_last"], {"seq": row["seq"], "flow": line, "due_at": due_at})
                 self._event(row["seq"], at, "last_call", {"why": "its deadline: it runs at any price from now on"})
         return len(called)
 

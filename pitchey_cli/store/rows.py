@@ -104,7 +104,7 @@ def first_state(job: NewJob, *, now: datetime, is_held: bool) -> JobState:
 
 
 def flow_of(job: NewJob) -> tuple[Any, ...]:
-    """The line that a submission stands in, as the values of `join_flow` without its length."""
+    """The line that a submission stands in, as the values of `join_flow` without its length and its beginning."""
     line = (job.service.value, job.size, int(job.is_foreground), job.organisation, job.batch, job.priority)
     return (*line, job.key, int(job.is_off_peak), int(job.is_spot_ok))
 
@@ -212,7 +212,8 @@ def flow_from(row: Row) -> Flow:
         is_off_peak=bool(row["is_off_peak"]),
         is_spot_ok=bool(row["is_spot_ok"]),
         queued=row["queued"],
-        waits_since=moment(row["waits_since"]),
+        first_due_at=moment(row["first_due_at"]),
+        queued_since=moment(row["queued_since"]),
         last_served_at=moment_or_none(row["last_served_at"]),
     )
 

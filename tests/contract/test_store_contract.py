@@ -867,6 +867,17 @@ def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_
     assert store.integrity() == []
 
 
+def test_who_joins_a_line_at_its_last_call_takes_nothing_from_what_the_others_have_waited(store):
+    submit(store, patient("called"), video("a"), video("b"))
+    store.call_last(now=NOON + timedelta(hours=1))
+    (line,) = store.queue(VIDEO).flows
+    assert (line.queued, line.waits_since, line.owed_since) == (3, NOON, NOON)
+    assert claimed_by_day(store, now=NOON + timedelta(hours=1)) == ["called", "a", "b"]
+    later = NOON + timedelta(hours=2)
+    store.enqueue([video("c")], now=later)
+    assert [flow.owed_since for flow in store.queue(VIDEO).flows] == [later]
+
+
 def test_an_idle_look_for_last_calls_writes_nothing(store, another):
     submit(store, patient("a"), video("b"))
     observer = another()

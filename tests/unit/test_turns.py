@@ -20,8 +20,8 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def flow(number: int, organisation: str = "acme", **changes: object) -> Flow:
-    line = Flow(number, organisation, "", 3, "", False, False, queued=1000, waits_since=NOON)
+def flow(number: int, organisation: str = "acme", *, queued_since: datetime = NOON, **changes: object) -> Flow:
+    line = Flow(number, organisation, "", 3, "", False, False, 1000, queued_since, queued_since)
     return replace(line, **changes)  # type: ignore[arg-type]
 
 
@@ -45,12 +45,12 @@ def test_a_higher_priority_goes_first() -> None:
 
 
 def test_what_was_passed_over_long_enough_gets_one_turn() -> None:
-    old = flow(1, priority=2, waits_since=NOON - timedelta(seconds=1300))
+    old = flow(1, priority=2, queued_since=NOON - timedelta(seconds=1300))
     assert given_turns(turns(old, flow(2, priority=3)), 3) == [1, 2, 2]
 
 
 def test_a_line_that_was_served_lately_does_not_age() -> None:
-    old = flow(1, priority=2, waits_since=NOON - timedelta(days=1), last_served_at=NOON - SECOND)
+    old = flow(1, priority=2, queued_since=NOON - timedelta(days=1), last_served_at=NOON - SECOND)
     assert given_turns(turns(old, flow(2, priority=3)), 1) == [2]
 
 
@@ -101,9 +101,9 @@ def test_off_peak_jobs_wait_for_their_hours() -> None:
 def test_the_wait_for_off_peak_hours_is_nobodys_delay_and_gives_no_precedence() -> None:
     policy = QueuePolicy(off_peak=OffPeak((Window(time(22), time(6)),), UTC))
     ten = NOON + timedelta(hours=10)
-    night = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten - SECOND), policy=policy, now=ten + 5 * SECOND)
+    night = turns(flow(1, is_off_peak=True), flow(2, queued_since=ten - SECOND), policy=policy, now=ten + 5 * SECOND)
     assert (night.oldest(), night.wait_seconds()) == (ten - SECOND, 5.5)
-    late = turns(flow(1, is_off_peak=True), flow(2, waits_since=ten), policy=policy, now=ten + timedelta(minutes=11))
+    late = turns(flow(1, is_off_peak=True), flow(2, queued_since=ten), policy=policy, now=ten + timedelta(minutes=11))
     assert late.oldest() == ten
     assert given_turns(turns(flow(1, is_off_peak=True), flow(2, priority=4), policy=policy, now=ten), 2) == [2, 2]
 
@@ -144,7 +144,7 @@ def test_nobody_starves(lines: list[tuple[int, str, int]], width: int) -> None:
             assert chosen is not None
             asked.serve(chosen, 1)
             line = flows[chosen.id]
-            flows[chosen.id] = replace(line, queued=line.queued - 1, waits_since=NOON, last_served_at=now)
+            flows[chosen.id] = replace(line, queued=line.queued - 1, queued_since=NOON, last_served_at=now)
             waiting -= chosen.id != 0
         served.update(asked.served)
         now += timedelta(seconds=60)

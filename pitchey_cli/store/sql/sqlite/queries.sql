@@ -48,9 +48,10 @@ SELECT :seq, o.position, o.path, o.role, o.media_type, o.sha256, o.details
 -- name: join_flow
 -- Somebody joins a line; it is made if it is not there.
 INSERT INTO job_flows (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok,
-                       queued)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET queued = queued + excluded.queued
+                       queued, queued_since)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET queued = queued + excluded.queued,
+       queued_since = CASE WHEN queued = 0 THEN excluded.queued_since ELSE queued_since END
 RETURNING id;
 
 -- name: leave_flow
@@ -60,10 +61,11 @@ UPDATE job_flows SET queued = queued - 1 WHERE id = (SELECT flow FROM container_
 UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
 
 -- name: waiting_flows
--- The lines of a pool, and since when the first in each waits.
-SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.queued, f.last_served_at,
+-- The lines of a pool, and when the first in each was due.
+SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.queued, f.queued_since,
+       f.last_served_at,
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
-         WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS waits_since
+         WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS first_due_at
   FROM job_flows f
  WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.is_foreground >= :foreground_only;
 
@@ -179,9 +181,8 @@ SELECT * FROM container_jobs
  ORDER BY last_call_at LIMIT :limit;
 
 -- name: call_last
--- It goes at any price from now on, also when it is tried again. Its wait counts from here: before, nobody owed it a
--- start.
-UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = max(coalesce(run_at, 0), last_call_at)
+-- It goes at any price from now on, also when it is tried again. It is due from here: before, nobody owed it a start.
+UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
  WHERE seq = :seq AND state = 'queued' AND is_off_peak = 1;
 
 -- name: last_retry

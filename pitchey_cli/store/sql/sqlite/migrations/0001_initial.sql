@@ -106,6 +106,9 @@ CREATE TABLE job_flows (
     is_off_peak    INTEGER NOT NULL,
     is_spot_ok     INTEGER NOT NULL,
     queued         INTEGER NOT NULL CHECK (queued >= 0),
+    -- Since when somebody has been in it without a break. Who is first says less: one who is tried again, or who has got
+    -- its last call, was due later than those behind it.
+    queued_since   INTEGER NOT NULL,
     last_served_at INTEGER,
     UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok)
 ) STRICT;
