@@ -213,12 +213,13 @@ class Pressure:
 
 def pressure(load: HostLoad, policy: CapacityPolicy) -> Pressure:
     """Judge how the host does."""
+    is_of_memory = load.memory_stalled is not None and load.memory_stalled > policy.memory_pressure
     if load.disk_free_bytes is not None and load.disk_free_bytes < policy.disk_free_bytes:
         words = f"{load.disk_free_bytes / MIB:.0f} MiB of disk are free"
-        return Pressure(f"{words}, less than {policy.disk_free_bytes / MIB:.0f}", is_critical=True)
-    if load.memory_stalled is not None and load.memory_stalled > policy.memory_pressure:
+        return Pressure(f"{words}, less than {policy.disk_free_bytes / MIB:.0f}", True, is_of_memory)
+    if is_of_memory:
         words = f"work stands still for want of memory {load.memory_stalled:.0%} of the time"
-        return Pressure(f"{words}, the limit is {policy.memory_pressure:.0%}", is_critical=True, is_of_memory=True)
+        return Pressure(f"{words}, the limit is {policy.memory_pressure:.0%}", True, is_of_memory)
     if load.load is not None and load.load > policy.load_per_cpu * load.cpus:
         limit = policy.load_per_cpu * load.cpus
         return Pressure(f"the load is {load.load:.1f} on {load.cpus:g} CPUs, the limit is {limit:g}")

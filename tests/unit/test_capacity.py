@@ -78,6 +78,10 @@ def test_pressure_is_what_was_measured(load, words, is_critical):
     assert found.is_of_memory is ("memory" in words)
 
 
+def test_want_of_memory_is_seen_also_where_the_disk_is_full():
+    assert pressure(HostLoad(memory_stalled=0.9, disk_free_bytes=0), POLICY).is_of_memory
+
+
 # --- who gives way
 
 
