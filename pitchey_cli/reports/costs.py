@@ -15,7 +15,7 @@ from rich.text import Text
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.spending import BY_ACCOUNT, By, Report, Sums
 from pitchey_cli.reports.tables import plain_table
-from pitchey_cli.reports.wording import money, percent, printable
+from pitchey_cli.reports.wording import going_on, money, percent, printable
 
 _SCHEMA = 1
 _NAMELESS = {By.BATCH: "(none)", By.TYPE: "(unknown)"}
@@ -36,9 +36,8 @@ def _facts(report: Report) -> Table:
     of = [str(report.service)] if report.service else []
     of += [f"organisation {printable(report.organisation)}"] if report.organisation is not None else []
     facts.add_row("spent", money(report.spent), Text(", ".join([f"{since} to {until}", *of])))
-    if report.projected is not None:
-        end = _local(span.until, report)
-        facts.add_row("projected", money(report.projected), f"by {end}, if it goes on as in the last 7 days")
+    if not report.is_over:
+        facts.add_row("projected", money(report.projected), f"by {_local(span.until, report)}, {going_on(report.pace)}")
     attempts = f"{whole.attempts:,} attempt{'' if whole.attempts == 1 else 's'} ended"
     facts.add_row("work", money(whole.by_line[Line.WORK]), f"{_share(whole.by_line[Line.WORK], report)}{attempts}")
     failed = whole.by_line[Line.FAILED]
@@ -50,11 +49,12 @@ def _facts(report: Report) -> Table:
         )
     if report.always_on:
         saved = report.always_on - report.spent
-        against = f"one instance of each service all the time: {money(report.always_on)}"
+        always_on = money(report.always_on)
         if saved >= 0:
-            facts.add_row("saved", money(saved), f"by scaling to zero, against {against}")
+            said = f"by scaling to zero, against one instance of each service all the time: {always_on}"
         else:
-            facts.add_row("saved", money(0), f"there was more to do than for {against}")
+            said = f"nothing: one instance of each service all the time would have cost less: {always_on}"
+        facts.add_row("saved", money(max(0, saved)), said)
     return facts
 
 
@@ -97,6 +97,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "organisation": report.organisation,
         "spentNanodollars": report.spent,
         "projectedNanodollars": report.projected,
+        "historySeconds": int(report.pace.history.total_seconds()),
         **_numbers(report.whole, has_instances=report.has_instances),
         "alwaysOnNanodollars": always_on,
         "savedNanodollars": None if always_on is None else always_on - report.spent,

@@ -82,11 +82,6 @@ def test_a_budget_is_capped_when_nothing_is_left(spent, amount) -> None:
     assert found.is_capped == (found.left == 0) == (100 in found.reached)
 
 
-def test_spending_goes_on_as_so_far() -> None:
-    assert standing(10).projected(NOON + timedelta(hours=6)) == 40
-    assert standing(10).projected(NOON) is None
-
-
 def test_jobs_are_held_by_the_budgets_that_cover_them_and_by_the_one_that_ends_last() -> None:
     used_up = standing(100 * DOLLAR, scope=VIDEO)
     longer = standing(100 * DOLLAR, scope=ACME_VIDEO, days=7)
