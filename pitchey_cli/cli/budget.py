@@ -15,6 +15,7 @@ from pitchey_cli.operations import budgets as operation
 from pitchey_cli.operations import projections
 from pitchey_cli.operations.queueing import name
 from pitchey_cli.operations.specs import service_named
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def set_(
         f" {dollars(standing.spent)} spent since {since}."
     )
     if standing.is_capped:
-        terminal.say(operation.sentence(standing))
+        terminal.say(printable(operation.sentence([standing])))
 
 
 @app.command(name="list")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +70,14 @@ def document(standing: Standing, pace: Pace, *, now: datetime) -> dict[str, Any]
         "reached": list(standing.reached),
         "isCapped": standing.is_capped,
     }
+
+
+def holding_all(held: Iterable[tuple[Sequence[Standing], int]]) -> list[dict[str, Any]]:
+    """The budgets that are used up, each with all the jobs that wait for it, though they may wait for others too."""
+    jobs = Counter[Standing]()
+    for standings, count in held:
+        jobs.update(dict.fromkeys(standings, count))
+    return [holding(each, jobs=count) for each, count in jobs.items()]
 
 
 def holding(standing: Standing, *, jobs: int | None = None) -> dict[str, Any]:
