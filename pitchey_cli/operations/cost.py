@@ -48,7 +48,10 @@ def span_of(period: str, since: str, until: str, *, now: datetime) -> Span:
     if period:
         raise UsageError("--period goes without --since and --until.", hint="Leave one of them out.")
     end = earlier(until, now=now, what="--until") if until else now
-    begin = earlier(since, now=now, what="--since") if since else term_of(Period.MONTH, end, zone).begin
+    # Up to a moment to come, the period is what there has been of this month, and the rest is projected.
+    begin = earlier(since, now=now, what="--since") if since else term_of(Period.MONTH, min(end, now), zone).begin
+    if begin > now:
+        raise UsageError(f"--since {since!r} is still to come.", hint="Give it a moment that has passed.")
     if begin >= end:
         raise UsageError(f"--since {since!r} is not before the end of the period.", hint="Give it an earlier moment.")
     return Span.around(begin.astimezone(UTC), end.astimezone(UTC))

@@ -18,6 +18,7 @@ from pitchey_cli.reports.tables import plain_table
 from pitchey_cli.reports.wording import going_on, money, percent, printable
 
 _SCHEMA = 1
+_IDLE = "idle"
 _NAMELESS = {By.BATCH: "(none)", By.TYPE: "(unknown)"}
 
 
@@ -80,8 +81,8 @@ def _table(report: Report, by: By) -> RenderableType:
             cells[1] = money(sums.by_line[Line.INSTANCE])
             cells += [money(sums.idle), money(sums.by_line[Line.START]), money(sums.by_line[Line.PAUSED])]
         table.add_row(Text(printable(name or _NAMELESS.get(by, "(none)"))), *cells)
-    if by in BY_ACCOUNT and report.has_instances:
-        table.add_row("idle", "", money(report.whole.idle), "", "")
+    if _has_idle_row(report, by):
+        table.add_row(_IDLE, "", money(report.whole.idle), "", "")
     return table
 
 
@@ -106,6 +107,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 {"name": name, **_numbers(sums, has_instances=report.has_instances and by not in BY_ACCOUNT)}
                 for name, sums in rows.items()
             ]
+            + ([{"name": _IDLE, **_idle(report)}] if _has_idle_row(report, by) else [])
             for by, rows in report.tables.items()
         },
     }
@@ -119,6 +121,18 @@ def as_csv(report: Report) -> Iterator[str]:
         has_instances = report.has_instances and by not in BY_ACCOUNT
         for name, sums in rows.items():
             yield _line([by, name, *_numbers(sums, has_instances=has_instances).values()])
+        if _has_idle_row(report, by):
+            yield _line([by, _IDLE, *_idle(report).values()])
+
+
+def _has_idle_row(report: Report, by: By) -> bool:
+    """Whether what nobody used stands beside what accounts did, so that the rows add up to what was spent."""
+    return by in BY_ACCOUNT and report.has_instances and bool(report.tables[by] or report.whole.idle)
+
+
+def _idle(report: Report) -> dict[str, int | None]:
+    """What nobody used, as a row: of an account that is called the same, `idleNanodollars` is empty."""
+    return {**_numbers(Sums(), has_instances=False), "idleNanodollars": report.whole.idle}
 
 
 def _numbers(sums: Sums, *, has_instances: bool) -> dict[str, int | None]:

@@ -103,6 +103,8 @@ def test_the_sum_over_all_organisations_and_idle_is_what_was_spent_to_the_nanodo
     document = books.ok("cost", *MARCH, "--by", "organisation", "--json").json
     paid = sum(each["workNanodollars"] + each["failedNanodollars"] for each in document["by"]["organisation"])
     assert (document["schema"], document["spentNanodollars"]) == (1, 1_512_000_000)
+    (idle,) = [each for each in document["by"]["organisation"] if each["name"] == "idle"]
+    assert idle["idleNanodollars"] == document["idleNanodollars"]
     assert paid + document["idleNanodollars"] == document["spentNanodollars"] == document["instanceNanodollars"]
     assert document["projectedNanodollars"] is None
     assert document["alwaysOnNanodollars"] - document["spentNanodollars"] == document["savedNanodollars"]
@@ -114,7 +116,15 @@ def test_days_are_rows_and_csv_is_for_other_programs(books: Pitchey) -> None:
         ("day", "2026-03-02", "3"),
         ("batch", "", "2"),
         ("batch", "night", "1"),
+        ("batch", "idle", "0"),
     ]
+    batches = [row for row in found if row["by"] == "batch"]
+    parts = [
+        each
+        for row in batches
+        for each in (row["work_nanodollars"], row["failed_nanodollars"], row["idle_nanodollars"])
+    ]
+    assert sum(int(each) for each in parts if each) == 1_512_000_000
     assert (found[0]["instance_nanodollars"], found[1]["instance_nanodollars"]) == ("1512000000", "")
 
 
@@ -133,6 +143,22 @@ def test_hours_are_whole_and_the_rest_is_another_period(books: Pitchey) -> None:
     )
     assert first["since"] == "2026-03-02T09:00:00Z" and first["until"] == "2026-03-02T11:00:00Z"
     assert first["spentNanodollars"] + rest["spentNanodollars"] == 1_512_000_000
+
+
+def test_up_to_a_moment_to_come_the_period_begins_with_this_month(pitchey: Pitchey) -> None:
+    pitchey.environment["TZ"] = "UTC"
+    document = pitchey.ok("cost", "--until", "2999-12-05", "--json").json
+    assert document["since"] < document["now"] < document["until"] == "2999-12-05T00:00:00Z"
+
+
+def test_what_the_instances_cost_that_are_listed_is_what_was_spent(books: Pitchey) -> None:
+    listed = [json.loads(line) for line in books.ok("instances", "list", "--all", "--json").lines]
+    spent = books.ok("cost", *MARCH, "--json").json["spentNanodollars"]
+    assert sum(round(each["costUsd"] * 1e9) for each in listed) == spent
+    assert all(each["stoppedAt"] for each in listed)
+    head, _, *rows = books.ok("instances", "list", "--all").lines
+    assert "lived" in head and "cost" in head
+    assert any("$1.44" in row for row in rows)
 
 
 def test_a_month_without_anything_says_so(pitchey: Pitchey) -> None:
@@ -201,6 +227,9 @@ def test_what_lives_is_counted_as_it_is_now(pitchey: Pitchey, clip: Path, slow_o
         (("--since", "never"), "--since: 'never' is no time."),
         (("--json", "--csv"), "--json and --csv do not go together."),
         (("--service", "vidoe"), "vidoe"),
+        (("--organisation", ""), "--organisation is empty."),
+        (("--html", ""), "--html is empty."),
+        (("--since", "2999-01-01", "--until", "2999-02-01"), "--since '2999-01-01' is still to come."),
     ],
 )
 def test_what_makes_no_sense_is_refused(pitchey: Pitchey, options: tuple[str, ...], says: str) -> None:
