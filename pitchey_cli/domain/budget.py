@@ -79,15 +79,12 @@ def spent_alive(scope: Scope, since: datetime, live: Iterable[Entry]) -> int:
     return sum(each.nanodollars for each in of_scope(scope, live) if each.hour >= hour)
 
 
-def covering(standings: Iterable[Standing], scope: Scope) -> list[Standing]:
-    """The budgets that jobs of an organisation and a service count for, the one that ends last first."""
-    found = [each for each in standings if each.budget.scope.covers(scope.organisation, scope.service)]
-    return sorted(found, key=lambda each: each.span.end, reverse=True)
-
-
 def capping(standings: Iterable[Standing], scope: Scope) -> list[Standing]:
     """All that holds the jobs of an organisation and a service, what holds them longest first."""
-    return [each for each in covering(standings, scope) if each.is_capped]
+    found = [
+        each for each in standings if each.is_capped and each.budget.scope.covers(scope.organisation, scope.service)
+    ]
+    return sorted(found, key=lambda each: each.span.end, reverse=True)
 
 
 def caps(standings: Sequence[Standing]) -> frozenset[Scope]:

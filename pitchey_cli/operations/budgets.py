@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pitchey_cli.domain.budget import AsOf, Budget, Standing, capping, parse_amount
 from pitchey_cli.domain.errors import BudgetReached, InputNotFound, UsageError
+from pitchey_cli.domain.estimate import Expectation
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.prices import dollars
@@ -15,6 +16,7 @@ from pitchey_cli.domain.scope import Scope
 from pitchey_cli.store.port import Store
 
 _GOES_ON = (JobState.RUNNING, JobState.SCHEDULED)
+_NEARLY = 80  # percent, one of THRESHOLDS, from which on people are told before they submit
 _NAMED = 3  # of several that hold a job; `budget list` has all
 
 
@@ -92,6 +94,26 @@ def _options(standing: Standing) -> str:
     options = f" --organisation {scope.organisation}" if scope.organisation else ""
     options += f" --service {scope.service}" if scope.service else ""
     return f"{options} --period {standing.budget.period}"
+
+
+def tight(standings: Iterable[Standing], expected: Sequence[tuple[Scope, Expectation]]) -> list[Standing]:
+    """The budgets that jobs not yet submitted would find used up, nearly so, or with less left than they may cost."""
+    found = []
+    for standing in standings:
+        budget = standing.budget.scope
+        its = [each for scope, each in expected if budget.covers(scope.organisation, scope.service)]
+        cost = sum(each.cost(each.times()[2]) for each in its if each.estimate is not None)
+        if its and (standing.left < cost or _NEARLY in standing.reached):
+            found.append(standing)
+    return found
+
+
+def warning(standing: Standing) -> str:
+    """What is to be known of a budget before jobs are submitted."""
+    if standing.is_capped:
+        return sentence([standing], jobs="the jobs would wait")
+    budget, left = standing.budget, dollars(standing.left)
+    return f"The budget of {budget.scope} for the {budget.period} has {left} left of {dollars(budget.nanodollars)}."
 
 
 def check_not_held(store: Store, as_of: Callable[[], AsOf], left: Left) -> None:

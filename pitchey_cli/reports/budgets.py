@@ -80,6 +80,11 @@ def holding_all(held: Iterable[tuple[Sequence[Standing], int]]) -> list[dict[str
     return [holding(each, jobs=count) for each, count in jobs.items()]
 
 
+def left(standing: Standing) -> dict[str, Any]:
+    """A budget that is used up, or of which little is left."""
+    return holding(standing) | {"leftUsd": standing.left / NANODOLLARS, "isCapped": standing.is_capped}
+
+
 def holding(standing: Standing, *, jobs: int | None = None) -> dict[str, Any]:
     """The budget that holds jobs."""
     budget = standing.budget

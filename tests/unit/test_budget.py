@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.budget import Budget, Standing, capping, caps, covering, parse_amount, spent_alive
+from pitchey_cli.domain.budget import Budget, Standing, capping, caps, parse_amount, spent_alive
 from pitchey_cli.domain.cost import Account, Entry, Line
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.periods import Period, Term, term_of
@@ -93,7 +93,6 @@ def test_jobs_are_held_by_all_the_budgets_that_cover_them_and_the_one_that_ends_
     assert capping(found, Scope("others", Service.VIDEO)) == [used_up]
     assert capping(found, Scope("acme", Service.CODE)) == []
     assert capping([standing(100 * DOLLAR, scope=Scope())], Scope("x", Service.CODE))
-    assert covering(found, Scope("acme", Service.CODE)) == [open_one]
 
 
 def test_all_the_budgets_that_hold_jobs_are_named_with_their_way_out() -> None:
