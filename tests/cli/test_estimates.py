@@ -149,7 +149,7 @@ def test_without_a_spot_price_or_on_another_node_nothing_is_said_of_interruption
 
 def test_a_budget_that_would_hold_the_jobs_or_is_too_small_for_them_is_named(experienced: Pitchey) -> None:
     store = SqliteStore.open(experienced.state_dir / "pitchey.db")
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     store.add_instance(replace(INSTANCE, id="i-2", created_at=now))  # of four slots, for a dollar an hour
     store.enqueue([NewJob(JobId("acme1"), Service.VIDEO, {}, organisation="acme")], now=now)
     places = Places([Candidate("i-2", 4, 4)])
