@@ -12,8 +12,10 @@ from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import budgets as operation
+from pitchey_cli.operations import projections
 from pitchey_cli.operations.queueing import name
 from pitchey_cli.operations.specs import service_named
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -53,24 +55,23 @@ def set_(
         f" {dollars(standing.spent)} spent since {since}."
     )
     if standing.is_capped:
-        terminal.say(operation.sentence(standing))
+        terminal.say(printable(operation.sentence([standing])))
 
 
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False) -> None:
     """List all budgets: spent, left, and where it is going. Exit code 7 when one of them is used up, else 0."""
     wiring = Wiring.from_environment()
-    store, now = wiring.store(), wiring.clock.now()
-    found = store.standings(wiring.as_of())
+    store, as_of = wiring.store(), wiring.as_of()
+    standings = store.standings(as_of)
+    found = list(zip(standings, projections.of_budgets(store, as_of, standings), strict=True))
+    from pitchey_cli.reports import budgets  # late: it loads rich
+
     if json:
-        from pitchey_cli.reports import budgets
-
-        terminal.show_json_lines(budgets.document(each, now=now) for each in found)
+        terminal.show_json_lines(budgets.document(*each, now=as_of.now) for each in found)
     else:
-        from pitchey_cli.reports import budgets
-
-        terminal.show(budgets.table(found, now=now))
-    if any(each.is_capped for each in found):
+        terminal.show(budgets.table(found, now=as_of.now))
+    if any(each.is_capped for each in standings):
         raise typer.Exit(ExitCode.BUDGET)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _POOLS_OVER = timedelta(days=7)  # a sample comes every ten seconds
 _STRETCHES = 240
+_STDOUT = "-"
 
 
 @app.command()
@@ -47,8 +48,12 @@ def cost(
         bool, typer.Option("--advice", help="Try other settings on the jobs of the period, at most of its last 7 days.")
     ] = False,
     html: Annotated[
-        Path | None,
-        typer.Option("--html", help="Write a page with charts there, in one file that opens offline.", metavar="FILE"),
+        str | None,
+        typer.Option(
+            "--html",
+            help="Write a page with charts there, in one file that opens offline; - prints it.",
+            metavar="FILE",
+        ),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a FILE that is no report of ours, too.")
@@ -58,13 +63,20 @@ def cost(
     csv: Annotated[bool, typer.Option("--csv", help="Print the tables as CSV, in whole nanodollars.")] = False,
 ) -> None:
     """Show what was spent, what it may come to, what was idle and what was waste; in whole hours."""
-    given = [name for name, is_on in (("--json", json), ("--csv", csv), ("--html", html), ("--chart", chart)) if is_on]
+    given = [
+        name
+        for name, is_on in (("--json", json), ("--csv", csv), ("--html", html is not None), ("--chart", chart))
+        if is_on
+    ]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} do not go together.", hint="Leave one of them out.")
     if advice and csv:
         raise UsageError("--advice and --csv do not go together.", hint="--json has both the tables and the advice.")
-    if html is not None:
-        pages.check_target(html, generator=GENERATOR, overwrite=overwrite)
+    for name, value in (("--organisation", organisation), ("--html", html)):
+        if value == "":
+            raise UsageError(f"{name} is empty.", hint="Is the variable set that it comes from?")
+    if html is not None and html != _STDOUT:
+        pages.check_target(Path(html), generator=GENERATOR, overwrite=overwrite)
     wiring = Wiring.from_environment()
     asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.policies.tariff)
     span = operation.span_of(period, since, until, now=asking.now)
@@ -75,8 +87,11 @@ def cost(
     per_day = days(known, span, now=asking.now, service=only, organisation=organisation) if html or chart else []
     advised = advising.advised(wiring, span, now=asking.now, service=only) if advice else None
     if html is not None:
-        size = pages.write(_page(wiring, found, per_day, advised), html)
-        typer.echo(f"{html} {size_of(size)}")
+        page = _page(wiring, found, per_day, advised)
+        if html == _STDOUT:
+            typer.echo(page, nl=False)
+        else:
+            typer.echo(f"{html} {size_of(pages.write(page, Path(html)))}")
         return
     if csv:
         for line in costs.as_csv(found):

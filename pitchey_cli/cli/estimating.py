@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.domain.scope import Scope
+from pitchey_cli.operations import budgets, requests
 from pitchey_cli.operations import estimates as operation
-from pitchey_cli.operations import requests
 from pitchey_cli.operations.submit import Draft
+from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 
 EstimateOption = Annotated[
@@ -20,6 +22,7 @@ EstimateOption = Annotated[
 
 def show_estimate(wiring: Wiring, asked: requests.Request, checked: Sequence[Draft], *, json: bool) -> None:
     """Print what is expected of jobs that the queue would take as they are."""
+    from pitchey_cli.reports import budgets as documents  # late: these load rich
     from pitchey_cli.reports import estimates as reports
 
     store, now = wiring.store(), wiring.clock.now()
@@ -27,7 +30,13 @@ def show_estimate(wiring: Wiring, asked: requests.Request, checked: Sequence[Dra
     price, slots = wiring.policies.tariff(asked.service).price_at(now), wiring.policies.service(asked.service).slots
     rate = operation.Rate(price, slots, wiring.policies.spot())
     found = operation.expectations(store, checked, [each.slots for each in settings], rate)
+    standings = store.standings(wiring.as_of())
+    scopes = [Scope(each.organisation, asked.service) for each in settings]
+    tight = budgets.tight(standings, list(zip(scopes, found, strict=True)))
     if json:
-        terminal.show_json(reports.as_json(found, asked.service))
+        terminal.show_json(
+            reports.as_json(found, asked.service) | {"budgets": [documents.left(each) for each in tight]}
+        )
     else:
-        terminal.show(reports.table(found, asked.service))
+        remarks = [printable(budgets.warning(each)) for each in tight]
+        terminal.show(reports.table(found, asked.service, remarks=remarks))

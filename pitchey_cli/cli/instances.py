@@ -9,6 +9,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import moments
+from pitchey_cli.domain.cost import cost_of
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.wiring import Wiring
@@ -27,17 +28,19 @@ def list_(
     all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
-    """List the instances that there are."""
+    """List the instances that there are, and what each has cost so far."""
     wiring = Wiring.from_environment()
-    found = wiring.store().instances(active_only=not all_)
+    as_of = wiring.as_of()
+    instances = wiring.store().instances(active_only=not all_)
+    found = [(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in instances]
     if json:
         from pitchey_cli.reports import as_json
 
-        terminal.show_json_lines(map(as_json.instance, found))
+        terminal.show_json_lines(as_json.billed_instance(*each) for each in found)
         return
     from pitchey_cli.reports import scaling
 
-    terminal.show(scaling.instances(found, now=wiring.clock.now()))
+    terminal.show(scaling.instances(found, now=as_of.now))
 
 
 @app.command()
@@ -58,7 +61,7 @@ def warm(
         now=wiring.clock.now(),
     )
     lock.poke(wiring.state_dir)
-    until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
+    until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     terminal.say(f"{instances} of {of} {'is' if instances == 1 else 'are'} kept warm until {until}.")
     if lock.holder(wiring.state_dir) is None:
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")

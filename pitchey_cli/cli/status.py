@@ -47,22 +47,20 @@ def overview(*, as_json: bool) -> None:
         if holder is not None and holder.is_daemon:
             daemon = {"pid": holder.pid, "engine": holder.engine, "startedAt": holder.started_at}
         document = documents.overview(counts, instances, daemon=daemon)
-        holding = [budgets.holding(standing, jobs=jobs) for standing, jobs in held]
-        terminal.show_json({**document, "heldByBudgets": holding})
+        terminal.show_json({**document, "heldByBudgets": budgets.holding_all(held)})
         return
     from pitchey_cli.reports import tables
 
     recent = store.jobs(JobFilter(limit=_RECENT))
     terminal.show(tables.overview(counts, instances, recent, daemon=_daemon_line(holder), now=wiring.clock.now()))
-    for standing, jobs in held:
+    for standings, jobs in held:
         from pitchey_cli.operations import budgets as operation
 
-        many = f"{jobs:,} job{'' if jobs == 1 else 's'} wait{'s' * (jobs == 1)}"
-        terminal.show(printable(operation.sentence(standing, jobs=many)))
+        terminal.show(printable(operation.sentence(standings, jobs=operation.waiting(jobs))))
 
 
-def _held(wiring: Wiring, store: Store) -> list[tuple[Standing, int]]:
-    """The budgets that are used up, and how many jobs wait for each."""
+def _held(wiring: Wiring, store: Store) -> list[tuple[list[Standing], int]]:
+    """The budgets that are used up, and how many jobs wait for them."""
     if not store.budgets():
         return []
     from pitchey_cli.operations import budgets  # late: hardly anybody has one, and this has to start fast
@@ -81,20 +79,21 @@ def _one(text: str, *, as_json: bool) -> None:
         from pitchey_cli.reports import budgets
 
         document = documents.job_in_full(job, attempts, outputs, cached_from=source)
-        terminal.show_json({**document, "heldByBudget": None if holding is None else budgets.holding(holding)})
+        documents_of = [budgets.holding(each) for each in holding]
+        terminal.show_json({**document, "heldByBudget": next(iter(documents_of), None), "heldByBudgets": documents_of})
         return
     from pitchey_cli.reports import tables
 
     terminal.show(tables.job_in_full(job, attempts, outputs, cached_from=source, now=wiring.clock.now()))
-    if holding is not None:
+    if holding:
         from pitchey_cli.operations import budgets as operation
 
         terminal.show(printable(operation.sentence(holding)))
 
 
-def _holding(wiring: Wiring, store: Store, job: Job) -> Standing | None:
+def _holding(wiring: Wiring, store: Store, job: Job) -> list[Standing]:
     if not store.budgets():
-        return None
+        return []
     from pitchey_cli.operations import budgets
 
     return budgets.holding(budgets.capped(store, wiring.as_of), job)

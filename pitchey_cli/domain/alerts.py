@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import floor
 
 from pitchey_cli.domain.errors import UsageError
 
@@ -33,39 +34,65 @@ class Rule:
     """One alert rule: it is broken at its threshold and beyond."""
 
     name: str
-    text: str  #: what is the matter when it is broken
+    text: str  #: what a reading says, with its amount at {}; true whether it is broken or not
     threshold: float
     unit: str
     severity: Severity = Severity.WARNING
     for_seconds: float = 0.0  #: it has to be broken for so long before it fires
     is_floor: bool = False  #: broken below its threshold
+    of_one: tuple[str, str] = ("", "")  #: text and unit for an amount of one, where they are others
 
     def is_broken(self, value: float) -> bool:
         """Whether a value is one to be told of."""
         return value < self.threshold if self.is_floor else value >= self.threshold
 
     def amount(self, value: float) -> str:
-        """A value with its unit."""
-        return f"{value:.10g} {self.unit}"
+        """A value with its unit; rounded down, unless that would put it on the other side of the threshold."""
+        rounded = floor(value * 100) / 100
+        shown = rounded if self.is_broken(rounded) == self.is_broken(value) else value
+        return f"{shown:.10g} {(self.of_one[1] if shown == 1 else '') or self.unit}"
 
     def sentence(self, reading: Reading) -> str:
         """What a reading says."""
-        amount = "nobody knows what" if reading.value is None else self.amount(round(reading.value, 2))
         limit = f"it should be {'at least' if self.is_floor else 'below'} {self.amount(self.threshold)}"
         about = f" ({reading.about})" if reading.about else ""
-        return f"{self.name} ({self.severity}): {amount} {self.text}{about}; {limit}."
+        if reading.value is None:
+            return f"{self.name} ({self.severity}): the value of now is not known here{about}; {limit}."
+        amount = self.amount(reading.value)
+        text = (self.of_one[0] if amount.startswith("1 ") else "") or self.text
+        return f"{self.name} ({self.severity}): {text.format(amount)}{about}; {limit}."
 
 
 #: every rule there is, with its default
 RULES = (
-    Rule("dead_letters", "jobs became dead letters within the hour", 10, "jobs"),
-    Rule("crash_loop", "instances of a service were lost within 15 minutes", 3, "instances", Severity.CRITICAL),
-    Rule("queue_wait", "jobs that could run wait", 120, "s"),
-    Rule("idle_cost", "of what the instances cost in a day is idle", 90, "%", for_seconds=3600),
-    Rule("budget", "of a budget is spent", 100, "%", Severity.CRITICAL),
-    Rule("disk_free", "of disk are free for the state directory", 2, "GiB", Severity.CRITICAL, is_floor=True),
-    Rule("engine_away", "have passed since the engine answered", 60, "s", Severity.CRITICAL),
-    Rule("room_short", "are short of room on the host", 1, "pools", for_seconds=300),
+    Rule(
+        "dead_letters",
+        "{} became dead letters within the hour",
+        10,
+        "jobs",
+        of_one=("{} became a dead letter within the hour", "job"),
+    ),
+    Rule(
+        "crash_loop",
+        "{} of one service were lost within 15 minutes",
+        3,
+        "instances",
+        Severity.CRITICAL,
+        of_one=("{} was lost within 15 minutes", "instance"),
+    ),
+    Rule("queue_wait", "the oldest job that could run has waited for {}", 120, "s"),
+    Rule("idle_cost", "{} of what the instances cost in a day is idle", 90, "%", for_seconds=3600),
+    Rule("budget", "{} of a budget is spent", 100, "%", Severity.CRITICAL),
+    Rule("disk_free", "the disk of the state directory has {} free", 2, "GiB", Severity.CRITICAL, is_floor=True),
+    Rule("engine_away", "the engine answered {} ago", 60, "s", Severity.CRITICAL),
+    Rule(
+        "room_short",
+        "{} are short of room on the host",
+        1,
+        "pools",
+        for_seconds=300,
+        of_one=("{} is short of room on the host", "pool"),
+    ),
 )
 
 
@@ -149,9 +176,11 @@ def rule_named(name: str, rules: tuple[Rule, ...] = RULES, *, where: str = "") -
     """A rule by its name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is off.
     """
     found: Mapping[str, Rule] = {rule.name: rule for rule in rules}
+    if name not in found and name in {rule.name for rule in RULES}:
+        raise UsageError(f"{where}The alert rule {name} is off.", hint="The setting alerts.rules turns it on.")
     if name not in found:
         raise UsageError(f"{where}There is no alert rule {name!r}.", hint=f"There are {', '.join(found)}.")
     return found[name]

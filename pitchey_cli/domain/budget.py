@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
-from pitchey_cli.domain.cost import USED, Entry, Line
+from pitchey_cli.domain.cost import Entry
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.periods import Period, Term
 from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.domain.projection import of_scope
 from pitchey_cli.domain.scope import Scope
 
 THRESHOLDS = (50, 80, 100)  #: percent of a budget, each of which is told once in a period
@@ -71,31 +72,19 @@ class Standing:
         """Whether all of it is spent."""
         return self.spent >= self.budget.nanodollars
 
-    def projected(self, now: datetime) -> int | None:
-        """Nanodollars at the end of the period, if it goes on as so far; None at its very beginning."""
-        gone = now - self.span.begin
-        if gone <= timedelta(0):
-            return None
-        return round(self.spent * ((self.span.end - self.span.begin) / gone))
-
 
 def spent_alive(scope: Scope, since: datetime, live: Iterable[Entry]) -> int:
     """Nanodollars of what lives that count for a scope, from the hour of a moment on, as the ledger counts them."""
     hour = since.replace(minute=0, second=0, microsecond=0)
-    lines = USED if scope.organisation else frozenset({Line.INSTANCE})
-    return sum(
-        each.nanodollars
-        for each in live
-        if each.line in lines and each.hour >= hour and scope.covers(each.account.organisation, each.service)
-    )
+    return sum(each.nanodollars for each in of_scope(scope, live) if each.hour >= hour)
 
 
-def capping(standings: Iterable[Standing], scope: Scope) -> Standing | None:
-    """What holds the jobs of an organisation and a service: of several the one that holds them longest."""
+def capping(standings: Iterable[Standing], scope: Scope) -> list[Standing]:
+    """All that holds the jobs of an organisation and a service, what holds them longest first."""
     found = [
         each for each in standings if each.is_capped and each.budget.scope.covers(scope.organisation, scope.service)
     ]
-    return max(found, key=lambda each: each.span.end, default=None)
+    return sorted(found, key=lambda each: each.span.end, reverse=True)
 
 
 def caps(standings: Sequence[Standing]) -> frozenset[Scope]:

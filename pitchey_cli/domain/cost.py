@@ -182,6 +182,13 @@ def end_of(instance: Instance, *, boot: str, tick: int) -> int:
     return max(instance.seen_tick, tick) if instance.boot == boot else instance.seen_tick
 
 
+def cost_of(instance: Instance, *, boot: str, tick: int) -> int:
+    """Nanodollars of an instance's whole existence, or of what there has been of it at a moment."""
+    if instance.cost_nanodollars is not None:
+        return instance.cost_nanodollars
+    return total(instance_entries(instance, end_of(instance, boot=boot, tick=tick)), Line.INSTANCE)
+
+
 def live_entries(
     instances: Sequence[Instance], attempts: Sequence[LiveAttempt], *, boot: str, tick: int
 ) -> list[Entry]:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pitchey_cli.domain.cost import USED, Entry, Line
+from pitchey_cli.domain.projection import Pace
 from processors.vocabulary import Service
 
 _HOUR = timedelta(hours=1)
-RATE_OVER = timedelta(days=7)  #: what the projection takes its mean rate from
 
 
 class By(StrEnum):
@@ -81,8 +81,14 @@ class Report:
     whole: Sums
     spent: int
     tables: Mapping[By, Mapping[str, Sums]]
-    projected: int | None  #: at the end of the period; None when that has passed
+    projected: int | None  #: at the end of the period; None when that has passed, or too little is known
+    pace: Pace  #: by which that goes
     always_on: int | None  #: what one instance of each service that was used would have cost all the time
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is to come."""
+        return self.span.until <= self.now
 
     @property
     def has_instances(self) -> bool:
@@ -96,6 +102,7 @@ def summarise(
     by: Sequence[By],
     *,
     now: datetime,
+    pace: Pace,
     service: Service | None = None,
     organisation: str | None = None,
     always_on: int | None = None,
@@ -103,8 +110,9 @@ def summarise(
     """Add up a period.
 
     Args:
-        known: what is booked or lives, of the period and of `RATE_OVER` before now.
+        known: what is booked or lives, of the period at least.
         now: in the zone that days are meant in.
+        pace: of what is asked for.
     """
     wanted = [
         entry
@@ -123,7 +131,8 @@ def summarise(
         whole=whole,
         spent=spent,
         tables={each: _table(inside, each, now) for each in by},
-        projected=spent + _to_come(wanted, span, now, organisation) if span.until > now else None,
+        projected=pace.projected(spent, now=now, end=span.until) if span.until > now else None,
+        pace=pace,
         always_on=always_on if organisation is None else None,
     )
 
@@ -155,15 +164,3 @@ def _row_of(entry: Entry, by: By, now: datetime) -> str:
             return f"{entry.hour.astimezone(now.tzinfo):%Y-%m-%d}"
         case By.TYPE:
             return entry.instance_type
-
-
-def _to_come(known: Sequence[Entry], span: Span, now: datetime, organisation: str | None) -> int:
-    """What the rest of the period costs at the mean rate of the last days, or of those that there are."""
-    recent = Span.around(now - RATE_OVER, now)
-    lately = [entry for entry in known if recent.has(entry)]
-    if not lately:
-        return 0
-    sums = _sums(lately)
-    spent = sums.by_line[Line.INSTANCE] if organisation is None else sums.used
-    first = min(entry.hour for entry in lately)
-    return round(spent * ((span.until - now) / max(now - first, _HOUR)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pitchey_cli.domain.alerts import Alert, Reading, Rule, Silence
@@ -15,6 +15,8 @@ from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.readings import Surroundings, readings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import Store
+
+LONGEST_SILENCE = timedelta(days=366)  #: what is not to be told for longer is a rule that should be off
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ def silence(store: Store, rule: Rule, *, lasts: str, reason: str, by: str, now: 
     until = now + span(lasts, what="--for")
     if until <= now:
         raise UsageError(f"--for {lasts} is no time.", hint="30m, 2h, 1d.")
+    if until - now > LONGEST_SILENCE:
+        hint = f"A rule that nobody wants is turned off: {rule.name}=off in the setting alerts.rules."
+        raise UsageError(f"--for {lasts} is longer than {LONGEST_SILENCE.days} days.", hint=hint)
     found = Silence(until, reason.strip(), by)
     store.silence_alert(rule.name, found)
     return found

@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.cost import Entry, Life, Line, entries, live_entries, tick_of
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.moments import earlier
 from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.prices import Tariff
-from pitchey_cli.domain.spending import RATE_OVER, By, Report, Span, summarise
+from pitchey_cli.domain.projection import first_moment, recent_since
+from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.spending import By, Report, Span, summarise
+from pitchey_cli.operations.projections import pace_of
 from pitchey_cli.store.accounts import Accounts
 from processors.vocabulary import Service
 
@@ -44,7 +48,10 @@ def span_of(period: str, since: str, until: str, *, now: datetime) -> Span:
     if period:
         raise UsageError("--period goes without --since and --until.", hint="Leave one of them out.")
     end = earlier(until, now=now, what="--until") if until else now
-    begin = earlier(since, now=now, what="--since") if since else term_of(Period.MONTH, end, zone).begin
+    # Up to a moment to come, the period is what there has been of this month, and the rest is projected.
+    begin = earlier(since, now=now, what="--since") if since else term_of(Period.MONTH, min(end, now), zone).begin
+    if begin > now:
+        raise UsageError(f"--since {since!r} is still to come.", hint="Give it a moment that has passed.")
     if begin >= end:
         raise UsageError(f"--since {since!r} is not before the end of the period.", hint="Give it an earlier moment.")
     return Span.around(begin.astimezone(UTC), end.astimezone(UTC))
@@ -61,8 +68,7 @@ def ways(names: Iterable[str]) -> tuple[By, ...]:
 
 def known(asking: Asking, span: Span) -> list[Entry]:
     """All that a report of a period is made of: what is in the ledger, and what lives."""
-    recent = Span.around(asking.now - RATE_OVER, asking.now)
-    found = asking.store.costs(since=min(span.since, recent.since), until=max(span.until, recent.until))
+    found = asking.store.costs(since=min(span.since, recent_since(asking.now)), until=max(span.until, asking.now))
     live = live_entries(found.instances, found.attempts, boot=asking.as_of.boot, tick=asking.as_of.tick)
     return [*found.booked, *live]
 
@@ -77,9 +83,17 @@ def report(
     organisation: str | None = None,
 ) -> Report:
     """Add up a period."""
-    now = asking.now
-    always_on = _always_on([each for each in known if service in (None, each.service)], span, asking)
-    return summarise(known, span, by, now=now, service=service, organisation=organisation, always_on=always_on)
+    now, instances = asking.now, asking.store.instances(active_only=False)
+    return summarise(
+        known,
+        span,
+        by,
+        now=now,
+        pace=pace_of(asking.store, Scope(organisation or "", service), known, instances, now=now),
+        service=service,
+        organisation=organisation,
+        always_on=_always_on([each for each in known if service in (None, each.service)], instances, span, asking),
+    )
 
 
 def _period_named(name: str) -> Period:
@@ -89,14 +103,15 @@ def _period_named(name: str) -> Period:
         raise UsageError(f"There is no period {name!r}.", hint=f"There are {', '.join(Period)}.") from None
 
 
-def _always_on(known: Iterable[Entry], span: Span, asking: Asking) -> int:
-    """One instance of each service that was used, at today's price, from its first hour in the period on."""
+def _always_on(known: Iterable[Entry], instances: Sequence[Instance], span: Span, asking: Asking) -> int:
+    """One instance of each service that was used, at today's price, from the first that there was in the period on."""
     first: dict[Service, datetime] = {}
     for entry in known:
         if entry.line is Line.INSTANCE and span.has(entry):
             first[entry.service] = min(entry.hour, first.get(entry.service, entry.hour))
     whole = 0
-    for service, begin in first.items():
+    for service, hour in first.items():
+        begin = first_moment(hour, (each for each in instances if each.service is service))
         life = Life(service, "", "", 1, asking.tariff_of(service), begin, 0)
         end = tick_of((min(span.until, asking.now) - begin).total_seconds())
         whole += sum(entry.nanodollars for entry in entries(life, Line.INSTANCE, 0, end))

@@ -141,8 +141,5 @@ def _notices(store: Store, looking: Looking, as_of: AsOf, runner: Runner | None)
         is_daemon_running=runner is not None and runner.is_daemon,
         dry_run=True,
     )
-    found = [
-        budgets.sentence(standing, jobs=f"{jobs:,} job{'' if jobs == 1 else 's'} wait{'s' * (jobs == 1)}")
-        for standing, jobs in held
-    ]
+    found = [budgets.sentence(each, jobs=budgets.waiting(jobs)) for each, jobs in held]
     return found + [alerts.sentence(each) for each in alerts.firing(standings, as_of.now)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, StoreError, UsageError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEAD_BYTES = 512  # within which a page says what has made it
 
 
@@ -26,7 +28,12 @@ def check_target(target: Path, *, generator: str, overwrite: bool) -> None:
 
 
 def write(text: str, target: Path) -> int:
-    """Put a page in its place; its size."""
+    """Put a page in its place; its size.
+
+    Raises:
+        Denied: it cannot be written there.
+        StoreError: there is no room.
+    """
     temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
         with temporary.open("x", encoding="utf-8", newline="") as file:
@@ -39,7 +46,9 @@ def write(text: str, target: Path) -> int:
         raise Denied(f"{target.parent} may not be written.") from error
     except OSError as error:
         text = f"{target} could not be written: {error.strerror}."
-        raise StoreError(text, hint="Make room and try again.") from error
+        if error.errno in _FULL:
+            raise StoreError(text, hint="Make room and try again.") from error
+        raise Denied(text, hint="Name a file in another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
 

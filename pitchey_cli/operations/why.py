@@ -52,8 +52,8 @@ def reasons(
         return _why_held(store, job) or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
         return _why_scheduled(job, job.run_at, policy.off_peak, now)
-    if (standing := budgets.holding(capped, job)) is not None:
-        return [budgets.sentence(standing), budgets.way_out(standing)]
+    if standings := budgets.holding(capped, job):
+        return [budgets.sentence(standings), budgets.way_out(standings)]
     first = _why_passed_over(job, policy, now)
     return first + _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
 

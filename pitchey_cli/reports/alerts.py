@@ -22,24 +22,37 @@ def table(found: Sequence[Row], *, now: datetime) -> RenderableType:
     """All rules."""
     if not found:
         return Text("All alert rules are off; the setting alerts.rules turns them on.")
-    rows = plain_table("rule", "severity", "threshold", "now", "state", "about", right=("threshold", "now"))
+    rows = plain_table(
+        "rule", "severity", "threshold", "for", "now", "state", "about", right=("threshold", "for", "now")
+    )
     for rule, reading, alert in found:
         threshold = f"{'below' if rule.is_floor else 'from'} {rule.amount(rule.threshold)}"
-        value = "-" if reading.value is None else rule.amount(round(reading.value, 1))
-        about = Text(printable(_about(rule, reading, alert)))
-        rows.add_row(rule.name, rule.severity, threshold, value, _state(alert, now), about)
+        value = "-" if reading.value is None else rule.amount(reading.value)
+        about = Text(printable(_about(rule, reading, alert, now)))
+        lasts = _span(rule.for_seconds)
+        rows.add_row(rule.name, rule.severity, threshold, lasts, value, _state(rule, alert, now), about)
     return rows
 
 
-def _about(rule: Rule, reading: Reading, alert: Alert) -> str:
-    if alert.silence is not None and alert.firing_since is None:
-        return alert.silence.reason
+def _span(seconds: float) -> str:
+    """How long a rule has to be broken before it fires, in the unit that it is a round number of."""
+    if not seconds:
+        return "at once"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _about(rule: Rule, reading: Reading, alert: Alert, now: datetime) -> str:
+    why = alert.silence.reason if alert.silence is not None and alert.is_silenced(now) else ""
+    if why and alert.firing_since is None:
+        return why
     is_broken = reading.value is not None and rule.is_broken(reading.value)
-    said = [reading.about if is_broken else "", alert.silence.reason if alert.silence is not None else ""]
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, [reading.about if is_broken else "", why]))
 
 
-def _state(alert: Alert, now: datetime) -> Text:
+def _state(rule: Rule, alert: Alert, now: datetime) -> Text:
     if alert.silence is not None and alert.is_silenced(now):
         fires = "fires, " if alert.firing_since is not None else ""
         until = f"{alert.silence.until.astimezone():%Y-%m-%d %H:%M}"
@@ -47,7 +60,8 @@ def _state(alert: Alert, now: datetime) -> Text:
     if alert.firing_since is not None:
         return Text(f"fires, began {ago(alert.firing_since, now)}", style="red")
     if alert.broken_since is not None:
-        return Text(f"broken, began {ago(alert.broken_since, now)}", style="yellow")
+        fires = f", fires after {_span(rule.for_seconds)}"
+        return Text(f"broken, began {ago(alert.broken_since, now)}{fires}", style="yellow")
     return Text("ok" if alert.resolved_at is None else f"ok, was over {ago(alert.resolved_at, now)}")
 
 

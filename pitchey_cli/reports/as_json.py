@@ -133,8 +133,14 @@ def instance(value: Instance) -> dict[str, Any]:
         "grantedMemoryBytes": value.granted_memory_bytes,
         "createdAt": time(value.created_at),
         "readyAt": time(value.ready_at),
+        "stoppedAt": time(value.stopped_at),
         "note": value.note,
     }
+
+
+def billed_instance(value: Instance, nanodollars: int) -> dict[str, Any]:
+    """One instance, and what it has cost."""
+    return {**instance(value), "costUsd": nanodollars / NANODOLLARS}
 
 
 def overview(counts: Counts, instances: Sequence[Instance], *, daemon: dict[str, Any] | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pitchey_cli.domain.prices import NANODOLLARS, dollars
 from pitchey_cli.domain.spending import By, Report
 from pitchey_cli.reports import drawing
 from pitchey_cli.reports.drawing import Chart, Label, Part
-from pitchey_cli.reports.wording import percent, printable
+from pitchey_cli.reports.wording import going_on, money, percent, printable
 
 GENERATOR = "pitchey cost"  #: stands in the head of the page: what a report of ours is known by
 _MOST_ORGANISATIONS = 12  # bars; the table has all
@@ -78,8 +78,9 @@ def _facts(report: Report) -> list[tuple[str, str, str]]:
     whole, spent = report.whole, report.spent
     failed = whole.by_line[Line.FAILED]
     facts = [("spent", dollars(spent), f"{whole.attempts:,} attempts ended")]
-    if report.projected is not None:
-        facts.append(("projected", dollars(report.projected), f"by {_local(report.span.until, report)}"))
+    if not report.is_over:
+        by = f"by {_local(report.span.until, report)}, {going_on(report.pace)}"
+        facts.append(("projected", money(report.projected), by))
     facts.append(("work", dollars(whole.by_line[Line.WORK]), _share(whole.by_line[Line.WORK], spent)))
     facts.append(("waste", dollars(failed), f"{_share(failed, spent)} in attempts that did not complete"))
     if report.has_instances:

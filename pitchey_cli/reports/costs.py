@@ -15,9 +15,10 @@ from rich.text import Text
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.spending import BY_ACCOUNT, By, Report, Sums
 from pitchey_cli.reports.tables import plain_table
-from pitchey_cli.reports.wording import money, percent, printable
+from pitchey_cli.reports.wording import going_on, money, percent, printable
 
 _SCHEMA = 1
+_IDLE = "idle"
 _NAMELESS = {By.BATCH: "(none)", By.TYPE: "(unknown)"}
 
 
@@ -36,9 +37,8 @@ def _facts(report: Report) -> Table:
     of = [str(report.service)] if report.service else []
     of += [f"organisation {printable(report.organisation)}"] if report.organisation is not None else []
     facts.add_row("spent", money(report.spent), Text(", ".join([f"{since} to {until}", *of])))
-    if report.projected is not None:
-        end = _local(span.until, report)
-        facts.add_row("projected", money(report.projected), f"by {end}, if it goes on as in the last 7 days")
+    if not report.is_over:
+        facts.add_row("projected", money(report.projected), f"by {_local(span.until, report)}, {going_on(report.pace)}")
     attempts = f"{whole.attempts:,} attempt{'' if whole.attempts == 1 else 's'} ended"
     facts.add_row("work", money(whole.by_line[Line.WORK]), f"{_share(whole.by_line[Line.WORK], report)}{attempts}")
     failed = whole.by_line[Line.FAILED]
@@ -50,11 +50,12 @@ def _facts(report: Report) -> Table:
         )
     if report.always_on:
         saved = report.always_on - report.spent
-        against = f"one instance of each service all the time: {money(report.always_on)}"
+        always_on = money(report.always_on)
         if saved >= 0:
-            facts.add_row("saved", money(saved), f"by scaling to zero, against {against}")
+            said = f"by scaling to zero, against one instance of each service all the time: {always_on}"
         else:
-            facts.add_row("saved", money(0), f"there was more to do than for {against}")
+            said = f"nothing: one instance of each service all the time would have cost less: {always_on}"
+        facts.add_row("saved", money(max(0, saved)), said)
     return facts
 
 
@@ -80,8 +81,8 @@ def _table(report: Report, by: By) -> RenderableType:
             cells[1] = money(sums.by_line[Line.INSTANCE])
             cells += [money(sums.idle), money(sums.by_line[Line.START]), money(sums.by_line[Line.PAUSED])]
         table.add_row(Text(printable(name or _NAMELESS.get(by, "(none)"))), *cells)
-    if by in BY_ACCOUNT and report.has_instances:
-        table.add_row("idle", "", money(report.whole.idle), "", "")
+    if _has_idle_row(report, by):
+        table.add_row(_IDLE, "", money(report.whole.idle), "", "")
     return table
 
 
@@ -97,6 +98,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "organisation": report.organisation,
         "spentNanodollars": report.spent,
         "projectedNanodollars": report.projected,
+        "historySeconds": int(report.pace.history.total_seconds()),
         **_numbers(report.whole, has_instances=report.has_instances),
         "alwaysOnNanodollars": always_on,
         "savedNanodollars": None if always_on is None else always_on - report.spent,
@@ -105,6 +107,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 {"name": name, **_numbers(sums, has_instances=report.has_instances and by not in BY_ACCOUNT)}
                 for name, sums in rows.items()
             ]
+            + ([{"name": _IDLE, **_idle(report)}] if _has_idle_row(report, by) else [])
             for by, rows in report.tables.items()
         },
     }
@@ -118,6 +121,18 @@ def as_csv(report: Report) -> Iterator[str]:
         has_instances = report.has_instances and by not in BY_ACCOUNT
         for name, sums in rows.items():
             yield _line([by, name, *_numbers(sums, has_instances=has_instances).values()])
+        if _has_idle_row(report, by):
+            yield _line([by, _IDLE, *_idle(report).values()])
+
+
+def _has_idle_row(report: Report, by: By) -> bool:
+    """Whether what nobody used stands beside what accounts did, so that the rows add up to what was spent."""
+    return by in BY_ACCOUNT and report.has_instances and bool(report.tables[by] or report.whole.idle)
+
+
+def _idle(report: Report) -> dict[str, int | None]:
+    """What nobody used, as a row: of an account that is called the same, `idleNanodollars` is empty."""
+    return {**_numbers(Sums(), has_instances=False), "idleNanodollars": report.whole.idle}
 
 
 def _numbers(sums: Sums, *, has_instances: bool) -> dict[str, int | None]:

@@ -26,8 +26,12 @@ class _Sums:
     undisturbed: float = 0.0  # what is expected where nothing is interrupted
 
 
-def table(found: Sequence[Expectation], service: str) -> RenderableType:
-    """A row for each job where there are few, their sum, and what it all stands on."""
+def table(found: Sequence[Expectation], service: str, *, remarks: Sequence[str] = ()) -> RenderableType:
+    """A row for each job where there are few, their sum, and what it all stands on.
+
+    Args:
+        remarks: what else is to be known before they are submitted.
+    """
     columns = ("job", "input", "time", "10-90 %", "cost", "10-90 % ")
     rows = plain_table(*columns, right=("input", "time", "cost"))
     if len(found) <= _FEW:
@@ -37,7 +41,7 @@ def table(found: Sequence[Expectation], service: str) -> RenderableType:
     if len(found) > 1:
         known = [each.input_bytes for each in found if each.input_bytes is not None]
         rows.add_row(f"all {sums.jobs:,}", size(sum(known)) if known else "-", *_cells(sums), style="bold")
-    return Group(rows, *(Text(line) for line in _words(found, sums, service)))
+    return Group(rows, *(Text(line) for line in _words(found, sums, service, remarks)))
 
 
 def _cells(sums: _Sums) -> tuple[str, str, str, str]:
@@ -47,7 +51,7 @@ def _cells(sums: _Sums) -> tuple[str, str, str, str]:
     return duration(seconds), " to ".join(map(duration, span)), money(cost), " to ".join(map(money, costs))
 
 
-def _words(found: Sequence[Expectation], sums: _Sums, service: str) -> list[str]:
+def _words(found: Sequence[Expectation], sums: _Sums, service: str, remarks: Sequence[str]) -> list[str]:
     said: list[str] = []
     for each in found:
         if each.estimate is None:
@@ -63,12 +67,13 @@ def _words(found: Sequence[Expectation], sums: _Sums, service: str) -> list[str]
     if far := sum(1 for each in found if each.estimate is not None and each.estimate.is_far):
         said.append(f"{far} of {len(found)} inputs are far larger than any that has completed: a guess.")
     if unknown := len(found) - sums.jobs:
-        why = f"fewer than {LEAST} {service} jobs of their kind have completed"
-        said.append(f"Of {unknown} of {len(found)} nothing can be said: {why}.")
+        which = "" if unknown == len(found) else f" of {unknown} of the {len(found)} jobs"
+        kind = "its" if len(found) == 1 else "their"
+        said.append(f"Nothing can be said{which}: fewer than {LEAST} {service} jobs of {kind} kind have completed.")
     said += _words_of_spot(found, sums)
     if sums.jobs:
         said.append("Time at work, one after the other; the cost is that of the slots, without starts and idle time.")
-    return [*said, "Nothing was submitted."]
+    return [*said, *remarks, "Nothing was submitted."]
 
 
 def _words_of_spot(found: Sequence[Expectation], sums: _Sums) -> list[str]:

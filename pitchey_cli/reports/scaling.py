@@ -13,7 +13,7 @@ from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, Measurement, ScalingEvent, WarmRequest
 from pitchey_cli.reports.as_json import SCHEMA, time
 from pitchey_cli.reports.tables import cell, plain_table
-from pitchey_cli.reports.wording import ago, duration, printable, size
+from pitchey_cli.reports.wording import ago, duration, money, printable, size
 
 _METRICS = {
     "stable_demand": "jobs at once, stable window",
@@ -162,8 +162,8 @@ def _plain(key: str, value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def instances(found: Sequence[Instance], *, now: datetime) -> RenderableType:
-    """Instances, the newest last."""
+def instances(found: Sequence[tuple[Instance, int]], *, now: datetime) -> RenderableType:
+    """Instances, the newest last, each with the nanodollars that it has cost."""
     if not found:
         return Text("No instances.")
     rows = plain_table(
@@ -175,10 +175,12 @@ def instances(found: Sequence[Instance], *, now: datetime) -> RenderableType:
         "memory",
         "started",
         "ready after",
+        "lived",
+        "cost",
         "note",
-        right=("slots", "CPUs", "memory"),
+        right=("slots", "CPUs", "memory", "cost"),
     )
-    for each in found:
+    for each, cost in found:
         took = None if each.ready_at is None else (each.ready_at - each.created_at).total_seconds()
         rows.add_row(
             each.id,
@@ -189,6 +191,8 @@ def instances(found: Sequence[Instance], *, now: datetime) -> RenderableType:
             size(each.granted_memory_bytes),
             ago(each.created_at, now),
             duration(took),
+            "-" if each.stopped_at is None else duration((each.stopped_at - each.created_at).total_seconds()),
+            money(cost),
             cell(each.note or ""),
         )
     return rows

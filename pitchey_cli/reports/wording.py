@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pitchey_cli.domain.prices import dollars
+from pitchey_cli.domain.projection import LEAST, Pace
 
 
 def size(number: float | None) -> str:
@@ -39,6 +40,22 @@ def ago(then: datetime | None, now: datetime) -> str:
 def money(nanodollars: int | None) -> str:
     """A cost, if there is one."""
     return "-" if nanodollars is None else dollars(nanodollars)
+
+
+def going_on(pace: Pace) -> str:
+    """What a projection goes by, or why there is none."""
+    if pace.is_known:
+        return f"if it goes on as in the last {_whole(pace.history)}"
+    return f"not projected from {_whole(pace.history)} of history: it takes {_whole(LEAST)}"
+
+
+def _whole(span: timedelta) -> str:
+    """A span as people say it: in whole units, never more than it is."""
+    minutes = int(span.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
 def percent(fraction: float | None) -> str:

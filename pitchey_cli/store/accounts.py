@@ -71,5 +71,8 @@ class Accounts(Protocol):
             service: of one service; None: of all.
         """
 
+    def first_booked(self, *, organisation: str | None, service: Service | None) -> datetime | None:
+        """The first hour in which anything was booked of these, meant as for `spent`; None: nothing ever was."""
+
     def cost_totals(self) -> list[Total]:
         """All that was ever booked, by service and line. It only grows."""

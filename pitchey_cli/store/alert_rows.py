@@ -30,7 +30,8 @@ def silenced(before: Alert | None, rule: str, silence: Silence | None) -> Alert:
 
 def test_of(rule: Rule) -> tuple[str, dict[str, Any]]:
     """The event by which a rule is tried out: its type and its data."""
-    return News.FIRED.value, told(rule, Reading(rule.threshold), is_test=True)
+    value = rule.threshold / 2 if rule.is_floor else rule.threshold  # one that is broken
+    return News.FIRED.value, told(rule, Reading(value, "a test"), is_test=True)
 
 
 def values(alert: Alert) -> tuple[Any, ...]:

@@ -146,6 +146,13 @@ class SqliteLedger(SqliteReader):
         name = "spent_on_instances" if organisation is None else "spent_by_organisation"
         return int(self._db.value(QUERIES[name], question))
 
+    def first_booked(self, *, organisation: str | None, service: Service | None) -> datetime | None:
+        """The first hour in which anything was booked; None: nothing ever was."""
+        question = {"organisation": organisation, "service": None if service is None else service.value}
+        name = "first_booked_of_instances" if organisation is None else "first_booked_of_organisation"
+        row = self._db.row(QUERIES[name], question)
+        return None if row is None else rows.moment(row["hour"])
+
     def cost_totals(self) -> list[Total]:
         """All that was ever booked, by service and line. It only grows."""
         return [

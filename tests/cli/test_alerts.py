@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pitchey_cli.domain.alerts import Alert, Reading, Silence, rule_named
+from pitchey_cli.reports.alerts import table
 from tests.conftest import Pitchey
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NO_DISK_IS_LARGE_ENOUGH = {"PITCHEY_ALERTS_RULES": "disk_free=999999,queue_wait=60"}
 
 
@@ -26,7 +31,7 @@ def events(pitchey: Pitchey) -> list[tuple[str, str, bool]]:
 def test_all_is_well_on_an_empty_machine(pitchey: Pitchey) -> None:
     assert pitchey.ok("alerts", "check").out == ""
     table = pitchey.ok("alerts", "list").lines
-    assert table[0].split() == ["rule", "severity", "threshold", "now", "state", "about"]
+    assert table[0].split() == ["rule", "severity", "threshold", "for", "now", "state", "about"]
     assert {line.split()[0] for line in table[2:]} == set(rules(pitchey))
     assert events(pitchey) == []
 
@@ -57,6 +62,20 @@ def test_a_receiver_is_tried_out_with_an_event_that_is_marked_as_a_test(pitchey:
     pitchey.ok("alerts", "test", "crash_loop")
     assert events(pitchey) == [("alert_fired", "crash_loop", True)]
     assert not rules(pitchey)["crash_loop"]["isFiring"]
+    pitchey.ok("alerts", "test", "disk_free")
+    last = json.loads(pitchey.ok("events", "--json").lines[-1])
+    assert "has 1 GiB free (a test); it should be at least 2 GiB." in last["data"]["text"]
+
+
+def test_a_rule_that_has_to_be_broken_for_a_while_says_how_long_and_an_old_silence_says_nothing() -> None:
+    began = NOON - timedelta(minutes=5)
+    broken = Alert("idle_cost", broken_since=began, silence=Silence(began, "moving house", "ann"))
+    out = Console(width=160)
+    with out.capture() as shown:
+        out.print(table([(rule_named("idle_cost"), Reading(95.0), broken)], now=NOON))
+    words = " ".join(shown.get().split())
+    assert "from 90 % 1 h 95 % broken, began 5 min 00 s ago, fires after 1 h" in words
+    assert "moving house" not in words
 
 
 @pytest.mark.parametrize(
@@ -65,6 +84,7 @@ def test_a_receiver_is_tried_out_with_an_event_that_is_marked_as_a_test(pitchey:
         (["test", "nothing"], 2, "There is no alert rule 'nothing'"),
         (["silence", "disk_free", "--for", "banana", "--reason", "x"], 2, "--for: 'banana'"),
         (["silence", "disk_free", "--for", "0s", "--reason", "x"], 2, "--for 0s is no time"),
+        (["silence", "disk_free", "--for", "10000000d", "--reason", "x"], 2, "is longer than 366 days"),
         (["silence", "disk_free", "--for", "2h", "--reason", " "], 2, "--reason is empty"),
         (["silence", "disk_free", "--for", "2h"], 2, "--reason"),
         (["unsilence", "queue_wait"], 3, "is not silenced"),
@@ -79,7 +99,8 @@ def test_wrong_rules_are_named_when_the_daemon_starts_and_rules_can_be_off(pitch
     answer = pitchey("daemon", "run", PITCHEY_ALERTS_RULES="disk=3")
     assert answer.code == 2 and "alerts.rules: There is no alert rule 'disk'" in answer.err
     assert "disk_free" not in rules(pitchey, PITCHEY_ALERTS_RULES="disk_free=off")
-    assert pitchey("alerts", "test", "disk_free", PITCHEY_ALERTS_RULES="disk_free=off").code == 2
+    answer = pitchey("alerts", "test", "disk_free", PITCHEY_ALERTS_RULES="disk_free=off")
+    assert answer.code == 2 and "The alert rule disk_free is off." in answer.err
 
 
 def test_a_budget_that_is_used_up_is_an_alert(pitchey: Pitchey, clip: Path) -> None:

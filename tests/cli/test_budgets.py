@@ -80,6 +80,47 @@ def test_a_budget_that_is_used_up_is_an_exit_code_and_says_so_everywhere(used_up
     assert used_up.job(first)["heldByBudget"] is None
 
 
+def test_all_the_budgets_that_hold_a_job_are_named_and_none_is_said_to_hold_nothing(
+    used_up: Pitchey, clip: Path
+) -> None:
+    used_up.ok("budget", "set", "--organisation", "acme", "--period", "day", LEAST)
+    used_up.ok("budget", "set", "--organisation", "idle", "--period", "day", "5")
+    used_up.ok("budget", "remove", "--service", "video")
+    used_up.ok("run", "video", clip, *THUMBNAIL, "--quality", "low", "--organisation", "acme", "-o", "second")
+    used_up.ok("budget", "set", "--service", "video", LEAST)
+    submitted = used_up.ok("submit", "video", clip, "--organisation", "acme")
+    (job_id,) = submitted.lines
+    video, acme = "of video for the month is used up", "of acme for the day is used up"
+    for said in (
+        submitted.err,
+        used_up.ok("why", job_id).out,
+        used_up.ok("status", job_id).out,
+        used_up("wait", job_id).err,
+    ):
+        flat = " ".join(said.split())
+        assert video in flat and acme in flat
+    assert "--service video --period month AMOUNT" in used_up.ok("why", job_id).out
+    assert "--organisation acme --period day AMOUNT" in used_up.ok("why", job_id).out
+    assert [each["service"] for each in used_up.job(job_id)["heldByBudgets"]] == ["video", None]
+    for verb in (("status",), ("top", "--once")):
+        said = " ".join(used_up.ok(*verb).out.split())
+        assert "1 job waits until" in said and " 0 jobs" not in said
+    held = used_up.ok("status", "--json").json["heldByBudgets"]
+    assert [(each["service"], each["organisation"], each["jobs"]) for each in held] == [
+        ("video", None, 1), (None, "acme", 1),
+    ]  # fmt: skip
+    used_up.ok("cancel", job_id)
+    said = " ".join(used_up.ok("status").out.split())
+    assert said.count("whatever is submitted waits until") == 2
+
+
+def test_with_a_daemon_that_may_be_quicker_than_its_next_look_nothing_is_said_for_certain(
+    used_up: Pitchey, clip: Path
+) -> None:
+    used_up.start_daemon()
+    assert "unless started within seconds, the job waits until" in used_up.ok("submit", "video", clip).err
+
+
 def test_who_waits_for_jobs_that_a_budget_holds_is_told_at_once_and_the_jobs_stay(used_up: Pitchey, clip: Path) -> None:
     (job_id,) = used_up.ok("submit", "video", clip, "--batch", "night").lines
     (after,) = used_up.ok("submit", "video", clip, *THUMBNAIL, "--after", job_id).lines

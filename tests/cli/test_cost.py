@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,10 +62,10 @@ def _tick(hours: float) -> int:
 
 def _run(
     store: SqliteStore, job_id: JobId, service: Service, slots: int, organisation: str, batch: str, began: float,
-    ended: float, is_completed: bool,
+    ended: float, is_completed: bool, *, instance: str = "",
 ) -> None:  # fmt: skip
     store.enqueue([NewJob(job_id, service, {}, organisation=organisation, batch=batch)], now=BEGIN)
-    places, lease = Places([Candidate(service, slots, slots)]), BEGIN + timedelta(days=1)
+    places, lease = Places([Candidate(instance or service, slots, slots)]), BEGIN + timedelta(days=1)
     (claimed,) = store.claim(
         service, places=places, policy=QueuePolicy(), now=BEGIN, lease_until=lease, tick=_tick(began)
     )
@@ -102,6 +103,8 @@ def test_the_sum_over_all_organisations_and_idle_is_what_was_spent_to_the_nanodo
     document = books.ok("cost", *MARCH, "--by", "organisation", "--json").json
     paid = sum(each["workNanodollars"] + each["failedNanodollars"] for each in document["by"]["organisation"])
     assert (document["schema"], document["spentNanodollars"]) == (1, 1_512_000_000)
+    (idle,) = [each for each in document["by"]["organisation"] if each["name"] == "idle"]
+    assert idle["idleNanodollars"] == document["idleNanodollars"]
     assert paid + document["idleNanodollars"] == document["spentNanodollars"] == document["instanceNanodollars"]
     assert document["projectedNanodollars"] is None
     assert document["alwaysOnNanodollars"] - document["spentNanodollars"] == document["savedNanodollars"]
@@ -113,7 +116,15 @@ def test_days_are_rows_and_csv_is_for_other_programs(books: Pitchey) -> None:
         ("day", "2026-03-02", "3"),
         ("batch", "", "2"),
         ("batch", "night", "1"),
+        ("batch", "idle", "0"),
     ]
+    batches = [row for row in found if row["by"] == "batch"]
+    parts = [
+        each
+        for row in batches
+        for each in (row["work_nanodollars"], row["failed_nanodollars"], row["idle_nanodollars"])
+    ]
+    assert sum(int(each) for each in parts if each) == 1_512_000_000
     assert (found[0]["instance_nanodollars"], found[1]["instance_nanodollars"]) == ("1512000000", "")
 
 
@@ -134,10 +145,28 @@ def test_hours_are_whole_and_the_rest_is_another_period(books: Pitchey) -> None:
     assert first["spentNanodollars"] + rest["spentNanodollars"] == 1_512_000_000
 
 
+def test_up_to_a_moment_to_come_the_period_begins_with_this_month(pitchey: Pitchey) -> None:
+    pitchey.environment["TZ"] = "UTC"
+    document = pitchey.ok("cost", "--until", "2999-12-05", "--json").json
+    assert document["since"] < document["now"] < document["until"] == "2999-12-05T00:00:00Z"
+
+
+def test_what_the_instances_cost_that_are_listed_is_what_was_spent(books: Pitchey) -> None:
+    listed = [json.loads(line) for line in books.ok("instances", "list", "--all", "--json").lines]
+    spent = books.ok("cost", *MARCH, "--json").json["spentNanodollars"]
+    assert sum(round(each["costUsd"] * 1e9) for each in listed) == spent
+    assert all(each["stoppedAt"] for each in listed)
+    head, _, *rows = books.ok("instances", "list", "--all").lines
+    assert "lived" in head and "cost" in head
+    assert any("$1.44" in row for row in rows)
+
+
 def test_a_month_without_anything_says_so(pitchey: Pitchey) -> None:
     said = pitchey.ok("cost").out
     assert "$0.00" in said and "Nothing to show by service." in said
-    assert pitchey.ok("cost", "--json").json["projectedNanodollars"] == 0
+    document = pitchey.ok("cost", "--json").json
+    assert (document["projectedNanodollars"], document["historySeconds"]) == (None, 0)
+    assert "not projected from 0 min of history: it takes 24 h" in said
 
 
 def test_a_job_costs_what_the_ledger_says_of_it(pitchey: Pitchey, clip: Path) -> None:
@@ -146,7 +175,38 @@ def test_a_job_costs_what_the_ledger_says_of_it(pitchey: Pitchey, clip: Path) ->
     (attempt,) = pitchey.job("@last")["attempts"]
     assert document["workNanodollars"] == round(attempt["costUsd"] * 1e9) > 0
     assert document["spentNanodollars"] >= document["workNanodollars"] + document["startNanodollars"]
-    assert document["projectedNanodollars"] > document["spentNanodollars"]
+    # A burst of seconds on a new machine says nothing of a month, and the hours before it are no savings.
+    assert document["projectedNanodollars"] is None and document["historySeconds"] < 600
+    assert document["alwaysOnNanodollars"] < 0.144e9 / 6
+    assert "not projected from " in pitchey.ok("cost").out
+
+
+def test_budgets_and_the_report_project_the_same_and_a_longer_period_is_never_less(pitchey: Pitchey) -> None:
+    pitchey.environment["TZ"] = "UTC"
+    pitchey.ok("jobs")
+    store = SqliteStore.open(pitchey.state_dir / "pitchey.db")
+    begin = datetime.now(UTC) - timedelta(days=3)
+    life = ("process", "", 3, InstanceState.STARTING, 1, 1, 1, 1, begin)
+    store.add_instance(Instance("i", Service.VIDEO, *life, tariff=Tariff(144_000_000)))
+    store.set_instance("i", InstanceState.READY, now=begin, tick=0)
+    _run(store, JobId("j"), Service.VIDEO, 3, "acme", "", 0, 8, True, instance="i")
+    store.set_instance("i", InstanceState.STOPPED, now=begin + timedelta(hours=10), tick=_tick(10))
+    store.close()
+    for options in ((), ("--organisation", "acme")):
+        projected = []
+        for period in ("day", "week", "month"):
+            pitchey.ok("budget", "set", *options, "--period", period, "25")
+            lines = pitchey.ok("budget", "list", "--json").lines
+            budgets = {(each["organisation"], each["period"]): each for each in map(json.loads, lines)}
+            budget = budgets["acme" if options else None, period]
+            report = pitchey.ok("cost", *options, "--period", period, "--json").json
+            assert budget["spentUsd"] * 1e9 == pytest.approx(report["spentNanodollars"])
+            assert budget["projectedUsd"] * 1e9 == pytest.approx(report["projectedNanodollars"], rel=1e-3)
+            assert 3 * 86400 <= budget["historySeconds"] < 3 * 86400 + 60
+            assert budget["projectedUsd"] >= budget["spentUsd"]
+            projected.append(budget["projectedUsd"])
+        assert projected[0] <= projected[1]
+    assert "acme: if it goes on as in the last 3 days." in pitchey.ok("budget", "list").out
 
 
 def test_what_lives_is_counted_as_it_is_now(pitchey: Pitchey, clip: Path, slow_options: list[str]) -> None:
@@ -167,6 +227,9 @@ def test_what_lives_is_counted_as_it_is_now(pitchey: Pitchey, clip: Path, slow_o
         (("--since", "never"), "--since: 'never' is no time."),
         (("--json", "--csv"), "--json and --csv do not go together."),
         (("--service", "vidoe"), "vidoe"),
+        (("--organisation", ""), "--organisation is empty."),
+        (("--html", ""), "--html is empty."),
+        (("--since", "2999-01-01", "--until", "2999-02-01"), "--since '2999-01-01' is still to come."),
     ],
 )
 def test_what_makes_no_sense_is_refused(pitchey: Pitchey, options: tuple[str, ...], says: str) -> None:

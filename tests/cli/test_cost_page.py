@@ -119,6 +119,15 @@ def test_an_older_report_is_replaced_and_nothing_else_without_being_told_to(book
     assert sorted(path.name for path in books.cwd.iterdir()) == ["cost.html", "letter.html"]
 
 
+def test_a_page_can_be_printed_and_a_place_that_takes_none_is_not_said_to_be_full(books: Pitchey) -> None:
+    page = books.ok("cost", "--html", "-").out
+    assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>")
+    assert not (books.cwd / "-").exists()
+    answer = books("cost", "--html", "/proc/x.html")
+    assert answer.code == 4 and "/proc/x.html could not be written" in answer.err
+    assert "Name a file in another folder." in answer.err and "Make room" not in answer.err
+
+
 @pytest.mark.parametrize(("target", "code"), [("nowhere/cost.html", 3), (".", 2)])
 def test_a_place_that_cannot_be_written_is_named(books: Pitchey, target: str, code: int) -> None:
     answer = books("cost", "--html", target)

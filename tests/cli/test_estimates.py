@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import JobId, JobInput, JobState, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.states import Transition
@@ -14,6 +16,7 @@ from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
 from tests.conftest import Pitchey
+from tests.resources.books import INSTANCE
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_where_too_few_have_completed_it_says_so(experienced: Pitchey) -> None:
     _file(experienced, "a.mp4", 1000)
     options = ("submit", "video", "a.mp4", "--output-format", "webm", "--estimate")
     said = experienced.ok(*options).out
-    assert "fewer than 5 video jobs of their kind have completed" in said and "unknown" in said
+    assert "fewer than 5 video jobs of its kind have completed" in said and "unknown" in said
     document = experienced.ok(*options, "--json").json
     assert (document["estimated"], document["total"]["seconds"], document["inputs"][0]["basis"]) == (0, None, None)
 
@@ -142,3 +145,42 @@ def test_without_a_spot_price_or_on_another_node_nothing_is_said_of_interruption
         document = experienced.ok("submit", "video", "a.mp4", "--estimate", "--json", **environment).json
         assert (document["spot"], document["total"]["seconds"]["expected"]) == (None, 2.0)
         assert document["total"]["costNanodollars"]["expected"] == round(2 * 0.144e9 / 3600 / 3)
+
+
+def test_a_budget_that_would_hold_the_jobs_or_is_too_small_for_them_is_named(experienced: Pitchey) -> None:
+    store = SqliteStore.open(experienced.state_dir / "pitchey.db")
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    store.add_instance(replace(INSTANCE, id="i-2", created_at=now))  # of four slots, for a dollar an hour
+    store.enqueue([NewJob(JobId("acme1"), Service.VIDEO, {}, organisation="acme")], now=now)
+    places = Places([Candidate("i-2", 4, 4)])
+    (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
+    assert claimed.job.token is not None
+    done, end = Transition(JobState.SUCCEEDED, 1, 0), 4 * TICKS_PER_HOUR
+    store.finish(claimed.job.id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=end)
+    store.close()
+    _file(experienced, "a.mp4", 5000)
+    estimate = ("submit", "video", "a.mp4", "--estimate")
+    experienced.ok("budget", "set", "--organisation", "acme", "10")
+    assert "budget" not in experienced.ok(*estimate, "--organisation", "acme").out
+    experienced.ok("budget", "set", "--organisation", "acme", "1.20")
+    said = experienced.ok(*estimate, "--organisation", "acme").out
+    assert "The budget of acme for the month has $0.20 left of $1.20." in said
+    experienced.ok("budget", "set", "--organisation", "acme", "1")
+    said = experienced.ok(*estimate, "--organisation", "acme").out
+    assert "The budget of acme for the month is used up ($1.00 of $1.00): the jobs would wait until" in " ".join(
+        said.split()
+    )
+    (told,) = experienced.ok(*estimate, "--organisation", "acme", "--json").json["budgets"]
+    assert (told["organisation"], told["isCapped"], told["leftUsd"]) == ("acme", True, 0.0)
+    assert experienced.ok(*estimate, "--json").json["budgets"] == []
+    experienced.ok("budget", "set", "--organisation", "new", "0.000001")  # less than it may cost
+    said = experienced.ok(*estimate, "--organisation", "new").out
+    assert "The budget of new for the month has $0.000001 left of $0.000001." in said
+
+
+def test_of_one_job_it_says_that_nothing_can_be_said_and_of_several_of_how_many(pitchey: Pitchey) -> None:
+    _file(pitchey, "a.mp4", 1000)
+    _file(pitchey, "b.mp4", 2000)
+    one = pitchey.ok("submit", "video", "a.mp4", "--estimate").out
+    assert "Nothing can be said: fewer than 5 video jobs of its kind have completed." in one
+    assert "Nothing can be said: fewer than" in pitchey.ok("submit", "video", "a.mp4", "b.mp4", "--estimate").out

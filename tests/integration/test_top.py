@@ -469,7 +469,7 @@ FRAME = """\
 daemon 4711 on docker, since 2 h 03 min
 CPU ██░░░░  25% of 2  memory ██░░░░ 2.0/8.0 GiB  disk ████░░ 40.0 GiB free
 $0.288 per hour, $0.014400 today; 2 running, 5 waiting, 1 dead; video 1 warm
-! queue_wait (warning): 180 s jobs that could run wait (video); it should be below 120 s.
+! queue_wait (warning): the oldest job that could run has waited for 180 s (video); it should be below 120 s.
 
 POOLS
 pool        wanted   ready   starting   paused   waiting   running    cpu   memory   rule

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Severity, Silence, judge, parse_rules
+from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Severity, Silence, judge, parse_rules, rule_named
 from pitchey_cli.domain.budget import Budget, Standing
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.errors import UsageError
@@ -17,8 +17,8 @@ from pitchey_cli.domain.readings import Facts, Surroundings, readings
 from pitchey_cli.domain.scope import Scope
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-RULE = Rule("wait", "jobs wait", 60, "s", Severity.WARNING)
-PATIENT = Rule("wait", "jobs wait", 60, "s", for_seconds=30)
+RULE = Rule("wait", "jobs wait {}", 60, "s", Severity.WARNING)
+PATIENT = Rule("wait", "jobs wait {}", 60, "s", for_seconds=30)
 DOLLAR = 10**9
 
 
@@ -46,7 +46,7 @@ def test_what_is_not_known_changes_nothing() -> None:
 
 
 def test_a_floor_is_broken_below_it() -> None:
-    floor = Rule("disk", "are free", 2, "GiB", is_floor=True)
+    floor = Rule("disk", "{} are free", 2, "GiB", is_floor=True)
     assert history(2, 1.9, 2, rule=floor) == ["", "fired", "resolved"]
 
 
@@ -122,6 +122,46 @@ def test_how_much_is_idle_of_next_to_nothing_is_no_news() -> None:
 
 
 def test_a_sentence_says_what_is_and_what_should_be() -> None:
-    assert (
-        RULE.sentence(Reading(75.125, "video")) == "wait (warning): 75.12 s jobs wait (video); it should be below 60 s."
-    )
+    said = RULE.sentence(Reading(75.125, "video"))
+    assert said == "wait (warning): jobs wait 75.12 s (video); it should be below 60 s."
+    unknown = RULE.sentence(Reading(None))
+    assert unknown == "wait (warning): the value of now is not known here; it should be below 60 s."
+
+
+@pytest.mark.parametrize(
+    ("name", "of_one", "of_two"),
+    [
+        ("dead_letters", "1 job became a dead letter within the hour", "2 jobs became dead letters within the hour"),
+        ("crash_loop", "1 instance was lost within", "2 instances of one service were lost within"),
+        ("queue_wait", "the oldest job that could run has waited for 1 s", "has waited for 2 s"),
+        ("idle_cost", "1 % of what the instances cost in a day is idle", "2 % of what"),
+        ("budget", "1 % of a budget is spent", "2 % of a budget is spent"),
+        ("disk_free", "the disk of the state directory has 1 GiB free", "has 2 GiB free"),
+        ("engine_away", "the engine answered 1 s ago", "the engine answered 2 s ago"),
+        ("room_short", "1 pool is short of room on the host", "2 pools are short of room on the host"),
+    ],
+)
+def test_every_rule_speaks_of_one_and_of_two(name: str, of_one: str, of_two: str) -> None:
+    rule = rule_named(name)
+    assert f": {of_one}" in rule.sentence(Reading(1)) and of_two in rule.sentence(Reading(2.0))
+
+
+def test_every_rule_is_spoken_of() -> None:
+    (marks,) = test_every_rule_speaks_of_one_and_of_two.pytestmark
+    assert [each[0] for each in marks.args[1]] == [rule.name for rule in RULES]
+
+
+@given(st.sampled_from(RULES), st.floats(0, 1000))
+def test_what_is_shown_lies_on_the_same_side_of_the_threshold(rule: Rule, value: float) -> None:
+    shown = float(rule.amount(value).split()[0])
+    assert rule.is_broken(shown) == rule.is_broken(value) or abs(value - rule.threshold) < 1e-6
+
+
+def test_a_threshold_of_one_is_one() -> None:
+    assert rule_named("room_short").amount(1) == "1 pool"
+    assert rule_named("disk_free").amount(1.999) == "1.99 GiB"
+
+
+def test_a_rule_that_is_off_is_said_to_be_off() -> None:
+    with pytest.raises(UsageError, match="The alert rule idle_cost is off"):
+        rule_named("idle_cost", parse_rules("idle_cost=off", where="alerts.rules"))

@@ -15,6 +15,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.periods import Period, Term, term_of
 from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.operations.budgets import sentence, way_out
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -82,21 +83,26 @@ def test_a_budget_is_capped_when_nothing_is_left(spent, amount) -> None:
     assert found.is_capped == (found.left == 0) == (100 in found.reached)
 
 
-def test_spending_goes_on_as_so_far() -> None:
-    assert standing(10).projected(NOON + timedelta(hours=6)) == 40
-    assert standing(10).projected(NOON) is None
-
-
-def test_jobs_are_held_by_the_budgets_that_cover_them_and_by_the_one_that_ends_last() -> None:
+def test_jobs_are_held_by_all_the_budgets_that_cover_them_and_the_one_that_ends_last_comes_first() -> None:
     used_up = standing(100 * DOLLAR, scope=VIDEO)
     longer = standing(100 * DOLLAR, scope=ACME_VIDEO, days=7)
     open_one = standing(1, scope=ACME, days=30)
     found = [used_up, longer, open_one]
     assert caps(found) == {VIDEO, ACME_VIDEO}
-    assert capping(found, ACME_VIDEO) == longer
-    assert capping(found, Scope("others", Service.VIDEO)) == used_up
-    assert capping(found, Scope("acme", Service.CODE)) is None
-    assert capping([standing(100 * DOLLAR, scope=Scope())], Scope("x", Service.CODE)) is not None
+    assert capping(found, ACME_VIDEO) == [longer, used_up]
+    assert capping(found, Scope("others", Service.VIDEO)) == [used_up]
+    assert capping(found, Scope("acme", Service.CODE)) == []
+    assert capping([standing(100 * DOLLAR, scope=Scope())], Scope("x", Service.CODE))
+
+
+def test_all_the_budgets_that_hold_jobs_are_named_with_their_way_out() -> None:
+    found = [standing(100 * DOLLAR, scope=scope, days=9 - n) for n, scope in enumerate((ACME_VIDEO, ACME, VIDEO))]
+    two, four = sentence(found[:2]), sentence([*found, standing(100 * DOLLAR, scope=Scope())])
+    assert "of acme, video for the day is used up ($100.00 of $100.00), and that of acme for the day is" in two
+    assert f"{found[0].span.end.astimezone():%Y-%m-%d}" in two
+    assert "and that of video for the day" in four and ", and 1 more (`pitchey budget list`): jobs wait until" in four
+    assert "each of these" in way_out(found[:2]) and "--organisation acme --period day" in way_out(found[:2])
+    assert "raises it" in way_out(found[:1])
 
 
 def test_what_lives_counts_for_an_organisation_by_its_attempts_and_for_a_service_by_its_instances() -> None:

@@ -652,6 +652,17 @@ SELECT coalesce(sum(nanodollars), 0) FROM container_costs
 SELECT coalesce(sum(nanodollars), 0) FROM container_costs
  WHERE organisation = '' AND hour >= :since AND (:service IS NULL OR service = :service) AND line = 'instance';
 
+-- name: first_booked_of_organisation
+-- The first hour of which anything is known.
+SELECT hour FROM container_costs
+ WHERE organisation = :organisation AND (:service IS NULL OR service = :service) AND (line = 'work' OR line = 'failed')
+ ORDER BY hour LIMIT 1;
+
+-- name: first_booked_of_instances
+SELECT hour FROM container_costs
+ WHERE organisation = '' AND (:service IS NULL OR service = :service) AND line = 'instance'
+ ORDER BY hour LIMIT 1;
+
 -- name: ledger
 -- One search for each organisation, and one for the instances.
 WITH RECURSIVE names (organisation) AS (
