@@ -25,6 +25,7 @@ def doctor(
 ) -> None:
     """Look at engine, permissions, disk, images, limits and store. Exit code 8 if jobs cannot run."""
     wiring = Wiring.from_environment()
+    problems = wiring.policies.problems()
     try:
         wiring.make_state_dir()
     except PitcheyError as error:
@@ -36,7 +37,8 @@ def doctor(
                 open_store=wiring.store,
                 connect=lambda: wiring.engine(engine),
                 images=[operation.Wanted(service, images.current_tag(service)) for service in images.available()],
-                spot=_spot_node(wiring),
+                problems=problems,
+                spot=None if problems else _spot_node(wiring),
             )
         )
     if json:

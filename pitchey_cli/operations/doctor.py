@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -62,14 +62,18 @@ def examine(
     open_store: Callable[[], Store],
     connect: Callable[[], Engine],
     images: list[Wanted],
+    problems: Sequence[PitcheyError] = (),
     spot: SpotNode | None = None,
     environ_path: str | None = None,
 ) -> Iterator[Check]:
     """Look at everything that a job needs, one check after the other.
 
     Args:
+        problems: what is set and means nothing.
         spot: where the node's cloud may take it away.
     """
+    for problem in problems:
+        yield Check("settings", Verdict.PROBLEM, str(problem), problem.hint or "`pitchey config set` changes it.")
     if spot is not None:
         yield _spot(spot)
     yield _state(state_dir)
