@@ -17,7 +17,7 @@ from processors.vocabulary import Service
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.capacity import CapacityPolicy
-    from pitchey_cli.domain.notice import Source
+    from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
@@ -113,16 +113,16 @@ class Policies:
         """What is set of interruptions and their price, on a node that has to expect them."""
         return self.prices().spot if self._settings.node.is_spot else None
 
-    def spot_notice(self) -> Source | None:
+    def spot_notice(self) -> Notifier | None:
         """Who is asked whether this node is about to be taken away, as set."""
-        from pitchey_cli.domain.notice import parse_source
+        from pitchey_cli.domain.notice import parse_notifier
 
         node = self._settings.node
-        source = parse_source(node.spot_notice, where="node.spot_notice")
-        if source is not None and not node.is_spot:
+        notifier = parse_notifier(node.spot_notice, where="node.spot_notice")
+        if notifier is not None and not node.is_spot:
             text = f"node.spot_notice is {node.spot_notice!r}, and node.is_spot is false."
             raise UsageError(text, hint="Set node.is_spot to true, or leave node.spot_notice empty.")
-        return source
+        return notifier
 
     def alert_rules(self) -> tuple[Rule, ...]:
         """The alert rules that are on, as set."""

@@ -106,8 +106,7 @@ def init(
 def _check(file: Path, others: dict[str, Any], new: dict[str, Any], entry: settings.Entry) -> None:
     """Refuse a change after which something would mean nothing.
 
-    What is wrong as the file stands, and without this setting as well, does not stand in its way: files are mended piece
-    by piece.
+    What is wrong as the file stands, and without this setting as well, is no reason: files are mended piece by piece.
 
     Args:
         others: what the file has beside the setting.

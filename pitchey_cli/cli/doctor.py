@@ -54,15 +54,15 @@ def doctor(
 
 
 def _spot_node(wiring: Wiring) -> operation.SpotNode | None:
-    source = wiring.policies.spot_notice()
+    notifier = wiring.policies.spot_notice()
     if not wiring.settings.node.is_spot:
         return None
 
     async def ask() -> bool:
         from pitchey_cli.daemon import notice  # late: it loads an HTTP client, which other nodes do not need
 
-        assert source is not None  # else nobody is asked
+        assert notifier is not None  # else nobody is asked
         async with notice.client() as asking:
-            return await notice.ask(asking, source) is not None
+            return await notice.ask(asking, notifier) is not None
 
-    return operation.SpotNode(str(source or ""), lambda: asyncio.run(ask()), wiring.settings.daemon.grace_seconds)
+    return operation.SpotNode(str(notifier or ""), lambda: asyncio.run(ask()), wiring.settings.daemon.grace_seconds)

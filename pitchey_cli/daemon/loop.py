@@ -10,7 +10,7 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -330,18 +330,19 @@ class Loop:
         for task in pending:
             task.cancel()
 
-    async def finish_running(self, *, at_once: asyncio.Event) -> None:
+    async def finish_running(self, *, at_once: asyncio.Event, grace_seconds: Callable[[], float]) -> None:
         """Drain: let running attempts end by themselves.
 
         Args:
             at_once: when set, what is left is handed back to the queue without further waiting.
+            grace_seconds: asked then: what they get between TERM and KILL.
         """
         self.is_draining = True
         while self.executions and not at_once.is_set():
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
-        await self.executions.hand_back(self.executions.running)
+        await self.executions.hand_back(self.executions.running, grace_seconds=grace_seconds())
         try:
             await self.forecasting.keep_counted()
         except StoreError as error:  # the end of a daemon waits for no forecast

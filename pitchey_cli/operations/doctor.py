@@ -51,7 +51,7 @@ class Wanted:
 class SpotNode:
     """How a node learns that it is taken away."""
 
-    source: str  #: who is asked; empty: nobody
+    notifier: str  #: who is asked; empty: nobody
     ask: Callable[[], bool]  #: whether there is a notice; raises PitcheyError where nobody answers
     grace_seconds: float
 
@@ -99,7 +99,7 @@ def examine(
 
 
 def _spot(spot: SpotNode) -> Check:
-    if not spot.source:
+    if not spot.notifier:
         saw = "it may be taken away, and nobody is asked when: only TERM tells"
         return Check("node", Verdict.WARNING, saw, "Set node.spot_notice to aws, gcp, azure or a URL.")
     try:
@@ -108,12 +108,12 @@ def _spot(spot: SpotNode) -> Check:
         way_out = "Set node.spot_notice to whoever says it on this machine; until then only TERM tells."
         return Check("node", Verdict.WARNING, f"nobody says whether it is taken away: {error}", way_out)
     if has_notice:
-        saw = f"{spot.source} says that it is about to be taken away"
+        saw = f"{spot.notifier} says that it is about to be taken away"
         return Check("node", Verdict.WARNING, saw, "A daemon ends at once here; another node takes the jobs.")
     if spot.grace_seconds >= SHORTEST_SECONDS:
         saw = f"daemon.grace_seconds is {spot.grace_seconds:g}, and {SHORTEST_SECONDS:g} s after a TERM it may be gone"
         return Check("node", Verdict.WARNING, saw, "Set daemon.grace_seconds to 5.")
-    return Check("node", Verdict.OK, f"it may be taken away; {spot.source} says that it is not now")
+    return Check("node", Verdict.OK, f"it may be taken away; {spot.notifier} says that it is not now")
 
 
 def _state(state_dir: Path) -> Check:
