@@ -157,7 +157,9 @@ class Wiring:
             settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
             return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, self.policies.off_peak())
+        policies = self.policies
+        off_peak, spot = policies.off_peak(), policies.spot()
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, off_peak, spot)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules

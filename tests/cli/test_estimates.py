@@ -142,3 +142,19 @@ def test_without_a_spot_price_or_on_another_node_nothing_is_said_of_interruption
         document = experienced.ok("submit", "video", "a.mp4", "--estimate", "--json", **environment).json
         assert (document["spot"], document["total"]["seconds"]["expected"]) == (None, 2.0)
         assert document["total"]["costNanodollars"]["expected"] == round(2 * 0.144e9 / 3600 / 3)
+
+
+def test_the_last_call_of_a_job_counts_the_interruptions_that_its_estimate_counts(experienced: Pitchey) -> None:
+    """Of 10 s at one interruption in ten seconds: e - 1 times as long."""
+    deadline = datetime.now(UTC) + timedelta(hours=20)
+    off_peak = f"{deadline:%H}:00-{deadline:%H}:30"  # they come in time
+    _file(experienced, "ten.mp4", 9000)
+    options = ("submit", "video", "ten.mp4", "--off-peak", "--spot-ok", "--deadline", deadline.isoformat(), "--json")
+    environment = SPOT | {"TZ": "UTC", "PITCHEY_QUEUE_OFF_PEAK": off_peak, "PITCHEY_COST_SPOT": "0.35@360/h"}
+
+    def last_call(**more: str) -> datetime:
+        (job,) = experienced.ok(*options, **environment | more).json
+        return datetime.fromisoformat(job["lastCallAt"])
+
+    sooner = last_call(PITCHEY_NODE_IS_SPOT="false") - last_call()
+    assert sooner.total_seconds() == pytest.approx(7.18, abs=1.1)  # the moments are in whole seconds
