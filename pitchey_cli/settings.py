@@ -121,7 +121,7 @@ class NodeSettings:
     region: str = _setting("local", "Where it stands; for prices.")
     is_spot: bool = _setting(False, "Its cloud may take it away: it has the price of `cost.spot`, and ends in time.")
     spot_notice: str = _setting(
-        "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; 200: yes)."
+        "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; TRUE: yes)."
     )
 
 

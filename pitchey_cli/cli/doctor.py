@@ -38,7 +38,7 @@ def doctor(
                 connect=lambda: wiring.engine(engine),
                 images=[operation.Wanted(service, images.current_tag(service)) for service in images.available()],
                 problems=problems,
-                spot=None if problems else _spot_node(wiring),
+                spot_node=None if problems else _spot_node(wiring),
             )
         )
     if json:

@@ -1,4 +1,4 @@
-"""What the verbs that submit and wait say of jobs that a budget holds."""
+"""What the verbs that submit and wait say of jobs that a budget holds, or that get no turn on this node."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.job import JobId
-from pitchey_cli.operations import budgets
+from pitchey_cli.operations import budgets, spot
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -41,3 +41,5 @@ def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> 
     for standing, jobs in budgets.of_submitted(store, found, job_ids) if found else ():
         which = "the job waits" if len(job_ids) == 1 else f"{jobs:,} of {len(job_ids):,} jobs wait"
         terminal.say(printable(budgets.sentence(standing, jobs=which)))
+    if wiring.settings.node.is_spot and (jobs := spot.kept_waiting(store, job_ids)):
+        terminal.say(f"warning: {spot.sentence(jobs, of=len(job_ids))}")

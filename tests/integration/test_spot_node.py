@@ -381,20 +381,54 @@ def test_instances_of_a_spot_node_have_its_price(pitchey: Pitchey, clip: Path) -
     assert per_hour(PITCHEY_COST_SPOT="0.25", PITCHEY_NODE_IS_SPOT="false") == pytest.approx(0.144, rel=1e-3)
 
 
-def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
-    def node(**environment: str) -> dict[str, str] | None:
-        checks = pitchey("doctor", "--json", **environment).json["checks"]
-        return next((each for each in checks if each["subject"] == "node"), None)
+def _node(pitchey: Pitchey, **environment: str) -> list[tuple[str, str]]:
+    checks = pitchey("doctor", "--json", **environment).json["checks"]
+    return [(each["verdict"], each["saw"] + each["way_out"]) for each in checks if each["subject"] == "node"]
 
-    assert node() is None
-    nobody_asked = node(PITCHEY_NODE_IS_SPOT="1")
-    assert nobody_asked is not None and "only TERM tells" in nobody_asked["saw"]
+
+def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
+    assert not _node(pitchey)
+    assert any("only TERM tells" in saw for _, saw in _node(pitchey, PITCHEY_NODE_IS_SPOT="1"))
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
-        found = node(**_spot(server.address))
-        assert found is not None and (found["verdict"], server.address in found["saw"]) == ("ok", True)
+        assert any(
+            verdict == "ok" and server.address in saw for verdict, saw in _node(pitchey, **_spot(server.address))
+        )
         answer[0] = 200, "TRUE"
-        found = node(**_spot(server.address))
-        assert found is not None and (found["verdict"], "about to be taken away" in found["saw"]) == ("warning", True)
-    found = node(**_spot(_nobody()))
-    assert found is not None and (found["verdict"], "nobody says" in found["saw"]) == ("warning", True)
+        found = _node(pitchey, **_spot(server.address))
+        assert any(verdict == "warning" and "about to be taken away" in saw for verdict, saw in found)
+    found = _node(pitchey, **_spot(_nobody()))
+    assert any(verdict == "warning" and "nobody says" in saw for verdict, saw in found)
+
+
+def test_doctor_says_when_the_grace_is_longer_than_what_is_left_whoever_is_asked(pitchey: Pitchey) -> None:
+    for notifier in ("", _nobody()):
+        found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="21")
+        assert any(verdict == "warning" and "daemon.grace_seconds is 21" in saw for verdict, saw in found)
+        found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="20")
+        assert not any("daemon.grace_seconds" in saw for _, saw in found)
+
+
+def test_doctor_says_whether_the_queue_goes_with_the_machine(pitchey: Pitchey) -> None:
+    is_system_disk = pitchey.cwd.stat().st_dev == Path("/").stat().st_dev
+    (said,) = (each for each in _node(pitchey, PITCHEY_NODE_IS_SPOT="1") if str(pitchey.state_dir) in each[1])
+    assert said[0] == ("warning" if is_system_disk else "ok")
+    assert ("results and history are gone" if is_system_disk else "has to stay") in said[1]
+
+
+def test_whoever_submits_what_may_not_run_here_is_told_and_how_it_may(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.environment |= {"PITCHEY_NODE_IS_SPOT": "true"}
+    told = pitchey.ok("submit", "video", clip)
+    assert "warning: The job waits for a node that is not taken away" in told.err and "--spot-ok" in told.err
+    assert "spot" not in pitchey.ok("submit", "video", clip, "--priority", "low", "--spot-ok").err
+    assert "set node.is_spot to false" in pitchey.ok("why", *told.lines).out
+    assert any("1 waiting job may not run here" in saw for _, saw in _node(pitchey))
+    nightly = ("schedule", "add", "video", str(clip), "--cron", "@daily", "--name")
+    assert "--spot-ok lets them run here" in pitchey.ok(*nightly, "one").err
+    assert "spot" not in pitchey.ok(*nightly, "two", "--spot-ok").err
+    steps = '[steps.small]\nservice = "video"\ninput = "@input"\n'
+    (pitchey.cwd / "small.toml").write_text(steps)
+    submit = ("pipeline", "submit", "small.toml", str(clip))
+    assert "--spot-ok lets them run here" in pitchey.ok(*submit).err
+    assert "spot" not in pitchey.ok(*submit, "--spot-ok").err
+    assert "spot" not in pitchey.ok(*submit, PITCHEY_NODE_IS_SPOT="false").err
