@@ -5,7 +5,9 @@ The parsers of the domain are imported late: `pitchey status` needs few of them,
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
@@ -15,14 +17,16 @@ from processors.vocabulary import Service
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.capacity import CapacityPolicy
-    from pitchey_cli.domain.notice import Source
+    from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
+    from pitchey_cli.domain.retry import RetryPolicy
     from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
+    from pitchey_cli.domain.warmth import WarmHours
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,36 @@ class Policies:
         """What is set for one service."""
         found: configuration.ServiceSettings = getattr(self._settings.services, service)
         return found
+
+    def problems(self) -> list[UsageError]:
+        """What is set and means nothing, in whatever policy it is: each of them is asked for here."""
+        # Each setting of a policy first by itself, or the first that is wrong would hide the others.
+        asked: list[Callable[[], object]] = [
+            *(each.prices for each in self._one_by_one("cost")),
+            *(each.queue for each in self._one_by_one("queue")),
+        ]
+        asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
+        asked += [self.off_peak, self.queue]
+        services = [Service(each.name) for each in fields(self._settings.services)]
+        of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
+        asked += [partial(policy, service) for policy in of_each for service in services]
+        found: dict[str, UsageError] = {}
+        for policy in asked:
+            try:
+                policy()
+            except UsageError as error:
+                found.setdefault(str(error), error)  # prices are in several of them
+        return list(found.values())
+
+    def _one_by_one(self, section: str) -> Iterator[Policies]:
+        """With one setting of a section at a time as it is set, and all others at their defaults."""
+        defaults, chosen = configuration.Settings(), getattr(self._settings, section)
+        for each in fields(chosen):
+            alone = replace(getattr(defaults, section), **{each.name: getattr(chosen, each.name)})
+            yield Policies(replace(defaults, **{section: alone}))
+
+    def _check_service(self, service: Service) -> None:
+        configuration.check_service(service, self.service(service))
 
     def retention(self) -> RetentionPolicy:
         """How long things are kept, as set."""
@@ -79,16 +113,16 @@ class Policies:
         """What is set of interruptions and their price, on a node that has to expect them."""
         return self.prices().spot if self._settings.node.is_spot else None
 
-    def spot_notice(self) -> Source | None:
+    def spot_notice(self) -> Notifier | None:
         """Who is asked whether this node is about to be taken away, as set."""
-        from pitchey_cli.domain.notice import parse_source
+        from pitchey_cli.domain.notice import parse_notifier
 
         node = self._settings.node
-        source = parse_source(node.spot_notice, where="node.spot_notice")
-        if source is not None and not node.is_spot:
+        notifier = parse_notifier(node.spot_notice, where="node.spot_notice")
+        if notifier is not None and not node.is_spot:
             text = f"node.spot_notice is {node.spot_notice!r}, and node.is_spot is false."
             raise UsageError(text, hint="Set node.is_spot to true, or leave node.spot_notice empty.")
-        return source
+        return notifier
 
     def alert_rules(self) -> tuple[Rule, ...]:
         """The alert rules that are on, as set."""
@@ -117,6 +151,22 @@ class Policies:
             off_peak=self.off_peak(),
             is_spot=self._settings.node.is_spot,
         )
+
+    def warm_hours(self, service: Service) -> WarmHours | None:
+        """How many instances of a service are ready by the clock, as set."""
+        from pitchey_cli.domain.policy import parse_warm_hours
+
+        text = self.service(service).scaling.warm_hours
+        return parse_warm_hours(text, where=f"services.{service}.scaling.warm_hours")
+
+    def retry(self, service: Service) -> RetryPolicy:
+        """When a failed attempt at a service's job is made again, as set."""
+        from pitchey_cli.domain.policy import parse_retry_rules
+        from pitchey_cli.domain.retry import RetryPolicy
+
+        chosen = self.service(service)
+        rules = parse_retry_rules(chosen.retry_rules, where=f"services.{service}.retry_rules")
+        return RetryPolicy(chosen.max_attempts, chosen.retry_base_seconds, chosen.retry_cap_seconds, rules)
 
 
 def pool_settings(chosen: configuration.ServiceSettings, *, is_foreground: bool = False) -> PoolSettings:

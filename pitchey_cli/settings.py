@@ -121,7 +121,7 @@ class NodeSettings:
     region: str = _setting("local", "Where it stands; for prices.")
     is_spot: bool = _setting(False, "Its cloud may take it away: it has the price of `cost.spot`, and ends in time.")
     spot_notice: str = _setting(
-        "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; 200: yes)."
+        "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; TRUE: yes)."
     )
 
 
@@ -372,16 +372,21 @@ def load(environ: Mapping[str, str] = os.environ) -> Loaded:
     path = config_path(environ)
     if environ.get("PITCHEY_CONFIG") and not path.exists():
         raise InputNotFound(f"There is no file at {path}, which PITCHEY_CONFIG names.")
-    values = read_file(path)
+    loaded = merged(path, read_file(path), environ)
+    for name in (item.name for item in fields(Services)):
+        check_service(name, getattr(loaded.settings.services, name))
+    return loaded
+
+
+def merged(path: Path, in_file: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
+    """The settings, if these values stood in the file; whether they go together is for the caller to ask."""
+    values = dict(in_file)
     sources = dict.fromkeys(values, "file")
     for key, entry in entries().items():
         if entry.variable in environ:
             values[key] = parse_value(entry, environ[entry.variable], where=entry.variable)
             sources[key] = entry.variable
-    settings: Settings = _build(Settings, Settings(), values, "")
-    for name in (item.name for item in fields(Services)):
-        check_service(name, getattr(settings.services, name))
-    return Loaded(settings, path, sources)
+    return Loaded(_build(Settings, Settings(), values, ""), path, sources)
 
 
 def check_service(name: str, service: ServiceSettings) -> None:

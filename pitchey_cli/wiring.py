@@ -157,7 +157,9 @@ class Wiring:
             settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
             return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
 
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, self.policies.off_peak())
+        policies = self.policies
+        off_peak, spot = policies.off_peak(), policies.spot()
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, off_peak, spot)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -265,8 +267,6 @@ class Wiring:
     def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.domain.policy import parse_retry_rules, parse_warm_hours
-        from pitchey_cli.domain.retry import RetryPolicy
         from pitchey_cli.engines import images
 
         chosen = self.policies.service(service)
@@ -280,13 +280,8 @@ class Wiring:
             pool=pool_settings(chosen, is_foreground=is_foreground),
             waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
             is_forecast_heeded=chosen.scaling.forecast,
-            warm_hours=parse_warm_hours(chosen.scaling.warm_hours, where=f"services.{service}.scaling.warm_hours"),
-            retry=RetryPolicy(
-                chosen.max_attempts,
-                chosen.retry_base_seconds,
-                chosen.retry_cap_seconds,
-                parse_retry_rules(chosen.retry_rules, where=f"services.{service}.retry_rules"),
-            ),
+            warm_hours=self.policies.warm_hours(service),
+            retry=self.policies.retry(service),
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

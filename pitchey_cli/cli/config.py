@@ -13,6 +13,7 @@ from pitchey_cli import settings
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import PitcheyError, UsageError
+from pitchey_cli.policies import Policies
 
 app = typer.Typer(
     help="Look at settings and change them.", add_completion=False, rich_markup_mode=None, no_args_is_help=True
@@ -53,6 +54,8 @@ def show(
         for entry, value, source in rows:
             table.add_row(entry.key, str(value), source, entry.doc)
         terminal.show(table)
+    for problem in Policies(loaded.settings).problems():
+        terminal.say(f"warning: {problem}")
 
 
 @app.command(name="set", context_settings={"ignore_unknown_options": True})  # -1 is a value
@@ -66,9 +69,10 @@ def set_(
         raise settings.unknown_key(key, known, where="config set")
     file = settings.config_path(os.environ)
     values = settings.read_file(file, but=key)
-    values[key] = settings.parse_value(known[key], value, where="config set")
-    _write(file, values)
-    terminal.say(f"{key} = {values[key]} in {file}")
+    new = {key: settings.parse_value(known[key], value, where="config set")}
+    _check(file, values, new, known[key])
+    _write(file, {**values, **new})
+    terminal.say(f"{key} = {new[key]} in {file}")
     _say_who_has_the_old_one()
 
 
@@ -80,7 +84,9 @@ def unset(key: Annotated[str, typer.Argument(help="The setting, as services.vide
         raise settings.unknown_key(key, known, where="config unset")
     file = settings.config_path(os.environ)
     if file.exists():
-        _write(file, settings.read_file(file, but=key))
+        values = settings.read_file(file, but=key)
+        _check(file, values, {}, known[key])
+        _write(file, values)
     terminal.say(f"{key} = {known[key].default}, the default")
     _say_who_has_the_old_one()
 
@@ -95,6 +101,34 @@ def init(
         raise UsageError(f"{file} exists.", hint="--overwrite replaces it.")
     _write(file, {key: entry.default for key, entry in settings.entries().items()})
     terminal.say(f"wrote {file}")
+
+
+def _check(file: Path, others: dict[str, Any], new: dict[str, Any], entry: settings.Entry) -> None:
+    """Refuse a change after which something would mean nothing.
+
+    What is wrong as the file stands, and without this setting as well, is no reason: files are mended piece by piece.
+
+    Args:
+        others: what the file has beside the setting.
+        new: its new value by its key; nothing when it is taken out.
+    """
+    environ = {name: value for name, value in os.environ.items() if name != entry.variable}
+
+    def problems(values: dict[str, Any]) -> dict[str, UsageError]:
+        found = Policies(settings.merged(file, values, environ).settings).problems()
+        return {str(each): each for each in found}
+
+    after = problems({**others, **new})
+    if not after:
+        return
+    try:
+        old = settings.read_file(file)
+    except PitcheyError:  # what stands there is not even of the right type
+        old = others
+    known = problems(old).keys() & problems(others).keys()
+    for text, problem in after.items():
+        if text not in known:
+            raise problem
 
 
 def _say_who_has_the_old_one() -> None:

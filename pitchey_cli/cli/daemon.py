@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import os
 import signal
 import subprocess
@@ -120,21 +121,35 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 
 @app.command()
-def unit() -> None:
+def unit(
+    system: Annotated[
+        bool, typer.Option("--system", help="For /etc/systemd/system: stopped before a Docker of the system.")
+    ] = False,
+) -> None:
     """Print a systemd unit for this user's daemon."""
     wiring = Wiring.from_environment()
-    typer.echo(_UNIT.format(python=sys.executable, state=wiring.state_dir, drain=_stop_seconds(wiring)), nl=False)
+    lines = {"python": sys.executable, "state": wiring.state_dir, "drain": _stop_seconds(wiring)}
+    if system:
+        place, user, target = "/etc/systemd/system/pitchey.service", f"User={getpass.getuser()}\n", "multi-user.target"
+    else:
+        place, user, target = "~/.config/systemd/user/pitchey.service", "", "default.target"
+    typer.echo(_UNIT.format(place=place, user=user, target=target, **lines), nl=False)
+    if not system:
+        terminal.say(
+            "A user's systemd knows only a rootless Docker or Podman: with a Docker of the system, which is stopped at "
+            "the same time when the machine goes down, take `pitchey daemon unit --system`."
+        )
 
 
 _UNIT = """\
-# ~/.config/systemd/user/pitchey.service, or /etc/systemd/system/pitchey.service with a User= line
+# {place}
 [Unit]
 Description=Pitchey job daemon
 After=network-online.target docker.service podman.socket
 Wants=network-online.target
 
 [Service]
-ExecStart="{python}" -m pitchey_cli.cli daemon run
+{user}ExecStart="{python}" -m pitchey_cli.cli daemon run
 Environment="PITCHEY_STATE_DIR={state}"
 # TERM drains; only what does not end by itself is handed back to the queue.
 KillMode=mixed
@@ -143,7 +158,7 @@ Restart=on-failure
 RestartSec=2
 
 [Install]
-WantedBy=default.target
+WantedBy={target}
 """
 
 

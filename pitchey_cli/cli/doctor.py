@@ -25,6 +25,7 @@ def doctor(
 ) -> None:
     """Look at engine, permissions, disk, images, limits and store. Exit code 8 if jobs cannot run."""
     wiring = Wiring.from_environment()
+    problems = wiring.policies.problems()
     try:
         wiring.make_state_dir()
     except PitcheyError as error:
@@ -36,7 +37,8 @@ def doctor(
                 open_store=wiring.store,
                 connect=lambda: wiring.engine(engine),
                 images=[operation.Wanted(service, images.current_tag(service)) for service in images.available()],
-                spot=_spot_node(wiring),
+                problems=problems,
+                spot_node=None if problems else _spot_node(wiring),
             )
         )
     if json:
@@ -52,15 +54,15 @@ def doctor(
 
 
 def _spot_node(wiring: Wiring) -> operation.SpotNode | None:
-    source = wiring.policies.spot_notice()
+    notifier = wiring.policies.spot_notice()
     if not wiring.settings.node.is_spot:
         return None
 
     async def ask() -> bool:
         from pitchey_cli.daemon import notice  # late: it loads an HTTP client, which other nodes do not need
 
-        assert source is not None  # else nobody is asked
+        assert notifier is not None  # else nobody is asked
         async with notice.client() as asking:
-            return await notice.ask(asking, source) is not None
+            return await notice.ask(asking, notifier) is not None
 
-    return operation.SpotNode(str(source or ""), lambda: asyncio.run(ask()), wiring.settings.daemon.grace_seconds)
+    return operation.SpotNode(str(notifier or ""), lambda: asyncio.run(ask()), wiring.settings.daemon.grace_seconds)

@@ -1,4 +1,4 @@
-"""What the verbs that submit and wait say of jobs that a budget holds."""
+"""What the verbs that submit and wait say of jobs that a budget holds, or that get no turn on this node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.job import JobId
-from pitchey_cli.operations import budgets
+from pitchey_cli.operations import budgets, spot
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -45,3 +45,5 @@ def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> 
         if holder is not None:  # it looks every few seconds, and starts what comes before it has seen it
             which = f"unless started within seconds, {which}"
         terminal.say(printable(budgets.sentence(standings, jobs=which)))
+    if wiring.settings.node.is_spot and (jobs := spot.kept_waiting(store, job_ids)):
+        terminal.say(f"warning: {spot.sentence(jobs, of=len(job_ids))}")

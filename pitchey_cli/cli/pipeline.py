@@ -11,7 +11,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import staging_progress
 from pitchey_cli.cli.handover import hand_over, refuse_existing
-from pitchey_cli.cli.holding import BudgetWatch
+from pitchey_cli.cli.holding import BudgetWatch, say_what_is_held
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.daemon import lock
@@ -123,15 +123,18 @@ def submit(
     batch: Batch = "",
     organisation: Organisation = "default",
     priority: Priority = "normal",
+    spot_ok: Annotated[bool, typer.Option("--spot-ok", help="Also on a node that may be taken away.")] = False,
 ) -> None:
     """Queue all steps of a pipeline; prints the name of its batch."""
     wiring = Wiring.from_environment()
     pipeline = operation.read(file)
     runs = operation.plan(pipeline, operation.started_with(pipeline, inputs or ()), available=images.available())
-    words = {"organisation": organisation, "priority": priority}
-    name = _start(wiring, wiring.store(), pipeline, runs, words, batch, is_foreground=False)
+    words = {"organisation": organisation, "priority": priority, "spot_ok": spot_ok}
+    store = wiring.store()
+    name = _start(wiring, store, pipeline, runs, words, batch, is_foreground=False)
     is_taken = lock.poke(wiring.state_dir)
     typer.echo(name)
+    say_what_is_held(wiring, store, [job.id for job in store.batch_jobs(name)])
     if not is_taken and terminal.is_interactive():
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import service_command
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound
@@ -55,6 +56,11 @@ def add(
     lock.poke(wiring.state_dir)
     coming = ", ".join(f"{each:%Y-%m-%d %H:%M %Z}" for each in operation.coming(added, now=now, count=_SHOWN_TIMES))
     terminal.say(f"{name} comes at {coming}, and so on.")
+    if wiring.settings.node.is_spot and not asked.queueing.get("spot_ok"):
+        terminal.say(
+            "warning: Its jobs will wait for a node that is not taken away, and this one may be (node.is_spot): "
+            "--spot-ok lets them run here."
+        )
     if lock.holder(wiring.state_dir) is None:
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
@@ -106,9 +112,12 @@ def resume(name: Name) -> None:
 def run(name: Name) -> None:
     """Submit the jobs of a schedule once more, now; prints their ids."""
     wiring = Wiring.from_environment()
-    for job_id in operation.run_now(wiring.submitting(wiring.store()), name, now=wiring.clock.now()):
+    store = wiring.store()
+    ids = operation.run_now(wiring.submitting(store), name, now=wiring.clock.now())
+    for job_id in ids:
         typer.echo(job_id)
     lock.poke(wiring.state_dir)
+    say_what_is_held(wiring, store, ids)
 
 
 @app.command()

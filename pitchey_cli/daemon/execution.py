@@ -11,8 +11,10 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pitchey_cli.artifacts.port import ProgressCallback
+from pitchey_cli.daemon.download import Download
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
@@ -37,6 +39,7 @@ _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
+_KILL_SECONDS = 1.0  # that the engine may take for it, when a job is handed back
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
@@ -61,11 +64,17 @@ class Execution:
     on_pickup: Callable[[float], None] | None = None  #: told the seconds from when it was due to its acceptance
     ending_as: Reason | None = None  #: CANCELLED or INTERRUPTED once the host has asked for the end
     ended_as: Reason | None = None  #: how it ended, once that is known
-    is_fetching: bool = False  #: an input is being downloaded; its worker knows nothing of it yet
     is_finishing: bool = False  #: the attempt is over; what it left is being taken and recorded
     _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
+    _download: Download | None = None
+    _grace_seconds: float | None = None  # None: as is set
+
+    @property
+    def is_fetching(self) -> bool:
+        """Whether an input is being downloaded: its worker knows nothing of it yet."""
+        return self._download is not None
 
     @property
     def _files(self) -> AttemptFiles:
@@ -134,24 +143,42 @@ class Execution:
             outcome = await self._outcome(ending)
         await self._finish(outcome)
 
-    async def end(self, reason: Reason) -> None:
+    async def end(self, reason: Reason, *, grace_seconds: float | None = None) -> None:
         """Ask for the end of the attempt: CANCELLED by somebody, or INTERRUPTED to be handed back."""
         if self.ending_as is None:
-            self.ending_as = reason
+            self.ending_as, self._grace_seconds = reason, grace_seconds
             self._bring_deadline_forward()
+            if self._download is not None:
+                self._download.end()
             await self._tell_end()
+
+    async def give_up(self) -> None:
+        """Record the end that was asked for without the worker, which has not ended the attempt.
+
+        Nobody may follow the attempt any more. The token keeps out whatever its worker still does.
+        """
+        if not self.is_fetching:  # else the worker knows nothing of it, and may be at work for others
+            self.instance.retire(f"it did not end {self.token} in time", has_died=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_KILL_SECONDS):
+                    await self._kill_instance()
+        reason = self.ending_as or Reason.INTERRUPTED
+        await self._finish(Outcome(reason, JobError(reason, "Its worker did not end it in time.")))
 
     def _bring_deadline_forward(self) -> None:
         """Wait for the end that was asked for as long as the worker may take for it, and no longer."""
         loop_time = asyncio.get_running_loop().time()
-        due = loop_time + self.node.config.grace_seconds + _OVERDUE_SECONDS
+        due = loop_time + self._grace() + _OVERDUE_SECONDS
         if self._deadline is not None and not self._deadline.expired():
             self._deadline.reschedule(min(due, self._deadline.when() or due))
 
     async def _tell_end(self, *, grace_seconds: float | None = None) -> None:
-        grace = self.node.config.grace_seconds if grace_seconds is None else grace_seconds
+        grace = self._grace() if grace_seconds is None else grace_seconds
         with contextlib.suppress(PitcheyError):  # one that does not answer is found out by whoever follows its events
             await self.instance.client.end(self.token, grace_seconds=grace)
+
+    def _grace(self) -> float:
+        return self.node.config.grace_seconds if self._grace_seconds is None else self._grace_seconds
 
     # --- the steps, in their order
 
@@ -179,9 +206,11 @@ class Execution:
         sha256, size, name = item.sha256, item.size, item.name
         if item.url is not None:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
-            self.is_fetching = True
-            artifact, name = await asyncio.to_thread(node.fetch, item.url, progress=progress)
-            self.is_fetching = False
+            if self.ending_as is not None:  # while an earlier input was made ready
+                raise PitcheyError("The download was ended.")
+            self._download = Download(partial(node.fetch, item.url, progress=progress))
+            artifact, name = await self._download.result()
+            self._download = None
             sha256, size = artifact.sha256, artifact.size
         if sha256 is None or size is None:
             raise InputRejected(f"The input {name} has no content yet.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -12,6 +12,8 @@ from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.job import Job, Token
 from processors.vocabulary import Reason
+
+_END_SECONDS = 2.5  # after the grace, for a worker to say how an attempt has ended; notice.py leaves 5 s for all of it
 
 
 class OnEnd(Protocol):
@@ -89,24 +91,50 @@ class Executions:
         for token in self._broken.keys() - set(but):
             self._forget(token)
 
-    def end(self, token: Token, reason: Reason) -> None:
-        """Ask for the end of one, without waiting for it."""
+    def end(self, token: Token, reason: Reason, *, grace_seconds: float | None = None) -> None:
+        """Ask for the end of one, without waiting for it.
+
+        Args:
+            grace_seconds: between TERM and KILL; None: as is set.
+        """
         execution = self._running.get(token)
         if execution is not None and execution.ending_as is None:
-            self._ending.add(task := asyncio.create_task(execution.end(reason)))
+            self._ending.add(task := asyncio.create_task(execution.end(reason, grace_seconds=grace_seconds)))
             task.add_done_callback(self._ending.discard)
 
-    async def hand_back(self, executions: Iterable[Execution]) -> None:
-        """End attempts as interrupted: their jobs are queued again, and have not used up an attempt."""
+    async def hand_back(self, executions: Iterable[Execution], *, grace_seconds: float) -> None:
+        """End attempts as interrupted: their jobs are queued again, and have not used up an attempt.
+
+        Where an attempt's worker has not ended it shortly after the grace, its job is handed back without the worker.
+        What an attempt that is over has left is taken, however long that takes: it lies in the spool, and should the
+        process end before, the next one finds it there.
+        """
         handed_back = list(executions)
-        endings = (execution.end(Reason.INTERRUPTED) for execution in handed_back)
-        await asyncio.gather(*endings, return_exceptions=True)
+        for each in handed_back:
+            self.end(each.token, Reason.INTERRUPTED, grace_seconds=grace_seconds)
+        late = await self._until_over(handed_back, within_seconds=grace_seconds + _END_SECONDS)
+        await asyncio.gather(*map(self._give_up, late))
         await self._until_over(handed_back)
+
+    async def _give_up(self, execution: Execution) -> None:
+        task = self._tasks.get(execution.token)
+        if task is None or execution.is_finishing:
+            return
+        task.cancel()
+        await asyncio.wait([task])
+        try:
+            await execution.give_up()
+        except Exception as error:  # the others go on
+            self._node.report(f"{execution.token} could not be handed back: {error!r}")
 
     async def let_finish(self) -> None:
         """Wait for the attempts that are over: what they left lies in their instances."""
-        await self._until_over(each for each in self.running if each.is_finishing)
+        await self._until_over([each for each in self.running if each.is_finishing])
 
-    async def _until_over(self, executions: Iterable[Execution]) -> None:
+    async def _until_over(
+        self, executions: Sequence[Execution], *, within_seconds: float | None = None
+    ) -> list[Execution]:
+        """Wait for attempts to be accounted for; those that are not, in time."""
         if waiting := [self._tasks[each.token] for each in executions if each.token in self._tasks]:
-            await asyncio.wait(waiting)
+            await asyncio.wait(waiting, timeout=within_seconds)
+        return [each for each in executions if each.token in self._tasks]

@@ -10,7 +10,7 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -25,6 +25,7 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.observer import PoolKey
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import Scaler, Waiting
+from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import Job, due_at
@@ -53,9 +54,9 @@ class Loop:
         self._renew_at = 0.0
         self._check_at = 0.0
         self._recover_at = 0.0
-        self._release_at = 0.0
-        self._call_last_at = 0.0
-        self._expire_at = 0.0
+        self._releasing = Sweep(node, self.changed, node.store.release_due)
+        self._calling = Sweep(node, self.changed, node.store.call_last)
+        self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
         self.budgeting = Budgeting(node)
@@ -96,23 +97,13 @@ class Loop:
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
-        now = self.node.clock.monotonic()
-        if now >= self._release_at:
+        if self._releasing.is_due:
             await self._bring_retries_forward()
-            released = await self.node.call(self.node.store.release_due, now=self.node.clock.now())
-            # More may be due than one call releases: then again at once.
-            self._release_at = now + (0.0 if released else self.node.config.poll_seconds)
-            if released:
-                self.changed.set()
+            await self._releasing.look()
 
     async def call_last(self) -> None:
-        """Let those run at any price that would miss their deadline if they went on waiting for off-peak hours."""
-        now = self.node.clock.monotonic()
-        if now >= self._call_last_at:
-            called = await self.node.call(self.node.store.call_last, now=self.node.clock.now())
-            self._call_last_at = now + (0.0 if called else self.node.config.poll_seconds)
-            if called:
-                self.changed.set()
+        """Let those run at any price that would come too late if they went on waiting for off-peak hours."""
+        await self._calling.look()
 
     async def _bring_retries_forward(self) -> None:
         """A clock that was ahead and has been put right must not make retries wait for the difference."""
@@ -127,12 +118,7 @@ class Loop:
 
     async def expire(self) -> None:
         """Give up the waiting jobs that it is too late for."""
-        now = self.node.clock.monotonic()
-        if now >= self._expire_at:
-            expired = await self.node.call(self.node.store.expire, now=self.node.clock.now())
-            self._expire_at = now + (0.0 if expired else self.node.config.poll_seconds)
-            if expired:
-                self.changed.set()
+        await self._expiring.look()
 
     async def tidy(self) -> None:
         """Forget and remove what nobody needs any more, and learn from what came, without waiting for it here."""
@@ -330,18 +316,19 @@ class Loop:
         for task in pending:
             task.cancel()
 
-    async def finish_running(self, *, at_once: asyncio.Event) -> None:
+    async def finish_running(self, *, at_once: asyncio.Event, grace_seconds: Callable[[], float]) -> None:
         """Drain: let running attempts end by themselves.
 
         Args:
             at_once: when set, what is left is handed back to the queue without further waiting.
+            grace_seconds: asked then: what they get between TERM and KILL.
         """
         self.is_draining = True
         while self.executions and not at_once.is_set():
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
-        await self.executions.hand_back(self.executions.running)
+        await self.executions.hand_back(self.executions.running, grace_seconds=grace_seconds())
         try:
             await self.forecasting.keep_counted()
         except StoreError as error:  # the end of a daemon waits for no forecast

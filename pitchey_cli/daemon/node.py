@@ -15,7 +15,7 @@ from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
-from pitchey_cli.domain.notice import Source
+from pitchey_cli.domain.notice import Notifier
 from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
@@ -76,7 +76,7 @@ class NodeConfig:
     prices: PriceList = field(default_factory=PriceList)
     region: str = "local"
     is_spot: bool = False  #: its cloud may take it away
-    spot_notice: Source | None = None  #: who is asked whether it is about to
+    spot_notice: Notifier | None = None  #: who is asked whether it is about to
     zone: tzinfo = UTC  #: in which the days of budgets begin
     alerts: tuple[Rule, ...] = ()
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for

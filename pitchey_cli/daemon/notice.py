@@ -7,13 +7,14 @@ the operator: it is asked as it stands, without proxies, and no redirect is foll
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import httpx
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import NetworkError, PitcheyError
-from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Provider, Source, judge
+from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Notifier, Provider, judge
 
 _ANSWER_SECONDS = 3.0  # for everything that one question takes
 _MOST_BYTES = 65536
@@ -28,13 +29,19 @@ _HEADERS = {Provider.GCP: {"Metadata-Flavor": "Google"}, Provider.AZURE: {"Metad
 _AZURE_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
 
 
-async def watch(node: Node, source: Source, on_notice: Callable[[Notice], None]) -> None:
-    """Ask until there is a notice. Nobody who answers is said once, and again when that has changed."""
+async def watch(node: Node, notifier: Notifier, on_notice: Callable[[Notice, float], None]) -> None:
+    """Ask until there is a notice. Nobody who answers is said once, and again when that has changed.
+
+    Args:
+        on_notice: told as well how many seconds ago it was last said that there is none.
+    """
     is_answering = True
+    said_no_at = -math.inf  # monotonic
     async with client() as asking:
         while True:
+            asked_at = node.clock.monotonic()
             try:
-                notice = await ask(asking, source)
+                notice = await ask(asking, notifier)
             except Exception as error:  # whatever it is: the next question may find an answer, and the daemon works on
                 if is_answering:
                     why = str(error) if isinstance(error, PitcheyError) else repr(error)
@@ -42,11 +49,12 @@ async def watch(node: Node, source: Source, on_notice: Callable[[Notice], None])
                 is_answering = False
             else:
                 if not is_answering:
-                    node.report(f"{source} answers again")
+                    node.report(f"{notifier} answers again")
                 is_answering = True
                 if notice is not None:
-                    on_notice(notice)
+                    on_notice(notice, node.clock.monotonic() - said_no_at)
                     return
+                said_no_at = asked_at
             await asyncio.sleep(ASK_SECONDS)
 
 
@@ -55,7 +63,7 @@ def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=_ANSWER_SECONDS)
 
 
-async def ask(asking: httpx.AsyncClient, source: Source) -> Notice | None:
+async def ask(asking: httpx.AsyncClient, notifier: Notifier) -> Notice | None:
     """Ask once.
 
     Raises:
@@ -63,26 +71,26 @@ async def ask(asking: httpx.AsyncClient, source: Source) -> Notice | None:
     """
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await _ask(asking, source)
+            return await _ask(asking, notifier)
     except NetworkError as error:
-        raise NetworkError(f"{source}: {error}") from error
+        raise NetworkError(f"{notifier}: {error}") from error
     except TimeoutError as error:
-        raise NetworkError(f"{source}: It does not answer within {_ANSWER_SECONDS:g} s.") from error
+        raise NetworkError(f"{notifier}: It does not answer within {_ANSWER_SECONDS:g} s.") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NetworkError(f"{source}: {error or type(error).__name__}.") from error
+        raise NetworkError(f"{notifier}: {error or type(error).__name__}.") from error
 
 
-async def _ask(asking: httpx.AsyncClient, source: Source) -> Notice | None:
-    provider, headers = source.provider, dict(_HEADERS.get(source.provider, {}))
+async def _ask(asking: httpx.AsyncClient, notifier: Notifier) -> Notice | None:
+    provider, headers = notifier.provider, dict(_HEADERS.get(notifier.provider, {}))
     if provider is Provider.AWS:
         path, lifetime = _AWS_TOKEN
-        status, token = await _answer(asking, "PUT", source.address + path, lifetime)
+        status, token = await _answer(asking, "PUT", notifier.address + path, lifetime)
         if status == 200:  # where there are no tokens, none is needed
             headers["X-aws-ec2-metadata-token"] = token
-    status, body = await _answer(asking, "GET", source.address + _PATHS[provider], headers)
+    status, body = await _answer(asking, "GET", notifier.address + _PATHS[provider], headers)
     notice = judge(provider, status, body)
     if notice is not None and provider is Provider.AZURE:
-        of_name, name = await _answer(asking, "GET", source.address + _AZURE_NAME, headers)
+        of_name, name = await _answer(asking, "GET", notifier.address + _AZURE_NAME, headers)
         # Without the name the notice is believed: to go for nothing costs less than to be taken away at work.
         notice = judge(provider, status, body, node_name=name.strip() if of_name == 200 else "")
     return notice

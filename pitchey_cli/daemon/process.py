@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +16,14 @@ from pitchey_cli.daemon import recovery
 from pitchey_cli.daemon.lock import DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.domain.notice import Notice, drain_seconds_of, spare_seconds
+from pitchey_cli.domain.notice import (
+    SHORTEST_SECONDS,
+    Notice,
+    drain_seconds_of,
+    grace_seconds_of,
+    left_seconds,
+    spare_seconds,
+)
 
 
 @contextmanager
@@ -40,13 +48,14 @@ def _wake_socket(state_dir: Path, on_message: Callable[[bytes], None]) -> Iterat
 
 
 @dataclass(slots=True)
-class Ending:
+class Shutdown:
     """How a running daemon is told to end."""
 
     node: Node
     stop: asyncio.Event = field(default_factory=asyncio.Event)  #: take nothing new
     at_once: asyncio.Event = field(default_factory=asyncio.Event)  #: hand back what still runs
     _is_asked: bool = False
+    _node_goes_at: float = math.inf  # monotonic
 
     def ask(self) -> None:
         """The first time: drain for as long as is set. The second time: hand back at once."""
@@ -56,6 +65,8 @@ class Ending:
         seconds = config.drain_seconds
         if config.is_spot:
             seconds = drain_seconds_of(seconds, grace_seconds=config.grace_seconds)
+            if not self._is_asked:
+                self._node_goes_in(SHORTEST_SECONDS)
         self._is_asked = True
         self._within(seconds)
 
@@ -64,13 +75,23 @@ class Ending:
         self._is_asked = True
         self.stop.set()
 
-    def taken_away(self, notice: Notice) -> None:
+    def taken_away(self, notice: Notice, unheard_seconds: float) -> None:
         """Finish what can still end before the node is gone, hand back the rest, and end."""
-        seconds = spare_seconds(notice, now=self.node.clock.now(), grace_seconds=self.node.config.grace_seconds)
+        left = left_seconds(notice, now=self.node.clock.now(), unheard_seconds=unheard_seconds)
+        self._node_goes_in(left)
+        seconds = spare_seconds(left, grace_seconds=self.node.config.grace_seconds)
         when = f" at {notice.at:%H:%M:%S} UTC" if notice.at is not None else ""
         what = f" ({notice.what})" if notice.what else ""
         self.node.report(f"this node is taken away{when}{what}: what has not ended in {seconds:.0f} s is handed back")
         self._within(seconds)
+
+    def grace_seconds(self) -> float:
+        """What handed back work gets now to end by itself."""
+        left = self._node_goes_at - self.node.clock.monotonic()
+        return grace_seconds_of(self.node.config.grace_seconds, left_seconds=left)
+
+    def _node_goes_in(self, seconds: float) -> None:
+        self._node_goes_at = min(self._node_goes_at, self.node.clock.monotonic() + seconds)
 
     def _within(self, seconds: float) -> None:
         self.stop.set()
@@ -78,15 +99,15 @@ class Ending:
 
 
 @contextmanager
-def _watched(node: Node, ending: Ending) -> Iterator[None]:
-    source = node.config.spot_notice
-    if source is None:
+def _watched(node: Node, shutdown: Shutdown) -> Iterator[None]:
+    notifier = node.config.spot_notice
+    if notifier is None:
         yield
         return
     from pitchey_cli.daemon import notice  # late: it loads an HTTP client, which no other daemon needs at its start
 
-    node.report(f"{source} is asked whether this node is taken away")
-    watching = asyncio.create_task(notice.watch(node, source, ending.taken_away))
+    node.report(f"{notifier} is asked whether this node is taken away")
+    watching = asyncio.create_task(notice.watch(node, notifier, shutdown.taken_away))
     try:
         yield
     finally:
@@ -96,24 +117,24 @@ def _watched(node: Node, ending: Ending) -> Iterator[None]:
 async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
     """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it."""
     node = loop.node
-    ending = Ending(node)
+    shutdown = Shutdown(node)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ending.ask)
+        asyncio.get_running_loop().add_signal_handler(number, shutdown.ask)
 
     def on_message(message: bytes) -> None:
         if message == DRAIN:
-            ending.drain()
+            shutdown.drain()
         loop.changed.set()
 
-    with _wake_socket(node.config.state_dir, on_message), _watched(node, ending):
+    with _wake_socket(node.config.state_dir, on_message), _watched(node, shutdown):
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
         try:
-            await loop.run(ending.stop)
+            await loop.run(shutdown.stop)
             node.report("draining: nothing new is taken")
             loop.firing.stop()
-            await loop.finish_running(at_once=ending.at_once)
+            await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
             await loop.stop_instances(why="the daemon stops")
         finally:  # before the lock goes: the next daemon would serve the same times
             loop.firing.stop()
@@ -132,6 +153,7 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
         await loop.take_up()
         on_ready()
         await loop.run(stop)
-        await loop.executions.hand_back(each for each in loop.executions.running if each.is_fetching)
+        fetching = [each for each in loop.executions.running if each.is_fetching]
+        await loop.executions.hand_back(fetching, grace_seconds=loop.node.config.grace_seconds)
         await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")

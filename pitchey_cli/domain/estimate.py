@@ -42,6 +42,14 @@ class Estimate:
     is_by_size: bool  #: whether the input's size is in it
     is_far: bool  #: the input is far larger than any of theirs
 
+    def times(self, spot: Spot | None) -> tuple[float, float, float]:
+        """What it is expected to take, and the ends of the range; each with the interruptions of a spot node."""
+        plain = (self.seconds, self.low_seconds, self.high_seconds)
+        if spot is None:
+            return plain
+        expected, low, high = map(spot.expected_seconds, plain)
+        return expected, low, high
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -56,11 +64,7 @@ class Expectation:
     def times(self) -> tuple[float, float, float]:
         """What it is expected to take, and the ends of the range; each with the interruptions of a spot node."""
         assert self.estimate is not None
-        plain = (self.estimate.seconds, self.estimate.low_seconds, self.estimate.high_seconds)
-        if self.spot is None:
-            return plain
-        expected, low, high = map(self.spot.expected_seconds, plain)
-        return expected, low, high
+        return self.estimate.times(self.spot)
 
     def cost(self, seconds: float) -> int:
         """Nanodollars for so long."""

@@ -26,8 +26,12 @@ ASK_SECONDS = 5.0  #: between two questions
 SHORTEST_SECONDS = 30.0  #: that a cloud gives, from its notice or its TERM on
 _LONGEST_SECONDS = 120.0  # that one gives: what is later is a wrong clock
 _MARGIN_SECONDS = 5.0  # to record what was handed back
+#: that work which is handed back can get between TERM and KILL, whoever gives the notice and however late it is heard
+LONGEST_GRACE_SECONDS = SHORTEST_SECONDS - ASK_SECONDS - _MARGIN_SECONDS
 _METADATA = "http://169.254.169.254"
 _NO = (404, 204)
+_YES = ("", "TRUE", "1")
+_AWS_ACTIONS = ("hibernate", "stop", "terminate")
 _WORDS = 60  # characters of an answer that are quoted
 
 
@@ -41,7 +45,7 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True)
-class Source:
+class Notifier:
     """Who is asked, and where."""
 
     provider: Provider
@@ -60,14 +64,14 @@ class Notice:
     what: str = ""  #: in the words of the cloud
 
 
-def parse_source(text: str, *, where: str) -> Source | None:
+def parse_notifier(text: str, *, where: str) -> Notifier | None:
     """Read `aws`, `gcp`, `azure` or a URL; nothing means that nobody is asked."""
     chosen = text.strip()
     if not chosen:
         return None
     for provider in (Provider.AWS, Provider.GCP, Provider.AZURE):
         if chosen.lower() == provider:
-            return Source(provider)
+            return Notifier(provider)
     try:
         parts = urlsplit(chosen)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -76,7 +80,7 @@ def parse_source(text: str, *, where: str) -> Source | None:
     if not is_url or any(char.isspace() for char in chosen):
         hint = "Write aws, gcp, azure, or a URL as http://127.0.0.1:8000/preempted."
         raise UsageError(f"{where}: {text!r} gives no notice.", hint=hint)
-    return Source(Provider.URL, chosen)
+    return Notifier(Provider.URL, chosen)
 
 
 def judge(provider: Provider, status: int, body: str, *, node_name: str = "") -> Notice | None:
@@ -100,27 +104,50 @@ def judge(provider: Provider, status: int, body: str, *, node_name: str = "") ->
     if text.upper() == "FALSE":
         return None
     if provider is Provider.URL:
-        return _in_json(text) or Notice()
+        return _of_url(text)
     if text.upper() == "TRUE":
         return Notice(what="preempted")
     raise _not_understood(text)
 
 
-def spare_seconds(notice: Notice, *, now: datetime, grace_seconds: float) -> float:
+def left_seconds(notice: Notice, *, now: datetime, unheard_seconds: float) -> float:
+    """How long this node is still there.
+
+    Args:
+        unheard_seconds: since it was last said that there is no notice: so old may this one be.
+    """
+    left = SHORTEST_SECONDS - unheard_seconds if notice.at is None else (notice.at - now).total_seconds()
+    return max(0.0, min(left, _LONGEST_SECONDS))
+
+
+def spare_seconds(left_seconds: float, *, grace_seconds: float) -> float:
     """How long what runs may go on, so that what is left can still be handed back."""
-    # Without a moment it may have been there since just after the last question.
-    left = SHORTEST_SECONDS - ASK_SECONDS if notice.at is None else (notice.at - now).total_seconds()
-    return max(0.0, min(left, _LONGEST_SECONDS) - grace_seconds - _MARGIN_SECONDS)
+    return max(0.0, left_seconds - grace_seconds - _MARGIN_SECONDS)
 
 
 def drain_seconds_of(drain_seconds: float, *, grace_seconds: float) -> float:
     """How long TERM lets work finish on such a node: it may come from the machine, which goes down soon after."""
-    return min(drain_seconds, max(0.0, SHORTEST_SECONDS - grace_seconds - _MARGIN_SECONDS))
+    return min(drain_seconds, spare_seconds(SHORTEST_SECONDS, grace_seconds=grace_seconds))
+
+
+def grace_seconds_of(grace_seconds: float, *, left_seconds: float) -> float:
+    """How long work that is handed back gets between TERM and KILL: what is not recorded in time is lost."""
+    return max(0.0, min(grace_seconds, left_seconds - _MARGIN_SECONDS))
 
 
 def _of_aws(text: str) -> Notice:
     found = _in_json(text)
     if found is None:
+        raise _not_understood(text)
+    return found
+
+
+def _of_url(text: str) -> Notice:
+    """What anybody may answer: a word that is known, nothing, or a notice as AWS writes it. A login page is none."""
+    if text.upper() in _YES:
+        return Notice()
+    found = _in_json(text)
+    if found is None or found.what not in _AWS_ACTIONS:
         raise _not_understood(text)
     return found
 

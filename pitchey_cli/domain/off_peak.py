@@ -120,7 +120,7 @@ def _first_of(calendar: OffPeak, minute: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Start:
-    """What a job with --off-peak and a deadline is promised."""
+    """What a job with --off-peak, and a deadline or a time to live, is promised."""
 
     is_off_peak: bool  #: it waits for off-peak hours, until its last call
     last_call_at: datetime  #: from then on it runs at any price
@@ -147,7 +147,7 @@ def plan(off_peak: OffPeak, *, earliest: datetime, latest: datetime) -> Start:
 def latest_start(
     *,
     earliest: datetime,
-    deadline: datetime,
+    deadline: datetime | None,
     expires_at: datetime,
     expected_seconds: float | None,
     timeout_seconds: float,
@@ -161,13 +161,16 @@ def latest_start(
     has to start soon. A retry is in neither: who needs one has to ask for an earlier deadline.
 
     Args:
+        deadline: None: it has none, and is only not to be started after `expires_at`.
         expires_at: not to be started after that, for its time to live; else the deadline.
-        expected_seconds: nine of ten jobs like it are quicker.
+        expected_seconds: nine of ten jobs like it are quicker; with the interruptions that a spot node has to expect.
     """
+    in_time = expires_at - min(_TO_START, (expires_at - earliest) / 2)
+    if deadline is None:
+        return max(earliest, in_time)
     left = deadline - earliest
     if expected_seconds is None:
         takes = min(timedelta(seconds=timeout_seconds), left / 2)
     else:
         takes = timedelta(seconds=expected_seconds) + _TO_START
-    in_time = expires_at - min(_TO_START, (expires_at - earliest) / 2)
     return max(earliest, min(deadline - takes, in_time))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,8 +12,9 @@ from pathlib import Path
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.limits import GIB
-from pitchey_cli.domain.notice import SHORTEST_SECONDS
+from pitchey_cli.domain.notice import LONGEST_GRACE_SECONDS
 from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
+from pitchey_cli.operations import spot
 from pitchey_cli.store.inspect import describe
 from pitchey_cli.store.port import Store
 
@@ -51,7 +52,7 @@ class Wanted:
 class SpotNode:
     """How a node learns that it is taken away."""
 
-    source: str  #: who is asked; empty: nobody
+    notifier: str  #: who is asked; empty: nobody
     ask: Callable[[], bool]  #: whether there is a notice; raises PitcheyError where nobody answers
     grace_seconds: float
 
@@ -62,16 +63,22 @@ def examine(
     open_store: Callable[[], Store],
     connect: Callable[[], Engine],
     images: list[Wanted],
-    spot: SpotNode | None = None,
+    problems: Sequence[PitcheyError] = (),
+    spot_node: SpotNode | None = None,
     environ_path: str | None = None,
 ) -> Iterator[Check]:
     """Look at everything that a job needs, one check after the other.
 
     Args:
-        spot: where the node's cloud may take it away.
+        problems: what is set and means nothing.
+        spot_node: where the node's cloud may take it away.
     """
-    if spot is not None:
-        yield _spot(spot)
+    for problem in problems:
+        yield Check("settings", Verdict.PROBLEM, str(problem), problem.hint or "`pitchey config set` changes it.")
+    if spot_node is not None:
+        yield _spot(spot_node)
+        yield _keeping(state_dir)
+        yield from _unreachable(open_store)
     yield _state(state_dir)
     yield _store(open_store, layout.database(state_dir))
     yield _disk(state_dir)
@@ -94,22 +101,51 @@ def examine(
         yield _image(engine, image)
 
 
-def _spot(spot: SpotNode) -> Check:
-    if not spot.source:
+def _spot(node: SpotNode) -> Check:
+    if node.grace_seconds > LONGEST_GRACE_SECONDS:
+        saw = f"daemon.grace_seconds is {node.grace_seconds:g}, and when it is taken away there may be no more than "
+        return Check(
+            "node", Verdict.WARNING, f"{saw}{LONGEST_GRACE_SECONDS:g} s of it", "Set daemon.grace_seconds to 5."
+        )
+    if not node.notifier:
         saw = "it may be taken away, and nobody is asked when: only TERM tells"
         return Check("node", Verdict.WARNING, saw, "Set node.spot_notice to aws, gcp, azure or a URL.")
     try:
-        has_notice = spot.ask()
+        has_notice = node.ask()
     except PitcheyError as error:
         way_out = "Set node.spot_notice to whoever says it on this machine; until then only TERM tells."
         return Check("node", Verdict.WARNING, f"nobody says whether it is taken away: {error}", way_out)
     if has_notice:
-        saw = f"{spot.source} says that it is about to be taken away"
-        return Check("node", Verdict.WARNING, saw, "A daemon ends at once here; another node takes the jobs.")
-    if spot.grace_seconds >= SHORTEST_SECONDS:
-        saw = f"daemon.grace_seconds is {spot.grace_seconds:g}, and {SHORTEST_SECONDS:g} s after a TERM it may be gone"
-        return Check("node", Verdict.WARNING, saw, "Set daemon.grace_seconds to 5.")
-    return Check("node", Verdict.OK, f"it may be taken away; {spot.source} says that it is not now")
+        saw = f"{node.notifier} says that it is about to be taken away"
+        way_out = "A daemon ends at once here; the jobs wait until one starts where the state directory then is."
+        return Check("node", Verdict.WARNING, saw, way_out)
+    return Check("node", Verdict.OK, f"it may be taken away; {node.notifier} says that it is not now")
+
+
+def _keeping(state_dir: Path) -> Check:
+    """Whether the queue is likely to be there still when the machine is not."""
+    root, place = Path("/").stat().st_dev, next(each for each in (state_dir, *state_dir.parents) if each.exists())
+    if place.stat().st_dev == root:
+        saw = f"{state_dir} is on the disk of the system: terminated with it, queue, results and history are gone"
+        return Check(
+            "node", Verdict.WARNING, saw, "Put state_dir on a disk that stays, or have the machine stopped only."
+        )
+    return Check("node", Verdict.OK, f"{state_dir} is on a disk of its own, which has to stay when the machine goes")
+
+
+def _unreachable(open_store: Callable[[], Store]) -> Iterator[Check]:
+    """The waiting jobs that get no turn here; trouble with the store has a check of its own."""
+    try:
+        store = open_store()
+        try:
+            jobs = spot.unreachable(store)
+        finally:
+            store.close()
+    except PitcheyError:
+        return
+    if jobs:
+        saw = f"{jobs:,} waiting {'job' if jobs == 1 else 'jobs'} may not run here: submitted without --spot-ok"
+        yield Check("node", Verdict.WARNING, saw, spot.WAY_OUT)
 
 
 def _state(state_dir: Path) -> Check:

@@ -10,6 +10,7 @@ from typing import Any
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
+from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.store.port import Store
@@ -45,6 +46,7 @@ class Submitting:
     defaults_of: Callable[[Service], Defaults]
     image_of: Callable[[Service], str]
     off_peak: OffPeak = ANY_TIME
+    spot: Spot | None = None  #: what is set of the node, where it may be taken away
 
 
 def drafts(request: Request) -> list[submit.Draft]:
@@ -107,7 +109,7 @@ def check(
     found = []
     for each in drafts:
         settings = _settings(submitting.store, each, {**words, **each.queueing}, defaults, now)
-        found.append(_planned(settings, each, submitting.off_peak, history, now))
+        found.append(_planned(settings, each, submitting, history, now))
     return found
 
 
@@ -123,21 +125,25 @@ def _settings(
 
 
 def _planned(
-    settings: submit.JobSettings, draft: submit.Draft, off_peak: OffPeak, history: History, now: datetime
+    settings: submit.JobSettings, draft: submit.Draft, submitting: Submitting, history: History, now: datetime
 ) -> submit.JobSettings:
-    """Settle when a job starts that asks for off-peak hours and has a deadline; the others are as they are."""
-    if not settings.is_off_peak or settings.deadline is None:
+    """Settle when a job starts that asks for off-peak hours and cannot wait for ever; the others are as they are.
+
+    One that has to wait for others first has its time to live only then: by its last call, as of now, it runs at any
+    price too soon rather than never.
+    """
+    if not settings.is_off_peak or settings.expires_at is None:
         return settings
     estimate = history.estimate(draft)
     earliest = now if settings.run_at is None else max(now, settings.run_at)
     latest = latest_start(
         earliest=earliest,
         deadline=settings.deadline,
-        expires_at=settings.expires_at or settings.deadline,
-        expected_seconds=None if estimate is None else estimate.high_seconds,
+        expires_at=settings.expires_at,
+        expected_seconds=None if estimate is None else estimate.times(submitting.spot)[2],
         timeout_seconds=settings.timeout_seconds,
     )
-    start = plan(off_peak, earliest=earliest, latest=latest)
+    start = plan(submitting.off_peak, earliest=earliest, latest=latest)
     return replace(
         settings,
         is_off_peak=start.is_off_peak,

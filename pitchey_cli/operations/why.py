@@ -61,7 +61,7 @@ def reasons(
 def _why_scheduled(job: Job, run_at: datetime, off_peak: OffPeak, now: datetime) -> list[str]:
     if not job.attempt and not job.is_off_peak and job.last_call_at == run_at:
         at = _local(run_at, now)
-        return [f"Its deadline comes before off-peak hours: it is to start at {at}, the cheapest time before."]
+        return [f"Its {_limit(job)} comes before off-peak hours: it is to start at {at}, the cheapest time before."]
     left = max(0.0, (run_at - now).total_seconds())
     again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
     waits = f"It waits for its time, in {left:.0f} s{again}."
@@ -73,9 +73,12 @@ def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
     found = _why_not_yet(job, policy.off_peak, now, now)
     if job.last_call_at is not None and not job.is_off_peak and policy.off_peak.hours:
         since = _local(job.last_call_at, now)
-        found.append(f"It does not wait for off-peak hours, to meet its deadline: since {since} it runs at any price.")
+        found.append(
+            f"It does not wait for off-peak hours, to meet its {_limit(job)}: since {since} it runs at any price."
+        )
     if policy.is_spot and not job.is_spot_ok:
         found.append("This node may be taken away (node.is_spot), and the job was not submitted with --spot-ok.")
+        found.append("Submit it again with --spot-ok and cancel this one, or set node.is_spot to false.")
     return found
 
 
@@ -89,7 +92,11 @@ def _why_not_yet(job: Job, off_peak: OffPeak, earliest: datetime, now: datetime)
     if job.last_call_at is None:
         return [f"{hours}."]
     call = _local(job.last_call_at, now)
-    return [f"{hours}; from {call} it runs at any price, to meet its deadline."]
+    return [f"{hours}; from {call} it runs at any price, to meet its {_limit(job)}."]
+
+
+def _limit(job: Job) -> str:
+    return "time to live" if job.deadline is None else "deadline"
 
 
 def _why_held(store: Store, job: Job) -> list[str]:

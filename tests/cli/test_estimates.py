@@ -184,3 +184,19 @@ def test_of_one_job_it_says_that_nothing_can_be_said_and_of_several_of_how_many(
     one = pitchey.ok("submit", "video", "a.mp4", "--estimate").out
     assert "Nothing can be said: fewer than 5 video jobs of its kind have completed." in one
     assert "Nothing can be said: fewer than" in pitchey.ok("submit", "video", "a.mp4", "b.mp4", "--estimate").out
+
+
+def test_the_last_call_of_a_job_counts_the_interruptions_that_its_estimate_counts(experienced: Pitchey) -> None:
+    """Of 10 s at one interruption in ten seconds: e - 1 times as long."""
+    deadline = datetime.now(UTC) + timedelta(hours=20)
+    off_peak = f"{deadline:%H}:00-{deadline:%H}:30"  # they come in time
+    _file(experienced, "ten.mp4", 9000)
+    options = ("submit", "video", "ten.mp4", "--off-peak", "--spot-ok", "--deadline", deadline.isoformat(), "--json")
+    environment = SPOT | {"TZ": "UTC", "PITCHEY_QUEUE_OFF_PEAK": off_peak, "PITCHEY_COST_SPOT": "0.35@360/h"}
+
+    def last_call(**more: str) -> datetime:
+        (job,) = experienced.ok(*options, **environment | more).json
+        return datetime.fromisoformat(job["lastCallAt"])
+
+    sooner = last_call(PITCHEY_NODE_IS_SPOT="false") - last_call()
+    assert sooner.total_seconds() == pytest.approx(7.18, abs=1.1)  # the moments are in whole seconds

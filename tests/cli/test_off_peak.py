@@ -143,3 +143,24 @@ def test_why_tells_of_a_node_that_may_be_taken_away(tmp_path: Path) -> None:
         )
         assert (said in sentences) is is_told
     store.close()
+
+
+def test_a_job_that_would_be_given_up_before_its_hours_does_not_wait_for_them(nightly: Pitchey, clip: Path) -> None:
+    for options, environment in (
+        (("--ttl", "2h"), {}),
+        ((), {"PITCHEY_SERVICES_VIDEO_TTL_SECONDS": "7200"}),  # nobody has named one
+    ):
+        (job_id,) = nightly.ok("submit", "video", clip, *THUMBNAIL, "--off-peak", *options, **environment).lines
+        job = nightly.job(job_id)
+        assert (job["state"], job["isOffPeak"]) == ("queued", False)
+        assert "to meet its time to live: since" in nightly.ok("why", job_id).out
+
+
+def test_a_job_whose_hours_come_within_its_time_to_live_waits_for_them_until_its_last_call(
+    nightly: Pitchey, clip: Path
+) -> None:
+    job_id = submitted(nightly, clip, "--off-peak", "--ttl", "8h")
+    job = nightly.job(job_id)
+    assert job["isOffPeak"] and datetime.fromisoformat(job["lastCallAt"]) < NOW + timedelta(hours=8, minutes=1)
+    assert datetime.fromisoformat(job["lastCallAt"]) > NOW + timedelta(hours=7, minutes=58)
+    assert "it runs at any price, to meet its time to live." in nightly.ok("why", job_id).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 from pathlib import Path
 
@@ -154,9 +155,18 @@ def test_an_idle_instance_is_stopped_after_its_sleep_time(pitchey: Pitchey, clip
 
 
 def test_unit_prints_a_systemd_unit_with_this_python_and_state(pitchey: Pitchey) -> None:
-    unit = pitchey.ok("daemon", "unit").out
-    assert f'Environment="PITCHEY_STATE_DIR={pitchey.state_dir}"' in unit
-    assert "-m pitchey_cli.cli daemon run" in unit
+    for options in ((), ("--system",)):
+        unit = pitchey.ok("daemon", "unit", *options).out
+        assert f'Environment="PITCHEY_STATE_DIR={pitchey.state_dir}"' in unit
+        assert "-m pitchey_cli.cli daemon run" in unit
+
+
+def test_a_unit_of_a_user_says_what_it_cannot_do_and_one_of_the_system_can(pitchey: Pitchey) -> None:
+    of_user, of_system = pitchey.ok("daemon", "unit"), pitchey.ok("daemon", "unit", "--system")
+    assert "User=" not in of_user.out and "WantedBy=default.target" in of_user.out
+    assert "only a rootless Docker" in of_user.err and "--system" in of_user.err
+    assert f"\nUser={getpass.getuser()}\n" in of_system.out and "WantedBy=multi-user.target" in of_system.out
+    assert "After=network-online.target docker.service" in of_system.out and not of_system.err
 
 
 def test_a_daemon_whose_log_has_no_room_goes_on(pitchey: Pitchey, clip: Path) -> None:

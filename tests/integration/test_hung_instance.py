@@ -10,7 +10,7 @@ import pytest
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState, NewJob
 from pitchey_cli.domain.turns import QueuePolicy
-from processors.protocol import Service
+from processors.protocol import Reason, Service
 from tests.resources.scripted_engine import Machine
 from tests.resources.scripted_node import Daemon, open_store, service
 from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
@@ -105,5 +105,33 @@ def test_an_attempt_whose_events_break_off_costs_its_neighbours_nothing(world: S
     assert store.job(JobId("bad")).crashes == 1
     assert set(engine.attempts) == {"good.1", "better.1"}
     assert [store.job(JobId(name)).state for name in ("good", "better")] == [JobState.RUNNING] * 2
+    daemon.drain()
+    store.close()
+
+
+def test_what_a_hung_worker_does_not_end_is_handed_back_in_time_and_does_not_go_on(
+    world: ScriptedLoop, tmp_path: Path
+) -> None:
+    async def machine() -> Machine:
+        return Machine()
+
+    store = open_store(layout.database(tmp_path))
+    engine = world.run_until_complete(machine())
+    daemon = Daemon(world, engine, tmp_path, SERVICES, QueuePolicy(), lambda _: None)
+    for name in ("first", "second"):
+        store.enqueue([NewJob(JobId(name), Service.VIDEO, {"attempts": ["hold"]})], now=world.clock.now())
+    daemon.loop.changed.set()
+    world.pass_time(1.0)
+    (worker,) = engine.workers.values()
+    worker.freeze()
+    begin = world.clock.seconds
+    daemon.hand_back()
+    while any(store.job(JobId(name)).state is JobState.RUNNING for name in ("first", "second")):
+        assert world.clock.seconds - begin < daemon.loop.node.config.grace_seconds + 5
+        world.pass_time(0.1)
+    for name in ("first", "second"):
+        job = store.job(JobId(name))
+        assert (job.state, job.reason, job.attempts_used) == (JobState.QUEUED, Reason.INTERRUPTED, 0)
+    assert not engine.attempts and not engine.left_behind
     daemon.drain()
     store.close()

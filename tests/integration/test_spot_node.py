@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ import pytest
 from pitchey_cli.daemon import notice
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import NetworkError
-from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Provider, Source
+from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Notifier, Provider
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.conftest import Pitchey
 
@@ -78,7 +79,7 @@ def cloud(answer: Callable[[str, str, dict[str, str]], Answer]) -> Iterator[Clou
         thread.join()
 
 
-def asked(source: Source) -> Notice | None:
+def asked(source: Notifier) -> Notice | None:
     async def ask() -> Notice | None:
         async with notice.client() as asking:
             return await notice.ask(asking, source)
@@ -100,9 +101,9 @@ def test_aws_is_asked_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
         return spot[0] if headers.get("x-aws-ec2-metadata-token") == "secret" else (401, "")
 
     with cloud(answer) as server:
-        assert asked(Source(Provider.AWS, server.address)) is None
+        assert asked(Notifier(Provider.AWS, server.address)) is None
         spot[0] = 200, json.dumps({"action": "stop", "time": "2026-07-01T12:02:00Z"})
-        assert asked(Source(Provider.AWS, server.address)) == Notice(datetime(2026, 7, 1, 12, 2, tzinfo=UTC), "stop")
+        assert asked(Notifier(Provider.AWS, server.address)) == Notice(datetime(2026, 7, 1, 12, 2, tzinfo=UTC), "stop")
 
 
 def test_google_is_asked_with_its_header() -> None:
@@ -113,9 +114,9 @@ def test_google_is_asked_with_its_header() -> None:
         return (200, spot[0]) if headers.get("metadata-flavor") == "Google" else (403, "")
 
     with cloud(answer) as server:
-        assert asked(Source(Provider.GCP, server.address)) is None
+        assert asked(Notifier(Provider.GCP, server.address)) is None
         spot[0] = "TRUE"
-        assert asked(Source(Provider.GCP, server.address)) == Notice(None, "preempted")
+        assert asked(Notifier(Provider.GCP, server.address)) == Notice(None, "preempted")
 
 
 def test_azure_is_asked_for_its_events_and_then_whether_they_mean_this_machine() -> None:
@@ -132,7 +133,7 @@ def test_azure_is_asked_for_its_events_and_then_whether_they_mean_this_machine()
         return 200, json.dumps({"DocumentIncarnation": 1, "Events": events})
 
     with cloud(answer) as server:
-        source = Source(Provider.AZURE, server.address)
+        source = Notifier(Provider.AZURE, server.address)
         assert asked(source) is None
         events.append(event)
         assert asked(source) is None
@@ -143,7 +144,7 @@ def test_azure_is_asked_for_its_events_and_then_whether_they_mean_this_machine()
 def test_a_redirect_is_not_followed_and_is_no_answer() -> None:
     with cloud(lambda method, path, headers: (302, "/yes") if path == "/no" else (200, "TRUE")) as server:
         with pytest.raises(NetworkError, match="answers 302"):
-            asked(Source(Provider.URL, f"{server.address}/no"))
+            asked(Notifier(Provider.URL, f"{server.address}/no"))
         assert server.asked == ["/no"]
 
 
@@ -162,7 +163,7 @@ def test_a_server_that_only_dribbles_is_given_up_in_time() -> None:
         thread.start()
         try:
             with pytest.raises(NetworkError, match="does not answer within 3 s"):
-                asked(Source(Provider.URL, f"http://127.0.0.1:{server.getsockname()[1]}/"))
+                asked(Notifier(Provider.URL, f"http://127.0.0.1:{server.getsockname()[1]}/"))
         finally:
             is_over.set()
             thread.join()
@@ -211,7 +212,7 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="0"))
-        options = ("--no-cache", *lasting_options)
+        options = ("--no-cache", "--spot-ok", *lasting_options)
         (short,) = pitchey.ok("submit", "video", _repeated(clip, 6, pitchey.cwd), *options).lines
         pitchey.until(short, lambda job: job["state"] == "running")
         answer[0] = _action("terminate", at := _in(120))
@@ -221,7 +222,9 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
         daemon.communicate(timeout=60)
         assert daemon.returncode == 0
         assert datetime.now(UTC) < at
-    assert f"this node is taken away at {at:%H:%M:%S} UTC (terminate): what has not ended in 1" in said
+    assert f"this node is taken away at {at:%H:%M:%S} UTC (terminate): what has not ended in " in said
+    seconds = re.search(r"has not ended in (\d+) s", said)
+    assert seconds is not None and 100 <= int(seconds[1]) <= 110
     assert pitchey.job(short)["state"] == "succeeded"
     assert (pitchey.job(late)["state"], pitchey.job(late)["attempt"]) == ("queued", 0)
     assert len(server.asked) >= 2
@@ -233,7 +236,7 @@ def test_what_cannot_end_is_handed_back_in_time_and_a_term_meanwhile_is_no_reaso
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="3600"))
-        (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 60, pitchey.cwd), *slow_options).lines
+        (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 60, pitchey.cwd), *slow_options, "--spot-ok").lines
         pitchey.until_working(job_id)
         answer[0] = _action("stop", at := _in(ASK_SECONDS + 15))
         _until_said(daemon, "this node is taken away")
@@ -251,7 +254,7 @@ def test_a_notice_of_this_moment_hands_back_at_once_also_in_a_drain_without_end(
     answer: list[Answer] = [(200, "FALSE")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address))
-        (job_id,) = pitchey.ok("submit", "video", clip, *slow_options).lines
+        (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
         pitchey.until_working(job_id)
         draining = pitchey.start("daemon", "drain")
         _until_said(daemon, "draining")
@@ -267,13 +270,72 @@ def test_a_term_of_the_machine_leaves_time_to_hand_back_whatever_the_drain(
     daemon = pitchey.start_daemon(
         PITCHEY_NODE_IS_SPOT="true", PITCHEY_DAEMON_DRAIN_SECONDS="3600", PITCHEY_DAEMON_GRACE_SECONDS="24"
     )
-    (job_id,) = pitchey.ok("submit", "video", clip, *slow_options).lines
+    (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
     pitchey.until_working(job_id)
     begin = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(30) == 0
     assert time.monotonic() - begin < 30
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
+
+
+@contextmanager
+def _silent() -> Iterator[str]:
+    """The URL of a file of which only the beginning ever comes; at the end of the test its connections are closed."""
+    is_over = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        asking, _ = server.accept()
+        with asking:
+            asking.recv(65536)
+            asking.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1000))
+            is_over.wait()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/film.mp4"
+        finally:
+            is_over.set()
+            with suppress(OSError), socket.create_connection(server.getsockname(), timeout=1):
+                thread.join()
+
+
+def test_a_download_of_which_nothing_comes_any_more_does_not_keep_a_daemon_that_has_to_go(
+    pitchey: Pitchey, tmp_path: Path
+) -> None:
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    with _silent() as url:
+        daemon = pitchey.start_daemon(
+            PITCHEY_NODE_IS_SPOT="true",
+            PITCHEY_DAEMON_DRAIN_SECONDS="0",
+            PITCHEY_NETWORK_ALLOW_PRIVATE_URLS="true",
+            TMPDIR=str(downloads),
+        )
+        (job_id,) = pitchey.ok("submit", "video", url, "--spot-ok").lines
+        pitchey.until(job_id, lambda _: any(downloads.glob("pitchey-*/*")))
+        begin = time.monotonic()
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
+        assert time.monotonic() - begin < 15
+    assert not list(downloads.glob("pitchey-*"))
+    job = pitchey.job(job_id)
+    assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
+
+
+def test_an_answer_that_is_neither_yes_nor_no_does_not_end_a_daemon(
+    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+) -> None:
+    with cloud(lambda method, path, headers: (200, '{"preempted": false}')) as server:
+        daemon = pitchey.start("daemon", "run", **_spot(server.address))
+        said = "".join(_until_said(daemon, "nobody says whether this node is taken away"))
+        assert "neither yes nor no" in said
+        (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 4, pitchey.cwd), *lasting_options, "--spot-ok").lines
+        assert pitchey("wait", job_id).code == 0
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(30) == 0
 
 
 def test_where_nobody_answers_the_daemon_says_so_once_and_works(
@@ -283,7 +345,7 @@ def test_where_nobody_answers_the_daemon_says_so_once_and_works(
     daemon = pitchey.start("daemon", "run", **_spot(nobody))
     said = "".join(_until_said(daemon, "nobody says whether this node is taken away"))
     assert nobody in said
-    (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 4, pitchey.cwd), *lasting_options).lines
+    (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 4, pitchey.cwd), *lasting_options, "--spot-ok").lines
     assert pitchey("wait", job_id).code == 0  # it takes longer than it is to the next question
     daemon.send_signal(signal.SIGTERM)
     _, rest = daemon.communicate(timeout=30)
@@ -319,20 +381,54 @@ def test_instances_of_a_spot_node_have_its_price(pitchey: Pitchey, clip: Path) -
     assert per_hour(PITCHEY_COST_SPOT="0.25", PITCHEY_NODE_IS_SPOT="false") == pytest.approx(0.144, rel=1e-3)
 
 
-def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
-    def node(**environment: str) -> dict[str, str] | None:
-        checks = pitchey("doctor", "--json", **environment).json["checks"]
-        return next((each for each in checks if each["subject"] == "node"), None)
+def _node(pitchey: Pitchey, **environment: str) -> list[tuple[str, str]]:
+    checks = pitchey("doctor", "--json", **environment).json["checks"]
+    return [(each["verdict"], each["saw"] + each["way_out"]) for each in checks if each["subject"] == "node"]
 
-    assert node() is None
-    nobody_asked = node(PITCHEY_NODE_IS_SPOT="1")
-    assert nobody_asked is not None and "only TERM tells" in nobody_asked["saw"]
+
+def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
+    assert not _node(pitchey)
+    assert any("only TERM tells" in saw for _, saw in _node(pitchey, PITCHEY_NODE_IS_SPOT="1"))
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
-        found = node(**_spot(server.address))
-        assert found is not None and (found["verdict"], server.address in found["saw"]) == ("ok", True)
+        assert any(
+            verdict == "ok" and server.address in saw for verdict, saw in _node(pitchey, **_spot(server.address))
+        )
         answer[0] = 200, "TRUE"
-        found = node(**_spot(server.address))
-        assert found is not None and (found["verdict"], "about to be taken away" in found["saw"]) == ("warning", True)
-    found = node(**_spot(_nobody()))
-    assert found is not None and (found["verdict"], "nobody says" in found["saw"]) == ("warning", True)
+        found = _node(pitchey, **_spot(server.address))
+        assert any(verdict == "warning" and "about to be taken away" in saw for verdict, saw in found)
+    found = _node(pitchey, **_spot(_nobody()))
+    assert any(verdict == "warning" and "nobody says" in saw for verdict, saw in found)
+
+
+def test_doctor_says_when_the_grace_is_longer_than_what_is_left_whoever_is_asked(pitchey: Pitchey) -> None:
+    for notifier in ("", _nobody()):
+        found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="21")
+        assert any(verdict == "warning" and "daemon.grace_seconds is 21" in saw for verdict, saw in found)
+        found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="20")
+        assert not any("daemon.grace_seconds" in saw for _, saw in found)
+
+
+def test_doctor_says_whether_the_queue_goes_with_the_machine(pitchey: Pitchey) -> None:
+    is_system_disk = pitchey.cwd.stat().st_dev == Path("/").stat().st_dev
+    (said,) = (each for each in _node(pitchey, PITCHEY_NODE_IS_SPOT="1") if str(pitchey.state_dir) in each[1])
+    assert said[0] == ("warning" if is_system_disk else "ok")
+    assert ("results and history are gone" if is_system_disk else "has to stay") in said[1]
+
+
+def test_whoever_submits_what_may_not_run_here_is_told_and_how_it_may(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.environment |= {"PITCHEY_NODE_IS_SPOT": "true"}
+    told = pitchey.ok("submit", "video", clip)
+    assert "warning: The job waits for a node that is not taken away" in told.err and "--spot-ok" in told.err
+    assert "spot" not in pitchey.ok("submit", "video", clip, "--priority", "low", "--spot-ok").err
+    assert "set node.is_spot to false" in pitchey.ok("why", *told.lines).out
+    assert any("1 waiting job may not run here" in saw for _, saw in _node(pitchey))
+    nightly = ("schedule", "add", "video", str(clip), "--cron", "@daily", "--name")
+    assert "--spot-ok lets them run here" in pitchey.ok(*nightly, "one").err
+    assert "spot" not in pitchey.ok(*nightly, "two", "--spot-ok").err
+    steps = '[steps.small]\nservice = "video"\ninput = "@input"\n'
+    (pitchey.cwd / "small.toml").write_text(steps)
+    submit = ("pipeline", "submit", "small.toml", str(clip))
+    assert "--spot-ok lets them run here" in pitchey.ok(*submit).err
+    assert "spot" not in pitchey.ok(*submit, "--spot-ok").err
+    assert "spot" not in pitchey.ok(*submit, PITCHEY_NODE_IS_SPOT="false").err

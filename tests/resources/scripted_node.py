@@ -115,8 +115,13 @@ class Daemon:
         await self.loop.run(self._stop)
         self.loop.firing.stop()
         asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._at_once.set)
-        await self.loop.finish_running(at_once=self._at_once)
+        await self.loop.finish_running(at_once=self._at_once, grace_seconds=lambda: self.loop.node.config.grace_seconds)
         await self.loop.stop_instances(why="the daemon stops")
+
+    def hand_back(self) -> None:
+        """Let it end as a second TERM does, without waiting for that."""
+        self._at_once.set()
+        self._stop.set()
 
     def drain(self) -> None:
         """Let it end as TERM does, and wait until it has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from pitchey_cli.domain.errors import NetworkError, UsageError
 from pitchey_cli.domain.notice import (
     Notice,
+    Notifier,
     Provider,
-    Source,
     drain_seconds_of,
+    grace_seconds_of,
     judge,
-    parse_source,
+    left_seconds,
+    parse_notifier,
     spare_seconds,
 )
 
@@ -65,7 +68,8 @@ def test_these_answers_say_no(provider: Provider, status: int, body: str) -> Non
         (AZURE, azure(preempt()), Notice(NOON + timedelta(seconds=30), "Preempt")),
         (URL, "", Notice()),
         (URL, "TRUE", Notice()),
-        (URL, "yes, in a moment", Notice()),
+        (URL, "true\n", Notice()),
+        (URL, "1", Notice()),
         (URL, ACTION, Notice(NOON + timedelta(minutes=2), "terminate")),
     ],
 )
@@ -90,6 +94,11 @@ def test_a_machine_that_does_not_know_its_name_believes_what_azure_says_of_any()
         (AZURE, 404, ""),
         (AZURE, 500, azure(preempt())),
         (URL, 500, ""),
+        (URL, 200, "0"),
+        (URL, 200, "yes, in a moment"),
+        (URL, 200, '{"preempted": false}'),
+        (URL, 200, '{"action": "none"}'),
+        (URL, 200, "<html>log in"),
         (URL, 302, ""),
     ],
 )
@@ -119,15 +128,15 @@ def test_no_json_of_azure_does_either(inner: object) -> None:
     ("text", "source"),
     [
         (" ", None),
-        ("aws", Source(AWS)),
-        ("GCP", Source(GCP)),
-        ("azure", Source(AZURE)),
-        ("http://127.0.0.1:8000/x?y=1", Source(URL, "http://127.0.0.1:8000/x?y=1")),
-        ("https://[::1]/x", Source(URL, "https://[::1]/x")),
+        ("aws", Notifier(AWS)),
+        ("GCP", Notifier(GCP)),
+        ("azure", Notifier(AZURE)),
+        ("http://127.0.0.1:8000/x?y=1", Notifier(URL, "http://127.0.0.1:8000/x?y=1")),
+        ("https://[::1]/x", Notifier(URL, "https://[::1]/x")),
     ],
 )
-def test_a_cloud_goes_by_its_name_and_anything_else_by_its_url(text: str, source: Source | None) -> None:
-    assert parse_source(text, where="node.spot_notice") == source
+def test_a_cloud_goes_by_its_name_and_anything_else_by_its_url(text: str, source: Notifier | None) -> None:
+    assert parse_notifier(text, where="node.spot_notice") == source
 
 
 @pytest.mark.parametrize(
@@ -135,35 +144,50 @@ def test_a_cloud_goes_by_its_name_and_anything_else_by_its_url(text: str, source
 )
 def test_what_names_nobody_is_refused_with_the_setting_and_the_way_out(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse_source(text, where="node.spot_notice")
+        parse_notifier(text, where="node.spot_notice")
     assert "node.spot_notice" in str(caught.value) and "aws, gcp, azure" in caught.value.hint
 
 
 def test_people_read_who_is_asked() -> None:
-    assert str(Source(AWS)) == "aws at http://169.254.169.254"
-    assert str(Source(URL, "http://x/y")) == "http://x/y"
+    assert str(Notifier(AWS)) == "aws at http://169.254.169.254"
+    assert str(Notifier(URL, "http://x/y")) == "http://x/y"
 
 
-def left(notice: Notice, *, grace_seconds: float = 5.0) -> float:
-    return spare_seconds(notice, now=NOON, grace_seconds=grace_seconds)
+def left(notice: Notice, *, unheard_seconds: float = 5.0) -> float:
+    return left_seconds(notice, now=NOON, unheard_seconds=unheard_seconds)
+
+
+def test_a_node_is_there_until_its_notice_says_or_as_long_as_clouds_promise() -> None:
+    assert left(Notice(NOON + timedelta(seconds=120))) == 120
+    assert left(Notice(NOON + timedelta(seconds=9)), unheard_seconds=60) == 9
+    assert left(Notice(NOON - timedelta(hours=1))) == 0
+    assert left(Notice(NOON + timedelta(hours=1))) == 120  # a clock is wrong: nobody says it so early
+
+
+def test_a_notice_without_a_moment_may_be_as_old_as_the_last_clear_no() -> None:
+    assert left(Notice()) == 25
+    assert left(Notice(), unheard_seconds=13) == 17  # one question was not answered
+    assert left(Notice(), unheard_seconds=math.inf) == 0  # it was there before anybody asked
 
 
 def test_what_runs_may_go_on_until_there_is_just_time_to_hand_it_back() -> None:
-    assert left(Notice(NOON + timedelta(seconds=120))) == 110
-    assert left(Notice(NOON + timedelta(seconds=120)), grace_seconds=20) == 95
-    assert left(Notice()) == 15  # of 30, of which 5 may have gone by before the question
-    assert left(Notice(NOON + timedelta(seconds=9))) == 0
-    assert left(Notice(NOON - timedelta(hours=1))) == 0
-
-
-def test_a_clock_that_is_behind_does_not_make_the_daemon_wait_for_its_end() -> None:
-    assert left(Notice(NOON + timedelta(hours=1))) == 110
+    assert spare_seconds(120, grace_seconds=5) == 110
+    assert spare_seconds(120, grace_seconds=20) == 95
+    assert spare_seconds(9, grace_seconds=5) == 0
 
 
 @given(st.floats(0, 10_000), st.floats(0, 300))
 def test_after_a_term_work_and_its_end_fit_into_what_is_left(drain: float, grace: float) -> None:
     seconds = drain_seconds_of(drain, grace_seconds=grace)
     assert 0 <= seconds <= drain
-    assert seconds == 0 or seconds + grace < 30
+    assert seconds + grace_seconds_of(grace, left_seconds=30 - seconds) <= 25 + 1e-9
     assert drain_seconds_of(3600, grace_seconds=5) == 20
     assert drain_seconds_of(3, grace_seconds=5) == 3
+
+
+@given(st.floats(0, 200), st.floats(0, 300))
+def test_after_a_notice_they_do_too_and_the_grace_is_cut_only_where_it_has_to_be(left: float, grace: float) -> None:
+    spare = spare_seconds(left, grace_seconds=grace)
+    given_ = grace_seconds_of(grace, left_seconds=left - spare)
+    assert spare + given_ <= max(0.0, left - 5) + 1e-9
+    assert given_ == pytest.approx(min(grace, max(0.0, left - 5)))
