@@ -37,7 +37,7 @@ def table(result: Result, run: Run) -> RenderableType:
         shown.add_row(pool.name, *_cells(pool))
     if len(result.pools) > 1:
         shown.add_row(result.total.name, *_cells(result.total), style="bold")
-    return Group(shown, Text(_summary(result, run)))
+    return Group(shown, Text("\n".join([_summary(result, run), *_short_of_room([result], run)])))
 
 
 def sweep_table(key: str, trials: Sequence[Trial], run: Run) -> RenderableType:
@@ -54,7 +54,24 @@ def sweep_table(key: str, trials: Sequence[Trial], run: Run) -> RenderableType:
     words = f"{run.load} load, {duration(result.seconds)} on {_nodes(run)}, seed {run.seed}."
     if left:  # their waits are in no quantile, because nobody knows them
         words += f" Still waiting at the end: {'; '.join(left)}."
-    return Group(shown, Text(f"{words} On the frontier of cost and p95 wait: {best}."))
+    lines = [f"{words} On the frontier of cost and p95 wait: {best}."]
+    lines += _short_of_room([trial.result for trial in trials], run)
+    if len(trials) > 1 and all(trial.result == result for trial in trials):
+        lines.append(f"{key} makes no difference to this load.")
+    return Group(shown, Text("\n".join(lines)))
+
+
+def _short_of_room(results: Sequence[Result], run: Run) -> list[str]:
+    """Where it is the host that kept a pool small, and no setting."""
+    rooms: dict[str, set[int]] = {}
+    for pool in (pool for result in results for pool in result.pools if pool.is_short_of_room):
+        rooms.setdefault(pool.name, set()).add(pool.room)
+    where = "the host has" if run.nodes == 1 else f"the {run.nodes:,} nodes have"
+    return [
+        f"{name}: {where} room for {' or '.join(f'{each:,}' for each in sorted(found))}"
+        f" instance{'' if found == {1} else 's'}, and jobs waited for more."
+        for name, found in rooms.items()
+    ]
 
 
 def chart(key: str, trials: Sequence[Trial], *, width: int) -> RenderableType:
@@ -166,4 +183,5 @@ def _pool(pool: PoolResult) -> dict[str, Any]:
         "peakRunning": pool.peak_running,
         "decisions": pool.decisions,
         "asked": pool.asked,
+        "isShortOfRoom": pool.is_short_of_room,
     }
