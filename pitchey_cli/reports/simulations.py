@@ -86,13 +86,17 @@ def chart(key: str, trials: Sequence[Trial], *, width: int) -> RenderableType:
     figure.label("p95 wait, s", "y")
     points = [(_dollars(each.result.total), each.result.total.waits.p95) for each in trials]
     costs = [cost for cost, _ in points]
-    margin = 2 * (max(costs) - min(costs)) / width  # between a point and its name
+    # An axis without a length cannot be drawn: where all cost the same it begins at nothing.
+    left = min(costs) if min(costs) < max(costs) else 0.0
+    margin = 2 * ((max(costs) - left) or 1.0) / width  # between a point and its name
     best = sorted(point for point, each in zip(points, trials, strict=True) if each.is_on_frontier)
     if len(best) > 1:
         line = figure.signal([cost for cost, _ in best], [wait for _, wait in best], marker="·")
         line.lines(True)
         figure.draw(line)
     figure.draw(figure.signal([max(costs) + _NAME_COLUMNS * margin], [0.0], marker=" "))  # room for the last name
+    figure.ruler("x").lim(left, max(costs) + _NAME_COLUMNS * margin)
+    figure.ruler("y").lim(0, max(wait for _, wait in points) or 1.0)
     for (cost, wait), each in zip(points, trials, strict=True):
         figure.draw(figure.signal([cost], [wait], marker="●" if each.is_on_frontier else "○"))
         figure.draw(figure.text(cost + margin, wait, each.value, alignment="left"))

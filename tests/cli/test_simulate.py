@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,6 +87,7 @@ def test_a_sweep_marks_the_frontier_and_draws_it(pitchey: Pitchey) -> None:
     out = pitchey.ok(*POISSON, "--sweep", SWEEP).out
     assert [line.split()[0] for line in out.splitlines()[2:5]] == ["30", "300", "900"]
     assert "frontier" in out and "cost and p95 wait by services.video.sleep_after_seconds" in out
+    assert not re.search(r"^ *-\d", out, re.MULTILINE)  # neither waits nor costs are below nothing
     document = pitchey.ok(*POISSON, "--sweep", SWEEP, "--json").json
     assert document["setting"] == "services.video.sleep_after_seconds"
     runs = document["runs"]
@@ -147,7 +149,9 @@ def test_a_setting_that_changes_nothing_is_named(pitchey: Pitchey) -> None:
     answer = pitchey.ok(*POISSON, "--set", "services.video.timeout_seconds=10", "--set", "services.code.slots=2")
     assert "timeout_seconds changes nothing, because the simulation does not model it" in answer.err
     assert "services.code.slots changes nothing, because no code job comes" in answer.err
-    same = pitchey.ok(*POISSON, "--sweep", "services.video.max_instances=7,8,9").out
+    sweep = pitchey.ok(*POISSON, "--sweep", "services.video.max_instances=7,8,9")
+    same = sweep.out
+    assert sweep.err == "" and "plotext" not in same
     assert same.count("frontier") == 2  # in the row of the first, and in the sentence below
     assert "services.video.max_instances makes no difference to this load." in same
 
