@@ -97,7 +97,8 @@ def chart(key: str, trials: Sequence[Trial], *, width: int) -> RenderableType:
     figure.draw(figure.signal([max(costs) + _NAME_COLUMNS * margin], [0.0], marker=" "))  # room for the last name
     figure.ruler("x").lim(left, max(costs) + _NAME_COLUMNS * margin)
     figure.ruler("y").lim(0, max(wait for _, wait in points) or 1.0)
-    for (cost, wait), each in zip(points, trials, strict=True):
+    # The frontier last: where points lie upon each other, it is what is seen.
+    for (cost, wait), each in sorted(zip(points, trials, strict=True), key=lambda pair: pair[1].is_on_frontier):
         figure.draw(figure.signal([cost], [wait], marker="●" if each.is_on_frontier else "○"))
         figure.draw(figure.text(cost + margin, wait, each.value, alignment="left"))
     return Text(figure.build().string(colorless=True))
