@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.spending import Span
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
@@ -31,11 +30,8 @@ def advised(wiring: Wiring, span: Span, *, now: datetime, service: Service | Non
         chosen = wiring.policies.service(Service(name))
         return operation.Present(chosen.sleep_after_seconds, chosen.min_instances, chosen.max_instances)
 
-    def setup(changes: Mapping[str, float], name: str) -> Setup:
-        # The price of now, which `cost.rates` may set apart from the service's own.
-        per_hour = wiring.policies.tariff(Service(name)).nanodollars_per_hour / NANODOLLARS
-        all_changes = {f"services.{name}.price_per_hour": per_hour, **changes}
-        return simulated_settings.setup(wiring.settings, all_changes, host=host, start_seconds=start_seconds)
+    def setup(changes: Mapping[str, float]) -> Setup:
+        return simulated_settings.setup(wiring.settings, changes, host=host, start_seconds=start_seconds)
 
     with share_progress("trying other settings") as progress:
         return operation.advise(

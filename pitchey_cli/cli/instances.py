@@ -10,9 +10,11 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
+from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.wiring import Wiring
+from processors.vocabulary import Service
 
 app = typer.Typer(
     help="List the instances, and keep some warm.",
@@ -51,7 +53,7 @@ def warm(
 ) -> None:
     """Have instances of SERVICE ready before anybody asks for them."""
     wiring = Wiring.from_environment()
-    of = service_named(service)
+    of = _available(service)
     request = operation.keep_warm(
         wiring.store(),
         of,
@@ -67,11 +69,17 @@ def warm(
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 
+def _available(name: str) -> Service:
+    service = service_named(name)
+    operation.check_available(service, images.available())
+    return service
+
+
 @app.command()
 def cool(service: OfService) -> None:
     """Keep none of SERVICE warm any more; those that are idle go by themselves."""
     wiring = Wiring.from_environment()
-    of = service_named(service)
+    of = _available(service)
     was_warm = wiring.store().stop_warming(of)
     lock.poke(wiring.state_dir)
     terminal.say(f"{of} is not kept warm any more." if was_warm else f"{of} was not kept warm.")

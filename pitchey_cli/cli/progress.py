@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from pitchey_cli.engines.port import BuildStep
 from pitchey_cli.reports.wording import printable
 
 _MAX_BARS = 12  # more than that scroll away, and say no more than a sum
+_LINE_SECONDS = 10.0
 
 
 @contextmanager
@@ -93,10 +95,10 @@ def show_build(steps: Iterable[BuildStep], *, title: str) -> None:
 
 
 @contextmanager
-def share_progress(what: str) -> Iterator[Callable[[float], None] | None]:
-    """A bar for a share between 0 and 1 on a terminal, nothing in a pipe."""
+def share_progress(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar for a share between 0 and 1 on a terminal; in a pipe a line now and then, if it takes long."""
     if not terminal.is_interactive():
-        yield None
+        yield _share_lines(what)
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -105,3 +107,15 @@ def share_progress(what: str) -> Iterator[Callable[[float], None] | None]:
         task = progress.add_task(what, total=1.0)
         show: Callable[[float], None] = lambda share: progress.update(task, completed=share)  # noqa: E731
         yield show
+
+
+def _share_lines(what: str) -> Callable[[float], None]:
+    said_at = time.monotonic()
+
+    def show(share: float) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at >= _LINE_SECONDS:
+            said_at = time.monotonic()
+            terminal.say(f"{what}: {share:.0%}")
+
+    return show

@@ -10,6 +10,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.simulate import simulate
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.operations import budgets
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.wiring import Wiring
@@ -28,18 +29,21 @@ app.command()(simulate)
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Show each pool, the last decision about it, and how long starts and pick-ups took."""
+    """Show each pool as it is now, the last decision about it, and how long starts and pick-ups took."""
+    from pitchey_cli.engines import images
+    from pitchey_cli.operations.overview import pools_now
     from pitchey_cli.reports import scaling
 
     wiring = Wiring.from_environment()
     store, now = wiring.store(), wiring.clock.now()
-    decisions = store.last_decisions()
+    is_run = lock.holder(wiring.state_dir) is not None
+    pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
-        terminal.show_json_lines(map(scaling.decision_as_json, decisions))
+        last = {(each.service, each.size): each for each in decisions}
+        terminal.show_json_lines(scaling.pool_as_json(each, last.get((each.service, each.size))) for each in pools)
         return
-    terminal.show(
-        scaling.status(decisions, operation.measured(store), store.warm_requests(now=now), store.forecasts(), now=now)
-    )
+    measured, warm = operation.measured(store), store.warm_requests(now=now)
+    terminal.show(scaling.status(pools, decisions, measured, warm, store.forecasts(), now=now))
     _tell_if_nobody_decides(wiring)
 
 
@@ -47,22 +51,30 @@ def status(json: Json = False) -> None:
 def explain(
     service: Annotated[str | None, typer.Argument(help="Only the pools of this service.")] = None, json: Json = False
 ) -> None:
-    """Show the last decision about each pool: what went in, what each rule asked for, what bounded it."""
+    """Show the last decision about each pool: what went in, what each rule asked for, what bounded it.
+
+    Jobs that a budget, off-peak hours, a key or a node that may be taken away holds are not counted as waiting there:
+    they are named below.
+    """
     from pitchey_cli.reports import scaling
 
     wiring = Wiring.from_environment()
     store, now = wiring.store(), wiring.clock.now()
-    decisions = operation.last_decisions(store, None if service is None else service_named(service))
+    only = None if service is None else service_named(service)
+    decisions = operation.last_decisions(store, only)
     if json:
         terminal.show_json_lines(map(scaling.decision_as_json, decisions))
         return
-    if not decisions:
+    held = operation.held(store, only, budgets.capped(store, wiring.as_of), wiring.policies.queue(), now=now)
+    if not decisions and not held:
         of_it = f" about {service}" if service else ""
         raise InputNotFound(f"Nothing has been decided{of_it} yet.", hint="A daemon decides once a job has come.")
     for place, each in enumerate(decisions):
         if place:
             typer.echo()
         terminal.show(scaling.explanation(each, now=now))
+    if held:
+        terminal.show(scaling.held(held))
     _tell_if_nobody_decides(wiring)
 
 
@@ -74,7 +86,7 @@ def history(
     since: Annotated[str, typer.Option("--since", help="Of the chart: since 2h, 3d ago; 24h by default.")] = "",
     json: Json = False,
 ) -> None:
-    """Show what has changed about the pools, the newest last: every decision, and why."""
+    """Show what has changed about the pools, the newest last, and why. A decision that changes nothing is not kept."""
     from pitchey_cli.reports import scaling
 
     wiring = Wiring.from_environment()

@@ -19,14 +19,14 @@ _MAX_NODES = 100_000
 
 def simulate(
     load: Annotated[
-        str, typer.Option("--load", help="poisson, diurnal, burst, recorded, or a trace file (CSV, JSON Lines).")
+        str, typer.Option("--load", help="poisson, diurnal, burst, recorded, or a trace file: see above.")
     ] = "",
     service: Annotated[
         list[str] | None, typer.Option("--service", help="Whose jobs come; may be given several times.")
     ] = None,
     rate: Annotated[str, typer.Option("--rate", help="Jobs of each service on average: 100/h, 5/s, 1e6/d.")] = "",
     span: Annotated[
-        str, typer.Option("--for", help="How long: 30m, 24h (the default), 7d (of what is recorded).")
+        str, typer.Option("--for", help="How long: 30m, 24h (the default), 7d (of what is recorded); 366d at most.")
     ] = "",
     seconds: Annotated[
         float | None, typer.Option("--seconds", help="Mean time that a job takes; by default as jobs took lately.")
@@ -51,6 +51,9 @@ def simulate(
     """Let jobs pass through pools that do not exist: how long they would wait, and what it would cost.
 
     By default the jobs are those of the last seven days, as they came. Decisions are those of the daemon.
+
+    A trace file has a job on each line: JSON, or CSV (.csv) below a line of names. Its fields are at (when it comes:
+    seconds, or an ISO time), service, seconds (how long it holds a slot) and, if need be, size (an instance type).
     """
     from pitchey_cli.cli import simulated_settings
     from pitchey_cli.domain.loads import Spread
@@ -69,6 +72,10 @@ def simulate(
         load, tuple(service or ()), rate, span, seconds, Spread(spread) if spread else None
     )  # fmt: skip
     chosen = operation.choose_load(asked, wiring.store, now=wiring.clock.now())
+    for each in simulated_settings.unheard(changes, chosen.pools):
+        terminal.say(f"--set: {each}")
+    for each in simulated_settings.unheard([key] if key else [], chosen.pools):
+        raise UsageError(f"--sweep: {each}")
     start_seconds = operation.median_start_seconds(wiring.store())
 
     def setup(more: dict[str, Any]) -> operation.Setup:

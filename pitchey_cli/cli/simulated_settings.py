@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain.arrivals import PoolKey
-from pitchey_cli.domain.capacity import CapacityPolicy, Size, budget
+from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES, grant
+from pitchey_cli.domain.pricelist import PriceList
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.operations.simulate import Setup
-from pitchey_cli.policies import pool_settings
+from pitchey_cli.policies import Policies, pool_settings
 
 
 def parse_changes(given: Sequence[str], *, option: str) -> dict[str, Any]:
@@ -35,11 +37,28 @@ def parse_changes(given: Sequence[str], *, option: str) -> dict[str, Any]:
 
 def parse_sweep(text: str) -> tuple[str, dict[str, Any]]:
     """Read KEY=VALUE,VALUE,...: one setting, and what it is to be in turn, by how that was written."""
-    key, _, values = text.partition("=")
+    key, equals, values = text.partition("=")
     parts = [part.strip() for part in values.split(",") if part.strip()]
-    if len(parts) < 2:
+    if not equals or not parts:
         raise UsageError(f"--sweep: {text!r} is not KEY=VALUE,VALUE,... .", hint=_SWEEP_HINT)
-    return key.strip(), {part: parse_changes([f"{key}={part}"], option="--sweep")[key.strip()] for part in parts}
+    found = {part: parse_changes([f"{key}={part}"], option="--sweep")[key.strip()] for part in parts}
+    if len(found) < 2:
+        raise UsageError(f"--sweep: {text!r} is one value, and a sweep compares several.", hint=_SWEEP_HINT)
+    return key.strip(), found
+
+
+def unheard(keys: Iterable[str], pools: Sequence[PoolKey]) -> list[str]:
+    """Why some settings change nothing in a simulation, a sentence for each that does not."""
+    found = []
+    for key in keys:
+        section, _, rest = key.partition(".")
+        service, _, name = rest.partition(".")
+        if section == "services" and name in _OF_SERVICES:
+            if service not in {pool.service for pool in pools}:
+                found.append(f"{key} changes nothing, because no {service} job comes in this load.")
+        elif rest not in _OF_ALL.get(section, ()):
+            found.append(f"{key} changes nothing, because the simulation does not model it.")
+    return found
 
 
 def setup(
@@ -54,14 +73,16 @@ def setup(
     changed = settings
     for key, value in changes.items():
         changed = _with(changed, key.split("."), value)
-    policy = CapacityPolicy(**asdict(changed.host))
+    policies = Policies(changed)
+    policy, prices = policies.capacity(), policies.prices()
 
     def model(key: PoolKey) -> PoolModel:
         service: configuration.ServiceSettings = getattr(changed.services, key.service)
         configuration.check_service(key.service, service)
         room = budget(host, policy)
+        instance_type = key.size or service.instance_type
         limits = grant(
-            INSTANCE_TYPES[key.size or service.instance_type],
+            INSTANCE_TYPES[instance_type],
             host_cpus=host.cpus,
             host_memory_bytes=min(host.memory_bytes, room.memory_bytes),
         ).granted
@@ -70,12 +91,23 @@ def setup(
             pool_settings(service),
             service.slots,
             Size.of(limits),
-            service.price_per_hour,
+            _price_per_hour(changed, prices, service, instance_type),
             waiting_price_per_hour=service.scaling.waiting_price_per_hour,
             **measured,
         )
 
     return Setup(model, host, policy)
+
+
+def _price_per_hour(
+    settings: configuration.Settings, prices: PriceList, service: configuration.ServiceSettings, instance_type: str
+) -> float:
+    """What the daemon would pay, in dollars; apart from the hours of the day, which a simulation does not have."""
+    limits, own = INSTANCE_TYPES[instance_type], INSTANCE_TYPES[service.instance_type]
+    flat = service.price_per_hour * limits.cpus / own.cpus
+    node = settings.node
+    tariff = prices.tariff(instance_type, limits, flat_per_hour=flat, region=node.region, is_spot=node.is_spot)
+    return tariff.nanodollars_per_hour / NANODOLLARS
 
 
 def _with(section: Any, path: list[str], value: Any) -> Any:
@@ -85,4 +117,16 @@ def _with(section: Any, path: list[str], value: Any) -> Any:
     return replace(section, **{name: _with(part, rest, value) if is_dataclass(part) else value})
 
 
+#: What is modelled; docs/architecture/07-simulation.md says what is not.
+_OF_SERVICES = {
+    *("instance_type", "slots", "sleep_after_seconds", "price_per_hour", "min_instances", "max_instances"),
+    *(f"scaling.{name}" for name in ("queue_up", "queue_down", "wait_up_seconds", "target", "stable_seconds")),
+    *(f"scaling.{name}" for name in ("panic_seconds", "panic_factor", "step_seconds", "cooldown_seconds")),
+    "scaling.waiting_price_per_hour",
+}
+_OF_ALL = {
+    "host": ("memory_bytes", "cpu_overcommit", "yield_seconds", "tenure_seconds"),
+    "cost": ("rates", "disk", "regions", "spot"),
+    "node": ("region", "is_spot"),
+}
 _SWEEP_HINT = "As services.video.sleep_after_seconds=30,60,120,300,600."

@@ -14,6 +14,7 @@ from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
 from pitchey_cli.domain.placement import Candidate
+from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
 from processors import protocol
 
@@ -114,6 +115,17 @@ def granted_to(node: Node, config: ServiceConfig) -> Grant:
     return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=budget(host, node.config.capacity).memory_bytes)
 
 
+def tariff_of(node: Node, config: ServiceConfig) -> Tariff:
+    """What an instance of a service costs that is started now."""
+    return node.config.prices.tariff(
+        config.instance_type,
+        config.limits,
+        flat_per_hour=config.price_per_hour,
+        region=node.config.region,
+        is_spot=node.config.is_spot,
+    )
+
+
 def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) -> tuple[InstanceSpec, Instance]:
     """Make the instance's directories, and say what to ask of the engine. Blocks."""
     host = node.host
@@ -160,13 +172,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         note=note,
         instance_type=config.instance_type,
         region=node.config.region,
-        tariff=node.config.prices.tariff(
-            config.instance_type,
-            config.limits,
-            flat_per_hour=config.price_per_hour,
-            region=node.config.region,
-            is_spot=node.config.is_spot,
-        ),
+        tariff=tariff_of(node, config),
         boot=node.clock.boot(),
         created_tick=node.tick(),
     )

@@ -28,6 +28,7 @@ from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.held import held_lines, line_of
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
@@ -244,8 +245,8 @@ class Loop:
         waiting, warm = await self.node.call(self._waiting, set(self.pools))
         if self.budgeting.policy != policy:
             self.changed.set()  # somebody's jobs may go again
-        for service, size in waiting:
-            self.pool(service, size)
+        for (service, size), found in waiting.items():
+            self.pool(service, size).note_held(found.lines)
         used_up = {service for service in self.node.config.services if self.budgeting.policy.is_capped("", service)}
         await self.scaler.step(self.pools, waiting, warm, used_up)
 
@@ -265,7 +266,11 @@ class Loop:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
             jobs = turns.demand()
-            waiting[service, size] = Waiting(jobs, turns.wait_seconds())
+            is_any_held = jobs < sum(flow.queued for flow in queue.flows)
+            lines = (
+                held_lines(queue, policy, now=now) if is_any_held else dict.fromkeys(map(line_of, queue.flows), False)
+            )
+            waiting[service, size] = Waiting(jobs, turns.wait_seconds(), lines)
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions
@@ -336,6 +341,7 @@ class Loop:
 
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""
+        await self.scaler.end(self.pools)
         for pool in list(self.pools.values()):
             await pool.settle()
             idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import median
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.observation import Change, LastDecision, Measure, Measurement, PoolSample, ScalingEvent
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, explain
+from pitchey_cli.domain.timings import grouped
 from processors.vocabulary import Service
 
 _SAMPLE_SECONDS = 10.0
@@ -29,6 +29,7 @@ class Observer:
         self._events: list[ScalingEvent] = []
         self._decisions: dict[PoolKey, LastDecision] = {}  # not written yet
         self._samples: dict[PoolKey, PoolSample] = {}  # of the last tick
+        self._most: dict[PoolKey, tuple[int, int]] = {}  # waiting jobs, and instances, since the last written sample
         self._took: defaultdict[tuple[PoolKey, Measure], list[float]] = defaultdict(list)
         self._empty: set[PoolKey] = set()  # pools in which nothing was at the last tick
         self._at_rest: set[PoolKey] = set()  # pools whose last written sample says so
@@ -63,6 +64,9 @@ class Observer:
         if view.is_empty and key in self._at_rest and not has_changed:
             self._samples.pop(key, None)
             return
+        waiting, instances = self._most.get(key, (0, 0))
+        instances = max(instances, view.starting + view.ready + view.paused)
+        self._most[key] = most = max(waiting, view.waiting), instances
         now = self._node.clock.now()
         self._decisions[key] = LastDecision(now, *key, explain(view, metrics, headroom, decision))
         self._samples[key] = PoolSample(
@@ -78,11 +82,13 @@ class Observer:
             demand=metrics.stable_demand,
             cpu=metrics.cpu,
             memory=metrics.memory,
+            most_waiting=most[0],
+            most_instances=most[1],
         )
 
-    async def hand_down(self, now: float) -> None:
-        """Write what there is: the changes at once, the rest every few seconds. `now` is monotonic."""
-        is_time = now >= self._write_at
+    async def hand_down(self, now: float, *, is_end: bool = False) -> None:
+        """Write what there is: the changes at once, the rest every few seconds, or at the end. `now` is monotonic."""
+        is_time = is_end or now >= self._write_at
         if not (is_time or self._events):
             return
         samples: list[PoolSample] = []
@@ -92,10 +98,12 @@ class Observer:
             samples = list(self._samples.values())
             wall = self._node.clock.now()
             measurements = [
-                Measurement(wall, *key, name, median(seconds), len(seconds))
-                for (key, name), seconds in self._took.items()
+                Measurement(wall, *key, name, seconds, count)
+                for (key, name), taken in self._took.items()
+                for seconds, count in grouped(taken)
             ]
             self._took.clear()
+            self._most.clear()
             self._at_rest = self._samples.keys() & self._empty | self._at_rest - self._samples.keys()
         events, self._events = self._events, []
         decisions, self._decisions = list(self._decisions.values()), {}

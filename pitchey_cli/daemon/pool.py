@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.domain.capacity import Holder, Size
 from pitchey_cli.domain.errors import EngineError, PitcheyError
+from pitchey_cli.domain.held import Line, line_of
 from pitchey_cli.domain.job import Instance, Job, due_at
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
@@ -49,6 +50,7 @@ class Pool:
         self.measured: dict[Measure, list[float]] = {}  #: seconds; the scaler takes them away
         self._life = Lifecycle(node, config, state_id, self.instances)
         self._room_since: datetime | None = None
+        self._held: dict[Line, datetime] = {}  # lines that were held, and when they were last
         self._failures = 0
         self._not_before = 0.0  # monotonic; no start before
         self.starts = 0  #: that are under way
@@ -89,10 +91,20 @@ class Pool:
         elif self._room_since is None:
             self._room_since = self.node.clock.now()
 
+    def note_held(self, lines: Mapping[Line, bool]) -> None:
+        """After a look at the queue: which of its lines might not go, whatever room there was."""
+        if lines or self._held:
+            now = self.node.clock.now()
+            held = {line: now for line, is_held in lines.items() if is_held}
+            self._held = {line: at for line, at in self._held.items() if line in lines} | held
+
     def pickup_of(self, job: Job, instance: PooledInstance) -> Measure | None:
-        """What the time that a claimed job has waited says: of one that stood in a queue it says nothing."""
+        """What the time that a claimed job has waited says: of one that stood in a queue, or was held, nothing."""
         due = due_at(job)
-        if job.attempt > 1:
+        if job.attempt > 1 or (job.last_call_at is not None and not job.is_off_peak):
+            return None  # the second had waited for off-peak hours, until its last call
+        held_at = self._held.get(line_of(job))
+        if held_at is not None and due <= held_at:
             return None
         if self._room_since is not None and self._room_since <= due:
             return Measure.WARM_PICKUP

@@ -11,14 +11,16 @@ from statistics import median
 
 from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.host import HostProbe
-from pitchey_cli.daemon.instance import PooledInstance
+from pitchey_cli.daemon.instance import PooledInstance, tariff_of
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.observer import Observer, PoolKey
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Pressure, Size, budget, give_way, pressure, times_in
 from pitchey_cli.domain.demand import Demand
+from pitchey_cli.domain.held import Line
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell, hurried
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
+from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
 from pitchey_cli.domain.warmth import floors
 from processors.vocabulary import Service
@@ -32,6 +34,7 @@ class Waiting:
 
     jobs: int = 0  #: that could run now, if there were room
     wait_seconds: float | None = None  #: how long those whose turn is next have waited, on average
+    lines: Mapping[Line, bool] = field(default_factory=dict)  #: of them, and whether one is held
 
 
 @dataclass(slots=True)
@@ -117,6 +120,12 @@ class Scaler:
         self._make_room(pools, holders, claimants)
         await self._observer.hand_down(now)
 
+    async def end(self, pools: Mapping[PoolKey, Pool]) -> None:
+        """Hand down what has been observed and is not written yet."""
+        for key, pool in pools.items():
+            self._take_measured(key, pool)
+        await self._observer.hand_down(self._node.clock.monotonic(), is_end=True)
+
     # --- what there is
 
     def _look(self, key: PoolKey, pool: Pool, waiting: Waiting, warm: Sequence[WarmRequest], now: float) -> _Looked:
@@ -124,10 +133,8 @@ class Scaler:
         if book is None:
             settings = pool.config.pool
             book = self._books[key] = _Book(Demand(settings.window_seconds), now)
-        for name, seconds in pool.measured.items():
+        for name, seconds in self._take_measured(key, pool).items():
             book.took[name] = [*book.took.get(name, []), *seconds][-_REMEMBERED:]
-            self._observer.measured(key, name, seconds)
-        pool.measured.clear()
         view = pool.view(waiting.jobs)
         book.demand.note(view.waiting + view.running, now)
         ready = [each for each in pool.instances.values() if each.takes_work]
@@ -151,6 +158,12 @@ class Scaler:
         if not key[1] and pool.config.is_forecast_heeded:
             kept += self._forecasting.floors(key[0], pool.config.slots, pool.config.pool.target)
         return _Looked(view, metrics, kept)
+
+    def _take_measured(self, key: PoolKey, pool: Pool) -> Mapping[Measure, Sequence[float]]:
+        taken, pool.measured = pool.measured, {}
+        for name, seconds in taken.items():
+            self._observer.measured(key, name, seconds)
+        return taken
 
     def _holders(self, pools: Mapping[PoolKey, Pool], looked: Mapping[PoolKey, _Looked]) -> list[Holder]:
         holders: list[Holder] = []
@@ -196,7 +209,7 @@ class Scaler:
         took, config = self._books[key].took, self._node.config
         settings = LadderSettings(
             pool.config.pool.sleep_after_seconds,
-            pool.config.price_per_hour,
+            tariff_of(self._node, pool.config).price_at(self._node.clock.now()) / NANODOLLARS,
             pool.config.waiting_price_per_hour,
             is_pausing=not config.is_foreground,
         )

@@ -18,7 +18,7 @@ class Trial:
 
 
 def frontier(points: Sequence[tuple[float, float]]) -> set[int]:
-    """The points that none other beats in one respect without losing in the other."""
+    """The points that none other beats in one respect without losing in the other; of equal ones the first."""
     return {
         index
         for index, (cost, wait) in enumerate(points)
@@ -26,4 +26,5 @@ def frontier(points: Sequence[tuple[float, float]]) -> set[int]:
             other_cost <= cost and other_wait <= wait and (other_cost, other_wait) != (cost, wait)
             for other_cost, other_wait in points
         )
+        and (cost, wait) not in points[:index]
     }

@@ -41,6 +41,10 @@ class Load(Protocol):
     def seconds(self) -> float:
         """How long it lasts."""
 
+    @property
+    def expected_jobs(self) -> float:
+        """How many come, on average over all seeds."""
+
     def blocks(self, seed: int) -> Iterator[Block]:
         """The jobs. The same seed gives the same."""
 
@@ -105,6 +109,23 @@ def rate_at(shape: Shape, mean: float, at: NDArray[np.float64]) -> NDArray[np.fl
             return np.where(is_burst, quiet * _BURST_FACTOR, quiet)
 
 
+def expected(shape: Shape, mean: float, seconds: float) -> float:
+    """Jobs that come from the beginning on: the integral of the rate."""
+    match shape:
+        case Shape.POISSON:
+            return mean * seconds
+        case Shape.DIURNAL:
+            turn = 2 * math.pi / DAY_SECONDS
+            return mean * (seconds - _DIURNAL_SWING * math.sin(turn * seconds) / turn)
+        case Shape.BURST:
+            share = _BURST_SECONDS / _BURST_EVERY_SECONDS
+            quiet = mean / (1 - share + share * _BURST_FACTOR)
+            hours, left = divmod(seconds, _BURST_EVERY_SECONDS)
+            begun = left - (_BURST_EVERY_SECONDS - _BURST_SECONDS) / 2
+            bursts = hours * _BURST_SECONDS + min(max(begun, 0.0), _BURST_SECONDS)
+            return quiet * (seconds + (_BURST_FACTOR - 1) * bursts)
+
+
 def _most(shape: Shape, mean: float) -> float:
     match shape:
         case Shape.POISSON:
@@ -137,6 +158,11 @@ class SyntheticLoad:
     def pools(self) -> Sequence[PoolKey]:
         """Whose jobs come."""
         return [stream.pool for stream in self.streams]
+
+    @property
+    def expected_jobs(self) -> float:
+        """How many come, on average over all seeds."""
+        return sum(expected(each.shape, each.per_second, self.seconds) for each in self.streams)
 
     def blocks(self, seed: int) -> Iterator[Block]:
         """The jobs, a window of time after the other."""
@@ -190,6 +216,11 @@ class RecordedLoad:
         pool = np.array([number[PoolKey(each.service, each.size)] for each in ordered], dtype=np.int64)
         seconds = np.array([each.seconds for each in ordered], dtype=np.float64)
         return cls(keys, end - begin, Block(at, pool, seconds))
+
+    @property
+    def expected_jobs(self) -> float:
+        """How many there are."""
+        return float(len(self._block.at))
 
     def blocks(self, seed: int) -> Iterator[Block]:
         """The jobs; no seed changes them."""

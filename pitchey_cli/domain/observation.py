@@ -21,7 +21,7 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True)
 class Measurement:
-    """How long something took: once, or the median of several times."""
+    """How long something took: once, or several times about as long, and never longer."""
 
     at: datetime
     service: Service
@@ -48,6 +48,8 @@ class PoolSample:
     demand: float | None = None  #: jobs that waited or ran, on average over the stable window
     cpu: float | None = None  #: shares of what its instances were granted
     memory: float | None = None
+    most_waiting: int = 0  #: at any look since the sample before
+    most_instances: int = 0  #: started or starting, paused ones among them
 
 
 class Change(StrEnum):

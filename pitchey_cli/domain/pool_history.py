@@ -36,6 +36,10 @@ def stretches(samples: Sequence[PoolSample], *, since: datetime, until: datetime
         jobs = sum(each.waiting for each in fresh)
         there = sum(each.starting + each.ready + each.paused for each in fresh)
         first = max(0, (sample.at - since) // length)
+        if first < count:  # what came and went since the sample before is in none but this
+            waiting[first] = max(waiting[first], jobs + max(0, sample.most_waiting - sample.waiting))
+            more = sample.most_instances - sample.starting - sample.ready - sample.paused
+            instances[first] = max(instances[first], there + max(0, more))
         last = min(count - 1, (min(following, sample.at + _HOLDS) - since) // length)
         for stretch in range(first, last + 1):
             waiting[stretch] = max(waiting[stretch], jobs)

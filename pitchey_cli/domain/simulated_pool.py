@@ -7,7 +7,7 @@ became idle. What an instance has warm is not modelled.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from dataclasses import dataclass, replace
 
 from pitchey_cli.domain.arrivals import PoolKey
@@ -18,6 +18,7 @@ from pitchey_cli.domain.scaling import PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.waits import Waits
 
 NEVER = float("inf")
+_TRIM_AT = 65536  # jobs that have left the queue, before their places are given back
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ class SimulatedPool:
         settings = model.settings
         ladder = LadderSettings(settings.sleep_after_seconds, model.price_per_hour, model.waiting_price_per_hour)
         self.dwell = dwell(ladder, Measured(model.start_seconds, model.unpause_seconds))
-        self.waiting: deque[tuple[float, float]] = deque()  #: when they came, and how long they will take
+        # The queue, in sixteen bytes for each job: the load may bring more than can be served.
+        self.came = array("d")  #: when they came, and
+        self.takes = array("d")  #: how long they will take; those before `first` have left
+        self.first = 0
+        self.waiting = 0
         self.waiting_sum = 0.0  #: of the times when they came
         self.running = 0
         self.jobs_in = 0  #: that wait or run
@@ -91,6 +96,7 @@ class SimulatedPool:
         self.demand.note(0, 0.0)
         self.state = ScalerState()
         self.short_since: float | None = None  #: it has wanted room since then
+        self.is_short_of_room = False  #: it has ever wanted some since the counting began
         self.is_hopeless = False
         self.asked_host = 0
         self.next_tick = 0.0
@@ -120,7 +126,7 @@ class SimulatedPool:
     def view(self) -> PoolView:
         """What a decision is told."""
         return PoolView(
-            waiting=len(self.waiting),
+            waiting=self.waiting,
             running=self.running,
             starting=self.starting,
             ready=self.ready,
@@ -130,7 +136,7 @@ class SimulatedPool:
 
     def average_wait(self, now: float) -> float:
         """Of the jobs in the queue."""
-        return now - self.waiting_sum / len(self.waiting) if self.waiting else 0.0
+        return now - self.waiting_sum / self.waiting if self.waiting else 0.0
 
     def put(self, instance: SimulatedInstance) -> None:
         """Let an instance take work, if it has a free slot."""
@@ -147,6 +153,12 @@ class SimulatedPool:
         if not bucket:
             self.mask &= ~(1 << free)
 
+    def trim(self) -> None:
+        """Give back the places of those that have left the queue."""
+        if self.first > _TRIM_AT and self.first > self.waiting:  # so each is moved once at most, on average
+            del self.came[: self.first], self.takes[: self.first]
+            self.first = 0
+
     def fold_waits(self) -> None:
         """Count the waits that have been written down."""
         self.waits.add(self.fresh_waits)
@@ -159,3 +171,4 @@ class SimulatedPool:
         self.unwaited = self.cold_starts = self.unpauses = self.asked = self.changed = 0
         self.busy_seconds = self.instance_seconds = 0.0
         self.peak_instances, self.peak_running = self.instances, self.running
+        self.is_short_of_room = self.short_since is not None

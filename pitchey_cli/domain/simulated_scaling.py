@@ -97,6 +97,7 @@ class Scaler:
         self._put_to_rest(pool, decision.wanted, now)
         if decision.is_short_of_room:
             pool.short_since = now if pool.short_since is None else pool.short_since
+            pool.is_short_of_room = True
             self._make_room(pool, now)
         elif pool.short_since is not None:
             pool.short_since, pool.is_hopeless, self._reserved = None, False, NOTHING

@@ -56,6 +56,8 @@ class PoolResult:
     peak_running: int
     decisions: int  #: that changed something
     asked: int
+    room: int = 0  #: instances that all hosts together can hold, if there are no others
+    is_short_of_room: bool = False  #: jobs waited for instances that no host had room for
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class _Simulation:
         self._warm_up = min(scenario.warm_up_seconds, load.seconds)
         self._pools = [SimulatedPool(index, key, scenario.pools[key]) for index, key in enumerate(load.pools)]
         hosts = Hosts(scenario.hosts, scenario.host, [pool.model.size for pool in self._pools])
+        self._rooms = tuple(hosts.fits)
         #: attempts by their end; the number keeps those of the same time apart
         self._departures: list[tuple[float, int, SimulatedInstance]] = []
         self._number = count().__next__
@@ -106,11 +109,18 @@ class _Simulation:
                     pool.jobs_in -= 1
                     pool.demand.note(pool.jobs_in, now)
                     if pool.waiting and not instance.is_leaving:
-                        came, its_seconds = pool.waiting.popleft()
+                        first = pool.first
+                        pool.first = first + 1
+                        pool.waiting -= 1
+                        came, its_seconds = pool.came[first], pool.takes[first]
                         pool.waiting_sum -= came
                         pool.busy_seconds += its_seconds
-                        pool.fresh_waits.append(now - came)
+                        fresh = pool.fresh_waits
+                        fresh.append(now - came)
                         heapreplace(departures, (now + its_seconds, number(), instance))
+                        if len(fresh) > _FOLD_AT:
+                            pool.fold_waits()
+                            pool.trim()
                         continue
                     heappop(departures)
                     pool.running -= 1
@@ -161,7 +171,9 @@ class _Simulation:
                     pool.next_tick = at + tick
                     other_at = min(other_at, pool.next_tick)
             else:
-                pool.waiting.append((at, seconds))
+                pool.came.append(at)
+                pool.takes.append(seconds)
+                pool.waiting += 1
                 pool.waiting_sum += at
                 if pool.is_asleep or (not pool.ready and not pool.starting and pool.short_since is None):
                     pool.is_asleep = False
@@ -190,11 +202,14 @@ class _Simulation:
                 self._start_first(pool, now)
             if len(pool.fresh_waits) > _FOLD_AT:
                 pool.fold_waits()
+            pool.trim()
         return min(self._scaler.next_at(), self._mark_at, self._report_at)
 
     def _start_first(self, pool: SimulatedPool, now: float) -> None:
         """Start the job that has waited longest, on the least loaded instance."""
-        came, seconds = pool.waiting.popleft()
+        came, seconds = pool.came[pool.first], pool.takes[pool.first]
+        pool.first += 1
+        pool.waiting -= 1
         pool.waiting_sum -= came
         pool.fresh_waits.append(now - came)
         pool.busy_seconds += seconds
@@ -234,7 +249,7 @@ class _Simulation:
             name=str(pool.key),
             jobs=pool.waits.jobs,
             waits=pool.waits.summary(),
-            still_waiting=len(pool.waiting),
+            still_waiting=pool.waiting,
             instance_hours=hours,
             busy_share=pool.busy_seconds / slot_seconds if slot_seconds else 0.0,
             cost_nanodollars=round(hours * pool.model.price_per_hour * NANODOLLARS),
@@ -245,6 +260,8 @@ class _Simulation:
             peak_running=pool.peak_running,
             decisions=pool.changed,
             asked=pool.asked,
+            room=self._rooms[pool.index],
+            is_short_of_room=pool.is_short_of_room,
         )
 
     def _total(self, found: list[PoolResult]) -> PoolResult:
@@ -268,4 +285,5 @@ class _Simulation:
             peak_running=sum(each.peak_running for each in found),
             decisions=sum(each.decisions for each in found),
             asked=sum(each.asked for each in found),
+            is_short_of_room=any(each.is_short_of_room for each in found),
         )

@@ -37,7 +37,7 @@ def advise(
     store: Store,
     span: Span,
     present: Callable[[str], Present],
-    setup: Callable[[Mapping[str, float], str], Setup],
+    setup: Callable[[Mapping[str, float]], Setup],
     *,
     service: str | None = None,
     on_progress: OnProgress | None = None,
@@ -46,7 +46,7 @@ def advise(
 
     Args:
         present: of a service.
-        setup: the pools with some settings changed, of a service.
+        setup: the pools with some settings changed.
     """
     by_service: dict[str, list[Arrival]] = {}
     begin, end = span.since.timestamp(), span.until.timestamp()
@@ -71,7 +71,7 @@ def advise(
 
         load = RecordedLoad.of(by_service[name], end=end)
         changes = {} if setting is None else {setting.key: setting.value}
-        results.append(simulate(setup(changes, name), load, nodes=1, seed=_SEED, on_progress=progress).total)
+        results.append(simulate(setup(changes), load, nodes=1, seed=_SEED, on_progress=progress).total)
 
     advice = []
     for name in sorted(by_service):

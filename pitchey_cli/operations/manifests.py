@@ -49,7 +49,7 @@ def from_json(text: str, where: str) -> Iterator[Line]:
                 try:
                     yield _object(f"line {number}", json.loads(line), where)
                 except ValueError as error:
-                    raise UsageError(f"{where}, line {number}, is not JSON: {error}.") from error
+                    raise UsageError(f"{where}, line {number}, is not JSON.") from error
         return
     if isinstance(whole, list):
         yield from (_object(f"item {number}", item, where) for number, item in enumerate(whole, start=1))

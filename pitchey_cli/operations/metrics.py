@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,9 +17,10 @@ from prometheus_client.registry import Collector
 
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.job import InstanceState, JobState
-from pitchey_cli.domain.observation import Measure, PoolSample
+from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.operations.alerts import Standing
+from pitchey_cli.operations.scaling import measured
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -28,7 +28,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SAMPLE_COUNTS_FOR = timedelta(minutes=1)  # an older one says nothing of now
 _Key = TypeVar("_Key", bound=tuple[str, ...])  # the values of labels
 _LIVING = (InstanceState.STARTING, InstanceState.READY, InstanceState.PAUSED, InstanceState.DRAINING)
-_MEASUREMENTS = 100  # that a median is taken of
 
 
 def text(store: Store, as_of: AsOf, alerts: Sequence[Standing], *, version: str, is_daemon_running: bool) -> str:
@@ -103,11 +102,11 @@ class _Metrics(Collector):
         yield _gauge("pitchey_pool_memory_ratio", what, pool, memory)
 
     def _durations(self) -> Metric:
-        medians: dict[tuple[str, str], float] = {}
-        for service in Service:
-            for name in Measure:
-                if found := self.store.measurements(service, name, limit=_MEASUREMENTS):
-                    medians[service, name] = median(each.seconds for each in found)
+        medians = {
+            (service, measure): timing.median
+            for service, by_measure in measured(self.store).items()
+            for measure, timing in by_measure.items()
+        }
         what = "Median of the last starts (start, unpause) and pick-ups (cold_pickup, warm_pickup)."
         return _gauge("pitchey_duration_median_seconds", what, ["service", "measure"], medians)
 

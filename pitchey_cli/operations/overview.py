@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -13,8 +14,8 @@ import psutil
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf, spent_alive
 from pitchey_cli.domain.cost import live_entries
-from pitchey_cli.domain.job import JobState
-from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolKey, Runner, pools
+from pitchey_cli.domain.job import Instance, Job, JobState
+from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolKey, PoolUse, Runner, pools
 from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
@@ -98,16 +99,7 @@ def look(store: Store, looking: Looking, host: HostUse) -> Overview:
         at=as_of.now,
         runner=runner,
         host=host,
-        pools=pools(
-            looking.services,
-            instances=costs.instances,
-            decisions=store.last_decisions(),
-            samples=store.pool_samples(since=as_of.now - COUNTS_FOR),
-            waiting=_waiting(store),
-            running=running,
-            is_run=runner is not None,
-            now=as_of.now,
-        ),
+        pools=_pools(store, looking.services, costs.instances, running, is_run=runner is not None, now=as_of.now),
         instances=[
             # What another boot has left is gone; the next daemon books its end.
             InstanceUse(each, taken[each.id], each.tariff.price_at(as_of.now) if each.boot == as_of.boot else 0)
@@ -119,6 +111,37 @@ def look(store: Store, looking: Looking, host: HostUse) -> Overview:
         spent_today=store.spent(organisation=None, service=None, since=today) + spent_alive(Scope(), today, live),
         warm=store.warm_requests(now=as_of.now),
         notices=_notices(store, looking, as_of, runner),
+    )
+
+
+def pools_now(store: Store, services: Sequence[Service], *, is_run: bool, now: datetime) -> list[PoolUse]:
+    """How the pools stand.
+
+    Args:
+        services: each has a pool, though there may be nothing in it.
+        is_run: somebody runs the jobs.
+    """
+    return _pools(store, services, store.instances(), store.running(), is_run=is_run, now=now)
+
+
+def _pools(
+    store: Store,
+    services: Sequence[Service],
+    instances: Sequence[Instance],
+    running: Sequence[Job],
+    *,
+    is_run: bool,
+    now: datetime,
+) -> list[PoolUse]:
+    return pools(
+        services,
+        instances=instances,
+        decisions=store.last_decisions(),
+        samples=store.pool_samples(since=now - COUNTS_FOR),
+        waiting=_waiting(store),
+        running=running,
+        is_run=is_run,
+        now=now,
     )
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pitchey_cli.domain.budget import Standing, capping, caps
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.observation import LastDecision, Measure, Measurement, WarmRequest
+from pitchey_cli.domain.held import held_because
+from pitchey_cli.domain.observation import LastDecision, Measure, WarmRequest
+from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.timings import Timing, lately
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.operations import budgets
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
-Measured = dict[str, dict[Measure, list[Measurement]]]
+Measured = dict[Service, dict[Measure, Timing]]
 
 
 def measured(store: Store) -> Measured:
     """How long what takes time took lately, by service; what has not happened is left out."""
     found: Measured = {}
     for service in Service:
-        by_measure = {measure: rows for measure in Measure if (rows := store.measurements(service, measure))}
-        if by_measure:
+        timings = {measure: lately(store.measurements(service, measure)) for measure in Measure}
+        if by_measure := {measure: timing for measure, timing in timings.items() if timing is not None}:
             found[service] = by_measure
     return found
 
@@ -25,6 +34,39 @@ def measured(store: Store) -> Measured:
 def last_decisions(store: Store, service: Service | None) -> list[LastDecision]:
     """The last decision about each pool, or about those of one service."""
     return [each for each in store.last_decisions() if service is None or each.service is service]
+
+
+def held(
+    store: Store, service: Service | None, capped: Sequence[Standing], policy: QueuePolicy, *, now: datetime
+) -> list[str]:
+    """Which jobs in the queue are not counted as waiting, because no instance would help them: a sentence for each."""
+    policy = replace(policy, capped=caps(capped))
+    found: list[str] = []
+    for each in Service if service is None else (service,):
+        by_budget, by_reason = Counter[Standing](), Counter[str]()
+        for size in store.waiting_sizes(each):
+            queue = store.queue(each, size=size)
+            for flow in queue.flows:
+                if (standing := capping(capped, Scope(flow.organisation, each))) is not None:
+                    by_budget[standing] += flow.queued
+            by_reason.update(held_because(queue, policy, now=now))
+        found += [budgets.sentence(standing, jobs=_held(each, jobs)) for standing, jobs in by_budget.items()]
+        found += [f"{_held(each, jobs).capitalize()} for {reason}." for reason, jobs in by_reason.items()]
+    return found
+
+
+def _held(service: Service, jobs: int) -> str:
+    return f"{jobs:,} {service} job waits" if jobs == 1 else f"{jobs:,} {service} jobs wait"
+
+
+def check_available(service: Service, available: Sequence[Service]) -> None:
+    """Refuse a service that this version cannot run.
+
+    Raises:
+        UsageError: there is no image for it.
+    """
+    if service not in available:
+        raise UsageError(f"This version runs no {service} jobs.", hint=f"It runs {', '.join(available)}.")
 
 
 def keep_warm(

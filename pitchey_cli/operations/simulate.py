@@ -22,6 +22,8 @@ from processors.vocabulary import Service
 RECORDED = "recorded"
 HISTORY = timedelta(days=7)  #: as far as the recorded load reaches back, if nothing is said
 _SYNTHETIC_SPAN = timedelta(days=1)
+MOST_JOBS = 50_000_000  #: two minutes' work or so, and less than a gigabyte if all of them wait
+MOST_SPAN = timedelta(days=366)  #: a decision a second takes a third of an hour
 _LEAST_MEASURED = 20  # jobs of a service whose times stand for those to come
 _HOW_TO_SAY = "Say what comes: --load poisson --service video --rate 100/h --seconds 30, or a file: --load trace.csv."
 
@@ -45,6 +47,11 @@ class LoadRequest:
         return self.load in set(Shape)
 
     @property
+    def is_trace(self) -> bool:
+        """Whether it is in a file."""
+        return not self.is_synthetic and self.name != RECORDED
+
+    @property
     def name(self) -> str:
         """What it is called."""
         return self.load or RECORDED
@@ -63,7 +70,7 @@ def choose_load(asked: LoadRequest, store: Callable[[], Store], *, now: datetime
     """Find or make the load that was asked for.
 
     Raises:
-        UsageError, InputNotFound: it is not said well enough, or there is none.
+        UsageError, InputNotFound: it is not said well enough, is too much, or there is none.
     """
     for service in asked.services:
         if service not in set(Service):
@@ -71,20 +78,36 @@ def choose_load(asked: LoadRequest, store: Callable[[], Store], *, now: datetime
     span = moments.span(asked.span, what="--for") if asked.span else None
     if span is not None and not span:
         raise UsageError("--for: nothing can come in no time.", hint="30m, 24h, 7d.")
+    load = _chosen(asked, span, store, now)
+    if load.expected_jobs > MOST_JOBS:
+        raise UsageError(
+            f"That is {load.expected_jobs:,.0f} jobs; a simulation takes at most {MOST_JOBS:,}.",
+            hint="A lower --rate or a shorter --for." if asked.is_synthetic else "A part of it will do.",
+        )
+    if load.seconds > MOST_SPAN.total_seconds():
+        days = load.seconds / timedelta(days=1).total_seconds()
+        raise UsageError(
+            f"That is {days:,.0f} days; a simulation takes at most {MOST_SPAN.days}.",
+            hint="A shorter part of the trace will do." if asked.is_trace else f"--for {MOST_SPAN.days}d, or less.",
+        )
+    return load
+
+
+def _chosen(asked: LoadRequest, span: timedelta | None, store: Callable[[], Store], now: datetime) -> Load:
     if asked.is_synthetic:
         return _synthetic(asked, span or _SYNTHETIC_SPAN, store, now)
     for option, value in (("--rate", asked.rate), ("--seconds", asked.seconds), ("--spread", asked.spread)):
         if value:
             raise UsageError(f"{option} is for a load that is made up, and {asked.name} is none.")
-    if asked.name == RECORDED:
+    if not asked.is_trace:
         found = _of(asked.services, store().arrivals(since=now - (span or HISTORY)))
         if not found:
             of = f" of {', '.join(asked.services)}" if asked.services else ""
             raise InputNotFound(f"There is no history of jobs{of} that a simulation could replay.", hint=_HOW_TO_SAY)
         return RecordedLoad.of(found, end=max(now.timestamp(), found[-1].at))
-    found = _of(asked.services, sorted(traces.read(Path(asked.load))))
     if span is not None:
-        found = [each for each in found if each.at < found[0].at + span.total_seconds()]
+        raise UsageError(f"--for is for other loads: {asked.load} lasts as long as its jobs do.", hint="Leave it out.")
+    found = _of(asked.services, traces.read(Path(asked.load)))
     if not found:
         raise InputNotFound(f"{asked.load}: there is no job of {', '.join(asked.services)} in it.")
     return RecordedLoad.of(found)

@@ -1,4 +1,8 @@
-"""A trace of jobs in a file: CSV with a line of names, or one JSON object per line."""
+"""A trace of jobs in a file: CSV with a line of names, or one JSON object per line.
+
+Each has `at` (seconds, or an ISO time), `service`, `seconds` (that it holds a slot) and, if need be, `size` (an
+instance type).
+"""
 
 from __future__ import annotations
 
@@ -31,11 +35,21 @@ def read(path: Path) -> list[Arrival]:
         raise InputNotFound(f"There is no trace at {str(path)!r}.", hint=hint) from error
     except PermissionError as error:
         raise Denied(f"The trace {path} may not be read.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The trace {path} cannot be read: {error}.") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"The trace {path} is a folder, and no file.", hint=_HINT) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The trace {path} is no text: it is CSV, or JSON Lines.", hint=_HINT) from error
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        why = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"The trace {path} cannot be read: {why}.") from error
     where = str(path)
     lines = from_csv(text, where) if path.suffix.lower() == ".csv" else from_json(text, where)
-    found = [_arrival(line, f"{where}, {place}") for place, line in lines]
+    try:
+        found = [_arrival(line, f"{where}, {place}") for place, line in lines]
+    except UsageError as error:
+        raise UsageError(str(error), hint=error.hint or _HINT) from error
+    except RecursionError as error:
+        raise UsageError(f"{where} is no trace: it is nested too deeply.", hint=_HINT) from error
     if not found:
         raise UsageError(f"{where}: there is no job in it.", hint=_HINT)
     return found
@@ -62,7 +76,7 @@ def _moment(value: Any, where: str) -> float:
     if isinstance(value, str):
         try:
             return datetime.fromisoformat(value).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
     return _number(value, where)
 
@@ -70,7 +84,7 @@ def _moment(value: Any, where: str) -> float:
 def _number(value: Any, where: str) -> float:
     try:
         number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise UsageError(f"{where} is a number, not {value!r}.", hint=_HINT)

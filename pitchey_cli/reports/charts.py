@@ -53,6 +53,7 @@ def _series(title: str, found: Sequence[Stretch], values: Sequence[int], width: 
     line = figure.signal(list(range(len(found))), list(values), marker="▪")
     line.lines(True)
     figure.draw(line)
+    figure.ruler("y").lim(0, max(1, *values))
     _name(figure, [(place, f"{each.begin.astimezone():%m-%d %H:%M}") for place, each in enumerate(found)], width)
     return str(figure.build().string(colorless=True))
 

@@ -10,10 +10,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from pitchey_cli.domain.job import Instance
-from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, Measurement, ScalingEvent, WarmRequest
+from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, ScalingEvent, WarmRequest
+from pitchey_cli.domain.overview import PoolUse
+from pitchey_cli.domain.timings import Timing
 from pitchey_cli.reports.as_json import SCHEMA, time
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import ago, duration, money, printable, size
+from processors.vocabulary import Service
 
 _METRICS = {
     "stable_demand": "jobs at once, stable window",
@@ -37,30 +40,30 @@ def pool_name(service: str, instance_size: str) -> str:
 
 
 def status(
+    pools: Sequence[PoolUse],
     decisions: Sequence[LastDecision],
-    measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]],
+    measured: Mapping[Service, Mapping[Measure, Timing]],
     warm: Sequence[WarmRequest],
     forecasts: Sequence[Forecast],
     *,
     now: datetime,
 ) -> RenderableType:
-    """The pools, and what the last decision about each was."""
-    if not decisions:
-        return Text("Nothing has been decided yet: no job has come since the queue was made.")
-    columns = ("pool", "wanted", "ready", "starting", "paused", "waiting", "running", "rule", "decided", "why")
-    pools = plain_table(*columns, right=("wanted", "ready", "starting", "paused", "waiting", "running"))
-    for each in decisions:
-        found = each.explanation
-        pool = found["pool"]
-        pools.add_row(
-            pool_name(each.service, each.size),
-            str(found["wanted"]),
-            *(str(pool[name]) for name in ("ready", "starting", "paused", "waiting", "running")),
-            found["rule"],
-            ago(each.at, now),
-            cell(found["why"]),
+    """The pools as they are now, and what the last decision about each was."""
+    counts = ("ready", "starting", "paused", "waiting", "running")
+    table = plain_table("pool", *counts, "last wanted", "by", "when", "why", right=(*counts, "last wanted"))
+    decided = {(each.service, each.size): each for each in decisions}
+    for pool in pools:
+        last = decided.get((pool.service, pool.size))
+        found = last.explanation if last else {}
+        table.add_row(
+            pool_name(pool.service, pool.size),
+            *(f"{count:,}" for count in (pool.ready, pool.starting, pool.paused, pool.waiting, pool.running)),
+            str(found.get("wanted", "-")),
+            found.get("rule", "-"),
+            ago(last.at, now) if last else "-",
+            cell(found.get("why", "nothing has been decided about it yet")),
         )
-    parts: list[RenderableType] = [pools]
+    parts: list[RenderableType] = [table]
     if measured:
         parts += [Text(), _times(measured)]
     for request in warm:
@@ -81,16 +84,13 @@ def _forecast(found: Forecast) -> str:
     return f"{says}; {'in force' if found.is_in_force else 'in shadow'}: {errors}, {found.history_days:.1f} days"
 
 
-def _times(measured: Mapping[str, Mapping[Measure, Sequence[Measurement]]]) -> RenderableType:
+def _times(measured: Mapping[Service, Mapping[Measure, Timing]]) -> RenderableType:
     times = plain_table(
         "service", "what takes time", "times", "median", "longest", right=("times", "median", "longest")
     )
     for service, by_measure in measured.items():
         for measure, found in by_measure.items():
-            seconds = sorted(each.seconds for each in found)
-            count = sum(each.count for each in found)
-            middle = seconds[len(seconds) // 2]
-            times.add_row(service, _MEASURES[measure], f"{count:,}", span(middle), span(seconds[-1]))
+            times.add_row(service, _MEASURES[measure], f"{found.times:,}", span(found.median), span(found.longest))
     return times
 
 
@@ -114,6 +114,11 @@ def history(events: Sequence[ScalingEvent]) -> RenderableType:
             cell(each.why),
         )
     return rows
+
+
+def held(sentences: Sequence[str]) -> RenderableType:
+    """The jobs that no decision counts, because no instance would help them."""
+    return Text("\n".join(("", *sentences)))
 
 
 def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
@@ -210,6 +215,21 @@ def _camel(value: Any) -> Any:
 def _camel_name(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(word.capitalize() for word in tail)
+
+
+def pool_as_json(pool: PoolUse, decision: LastDecision | None) -> dict[str, Any]:
+    """A pool as it is now, and the last decision about it."""
+    return {
+        "schema": SCHEMA,
+        "service": pool.service,
+        "instanceType": pool.size or None,
+        "ready": pool.ready,
+        "starting": pool.starting,
+        "paused": pool.paused,
+        "waiting": pool.waiting,
+        "running": pool.running,
+        "lastDecision": None if decision is None else decision_as_json(decision),
+    }
 
 
 def decision_as_json(decision: LastDecision) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def table(result: Result, run: Run) -> RenderableType:
         shown.add_row(pool.name, *_cells(pool))
     if len(result.pools) > 1:
         shown.add_row(result.total.name, *_cells(result.total), style="bold")
-    return Group(shown, Text(_summary(result, run)))
+    return Group(shown, Text("\n".join([_summary(result, run), *_short_of_room([result], run)])))
 
 
 def sweep_table(key: str, trials: Sequence[Trial], run: Run) -> RenderableType:
@@ -54,7 +54,24 @@ def sweep_table(key: str, trials: Sequence[Trial], run: Run) -> RenderableType:
     words = f"{run.load} load, {duration(result.seconds)} on {_nodes(run)}, seed {run.seed}."
     if left:  # their waits are in no quantile, because nobody knows them
         words += f" Still waiting at the end: {'; '.join(left)}."
-    return Group(shown, Text(f"{words} On the frontier of cost and p95 wait: {best}."))
+    lines = [f"{words} On the frontier of cost and p95 wait: {best}."]
+    lines += _short_of_room([trial.result for trial in trials], run)
+    if len(trials) > 1 and all(trial.result == result for trial in trials):
+        lines.append(f"{key} makes no difference to this load.")
+    return Group(shown, Text("\n".join(lines)))
+
+
+def _short_of_room(results: Sequence[Result], run: Run) -> list[str]:
+    """Where it is the host that kept a pool small, and no setting."""
+    rooms: dict[str, set[int]] = {}
+    for pool in (pool for result in results for pool in result.pools if pool.is_short_of_room):
+        rooms.setdefault(pool.name, set()).add(pool.room)
+    where = "the host has" if run.nodes == 1 else f"the {run.nodes:,} nodes have"
+    return [
+        f"{name}: {where} room for {' or '.join(f'{each:,}' for each in sorted(found))}"
+        f" instance{'' if found == {1} else 's'}, and jobs waited for more."
+        for name, found in rooms.items()
+    ]
 
 
 def chart(key: str, trials: Sequence[Trial], *, width: int) -> RenderableType:
@@ -69,14 +86,19 @@ def chart(key: str, trials: Sequence[Trial], *, width: int) -> RenderableType:
     figure.label("p95 wait, s", "y")
     points = [(_dollars(each.result.total), each.result.total.waits.p95) for each in trials]
     costs = [cost for cost, _ in points]
-    margin = 2 * (max(costs) - min(costs)) / width  # between a point and its name
+    # An axis without a length cannot be drawn: where all cost the same it begins at nothing.
+    left = min(costs) if min(costs) < max(costs) else 0.0
+    margin = 2 * ((max(costs) - left) or 1.0) / width  # between a point and its name
     best = sorted(point for point, each in zip(points, trials, strict=True) if each.is_on_frontier)
     if len(best) > 1:
         line = figure.signal([cost for cost, _ in best], [wait for _, wait in best], marker="·")
         line.lines(True)
         figure.draw(line)
     figure.draw(figure.signal([max(costs) + _NAME_COLUMNS * margin], [0.0], marker=" "))  # room for the last name
-    for (cost, wait), each in zip(points, trials, strict=True):
+    figure.ruler("x").lim(left, max(costs) + _NAME_COLUMNS * margin)
+    figure.ruler("y").lim(0, max(wait for _, wait in points) or 1.0)
+    # The frontier last: where points lie upon each other, it is what is seen.
+    for (cost, wait), each in sorted(zip(points, trials, strict=True), key=lambda pair: pair[1].is_on_frontier):
         figure.draw(figure.signal([cost], [wait], marker="●" if each.is_on_frontier else "○"))
         figure.draw(figure.text(cost + margin, wait, each.value, alignment="left"))
     return Text(figure.build().string(colorless=True))
@@ -166,4 +188,5 @@ def _pool(pool: PoolResult) -> dict[str, Any]:
         "peakRunning": pool.peak_running,
         "decisions": pool.decisions,
         "asked": pool.asked,
+        "isShortOfRoom": pool.is_short_of_room,
     }

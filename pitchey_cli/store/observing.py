@@ -104,11 +104,13 @@ class SqliteObservations(SqliteReader):
                 demand=row["demand"],
                 cpu=row["cpu"],
                 memory=row["memory"],
+                most_waiting=row["most_waiting"],
+                most_instances=row["most_instances"],
             )
             for row in self._db.rows(QUERIES["samples_since"], {"since": rows.micros(since)})
         ]
 
-    def measurements(self, service: Service, name: Measure, *, limit: int = 100) -> list[Measurement]:
+    def measurements(self, service: Service, name: Measure, *, limit: int = 1000) -> list[Measurement]:
         """How long something took lately, the newest first."""
         question = {"service": service.value, "name": name.value, "limit": limit}
         return [
@@ -191,6 +193,8 @@ def _of_sample(sample: PoolSample) -> tuple[object, ...]:
         sample.demand,
         sample.cpu,
         sample.memory,
+        sample.most_waiting,
+        sample.most_instances,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,7 +52,13 @@ def test_other_settings_are_set_by_their_real_keys(pitchey: Pitchey) -> None:
         ("--set", "services.video.max_instances=0", "is at least 1"),
         ("--set", "services.video.min_instances=9", "min_instances is larger than max_instances"),
         ("--set", "services.video.max_instances", "is not KEY=VALUE"),
-        ("--sweep", "services.video.max_instances=3", "is not KEY=VALUE,VALUE"),
+        ("--sweep", "services.video.max_instances", "is not KEY=VALUE,VALUE"),
+        ("--sweep", "services.video.max_instances=3", "is one value, and a sweep compares several"),
+        ("--sweep", "services.vidoe.max_instances=3", "Did you mean 'services.video.max_instances'?"),
+        ("--sweep", "services.code.slots=1,2", "no code job comes in this load"),
+        ("--sweep", "services.video.timeout_seconds=10,20", "the simulation does not model it"),
+        ("--rate", "1e9/s", "That is 21,600,000,000,000 jobs; a simulation takes at most 50,000,000"),
+        ("--for", "10000d", "That is 10,000 days; a simulation takes at most 366"),
         ("--rate", "many", "--rate: 'many' is no rate"),
         ("--for", "0s", "nothing can come in no time"),
         ("--seconds", "0", "jobs take more than no time"),
@@ -80,6 +87,7 @@ def test_a_sweep_marks_the_frontier_and_draws_it(pitchey: Pitchey) -> None:
     out = pitchey.ok(*POISSON, "--sweep", SWEEP).out
     assert [line.split()[0] for line in out.splitlines()[2:5]] == ["30", "300", "900"]
     assert "frontier" in out and "cost and p95 wait by services.video.sleep_after_seconds" in out
+    assert not re.search(r"^ *-\d", out, re.MULTILINE)  # neither waits nor costs are below nothing
     document = pitchey.ok(*POISSON, "--sweep", SWEEP, "--json").json
     assert document["setting"] == "services.video.sleep_after_seconds"
     runs = document["runs"]
@@ -102,6 +110,66 @@ def test_a_trace_is_replayed_and_a_wrong_line_of_it_is_named(pitchey: Pitchey) -
     answer = pitchey(*SIMULATE, "--load", lines)
     assert answer.code == 2 and "trace.jsonl, line 2: seconds is missing" in answer.err
     assert pitchey(*SIMULATE, "--load", "nowhere.csv").code == 3
+    clipped = pitchey(*SIMULATE, "--load", trace, "--for", "1m")
+    assert clipped.code == 2 and "--for is for other loads" in clipped.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("noise.bin", bytes(range(256)), "is no text"),
+        ("noise.csv", bytes(range(256)), "is no text"),
+        ("words.txt", b"not a trace\nat all\n", "words.txt, line 1, is not JSON."),
+        ("other.csv", b"name,size\nann,3\n", "line 2: there is no field 'name'"),
+        ("empty.csv", b"", "there is no job in it"),
+        ("deep.json", b"[" * 100_000, "is no trace"),
+        ("large.jsonl", b'{"at": 1' + b"0" * 400 + b', "service": "video", "seconds": 1}', "at is a number"),
+        ("long.jsonl", b'{"at": 0, "service": "video", "seconds": 1e12}', "a simulation takes at most 366"),
+    ],
+)
+def test_what_is_no_trace_is_one_clear_error(pitchey: Pitchey, name: str, content: bytes, says: str) -> None:
+    path = pitchey.cwd / name
+    path.write_bytes(content)
+    answer = pitchey(*SIMULATE, "--load", path)
+    assert (answer.code, answer.out) == (2, "")
+    assert says in answer.err
+    assert not {"codec", "Errno", "Traceback"} & set(answer.err.replace(":", " ").split())
+
+
+def test_a_folder_is_no_trace_and_the_help_says_what_one_is(pitchey: Pitchey) -> None:
+    answer = pitchey(*SIMULATE, "--load", pitchey.cwd)
+    assert answer.code == 2 and "is a folder" in answer.err and "service, seconds" in answer.err
+    said = " ".join(pitchey.ok(*SIMULATE[:2], "--help").out.split())
+    assert all(
+        field in said for field in ("at (when it comes", "service, seconds (how long", "size (an instance type)")
+    )
+
+
+def test_a_setting_that_changes_nothing_is_named(pitchey: Pitchey) -> None:
+    answer = pitchey.ok(*POISSON, "--set", "services.video.timeout_seconds=10", "--set", "services.code.slots=2")
+    assert "timeout_seconds changes nothing, because the simulation does not model it" in answer.err
+    assert "services.code.slots changes nothing, because no code job comes" in answer.err
+    sweep = pitchey.ok(*POISSON, "--sweep", "services.video.max_instances=7,8,9")
+    same = sweep.out
+    assert sweep.err == "" and "plotext" not in same
+    assert same.count("frontier") == 2  # in the row of the first, and in the sentence below
+    assert "services.video.max_instances makes no difference to this load." in same
+
+
+def test_it_is_said_when_the_host_is_what_keeps_a_pool_small(pitchey: Pitchey) -> None:
+    busy = (*SIMULATE, "--load", "poisson", "--service", "video", "--rate", "2/s", "--seconds", "20", "--for", "10m")
+    many = pitchey.ok(*busy, "--set", "services.video.max_instances=1000").out
+    assert "video: the host has room for 6 instances, and jobs waited for more." in many
+    assert "the host has room" not in pitchey.ok(*busy, "--set", "services.video.max_instances=2").out
+
+
+def test_prices_are_those_that_the_daemon_pays(pitchey: Pitchey) -> None:
+    def cost(*more: str) -> int:
+        return int(pitchey.ok(*POISSON, "--json", *more).json["total"]["costNanodollars"])
+
+    region = ("--set", "cost.regions=eu=3", "--set", "node.region=eu")
+    warm = ("--set", "services.video.min_instances=1", "--set", "services.video.max_instances=1")
+    assert cost(*warm, *region) == pytest.approx(3 * cost(*warm), rel=1e-6)
 
 
 def _work_off(pitchey: Pitchey, jobs: int) -> None:

@@ -17,8 +17,11 @@ from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.periods import Period
+from pitchey_cli.domain.pool_history import stretches
+from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.scaling import Limit, Rule
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.operations import scaling
 from processors.protocol import Service
 from tests.resources.scripted_ground import Ground
 from tests.resources.scripted_node import service
@@ -206,6 +209,78 @@ def test_a_warm_instance_picks_a_job_up_and_it_is_measured(make: Make) -> None:
     ground.submit_and_start()
     ground.pass_time(15)
     assert [each.count for each in ground.store.measurements(Service.VIDEO, Measure.WARM_PICKUP)] == [1]
+
+
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_the_time_that_a_budget_held_a_job_is_no_pickup(make: Make, is_warm: bool) -> None:
+    ground = make(video())
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(15 if is_warm else 900)
+    scope = Scope("", Service.VIDEO)
+    ground.store.set_budget(Budget(scope, Period.DAY, 1), now=ground.clock.now())
+    ground.pass_time(10)
+    held = ground.submit()
+    ground.pass_time(120)
+    assert ground.store.job(held).state is JobState.QUEUED
+    ground.store.remove_budget(scope, Period.DAY)
+    ground.pass_time(20)
+    assert ground.store.job(held).state is JobState.RUNNING
+    ground.submit_and_start()
+    ground.pass_time(20)
+    found = scaling.measured(ground.store)[Service.VIDEO]
+    pickups = [timing for measure, timing in found.items() if measure in (Measure.WARM_PICKUP, Measure.COLD_PICKUP)]
+    assert pickups and max(each.longest for each in pickups) < 10
+    assert sum(each.times for each in pickups) == 2  # the first, and the one after
+
+
+def test_every_start_is_measured_for_itself(make: Make) -> None:
+    ground = make(video(slots=2, instances=4))
+    for _ in range(20):
+        ground.submit()
+    ground.pass_time(40)
+    took = [(each.ready_at - each.created_at).total_seconds() for each in ground.store.instances() if each.ready_at]
+    found = scaling.measured(ground.store)[Service.VIDEO][Measure.START]
+    assert (found.times, found.longest) == (4, pytest.approx(max(took), abs=0.1))
+
+
+def test_a_burst_between_two_samples_is_in_the_history(make: Make) -> None:
+    ground = make(video(slots=1, instances=1))
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(25)
+    jobs = [ground.submit() for _ in range(9)]
+    ground.pass_time(1)
+    for job in jobs[1:]:
+        ground.store.cancel(job, why="", now=ground.clock.now())
+    ground.let_succeed(jobs[0])
+    ground.pass_time(25)
+    now = ground.clock.now()
+    samples = ground.store.pool_samples(since=now - timedelta(seconds=60))
+    assert max(each.waiting for each in samples) < 8  # nobody looked just then
+    assert max(each.waiting for each in stretches(samples, since=samples[0].at, until=now, count=6)) == 8
+
+
+def test_what_was_observed_last_is_kept_when_the_daemon_stops(make: Make) -> None:
+    ground = make(video())
+    ground.pass_time(3)
+    ground.let_succeed(ground.submit_and_start())
+    ground.drain()
+    assert scaling.measured(ground.store)[Service.VIDEO][Measure.START].times == 1
+    assert max(each.most_instances for each in ground.store.pool_samples(since=ground.clock.now() - timedelta(1))) == 1
+
+
+def test_what_idling_costs_is_the_price_that_is_billed(make: Make) -> None:
+    """At a tenth of the price an instance is worth being kept ready for ten times as long."""
+    dear = make(video(waiting_price=8640.0))
+    dear.let_succeed(dear.submit_and_start())
+    dear.pass_time(270)
+    assert states(dear) == ["paused"]
+    dear.kill_daemon()
+    dear.chosen["prices"] = PriceList(regions={"local": 0.1})
+    dear.start_daemon()
+    dear.pass_time(900)
+    dear.let_succeed(dear.submit_and_start())
+    dear.pass_time(270)
+    assert states(dear) == ["ready"]
 
 
 def test_every_sample_and_decision_of_a_pool_is_kept_until_it_rests(make: Make) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from pitchey_cli.domain.daily import days
 from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.pool_history import stretches
 from pitchey_cli.domain.spending import Span
-from pitchey_cli.reports import drawing
+from pitchey_cli.reports import charts, drawing
 from pitchey_cli.reports.drawing import Part
 from processors.vocabulary import Service
 
@@ -58,6 +60,26 @@ def test_a_stretch_shows_the_most_of_all_pools_together() -> None:
 def test_a_pool_that_nobody_has_looked_at_for_minutes_is_not_drawn_on() -> None:
     found = stretches([sample(NOON, 9, 2)], since=NOON, until=NOON + timedelta(minutes=10), count=10)
     assert [each.waiting for each in found] == [9, 9, 9, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_what_came_and_went_between_two_samples_is_in_the_stretch_of_the_later_one() -> None:
+    samples = [
+        sample(NOON, 1, 1),
+        replace(sample(NOON + timedelta(seconds=70), 0, 1), most_waiting=40, most_instances=3),
+    ]
+    found = stretches(samples, since=NOON, until=NOON + timedelta(minutes=3), count=3)
+    assert [(each.waiting, each.instances) for each in found] == [(1, 1), (40, 3), (0, 1)]
+
+
+def axis(drawn: str) -> list[float]:
+    return [float(found) for found in re.findall(r"^ *(-?\d+\.\d+)┤", drawn, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 500])
+def test_no_axis_goes_below_zero(waiting: int) -> None:
+    found = stretches([sample(NOON, waiting, 2)], since=NOON, until=NOON + timedelta(minutes=10), count=40)
+    drawn = str(charts.pools(found, width=80))
+    assert len(axis(drawn)) >= 4 and min(axis(drawn)) == 0
 
 
 @given(

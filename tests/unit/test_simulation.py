@@ -7,15 +7,17 @@ the mean. Seeds are fixed, so a test that passes passes always.
 from __future__ import annotations
 
 import math
+import tracemalloc
 from dataclasses import replace
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
 
 from pitchey_cli.domain.arrivals import Arrival, PoolKey
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
 from pitchey_cli.domain.limits import GIB
-from pitchey_cli.domain.loads import Durations, RecordedLoad, Shape, Spread, Stream, SyntheticLoad
+from pitchey_cli.domain.loads import Durations, RecordedLoad, Shape, Spread, Stream, SyntheticLoad, rate_at
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import PoolResult, Result, Scenario, run
@@ -205,8 +207,29 @@ def test_the_rates_of_a_day_and_of_bursts_are_what_was_asked_for_on_average():
         load = SyntheticLoad((Stream(VIDEO, 2.0, Durations(1.0), shape),), DAY)
         jobs = sum(len(block.at) for block in load.blocks(7))
         assert jobs == pytest.approx(2.0 * DAY, abs=5 * math.sqrt(2.0 * DAY))
+        assert load.expected_jobs == pytest.approx(2.0 * DAY, rel=1e-9)
         ends = [float(block.at[-1]) for block in load.blocks(7)]
         assert ends == sorted(ends) and ends[-1] <= DAY
+
+
+@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("seconds", [60.0, 1750.0, 1800.0, 40_000.0, 100_000.0])
+def test_how_many_jobs_are_expected_is_the_integral_of_the_rate(shape, seconds):
+    at = (np.arange(1_000_000) + 0.5) * (seconds / 1_000_000)
+    integral = float(rate_at(shape, 2.0, at).mean()) * seconds
+    load = SyntheticLoad((Stream(VIDEO, 2.0, Durations(1.0), shape),), seconds)
+    assert load.expected_jobs == pytest.approx(integral, rel=1e-3)
+
+
+def test_a_queue_that_only_grows_takes_few_bytes_for_each_job():
+    jobs = 300_000
+    load = SyntheticLoad((stream(jobs / 60, 1e6),), 60.0)
+    tracemalloc.start()
+    result = one(fixed(1), load)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.still_waiting == pytest.approx(jobs, rel=0.01)
+    assert most < 16_000_000  # a third of it is the queue; a tuple for each would take twice all this
 
 
 def test_what_is_counted_begins_after_the_warm_up():

@@ -721,8 +721,8 @@ SELECT flow FROM (
 
 -- name: insert_sample
 INSERT INTO pool_samples (at, service, size, waiting, running, starting, ready, paused, wanted, wait_seconds, demand,
-                          cpu, memory)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                          cpu, memory, most_waiting, most_instances)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?);

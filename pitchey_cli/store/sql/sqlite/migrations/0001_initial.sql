@@ -264,7 +264,7 @@ CREATE TABLE container_instances (
 
 CREATE INDEX container_instances_active ON container_instances (stopped_at, created_at);
 
--- How long things took: one row for each time, or for each kind and sample with the median of several times.
+-- How long things took: one row for each time, or for several about as long, with the longest of them.
 CREATE TABLE container_metrics (
     id      INTEGER PRIMARY KEY,
     at      INTEGER NOT NULL,
@@ -280,20 +280,22 @@ CREATE INDEX container_metrics_at ON container_metrics (at);
 
 -- How each pool stood, every few seconds while there was anything in it, and once when there was nothing any more.
 CREATE TABLE pool_samples (
-    id           INTEGER PRIMARY KEY,
-    at           INTEGER NOT NULL,
-    service      TEXT    NOT NULL,
-    size         TEXT    NOT NULL,
-    waiting      INTEGER NOT NULL,
-    running      INTEGER NOT NULL,
-    starting     INTEGER NOT NULL,
-    ready        INTEGER NOT NULL,
-    paused       INTEGER NOT NULL,
-    wanted       INTEGER NOT NULL,
-    wait_seconds REAL,
-    demand       REAL,
-    cpu          REAL,
-    memory       REAL
+    id             INTEGER PRIMARY KEY,
+    at             INTEGER NOT NULL,
+    service        TEXT    NOT NULL,
+    size           TEXT    NOT NULL,
+    waiting        INTEGER NOT NULL,
+    running        INTEGER NOT NULL,
+    starting       INTEGER NOT NULL,
+    ready          INTEGER NOT NULL,
+    paused         INTEGER NOT NULL,
+    wanted         INTEGER NOT NULL,
+    wait_seconds   REAL,
+    demand         REAL,
+    cpu            REAL,
+    memory         REAL,
+    most_waiting   INTEGER NOT NULL,  -- at any look since the sample before
+    most_instances INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX pool_samples_at ON pool_samples (at);

@@ -1,0 +1,58 @@
+"""Which lines of waiting jobs might not go whatever room there were, and why. Asks domain/turns.py; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from pitchey_cli.domain.job import Job
+from pitchey_cli.domain.turns import Flow, Queue, QueuePolicy, Turns
+
+
+class Line(NamedTuple):
+    """What tells the lines of one pool apart."""
+
+    organisation: str
+    batch: str
+    priority: int
+    key: str
+    is_off_peak: bool
+    is_spot_ok: bool
+
+
+def line_of(job: Job | Flow) -> Line:
+    """The line of a job."""
+    return Line(job.organisation, job.batch, job.priority, job.key, job.is_off_peak, job.is_spot_ok)
+
+
+def held_lines(queue: Queue, policy: QueuePolicy, *, now: datetime) -> Mapping[Line, bool]:
+    """The lines in which anybody waits, and whether somebody in it may not go now."""
+    return {line_of(flow): _free(queue, flow, policy, now) < flow.queued for flow in queue.flows}
+
+
+def held_because(queue: Queue, policy: QueuePolicy, *, now: datetime) -> Mapping[str, int]:
+    """How many jobs may not go now, by what holds them; those that a budget holds are not among them."""
+    found = Counter[str]()
+    for flow in queue.flows:
+        if policy.is_capped(flow.organisation, queue.service):
+            continue
+        if left := flow.queued - _free(queue, flow, policy, now):
+            found[_reason(flow, policy, now)] += left
+    return found
+
+
+def _free(queue: Queue, flow: Flow, policy: QueuePolicy, now: datetime) -> int:
+    """How many of a line could run, if all others were away."""
+    keys = {key: use for key in (flow.key,) if (use := queue.keys.get(key)) is not None}
+    return Turns(replace(queue, flows=(flow,), keys=keys, served={}), policy, now=now).demand()
+
+
+def _reason(flow: Flow, policy: QueuePolicy, now: datetime) -> str:
+    if flow.is_off_peak and not policy.off_peak.contains(now):
+        return "off-peak hours"
+    if policy.is_spot and not flow.is_spot_ok:
+        return "a node that no cloud may take away"
+    return f"the limit of the key {flow.key!r}"
