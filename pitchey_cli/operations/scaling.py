@@ -43,14 +43,14 @@ def held(
     policy = replace(policy, capped=caps(capped))
     found: list[str] = []
     for each in Service if service is None else (service,):
-        by_budget, by_reason = Counter[Standing](), Counter[str]()
+        by_budgets, by_reason = Counter[tuple[Standing, ...]](), Counter[str]()
         for size in store.waiting_sizes(each):
             queue = store.queue(each, size=size)
             for flow in queue.flows:
-                if (standing := capping(capped, Scope(flow.organisation, each))) is not None:
-                    by_budget[standing] += flow.queued
+                if standings := capping(capped, Scope(flow.organisation, each)):
+                    by_budgets[tuple(standings)] += flow.queued
             by_reason.update(held_because(queue, policy, now=now))
-        found += [budgets.sentence(standing, jobs=_held(each, jobs)) for standing, jobs in by_budget.items()]
+        found += [budgets.sentence(standings, jobs=_held(each, jobs)) for standings, jobs in by_budgets.items()]
         found += [f"{_held(each, jobs).capitalize()} for {reason}." for reason, jobs in by_reason.items()]
     return found
 
