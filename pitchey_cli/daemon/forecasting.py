@@ -15,8 +15,8 @@ from datetime import datetime
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.forecast import INTERVAL_SECONDS, WEEK, ForecastSettings, Model, floor, learn
-from pitchey_cli.domain.observation import Came, Forecast
+from pitchey_cli.domain.forecast import WEEK, ForecastSettings, Model, floor, learn
+from pitchey_cli.domain.observation import INTERVAL_SECONDS, Came, Forecast
 from pitchey_cli.domain.scaling import Wish
 from processors.vocabulary import Service
 

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from pitchey_cli.domain.observation import INTERVAL_SECONDS
 from pitchey_cli.domain.scaling import Rule, Wish
 
-INTERVAL_SECONDS = 300.0
 DAY = 288  #: intervals
 WEEK = 7 * DAY
 

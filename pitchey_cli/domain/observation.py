@@ -96,9 +96,12 @@ class WarmRequest:
     until: datetime
 
 
+INTERVAL_SECONDS = 300.0  #: in which jobs that come are counted together
+
+
 @dataclass(frozen=True)
 class Came:
-    """The jobs of a service in an interval of five minutes: how many came, and how long those that ended took."""
+    """The jobs of a service in an interval: how many came, and how long those that ended took."""
 
     service: Service
     interval: int  #: since 1970

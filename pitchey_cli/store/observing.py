@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pitchey_cli.domain.forecast import INTERVAL_SECONDS
 from pitchey_cli.domain.observation import (
+    INTERVAL_SECONDS,
     Came,
     Change,
     Forecast,
