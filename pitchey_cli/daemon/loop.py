@@ -28,7 +28,7 @@ from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.held import held_lines, line_of
+from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
@@ -265,12 +265,7 @@ class Loop:
         for service, size in pools:
             queue = store.queue(service, size=size, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
-            jobs = turns.demand()
-            is_any_held = jobs < sum(flow.queued for flow in queue.flows)
-            lines = (
-                held_lines(queue, policy, now=now) if is_any_held else dict.fromkeys(map(line_of, queue.flows), False)
-            )
-            waiting[service, size] = Waiting(jobs, turns.wait_seconds(), lines)
+            waiting[service, size] = Waiting(turns.demand(), turns.wait_seconds(), held_lines(queue, turns))
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions

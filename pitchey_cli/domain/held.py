@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,26 +27,19 @@ def line_of(job: Job | Flow) -> Line:
     return Line(job.organisation, job.batch, job.priority, job.key, job.is_off_peak, job.is_spot_ok)
 
 
-def held_lines(queue: Queue, policy: QueuePolicy, *, now: datetime) -> Mapping[Line, bool]:
+def held_lines(queue: Queue, turns: Turns) -> Mapping[Line, bool]:
     """The lines in which anybody waits, and whether somebody in it may not go now."""
-    return {line_of(flow): _free(queue, flow, policy, now) < flow.queued for flow in queue.flows}
+    return {line_of(flow): turns.free_in(flow) < flow.queued for flow in queue.flows}
 
 
 def held_because(queue: Queue, policy: QueuePolicy, *, now: datetime) -> Mapping[str, int]:
     """How many jobs may not go now, by what holds them; those that a budget holds are not among them."""
+    turns = Turns(queue, policy, now=now)
     found = Counter[str]()
-    for flow in queue.flows:
-        if policy.is_capped(flow.organisation, queue.service):
-            continue
-        if left := flow.queued - _free(queue, flow, policy, now):
+    for flow in turns.flows:
+        if left := flow.queued - turns.free_in(flow):
             found[_reason(flow, policy, now)] += left
     return found
-
-
-def _free(queue: Queue, flow: Flow, policy: QueuePolicy, now: datetime) -> int:
-    """How many of a line could run, if all others were away."""
-    keys = {key: use for key in (flow.key,) if (use := queue.keys.get(key)) is not None}
-    return Turns(replace(queue, flows=(flow,), keys=keys, served={}), policy, now=now).demand()
 
 
 def _reason(flow: Flow, policy: QueuePolicy, now: datetime) -> str:

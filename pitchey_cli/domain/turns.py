@@ -182,6 +182,13 @@ class Turns:
                 free += line.left
         return free + sum(min(left, self._room(key)) for key, left in by_key.items())
 
+    def free_in(self, flow: Flow) -> int:
+        """How many of one line could run now, if there were room and nobody in the others."""
+        line = self._lines.get(flow.id)
+        if line is None or not self._may_go(flow):
+            return 0
+        return min(line.left, self._room(flow.key)) if flow.key else line.left
+
     def oldest(self) -> datetime | None:
         """Since when the first of those waits who could run now, if there were room."""
         return min((line.flow.waits_since for line in self._lines.values() if self._may_go(line.flow)), default=None)
