@@ -58,6 +58,7 @@ class Slot:
 
     def serve(self) -> None:
         """Take one job, and report."""
+        self._usage.leave_out_what_is_held_now()
         self._send_document(Ready(self._jail.uid, self._jail.landlock, self._usage.version).document())
         try:
             job, stdin = self._receive()
@@ -107,7 +108,7 @@ class Slot:
             signal=seen.signal,
             wall_seconds=done.wall_seconds,
             cpu_seconds=seen.cpu_seconds,
-            memory_peak_bytes=max(0, done.memory_peak_bytes),
+            memory_peak_bytes=done.memory_peak_bytes,
             oom_kills=seen.oom_kills,
             process_limit_hits=seen.process_limit_hits,
             is_disk_full=seen.is_disk_full,

@@ -25,7 +25,7 @@ _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = (1 << bit for bit in range(4)
 _HOW = _NO_XDEV | _NO_MAGICLINKS | _NO_SYMLINKS | _BENEATH
 _MAX_ENTRIES = 20_000  # that are looked at
 _PIECE_BYTES = 1 << 16
-_NAME_CHARACTERS = 1000
+_NAME_CHARACTERS = 300
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

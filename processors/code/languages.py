@@ -16,6 +16,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from processors.code.frames import BadFrame, encode_document
 from processors.code.slot_protocol import (
     HEADROOM_BYTES,
     JOB_DIR,
@@ -93,6 +94,10 @@ def prepare(spec: CodeSpec) -> Prepared:
         stdin_bytes=len(stdin),
         collection=Collection() if spec.outputs is None else Collection(patterns=tuple(spec.outputs)),
     )
+    try:
+        encode_document(job.document())
+    except BadFrame as error:
+        raise CannotPrepare("arguments, environment and names of files are too large together") from error
     return Prepared(job, tuple(files.values()), stdin)
 
 

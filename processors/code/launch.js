@@ -4,7 +4,8 @@
 //
 // ENTRY is the function that is called, or empty for `main`, if there is one. INPUTS is a file with a JSON list, or empty.
 // What the function returns, or what its promise gives, goes to descriptor 3 as JSON. A program that calls `main` itself at
-// the top level is left to do so. In an ES module the function has to be exported, as `main` or by default.
+// the top level is left to do so; where it does that in `if (require.main === module)`, only when no inputs came. In an ES
+// module the function has to be exported, as `main` or by default.
 "use strict";
 
 const fs = require("node:fs");
@@ -29,17 +30,21 @@ if (inputsFile) {
   fs.unlinkSync(inputsFile);
 }
 
+const parse = (sourceType) => require(ACORN).parse(source, {
+  ecmaVersion: "latest", sourceType, allowReturnOutsideFunction: true, allowAwaitOutsideFunction: sourceType === "module",
+});
+
+// What is wrong with a program that nobody can parse will be said when it runs.
+function parseAsEither() {
+  for (const kind of ["script", "module"]) try { return parse(kind); } catch {}
+  return null;
+}
+
 // Parsed only where the name is in it at all, because that takes some milliseconds.
 function describe() {
   if (!new RegExp(`\\b${name.replace(/\$/g, "\\$")}\\b`).test(source)) return { isDefined: false, startsItself: false };
-  let tree;
-  try {
-    tree = require(ACORN).parse(source, {
-      ecmaVersion: "latest", sourceType: "script", allowReturnOutsideFunction: true, allowHashBang: true,
-    });
-  } catch {
-    return { isDefined: false, startsItself: false }; // what is wrong with it will be said when it runs
-  }
+  const tree = parseAsEither();
+  if (!tree) return { isDefined: false, startsItself: false };
   const isDefined = tree.body.some((node) =>
     (node.type === "FunctionDeclaration" && node.id.name === name) ||
     (node.type === "VariableDeclaration" && node.declarations.some((each) => each.id.name === name)));
@@ -53,7 +58,9 @@ function describe() {
       for (const child of Array.isArray(value) ? value : [value]) if (child && typeof child === "object") visit(child, isCall);
     }
   };
-  tree.body.forEach((node) => visit(node, false));
+  // With inputs, its own way to start itself (`if (require.main === module)`) is left alone.
+  const isGuard = (node) => node.type === "IfStatement" && source.slice(node.test.start, node.test.end).includes("require.main");
+  tree.body.filter((node) => inputs === null || !isGuard(node)).forEach((node) => visit(node, false));
   return { isDefined, startsItself };
 }
 
@@ -74,7 +81,7 @@ function fail(error) {
   setImmediate(() => { throw error; });
 }
 
-function runScript(compile, isCalled) {
+function runScript(body, isCalled) {
   const module = new Module(full, null);
   module.filename = full;
   module.paths = Module._nodeModulePaths(path.dirname(full));
@@ -83,31 +90,41 @@ function runScript(compile, isCalled) {
     requireHere.main = module; // `require.main === module` starts a program that is run by itself
     process.mainModule = module;
   }
-  const found = compile().call(module.exports, module.exports, requireHere, module, full, path.dirname(full));
+  const found = body.call(module.exports, module.exports, requireHere, module, full, path.dirname(full));
   const exported = module.exports && module.exports[name];
   return found ?? exported;
+}
+
+const compile = (text, columnOffset = 0) => vm.compileFunction(text, PARAMETERS, {
+  filename: file, columnOffset, importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+
+// An ES module, or a script with `await` at the top level, which becomes a function that is asynchronous.
+function startOther(error, ending, isCalled) {
+  const tree = parseAsEither();
+  if (!tree || tree.sourceType !== "module") throw error;
+  if (tree.body.some((node) => /^(Import|Export)/.test(node.type)) || source.includes("import.meta")) {
+    return import(pathToFileURL(full).href).then((module) => {
+      const found = module[name] ?? (entry ? undefined : module.default);
+      if (entry || typeof found === "function") return callAndGiveBack(found);
+    });
+  }
+  const prefix = "return (async () => { ";
+  const body = compile(`${prefix}${source}${ending}\n})();`, -prefix.length);
+  return runScript(body, isCalled).then((found) => { if (isCalled) return callAndGiveBack(found); });
 }
 
 function start() {
   const { isDefined, startsItself } = describe();
   const isCalled = Boolean(entry) || (isDefined && !startsItself);
   const ending = isCalled && isDefined ? `\n;return ${name};` : "";
-  const compile = () => vm.compileFunction(source + ending, PARAMETERS, {
-    filename: file,
-    importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-  });
+  let body;
   try {
-    compile();
+    body = compile(source + ending);
   } catch (error) {
-    if (/import statement|Unexpected token 'export'|import\.meta|await is only valid|Unexpected reserved word/.test(error.message)) {
-      return import(pathToFileURL(full).href).then((module) => {
-        const found = module[name] ?? (entry ? undefined : module.default);
-        if (entry || typeof found === "function") return callAndGiveBack(found);
-      }).catch(fail);
-    }
-    throw error;
+    return startOther(error, ending, isCalled)?.catch(fail);
   }
-  const found = runScript(compile, isCalled);
+  const found = runScript(body, isCalled);
   if (isCalled) callAndGiveBack(found).catch(fail);
 }
 

@@ -53,7 +53,6 @@ class _Program:
         self._oom_before = usage.oom_kills()
         self._hits_before = usage.process_limit_hits()
         self._cpu_before = usage.cpu_seconds()
-        self._own_memory = usage.memory_bytes()
         self._memory_peak = 0
         self._is_disk_full = False
         self._status: int | None = None
@@ -150,7 +149,7 @@ class _Program:
                 self._feed.write()
 
     def _overuse(self) -> Kill | None:
-        used = self._usage.memory_bytes() - self._own_memory
+        used = self._usage.memory_bytes()
         self._memory_peak = max(self._memory_peak, used)
         if used > self._limits.memory_bytes or self._usage.oom_kills() > self._oom_before:
             return Kill.MEMORY

@@ -42,6 +42,7 @@ class Usage:
         self._oom = _open(f"{memory}/{'memory.events' if self.version == 2 else 'memory.oom_control'}")
         self._cpu = _open(f"{cpu}/{'cpu.stat' if self.version == 2 else 'cpuacct.usage'}")
         self._pids = _open(f"{pids}/pids.events")
+        self._own_bytes = 0
 
     def cpu_seconds(self) -> float:
         """Processor time of everything that runs or ran in here, orphans included."""
@@ -53,10 +54,16 @@ class Usage:
         text = _read(self._cpu).strip()
         return int(text) / 1e9 if text.isdigit() else 0.0
 
+    def leave_out_what_is_held_now(self) -> None:
+        """The first process is not the job: what it holds before there is one does not count."""
+        self._own_bytes = 0
+        self._own_bytes = self.memory_bytes()
+
     def memory_bytes(self) -> int:
-        """Memory that programs hold, files on a tmpfs included."""
+        """Memory that the job holds: that of its programs, and its files, which are on a tmpfs."""
         fields = _fields(self._memory)
-        return sum(fields.get(name, 0) for name in (_MEMORY_V2 if self.version == 2 else _MEMORY_V1))
+        held = sum(fields.get(name, 0) for name in (_MEMORY_V2 if self.version == 2 else _MEMORY_V1))
+        return max(0, held - self._own_bytes)
 
     def oom_kills(self) -> int:
         """Processes that were killed because the group had no more memory."""

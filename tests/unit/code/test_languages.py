@@ -85,6 +85,11 @@ def test_a_spec_that_cannot_be_says_why(fields: dict[str, Any], why: str) -> Non
         spec(**fields)
 
 
+def test_what_does_not_fit_into_a_message_is_refused_before_it_is_sent() -> None:
+    with pytest.raises(CannotPrepare, match="too large together"):
+        prepare(spec(environment={f"V{number}": "x" * 60_000 for number in range(20)}))
+
+
 @dataclass
 class Ran:
     code: int

@@ -44,6 +44,14 @@ def test_a_number_that_changes_is_read_anew(tmp_path: Path) -> None:
     assert usage.cpu_seconds() == 2.5
 
 
+def test_what_the_first_process_holds_is_not_the_jobs(tmp_path: Path) -> None:
+    usage = Usage(str(tree(tmp_path, V2)), str(tmp_path / "none"))
+    usage.leave_out_what_is_held_now()
+    assert usage.memory_bytes() == 0
+    (tmp_path / "memory.stat").write_text("anon 1500\nshmem 20\nkernel_stack 3\npagetables 1\n")
+    assert usage.memory_bytes() == 500
+
+
 def test_a_group_that_is_shown_below_the_hosts_is_found(tmp_path: Path) -> None:
     tree(tmp_path / "fs", {"cgroup.controllers": "", "cpu.stat": "usage_usec 9\n"})
     tree(tmp_path / "fs" / "own", V2)
