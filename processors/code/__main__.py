@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import sys
 import time
@@ -44,6 +45,7 @@ _STDIN, _STDOUT = 0, 1
 _RECEIVING_SECONDS = 60.0  # for the whole of a job, from its first byte
 _SENDING_SECONDS = 60.0
 _COLLECTING_SECONDS = 30.0
+_HEARING_OUT_SECONDS = 5.0
 _PR_SET_DUMPABLE = 4
 
 
@@ -65,6 +67,7 @@ class Slot:
         except (BadFrame, BadDocument, NotStaged, Stalled) as error:
             reason = "it does not come to its end" if isinstance(error, Stalled) else str(error)
             self._report(Report(Verdict.REJECTED, f"The job was refused: {reason}."), [])
+            _hear_out(_STDIN)
             return
         self._work(job, stdin)
 
@@ -164,6 +167,15 @@ class Slot:
     def _send_raw(self, data: bytes) -> None:
         for frame in encode_raw(data):
             write_all(_STDOUT, frame, self._deadline)
+
+
+def _hear_out(fd: int) -> None:
+    """Let the supervisor finish its sentence: a connection that is closed under it may take our answer along."""
+    deadline = time.monotonic() + _HEARING_OUT_SECONDS
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    while (left := deadline - time.monotonic()) > 0 and poll.poll(left * 1000) and os.read(fd, 1 << 16):
+        pass
 
 
 def main() -> int:

@@ -61,28 +61,35 @@ def end_helper(helper: Helper) -> bool:
     return os.waitstatus_to_exitcode(status) == 0
 
 
-def reap(main: int) -> int | None:
+class Ending(NamedTuple):
+    """How the main process of a program ended."""
+
+    status: int
+    peak_bytes: int  #: most memory that it, or one that it has waited for, ever held
+
+
+def reap(main: int) -> Ending | None:
     """Take in whoever has ended; orphans come to the first process.
 
     Returns:
-        The exit status of one of them, when it was among them.
+        The end of one of them, when it was among them.
     """
     found = None
     with contextlib.suppress(ChildProcessError):
         while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 break
             if pid == main:
-                found = status
+                found = Ending(status, used.ru_maxrss * 1024)
     return found
 
 
-def kill_everybody(main: int) -> tuple[int | None, bool]:
+def kill_everybody(main: int) -> tuple[Ending | None, bool]:
     """Kill and reap every process but this one.
 
     Returns:
-        The exit status of the main one, when it had not been reaped before; and whether nobody is left.
+        The end of the main one, when it had not been reaped before; and whether nobody is left.
     """
     if os.getpid() != 1:
         raise RuntimeError("not the first process: this would kill everybody on the machine")
@@ -92,10 +99,8 @@ def kill_everybody(main: int) -> tuple[int | None, bool]:
         try:
             os.kill(-1, signal.SIGKILL)
         except ProcessLookupError:
-            status = reap(main)
-            return (found if status is None else status), True
-        status = reap(main)
-        found = found if status is None else status
+            return reap(main) or found, True
+        found = reap(main) or found
         if time.monotonic() > deadline:
             return found, False
         time.sleep(_PAUSE_SECONDS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import time
 from typing import NamedTuple, NoReturn
@@ -55,7 +56,7 @@ class _Program:
         self._cpu_before = usage.cpu_seconds()
         self._memory_peak = 0
         self._is_disk_full = False
-        self._status: int | None = None
+        self._ending: children.Ending | None = None
         self._began = time.monotonic()
         self._start(phase, stdin, jail)
 
@@ -81,8 +82,8 @@ class _Program:
     def run(self) -> Outcome:
         killed_for = self._watch()
         ended = time.monotonic()
-        status, is_clean = children.kill_everybody(self._pid)
-        self._status = status if self._status is None else self._status
+        ending, is_clean = children.kill_everybody(self._pid)
+        self._ending = self._ending or ending
         self._look_at_disks()
         for capture in self._captures.values():
             capture.drain()
@@ -92,7 +93,7 @@ class _Program:
         self._feed.close()
         os.close(self._error)
         os.close(self._pidfd)
-        code = None if self._status is None else os.waitstatus_to_exitcode(self._status)
+        code = None if self._ending is None else os.waitstatus_to_exitcode(self._ending.status)
         seen = Observed(
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
@@ -106,7 +107,13 @@ class _Program:
             cpu_limit_seconds=cpu_limit_seconds(self._limits),
         )
         kept = [capture.content() for capture in self._captures.values()]
-        return Outcome(seen, ended - self._began, self._memory_peak, kept[0], kept[1], kept[2], is_clean)
+        return Outcome(seen, ended - self._began, self._peak(), kept[0], kept[1], kept[2], is_clean)
+
+    def _peak(self) -> int:
+        """What was seen at the ticks, or what the kernel has seen of a single process between two of them."""
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # a child begins with as much, as a copy of us
+        single = self._ending.peak_bytes if self._ending is not None else 0
+        return max(self._memory_peak, single if single > own else 0)
 
     def _watch(self) -> Kill | None:
         """Wait for the program's end, or for a reason to end it."""
@@ -123,9 +130,8 @@ class _Program:
             for reason, capture in self._captures.items():
                 if capture.is_cut:
                     return reason
-            status = children.reap(self._pid)
-            if status is not None:
-                self._status = status
+            self._ending = children.reap(self._pid)
+            if self._ending is not None:
                 return None
             if time.monotonic() >= deadline:
                 return Kill.WALL

@@ -200,7 +200,7 @@ class Slot:
         try:
             while not reader.has_ended and (piece := self._piece(began + seconds)):
                 reader.feed(piece)
-        except TimeoutError:
+        except (TimeoutError, ConnectionResetError):
             pass
         spent = time.monotonic() - began
         said = self._said.decode(errors="replace")
