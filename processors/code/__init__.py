@@ -11,11 +11,13 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
       reading        documents from the other side, checked field by field
       ..names        which names files may have (processors/names.py)
       verdict        from what was observed to one word of thirteen
+      pipes          frames on descriptors, with deadlines
     the host
       languages      what is asked for -> files, commands and limits: START HERE
     the slot
       __main__       the first process: says that it is ready, takes one job, reports, ends
       staging        the job's files are written, as the job's user
+      children       helpers that are the job's user, and the end of everything that runs
       phase          one program from its start to its end, within its limits
       streams        what it prints, kept up to a cap; what it reads, fed without waiting
       jail           what a program leaves behind before it starts: privileges, files, system calls

@@ -65,8 +65,7 @@ class Slot:
         try:
             job, stdin = self._receive()
         except (BadFrame, BadDocument, NotStaged, Stalled) as error:
-            reason = "it does not come to its end" if isinstance(error, Stalled) else str(error)
-            self._report(Report(Verdict.REJECTED, f"The job was refused: {reason}."), [])
+            self._report(Report(Verdict.REJECTED, f"The job was refused: {error}."), [])
             _hear_out(_STDIN)
             return
         self._work(job, stdin)
@@ -145,7 +144,7 @@ class Slot:
             is_complete = True
         except (BadFrame, BadDocument, Stalled, Ended) as error:
             if self._deadline is None:  # the report has not gone out yet
-                message = f"{report.message} What it left in files could not be taken: {error!r}."
+                message = f"{report.message} What it left in files could not be taken: {error}."
                 self._send_report(Report(Verdict.INTERNAL_ERROR, message, report.compile, report.run), kept)
         finally:
             children.end_helper(helper)
@@ -187,11 +186,16 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
     _hide()
     os.umask(0o077)
-    uid = int(os.environ.get(UID_VARIABLE, "0"))
-    if not UIDS[0] <= uid <= UIDS[1]:
+    uid = os.environ.get(UID_VARIABLE, "")
+    if not uid.isdecimal() or not UIDS[0] <= int(uid) <= UIDS[1]:
         print(f"{UID_VARIABLE} names no user that a job may be.", file=sys.stderr)  # noqa: T201
         return 2
-    slot = Slot(Jail.build(uid, os.environ.get(LANDLOCK_VARIABLE, "auto")), Usage())
+    try:
+        jail = Jail.build(int(uid), os.environ.get(LANDLOCK_VARIABLE, "auto"))
+    except OSError as error:
+        print(f"There is no jail, and so no slot: {error}.", file=sys.stderr)  # noqa: T201
+        return 2
+    slot = Slot(jail, Usage())
     gc.freeze()  # children need not copy the pages that the collector would touch
     try:
         slot.serve()

@@ -52,13 +52,18 @@ def _be_helper(uid: int, work: Callable[[int], None], writing: int) -> NoReturn:
         os._exit(code)
 
 
-def end_helper(helper: Helper) -> bool:
-    """Kill a helper, and say whether it had done its work before."""
+def wait_for_helper(helper: Helper) -> bool:
+    """Wait for a helper's end, and say whether it has done its work. It waits for nobody without a deadline itself."""
     os.close(helper.fd)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(helper.pid, signal.SIGKILL)
     _, status = os.waitpid(helper.pid, 0)
     return os.waitstatus_to_exitcode(status) == 0
+
+
+def end_helper(helper: Helper) -> None:
+    """Kill a helper that is not needed any more."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(helper.pid, signal.SIGKILL)
+    wait_for_helper(helper)
 
 
 class Ending(NamedTuple):

@@ -24,6 +24,8 @@ from processors.code.verdict import Kill, Observed
 _TICK_SECONDS = 0.04
 _OWN_STDIN = 0
 _ERROR_BYTES = 4096
+_OF_THE_IMAGE = "/usr/"
+_NO_PROGRAM = 126  # as shells say it
 
 
 class Outcome(NamedTuple):
@@ -186,7 +188,13 @@ def _be_program(phase: Phase, jail: Jail, streams: tuple[int, int, int, int], er
         os.umask(0o077)
         os.chdir(JOB_DIR)
         jail.enter(phase.limits)
-        os.execve(phase.command[0], phase.command, phase.environment)
+        try:
+            os.execve(phase.command[0], phase.command, phase.environment)
+        except OSError as problem:
+            if phase.command[0].startswith(_OF_THE_IMAGE):
+                raise
+            os.write(2, f"{phase.command[0]} is no program: {problem.strerror}\n".encode())
+            os._exit(_NO_PROGRAM)  # the job has made it, as a package of Go that is not `main`
     except BaseException as problem:
         with contextlib.suppress(OSError):
             os.write(error, f"{phase.command[0]}: {problem}".encode("utf-8", "replace")[:_ERROR_BYTES])

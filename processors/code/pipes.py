@@ -50,7 +50,7 @@ class FrameReader:
             piece = os.read(self.fd, size - len(data))
             if not piece:
                 if is_first and not data:
-                    raise Ended
+                    raise Ended("nothing more comes")
                 raise BadFrame("the stream ends within a frame")
             data += piece
         return data
@@ -69,7 +69,7 @@ def write_all(fd: int, data: bytes, deadline: float | None = None) -> None:
         try:
             left = left[os.write(fd, left[: select.PIPE_BUF]) :]  # no more than surely goes in without waiting
         except BrokenPipeError as error:
-            raise Ended from error
+            raise Ended("nobody reads any more") from error
 
 
 def _wait(fd: int, event: int, deadline: float | None) -> None:
@@ -77,6 +77,6 @@ def _wait(fd: int, event: int, deadline: float | None) -> None:
     poll.register(fd, event)
     seconds = None if deadline is None else deadline - time.monotonic()
     if seconds is not None and seconds <= 0:
-        raise Stalled
+        raise Stalled("it takes too long")
     if not poll.poll(None if seconds is None else max(1, int(seconds * 1000))):
-        raise Stalled
+        raise Stalled("it takes too long")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 
 from processors.code import children
 from processors.code.pipes import FrameReader
@@ -40,17 +39,9 @@ def stage(job: Job, frames: FrameReader, uid: int) -> None:
             )
 
     helper = children.start_helper(uid, work)
-    answer = os.read(helper.fd, _REASON_BYTES)
-    deadline_passed = frames.deadline is not None and time.monotonic() > frames.deadline
-    is_done = children.end_helper(helper) if answer or deadline_passed else _wait(helper)
-    if answer or not is_done:
+    answer = os.read(helper.fd, _REASON_BYTES)  # nothing, when all went well
+    if not children.wait_for_helper(helper) or answer:
         raise NotStaged(answer.decode("utf-8", "replace") or "the files could not be written")
-
-
-def _wait(helper: children.Helper) -> bool:
-    os.close(helper.fd)
-    _, status = os.waitpid(helper.pid, 0)
-    return os.waitstatus_to_exitcode(status) == 0
 
 
 def _write_files(job: Job, frames: FrameReader) -> None:

@@ -275,6 +275,7 @@ def test_javascript_of_either_kind_is_called_once(
         ("javascript", "function main() {\n  null.x;\n}\n", Verdict.NONZERO_EXIT, "main.js:2"),
         ("go", "package main\nfunc main() { x }\n", Verdict.COMPILE_ERROR, "main.go:2:15"),
         ("go", 'package main\nfunc main() { panic("no") }\n', Verdict.NONZERO_EXIT, "main.go:2"),
+        ("go", "package lib\n", Verdict.NONZERO_EXIT, "is no program"),
         ("rust", "fn main() {\n x }\n", Verdict.COMPILE_ERROR, "main.rs:2:2"),
         ("rust", 'fn main() {\n panic!("no") }\n', Verdict.NONZERO_EXIT, "main.rs:2:2"),
     ],
@@ -443,6 +444,16 @@ def test_a_slot_answers_nonsense_with_a_refusal_and_ends(data: bytes, ground: Gr
         assert slot.wait() == 0
     finally:
         slot.remove()
+
+
+def test_a_slot_without_a_user_of_its_own_does_not_start(ground: Ground) -> None:
+    config = {"Image": ground.image, "Env": ["PITCHEY_SLOT_UID=0"], "HostConfig": {"NetworkMode": "none"}}
+    container = ground.api.create_container_from_config(config)["Id"]
+    try:
+        ground.api.start(container)
+        assert ground.api.wait(container, timeout=60)["StatusCode"] == 2
+    finally:
+        ground.api.remove_container(container, force=True)
 
 
 def test_a_program_that_does_not_exist_is_our_mistake_and_is_said(ground: Ground) -> None:
