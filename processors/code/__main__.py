@@ -110,7 +110,7 @@ class Slot:
             signal=seen.signal,
             wall_seconds=done.wall_seconds,
             cpu_seconds=seen.cpu_seconds,
-            memory_peak_bytes=done.memory_peak_bytes,
+            memory_peak_bytes=seen.memory_peak_bytes,
             oom_kills=seen.oom_kills,
             process_limit_hits=seen.process_limit_hits,
             is_disk_full=seen.is_disk_full,

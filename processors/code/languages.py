@@ -42,7 +42,7 @@ PROGRAM = f"{TMP_DIR}/program"
 
 _LAUNCHERS = "/usr/local/lib/pitchey"
 _GO_CACHE = "/usr/local/lib/go-cache"
-_COMPILER_MEMORY_BYTES = {"go": 384 * MIB, "rust": 512 * MIB}  # a page of Go takes 100 MB, one of Rust 190
+_COMPILER_MEMORY_BYTES = {"go": 256 * MIB, "rust": 384 * MIB}  # a small program takes 55 MB in Go, 150 in Rust
 _COMPILER_OPEN_FILES = 1024
 _COMPILER_SECONDS = 30.0
 _RUST = ("-C", "debuginfo=0", "-C", "strip=symbols", "-C", "linker=gcc", "-C", "link-arg=-fuse-ld=mold")

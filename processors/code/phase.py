@@ -33,7 +33,6 @@ class Outcome(NamedTuple):
 
     seen: Observed
     wall_seconds: float
-    memory_peak_bytes: int
     stdout: bytes
     stderr: bytes
     returned: bytes
@@ -107,9 +106,11 @@ class _Program:
             cut=tuple(which for which, capture in self._captures.items() if capture.is_cut),
             cpu_seconds=max(0.0, self._usage.cpu_seconds() - self._cpu_before),
             cpu_limit_seconds=cpu_limit_seconds(self._limits),
+            memory_peak_bytes=self._peak(),
+            memory_limit_bytes=self._limits.memory_bytes,
         )
         kept = [capture.content() for capture in self._captures.values()]
-        return Outcome(seen, ended - self._began, self._peak(), kept[0], kept[1], kept[2], is_clean)
+        return Outcome(seen, ended - self._began, kept[0], kept[1], kept[2], is_clean)
 
     def _peak(self) -> int:
         """What was seen at the ticks, or what the kernel has seen of a single process between two of them."""

@@ -53,6 +53,8 @@ class Observed(NamedTuple):
     cut: tuple[Kill, ...] = ()  #: streams that were longer than their caps
     cpu_seconds: float = 0.0
     cpu_limit_seconds: float = float("inf")  #: of one process, at which the kernel kills
+    memory_peak_bytes: int = 0
+    memory_limit_bytes: float = float("inf")
 
 
 _KILLED = {
@@ -89,6 +91,8 @@ def verdict_of(seen: Observed) -> Verdict:
         return _SIGNALLED[signal.Signals(seen.signal)]
     if seen.signal == signal.SIGKILL and seen.cpu_seconds >= seen.cpu_limit_seconds:
         return Verdict.CPU_LIMIT
+    if seen.signal == signal.SIGABRT and seen.memory_peak_bytes > seen.memory_limit_bytes:
+        return Verdict.MEMORY_LIMIT  # as node ends itself when its heap is full, just before we would have ended it
     if seen.cut:
         return Verdict.OUTPUT_LIMIT
     if seen.exit_code == 0:

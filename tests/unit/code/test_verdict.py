@@ -28,6 +28,8 @@ def observed(draw: st.DrawFn) -> Observed:
         is_disk_full=draw(st.booleans()),
         cut=tuple(draw(st.sets(st.sampled_from(STREAMS)))),
         cpu_seconds=draw(st.floats(0, 20)),
+        memory_peak_bytes=draw(st.integers(0, 20)),
+        memory_limit_bytes=draw(st.sampled_from([10, 100])),
         cpu_limit_seconds=draw(st.sampled_from([float("inf"), 10.0])),
     )
 
@@ -42,6 +44,8 @@ def observed(draw: st.DrawFn) -> Observed:
         ({"signal": signal.SIGSYS}, Verdict.SECURITY),
         ({"signal": signal.SIGXCPU}, Verdict.CPU_LIMIT),
         ({"signal": signal.SIGKILL, "cpu_seconds": 11.0, "cpu_limit_seconds": 10.0}, Verdict.CPU_LIMIT),
+        ({"signal": signal.SIGABRT, "memory_peak_bytes": 11, "memory_limit_bytes": 10}, Verdict.MEMORY_LIMIT),
+        ({"signal": signal.SIGABRT, "memory_peak_bytes": 9, "memory_limit_bytes": 10}, Verdict.SIGNALLED),
         ({"signal": signal.SIGXFSZ}, Verdict.FILE_LIMIT),
         ({"exit_code": 1, "is_disk_full": True}, Verdict.FILE_LIMIT),
         ({"exit_code": 0, "is_disk_full": True}, Verdict.OK),
