@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pitchey_cli.engines import images
 from pitchey_cli.engines.discovery import connect
@@ -447,6 +449,26 @@ def test_a_slot_answers_nonsense_with_a_refusal_and_ends(data: bytes, ground: Gr
         assert done.report.message.startswith("The job was refused: ")
         slot.hang_up()
         assert slot.wait() == 0
+    finally:
+        slot.remove()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A job of which some bytes are others, or missing, or too many."""
+    whole = MESSAGE + b"".join(encode_raw(GOOD.contents[0]))
+    start = draw(st.integers(0, len(whole)))
+    return whole[:start] + draw(st.binary(max_size=8)) + whole[start + draw(st.integers(0, 40)) :]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=damaged() | st.binary(max_size=40))
+def test_whatever_comes_a_slot_ends_and_does_not_stumble(data: bytes, ground: Ground) -> None:
+    slot = ground.slot()
+    try:
+        code, said = slot.say_all(data)
+        assert code in (0, 1)  # it has answered, or nobody was there to be answered
+        assert said == ""
     finally:
         slot.remove()
 

@@ -181,6 +181,20 @@ class Slot:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
+    def say_all(self, data: bytes) -> tuple[int, str]:
+        """Send it whatever and close its stdin, and wait for its end.
+
+        Returns:
+            Its exit code, and what it said on stderr.
+        """
+        self.send(data)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            while self._piece(time.monotonic() + GRACE_SECONDS):
+                pass
+        return self.wait(), self._said.decode(errors="replace")
+
     def give(self, prepared: Prepared) -> Done:
         """Give it its job, and wait for what comes of it."""
         job = prepared.job
