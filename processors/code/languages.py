@@ -80,7 +80,10 @@ def prepare(spec: CodeSpec) -> Prepared:
     files |= {name: text.encode() for name, text in (spec.files or {}).items()}
     stdin = spec.stdin.encode() if spec.stdin is not None else b""
     if spec.inputs is not None:
-        inputs = json.dumps(spec.inputs, ensure_ascii=False).encode()
+        try:
+            inputs = json.dumps(spec.inputs, allow_nan=False).encode()
+        except ValueError as error:
+            raise CannotPrepare(f"inputs cannot be written as JSON: {error}") from error
         if spec.stdin is None:
             stdin = inputs
         if spec.language in ("python", "javascript"):
