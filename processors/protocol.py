@@ -31,6 +31,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from processors.names import problem_among
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
 from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
 from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
@@ -205,15 +206,66 @@ class MediaSpec(Spec):
     audio_settings: AudioSettings | None = None
 
 
+def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
+    if problem := problem_among(files or ()):
+        raise ValueError(problem)
+    return files
+
+
+Line = Annotated[str, Field(max_length=65536, pattern=r"^[^\x00]*$")]  #: goes to a program; the kernel takes no NUL
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+FUNCTION_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*$"
+
+
 class CodeSpec(Spec):
     """Run a program that nobody trusts."""
 
-    language: Literal["javascript", "python", "go", "rust"]
-    code: str
-    inputs: list[Any] | None = None
-    timeout: float = Field(10, gt=0, le=3600, description="Seconds.")
-    memory_limit: int = Field(128, ge=16, description="Megabytes.")
-    allow_networking: bool = False
+    language: Literal["javascript", "python", "go", "rust"] = Field(description="javascript, python, go or rust.")
+    code: str = Field(max_length=4 << 20, description="The program itself; main.py, main.js, main.go or main.rs.")
+    inputs: list[Any] | None = Field(
+        None,
+        description="Arguments of the function main in Python and JavaScript; else, and in Go and Rust, JSON on stdin.",
+    )
+    timeout: float = Field(10, gt=0, le=3600, description="Seconds that the program may take.")
+    memory_limit: int = Field(128, ge=16, le=65536, description="Megabytes for the program and all that it starts.")
+    allow_networking: bool = Field(False, description="Whether the program may use the network.")
+    stdin: str | None = Field(None, max_length=4 << 20, description="What the program reads from stdin.")
+    args: list[Line] | None = Field(None, max_length=200, description="Arguments on the program's command line.")
+    files: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
+        None, max_length=500, description="More files beside the program, as text by name."
+    )
+    environment: dict[Annotated[str, Field(max_length=256, pattern=VARIABLE_PATTERN)], Line] | None = Field(
+        None, max_length=200, description="Environment variables of the program."
+    )
+    entry_point: str | None = Field(
+        None,
+        max_length=256,
+        pattern=FUNCTION_PATTERN,
+        description="The function that is called with the inputs, in Python and JavaScript; main when it is there.",
+    )
+    outputs: list[Annotated[str, Field(min_length=1, max_length=1000)]] | None = Field(
+        None, max_length=64, description="Which files to keep, as out/**,*.png; all that is in out, if not said."
+    )
+    compile_options: list[Line] | None = Field(
+        None, max_length=32, description="Options of the compiler, in Go and Rust."
+    )
+    compile_timeout: float | None = Field(None, gt=0, le=600, description="Seconds that compiling may take; else 30.")
+    seed: int | None = Field(
+        None, ge=0, lt=1 << 63, description="Makes chance repeatable, where the language has a seed."
+    )
+
+    @model_validator(mode="after")
+    def _what_the_language_has(self) -> CodeSpec:
+        if self.language in ("go", "rust"):
+            if self.entry_point is not None:
+                raise ValueError(
+                    f"entryPoint is for Python and JavaScript; a program in {self.language} starts at main"
+                )
+            if self.inputs is not None and self.stdin is not None:
+                raise ValueError(f"inputs come on stdin in {self.language}: leave out one of inputs and stdin")
+        elif self.compile_options:
+            raise ValueError(f"compileOptions are for Go and Rust; nothing is compiled in {self.language}")
+        return self
 
     def kind(self) -> str:
         """The language."""

@@ -56,9 +56,15 @@ class Image:
 
 SOURCES = Sources()
 
+_NOT_SERVED = frozenset({Service.CODE})  # there is an image, and nothing yet that supervises its slots
+
 
 def available(sources: Sources = SOURCES) -> tuple[Service, ...]:
-    """The services that this version has an image for."""
+    """The services that this version has an image for, and serves."""
+    return tuple(service for service in _with_image(sources) if service not in _NOT_SERVED)
+
+
+def _with_image(sources: Sources) -> tuple[Service, ...]:
     return tuple(service for service in Service if (sources.containerfiles / f"{service}.Containerfile").exists())
 
 
@@ -105,7 +111,7 @@ def prune(engine: Engine) -> list[str]:
     Returns:
         The tags that are gone.
     """
-    current = {image.tag for image in plan(available())}
+    current = {image.tag for image in plan(_with_image(SOURCES))}
     stale = [image for image in engine.images() if image.tag not in current]
     gone: list[str] = []
     for image in sorted(stale, key=lambda image: image.labels.get(LABEL_IMAGE) == BASE):  # children first
@@ -127,6 +133,7 @@ def _image(name: str, parent: str | None, sources: Sources) -> Image:
     files = {
         f"containerfiles/{name}.{suffix}": sources.containerfiles / f"{name}.{suffix}"
         for suffix in ("Containerfile", "lock")
+        if (sources.containerfiles / f"{name}.{suffix}").exists()  # the code service has no libraries, so no lock
     }
     if name != BASE:
         files |= _code(name, sources.processors)
