@@ -203,7 +203,7 @@ class Attempt:
             return
         self.spool.append(EVENT.validate_python({**message, **self._stamp()}))
         if self.spool.write_error is not None and self._stopped_by is None:
-            self.stop(_unwritable(self.spool.write_error), TIMEOUT_GRACE_SECONDS)
+            self.stop(unwritable(self.spool.write_error), TIMEOUT_GRACE_SECONDS)
 
     def _stamp(self) -> dict[str, Any]:
         return {"seq": self.spool.next_seq, "at": time.time()}
@@ -250,7 +250,8 @@ def timed_out(seconds: float) -> Failure:
     )
 
 
-def _unwritable(error: OSError) -> Failure:
+def unwritable(error: OSError) -> Failure:
+    """Why an attempt is ended that leaves more than the disk takes."""
     return Failure(
         code="disk_full" if error.errno in (*child.DISK_FULL_ERRORS, errno.EFBIG) else "spool_failed",
         message=f"The attempt's events cannot be written: {error.strerror}.",
