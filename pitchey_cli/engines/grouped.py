@@ -46,13 +46,15 @@ _SUPERVISOR = ("python3", "-m", "pitchey_cli.supervisor")
 class GroupedEngine:
     """A container engine that can run groups."""
 
-    def __init__(self, engine: Engine, root: Path) -> None:
+    def __init__(self, engine: Engine, endpoint: str, root: Path) -> None:
         """Wrap an engine.
 
         Args:
+            endpoint: where it listens.
             root: where supervisors have their records.
         """
         self._engine = engine
+        self._endpoint = endpoint
         self._supervisors = ProcessEngine(root)
         self._made: SlotEngine | None = None
 
@@ -72,7 +74,7 @@ class GroupedEngine:
         if not spec.is_group:
             return self._engine.start(spec)
         command = [*_SUPERVISOR, *spec.command]
-        command += ["--engine", self.kind, "--endpoint", self._engine.info().endpoint, "--image", spec.image]
+        command += ["--engine", self.kind, "--endpoint", self._endpoint, "--image", spec.image]
         command += ["--cpus", str(spec.limits.cpus), "--memory", str(spec.limits.memory_bytes)]
         command += ["--group", spec.instance_id, "--state", spec.labels.get(LABEL_STATE, "")]
         return self._supervisors.start(replace(spec, command=tuple(command), is_group=False))
@@ -191,7 +193,7 @@ class GroupedEngine:
                 SlotEngine,
             )  # late: docker-py takes a while to load, and Podman has none
 
-            self._made = SlotEngine(self.kind, self._engine.info().endpoint)
+            self._made = SlotEngine(self.kind, self._endpoint)
         return self._made
 
     def _keeper(self, instance_id: str) -> Engine:
