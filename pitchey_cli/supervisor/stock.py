@@ -1,8 +1,9 @@
 """How many slots of a class are to wait for jobs. Pure.
 
 A slot takes longer to make than a short job runs: to be quick, it has to be there before the job. What comes is told
-from what came: enough for the jobs of the time that it takes to make one, and one more. A class that nobody has asked
-for in a while gets none.
+from what came: enough for the jobs of the time that it takes to make one, and their square root more, because they do
+not come evenly (square-root staffing; S. Halfin and W. Whitt, "Heavy-Traffic Limits for Queues with Many Exponential
+Servers", Operations Research 29, 1981). A class that nobody has asked for in a while gets none.
 """
 
 from __future__ import annotations
@@ -40,5 +41,5 @@ class Demand:
             self._recent.popleft()
         if now - self.asked_at > KEPT_SECONDS:
             return 0
-        pace = len(self._recent) / WINDOW_SECONDS
-        return min(most, math.ceil(pace * self.making_seconds) + 1)
+        meanwhile = len(self._recent) / WINDOW_SECONDS * self.making_seconds
+        return min(most, max(1, math.ceil(meanwhile + math.sqrt(meanwhile))))
