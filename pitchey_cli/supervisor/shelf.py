@@ -20,6 +20,7 @@ from pitchey_cli.supervisor.slot import Slot
 from pitchey_cli.supervisor.stock import Demand
 
 _MAKERS = 4  # containers that are made at once: more of them take longer, and starve what runs
+_HEAD_START_SECONDS = 0.1  # that a job has before the next slot is made, which takes a processor: most need no more
 _LOOK_SECONDS = 5.0  # between two looks for what is not wanted any more
 _AGAIN_SECONDS = 5.0  # after an engine has refused
 _REMOVALS = 12  # tries to remove one; what is left then goes with the instance
@@ -77,7 +78,7 @@ class Shelf:
         while line.ready:
             slot = line.ready.popleft()
             if slot.is_well():
-                self._fill(wanted)
+                asyncio.get_running_loop().call_later(_HEAD_START_SECONDS, self._fill, wanted)
                 return slot
             self.discard(slot)
         coming: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
@@ -115,7 +116,9 @@ class Shelf:
 
     def _fill(self, wanted: SlotClass) -> None:
         """Begin to make what is missing of a class."""
-        line, now = self._lines[wanted], time.monotonic()
+        line, now = self._lines.get(wanted), time.monotonic()
+        if line is None or (self._is_closed and not line.waiting):
+            return
         others = sum(len(other.ready) for name, other in self._lines.items() if name != wanted)
         stock = line.demand.wanted(now, max(0, self._most - others)) if now >= line.not_before else 0
         for _ in range(len(line.waiting) + stock - len(line.ready) - line.making):

@@ -1,6 +1,8 @@
 """Slots under attack, on real engines, with Landlock and without: whatever a program tries, the answer is intact.
 
     pytest tests/e2e/test_sandbox.py -s     also prints a table: attack, verdict, seconds
+    PITCHEY_SANDBOX=long                    every program on every engine, with Landlock and without (`make sandbox`);
+                                            else each of them once, by turns
 
 Hostile programs name in their headers what must come of them; benign ones come with what they print.
 """
@@ -8,7 +10,9 @@ Hostile programs name in their headers what must come of them; benign ones come 
 from __future__ import annotations
 
 import ast
+import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +27,7 @@ from processors.code.slot_protocol import MIB, Job, JobFile
 from processors.code.verdict import Verdict
 from processors.protocol import CodeSpec
 from tests.conftest import RESOURCES
-from tests.e2e.conftest import CodeEngine
+from tests.e2e.conftest import ENGINES, CodeEngine
 from tests.resources.slots import Done, Ground
 
 ATTACKS = RESOURCES / "sandbox" / "attacks"
@@ -47,6 +51,19 @@ def landlock(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def everywhere(programs: list[Path], *walls: str) -> pytest.MarkDecorator:
+    """On which engine and behind which walls each program is run: on all and behind all, or by turns."""
+    grounds = list(itertools.product(ENGINES, walls))
+    if os.environ.get("PITCHEY_SANDBOX") == "long":
+        cases = [(path, *ground) for ground in grounds for path in programs]
+    else:
+        cases = [(path, *grounds[number % len(grounds)]) for number, path in enumerate(programs)]
+    parameters = [pytest.param(*case, id=f"{case[0].name}-{case[1]}-{case[2]}") for case in cases]
+    return pytest.mark.parametrize(
+        ("path", "code_engine", "landlock"), parameters, indirect=["code_engine", "landlock"]
+    )
+
+
 def job(language: str, code: str, **fields: Any) -> Prepared:
     return prepare(CodeSpec.model_validate({"language": language, "code": code, "timeout": 5, **fields}))
 
@@ -64,10 +81,10 @@ def expected(attack: Path) -> set[str]:
     }
 
 
-def attacks() -> list[Any]:
+def attacks() -> list[Path]:
     found = sorted(path for path in ATTACKS.iterdir() if path.suffix in LANGUAGES)
     assert found
-    return [pytest.param(path, id=path.name) for path in found]
+    return found
 
 
 def attack(path: Path, **fields: Any) -> Prepared:
@@ -90,7 +107,7 @@ def assert_held(done: Done, path: Path) -> None:
     assert all(name.startswith("out/") for name in done.outputs)
 
 
-@pytest.mark.parametrize("path", attacks())
+@everywhere(attacks(), "auto", "off")
 def test_an_attack_gets_nothing(path: Path, ground: Ground, landlock: str) -> None:
     prepared = attack(path)
     slot = ground.slot(prepared.memory_bytes, landlock)
@@ -183,19 +200,19 @@ def test_names_that_lead_out_are_refused_before_anything_starts(ground: Ground) 
         assert done.report.run is None
 
 
-def programs() -> list[Any]:
+def programs() -> list[Path]:
     found = sorted(path for path in PROGRAMS.iterdir() if path.suffix in LANGUAGES)
     assert found
-    return [pytest.param(path, id=path.name) for path in found]
+    return found
 
 
-@pytest.mark.parametrize("path", programs())
-def test_a_benign_program_prints_what_it_prints_elsewhere(path: Path, ground: Ground) -> None:
+@everywhere(programs(), "auto")
+def test_a_benign_program_prints_what_it_prints_elsewhere(path: Path, ground: Ground, landlock: str) -> None:
     stem = PROGRAMS / path.stem
     meta = dict(line.split("=", 1) for line in stem.with_suffix(".meta").read_text().splitlines())
     stdin = stem.with_suffix(".in").read_text()
     done = ground.run(job(LANGUAGES[path.suffix], path.read_text(), stdin=stdin, timeout=20))
-    show(path.name, ground, "auto", done)
+    show(path.name, ground, landlock, done)
     assert done.stdout == stem.with_suffix(".out").read_bytes(), done.stderr
     assert done.run.exit_code == int(meta["exit"])
     assert done.stderr.decode() == ast.literal_eval(meta["stderr"])
