@@ -56,15 +56,9 @@ class Image:
 
 SOURCES = Sources()
 
-_NOT_SERVED = frozenset({Service.CODE})  # there is an image, and nothing yet that supervises its slots
-
 
 def available(sources: Sources = SOURCES) -> tuple[Service, ...]:
-    """The services that this version has an image for, and serves."""
-    return tuple(service for service in _with_image(sources) if service not in _NOT_SERVED)
-
-
-def _with_image(sources: Sources) -> tuple[Service, ...]:
+    """The services that this version has an image for."""
     return tuple(service for service in Service if (sources.containerfiles / f"{service}.Containerfile").exists())
 
 
@@ -111,7 +105,7 @@ def prune(engine: Engine) -> list[str]:
     Returns:
         The tags that are gone.
     """
-    current = {image.tag for image in plan(_with_image(SOURCES))}
+    current = {image.tag for image in plan(available())}
     stale = [image for image in engine.images() if image.tag not in current]
     gone: list[str] = []
     for image in sorted(stale, key=lambda image: image.labels.get(LABEL_IMAGE) == BASE):  # children first
