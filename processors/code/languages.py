@@ -103,6 +103,33 @@ def prepare(spec: CodeSpec) -> Prepared:
     return Prepared(job, tuple(files.values()), stdin)
 
 
+_SHELLS: dict[Language, tuple[str, ...]] = {
+    "python": ("/usr/bin/python3", "-P", "-s", "-q", "-i"),
+    "javascript": ("/usr/bin/node", "-i"),
+}
+SHELL_LANGUAGES = tuple(_SHELLS)
+
+
+def shell_phase(language: Language, *, memory_bytes: int, seconds: float, terminal: str) -> Phase:
+    """A language's own interactive mode.
+
+    Args:
+        language: one of SHELL_LANGUAGES.
+        terminal: what the user's terminal is called.
+    """
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": TMP_DIR,
+        "TMPDIR": TMP_DIR,
+        "LANG": "C.UTF-8",
+        "PWD": JOB_DIR,
+        "TERM": terminal,
+        "NODE_REPL_HISTORY": "",  # nobody could ever read it
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return Phase(_SHELLS[language], environment, PhaseLimits(wall_seconds=seconds, memory_bytes=memory_bytes))
+
+
 def _limits(spec: CodeSpec) -> PhaseLimits:
     return PhaseLimits(wall_seconds=spec.timeout, memory_bytes=spec.memory_limit * MIB)
 

@@ -318,6 +318,7 @@ def test_exec_takes_one_program(pitchey: Pitchey, clip: Path) -> None:
 
 
 def test_a_run_is_as_if_the_program_had_run_here(pitchey: Pitchey) -> None:
+    pitchey.ok("status")  # makes the directory
     with lock(pitchey.state_dir, is_daemon=True, engine="process"):  # as a daemon that leaves the work to this test
         running = pitchey.start("run", "code", "greet.py", "--exec")
         deadline = time.monotonic() + DEADLINE_SECONDS
