@@ -14,7 +14,7 @@ from pitchey_cli.cli.progress import show_build
 from pitchey_cli.domain import program
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.moments import span
-from pitchey_cli.engines import images
+from pitchey_cli.engines import images, runtimes
 from pitchey_cli.engines.port import EngineKind
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
@@ -60,6 +60,8 @@ def shell(
         info = found.info()
         if info.kind is EngineKind.PROCESS:
             raise UsageError("The process engine isolates nothing, so it has no shell.", hint="Use Docker or Podman.")
+        runtime = wiring.policies.service(Service.CODE).runtime
+        runtimes.check(info, runtime)
         show_build(images.ensure(found, Service.CODE, wiring.ca_bundle()), title="building the code image (once)")
     finally:
         found.close()
@@ -75,6 +77,7 @@ def shell(
         memory_bytes=memory * _MIB,
         cpus=min(_CPUS, info.cpus),
         label=str(wiring.state_dir.resolve()),
+        runtime=runtime,
     )
     slot = ShellSlot(info.kind, info.endpoint, spec)
     try:

@@ -37,6 +37,7 @@ def docker_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[s
         **_both(spec),
         "user": "0:0" if is_rootless else _user(spec),
         "init": False,
+        **({"runtime": spec.runtime} if spec.runtime else {}),
         "security_opt": ["no-new-privileges:true"],
         "tmpfs": {TMP: f"rw,nosuid,nodev,mode=1777,size={limits.tmp_bytes}"},
         "nano_cpus": round(limits.cpus * 1e9),

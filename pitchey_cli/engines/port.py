@@ -40,6 +40,7 @@ class EngineInfo:
     memory_bytes: int
     is_rootless: bool = False
     cgroup_version: int | None = None
+    runtimes: tuple[str, ...] = ()  #: that a container may ask for; the engine's own comes first
     not_enforced: tuple[str, ...] = ()  #: what isolation is lost, in words a user understands
 
 
@@ -64,6 +65,7 @@ class InstanceSpec:
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: tuple[int, int] = (10001, 10001)  #: uid and gid that the instance runs as
+    runtime: str = ""  #: one of the engine's; empty for its own
 
 
 class InstanceStatus(StrEnum):
@@ -131,7 +133,11 @@ class Engine(Protocol):
         """Ask the engine about itself."""
 
     def start(self, spec: InstanceSpec) -> None:
-        """Create and start an instance. Returns when it runs, which is before its worker is ready."""
+        """Create and start an instance. Returns when it runs, which is before its worker is ready.
+
+        Raises:
+            RuntimeMissing: it asks for a runtime that the engine does not have.
+        """
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

@@ -231,3 +231,18 @@ def test_nothing_is_left_when_the_window_is_closed_or_the_command_killed(ground,
 def test_what_cannot_be_a_shell_is_said(pitchey: Pitchey, arguments: list[str], says: str) -> None:
     answer = pitchey("shell", *arguments)
     assert answer.code == 2 and says in answer.err
+
+
+def test_a_shell_and_a_doctor_need_the_runtime_that_is_set(ground, window) -> None:
+    pitchey, engine = ground
+    pitchey.environment["PITCHEY_SERVICES_CODE_RUNTIME"] = "nonesuch"
+    window.append(shell := Terminal(pitchey, "shell", "python"))
+    assert shell.end() == 8
+    assert "There is no runtime 'nonesuch'" in shell.seen.decode() and left(pitchey, engine) == []
+    doctor = pitchey("doctor")
+    assert doctor.code == 8 and "problem  code runtime" in doctor.out and "runc (the engine's own)" in doctor.out
+    pitchey.environment["PITCHEY_SERVICES_CODE_RUNTIME"] = "runc"
+    window.append(shell := Terminal(pitchey, "shell", "python"))
+    shell.until(">>> ")
+    shell.type("\x04")
+    assert shell.end() == 0
