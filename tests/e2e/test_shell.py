@@ -25,7 +25,7 @@ from tests.conftest import Pitchey
 
 ENGINES = ("docker", "podman")
 _PATIENCE_SECONDS = 60.0
-_CONTROLS = re.compile(rb"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b[=>()][A-Z0-9]?|\r")
+_CONTROLS = re.compile(rb"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b[=>]|\x1b[()][A-Z0-9]|\r")
 
 
 class Terminal:
@@ -38,7 +38,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pitchey_cli.cli", *arguments],
             stdin=inner, stdout=inner, stderr=inner, cwd=pitchey.cwd,
-            env=pitchey._environment({"TERM": "xterm", "PYTHON_BASIC_REPL": "1"}),
+            env=pitchey._environment({"TERM": "xterm"}),
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(inner)
