@@ -123,11 +123,16 @@ class Wiring:
         Raises:
             EngineUnavailable: none does; says what was tried.
         """
+        from pitchey_cli.engines.containers import ContainerEngine
         from pitchey_cli.engines.discovery import connect
+        from pitchey_cli.engines.grouped import GroupedEngine
 
         wanted = kind or self.settings.engine.kind
         self.check_engine_kind(wanted)
-        return connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
+        engine = connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
+        if not isinstance(engine, ContainerEngine):
+            return engine
+        return GroupedEngine(engine, engine.endpoint, layout.supervisors(self.state_dir))
 
     def check_engine_kind(self, kind: str) -> None:
         """Raise UsageError for a word that names no engine."""

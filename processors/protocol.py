@@ -19,7 +19,7 @@ An instance sees three directories:
         POST   /drain                              no new attempts from now on; 200
 
     Any other answer has a Refusal as its body: 400 for what is not understood, 404 for an unknown token or path,
-    405 for a wrong method, 413 for a request of more than 1 MiB. The token is known also when an earlier worker has
+    405 for a wrong method, 413 for a request of more than 64 MiB. The token is known also when an earlier worker has
     had it. An attempt whose spec is not valid is taken (202), and ends as rejected.
 """
 

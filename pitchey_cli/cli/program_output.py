@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,10 +20,9 @@ def show_written(
 ) -> None:
     """Print both streams, and on a line of its own the value that was returned, unless that is null."""
     stdout = programs.written(details, "stdout", outputs, artifacts)
-    value = details.get("returned")
-    if with_value and value is not None:
+    if with_value and (value := programs.returned(details, outputs, artifacts)):
         separator = b"" if stdout.endswith(b"\n") or not stdout else b"\n"
-        stdout += separator + json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+        stdout += separator + value.rstrip(b"\n") + b"\n"
     sys.stdout.flush()
     sys.stdout.buffer.write(stdout)
     sys.stdout.buffer.flush()

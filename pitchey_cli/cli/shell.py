@@ -51,7 +51,7 @@ def shell(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("A shell needs a terminal.", hint="`pitchey run code -e TEXT --language NAME` needs none.")
     from pitchey_cli.cli.terminal_relay import HungUp, relay
-    from pitchey_cli.engines.shells import ShellSlot, ShellSpec
+    from pitchey_cli.supervisor.shell import ShellSlot
     from processors.code.shell_protocol import Shell
 
     wiring = Wiring.from_environment()
@@ -72,14 +72,15 @@ def shell(
         seconds=seconds,
         terminal=name if _TERMINAL_NAME.fullmatch(name) else "dumb",
     )
-    spec = ShellSpec(
+    slot = ShellSlot(
+        info.kind,
+        info.endpoint,
         image=images.current_tag(Service.CODE),
         memory_bytes=memory * _MIB,
         cpus=min(_CPUS, info.cpus),
         label=str(wiring.state_dir.resolve()),
         runtime=runtime,
     )
-    slot = ShellSlot(info.kind, info.endpoint, spec)
     try:
         ended = relay(slot, Shell(phase))
     except HungUp:

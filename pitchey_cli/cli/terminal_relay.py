@@ -14,7 +14,7 @@ import tty
 from collections.abc import Iterator
 
 from pitchey_cli.domain.errors import EngineError
-from pitchey_cli.engines.shells import ShellSlot
+from pitchey_cli.supervisor.shell import ShellSlot
 from processors.code.frames import DOCUMENT, BadFrame, encode_document, encode_raw
 from processors.code.reading import BadDocument
 from processors.code.shell_protocol import Shell, ShellEnded, Size

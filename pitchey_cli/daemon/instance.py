@@ -18,6 +18,7 @@ from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
 from processors import protocol
+from processors.vocabulary import Service
 
 # An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
 # it has died and nobody came back.
@@ -160,6 +161,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         ),
         user=node.config.instance_user,
         runtime=config.runtime,
+        is_group=config.service is Service.CODE,
     )
     note = None
     if granted.is_reduced:

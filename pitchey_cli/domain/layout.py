@@ -4,6 +4,7 @@ pitchey.db            the queue
 pitchey.db.before-restore-<time>  what it was before a backup was put in its place
 artifacts/            files by content
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
+supervisors/<id>/     the record of a supervisor, and what it has printed
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
@@ -55,6 +56,11 @@ def artifacts(state_dir: Path) -> Path:
 def instances(state_dir: Path) -> Path:
     """Where every instance has its directory."""
     return state_dir / "instances"
+
+
+def supervisors(state_dir: Path) -> Path:
+    """Where the supervisors of instances that are groups are kept track of."""
+    return state_dir / "supervisors"
 
 
 def instance(state_dir: Path, instance_id: str) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-STREAMS = ("stdout", "stderr")  #: and the roles of the outputs that hold long ones
+STREAMS = ("stdout", "stderr")
+PRINTED_ROLES = (*STREAMS, "returned")  #: of outputs that hold what is too long for the details
 OK = "OK"
 _TIMEOUT = "TIMEOUT"
 _TIMEOUT_CODE = 124  # as timeout(1) has it

@@ -1,14 +1,16 @@
 """What an instance may do: limits and isolation as arguments for docker-py and podman-py.
 
 Pure: an InstanceSpec in, keyword arguments out, tested by equality. Nothing of docker or podman is imported. Every
-instance gets all of this; a service that must have more is to be listed here, with its reason. So far none is.
+instance gets all of this; a service that must have more is to be listed here, with its reason. The only one is `code`:
+the first process of a slot is root with three capabilities, so that it can be another user than the job.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pitchey_cli.engines.port import LABEL_INSTANCE, InstanceSpec
+from pitchey_cli.domain.limits import MIB
+from pitchey_cli.engines.port import LABEL_INSTANCE, EngineKind, InstanceSpec, SlotSpec
 
 NAME_PREFIX = "pitchey-"
 TMP = "/tmp"
@@ -109,3 +111,63 @@ def _user(spec: InstanceSpec) -> str:
 
 def _ulimits(**limits: int) -> list[dict[str, Any]]:
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]
+
+
+# --- slots
+
+_SLOT_PIDS = 64
+_SLOT_TMP = "rw,exec,nosuid,nodev,size=64m,mode=1777"
+_SLOT_INODES = 4096
+_SLOT_CPU_SHARES = 256  # a quarter of what others get when processors are short
+#: What of /proc and /sys speaks of the host: the engines' own lists, and disks, devices and boot options besides.
+_SLOT_MASKED = (
+    *("/proc/acpi", "/proc/asound", "/proc/cmdline", "/proc/diskstats", "/proc/interrupts", "/proc/kcore"),
+    *("/proc/keys", "/proc/latency_stats", "/proc/partitions", "/proc/sched_debug", "/proc/scsi", "/proc/swaps"),
+    *("/proc/timer_list", "/proc/timer_stats", "/sys/block", "/sys/bus", "/sys/class", "/sys/dev"),
+    *("/sys/devices/virtual", "/sys/firmware", "/sys/hypervisor", "/sys/kernel", "/sys/module", "/sys/power"),
+)
+
+
+def slot_configuration(kind: EngineKind, spec: SlotSpec) -> dict[str, Any]:
+    """The body of `POST /containers/create` for a slot, in Docker's words, which Podman takes as well."""
+    is_docker = kind is EngineKind.DOCKER
+    tmp = f"{_SLOT_TMP},nr_inodes={_SLOT_INODES}" if is_docker else _SLOT_TMP  # Podman 4.3 refuses the option
+    masks = {"MaskedPaths": list(_SLOT_MASKED)} if is_docker else {}
+    options = [] if is_docker else [f"mask={':'.join(_SLOT_MASKED)}"]
+    return {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in spec.environment.items()],
+        "User": "0:0",
+        "Hostname": "slot",
+        "Labels": dict(spec.labels),
+        "OpenStdin": True,
+        "StdinOnce": True,  # when its supervisor is gone, stdin ends, and the slot with it
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "HostConfig": {
+            "NetworkMode": "none",
+            "CapDrop": ["ALL"],
+            "CapAdd": ["SETUID", "SETGID", "KILL"],
+            "SecurityOpt": ["no-new-privileges", *options],
+            **masks,
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": tmp, "/job": tmp},
+            "Mounts": [
+                {"Type": "bind", "Source": str(mount.source), "Target": mount.target, "ReadOnly": mount.is_read_only}
+                for mount in spec.mounts
+            ],
+            "IpcMode": "private",
+            "ShmSize": MIB,
+            "Memory": spec.memory_bytes,
+            "MemorySwap": spec.memory_bytes,
+            "NanoCpus": round(spec.cpus * 1e9),
+            "CpuShares": _SLOT_CPU_SHARES,
+            "PidsLimit": _SLOT_PIDS,
+            "LogConfig": {"Type": "none"},  # what it says is read as it comes
+            # Of one user on the whole host; no two slots have the same.
+            "Ulimits": _ulimits(core=0, nofile=4096, nproc=4096),
+            **({"Runtime": spec.runtime} if spec.runtime else {}),
+            **({"AutoRemove": True} if spec.is_removed_at_its_end else {}),
+        },
+    }

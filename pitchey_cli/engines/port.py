@@ -1,4 +1,4 @@
-"""What Pitchey asks of a container engine. Adapters: docker.py, podman.py, process.py.
+"""What Pitchey asks of a container engine. Adapters: docker.py, podman.py, process.py; grouped.py around the first two.
 
 Calls are plain and may block; the daemon makes them in threads. An instance is named by its id everywhere, and carries
 labels by which it is found again after a crash. One contract suite (tests/contract/test_engine_contract.py) runs
@@ -18,6 +18,7 @@ from pitchey_cli.domain.limits import Limits
 LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, see domain/layout.py
 LABEL_INSTANCE = "pitchey.instance"
 LABEL_SERVICE = "pitchey.service"
+LABEL_GROUP = "pitchey.group"  #: on the slots of an instance that is a group of them: the instance
 LABEL_IMAGE = "pitchey.image"  #: on images: the name (base, video, ...) that it was built for
 
 
@@ -66,6 +67,22 @@ class InstanceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: tuple[int, int] = (10001, 10001)  #: uid and gid that the instance runs as
     runtime: str = ""  #: one of the engine's; empty for its own
+    is_group: bool = False  #: a supervisor on the host, and a container for each job; see grouped.py
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSpec:
+    """A container for one job of an instance that is a group of such containers."""
+
+    slot_id: str
+    image: str
+    memory_bytes: int
+    cpus: float
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    mounts: tuple[Mount, ...] = ()
+    runtime: str = ""  #: one of the engine's; empty for its own
+    is_removed_at_its_end: bool = False  #: by the engine: whoever started it may be gone by then
 
 
 class InstanceStatus(StrEnum):

@@ -80,6 +80,11 @@ class ProcessEngine:
     def start(self, spec: InstanceSpec) -> None:
         """Start an instance's first process, in a session of its own."""
         runtimes.check(self.info(), spec.runtime)
+        if spec.is_group:
+            raise EngineError(
+                "The process engine runs no programs that nobody trusts: it would let them at this machine.",
+                hint="Use Docker or Podman for the code service.",
+            )
         folder = self._folder(spec.instance_id)
         try:
             (folder / "tmp").mkdir(parents=True)
@@ -108,7 +113,16 @@ class ProcessEngine:
             raise EngineError(f"{spec.command[0]} could not be started: {error.strerror}.") from error
         self._children[spec.instance_id] = child
         labels = {**spec.labels, LABEL_INSTANCE: spec.instance_id}
-        self._write(spec.instance_id, {"pid": child.pid, "labels": labels, "exit_code": None})
+        record = {"pid": child.pid, "labels": labels, "exit_code": None, "run_dir": str(run_dir)}
+        self._write(spec.instance_id, record)
+
+    def has(self, instance_id: str) -> bool:
+        """Whether there is such an instance, running or not."""
+        return (self._folder(instance_id) / _RECORD).exists()
+
+    def run_dir(self, instance_id: str) -> Path:
+        """The directory that the instance's socket is in."""
+        return Path(self._record(instance_id)["run_dir"])
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

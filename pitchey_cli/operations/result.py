@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
-from pitchey_cli.domain.program import STREAMS
+from pitchey_cli.domain.program import PRINTED_ROLES
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -134,7 +134,7 @@ def export(
         keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
         with_streams: also those that hold what a program printed.
     """
-    wanted = [each for each in outputs_of(store, job) if with_streams or each.role not in STREAMS]
+    wanted = [each for each in outputs_of(store, job) if with_streams or each.role not in PRINTED_ROLES]
     planned = [Exported(output, directory / place(job, output)) for output in wanted]
     for item in planned:
         refuse_existing(item.path, overwrite=overwrite, keep=keep)

@@ -6,7 +6,7 @@ import signal as signals
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pitchey_cli.domain.program import last_phase
+from pitchey_cli.domain.program import STREAMS, last_phase
 from pitchey_cli.reports.wording import duration, printable, size
 
 _SAY_IT_ALL = ("OK", "NONZERO_EXIT")  # to these verdicts their message adds nothing
@@ -32,9 +32,12 @@ def _ending(ran: Mapping[str, Any]) -> Iterator[str]:
 def remarks(details: Mapping[str, Any]) -> Iterator[str]:
     """What of its output is not all there."""
     ran = last_phase(details)
-    for stream in ("stdout", "stderr"):
-        if (ran.get(stream) or {}).get("isCut"):
-            yield f"{stream} is cut: the first {size(ran[stream]['size'])} are kept"
+    for stream in STREAMS:
+        said = ran.get(stream) or {}
+        if said.get("isCut"):
+            yield f"{stream} is cut: the first {size(said['size'])} are kept"
+        elif said and "file" not in said and "base64" not in said and len(said["text"].encode()) < said["size"]:
+            yield f"{stream} is cut: the first {size(len(said['text'].encode()))} of {size(said['size'])} are kept"
     if problem := details.get("returnedProblem"):
         yield f"what it returned is left out: {printable(problem)}"
     for each in details.get("refused") or ():

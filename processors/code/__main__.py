@@ -22,14 +22,17 @@ from processors.code.pipes import Ended, FrameReader, Stalled, write_all
 from processors.code.reading import BadDocument, Fields
 from processors.code.shell_protocol import SHELL, Shell
 from processors.code.slot_protocol import (
+    COMPILE,
     LANDLOCK_VARIABLE,
     MAX_OUTPUT_BYTES,
+    RUN,
     UID_VARIABLE,
     UIDS,
     Job,
     JobFile,
     Phase,
     Ready,
+    begin_document,
 )
 from processors.code.slot_report import (
     MAX_REFUSED,
@@ -104,6 +107,7 @@ class Slot:
             self._report_with_outputs(report, kept, job)
 
     def _run(self, program: Phase, stdin: bytes, *, is_compiler: bool) -> tuple[PhaseReport, list[bytes], bool]:
+        self._send_document(begin_document(COMPILE if is_compiler else RUN))
         done = phase.run(program, stdin, self._jail, self._usage)
         seen = done.seen
         verdict = compile_verdict_of(seen) if is_compiler else verdict_of(seen)
@@ -166,7 +170,8 @@ class Slot:
             self._send_raw(data)
 
     def _send_document(self, document: dict[str, object]) -> None:
-        write_all(_STDOUT, encode_document(document), self._deadline)
+        deadline = self._deadline or time.monotonic() + _SENDING_SECONDS
+        write_all(_STDOUT, encode_document(document), deadline)
 
     def _send_raw(self, data: bytes) -> None:
         for frame in encode_raw(data):

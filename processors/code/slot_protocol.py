@@ -2,6 +2,7 @@
 
     slot        ready    at once, and then it waits
     supervisor  job      one document; then the bytes of its files, in order, and those of its stdin, in raw frames
+    slot        begin    one document before each program: the compiler, where there is one, and the job's own
     slot        report   one document; then the bytes of the streams and of the outputs that it lists, in raw frames
     slot        end      one document; the slot ends by itself
 
@@ -181,6 +182,15 @@ class Job(NamedTuple):
                 outputs.whole("maxBytes", 0, MAX_OUTPUT_BYTES),
             ),
         )
+
+
+BEGIN = "begin"
+COMPILE, RUN = "compile", "run"  #: the programs of a job, in their order
+
+
+def begin_document(phase: str) -> dict[str, Any]:
+    """Said before a program is started: from here on the job may have done something."""
+    return {"type": BEGIN, "phase": phase}
 
 
 class Ready(NamedTuple):

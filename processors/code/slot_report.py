@@ -1,4 +1,4 @@
-"""The last messages of a slot: its report with all the bytes that follow, and the end.
+"""What a slot says once it has its job: which program begins, its report with all the bytes that follow, and the end.
 
 The slot writes them, and the supervisor reads them as they come. What comes is looked at as if a program had written
 it, because a program that has got hold of the slot would.
@@ -13,17 +13,21 @@ from typing import Any, NamedTuple
 from processors.code.frames import RAW, BadFrame, Frame, FrameDecoder
 from processors.code.reading import BadDocument, Fields
 from processors.code.slot_protocol import (
+    BEGIN,
+    COMPILE,
     MAX_OUTPUT_BYTES,
     MAX_OUTPUT_FILES,
     MAX_SECONDS,
     MAX_STREAM_BYTES,
     MAX_TEXT,
+    RUN,
     JobFile,
 )
 from processors.code.verdict import Verdict
 from processors.names import problem_with
 
 END = "end"
+_PHASES = (COMPILE, RUN)
 MAX_REFUSED = 100  #: refused outputs that are named; there may be more
 
 
@@ -200,17 +204,26 @@ class Readable(NamedTuple):
 class ReportReader:
     """Reads what a slot says after it has its job, in pieces of any size."""
 
-    def __init__(self, take: Callable[[JobFile, bytes], object] | None = None) -> None:
-        """Args:
-        take: is given each output piece by piece, instead of `outputs`; an empty one once, with no bytes.
+    def __init__(
+        self,
+        take: Callable[[JobFile, bytes], object] | None = None,
+        begins: Callable[[str], object] = lambda phase: None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            take: is given each output piece by piece, instead of `outputs`; an empty one once, with no bytes.
+            begins: is told which program begins.
         """
         self.report: Report | None = None
+        self.begun: list[str] = []  #: programs that were started
         self.is_complete = False  #: the end has come, and nothing was missing
         self.has_ended = False
         self.streams: dict[tuple[str, str], bytes] = {}  #: by phase and stream: ("run", "stdout")
         self.outputs: dict[str, bytes] = {}
         self._decoder = FrameDecoder()
         self._take = take or self._keep
+        self._begins = begins
         self._expected: list[tuple[tuple[str, str] | JobFile, int]] = []
 
     def feed(self, data: bytes) -> None:
@@ -224,12 +237,22 @@ class ReportReader:
             if self.has_ended:
                 raise BadFrame("something after the end")
             if self.report is None:
-                self.report = Report.read(frame.document())
-                self._expect(self.report)
+                self._first(frame.document())
             elif frame.kind == RAW:
                 self._bytes(frame)
             else:
                 self._end(frame)
+
+    def _first(self, document: dict[str, Any]) -> None:
+        if document.get("type") == BEGIN and len(self.begun) < len(_PHASES):
+            phase = Fields(document).text("phase", 16)
+            if phase not in _PHASES[len(self.begun) :]:
+                raise BadDocument(f"the program {phase!r} begins, out of its turn")
+            self.begun.append(phase)
+            self._begins(phase)
+        else:
+            self.report = Report.read(document)
+            self._expect(self.report)
 
     def _expect(self, report: Report) -> None:
         for which, phase in (("compile", report.compile), ("run", report.run)):

@@ -4,7 +4,8 @@
 
 One asyncio process, which imports the service's handler once and then forks a child for every attempt:
 
-    __main__    options, life and death of the process
+    __main__    options, and what is done once for all attempts
+    serving     life and death of the worker
     http        HTTP/1.1 on a Unix socket
     routes      the five requests of processors/protocol.py
     attempts    the table of attempts: slots, known tokens, draining

@@ -203,7 +203,7 @@ class Attempt:
             return
         self.spool.append(EVENT.validate_python({**message, **self._stamp()}))
         if self.spool.write_error is not None and self._stopped_by is None:
-            self.stop(_unwritable(self.spool.write_error), TIMEOUT_GRACE_SECONDS)
+            self.stop(unwritable(self.spool.write_error), TIMEOUT_GRACE_SECONDS)
 
     def _stamp(self) -> dict[str, Any]:
         return {"seq": self.spool.next_seq, "at": time.time()}
@@ -211,11 +211,15 @@ class Attempt:
     # --- the ending
 
     def _finish(self, status: int, usages: Iterable[struct_rusage], *, was_oom: bool) -> None:
+        cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        peak_bytes = max((usage.ru_maxrss * 1024 for usage in usages), default=0)
+        self._end(self._decide(status, was_oom=was_oom), cpu_seconds, peak_bytes)
+
+    def _end(self, ending: Result | Failure, cpu_seconds: float, peak_bytes: int) -> None:
         self._pass_on_held_progress()
-        ending = self._decide(status, was_oom=was_oom)
         metrics = Metrics(
-            cpu_seconds=round(sum(usage.ru_utime + usage.ru_stime for usage in usages), 3),
-            peak_rss_bytes=max((usage.ru_maxrss * 1024 for usage in usages), default=0),
+            cpu_seconds=round(cpu_seconds, 3),
+            peak_rss_bytes=peak_bytes,
             bytes_in=sum(file.size for file in self.request.inputs),
             bytes_out=sum(file.size for file in ending.outputs) if isinstance(ending, Result) else 0,
         )
@@ -246,7 +250,8 @@ def timed_out(seconds: float) -> Failure:
     )
 
 
-def _unwritable(error: OSError) -> Failure:
+def unwritable(error: OSError) -> Failure:
+    """Why an attempt is ended that leaves more than the disk takes."""
     return Failure(
         code="disk_full" if error.errno in (*child.DISK_FULL_ERRORS, errno.EFBIG) else "spool_failed",
         message=f"The attempt's events cannot be written: {error.strerror}.",

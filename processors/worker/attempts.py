@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from processors.protocol import AttemptRequest, Failure
 from processors.worker.attempt import CANCELLED, Attempt
-from processors.worker.child import Handle
 from processors.worker.spool import Spool
 
 _MAX_ENDED = 1000  # endings that could not be written are remembered for so many attempts
@@ -27,12 +27,24 @@ class Refused(Exception):
 class Attempts:
     """All attempts of this worker."""
 
-    def __init__(self, handle: Handle, *, slots: int, inputs: Path, spool: Path, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        make: Callable[[AttemptRequest, Spool], Attempt],
+        *,
+        slots: int,
+        spool: Path,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            make: makes what does an attempt.
+            spool: where each has a directory.
+        """
         self.slots = slots
         self.is_draining = False
         self.last_ended = time.monotonic()
-        self._handle = handle
-        self._inputs = inputs
+        self._make = make
         self._spool = spool
         self._tasks = tasks
         self._running: dict[str, Attempt] = {}
@@ -81,10 +93,6 @@ class Attempts:
         self.is_draining = True
         for attempt in self._running.values():
             attempt.stop(cause, grace_seconds)
-
-    def _make(self, request: AttemptRequest, spool: Spool) -> Attempt:
-        """What does the attempt; the scripted worker of the tests has another."""
-        return Attempt(request, self._handle, self._inputs / request.token, spool)
 
     async def _run(self, token: str, attempt: Attempt) -> None:
         try:

@@ -15,7 +15,7 @@ import h11
 
 from processors.protocol import Refusal
 
-MAX_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024  # the text of a program and all that goes with it, escaped at the worst
 _MAX_HEAD_BYTES = 16 * 1024
 _REQUEST_SECONDS = 10.0  # from a request's first byte to its last; between requests a connection may rest
 _SEND_SECONDS = 60.0  # for a chunk to be taken; a reader that is stuck for longer has to come again

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,35 +17,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pitchey_cli.engines import images
-from pitchey_cli.engines.discovery import connect
 from processors.code.frames import HEADER, RAW, encode_document, encode_raw
 from processors.code.languages import FILE_NAMES, Prepared, prepare
 from processors.code.slot_protocol import MIB, Job, JobFile
 from processors.code.verdict import Verdict
 from processors.protocol import CodeSpec
-from processors.vocabulary import Service
 from tests.conftest import RESOURCES
+from tests.e2e.conftest import CodeEngine
 from tests.resources.slots import Done, Ground
 
 ATTACKS = RESOURCES / "sandbox" / "attacks"
 PROGRAMS = RESOURCES / "sandbox" / "programs"
 LANGUAGES = {".py": "python", ".js": "javascript", ".go": "go", ".rs": "rust"}
-ENGINES = ("docker", "podman")
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+@pytest.fixture(scope="module")
+def ground(code_engine: CodeEngine) -> Iterator[Ground]:
     """An engine that holds the image."""
-    kind = request.param
-    url = os.environ.get(f"PITCHEY_TEST_{kind.upper()}")
-    if not url:
-        pytest.fail(f"There is no {kind} for the tests: `make test` starts one.")
-    engine = connect(kind, url, state_dir=tmp_path_factory.mktemp("engine"))
-    for _ in images.ensure(engine, Service.CODE, images.find_ca_bundle(None)):
-        pass
-    engine.close()
-    ground = Ground(kind, url, images.current_tag(Service.CODE))
+    ground = Ground(code_engine.kind, code_engine.url, code_engine.image)
     yield ground
     left = ground.left()
     ground.end()

@@ -20,7 +20,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from pitchey_cli.engines.shells import LABEL
+from pitchey_cli.supervisor.shell import LABEL
 from tests.conftest import Pitchey
 
 ENGINES = ("docker", "podman")
@@ -130,7 +130,7 @@ def test_python_answers_and_ends_with_ctrl_d(ground, window) -> None:
     window.append(shell := Terminal(pitchey, "shell", "python"))
     shell.until(">>> ")
     shell.type("import os, socket\r")
-    shell.type("print('sum', 20 + 22, os.getuid() >= 2**30, os.isatty(0))\r")
+    shell.type("print('sum', 20 + 22, os.getuid() >= 20000, os.isatty(0))\r")
     shell.until("sum 42 True True")
     shell.type("socket.create_connection(('192.0.2.1', 80), 1)\r")
     shell.until("OSError")

@@ -140,9 +140,8 @@ class ScriptedWorker(Attempts):
         self._run_dir = source[RUN_DIR]
         self._stopping = asyncio.Event()
         super().__init__(
-            _no_child, slots=int(options["--slots"]), inputs=self.inputs, spool=source[SPOOL_DIR],
-            tasks=asyncio.TaskGroup(),
-        )  # fmt: skip
+            self._attempt, slots=int(options["--slots"]), spool=source[SPOOL_DIR], tasks=asyncio.TaskGroup()
+        )
         # Of the test, and not of the daemon that has asked for it: it lives on when that is killed.
         self._serving = asyncio.get_running_loop().create_task(self._serve(), context=Context())
 
@@ -189,7 +188,7 @@ class ScriptedWorker(Attempts):
         self.kill()
         self.left_behind = left_behind
 
-    def _make(self, request: AttemptRequest, spool: Spool) -> Attempt:
+    def _attempt(self, request: AttemptRequest, spool: Spool) -> Attempt:
         return ScriptedAttempt(request, self, spool)
 
     async def _serve(self) -> None:

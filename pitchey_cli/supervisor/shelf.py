@@ -1,0 +1,183 @@
+"""The slots that wait for jobs: a line for each class, made and removed in the background.
+
+Whoever takes one gets the first that is ready, or the next that becomes so. No slot is ever put back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.engines.port import Mount
+from pitchey_cli.supervisor.slot import Slot
+from pitchey_cli.supervisor.stock import Demand
+
+_MAKERS = 4  # containers that are made at once: more of them take longer, and starve what runs
+_LOOK_SECONDS = 5.0  # between two looks for what is not wanted any more
+_AGAIN_SECONDS = 5.0  # after an engine has refused
+_REMOVALS = 12  # tries to remove one; what is left then goes with the instance
+
+
+class SlotClass(NamedTuple):
+    """What slots have to have in common to stand in one line."""
+
+    memory_bytes: int
+    mounts: tuple[Mount, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class _Line:
+    """The slots of one class."""
+
+    demand: Demand
+    ready: deque[Slot] = field(default_factory=deque)
+    waiting: deque[asyncio.Future[Slot]] = field(default_factory=deque)
+    making: int = 0
+    not_before: float = 0.0  #: monotonic; none is made for the shelf before
+
+
+class Shelf:
+    """All slots of an instance that have no job."""
+
+    def __init__(self, make: Callable[[SlotClass], Awaitable[Slot]], *, most: int) -> None:
+        """Begin with none.
+
+        Args:
+            make: makes one, in a container that is new.
+            most: that wait, of all classes together.
+        """
+        self._make = make
+        self._most = most
+        self._lines: dict[SlotClass, _Line] = {}
+        self._makers = asyncio.Semaphore(_MAKERS)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    def expect(self, wanted: SlotClass) -> None:
+        """Have one ready: the next job is likely to be of this class."""
+        self._line(wanted)
+        self._fill(wanted)
+
+    async def take(self, wanted: SlotClass) -> Slot:
+        """A slot that has never had a job, and that is the caller's now.
+
+        Raises:
+            PitcheyError: the engine refuses to make one.
+        """
+        line = self._line(wanted)
+        line.demand.note_asked(time.monotonic())
+        while line.ready:
+            slot = line.ready.popleft()
+            if slot.is_well():
+                self._fill(wanted)
+                return slot
+            self.discard(slot)
+        coming: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        line.waiting.append(coming)
+        self._fill(wanted)
+        return await coming
+
+    def discard(self, slot: Slot) -> None:
+        """Remove one, in the background."""
+        self._spawn(self._remove(slot))
+
+    async def keep(self) -> None:
+        """Throw away what is not wanted any more, for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._trim()
+            for wanted in list(self._lines):
+                self._fill(wanted)
+
+    async def close(self) -> None:
+        """Remove all that is here, and wait for it."""
+        self._is_closed = True
+        for line in self._lines.values():
+            while line.ready:
+                self.discard(line.ready.popleft())
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---
+
+    def _line(self, wanted: SlotClass) -> _Line:
+        if wanted not in self._lines:
+            self._lines[wanted] = _Line(Demand(time.monotonic()))
+        return self._lines[wanted]
+
+    def _fill(self, wanted: SlotClass) -> None:
+        """Begin to make what is missing of a class."""
+        line, now = self._lines[wanted], time.monotonic()
+        others = sum(len(other.ready) for name, other in self._lines.items() if name != wanted)
+        stock = line.demand.wanted(now, max(0, self._most - others)) if now >= line.not_before else 0
+        for _ in range(len(line.waiting) + stock - len(line.ready) - line.making):
+            line.making += 1
+            self._spawn(self._make_one(wanted, line))
+
+    async def _make_one(self, wanted: SlotClass, line: _Line) -> None:
+        try:
+            async with self._makers:
+                if self._is_closed and not line.waiting:
+                    return
+                began = time.monotonic()
+                slot = await self._make(wanted)
+                line.demand.note_made(time.monotonic() - began)
+        except Exception as error:
+            line.not_before = time.monotonic() + _AGAIN_SECONDS
+            if (coming := self._next(line)) is not None:
+                coming.set_exception(error)
+            else:
+                sys.stderr.write(f"No slot could be made: {error}\n")
+            if not isinstance(error, PitcheyError):
+                raise
+        else:
+            if (coming := self._next(line)) is not None:
+                coming.set_result(slot)
+            elif self._is_closed:
+                self.discard(slot)
+            else:
+                line.ready.append(slot)
+        finally:
+            line.making -= 1
+
+    @staticmethod
+    def _next(line: _Line) -> asyncio.Future[Slot] | None:
+        """Who has waited longest, and still does."""
+        while line.waiting:
+            if not (coming := line.waiting.popleft()).done():
+                return coming
+        return None
+
+    def _trim(self) -> None:
+        now = time.monotonic()
+        # The class that was asked for last is the last to lose any.
+        for wanted, line in sorted(self._lines.items(), key=lambda each: each[1].demand.asked_at):
+            total = sum(len(each.ready) for each in self._lines.values())
+            surplus = max(len(line.ready) - line.demand.wanted(now, self._most), total - self._most)
+            for _ in range(min(surplus, len(line.ready))):
+                self.discard(line.ready.popleft())
+            if not (line.ready or line.waiting or line.making or line.demand.wanted(now, 1)):
+                del self._lines[wanted]
+
+    async def _remove(self, slot: Slot) -> None:
+        for _ in range(_REMOVALS):
+            with contextlib.suppress(PitcheyError):
+                return await slot.remove()
+            if self._is_closed:
+                return None
+            await asyncio.sleep(_AGAIN_SECONDS)
+        sys.stderr.write(f"The slot {slot.id} could not be removed.\n")
+        return None
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,180 @@
+"""One slot, from its start to its end: it says that it is ready, is given one job, and reports.
+
+Nothing that it sends is believed: sizes, order and names are looked at by the reader of its report, and it has a
+deadline for each step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pitchey_cli.domain.errors import EngineError
+from pitchey_cli.engines.port import SlotSpec
+from pitchey_cli.engines.slots import SlotEngine
+from pitchey_cli.supervisor.pieces import Pieces, Stream
+from processors.code.frames import BadFrame, FrameDecoder, encode_document, encode_raw
+from processors.code.languages import Prepared
+from processors.code.reading import BadDocument
+from processors.code.slot_protocol import Job, JobFile, Ready
+from processors.code.slot_report import Report, ReportReader
+
+READY_SECONDS = 30.0  #: from the start of a container to its first word; it takes 0.2 to 0.6
+_MARGIN_SECONDS = 20.0  # for a slot beside the time of its programs; a bomb of many processes can starve the first one
+_SENDING_SECONDS = 90.0  # for the bytes of a report, and of the job before it: the slot itself allows 60 for each
+_CHUNK_BYTES = 1 << 16
+_SAID_CHARS = 300
+
+
+class SlotLost(Exception):
+    """The slot has ended, hangs, or talks nonsense."""
+
+    def __init__(self, why: str, *, has_begun: bool, is_overdue: bool = False) -> None:
+        super().__init__(why)
+        self.has_begun = has_begun  #: the job may have done something
+        self.is_overdue = is_overdue  #: it did not answer in time
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a slot says at the end of its job."""
+
+    report: Report
+    streams: dict[tuple[str, str], bytes]
+    is_complete: bool  #: all bytes of its outputs have come
+
+
+class Slot:
+    """A container that waits for a job, or works at it."""
+
+    def __init__(self, engine: SlotEngine, spec: SlotSpec, connection: socket.socket) -> None:
+        self.id = spec.slot_id
+        self.spec = spec
+        self.engine = engine
+        self._connection = connection
+        self._pieces = Pieces()
+        self._said = b""  # by the first process, on its stderr
+        connection.setblocking(False)
+
+    @classmethod
+    async def start(cls, engine: SlotEngine, spec: SlotSpec) -> Slot:
+        """Make one, and wait until it is ready.
+
+        Raises:
+            EngineError: the engine refuses, or the slot does not say that it is ready.
+        """
+        connection = await asyncio.to_thread(engine.start, spec)
+        slot = cls(engine, spec, connection)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await slot._until_ready()
+        except BaseException as error:
+            await slot.remove()
+            if isinstance(error, TimeoutError | SlotLost | BadFrame | BadDocument):
+                words = slot.words() or str(error) or "it says nothing"
+                raise EngineError(f"The slot {slot.id} was not ready: {words}.") from error
+            raise
+        return slot
+
+    async def give(
+        self, prepared: Prepared, *, take: Callable[[JobFile, bytes], object], begins: Callable[[str], object]
+    ) -> Answer:
+        """Give it its job, and wait for what comes of it.
+
+        Args:
+            take: is given the outputs piece by piece, and may raise OSError.
+            begins: is told which program begins.
+
+        Raises:
+            SlotLost: there is no report.
+        """
+        reader = ReportReader(take, begins)
+        sending = asyncio.create_task(self._send(prepared))
+        try:
+            await self._read_report(reader, _programs_seconds(prepared.job) + _MARGIN_SECONDS)
+        except TimeoutError as error:
+            raise SlotLost("it did not answer in time", has_begun=True, is_overdue=True) from error
+        except (BadFrame, BadDocument) as error:
+            raise SlotLost(f"it talks nonsense: {error}", has_begun=True) from error
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        assert reader.report is not None  # or the reader has not ended
+        return Answer(reader.report, reader.streams, reader.is_complete)
+
+    async def _read_report(self, reader: ReportReader, answer_seconds: float) -> None:
+        """Read to the end. The report has to begin in time; its bytes are given some more."""
+        deadline = time.monotonic() + answer_seconds
+        is_reporting = False
+        while not reader.has_ended:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                data = await self._receive(has_begun=bool(reader.begun))
+            reader.feed(data)
+            if reader.report is not None and not is_reporting:
+                is_reporting = True
+                deadline = time.monotonic() + _SENDING_SECONDS
+
+    def is_well(self) -> bool:
+        """Whether it still waits for a job: one that has ended, or speaks unasked, does not."""
+        try:
+            self._connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    async def remove(self) -> None:
+        """End it, and whatever runs in it, and forget it."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)  # so it ends by itself, should the engine be away
+        self._connection.close()
+        await asyncio.to_thread(self.engine.remove, self.id)
+
+    def words(self) -> str:
+        """The last that its first process has printed, for whoever looks why."""
+        lines = self._said.decode("utf-8", "replace").split("\n")
+        return " ".join(filter(None, map(str.strip, lines)))[-_SAID_CHARS:].rstrip(".")
+
+    async def _until_ready(self) -> None:
+        decoder = FrameDecoder()
+        while True:
+            for frame in decoder.feed(await self._receive(has_begun=False)):
+                Ready.read(frame.document())
+                return
+
+    async def _receive(self, *, has_begun: bool) -> bytes:
+        """Some bytes of its stdout."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                data = await loop.sock_recv(self._connection, _CHUNK_BYTES)
+            except OSError as error:
+                raise SlotLost(f"its connection broke: {error.strerror}", has_begun=has_begun) from error
+            if not data:
+                raise SlotLost(f"it has ended{': ' + self.words() if self._said else ''}", has_begun=has_begun)
+            stdout = b""
+            for piece in self._pieces.feed(data):
+                if piece.stream == Stream.STDOUT:
+                    stdout += piece.data
+                else:
+                    self._said = (self._said + piece.data)[-_CHUNK_BYTES:]
+            if stdout:
+                return stdout
+
+    async def _send(self, prepared: Prepared) -> None:
+        """Write while somebody else reads: a slot may refuse a job before it has taken all of it."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(OSError):  # whoever reads finds out
+            await loop.sock_sendall(self._connection, encode_document(prepared.job.document()))
+            for content in (*prepared.contents, prepared.stdin):
+                for frame in encode_raw(content):
+                    await loop.sock_sendall(self._connection, frame)
+
+
+def _programs_seconds(job: Job) -> float:
+    return job.run.limits.wall_seconds + (job.compile.limits.wall_seconds if job.compile else 0.0)
