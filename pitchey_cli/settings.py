@@ -188,6 +188,7 @@ class ServiceSettings:
     retry_rules: str = _setting("", "What to do about errors: CODE=retry, stop or larger; several with commas between.")
     min_instances: int = _setting(0, "Instances that are kept even when idle.", least=0, most=1000)
     max_instances: int = _setting(4, "Instances at most.", least=1, most=1000)
+    runtime: str = _setting("", "OCI runtime of its containers, as runsc; empty: the engine's own.")
     scaling: ScalingSettings = ScalingSettings()
 
 
@@ -394,6 +395,8 @@ def check_service(name: str, service: ServiceSettings) -> None:
     scaling = service.scaling
     if service.min_instances > service.max_instances:
         raise UsageError(f"services.{name}: min_instances is larger than max_instances.")
+    if not all(letter.isalnum() or letter in "._-" for letter in service.runtime):
+        raise UsageError(f"services.{name}.runtime: {service.runtime!r} is no name of a runtime.")
     if scaling.queue_down > scaling.queue_up:
         raise UsageError(f"services.{name}.scaling: queue_down is larger than queue_up.")
     if scaling.panic_seconds > scaling.stable_seconds:

@@ -287,6 +287,7 @@ class Wiring:
             is_forecast_heeded=chosen.scaling.forecast,
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
+            runtime=chosen.runtime,
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

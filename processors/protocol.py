@@ -26,6 +26,7 @@ An instance sees three directories:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
@@ -60,6 +61,18 @@ class Spec(BaseModel):
     #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
     input_fields: ClassVar[tuple[str, ...]] = ()
 
+    #: the field that a file's own text becomes part of the spec in: read by the host when the job is submitted
+    content_field: ClassVar[str] = ""
+
+    #: what the suffix of that file says of other fields
+    by_suffix: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    #: the field that more files are taken into, as text by name
+    attached_field: ClassVar[str] = ""
+
+    #: the field that what is piped into the command becomes
+    piped_field: ClassVar[str] = ""
+
     def kind(self) -> str:
         """What an instance should have warm for it, as a model or a language; jobs of one kind need the same."""
         return ""
@@ -67,6 +80,10 @@ class Spec(BaseModel):
     def output_paths(self) -> list[str]:
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
+
+    def longest_seconds(self) -> float | None:
+        """How long the work may take by the spec's own limits; None when it has none."""
+        return None
 
 
 Quality = Literal["low", "medium", "high", "ultra"]
@@ -215,10 +232,23 @@ def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
 Line = Annotated[str, Field(max_length=65536, pattern=r"^[^\x00]*$")]  #: goes to a program; the kernel takes no NUL
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 FUNCTION_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*$"
+COMPILER_SECONDS = 30.0  #: that compiling may take, where nothing else is said
 
 
 class CodeSpec(Spec):
     """Run a program that nobody trusts."""
+
+    content_field = "code"
+    attached_field = "files"
+    piped_field = "stdin"
+    by_suffix: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        ".py": {"language": "python"},
+        ".js": {"language": "javascript"},
+        ".mjs": {"language": "javascript"},
+        ".cjs": {"language": "javascript"},
+        ".go": {"language": "go"},
+        ".rs": {"language": "rust"},
+    }
 
     language: Literal["javascript", "python", "go", "rust"] = Field(description="javascript, python, go or rust.")
     code: str = Field(max_length=4 << 20, description="The program itself; main.py, main.js, main.go or main.rs.")
@@ -270,6 +300,11 @@ class CodeSpec(Spec):
     def kind(self) -> str:
         """The language."""
         return self.language
+
+    def longest_seconds(self) -> float:
+        """Of the compiler and the program."""
+        is_compiled = self.language in ("go", "rust")
+        return self.timeout + (self.compile_timeout or COMPILER_SECONDS if is_compiled else 0)
 
 
 SPECS: dict[Service, type[Spec]] = {

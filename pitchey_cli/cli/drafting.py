@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.piping import with_what_is_piped
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.operations import manifests, requests, submit
@@ -21,6 +22,9 @@ from pitchey_cli.wiring import Wiring
 def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
     """Check everything that was asked for, before anything is staged.
 
+    Standard input is read once: with - it has specs, each with whatever its program is to read; else it is what is
+    piped to the program, where the service has a field for that.
+
     Raises:
         UsageError: no input, or a spec that cannot be; a line of a manifest or of standard input is named.
     """
@@ -32,7 +36,7 @@ def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
         if len(asked.inputs) > 1:
             raise UsageError("- stands alone: the specs on standard input name their own inputs.")
         return manifests.drafts(asked, manifests.from_json(sys.stdin.read(), "Standard input"), where="Standard input")
-    return requests.drafts(asked)
+    return requests.drafts(with_what_is_piped(asked))
 
 
 def stage(

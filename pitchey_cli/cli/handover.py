@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
+from pitchey_cli.domain.program import is_program
 from pitchey_cli.operations import result, submit
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.reports import as_json, tables
@@ -33,13 +35,20 @@ def hand_over(
     inputs: Sequence[Path],
     as_json_wanted: bool,
     is_quiet: bool,
+    is_exec: bool = False,
 ) -> None:
-    """Write and show what came out. A result that cannot be written does not keep the others from it."""
+    """Write and show what came out. A result that cannot be written does not keep the others from it.
+
+    Args:
+        is_exec: there is one program, and nothing is to be said but by itself.
+    """
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
     for job in ended:
-        attempts, source = store.attempts(job.id), cached_from(store, job)
+        attempts, source, details = store.attempts(job.id), cached_from(store, job), store.details(job.id)
         files: list[result.Exported] = []
+        if is_program(details) and not as_json_wanted:
+            show_written(details, store.outputs(job.id), artifacts, with_value=not is_exec)
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
@@ -51,8 +60,11 @@ def hand_over(
                 terminal.show_error(error)
                 continue
         if as_json_wanted:
-            document = as_json.job_in_full(job, attempts, store.outputs(job.id), cached_from=source)
+            document = as_json.job_in_full(job, attempts, store.outputs(job.id), details, cached_from=source)
             terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
+        elif is_program(details):
+            if not is_quiet and not is_exec:
+                show_ending(job, details, files, is_named=len(ended) > 1)
         elif job.state is JobState.SUCCEEDED and not is_quiet:
             named = [(str(item.path), item.output) for item in files]
             terminal.show(tables.finished(job, attempts, named, cached_from=source))

@@ -9,15 +9,20 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from pydantic import BaseModel
+from typer.core import TyperCommand
 
 from pitchey_cli.cli import queue_options
+from pitchey_cli.cli.field_options import AFTER_DASHES, option_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.operations.requests import Request
-from processors.protocol import SPECS, Service, Spec
+from processors.protocol import SPECS, Service
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
 
 ManifestOption = Annotated[
     Path | None,
@@ -34,50 +39,86 @@ def service_command(
     """Make a command for one service: INPUTS, an option per field, and the options that `body` has beside `asked`.
 
     Args:
-        without: options of the queue that make no sense there.
+        without: options that make no sense there, of the queue or of `body`.
     """
-    own = [
-        parameter for name, parameter in inspect.signature(body, eval_str=True).parameters.items() if name != "asked"
-    ]
+    parameters_of_body = inspect.signature(body, eval_str=True).parameters
+    own = [each for name, each in parameters_of_body.items() if name != "asked" and name not in without]
 
     def command(**given: Any) -> None:
-        fields = {
-            key.removeprefix(_FIELD_PREFIX): value
-            for key, value in given.items()
-            if key.startswith(_FIELD_PREFIX) and value is not None
-        }
-        fields |= _assignments(given.pop("assign"))
-        asked = Request(service, tuple(given.pop("inputs") or ()), fields, queue_options.taken_from(given))
+        fields = _fields(service, given) | _assignments(given.pop("assign"))
+        inputs, attached = tuple(given.pop("inputs") or ()), tuple(given.pop("attached", None) or ())
+        asked = Request(service, inputs, fields, queue_options.taken_from(given), attached)
         body(asked, **{key: value for key, value in given.items() if not key.startswith(_FIELD_PREFIX)})
 
-    parameters = [*_shared(), *_per_field(SPECS[service]), *queue_options.parameters(without), *own]
+    # Where a spec has a field of the same name, that is what the option means.
+    without = {*without, *SPECS[service].model_fields}
+    parameters = [*_shared(service), *_per_field(service), *queue_options.parameters(without), *own]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = doc
     return command
 
 
-def _shared() -> Iterable[inspect.Parameter]:
+def command_class(service: Service) -> type[TyperCommand]:
+    """The class of a service's command: where its spec has a field for that, what comes after `--` goes there."""
+    field = AFTER_DASHES.get(service)
+    option = None if field is None else option_of(service, field)
+    if option is None:
+        return TyperCommand
+    flag = option.flags[0]
+
+    class WithProgramArguments(TyperCommand):
+        def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+            before, after = args, []
+            if "--" in args:
+                place = args.index("--")
+                before, after = args[:place], args[place + 1 :]
+            return super().parse_args(ctx, [*before, *(f"{flag}={text}" for text in after)])
+
+    return WithProgramArguments
+
+
+def _fields(service: Service, given: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in given.items():
+        if not key.startswith(_FIELD_PREFIX) or value is None or value == []:
+            continue
+        name = key.removeprefix(_FIELD_PREFIX)
+        option = option_of(service, name)
+        fields[name] = option.gather(option.flags[0], value) if option is not None and option.gather else value
+    return fields
+
+
+def _shared(service: Service) -> Iterable[inspect.Parameter]:
     inputs = typer.Argument(metavar="INPUT...", help="Files, folders, patterns or URLs; - reads specs as JSON.")
     assign = typer.Option("--set", metavar="FIELD=VALUE", help="Set a field of the spec; a.b reaches into one.")
     yield _parameter("inputs", Annotated[list[str] | None, inputs], None)
     yield _parameter("assign", Annotated[list[str] | None, assign], None)
+    if SPECS[service].attached_field:
+        attached = typer.Option("--file", metavar="PATH", help="Put a file or a folder beside the input; repeatable.")
+        yield _parameter("attached", Annotated[list[str] | None, attached], None)
 
 
-def _per_field(model: type[Spec]) -> Iterable[inspect.Parameter]:
+def _per_field(service: Service) -> Iterable[inspect.Parameter]:
+    model = SPECS[service]
     for name, field in model.model_fields.items():
         is_nested = any(
             isinstance(t, type) and issubclass(t, BaseModel) for t in (field.annotation, *get_args(field.annotation))
         )
-        if name in model.input_fields[:1] or is_nested:
+        if name in model.input_fields[:1] or name == model.attached_field or is_nested:
             continue
-        flag = "--" + name.replace("_", "-")
+        usual = "--" + name.replace("_", "-")
+        said = option_of(service, name)
+        flags, metavar = (said.flags, said.metavar) if said else ((usual,), name.upper())
+        words = (said.help if said else "") or field.description
+        annotation: Any = str | None
         if field.annotation is bool:
-            option = typer.Option(f"{flag}/--no-{flag[2:]}", help=field.description)
-            yield _parameter(_FIELD_PREFIX + name, Annotated[bool | None, option], None)
-        else:
-            option = typer.Option(flag, help=field.description, metavar=name.upper())
-            yield _parameter(_FIELD_PREFIX + name, Annotated[str | None, option], None)
+            flags = flags if said else (f"{usual}/--no-{usual[2:]}",)
+            annotation, metavar = bool | None, ""
+        elif said is not None and said.gather is not None:
+            annotation = list[str] | None
+        option = typer.Option(*flags, help=words, metavar=metavar or None)
+        yield _parameter(_FIELD_PREFIX + name, Annotated[annotation, option], None)
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -41,7 +41,8 @@ def jobs(
         created_until=earlier(until, now=now.astimezone(), what="--until") if until else None,
         limit=limit,
     )
-    found = wiring.store().jobs(wanted)
+    store = wiring.store()
+    found = store.jobs(wanted)
     if ids:
         for job in found:
             typer.echo(job.id)
@@ -52,7 +53,7 @@ def jobs(
     else:
         from pitchey_cli.reports import tables
 
-        terminal.show(tables.jobs(found, now=now))
+        terminal.show(tables.jobs(found, store.verdicts([job.id for job in found]), now=now))
 
 
 def _state(name: str) -> JobState:

@@ -27,6 +27,7 @@ VERBS = (
     "jobs",
     "logs",
     "wait",
+    "shell",
     "cancel",
     "result",
     "batch",

@@ -113,7 +113,7 @@ def run(
         wiring, store, [*given, *failed], output,
         overwrite=overwrite, inputs=files, as_json_wanted=json, is_quiet=False,
     )  # fmt: skip
-    raise typer.Exit(exit_code_of(ended))
+    raise typer.Exit(exit_code_of(store, ended))
 
 
 @app.command()

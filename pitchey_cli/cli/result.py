@@ -1,4 +1,4 @@
-"""pitchey result: write a job's outputs here."""
+"""pitchey result: write a job's outputs here, and show what a program printed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
+from pitchey_cli.cli.program_output import show_ending, show_written
+from pitchey_cli.domain.program import is_program
 from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
@@ -20,26 +23,44 @@ def result(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    streams: Annotated[
+        bool, typer.Option("--streams", help="Write long stdout and stderr of programs into files as well.")
+    ] = False,
     list_only: Annotated[bool, typer.Option("--list", help="Only say what there is.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say how a program ended.")] = False,
+    is_exec: ExecOption = False,
 ) -> None:
-    """Write the outputs of every JOB into a directory; prints the paths."""
+    """Write the outputs of every JOB into a directory; prints the paths.
+
+    Of a program it prints what the program printed, and says on stderr how it ended and where its files are. Exit code
+    1 if a program did not end well.
+    """
     wiring = Wiring.from_environment()
     store, artifacts = wiring.store(), wiring.artifacts()
     found = [store.job(resolve(store, text)) for text in jobs]
+    if is_exec:
+        check_one_program(len(found))
     for job in found:
+        everything, details = operation.outputs_of(store, job), store.details(job.id)
+        is_shown = is_program(details) and not list_only and not json
+        if is_shown:
+            show_written(details, everything, artifacts, with_value=not is_exec)
         if list_only:
-            outputs = [
-                (Path(operation.file_name(job.name, item.path)), item) for item in operation.outputs_of(store, job)
-            ]
+            exported = [operation.Exported(item, operation.place(job, item)) for item in everything]
         else:
-            exported = operation.export(store, artifacts, job, output, overwrite=overwrite)
-            outputs = [(item.path, item.output) for item in exported]
+            exported = operation.export(store, artifacts, job, output, overwrite=overwrite, with_streams=streams)
         if json:
             from pitchey_cli.reports import as_json
 
-            files = [{"file": str(path), **as_json.output(item)} for path, item in outputs]
-            terminal.show_json_lines([{"schema": as_json.SCHEMA, "job": job.id, "outputs": files}])
+            files = [{"file": str(item.path), **as_json.output(item.output)} for item in exported]
+            document = {"schema": as_json.SCHEMA, "job": job.id, "outputs": files, "details": details}
+            terminal.show_json_lines([document])
+        elif is_shown:
+            if not quiet and not is_exec:
+                show_ending(job, details, exported, is_named=len(found) > 1)
         else:
-            for path, _ in outputs:
-                typer.echo(str(path))
+            for item in exported:
+                typer.echo(str(item.path))
+    if not list_only:
+        raise typer.Exit(exit_code_of(store, found, is_exec=is_exec))

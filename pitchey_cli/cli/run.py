@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.handover import hand_over, refuse_existing
 from pitchey_cli.cli.holding import BudgetWatch
-from pitchey_cli.cli.job_options import ManifestOption, service_command
-from pitchey_cli.cli.outcome import exit_code_of
+from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
+from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.cli.service_group import ServiceGroup
@@ -21,6 +22,7 @@ from pitchey_cli.engines import images
 from pitchey_cli.operations import budgets, cancel, follow, result, submit
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
+from processors.vocabulary import Service
 
 app = typer.Typer(
     help="Run jobs and wait for them; results are written here. No daemon is needed.",
@@ -43,14 +45,18 @@ def run(
     wait: Annotated[float | None, typer.Option("--wait", help="Give up waiting after so many seconds.", min=0)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON, one per line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    is_exec: ExecOption = False,
 ) -> None:
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    if is_exec:
+        check_one_program(len(checked))
     if estimate:
         show_estimate(wiring, asked, checked, json=json)
         return
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
+    inputs += [draft.content for draft in checked if draft.content is not None]
     refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
     result.make_directory(output)
     store = wiring.store()
@@ -59,13 +65,15 @@ def run(
     ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
 
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
+    # In a pipe stderr is the programs' own; bars on a terminal are gone before a program's output is shown.
+    is_silent = quiet or json or is_exec or (asked.service is Service.CODE and not terminal.is_interactive())
 
     def tick() -> None:
         budget_watch.tick()  # before anything is started
         runner.tick()
 
     def finished() -> list[Job]:
-        with job_progress(len(ids), is_quiet=quiet or json) as show:
+        with job_progress(len(ids), is_quiet=is_silent) as show:
             return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait)
 
     def give_up(why: str) -> list[JobId]:
@@ -73,12 +81,22 @@ def run(
         return ids
 
     ended = carry_out(runner, store, finished, cancel=give_up, again=f"pitchey wait {' '.join(ids[:3])}")
-    hand_over(wiring, store, ended, output, overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet)
-    raise typer.Exit(exit_code_of(ended))
+    hand_over(
+        wiring, store, ended, output,
+        overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet, is_exec=is_exec,
+    )  # fmt: skip
+    raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))
 
 
 for _service in images.available():
-    app.command(str(_service))(service_command(_service, run, doc=f"Run {_service} jobs and wait for them."))
+    app.command(str(_service), cls=command_class(_service))(
+        service_command(
+            _service,
+            run,
+            doc=f"Run {_service} jobs and wait for them.",
+            without=() if _service is Service.CODE else ("is_exec",),
+        )
+    )
 
 
 @app.callback(no_args_is_help=True)

@@ -8,7 +8,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.holding import say_what_is_held
-from pitchey_cli.cli.job_options import service_command
+from pitchey_cli.cli.job_options import command_class, service_command
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.engines import images
@@ -66,7 +66,7 @@ def add(
 
 
 for _service in images.available():
-    _add.command(str(_service))(
+    _add.command(str(_service), cls=command_class(_service))(
         service_command(_service, add, doc=f"Submit {_service} jobs again and again.", without=operation.NOT_RECURRING)
     )
 

@@ -52,7 +52,9 @@ def overview(*, as_json: bool) -> None:
     from pitchey_cli.reports import tables
 
     recent = store.jobs(JobFilter(limit=_RECENT))
-    terminal.show(tables.overview(counts, instances, recent, daemon=_daemon_line(holder), now=wiring.clock.now()))
+    verdicts = store.verdicts([each.id for each in recent])
+    line, now = _daemon_line(holder), wiring.clock.now()
+    terminal.show(tables.overview(counts, instances, recent, verdicts, daemon=line, now=now))
     for standings, jobs in held:
         from pitchey_cli.operations import budgets as operation
 
@@ -73,18 +75,20 @@ def _one(text: str, *, as_json: bool) -> None:
     store = wiring.store()
     job = store.job(resolve(store, text))
     attempts, outputs, source = store.attempts(job.id), store.outputs(job.id), cached_from(store, job)
+    details = store.details(job.id)
     holding = _holding(wiring, store, job)
     if as_json:
         from pitchey_cli.reports import as_json as documents
         from pitchey_cli.reports import budgets
 
-        document = documents.job_in_full(job, attempts, outputs, cached_from=source)
+        document = documents.job_in_full(job, attempts, outputs, details, cached_from=source)
         documents_of = [budgets.holding(each) for each in holding]
         terminal.show_json({**document, "heldByBudget": next(iter(documents_of), None), "heldByBudgets": documents_of})
         return
     from pitchey_cli.reports import tables
 
-    terminal.show(tables.job_in_full(job, attempts, outputs, cached_from=source, now=wiring.clock.now()))
+    now = wiring.clock.now()
+    terminal.show(tables.job_in_full(job, attempts, outputs, details, cached_from=source, now=now))
     if holding:
         from pitchey_cli.operations import budgets as operation
 

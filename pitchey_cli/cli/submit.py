@@ -11,7 +11,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.drafting import drafts, stage
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.holding import say_what_is_held
-from pitchey_cli.cli.job_options import ManifestOption, service_command
+from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.daemon import lock
 from pitchey_cli.engines import images
@@ -55,7 +55,9 @@ def submit(
 
 
 for _service in images.available():
-    app.command(str(_service))(service_command(_service, submit, doc=f"Queue {_service} jobs."))
+    app.command(str(_service), cls=command_class(_service))(
+        service_command(_service, submit, doc=f"Queue {_service} jobs.")
+    )
 
 
 @app.callback(no_args_is_help=True)

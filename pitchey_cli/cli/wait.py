@@ -10,7 +10,7 @@ import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.holding import BudgetWatch
-from pitchey_cli.cli.outcome import exit_code_of
+from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode
@@ -52,14 +52,19 @@ def wait(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop waiting at the first job that fails.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON, one per line.")] = False,
+    is_exec: ExecOption = False,
 ) -> None:
     """Wait until every JOB has ended. Exit code 0 if all succeeded, 1 if one failed, 6 if one was cancelled.
+
+    A program that did not end well has failed. With --exec nothing of it is printed: `pitchey result` does that.
 
     When budgets hold all that is left, it ends at once with exit code 7; the jobs stay in the queue.
     """
     wiring = Wiring.from_environment()
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
+    if is_exec:
+        check_one_program(len(ids))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
     watch = Watch(wiring.state_dir)
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
@@ -74,7 +79,7 @@ def wait(
             watch.tick()
 
     try:
-        with job_progress(len(ids), is_quiet=quiet or json) as show:
+        with job_progress(len(ids), is_quiet=quiet or json or is_exec) as show:
             ended = follow.until_finished(
                 store,
                 ids,
@@ -90,4 +95,4 @@ def wait(
         from pitchey_cli.reports import as_json
 
         terminal.show_json_lines(as_json.job(job) for job in ended)
-    raise typer.Exit(exit_code_of(ended))
+    raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))

@@ -15,6 +15,7 @@ from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
 from pitchey_cli.domain.placement import Candidate
 from pitchey_cli.domain.prices import Tariff
+from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
 from processors import protocol
 from processors.vocabulary import Service
@@ -128,8 +129,14 @@ def tariff_of(node: Node, config: ServiceConfig) -> Tariff:
 
 
 def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) -> tuple[InstanceSpec, Instance]:
-    """Make the instance's directories, and say what to ask of the engine. Blocks."""
+    """Make the instance's directories, and say what to ask of the engine. Blocks.
+
+    Raises:
+        RuntimeMissing: the engine does not have what is set; nothing has been made.
+    """
     host = node.host
+    if config.runtime:
+        runtimes.check(node.engine.info(), config.runtime)  # anew: it may have come since the daemon was started
     granted = granted_to(node, config)
     directory = layout.instance(node.config.state_dir, instance_id)
     uid, gid = node.config.instance_user
@@ -153,6 +160,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
             Mount(directory / "run", protocol.RUN_DIR),
         ),
         user=node.config.instance_user,
+        runtime=config.runtime,
         is_group=config.service is Service.CODE,
     )
     note = None

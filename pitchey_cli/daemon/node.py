@@ -47,6 +47,7 @@ class ServiceConfig:
     is_forecast_heeded: bool = True
     warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
+    runtime: str = ""  #: of its containers; empty for the engine's own
 
     def of_size(self, size: str) -> ServiceConfig:
         """The same service on another instance type; its price goes with its CPUs, as those of the types do."""

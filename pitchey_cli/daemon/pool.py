@@ -16,7 +16,7 @@ from pitchey_cli.daemon.instance import PooledInstance, granted_to
 from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.domain.capacity import Holder, Size
-from pitchey_cli.domain.errors import EngineError, PitcheyError
+from pitchey_cli.domain.errors import EngineError, PitcheyError, RuntimeMissing
 from pitchey_cli.domain.held import Line, line_of
 from pitchey_cli.domain.job import Instance, Job, due_at
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
@@ -28,6 +28,7 @@ from processors.vocabulary import Reason
 _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _UNANSWERED_CHECKS = 3
+_UNTIL_SOMEBODY_ACTS_SECONDS = 300.0  # what is missing is a setting's or the host's: trying brings it no nearer
 
 
 class Pool:
@@ -288,11 +289,13 @@ class Pool:
             seconds = await self._life.start()
         except Exception as error:
             self._failures += 1
-            delay = restart_delay(self._failures)
+            delay = _UNTIL_SOMEBODY_ACTS_SECONDS if isinstance(error, RuntimeMissing) else restart_delay(self._failures)
             self._not_before = self.node.clock.monotonic() + delay
             unforeseen = EngineError(f"No instance could be started: {error!r}.")
+            is_told = isinstance(error, RuntimeMissing) and str(error) == str(self.start_error)
             self.start_error = error if isinstance(error, PitcheyError) else unforeseen
-            self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
+            if not is_told:
+                self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
         else:
             self.start_error = None
             self.measure(Measure.START, seconds)

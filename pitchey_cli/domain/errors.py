@@ -89,6 +89,10 @@ class EngineUnavailable(EngineError):
     hint = "Start Docker or Podman (in a clone, `scripts/engine ensure` does); `pitchey doctor` looks closer."
 
 
+class RuntimeMissing(EngineError):
+    """The engine does not have the runtime that is set, so nothing is started until one of the two changes."""
+
+
 class ImageMissing(EngineError):
     """The image of a service has not been built."""
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
+from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import EngineInfo, EngineKind, InstanceInfo, InstanceSpec, InstanceStatus, RunResult
 
 SILENT_BUILD_SECONDS = 600  # longest time that a build step may print nothing
@@ -110,6 +111,10 @@ class ContainerEngine(ABC, Generic[ClientT]):
         if self._is_rootless is None:
             self._is_rootless = self.info().is_rootless
         return self._is_rootless
+
+    def _check_runtime(self, spec: InstanceSpec) -> None:
+        if spec.runtime:  # asked anew each time: it may have come or gone
+            runtimes.check(self.info(), spec.runtime)
 
     @contextlib.contextmanager
     def _removed_on_error(self, instance_id: str) -> Iterator[None]:

@@ -87,6 +87,7 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
             memory_bytes=said["MemTotal"],
             is_rootless=any("rootless" in option for option in said.get("SecurityOptions") or ()),
             cgroup_version=int(said.get("CgroupVersion") or 1),
+            runtimes=_runtimes(said),
             not_enforced=tuple(lost for key, lost in _LIMITS_OF_HOST.items() if said.get(key) is False),
         )
 
@@ -94,6 +95,7 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
 
     def start(self, spec: InstanceSpec) -> None:
         """Create and start an instance."""
+        self._check_runtime(spec)
         arguments = docker_arguments(spec, is_rootless=self._rootless())
         with self._ours(image=spec.image):
             container = self._client.containers.create(**arguments)
@@ -235,3 +237,10 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
         """Forget an image. One that is in use is an EngineError."""
         with contextlib.suppress(ImageMissing), self._ours(image=tag):
             self._api.remove_image(tag)
+
+
+def _runtimes(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that a container may ask for, the usual one first; the containerd ones beside them are their plumbing."""
+    own = said.get("DefaultRuntime") or "runc"
+    others = (name for name in said.get("Runtimes") or () if name != own and not name.startswith("io.containerd."))
+    return (own, *sorted(others))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.limits import Limits
+from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import (
     LABEL_GROUP,
     LABEL_INSTANCE,
@@ -73,11 +74,13 @@ class GroupedEngine:
         """Start an instance: a container, or a supervisor."""
         if not spec.is_group:
             return self._engine.start(spec)
+        runtimes.check(self.info(), spec.runtime)
         command = [*_SUPERVISOR, *spec.command]
         command += ["--engine", self.kind, "--endpoint", self._endpoint, "--image", spec.image]
         command += ["--cpus", str(spec.limits.cpus), "--memory", str(spec.limits.memory_bytes)]
+        command += ["--runtime", spec.runtime] if spec.runtime else []
         command += ["--group", spec.instance_id, "--state", spec.labels.get(LABEL_STATE, "")]
-        return self._supervisors.start(replace(spec, command=tuple(command), is_group=False))
+        return self._supervisors.start(replace(spec, command=tuple(command), is_group=False, runtime=""))
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

@@ -39,6 +39,7 @@ def docker_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[s
         **_both(spec),
         "user": "0:0" if is_rootless else _user(spec),
         "init": False,
+        **({"runtime": spec.runtime} if spec.runtime else {}),
         "security_opt": ["no-new-privileges:true"],
         "tmpfs": {TMP: f"rw,nosuid,nodev,mode=1777,size={limits.tmp_bytes}"},
         "nano_cpus": round(limits.cpus * 1e9),
@@ -166,5 +167,7 @@ def slot_configuration(kind: EngineKind, spec: SlotSpec) -> dict[str, Any]:
             "LogConfig": {"Type": "none"},  # what it says is read as it comes
             # Of one user on the whole host; no two slots have the same.
             "Ulimits": _ulimits(core=0, nofile=4096, nproc=4096),
+            **({"Runtime": spec.runtime} if spec.runtime else {}),
+            **({"AutoRemove": True} if spec.is_removed_at_its_end else {}),
         },
     }

@@ -108,6 +108,7 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
             memory_bytes=host["memTotal"],
             is_rootless=bool(host["security"]["rootless"]),
             cgroup_version=int(host["cgroupVersion"].removeprefix("v")),
+            runtimes=(host["ociRuntime"]["name"],),
             not_enforced=tuple(lost for name, lost in _LIMITS_BY_CONTROLLER.items() if name not in controllers),
         )
 
@@ -115,6 +116,7 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
 
     def start(self, spec: InstanceSpec) -> None:
         """Create and start an instance."""
+        self._check_runtime(spec)
         arguments = podman_arguments(spec, is_rootless=self._rootless())
         with self._ours(image=spec.image):
             self._client.containers.create(**arguments)

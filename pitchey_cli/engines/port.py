@@ -41,6 +41,7 @@ class EngineInfo:
     memory_bytes: int
     is_rootless: bool = False
     cgroup_version: int | None = None
+    runtimes: tuple[str, ...] = ()  #: that a container may ask for; the engine's own comes first
     not_enforced: tuple[str, ...] = ()  #: what isolation is lost, in words a user understands
 
 
@@ -65,6 +66,7 @@ class InstanceSpec:
     mounts: tuple[Mount, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: tuple[int, int] = (10001, 10001)  #: uid and gid that the instance runs as
+    runtime: str = ""  #: one of the engine's; empty for its own
     is_group: bool = False  #: a supervisor on the host, and a container for each job; see grouped.py
 
 
@@ -79,6 +81,8 @@ class SlotSpec:
     labels: Mapping[str, str]
     environment: Mapping[str, str]
     mounts: tuple[Mount, ...] = ()
+    runtime: str = ""  #: one of the engine's; empty for its own
+    is_removed_at_its_end: bool = False  #: by the engine: whoever started it may be gone by then
 
 
 class InstanceStatus(StrEnum):
@@ -146,7 +150,11 @@ class Engine(Protocol):
         """Ask the engine about itself."""
 
     def start(self, spec: InstanceSpec) -> None:
-        """Create and start an instance. Returns when it runs, which is before its worker is ready."""
+        """Create and start an instance. Returns when it runs, which is before its worker is ready.
+
+        Raises:
+            RuntimeMissing: it asks for a runtime that the engine does not have.
+        """
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

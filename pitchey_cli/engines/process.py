@@ -25,7 +25,7 @@ import psutil
 import processors
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
-from pitchey_cli.engines import marked
+from pitchey_cli.engines import marked, runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -79,6 +79,7 @@ class ProcessEngine:
 
     def start(self, spec: InstanceSpec) -> None:
         """Start an instance's first process, in a session of its own."""
+        runtimes.check(self.info(), spec.runtime)
         if spec.is_group:
             raise EngineError(
                 "The process engine runs no programs that nobody trusts: it would let them at this machine.",

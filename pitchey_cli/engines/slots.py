@@ -6,6 +6,7 @@ Both engines serve Docker's HTTP interface, so docker-py serves both; what diffe
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -21,9 +22,19 @@ from pitchey_cli.engines.failures import unreachable
 from pitchey_cli.engines.hardening import container_name, slot_configuration
 from pitchey_cli.engines.port import EngineKind, InstanceUsage, SlotSpec
 
+# No two slots of a host may have the same user at a time, whoever started them: by chance, because nobody knows all of
+# them, and with this many numbers that is sure enough. Those that a rootless engine has end at 65,535.
+_FIRST_UID = 20_000
+_UIDS = 40_000
+
 _CALL_SECONDS = 60
 _REMOVAL_SECONDS = 20.0
 _REMOVAL_POLL_SECONDS = 0.05
+
+
+def random_uid() -> int:
+    """Whom the job of a slot is to be."""
+    return _FIRST_UID + secrets.randbelow(_UIDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,15 @@ class SlotEngine:
             listed = self._api.containers(all=True, filters={"label": [f"{key}={labels[key]}" for key in labels]})
         prefix = container_name("")
         return {item["Names"][0].removeprefix("/").removeprefix(prefix): item["Labels"] for item in listed}
+
+    def remove_forgotten(self, labels: Mapping[str, str], *, older_than_seconds: float) -> None:
+        """Remove those that carry these labels and do not run: made and never started, because their maker died."""
+        with self._ours():
+            listed = self._api.containers(all=True, filters={"label": [f"{key}={labels[key]}" for key in labels]})
+        prefix = container_name("")
+        for item in listed:
+            if item["State"] != "running" and time.time() - item["Created"] > older_than_seconds:
+                self.remove(item["Names"][0].removeprefix("/").removeprefix(prefix))
 
     def remove(self, slot_id: str) -> None:
         """Kill it if it runs, and forget it. One that does not exist is no error."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.domain.errors import PitcheyError, RuntimeMissing
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.notice import LONGEST_GRACE_SECONDS
+from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
 from pitchey_cli.operations import spot
 from pitchey_cli.store.inspect import describe
@@ -63,6 +65,7 @@ def examine(
     open_store: Callable[[], Store],
     connect: Callable[[], Engine],
     images: list[Wanted],
+    wanted_runtimes: Mapping[str, str] | None = None,
     problems: Sequence[PitcheyError] = (),
     spot_node: SpotNode | None = None,
     environ_path: str | None = None,
@@ -70,6 +73,7 @@ def examine(
     """Look at everything that a job needs, one check after the other.
 
     Args:
+        wanted_runtimes: what is set, by service.
         problems: what is set and means nothing.
         spot_node: where the node's cloud may take it away.
     """
@@ -94,9 +98,11 @@ def examine(
     )
     yield _isolation(info)
     yield _cgroups(info)
+    yield from _runtimes(info, wanted_runtimes or {})
     if info.kind is EngineKind.PROCESS:
         yield _ffmpeg(environ_path, is_needed=True)
         return
+    yield _landlock(landlock_version())
     for image in images:
         yield _image(engine, image)
 
@@ -201,6 +207,36 @@ def _cgroups(info: EngineInfo) -> Check:
     if info.cgroup_version is None:
         return Check("limits", Verdict.OK, size)
     return Check("limits", Verdict.OK, f"{size}, control groups version {info.cgroup_version}")
+
+
+def _runtimes(info: EngineInfo, wanted: Mapping[str, str]) -> Iterator[Check]:
+    """What the engine has, and what is set and missing."""
+    if info.runtimes:
+        own, *others = info.runtimes
+        yield Check("runtimes", Verdict.OK, ", ".join([f"{own} (the engine's own)", *others]))
+    for service, runtime in wanted.items():
+        try:
+            runtimes.check(info, runtime)
+        except RuntimeMissing as error:
+            text = f"services.{service}.runtime is set: {error}"
+            yield Check(f"{service} runtime", Verdict.PROBLEM, text, error.hint.replace("NAME", service))
+        else:
+            if runtime:
+                yield Check(f"{service} runtime", Verdict.OK, runtime)
+
+
+def landlock_version() -> int:
+    """The version of Landlock that this kernel has; 0 for none."""
+    create_ruleset, ask_version = 444, 1  # landlock(7); the same number on every architecture
+    version: int = ctypes.CDLL(None, use_errno=True).syscall(create_ruleset, None, ctypes.c_size_t(0), ask_version)
+    return max(0, version)
+
+
+def _landlock(version: int) -> Check:
+    if version:
+        return Check("landlock", Verdict.OK, f"version {version}: a wall of its own around programs that nobody trusts")
+    saw = "this kernel has none: programs that nobody trusts have one wall less"
+    return Check("landlock", Verdict.WARNING, saw, "Linux 5.13, with `landlock` in /sys/kernel/security/lsm.")
 
 
 def _image(engine: Engine, image: Wanted) -> Check:

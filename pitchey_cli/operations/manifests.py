@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
-from pitchey_cli.operations import queueing, sources, submit
+from pitchey_cli.operations import queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Request
 
 Line = tuple[str, Mapping[str, Any]]  #: where it stands, and what it says
@@ -117,7 +117,7 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
         if len(found) != 1:
             raise UsageError(f"{line['input']!r} are {len(found)} inputs; a line is one job.")
         source = found[0]
-    draft = submit.draft(asked.service, {**fields, **asked.fields}, source)
+    draft = submit.draft(asked.service, {**fields, **requests.whole_fields(asked)}, source)
     if "name" in line:
         draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
     return replace(draft, queueing={**words, **asked.queueing}) if words else draft

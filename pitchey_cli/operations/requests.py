@@ -11,10 +11,13 @@ from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
-from pitchey_cli.operations import cache, queueing, sources, submit
+from pitchey_cli.operations import cache, queueing, sources, submit, texts
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.store.port import Store
+from processors.protocol import SPECS, Spec
 from processors.vocabulary import Service
+
+_BESIDE_THE_WORK_SECONDS = 60.0  # of an attempt: for what comes before and after, on a host that is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Request:
     inputs: tuple[str, ...]  #: files, folders, patterns, URLs
     fields: dict[str, Any] = field(default_factory=dict)  #: of the spec, by snake_case or camelCase name
     queueing: dict[str, Any] = field(default_factory=dict)  #: over queueing.DEFAULTS
+    attached: tuple[str, ...] = ()  #: files and folders whose text goes into the spec beside the input's
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,13 @@ def drafts(request: Request) -> list[submit.Draft]:
         UsageError: no input, or a spec that cannot be.
         InputNotFound, InputRejected: as sources.find.
     """
+    model, fields = SPECS[request.service], whole_fields(request)
+    has_content = bool(_spellings(model, model.content_field) & fields.keys())
+    if has_content and request.inputs:
+        text = f"There is {request.inputs[0]!r}, and --{model.content_field} besides: which of them is it?"
+        raise UsageError(text, hint=f"A job has one {model.content_field}; --file puts more files beside it.")
+    if has_content:
+        return [replace(submit.draft(request.service, fields, None), is_alone=True)]
     if not request.inputs:
         raise UsageError(
             f"What shall the {request.service} service work on?",
@@ -63,8 +74,21 @@ def drafts(request: Request) -> list[submit.Draft]:
         )
     found = sources.find(request.service, request.inputs)
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
-    drafts = [submit.draft(request.service, request.fields, source) for source in found]
+    drafts = [submit.draft(request.service, fields, source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
+
+
+def whole_fields(request: Request) -> dict[str, Any]:
+    """The fields of the spec that were asked for, with the text of the files that were attached."""
+    if not request.attached:
+        return request.fields
+    name = SPECS[request.service].attached_field
+    given = request.fields.get(name)
+    return {**request.fields, name: {**(given if isinstance(given, dict) else {}), **texts.attached(request.attached)}}
+
+
+def _spellings(model: type[Spec], name: str) -> set[str]:
+    return {name, model.model_fields[name].alias or name} if name else set()
 
 
 def stage(
@@ -117,11 +141,20 @@ def _settings(
     store: Store, draft: submit.Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
 ) -> submit.JobSettings:
     with draft.blamed():
-        found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
+        settings = _lasting(defaults.settings, draft)
+        found = queueing.settings(words, store, settings, ttl_seconds=defaults.ttl_seconds, now=now)
         if found.slots > defaults.slots:
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
     return found
+
+
+def _lasting(settings: submit.JobSettings, draft: submit.Draft) -> submit.JobSettings:
+    """An attempt is not to be cut short while its work is within the limits of its own spec."""
+    if draft.longest_seconds is None:
+        return settings
+    least = draft.longest_seconds + _BESIDE_THE_WORK_SECONDS
+    return replace(settings, timeout_seconds=max(settings.timeout_seconds, least))
 
 
 def _planned(

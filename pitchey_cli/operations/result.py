@@ -11,9 +11,11 @@ from pathlib import Path, PurePosixPath
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
+from pitchey_cli.domain.program import PRINTED_ROLES
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
+_FILE_ROLE = "file"  # of what a program has left
 _NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
@@ -26,17 +28,28 @@ class Exported:
     path: Path
 
 
-def file_name(job_name: str, path: str) -> PurePosixPath:
+def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPath:
     """What to call an output: after the job where it is the job's main output, else with its own name behind.
 
     A job's name may have come from anybody: it never leaves the directory.
+
+    Args:
+        has_main: False where no output is the main one, whatever its name.
     """
     parts = [part for part in PurePosixPath(job_name).parts if part not in ("/", "..", ".")]
     stem = "/".join(part.replace("\0", "") for part in parts) or "result"
     own = PurePosixPath(path)
-    is_main = own.stem in _MAIN_STEMS and len(own.parts) == 1
+    is_main = has_main and own.stem in _MAIN_STEMS and len(own.parts) == 1
     *folders, last = PurePosixPath(stem).parts
     return PurePosixPath(*folders, _fitting(last, own.suffix if is_main else f"-{'-'.join(own.parts)}"))
+
+
+def place(job: Job, output: Output) -> Path:
+    """What to call an output. What a program has left keeps its folders: nobody else says that no two become one."""
+    if output.role != _FILE_ROLE:
+        return Path(file_name(job.name, output.path))
+    first, *rest = PurePosixPath(output.path).parts
+    return Path(file_name(job.name, first, has_main=False), *rest)
 
 
 def _fitting(stem: str, ending: str) -> str:
@@ -105,15 +118,24 @@ def make_directory(directory: Path) -> None:
 
 
 def export(
-    store: Store, artifacts: Artifacts, job: Job, directory: Path, *, overwrite: bool, keep: Sequence[Path] = ()
+    store: Store,
+    artifacts: Artifacts,
+    job: Job,
+    directory: Path,
+    *,
+    overwrite: bool,
+    keep: Sequence[Path] = (),
+    with_streams: bool = False,
 ) -> list[Exported]:
     """Write a job's outputs into a directory; all names are checked before the first is written.
 
     Args:
         overwrite: replace files that exist.
         keep: files that are never replaced, whatever `overwrite` says: the job's own inputs.
+        with_streams: also those that hold what a program printed.
     """
-    planned = [Exported(output, directory / file_name(job.name, output.path)) for output in outputs_of(store, job)]
+    wanted = [each for each in outputs_of(store, job) if with_streams or each.role not in PRINTED_ROLES]
+    planned = [Exported(output, directory / place(job, output)) for output in wanted]
     for item in planned:
         refuse_existing(item.path, overwrite=overwrite, keep=keep)
     for parent in dict.fromkeys(item.path.parent for item in planned):

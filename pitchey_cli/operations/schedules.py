@@ -46,7 +46,11 @@ def add(
     first = next(times(cron, zone_of(timezone), after=now), None)
     if first is None:
         raise UsageError(f"--cron {cron!r} never comes.")
-    located = replace(request, inputs=tuple(_absolute(text) for text in request.inputs))
+    located = replace(
+        request,
+        inputs=tuple(_absolute(text) for text in request.inputs),
+        attached=tuple(_absolute(text) for text in request.attached),
+    )
     words = _words(name, located, key=None)
     requests.check(submitting, request.service, requests.drafts(located), words, now)
     schedule = Schedule(
@@ -180,7 +184,13 @@ def run_now(submitting: Submitting, name: str, *, now: datetime) -> list[JobId]:
 def request_of(schedule: Schedule) -> Request:
     """What a schedule submits."""
     kept = schedule.request
-    return Request(Service(kept["service"]), tuple(kept["inputs"]), kept["fields"], kept["queueing"])
+    return Request(
+        Service(kept["service"]),
+        tuple(kept["inputs"]),
+        kept["fields"],
+        kept["queueing"],
+        tuple(kept.get("attached", ())),
+    )
 
 
 def _jobs(

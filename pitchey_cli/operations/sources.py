@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from processors.protocol import CodeSpec
 from processors.vocabulary import Service
 
 #: what is picked out of a folder; a file that is named is taken whatever its suffix
@@ -24,6 +25,7 @@ SUFFIXES: dict[Service, frozenset[str]] = {
     Service.DOCUMENT: frozenset(
         ".docx .epub .htm .html .jpeg .jpg .md .odt .pdf .png .pptx .rtf .tif .tiff .txt .xlsx".split()
     ),
+    Service.CODE: frozenset(CodeSpec.by_suffix),
 }
 
 

@@ -64,7 +64,8 @@ def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> Us
             hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names)}.",
         )
     if kind == "missing":
-        return UsageError(f"A {service} spec needs the field {where!r}.", hint=f"It has {', '.join(names)}.")
+        hint = f"{where}: {what_it_is}" if what_it_is else f"It has {', '.join(names)}."
+        return UsageError(f"A {service} spec needs the field {where!r}.", hint=hint)
     if kind == "value_error":
         return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
     if kind == "literal_error":

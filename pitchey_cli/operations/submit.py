@@ -19,6 +19,7 @@ from typing import Any
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
+from pitchey_cli.operations import texts
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked
 from pitchey_cli.store.port import Store
@@ -43,6 +44,8 @@ class Draft:
     )  #: what it says itself of when and how it queues
     where: str = ""  #: the line of a manifest that it comes from
     is_alone: bool = False  #: whoever asked for it named one input, and could mean no more than this job
+    longest_seconds: float | None = None  #: that the work may take by the spec's own limits
+    content: Path | None = None  #: the file whose text has become part of the spec
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -84,10 +87,13 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
 
     Args:
         fields: the spec's fields; the input field is filled in from the source, when there is one.
-        source: what the first input field names.
+        source: what the first input field names, or the file whose text becomes part of the spec.
     """
     model = SPECS[service]
-    if source is not None:
+    content = source if model.content_field else None
+    if content is not None:
+        fields = {**texts.said_by_suffix(model, content, fields), **fields, model.content_field: texts.read(content)}
+    elif source is not None:
         fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
     sources: list[tuple[str, Source]] = []
@@ -98,9 +104,17 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         else:
             is_url = location.startswith(("http://", "https://"))
             sources.append((field, Source(location, Path(location).stem, is_url)))
-    name = sources[0][1].name if sources else service
-    fields = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return Draft(service, fields, tuple(sources), _text(name), tuple(spec.output_paths()), spec.kind())
+    named = content or (sources[0][1] if sources else None)
+    return Draft(
+        service,
+        spec.model_dump(mode="json", by_alias=True, exclude_none=True),
+        tuple(sources),
+        _text(named.name if named else service),
+        tuple(spec.output_paths()),
+        spec.kind(),
+        longest_seconds=spec.longest_seconds(),
+        content=Path(content.location) if content is not None else None,
+    )
 
 
 def _text(name: str) -> str:

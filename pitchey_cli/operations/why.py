@@ -10,6 +10,7 @@ from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.domain.program import is_program
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
@@ -35,7 +36,9 @@ def reasons(
         capped: the budgets that are used up.
     """
     if job.state is JobState.SUCCEEDED:
-        return ["It has succeeded."]
+        details = store.details(job.id)
+        ended = [f"Its program: {details['verdict']}. {details['message']}"] if is_program(details) else []
+        return ["It has succeeded.", *ended]
     if job.state in (JobState.DEAD, JobState.CANCELLED):
         said = job.error.message if job.error else "nobody said why."
         how = f" ({job.reason or 'before it ran'})" if job.state is JobState.DEAD else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -95,14 +95,24 @@ def attempt(value: Attempt) -> dict[str, Any]:
 
 
 def job_in_full(
-    value: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, cached_from: JobId | None
+    value: Job,
+    attempts: Sequence[Attempt],
+    outputs: Sequence[Output],
+    details: Mapping[str, Any],
+    *,
+    cached_from: JobId | None,
 ) -> dict[str, Any]:
-    """One job with everything about it."""
+    """One job with everything about it.
+
+    Args:
+        details: what the work said of itself.
+    """
     return {
         **job(value),
         "cachedFrom": cached_from,
         "attempts": [attempt(item) for item in attempts],
         "outputs": [output(item) for item in outputs],
+        "details": dict(details),
     }
 
 

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobId, JobState, Output
 from pitchey_cli.domain.recurrence import Schedule
+from pitchey_cli.reports.programs import verdict_line
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
 
+_FIELD_LENGTH = 200
 STATE_COLOURS = {
     JobState.SUCCEEDED: "green",
     JobState.RUNNING: "cyan",
@@ -85,15 +87,19 @@ def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> Ren
     return table
 
 
-def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
-    """A list of jobs."""
+def jobs(found: Sequence[Job], verdicts: Mapping[JobId, str], *, now: datetime) -> RenderableType:
+    """A list of jobs.
+
+    Args:
+        verdicts: on the programs among them.
+    """
     if not found:
         return Text("No jobs.")
     table = plain_table(
         "job", "service", "state", "progress", "attempt", "submitted", "took", "name", right=("took", "progress")
     )
     for job in found:
-        progress = percent(job.progress) if job.state is JobState.RUNNING else ""
+        progress = percent(job.progress) if job.state is JobState.RUNNING else verdicts.get(job.id, "")
         is_cached = job.state is JobState.SUCCEEDED and not job.attempt
         table.add_row(
             job.id,
@@ -109,7 +115,13 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
 
 
 def overview(
-    counts: Counts, instances: Sequence[Instance], recent: Sequence[Job], *, daemon: str, now: datetime
+    counts: Counts,
+    instances: Sequence[Instance],
+    recent: Sequence[Job],
+    verdicts: Mapping[JobId, str],
+    *,
+    daemon: str,
+    now: datetime,
 ) -> RenderableType:
     """Bare `pitchey`: the daemon, the queue, the instances, what happened last."""
     parts: list[RenderableType] = [Text(daemon)]
@@ -132,14 +144,20 @@ def overview(
         parts.append(table)
         parts += [Text(f"{each.id}: {each.note}") for each in instances if each.state is InstanceState.DRAINING]
     if recent:
-        parts.append(jobs(recent, now=now))
+        parts.append(jobs(recent, verdicts, now=now))
     elif not counts.by_service:
         parts.append(Text("No jobs yet. `pitchey run video FILE` runs one, `pitchey submit video FILE` queues one."))
     return Group(*parts)
 
 
 def job_in_full(
-    job: Job, attempts: Sequence[Attempt], outputs: Sequence[Output], *, cached_from: JobId | None, now: datetime
+    job: Job,
+    attempts: Sequence[Attempt],
+    outputs: Sequence[Output],
+    details: Mapping[str, Any],
+    *,
+    cached_from: JobId | None,
+    now: datetime,
 ) -> RenderableType:
     """One job with everything about it.
 
@@ -158,10 +176,12 @@ def job_in_full(
     facts.add_row("priority", str(job.priority))
     for item in job.inputs:
         facts.add_row("input", f"{printable(item.url or item.name)}  {size(item.size)}")
-    facts.add_row("spec", ", ".join(f"{key} {value}" for key, value in job.spec.items() if key not in _input_keys(job)))
+    facts.add_row("spec", cell(", ".join(_short(f"{k} {v}") for k, v in job.spec.items() if k not in _input_keys(job))))
     if job.state is JobState.RUNNING:
         eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds is not None else ""
         facts.add_row("progress", f"{percent(job.progress)} {job.stage or ''}{eta}")
+    if "verdict" in details:
+        facts.add_row("verdict", cell(verdict_line(details)))
     if job.run_at is not None and job.state is JobState.SCHEDULED:
         facts.add_row("due", f"in {duration(max(0.0, (job.run_at - now).total_seconds()))}")
     if job.error is not None:
@@ -191,6 +211,11 @@ def job_in_full(
     if outputs:
         parts.append(_outputs([(output.path, output) for output in outputs]))
     return Group(*parts)
+
+
+def _short(text: str) -> str:
+    """A field of a spec, which may hold a whole program."""
+    return text if len(text) <= _FIELD_LENGTH else f"{text[:_FIELD_LENGTH]}..."
 
 
 def _input_keys(job: Job) -> set[str]:

@@ -251,6 +251,9 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
 
+    def verdicts(self, job_ids: Sequence[JobId]) -> dict[JobId, str]:
+        """How programs ended, of those of some jobs that have succeeded and were programs."""
+
     def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
         """Events with an id above `after`, in order; of some jobs, or of all jobs and of none."""
 

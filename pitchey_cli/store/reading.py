@@ -191,6 +191,11 @@ class SqliteReader:
         """What the worker said of a succeeded job as a whole."""
         return rows.details_from(self._db.value(QUERIES["details"], {"job_id": job_id}))
 
+    def verdicts(self, job_ids: Sequence[JobId]) -> dict[JobId, str]:
+        """How programs ended, of those of some jobs that have succeeded and were programs."""
+        found = self._db.rows(QUERIES["verdicts"], {"ids": rows.encode(list(job_ids))})
+        return {JobId(row["id"]): str(row["verdict"]) for row in found}
+
     # --- events
 
     def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:

@@ -10,7 +10,7 @@ import secrets
 from pathlib import Path
 
 from pitchey_cli.engines.port import LABEL_GROUP, LABEL_STATE, EngineKind, SlotSpec
-from pitchey_cli.engines.slots import SlotEngine
+from pitchey_cli.engines.slots import SlotEngine, random_uid
 from pitchey_cli.supervisor.attempt import Means, SlotAttempt
 from pitchey_cli.supervisor.shelf import Shelf, SlotClass
 from pitchey_cli.supervisor.slot import Slot
@@ -20,11 +20,6 @@ from processors.protocol import SOCKET_NAME, AttemptRequest, CodeSpec, Service
 from processors.worker.attempts import Attempts
 from processors.worker.serving import serve
 from processors.worker.spool import Spool
-
-# No two slots of a host may have the same user at a time, whoever started them: by chance, because nobody knows all of
-# them, and with this many numbers that is sure enough. Those that a rootless engine has end at 65,535.
-_FIRST_UID = 20_000
-_UIDS = 40_000
 
 
 def _options() -> argparse.Namespace:
@@ -40,6 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--image", required=True, help="of the slots")
     parser.add_argument("--cpus", type=float, required=True, help="that each slot may use")
     parser.add_argument("--memory", type=int, required=True, metavar="BYTES", help="of all slots with jobs together")
+    parser.add_argument("--runtime", default="", help="of the slots' containers; else the engine's own")
     parser.add_argument("--group", required=True, help="id of the instance")
     parser.add_argument("--state", required=True, help="label of the state directory")
     return parser.parse_args()
@@ -81,15 +77,15 @@ async def _supervise(options: argparse.Namespace) -> bool:
 
 
 def _spec(options: argparse.Namespace, wanted: SlotClass) -> SlotSpec:
-    uid = _FIRST_UID + secrets.randbelow(_UIDS)
     return SlotSpec(
         slot_id=f"slot-{secrets.token_hex(6)}",
         image=options.image,
         memory_bytes=wanted.memory_bytes,
         cpus=options.cpus,
         labels={LABEL_GROUP: options.group, LABEL_STATE: options.state},
-        environment={UID_VARIABLE: str(uid), **dict(wanted.environment)},
+        environment={UID_VARIABLE: str(random_uid()), **dict(wanted.environment)},
         mounts=wanted.mounts,
+        runtime=options.runtime,
     )
 
 

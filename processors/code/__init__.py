@@ -7,6 +7,7 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
     both sides
       frames         how bytes on the two pipes are cut into pieces, and that no length is believed
       slot_protocol  the messages: ready, job, report, end; how a job is read
+      shell_protocol the same for a shell
       slot_report    how a report is written, and read as it comes
       reading        documents from the other side, checked field by field
       ..names        which names files may have (processors/names.py)
@@ -19,6 +20,7 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
       staging        the job's files are written, as the job's user
       children       helpers that are the job's user, and the end of everything that runs
       phase          one program from its start to its end, within its limits
+      shell          a program with a terminal, and somebody at the other end
       streams        what it prints, kept up to a cap; what it reads, fed without waiting
       jail           what a program leaves behind before it starts: privileges, files, system calls
       landlock       the files that it may open

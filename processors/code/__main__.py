@@ -1,4 +1,4 @@
-"""The first process of a slot: says that it is ready, takes one job, reports, and ends.
+"""The first process of a slot: says that it is ready, takes one job or serves one shell, and ends.
 
 It is another user than the job, waits for nobody without a deadline, and takes nothing for granted that either side
 says.
@@ -13,12 +13,14 @@ import signal
 import sys
 import time
 import traceback
+from typing import Any
 
-from processors.code import children, collect, phase
+from processors.code import children, collect, phase, shell
 from processors.code.frames import BadFrame, encode_document, encode_raw
 from processors.code.jail import Jail
 from processors.code.pipes import Ended, FrameReader, Stalled, write_all
 from processors.code.reading import BadDocument, Fields
+from processors.code.shell_protocol import SHELL, Shell
 from processors.code.slot_protocol import (
     COMPILE,
     LANDLOCK_VARIABLE,
@@ -66,17 +68,20 @@ class Slot:
         self._usage.leave_out_what_is_held_now()
         self._send_document(Ready(self._jail.uid, self._jail.landlock, self._usage.version).document())
         try:
-            job, stdin = self._receive()
+            first = self._frames.read().document()
+            self._frames.deadline = time.monotonic() + _RECEIVING_SECONDS
+            if first.get("type") == SHELL:
+                shell.serve(Shell.read(first), self._jail, self._usage)
+                return
+            job, stdin = self._receive(first)
         except (BadFrame, BadDocument, NotStaged, Stalled) as error:
             self._report(Report(Verdict.REJECTED, f"The job was refused: {error}."), [])
             _hear_out(_STDIN)
             return
         self._work(job, stdin)
 
-    def _receive(self) -> tuple[Job, bytes]:
-        first = self._frames.read()
-        self._frames.deadline = time.monotonic() + _RECEIVING_SECONDS
-        job = Job.read(first.document())
+    def _receive(self, first: dict[str, Any]) -> tuple[Job, bytes]:
+        job = Job.read(first)
         stage(job, self._frames, self._jail.uid)
         stdin = b""
         while len(stdin) < job.stdin_bytes:

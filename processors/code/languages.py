@@ -32,7 +32,7 @@ from processors.code.slot_protocol import (
     PhaseLimits,
 )
 from processors.names import problem_among
-from processors.protocol import CodeSpec
+from processors.protocol import COMPILER_SECONDS, CodeSpec
 
 Language = Literal["javascript", "python", "go", "rust"]
 
@@ -44,7 +44,6 @@ _LAUNCHERS = "/usr/local/lib/pitchey"
 _GO_CACHE = "/usr/local/lib/go-cache"
 _COMPILER_MEMORY_BYTES = {"go": 256 * MIB, "rust": 384 * MIB}  # a small program takes 55 MB in Go, 150 in Rust
 _COMPILER_OPEN_FILES = 1024
-_COMPILER_SECONDS = 30.0
 _RUST = ("-C", "debuginfo=0", "-C", "strip=symbols", "-C", "linker=gcc", "-C", "link-arg=-fuse-ld=mold")
 
 
@@ -104,6 +103,33 @@ def prepare(spec: CodeSpec) -> Prepared:
     return Prepared(job, tuple(files.values()), stdin)
 
 
+_SHELLS: dict[Language, tuple[str, ...]] = {
+    "python": ("/usr/bin/python3", "-P", "-s", "-q", "-i"),
+    "javascript": ("/usr/bin/node", "-i"),
+}
+SHELL_LANGUAGES = tuple(_SHELLS)
+
+
+def shell_phase(language: Language, *, memory_bytes: int, seconds: float, terminal: str) -> Phase:
+    """A language's own interactive mode.
+
+    Args:
+        language: one of SHELL_LANGUAGES.
+        terminal: what the user's terminal is called.
+    """
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": TMP_DIR,
+        "TMPDIR": TMP_DIR,
+        "LANG": "C.UTF-8",
+        "PWD": JOB_DIR,
+        "TERM": terminal,
+        "NODE_REPL_HISTORY": "",  # nobody could ever read it
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return Phase(_SHELLS[language], environment, PhaseLimits(wall_seconds=seconds, memory_bytes=memory_bytes))
+
+
 def _limits(spec: CodeSpec) -> PhaseLimits:
     return PhaseLimits(wall_seconds=spec.timeout, memory_bytes=spec.memory_limit * MIB)
 
@@ -127,7 +153,7 @@ def _compile_phase(spec: CodeSpec, names: list[str]) -> Phase | None:
     if spec.language not in ("go", "rust"):
         return None
     limits = PhaseLimits(
-        wall_seconds=spec.compile_timeout or _COMPILER_SECONDS,
+        wall_seconds=spec.compile_timeout or COMPILER_SECONDS,
         memory_bytes=max(_COMPILER_MEMORY_BYTES[spec.language], spec.memory_limit * MIB),
         open_files=_COMPILER_OPEN_FILES,
     )

@@ -78,3 +78,15 @@ def test_a_file_in_which_something_is_wrong_already_is_told_of_and_can_be_mended
     pitchey.ok("config", "set", "cost.spot", "0.3")
     pitchey.ok("config", "unset", "cost.timezone")
     assert "warning" not in pitchey.ok("config", "show").err
+
+
+def test_doctor_says_that_a_runtime_that_is_set_is_not_there(pitchey: Pitchey) -> None:
+    answer = pitchey("doctor", "--json", PITCHEY_SERVICES_CODE_RUNTIME="runsc")
+    assert answer.code == 8
+    (said,) = [each for each in answer.json["checks"] if each["subject"] == "code runtime"]
+    assert said["verdict"] == "problem" and "services.code.runtime is set: There is no runtime 'runsc'" in said["saw"]
+
+
+def test_a_run_with_a_runtime_that_is_not_there_ends_with_one_error(pitchey: Pitchey, clip: Path) -> None:
+    answer = pitchey("run", "video", clip, "-o", "out", "--quiet", PITCHEY_SERVICES_VIDEO_RUNTIME="runsc")
+    assert answer.code == 8 and answer.err.count("error:") == 1 and "There is no runtime 'runsc'" in answer.err

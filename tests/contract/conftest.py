@@ -61,7 +61,9 @@ class Laboratory:
     def image(self) -> str:
         return images.plan([])[0].tag
 
-    def start(self, program: str, *arguments: str, mounts: tuple[Mount, ...] = (), image: str = "") -> str:
+    def start(
+        self, program: str, *arguments: str, mounts: tuple[Mount, ...] = (), image: str = "", runtime: str = ""
+    ) -> str:
         """Start a Python program as an instance."""
         instance_id = f"lab-{uuid.uuid4().hex[:8]}"
         self.started.append(instance_id)
@@ -74,6 +76,7 @@ class Laboratory:
                 labels={LABEL_STATE: self.state},
                 mounts=mounts,
                 environment={"GREETING": "hello"},
+                runtime=runtime,
             )
         )
         return instance_id

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.errors import EngineError, EngineUnavailable, ImageBuildFailed, ImageMissing, InstanceGone
+from pitchey_cli.domain.errors import (
+    EngineError,
+    EngineUnavailable,
+    ImageBuildFailed,
+    ImageMissing,
+    InstanceGone,
+    RuntimeMissing,
+)
 from pitchey_cli.engines.port import (
     LABEL_IMAGE,
     LABEL_INSTANCE,
@@ -45,6 +52,16 @@ def test_an_engine_says_what_it_is(lab: Laboratory) -> None:
     assert info.version
     assert info.cpus >= 1
     assert info.memory_bytes > SMALL.memory_bytes
+
+
+def test_a_runtime_that_the_engine_does_not_have_is_refused_and_its_own_is_taken(lab: Laboratory) -> None:
+    info = lab.engine.info()
+    spec = InstanceSpec("rt-none", lab.image, ("true",), SMALL, {LABEL_STATE: lab.state}, runtime="nonesuch")
+    with pytest.raises(RuntimeMissing, match="no runtime 'nonesuch'"):
+        lab.engine.start(spec)
+    assert lab.engine.find({LABEL_STATE: lab.state}) == []
+    if info.runtimes:
+        lab.until_exited(lab.start("pass", runtime=info.runtimes[0]))
 
 
 def test_a_started_instance_runs_and_carries_its_labels(lab: Laboratory) -> None:

@@ -278,8 +278,17 @@ def test_success_keeps_outputs_details_and_usage(store):
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
+    assert store.verdicts([job.id]) == {}
     assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
+
+
+def test_the_verdicts_on_programs_are_told_and_others_have_none(store):
+    job = started(store)
+    outcome = Outcome(Reason.COMPLETED, details={"verdict": "TIMEOUT", "returned": {"verdict": "mine"}})
+    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=NOON, tick=1)
+    assert store.verdicts([job.id, JobId("nothing")]) == {job.id: "TIMEOUT"}
+    assert store.verdicts([]) == {}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 from pitchey_cli.domain.errors import EngineError, EngineUnavailable, InstanceGone
 from pitchey_cli.domain.limits import GIB, Limits
+from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -165,6 +166,7 @@ class ScriptedEngine:
 
     def start(self, spec: InstanceSpec) -> None:
         """Start an instance."""
+        runtimes.check(self.info(), spec.runtime)
         self.machine.start(spec)
 
     def inspect(self, instance_id: str) -> InstanceInfo:

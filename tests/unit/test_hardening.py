@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pitchey_cli.domain.limits import MIB, Limits
@@ -82,3 +83,9 @@ def test_rootless_podman_keeps_the_users_number_and_its_own_limit_of_processes()
 
 def test_rootless_docker_runs_as_its_own_root_which_is_the_user_outside() -> None:
     assert docker_arguments(SPEC, is_rootless=True) == docker_arguments(SPEC) | {"user": "0:0"}
+
+
+def test_a_runtime_is_passed_to_docker_and_podman_takes_none() -> None:
+    spec = replace(SPEC, runtime="runsc")
+    assert docker_arguments(spec) == docker_arguments(SPEC) | {"runtime": "runsc"}
+    assert podman_arguments(spec) == podman_arguments(SPEC)

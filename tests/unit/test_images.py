@@ -40,8 +40,7 @@ def test_the_base_comes_first_and_the_service_stands_on_it() -> None:
     assert Service.VIDEO in available()
 
 
-def test_the_image_of_a_service_that_is_not_served_yet_can_be_had_and_is_not_offered() -> None:
-    assert Service.CODE not in available()
+def test_the_image_of_programs_has_their_launchers_and_needs_no_libraries() -> None:
     code = plan([Service.CODE])[1]
     assert "processors/code/launch.js" in code.files
     assert "containerfiles/code.lock" not in code.files

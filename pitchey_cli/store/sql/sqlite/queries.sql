@@ -499,6 +499,12 @@ SELECT o.*, a.size
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
 
+-- name: verdicts
+-- What the work said of itself in one word, of those of some jobs that have succeeded and said it.
+SELECT j.id, json_extract(j.details, '$.verdict') AS verdict
+  FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
+ WHERE json_extract(j.details, '$.verdict') IS NOT NULL;
+
 -- --- reading events
 
 -- name: events

@@ -1,0 +1,89 @@
+"""What the fields of a service's spec are called on the command line, where that is not `--field-name VALUE`.
+
+A field that is not listed here has the option that its name and its type make.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pitchey_cli.domain.errors import UsageError
+from processors.vocabulary import Service
+
+Gather = Callable[[str, Sequence[str]], Any]  #: what an option's values come to; given its name as well
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOption:
+    """How a field is said."""
+
+    flags: tuple[str, ...]
+    metavar: str
+    gather: Gather | None = None  #: of one that may be said several times
+    help: str = ""  #: in place of the field's own description
+
+
+def _each(flag: str, values: Sequence[str]) -> list[str]:
+    del flag
+    return list(values)
+
+
+def _each_as_json(flag: str, values: Sequence[str]) -> list[Any]:
+    found: list[Any] = []
+    for text in values:
+        try:
+            found.append(json.loads(text))
+        except ValueError:
+            quoted = json.dumps(text, ensure_ascii=False)
+            raise UsageError(
+                f"{flag} {text!r} is not JSON.", hint=f"A text has quotes of its own: '{quoted}'."
+            ) from None
+    return found
+
+
+def _pairs(flag: str, values: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{flag} {text!r} is not NAME=VALUE.")
+        found[name] = value
+    return found
+
+
+OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
+    Service.CODE: {
+        "code": FieldOption(("--code", "-e"), "TEXT", help="The program itself, in place of a file."),
+        "inputs": FieldOption(
+            ("--input",), "JSON", _each_as_json, "An argument of the function main, as JSON; repeatable, one for each."
+        ),
+        "args": FieldOption(
+            ("--arg",), "TEXT", _each, "An argument on the program's command line; repeatable. Or all of them after --."
+        ),
+        "environment": FieldOption(
+            ("--env",), "NAME=VALUE", _pairs, "An environment variable of the program; repeatable."
+        ),
+        "outputs": FieldOption(
+            ("--outputs",), "PATTERN", _each, "Which files to keep, as out/** or *.png; repeatable. Else all in out."
+        ),
+        "compile_options": FieldOption(
+            ("--compile-option",), "TEXT", _each, "An option of the compiler, in Go and Rust; repeatable."
+        ),
+        "packages": FieldOption(("--package",), "NAME", _each, "A package that the program needs; repeatable."),
+        "memory_limit": FieldOption(("--memory",), "MB"),
+        "allow_networking": FieldOption(("--network/--no-network",), ""),
+        "timeout": FieldOption(("--timeout",), "SECONDS"),
+        "compile_timeout": FieldOption(("--compile-timeout",), "SECONDS"),
+    },
+}
+
+#: the field that takes what comes after `--`, where a service has one
+AFTER_DASHES: Mapping[Service, str] = {Service.CODE: "args"}
+
+
+def option_of(service: Service, field: str) -> FieldOption | None:
+    """How a field is said, if not in the usual way."""
+    return OPTIONS.get(service, {}).get(field)

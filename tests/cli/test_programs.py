@@ -1,0 +1,329 @@
+"""Programs on the command line: how they are asked for, what is shown of them, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.daemon.lock import lock
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import InstanceState, JobId, Outcome, Output
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.states import after_attempt
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.protocol import Reason, Service
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.busy_store import instance
+
+EMPTY = {"text": "", "size": 0, "isCut": False}
+GREETING = "def main(name):\n    return {'hello': name}\n"
+
+
+@pytest.fixture(autouse=True)
+def program(pitchey: Pitchey) -> Path:
+    path = pitchey.cwd / "greet.py"
+    path.write_text(GREETING)
+    return path
+
+
+def spec_of(pitchey: Pitchey, *arguments: str, stdin: str = "") -> dict[str, Any]:
+    (job_id,) = pitchey.ok("submit", "code", *arguments, stdin=stdin).lines
+    spec: dict[str, Any] = pitchey.job(job_id)["spec"]
+    return spec
+
+
+def ended(verdict: str = "OK", **fields: Any) -> dict[str, Any]:
+    """The details of a program, as the supervisor gives them."""
+    return {
+        "verdict": verdict,
+        "message": "As the test has it.",
+        "exitCode": 0 if verdict == "OK" else None,
+        "signal": None,
+        "wallSeconds": 0.03,
+        "cpuSeconds": 0.02,
+        "memoryPeakBytes": 9 << 20,
+        "stdout": EMPTY,
+        "stderr": EMPTY,
+        "compile": None,
+        "refused": [],
+        **fields,
+    }
+
+
+def stream(text: str, **fields: Any) -> dict[str, Any]:
+    return {"text": text, "size": len(text), "isCut": False, **fields}
+
+
+def finish(pitchey: Pitchey, details: dict[str, Any], files: dict[str, tuple[str, bytes]] | None = None) -> str:
+    """Queue a program, and have it end so."""
+    (job_id,) = pitchey.ok("submit", "code", "greet.py").lines
+    end_next(pitchey, details, files)
+    return job_id
+
+
+def end_next(pitchey: Pitchey, details: dict[str, Any], files: dict[str, tuple[str, bytes]] | None = None) -> None:
+    """Have the next program in the queue run, and end so: what a daemon writes, without one."""
+    artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
+    outputs: list[Output] = []
+    for path, (role, data) in (files or {}).items():
+        source = pitchey.cwd / "left"
+        source.write_bytes(data)
+        kept = artifacts.add(source, limit_bytes=1 << 30)
+        outputs.append(Output(path, role, "application/octet-stream", kept.sha256, kept.size))
+        source.unlink()
+    now = datetime.now(UTC)
+    with closing(SqliteStore.open(layout.database(pitchey.state_dir))) as store:
+        if not store.instances():
+            store.add_instance(instance("code-1", Service.CODE, created_at=now))
+            store.set_instance("code-1", InstanceState.READY, now=now, tick=0)
+        places = Places.of([Candidate("code-1", slots=1, free_slots=1)])
+        lease = now + timedelta(hours=1)
+        (claimed,) = store.claim(Service.CODE, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        assert claimed.job.token is not None
+        outcome = Outcome(Reason.COMPLETED, outputs=tuple(outputs), details=details)
+        transition = after_attempt(claimed.job, outcome, now=now, dice=0.5)
+        store.finish(claimed.job.id, claimed.job.token, outcome, transition, now=now, tick=1)
+
+
+# --- what is asked for
+
+
+def test_a_file_is_the_program_and_its_suffix_tells_the_language(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "a.mjs").write_text("1")
+    assert spec_of(pitchey, "greet.py") == {
+        "language": "python", "code": GREETING, "timeout": 10, "memoryLimit": 128, "allowNetworking": False,
+    }  # fmt: skip
+    assert spec_of(pitchey, "a.mjs")["language"] == "javascript"
+    assert spec_of(pitchey, "a.mjs", "--language", "python")["language"] == "python"
+
+
+def test_every_input_is_one_argument_and_what_follows_two_dashes_goes_to_the_program(pitchey: Pitchey) -> None:
+    spec = spec_of(
+        pitchey, "greet.py", "--input", '{"n": 10}', "--input", "[1, 2]", "--arg", "first", "--env", "A=b=c",
+        "--memory", "64", "--timeout", "2.5", "--network", "--seed", "7", "--outputs", "*.png", "--entry-point", "main",
+        "--", "--verbose", "x y",
+    )  # fmt: skip
+    assert spec["inputs"] == [{"n": 10}, [1, 2]]
+    assert spec["args"] == ["first", "--verbose", "x y"]
+    assert spec["environment"] == {"A": "b=c"}
+    assert (spec["memoryLimit"], spec["timeout"], spec["allowNetworking"], spec["seed"]) == (64, 2.5, True, 7)
+    assert (spec["outputs"], spec["entryPoint"]) == (["*.png"], "main")
+
+
+def test_more_files_lie_beside_the_program_a_folder_with_its_tree(pitchey: Pitchey) -> None:
+    inner = pitchey.cwd / "lib" / "deep"
+    inner.mkdir(parents=True)
+    (inner / "a.py").write_text("a")
+    (inner / ".hidden").write_text("no")
+    (pitchey.cwd / "data.csv").write_text("1,2")
+    spec = spec_of(pitchey, "greet.py", "--file", "lib", "--file", "data.csv")
+    assert spec["files"] == {"lib/deep/a.py": "a", "data.csv": "1,2"}
+
+
+def test_what_is_piped_in_is_what_the_program_reads(pitchey: Pitchey) -> None:
+    assert spec_of(pitchey, "greet.py", stdin="a line\n")["stdin"] == "a line\n"
+    assert spec_of(pitchey, "greet.py", "--stdin", "mine", stdin="a line\n")["stdin"] == "mine"
+    assert "stdin" not in spec_of(pitchey, "greet.py", stdin="")
+
+
+def test_a_line_needs_no_file(pitchey: Pitchey) -> None:
+    spec = spec_of(pitchey, "-e", "print(1)", "--language", "python")
+    assert (spec["code"], spec["language"]) == ("print(1)", "python")
+
+
+def test_specs_as_json_are_taken_as_they_are(pitchey: Pitchey) -> None:
+    line = json.dumps({"language": "go", "code": "package main", "stdin": "x"})
+    assert spec_of(pitchey, "-", stdin=line)["code"] == "package main"
+    (pitchey.cwd / "jobs.jsonl").write_text(json.dumps({"input": "greet.py", "seed": 3}))
+    assert spec_of(pitchey, "--manifest", "jobs.jsonl")["code"] == GREETING
+
+
+def test_a_folder_and_several_files_are_a_job_each(pitchey: Pitchey) -> None:
+    folder = pitchey.cwd / "all"
+    folder.mkdir()
+    for name in ("a.py", "b.rs", "notes.txt"):
+        (folder / name).write_text("x")
+    assert len(pitchey.ok("submit", "code", "all", "greet.py").lines) == 3
+
+
+def test_an_attempt_may_last_as_long_as_its_program(pitchey: Pitchey) -> None:
+    (job_id,) = pitchey.ok("submit", "code", "greet.py", "--timeout", "3000").lines
+    with closing(SqliteStore.open(layout.database(pitchey.state_dir))) as store:
+        assert store.job(JobId(job_id)).timeout_seconds > 3000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["greet.py", "--input", "hello"], 2, ["--input 'hello' is not JSON", "'\"hello\"'"]),
+        (["greet.py", "--env", "A"], 2, ["--env 'A' is not NAME=VALUE"]),
+        (["gret.py"], 3, ["There is no file at 'gret.py'", "greet.py"]),
+        (["greet.py", "--file", "none.txt"], 3, ["There is no file at 'none.txt'"]),
+        (["binary.py"], 2, ["binary.py is no UTF-8 text: byte 1 is 0xff"]),
+        (["large.py"], 2, ["large.py is larger than 4 MiB"]),
+        (["program"], 2, ["suffix of program does not tell its language", "--language"]),
+        (["greet.py", "-e", "1"], 2, ["'greet.py', and --code besides"]),
+        (["-e", "1"], 2, ["needs the field 'language'", "javascript, python, go or rust"]),
+        (["greet.py", "--language", "cobol"], 2, ["'cobol' is not one of javascript, python, go, rust"]),
+        (["greet.py", "--file", "twin", "--file", "sub/twin"], 2, ["there is a file 'twin' already"]),
+        (["https://example.org/a.py"], 2, ["is a URL, and programs are read from files"]),
+    ],
+)
+def test_what_cannot_be_a_program_is_named(pitchey: Pitchey, arguments: list[str], code: int, says: list[str]) -> None:
+    (pitchey.cwd / "binary.py").write_bytes(b"1\xff")
+    (pitchey.cwd / "large.py").write_bytes(b"#" * ((4 << 20) + 1))
+    (pitchey.cwd / "program").write_text("1")
+    (pitchey.cwd / "sub").mkdir()
+    for name in ("twin", "sub/twin"):
+        (pitchey.cwd / name).write_text("1")
+    answer = pitchey("submit", "code", *arguments)
+    assert answer.code == code, answer.err
+    for text in says:
+        assert text in answer.err
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_what_is_piped_in_is_named_where_it_is_no_text(pitchey: Pitchey) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pitchey_cli.cli", "submit", "code", "greet.py"],
+        input=b"\xff\n", capture_output=True, cwd=pitchey.cwd, env=pitchey._environment({}),
+    )  # fmt: skip
+    assert done.returncode == 2 and b"Standard input is no UTF-8 text" in done.stderr
+
+
+def test_a_schedule_reads_its_program_and_what_lies_beside_it_anew_each_time(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "data.txt").write_text("old")
+    pitchey.ok("schedule", "add", "code", "greet.py", "--file", "data.txt", "--name", "n", "--cron", "@daily")
+    (pitchey.cwd / "data.txt").write_text("new")
+    (pitchey.cwd / "greet.py").write_text("changed")
+    (job_id,) = pitchey.ok("schedule", "run", "n").lines
+    spec = pitchey.job(job_id)["spec"]
+    assert (spec["code"], spec["files"]) == ("changed", {"data.txt": "new"})
+
+
+# --- what is shown
+
+
+def test_a_result_is_what_the_program_printed_and_a_line_about_its_end(pitchey: Pitchey) -> None:
+    job_id = finish(
+        pitchey,
+        ended(stdout=stream("no newline"), stderr=stream("careful\n"), returned={"hello": "you"}),
+        {"plots/a.txt": ("file", b"1"), "plots-a.txt": ("file", b"22"), "code.py": ("file", b"333")},
+    )
+    answer = pitchey.ok("result", job_id, "-o", "out")
+    assert answer.out == 'no newline\n{"hello": "you"}\n'
+    assert answer.err.splitlines() == [
+        "careful",
+        "OK, exit code 0, 0.03 s, 0.02 s CPU, 9.0 MiB",
+        "wrote out/greet-plots/a.txt, 1 B",
+        "wrote out/greet-plots-a.txt, 2 B",
+        "wrote out/greet-code.py, 3 B",
+    ]
+    assert (pitchey.cwd / "out" / "greet-plots" / "a.txt").read_bytes() == b"1"
+
+
+def test_bytes_that_are_no_text_and_streams_that_are_long_come_whole(pitchey: Pitchey) -> None:
+    long = b"x" * 100_000 + b"\n"
+    details = ended(
+        stdout=stream("\ufffd", base64="/wA=", size=2), stderr=stream("x" * 65536, size=len(long), file="stderr.txt")
+    )
+    job_id = finish(pitchey, details, {"stderr.txt": ("stderr", long)})
+    done = subprocess.run(
+        [sys.executable, "-m", "pitchey_cli.cli", "result", job_id, "--quiet"],
+        capture_output=True, cwd=pitchey.cwd, env=pitchey._environment({}),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"\xff\x00", long)
+    assert not list(pitchey.cwd.glob("*stderr*"))
+    pitchey.ok("result", job_id, "--streams", "--json", "-o", "out")
+    assert (pitchey.cwd / "out" / "greet-stderr.txt").read_bytes() == long
+
+
+def test_what_is_missing_of_its_output_is_said(pitchey: Pitchey) -> None:
+    details = ended(
+        "OUTPUT_LIMIT", signal=9, stdout=stream("x\n", isCut=True),
+        returnedProblem="no JSON", refused=[{"name": "out/link", "reason": "a symbolic link"}],
+    )  # fmt: skip
+    answer = pitchey("result", finish(pitchey, details))
+    assert answer.code == 1
+    assert answer.err.splitlines() == [
+        "OUTPUT_LIMIT, SIGKILL, 0.03 s, 0.02 s CPU, 9.0 MiB: As the test has it.",
+        "stdout is cut: the first 2 B are kept",
+        "what it returned is left out: no JSON",
+        "not taken: out/link: a symbolic link",
+    ]
+
+
+def test_code_that_does_not_compile_shows_what_the_compiler_says(pitchey: Pitchey) -> None:
+    compiler = ended("COMPILE_ERROR", exitCode=1, stderr=stream("main.go:1: no\n"))
+    answer = pitchey("result", finish(pitchey, ended("COMPILE_ERROR", compile=compiler)))
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("main.go:1: no\nCOMPILE_ERROR, exit code 1, ")
+
+
+def test_json_has_all_the_details(pitchey: Pitchey) -> None:
+    details = ended(stdout=stream("hello\n"), returned=[1, None])
+    job_id = finish(pitchey, details)
+    assert pitchey.job(job_id)["details"] == details
+    assert pitchey.ok("result", job_id, "--json").json["details"] == details
+
+
+def test_the_verdict_stands_where_people_look(pitchey: Pitchey) -> None:
+    job_id = finish(pitchey, ended("TIMEOUT", signal=9))
+    for command in (["jobs"], ["status"], ["status", job_id], ["why", job_id]):
+        assert "TIMEOUT" in pitchey.ok(*command).out, command
+
+
+# --- exit codes
+
+
+@pytest.mark.parametrize(
+    ("details", "usual", "own"),
+    [
+        (ended(), 0, 0),
+        (ended("NONZERO_EXIT", exitCode=7), 1, 7),
+        (ended("SIGNALLED", signal=11), 1, 139),
+        (ended("TIMEOUT", signal=9), 1, 124),
+        (ended("MEMORY_LIMIT", signal=9), 1, 137),
+        (ended("OUTPUT_LIMIT", exitCode=0), 1, 1),
+        (ended("COMPILE_ERROR", compile=ended("COMPILE_ERROR", exitCode=1)), 1, 1),
+    ],
+)
+def test_a_program_that_did_not_end_well_has_failed(
+    pitchey: Pitchey, details: dict[str, Any], usual: int, own: int
+) -> None:
+    job_id = finish(pitchey, details)
+    assert pitchey("wait", job_id, "-q").code == pitchey("result", job_id).code == usual
+    silent = pitchey("result", job_id, "--exec")
+    assert (silent.code, silent.out, silent.err) == (own, "", "")
+    assert pitchey("wait", job_id, "--exec").code == own
+
+
+def test_exec_takes_one_program(pitchey: Pitchey, clip: Path) -> None:
+    ids = [finish(pitchey, ended()) for _ in range(2)]
+    for command in ("wait", "result"):
+        answer = pitchey(command, *ids, "--exec")
+        assert answer.code == 2 and "--exec takes one program, and these are 2 jobs" in answer.err
+    assert pitchey("run", "code", "greet.py", "greet.py", "--exec").code == 2
+    assert "--exec" not in pitchey.ok("run", "video", "--help").out
+
+
+def test_a_run_is_as_if_the_program_had_run_here(pitchey: Pitchey) -> None:
+    pitchey.ok("status")  # makes the directory
+    with lock(pitchey.state_dir, is_daemon=True, engine="process"):  # as a daemon that leaves the work to this test
+        running = pitchey.start("run", "code", "greet.py", "--exec")
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not pitchey.ok("jobs", "--ids", "--state", "queued").lines:
+            assert time.monotonic() < deadline and running.poll() is None
+        end_next(pitchey, ended("NONZERO_EXIT", exitCode=3, stdout=stream("out\n"), stderr=stream("err\n")))
+        out, err = running.communicate(timeout=DEADLINE_SECONDS)
+    assert (running.returncode, out, err) == (3, "out\n", "err\n")
