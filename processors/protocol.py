@@ -67,7 +67,7 @@ class Spec(BaseModel):
     #: what the suffix of that file says of other fields
     by_suffix: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-    #: the field that more files are taken into, as text by name
+    #: the field that names more files, a path or URL by the name that each is to have; fetched as those of input_fields
     attached_field: ClassVar[str] = ""
 
     #: the field that what is piped into the command becomes
@@ -239,7 +239,7 @@ class CodeSpec(Spec):
     """Run a program that nobody trusts."""
 
     content_field = "code"
-    attached_field = "files"
+    attached_field = "input_files"
     piped_field = "stdin"
     by_suffix: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         ".py": {"language": "python"},
@@ -262,7 +262,10 @@ class CodeSpec(Spec):
     stdin: str | None = Field(None, max_length=4 << 20, description="What the program reads from stdin.")
     args: list[Line] | None = Field(None, max_length=200, description="Arguments on the program's command line.")
     files: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
-        None, max_length=500, description="More files beside the program, as text by name."
+        None, max_length=400, description="More files beside the program, as text by name."
+    )
+    input_files: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
+        None, max_length=100, description="More files beside the program, a path or URL by name; any bytes."
     )
     environment: dict[Annotated[str, Field(max_length=256, pattern=VARIABLE_PATTERN)], Line] | None = Field(
         None, max_length=200, description="Environment variables of the program."
@@ -286,6 +289,8 @@ class CodeSpec(Spec):
 
     @model_validator(mode="after")
     def _what_the_language_has(self) -> CodeSpec:
+        if problem := problem_among([*(self.files or ()), *(self.input_files or ())]):
+            raise ValueError(problem)
         if self.language in ("go", "rust"):
             if self.entry_point is not None:
                 raise ValueError(

@@ -209,8 +209,10 @@ class Execution:
             if self.ending_as is not None:  # while an earlier input was made ready
                 raise PitcheyError("The download was ended.")
             self._download = Download(partial(node.fetch, item.url, progress=progress))
-            artifact, name = await self._download.result()
+            artifact, found_name = await self._download.result()
             self._download = None
+            if item.field != protocol.SPECS[self.job.service].attached_field:  # those have the name that was asked for
+                name = found_name
             sha256, size = artifact.sha256, artifact.size
         if sha256 is None or size is None:
             raise InputRejected(f"The input {name} has no content yet.")

@@ -18,9 +18,10 @@ from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
 from pitchey_cli.operations import queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
+from pitchey_cli.operations.specs import spellings
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Spec
+from processors.protocol import SPECS
 from processors.vocabulary import Service
 
 _NOT_OF_A_STEP = ("batch", "idempotency_key")  # a run of a pipeline is a batch, and no two of them are the same
@@ -116,7 +117,7 @@ def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str) -> Run:
 def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
     fields, words = queueing.split(step.service, step.fields)
     model = SPECS[step.service]
-    if step.source is None and model.input_fields and not fields.keys() & _spellings(model, model.input_fields[0]):
+    if step.source is None and model.input_fields and not fields.keys() & spellings(model, model.input_fields[0]):
         raise UsageError("it works on nothing.", hint='input = "@input", "@step/output.mp4" or a path.')
     if wrong := next((word for word in words if word in _NOT_OF_A_STEP), None):
         raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
@@ -126,10 +127,6 @@ def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
         stem = source.name if source is not None and step.is_each and _takes_input(step) else prefix
         drafts.append(replace(draft, name=f"{stem}-{step.name}", queueing=words))
     return drafts
-
-
-def _spellings(model: type[Spec], field: str) -> set[str]:
-    return {field, model.model_fields[field].alias or field}
 
 
 def _sources(step: Step, inputs: Sequence[Source]) -> Sequence[Source | None]:
@@ -154,7 +151,7 @@ def _check_given(step: Step, source: Reference, giver: Draft) -> None:
     if len(wanted) > 1 and not step.is_each:
         hint = f'for_each = "{source}" gives each of them a job.'
         raise UsageError(f"{source} is {len(wanted)} outputs, and input takes one.", hint=hint)
-    taken = SUFFIXES.get(step.service)
+    taken = None if SPECS[step.service].content_field else SUFFIXES.get(step.service)  # a program takes anything
     for path in wanted:
         suffix = PurePosixPath(path).suffix.lower()
         if taken is not None and suffix not in taken:
@@ -221,7 +218,8 @@ def _jobs(
         )
         new = [replace(each.job, after=after) for each in staged]
         if is_fed and isinstance(source, Reference):
-            field = SPECS[step.service].input_fields[0]
+            model = SPECS[step.service]
+            field = model.input_fields[0] if model.input_fields else model.attached_field
             given = JobInput(field, str(source), output=source.pattern, is_each=step.is_each)
             new = [replace(job, inputs=(given,)) for job in new]
         ids[step.name] = [job.id for job in new]

@@ -11,10 +11,11 @@ from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
-from pitchey_cli.operations import cache, queueing, sources, submit, texts
+from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
+from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Spec
+from processors.protocol import SPECS
 from processors.vocabulary import Service
 
 _BESIDE_THE_WORK_SECONDS = 60.0  # of an attempt: for what comes before and after, on a host that is busy
@@ -28,7 +29,7 @@ class Request:
     inputs: tuple[str, ...]  #: files, folders, patterns, URLs
     fields: dict[str, Any] = field(default_factory=dict)  #: of the spec, by snake_case or camelCase name
     queueing: dict[str, Any] = field(default_factory=dict)  #: over queueing.DEFAULTS
-    attached: tuple[str, ...] = ()  #: files and folders whose text goes into the spec beside the input's
+    attached: tuple[str, ...] = ()  #: files and folders to lie beside the input
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def drafts(request: Request) -> list[submit.Draft]:
         InputNotFound, InputRejected: as sources.find.
     """
     model, fields = SPECS[request.service], whole_fields(request)
-    has_content = bool(_spellings(model, model.content_field) & fields.keys())
+    has_content = bool(spellings(model, model.content_field) & fields.keys())
     if has_content and request.inputs:
         text = f"There is {request.inputs[0]!r}, and --{model.content_field} besides: which of them is it?"
         raise UsageError(text, hint=f"A job has one {model.content_field}; --file puts more files beside it.")
@@ -79,16 +80,15 @@ def drafts(request: Request) -> list[submit.Draft]:
 
 
 def whole_fields(request: Request) -> dict[str, Any]:
-    """The fields of the spec that were asked for, with the text of the files that were attached."""
+    """The fields of the spec that were asked for, with the files that were attached."""
     if not request.attached:
         return request.fields
     name = SPECS[request.service].attached_field
     given = request.fields.get(name)
-    return {**request.fields, name: {**(given if isinstance(given, dict) else {}), **texts.attached(request.attached)}}
-
-
-def _spellings(model: type[Spec], name: str) -> set[str]:
-    return {name, model.model_fields[name].alias or name} if name else set()
+    return {
+        **request.fields,
+        name: {**(given if isinstance(given, dict) else {}), **sources.attached(request.attached)},
+    }
 
 
 def stage(

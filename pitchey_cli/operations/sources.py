@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain, count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
@@ -29,6 +29,9 @@ SUFFIXES: dict[Service, frozenset[str]] = {
 }
 
 
+MOST_ATTACHED = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One file or URL, and the name its job gets."""
@@ -36,10 +39,13 @@ class Source:
     location: str  #: a path or a URL, as given
     name: str  #: of the job: the stem, with the folder below the one that was given
     is_url: bool = False
+    called: str = ""  #: what the file is to be called, where that is not the last part of the location
 
     @property
     def file_name(self) -> str:
-        """The last part of the location, for people."""
+        """What the file is called."""
+        if self.called:
+            return self.called
         return unquote(urlsplit(self.location).path.rpartition("/")[2]) if self.is_url else Path(self.location).name
 
 
@@ -66,6 +72,43 @@ def find(service: Service, arguments: Sequence[str]) -> list[Source]:
             except OSError as error:  # a name that is too long
                 raise InputNotFound(f"There is no file at {argument!r}.", hint=f"{error.strerror}.") from error
     return _named_apart(found)
+
+
+def attached(paths: Sequence[str]) -> dict[str, str]:
+    """Files to lie beside the input, a location by name: what is in a folder has the folder's name before its own.
+
+    Hidden files in a folder are left out.
+
+    Raises:
+        UsageError: two have one name, or there are too many.
+        InputNotFound: there is none; offers the nearest name.
+    """
+    found: dict[str, str] = {}
+    for text in paths:
+        is_url, path = text.startswith(("http://", "https://")), Path(text)
+        if is_url:
+            files = {Source(text, "", is_url=True).file_name: text}
+        elif path.is_dir():
+            files = {str(PurePosixPath(path.name, file.relative_to(path))): str(file) for file in _below(path)}
+        elif path.exists():
+            files = {path.name: text}
+        else:
+            raise InputNotFound(f"There is no file at {text!r}.", hint=_nearest(path))
+        if twice := files.keys() & found.keys():
+            raise UsageError(f"--file {text}: there is a file {min(twice)!r} already.")
+        found |= files
+        if len(found) > MOST_ATTACHED:
+            raise UsageError(f"--file {text}: these are more than {MOST_ATTACHED} files.")
+    return found
+
+
+def _below(folder: Path) -> list[Path]:
+    return [
+        file
+        for file in sorted(folder.rglob("*"))
+        if not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
+        and file.is_file()
+    ]
 
 
 def _on_disk(service: Service, argument: str) -> list[Source]:

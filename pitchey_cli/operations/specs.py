@@ -29,6 +29,11 @@ def service_named(name: str) -> Service:
         ) from None
 
 
+def spellings(model: type[Spec], name: str) -> set[str]:
+    """How a field may be written: in snake_case and in camelCase; nothing where there is no such field."""
+    return {name, model.model_fields[name].alias or name} if name else set()
+
+
 def checked(service: Service, raw: Mapping[str, Any]) -> Spec:
     """Make a spec out of what was given; camelCase and snake_case are both taken, lists also as "1,2,3".
 

@@ -21,7 +21,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, Usag
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
 from pitchey_cli.operations import texts
 from pitchey_cli.operations.sources import Source
-from pitchey_cli.operations.specs import checked
+from pitchey_cli.operations.specs import checked, spellings
 from pitchey_cli.store.port import Store
 from processors.protocol import SPECS, Service
 
@@ -90,8 +90,11 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         source: what the first input field names, or the file whose text becomes part of the spec.
     """
     model = SPECS[service]
-    content = source if model.content_field else None
-    if content is not None:
+    has_content = bool(spellings(model, model.content_field) & fields.keys())
+    content = source if model.content_field and not has_content else None
+    if source is not None and has_content:
+        fields = {**fields, model.attached_field: {_text(source.file_name): _text(source.location)}}
+    elif content is not None:
         fields = {**texts.said_by_suffix(model, content, fields), **fields, model.content_field: texts.read(content)}
     elif source is not None:
         fields = {**fields, model.input_fields[0]: _text(source.location)}
@@ -102,9 +105,13 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         if source is not None and field == model.input_fields[0]:
             sources.append((field, source))
         else:
-            is_url = location.startswith(("http://", "https://"))
-            sources.append((field, Source(location, Path(location).stem, is_url)))
-    named = content or (sources[0][1] if sources else None)
+            sources.append((field, Source(location, Path(location).stem, _is_url(location))))
+    beside: dict[str, str] = getattr(spec, model.attached_field or "", None) or {}
+    sources += [
+        (model.attached_field, Source(location, name, _is_url(location), called=name))
+        for name, location in beside.items()
+    ]
+    named = content or source or (sources[0][1] if sources and model.input_fields else None)
     return Draft(
         service,
         spec.model_dump(mode="json", by_alias=True, exclude_none=True),
@@ -115,6 +122,10 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         longest_seconds=spec.longest_seconds(),
         content=Path(content.location) if content is not None else None,
     )
+
+
+def _is_url(location: str) -> bool:
+    return location.startswith(("http://", "https://"))
 
 
 def _text(name: str) -> str:
@@ -149,7 +160,7 @@ def stage(
         settings = settings_of(item)
         inputs: list[JobInput] = []
         for field, source in item.sources:
-            key = f"{field}\0{source.location}"
+            key = f"{field}\0{source.called}\0{source.location}"
             if key not in staged:
                 with item.blamed():
                     staged[key] = _stage_one(field, source, artifacts, limit_bytes=limit_bytes, progress=progress)

@@ -1,9 +1,9 @@
-"""Files whose text becomes part of a spec, as a program and what lies beside it: read when the job is submitted."""
+"""Files whose text becomes part of a spec, as a program does: read when the job is submitted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
@@ -11,7 +11,6 @@ from pitchey_cli.operations.sources import Source
 from processors.protocol import Spec
 
 MOST_BYTES = 4 << 20  #: of one file, and of what is piped in
-_MOST_FILES = 500
 
 
 def read(source: Source) -> str:
@@ -43,36 +42,6 @@ def said_by_suffix(model: type[Spec], source: Source, fields: Mapping[str, Any])
     return {}
 
 
-def attached(paths: Sequence[str]) -> dict[str, str]:
-    """More files, as text by name: a file has its base name, what is in a folder has the folder's name before its own.
-
-    Hidden files in a folder are left out.
-
-    Raises:
-        UsageError: two have one name, or there are too many.
-        InputNotFound, Denied, InputRejected: as `read`.
-    """
-    found: dict[str, str] = {}
-    for text in paths:
-        path = Path(text)
-        for name, file in _below(path) if path.is_dir() else [(path.name, path)]:
-            if name in found:
-                raise UsageError(f"--file {text}: there is a file {name!r} already.")
-            if len(found) == _MOST_FILES:
-                raise UsageError(f"--file {text}: these are more than {_MOST_FILES} files.")
-            found[name] = _text_of(file)
-    return found
-
-
-def _below(folder: Path) -> list[tuple[str, Path]]:
-    files: list[tuple[str, Path]] = []
-    for file in sorted(folder.rglob("*")):
-        inner = file.relative_to(folder)
-        if not any(part.startswith(".") or part == "__pycache__" for part in inner.parts) and file.is_file():
-            files.append((str(PurePosixPath(folder.name, inner)), file))
-    return files
-
-
 def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
@@ -99,4 +68,4 @@ def as_text(data: bytes, what: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         text = f"{what} is no UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}."
-        raise InputRejected(text, hint="A spec is JSON: encode other bytes, as with base64.") from error
+        raise InputRejected(text, hint="A program is text; --file puts files of any kind beside it.") from error

@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Run the supervisor."""
     options = _options()
-    options.spool = options.spool.resolve()
+    options.spool, options.inputs = options.spool.resolve(), options.inputs.resolve()
     os.chdir(options.run)
     if not asyncio.run(_supervise(options)):
         raise SystemExit(1)
@@ -60,7 +60,7 @@ async def _supervise(options: argparse.Namespace) -> bool:
     means = Means(shelf, options.memory, compilers=asyncio.Semaphore(max(1, int(options.cpus))))
 
     def attempt(request: AttemptRequest, spool: Spool) -> SlotAttempt:
-        return SlotAttempt(request, means, spool)
+        return SlotAttempt(request, means, options.inputs / request.token, spool)
 
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
         return Attempts(attempt, slots=options.slots, spool=options.spool, tasks=tasks)

@@ -74,8 +74,9 @@ class Means:
 class SlotAttempt(Attempt):
     """An attempt whose work is done in a slot instead of a child."""
 
-    def __init__(self, request: AttemptRequest, means: Means, spool: Spool) -> None:
-        super().__init__(request, _no_child, Path(), spool)
+    def __init__(self, request: AttemptRequest, means: Means, inputs: Path, spool: Spool) -> None:
+        super().__init__(request, _no_child, inputs, spool)
+        self._inputs = inputs
         self._means = means
         self._outputs = Outputs(spool.out)
         self._is_told = asyncio.Event()
@@ -112,7 +113,9 @@ class SlotAttempt(Attempt):
 
     async def _work(self) -> Result | Failure:
         try:
-            prepared = _within(prepare(CodeSpec.model_validate(self.request.spec)), self.request.output_limit_bytes)
+            prepared = prepare(CodeSpec.model_validate(self.request.spec))
+            prepared = prepared.with_files({item.name: self._inputs / item.path for item in self.request.inputs})
+            prepared = _within(prepared, self.request.output_limit_bytes)
         except (ValidationError, CannotPrepare) as error:
             return _rejected(str(error))
         try:

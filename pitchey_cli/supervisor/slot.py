@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.engines.port import SlotSpec
@@ -172,9 +173,19 @@ class Slot:
         with contextlib.suppress(OSError):  # whoever reads finds out
             await loop.sock_sendall(self._connection, encode_document(prepared.job.document()))
             for content in (*prepared.contents, prepared.stdin):
-                for frame in encode_raw(content):
-                    await loop.sock_sendall(self._connection, frame)
+                for data in _chunks(content):
+                    for frame in encode_raw(data):
+                        await loop.sock_sendall(self._connection, frame)
 
 
 def _programs_seconds(job: Job) -> float:
     return job.run.limits.wall_seconds + (job.compile.limits.wall_seconds if job.compile else 0.0)
+
+
+def _chunks(content: bytes | Path) -> Iterator[bytes]:
+    if isinstance(content, bytes):
+        yield content
+        return
+    with content.open("rb") as file:
+        while data := file.read(_CHUNK_BYTES):
+            yield data

@@ -13,13 +13,17 @@ Everywhere PITCHEY_RETURN_FD names the descriptor.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from processors.code.frames import BadFrame, encode_document
 from processors.code.slot_protocol import (
     HEADROOM_BYTES,
     JOB_DIR,
+    MAX_FILE_BYTES,
+    MAX_FILES,
     MAX_STDIN_BYTES,
     MIB,
     OUT_DIR_NAME,
@@ -56,8 +60,25 @@ class Prepared:
     """A job as a slot takes it."""
 
     job: Job
-    contents: tuple[bytes, ...]  #: of its files, in their order
+    contents: tuple[bytes | Path, ...]  #: of its files, in their order
     stdin: bytes
+
+    def with_files(self, files: Mapping[str, Path]) -> Prepared:
+        """The same with more files beside the program.
+
+        Raises:
+            CannotPrepare: there is one of that name, or they are too many or too large.
+        """
+        names = [file.name for file in self.job.files]
+        if problem := problem_among(files, [*names, OUT_DIR_NAME]):
+            raise CannotPrepare(problem)
+        added = tuple(JobFile(name, path.stat().st_size) for name, path in files.items())
+        if large := next((file for file in added if file.size > MAX_FILE_BYTES), None):
+            raise CannotPrepare(f"{large.name} has {large.size} bytes; at most {MAX_FILE_BYTES} are allowed")
+        if len(names) + len(added) > MAX_FILES:
+            raise CannotPrepare(f"there are {len(names) + len(added)} files; at most {MAX_FILES} are allowed")
+        job = self.job._replace(files=self.job.files + added)
+        return Prepared(job, (*self.contents, *files.values()), self.stdin)
 
     @property
     def memory_bytes(self) -> int:

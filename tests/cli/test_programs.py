@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def test_more_files_lie_beside_the_program_a_folder_with_its_tree(pitchey: Pitch
     (inner / ".hidden").write_text("no")
     (pitchey.cwd / "data.csv").write_text("1,2")
     spec = spec_of(pitchey, "greet.py", "--file", "lib", "--file", "data.csv")
-    assert spec["files"] == {"lib/deep/a.py": "a", "data.csv": "1,2"}
+    assert spec["inputFiles"] == {"lib/deep/a.py": "lib/deep/a.py", "data.csv": "data.csv"}
 
 
 def test_what_is_piped_in_is_what_the_program_reads(pitchey: Pitchey) -> None:
@@ -207,8 +208,10 @@ def test_a_schedule_reads_its_program_and_what_lies_beside_it_anew_each_time(pit
     (pitchey.cwd / "data.txt").write_text("new")
     (pitchey.cwd / "greet.py").write_text("changed")
     (job_id,) = pitchey.ok("schedule", "run", "n").lines
-    spec = pitchey.job(job_id)["spec"]
-    assert (spec["code"], spec["files"]) == ("changed", {"data.txt": "new"})
+    job = pitchey.job(job_id)
+    (beside,) = job["inputs"]
+    assert (job["spec"]["code"], beside["name"]) == ("changed", "data.txt")
+    assert beside["sha256"] == hashlib.sha256(b"new").hexdigest()
 
 
 # --- what is shown
