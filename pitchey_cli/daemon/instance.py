@@ -15,7 +15,15 @@ from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
 from pitchey_cli.domain.placement import Candidate
 from pitchey_cli.domain.prices import Tariff
-from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
+from pitchey_cli.engines.port import (
+    LABEL_INSTANCE,
+    LABEL_ORGANISATION,
+    LABEL_SERVICE,
+    LABEL_STATE,
+    InstanceSpec,
+    InstanceUsage,
+    Mount,
+)
 from processors import protocol
 
 # An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
@@ -140,12 +148,15 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     command = ["--service", config.service, "--slots", str(config.slots)]
     command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
     command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
+    labels = {LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: str(config.service)}
+    if config.organisation:
+        labels[LABEL_ORGANISATION] = config.organisation
     spec = InstanceSpec(
         instance_id=instance_id,
         image=config.image,
         command=tuple(command),
         limits=granted.granted,
-        labels={LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: config.service},
+        labels=labels,
         mounts=(
             Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
             Mount(directory / "spool", protocol.SPOOL_DIR),
@@ -163,6 +174,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         image=config.image,
         slots=config.slots,
         size=config.size,
+        organisation=config.organisation,
         state=InstanceState.STARTING,
         requested_cpus=granted.requested.cpus,
         requested_memory_bytes=granted.requested.memory_bytes,

@@ -18,6 +18,7 @@ from pitchey_cli.domain.limits import Limits
 LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, see domain/layout.py
 LABEL_INSTANCE = "pitchey.instance"
 LABEL_SERVICE = "pitchey.service"
+LABEL_ORGANISATION = "pitchey.organisation"  #: for which alone it works, where instances are not shared
 LABEL_IMAGE = "pitchey.image"  #: on images: the name (base, video, ...) that it was built for
 
 

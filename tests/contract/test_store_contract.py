@@ -33,6 +33,7 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
@@ -57,7 +58,7 @@ def submit(store: Store, *jobs: NewJob) -> None:
 
 def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_only: bool = False) -> list[Job]:
     claimed = store.claim(
-        service,
+        PoolKey.of(service),
         places=Places([Candidate("i-1", limit, limit)]),
         policy=QueuePolicy(),
         now=NOON,
@@ -70,7 +71,7 @@ def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_
 
 
 def is_waiting(store: Store, service: Service = VIDEO, *, foreground_only: bool = False) -> bool:
-    return bool(store.queue(service, foreground_only=foreground_only).flows)
+    return bool(store.queue(PoolKey.of(service), foreground_only=foreground_only).flows)
 
 
 def started(store: Store, job: NewJob | None = None) -> Job:
@@ -199,16 +200,18 @@ from datetime import datetime, UTC
 from pathlib import Path
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
+from pitchey_cli.domain.pools import PoolKey
 from processors.protocol import Service
 now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 """
 CLAIMING_CHILD = """
 def claim():
     places = Places([Candidate("i-1", 2, 2)])
-    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
+    return store.claim(PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
 while claimed := claim():
     print(*(each.job.id for each in claimed), sep="\\n")
 """
@@ -537,9 +540,9 @@ def test_organisations_take_turns_however_many_jobs_one_of_them_has(store):
 
 def test_a_larger_size_is_another_queue(store):
     submit(store, video("a"), video("b", size="standard-4"))
-    assert store.waiting_sizes(VIDEO) == ["", "standard-4"]
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO), PoolKey(VIDEO, "standard-4")]
     assert [job.id for job in claim(store, 9)] == ["a"]
-    assert store.waiting_sizes(VIDEO) == ["standard-4"]
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO, "standard-4")]
 
 
 def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
@@ -548,7 +551,11 @@ def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
     transition = after_attempt(job, outcome, now=NOON, dice=0.0, larger_size="standard-4")
     store.finish(job.id, job.token, outcome, transition, now=NOON, tick=1)
     assert store.release_due(now=NOON) == 1
-    assert (store.job(job.id).size, claim(store), store.waiting_sizes(VIDEO)) == ("standard-4", [], ["standard-4"])
+    assert (store.job(job.id).size, claim(store), store.waiting_pools(VIDEO)) == (
+        "standard-4",
+        [],
+        [PoolKey(VIDEO, "standard-4")],
+    )
 
 
 def test_what_a_kind_of_input_needs_is_remembered(store):
@@ -837,7 +844,7 @@ def claimed_by_day(store: Store, *, now: datetime = NOON, **policy: object) -> l
     """What is claimed by somebody whose off-peak hours do not come."""
     hours = OffPeak((Window(time(1), time(2)),), UTC)
     claimed = store.claim(
-        VIDEO,
+        PoolKey(VIDEO),
         places=Places([Candidate("i-1", 9, 9)]),
         policy=QueuePolicy(off_peak=hours, **policy),  # type: ignore[arg-type]
         now=now,
@@ -860,7 +867,7 @@ def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_
     assert (job.state, job.is_off_peak, job.last_call_at, job.run_at) == (
         JobState.QUEUED, False, calling_at, calling_at,
     )  # fmt: skip
-    (line,) = [flow for flow in store.queue(VIDEO).flows if not flow.is_off_peak]
+    (line,) = [flow for flow in store.queue(PoolKey(VIDEO)).flows if not flow.is_off_peak]
     assert (line.queued, line.waits_since) == (1, calling_at)  # it was owed no start before
     assert claimed_by_day(store, now=calling_at) == ["called"]
     assert store.counts().by_service[VIDEO] == {JobState.QUEUED: 1, JobState.RUNNING: 2}
@@ -870,12 +877,12 @@ def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_
 def test_who_joins_a_line_at_its_last_call_takes_nothing_from_what_the_others_have_waited(store):
     submit(store, patient("called"), video("a"), video("b"))
     store.call_last(now=NOON + timedelta(hours=1))
-    (line,) = store.queue(VIDEO).flows
+    (line,) = store.queue(PoolKey(VIDEO)).flows
     assert (line.queued, line.waits_since, line.owed_since) == (3, NOON, NOON)
     assert claimed_by_day(store, now=NOON + timedelta(hours=1)) == ["called", "a", "b"]
     later = NOON + timedelta(hours=2)
     store.enqueue([video("c")], now=later)
-    assert [flow.owed_since for flow in store.queue(VIDEO).flows] == [later]
+    assert [flow.owed_since for flow in store.queue(PoolKey(VIDEO)).flows] == [later]
 
 
 def test_an_idle_look_for_last_calls_writes_nothing(store, another):
@@ -890,7 +897,7 @@ def test_many_last_calls_are_made_in_pieces(store):
     submit(store, *(patient(f"j{number}") for number in range(501)))
     at = NOON + timedelta(hours=1)
     assert [store.call_last(now=at) for _ in range(3)] == [500, 1, 0]
-    assert [(flow.is_off_peak, flow.queued) for flow in store.queue(VIDEO).flows] == [(False, 501)]
+    assert [(flow.is_off_peak, flow.queued) for flow in store.queue(PoolKey(VIDEO)).flows] == [(False, 501)]
     assert store.integrity() == []
 
 
@@ -935,7 +942,7 @@ def test_what_becomes_of_a_fan_out_keeps_its_hours_and_its_nodes(store):
     assert first.token is not None
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
     store.finish(first.id, first.token, outcome, after_attempt(first, outcome, now=NOON, dice=0.5), now=NOON, tick=0)
-    (line,) = store.queue(VIDEO).flows
+    (line,) = store.queue(PoolKey(VIDEO)).flows
     assert (line.queued, line.is_off_peak, line.is_spot_ok) == (2, True, True)
     assert store.call_last(now=NOON + timedelta(hours=1)) == 2
 
@@ -1270,7 +1277,7 @@ def test_inputs_and_outputs_are_held_by_their_jobs(store):
 def ended_after(store: Store, seconds: float, *, now: datetime, reason: Reason = Reason.COMPLETED) -> None:
     """The next job is claimed at a time, and ends some seconds later."""
     places = Places([Candidate("i-1", 1, 1)])
-    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
+    (claimed,) = store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
     end(store, claimed.job, reason, is_retryable=True, now=now + timedelta(seconds=seconds))
 
 
@@ -1308,9 +1315,7 @@ def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time
     def finished(job: NewJob, ticks: int, outcome: Outcome) -> None:
         submit(store, job)
         places = Places([Candidate("i-1", 1, 1)])
-        (claimed,) = store.claim(
-            job.service, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
-        )
+        (claimed,) = store.claim(job.pool, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000)
         assert claimed.job.token is not None
         ended = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)
         store.finish(job.id, claimed.job.token, outcome, ended, now=NOON, tick=1000 + ticks)
