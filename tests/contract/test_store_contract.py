@@ -204,7 +204,6 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
-from pitchey_cli.domain.pools import PoolKey
 from processors.protocol import Service
 now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 """
@@ -1315,7 +1314,9 @@ def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time
     def finished(job: NewJob, ticks: int, outcome: Outcome) -> None:
         submit(store, job)
         places = Places([Candidate("i-1", 1, 1)])
-        (claimed,) = store.claim(job.pool, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000)
+        (claimed,) = store.claim(
+            PoolKey.of(job.service), places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
+        )
         assert claimed.job.token is not None
         ended = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)
         store.finish(job.id, claimed.job.token, outcome, ended, now=NOON, tick=1000 + ticks)
