@@ -31,6 +31,15 @@ from pitchey_cli.domain.job import (
     Token,
     Usage,
 )
+from pitchey_cli.domain.observation import (
+    Change,
+    LastDecision,
+    Measure,
+    Measurement,
+    PoolSample,
+    ScalingEvent,
+    WarmRequest,
+)
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -166,6 +175,32 @@ def test_a_claimed_job_runs_with_a_token_of_its_attempt(store):
     assert (attempt.token, attempt.number, attempt.instance_id, attempt.started_at) == ("job1.1", 1, "i-1", NOON)
     assert attempt.finished_at is None
     assert store.running() == [job]
+
+
+def test_a_pool_of_an_organisation_gives_only_its_jobs_and_one_of_a_shared_service_those_of_all(store):
+    for number, organisation in enumerate(("acme", "globex", "acme")):
+        code = NewJob(JobId(f"code{number}"), Service.CODE, {}, organisation=organisation)
+        submit(store, code, video(f"video{number}", organisation=organisation))
+    submit(store, NewJob(JobId("large"), Service.CODE, {}, organisation="acme", size="standard-1"))
+    acme, globex = (PoolKey.of(Service.CODE, organisation=each) for each in ("acme", "globex"))
+    large = PoolKey.of(Service.CODE, "standard-1", "acme")
+    assert set(store.waiting_pools(Service.CODE)) == {acme, globex, large}
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO)]
+    assert {flow.organisation for flow in store.queue(PoolKey(VIDEO)).flows} == {"acme", "globex"}
+
+    def claimed(pool: PoolKey) -> list[str]:
+        places, policy = Places([Candidate("i-1", 9, 9)]), QueuePolicy()
+        taken = store.claim(pool, places=places, policy=policy, now=NOON, lease_until=LEASE, tick=0)
+        return [each.job.id for each in taken]
+
+    assert claimed(PoolKey.of(Service.CODE, organisation="initech")) == claimed(PoolKey(Service.CODE)) == []
+    assert claimed(acme) == ["code0", "code2"]
+    assert claimed(large) == ["large"]
+    assert set(store.waiting_pools(Service.CODE)) == {globex}
+    assert [flow.queued for flow in store.queue(globex).flows] == [1]
+    assert claimed(globex) == ["code1"]
+    assert sorted(claimed(PoolKey(VIDEO))) == ["video0", "video1", "video2"]
+    assert store.integrity() == []
 
 
 def test_a_claim_takes_only_its_service_and_only_foreground_jobs_when_told(store):
@@ -1336,3 +1371,54 @@ def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time
     ]
     assert [each.seconds for each in store.completed(VIDEO, limit=1)] == [1.0]
     assert store.completed(Service.CODE, limit=9)[0].features == ("go",)
+
+
+# --- pools of organisations
+
+
+def test_what_is_observed_of_an_organisations_pool_is_told_of_that_pool(store):
+    pool, other = (PoolKey.of(Service.CODE, "standard-1", each) for each in ("acme", "globex"))
+    sample = PoolSample(NOON, pool, 2, 0, 1, 0, 0, 3, cpu=0.5)
+    took = Measurement(NOON, pool, Measure.START, 0.5)
+    event = ScalingEvent(NOON, pool, Change.WANTED, "because", 0, 1, "first_job")
+    decisions = [LastDecision(NOON, each, {"wanted": number}) for number, each in enumerate((pool, other))]
+    store.observe([sample], [took], [event], decisions)
+    store.observe([], [], [], [LastDecision(NOON, pool, {"wanted": 5})])
+    assert store.pool_samples(since=NOON) == [sample]
+    assert store.measurements(Service.CODE, Measure.START) == [took]
+    assert [replace(each, id=0) for each in store.scaling_events()] == [event]
+    assert {each.pool: each.explanation["wanted"] for each in store.last_decisions()} == {pool: 5, other: 1}
+    store.forget_pools([pool])
+    assert [each.pool for each in store.last_decisions()] == [other]
+
+
+def test_decisions_and_wishes_of_organisations_that_are_gone_are_forgotten_in_time(store):
+    shared, owned = PoolKey(VIDEO), PoolKey.of(Service.CODE, organisation="acme")
+    store.observe([], [], [], [LastDecision(NOON, each, {}) for each in (shared, owned)])
+    store.keep_warm(WarmRequest(owned, 1, NOON + timedelta(hours=1)))
+    store.forget_observations(before=NOON)
+    assert {each.pool for each in store.last_decisions()} == {shared, owned}
+    store.forget_observations(before=NOON + timedelta(minutes=1))
+    assert [each.pool for each in store.last_decisions()] == [shared]
+    assert [each.pool for each in store.warm_requests(now=NOON)] == [owned]
+    store.forget_observations(before=NOON + timedelta(hours=2))
+    assert store.warm_requests(now=NOON) == []
+
+
+def test_each_organisation_has_its_own_warm_instances(store):
+    acme, globex = (PoolKey.of(Service.CODE, organisation=each) for each in ("acme", "globex"))
+    wanted = [WarmRequest(each, number, NOON + timedelta(hours=1)) for number, each in ((1, acme), (2, globex))]
+    for each in wanted:
+        store.keep_warm(each)
+    assert store.warm_requests(now=NOON) == wanted
+    assert store.stop_warming(acme) and not store.stop_warming(acme)
+    assert store.warm_requests(now=NOON) == wanted[1:]
+
+
+def test_an_instance_comes_back_with_the_organisation_that_it_works_for(store):
+    instance = Instance(
+        "i-1", Service.CODE, "docker", "code:1", 3, InstanceState.STARTING, 2.0, 2**31, 1.0, 2**30, NOON,
+        size="standard-1", organisation="acme",
+    )  # fmt: skip
+    store.add_instance(instance)
+    assert [each.pool for each in store.instances()] == [PoolKey.of(Service.CODE, "standard-1", "acme")]
