@@ -32,6 +32,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.alias_generators import to_camel
 
 from processors.names import problem_among
+from processors.slot_needs import AROUND_SECONDS, COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
 from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
 from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
@@ -67,6 +68,18 @@ class Spec(BaseModel):
     def output_paths(self) -> list[str]:
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
+
+    def memory_bytes(self) -> int | None:
+        """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
+        return None
+
+    def larger_than(self, memory_bytes: int) -> str:
+        """Why an instance with so much memory is too small, and what would fit, in the words of the spec."""
+        return f"it does not fit into {memory_bytes} bytes of memory"
+
+    def longest_seconds(self) -> float | None:
+        """How long an attempt may take, where the spec bounds that; else None."""
+        return None
 
 
 Quality = Literal["low", "medium", "high", "ultra"]
@@ -270,6 +283,21 @@ class CodeSpec(Spec):
     def kind(self) -> str:
         """The language."""
         return self.language
+
+    def memory_bytes(self) -> int:
+        """Of the slot: what the program may take, or its compiler, and what is around it."""
+        return max(self.memory_limit * MIB, COMPILER_MEMORY_BYTES.get(self.language, 0)) + HEADROOM_BYTES
+
+    def larger_than(self, memory_bytes: int) -> str:
+        """Names memoryLimit."""
+        most = (memory_bytes - HEADROOM_BYTES) // MIB
+        return f"memoryLimit {self.memory_limit} is too large: {most} is the most that any instance has for a program"
+
+    def longest_seconds(self) -> float:
+        """Compiling, the program, and what is around it."""
+        is_compiled = self.language in COMPILER_MEMORY_BYTES
+        compiling = (self.compile_timeout or COMPILER_SECONDS) if is_compiled else 0.0
+        return self.timeout + compiling + AROUND_SECONDS
 
 
 SPECS: dict[Service, type[Spec]] = {

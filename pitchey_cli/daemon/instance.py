@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
@@ -14,6 +14,7 @@ from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
 from pitchey_cli.domain.placement import Candidate
+from pitchey_cli.domain.pools import is_shared
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
@@ -121,6 +122,18 @@ def granted_to(node: Node, config: ServiceConfig) -> Grant:
     """What an instance of a service gets on this host: never more than all instances together may have."""
     host = Size(node.host.cpus, node.host.memory_bytes)
     return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=budget(host, node.config.capacity).memory_bytes)
+
+
+def on_host(node: Node, config: ServiceConfig) -> ServiceConfig:
+    """The same pool as this host can have it.
+
+    Where an instance's memory is dealt out to its slots (see domain/fitting.py), one that is granted less has fewer.
+    """
+    grant = granted_to(node, config)
+    if is_shared(config.service) or not grant.is_reduced:
+        return config
+    share = grant.granted.memory_bytes / grant.requested.memory_bytes
+    return replace(config, slots=max(1, int(config.slots * share)))
 
 
 def tariff_of(node: Node, config: ServiceConfig) -> Tariff:

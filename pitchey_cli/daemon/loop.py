@@ -21,7 +21,7 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
-from pitchey_cli.daemon.instance import PooledInstance
+from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import Scaler, Waiting
@@ -71,7 +71,7 @@ class Loop:
     def pool(self, key: PoolKey) -> Pool:
         """A pool; made when it is first needed."""
         if key not in self.pools:
-            config = self.node.config.services[key.service].of_pool(key)
+            config = on_host(self.node, self.node.config.services[key.service].of_pool(key))
             self.pools[key] = Pool(self.node, config, self.state_id, self.changed)
         return self.pools[key]
 

@@ -5,7 +5,9 @@ decision about each, and how long things took.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
@@ -25,7 +27,7 @@ class Observer:
         self._node = node
         self._write_at = 0.0
         self._events: list[ScalingEvent] = []
-        self._decisions: dict[PoolKey, LastDecision] = {}  # not written yet
+        self._decisions: dict[PoolKey, Callable[[], LastDecision]] = {}  # not written yet, nor put into words
         self._samples: dict[PoolKey, PoolSample] = {}  # of the last tick
         self._most: dict[PoolKey, tuple[int, int]] = {}  # waiting jobs, and instances, since the last written sample
         self._took: defaultdict[tuple[PoolKey, Measure], list[float]] = defaultdict(list)
@@ -67,7 +69,7 @@ class Observer:
         instances = max(instances, view.starting + view.ready + view.paused)
         self._most[key] = most = max(waiting, view.waiting), instances
         now = self._node.clock.now()
-        self._decisions[key] = LastDecision(now, key, explain(view, metrics, headroom, decision))
+        self._decisions[key] = partial(_explained, now, key, view, metrics, headroom, decision)
         self._samples[key] = PoolSample(
             now,
             key,
@@ -115,7 +117,8 @@ class Observer:
             self._most.clear()
             self._at_rest = self._samples.keys() & self._empty | self._at_rest - self._samples.keys()
         events, self._events = self._events, []
-        decisions, self._decisions = list(self._decisions.values()), {}
+        due = list(self._decisions) if is_time else {each.pool for each in events} & self._decisions.keys()
+        decisions = [self._decisions.pop(key)() for key in due]
         forgotten, self._forgotten = self._forgotten, set()
         if not (samples or measurements or events or decisions or forgotten):
             return
@@ -128,3 +131,9 @@ class Observer:
             self._events = [*events, *self._events][:_KEPT_EVENTS]
             self._forgotten |= forgotten
             self._node.report(f"what has changed about the pools cannot be noted: {error}")
+
+
+def _explained(
+    at: datetime, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
+) -> LastDecision:
+    return LastDecision(at, key, explain(view, metrics, headroom, decision))

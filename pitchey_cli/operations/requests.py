@@ -9,6 +9,8 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.fitting import fit, largest_type
+from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations import cache, queueing, sources, submit
@@ -34,6 +36,7 @@ class Defaults:
     settings: submit.JobSettings
     ttl_seconds: float
     slots: int  #: of an instance
+    instance_type: str
     limit_bytes: int  #: of an input file
 
 
@@ -121,7 +124,30 @@ def _settings(
         if found.slots > defaults.slots:
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
-    return found
+        return _fitted(found, draft, defaults, has_timeout=bool(words.get("timeout")))
+
+
+def _fitted(
+    settings: submit.JobSettings, draft: submit.Draft, defaults: Defaults, *, has_timeout: bool
+) -> submit.JobSettings:
+    """Give a job the slots, the instance type and the time that follow from what its spec says of itself.
+
+    Args:
+        has_timeout: somebody has said how long it may take.
+    """
+    spec, service = draft.checked, draft.service
+    longest, need = spec.longest_seconds(), spec.memory_bytes()
+    if longest is not None and not has_timeout:
+        settings = replace(settings, timeout_seconds=max(longest, settings.timeout_seconds))
+    if need is None:
+        return settings
+    found = fit(need, own_type=defaults.instance_type, slots=defaults.slots)
+    if found is None:
+        largest = largest_type()
+        most = INSTANCE_TYPES[largest].memory_bytes
+        text = f"services.{service}.instance_type is {defaults.instance_type}, and the largest type is {largest}"
+        raise UsageError(f"{spec.larger_than(most)}.", hint=f"{text}, which has {most // MIB} MB.")
+    return replace(settings, size=found.size, slots=max(found.slots, settings.slots))
 
 
 def _planned(

@@ -18,11 +18,13 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.fitting import larger_of
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Service
+from processors.protocol import SPECS, Service, Spec
 
 #: what is being staged, bytes done, bytes in all where known
 StageProgress = Callable[[str, int, int | None], None]
@@ -36,13 +38,22 @@ class Draft:
     spec: dict[str, Any]  #: camelCase
     sources: tuple[tuple[str, Source], ...]  #: field in snake_case, and what it names
     name: str
-    output_paths: tuple[str, ...] = ()  #: as far as the spec alone tells
-    kind: str = ""  #: what an instance should have warm for it
+    checked: Spec  #: the same spec as it was checked: what follows from it is asked of it
     queueing: Mapping[str, Any] = dataclass_field(
         default_factory=dict
     )  #: what it says itself of when and how it queues
     where: str = ""  #: the line of a manifest that it comes from
     is_alone: bool = False  #: whoever asked for it named one input, and could mean no more than this job
+
+    @property
+    def output_paths(self) -> tuple[str, ...]:
+        """Of its outputs, as far as the spec alone tells."""
+        return tuple(self.checked.output_paths())
+
+    @property
+    def kind(self) -> str:
+        """What an instance should have warm for it."""
+        return self.checked.kind()
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -64,10 +75,11 @@ class JobSettings:
     priority: int = 3
     is_foreground: bool = False
     backoff_seconds: float | None = None
-    organisation: str = "default"
+    organisation: str = DEFAULT_ORGANISATION
     batch: str = ""
     key: str = ""
     slots: int = 1
+    size: str = ""  #: the instance type, where it needs another than the service's own
     run_at: datetime | None = None
     after: tuple[Dependency, ...] = ()
     deadline: datetime | None = None
@@ -100,7 +112,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
             sources.append((field, Source(location, Path(location).stem, is_url)))
     name = sources[0][1].name if sources else service
     fields = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return Draft(service, fields, tuple(sources), _text(name), tuple(spec.output_paths()), spec.kind())
+    return Draft(service, fields, tuple(sources), _text(name), spec)
 
 
 def _text(name: str) -> str:
@@ -156,6 +168,7 @@ def stage(
                 batch=settings.batch,
                 key=settings.key,
                 slots=settings.slots,
+                size=settings.size,
                 kind=item.kind,
                 run_at=settings.run_at,
                 after=settings.after,
@@ -206,7 +219,8 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Ar
         what = (job.service, input_kind(job.kind, job.inputs))
         if what not in hints:
             hints[what] = store.size_hint(*what)
-        sized.append(replace(job, size=hints[what]) if hints[what] else job)
+        size = larger_of(job.size, hints[what])
+        sized.append(replace(job, size=size) if size != job.size else job)
     _refresh(artifacts, jobs)
     return store.enqueue(sized, now=now)
 

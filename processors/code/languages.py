@@ -18,10 +18,8 @@ from typing import Literal
 
 from processors.code.frames import BadFrame, encode_document
 from processors.code.slot_protocol import (
-    HEADROOM_BYTES,
     JOB_DIR,
     MAX_STDIN_BYTES,
-    MIB,
     OUT_DIR_NAME,
     RETURN_FD,
     TMP_DIR,
@@ -33,6 +31,7 @@ from processors.code.slot_protocol import (
 )
 from processors.names import problem_among
 from processors.protocol import CodeSpec
+from processors.slot_needs import COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
 
 Language = Literal["javascript", "python", "go", "rust"]
 
@@ -42,9 +41,7 @@ PROGRAM = f"{TMP_DIR}/program"
 
 _LAUNCHERS = "/usr/local/lib/pitchey"
 _GO_CACHE = "/usr/local/lib/go-cache"
-_COMPILER_MEMORY_BYTES = {"go": 256 * MIB, "rust": 384 * MIB}  # a small program takes 55 MB in Go, 150 in Rust
 _COMPILER_OPEN_FILES = 1024
-_COMPILER_SECONDS = 30.0
 _RUST = ("-C", "debuginfo=0", "-C", "strip=symbols", "-C", "linker=gcc", "-C", "link-arg=-fuse-ld=mold")
 
 
@@ -127,8 +124,8 @@ def _compile_phase(spec: CodeSpec, names: list[str]) -> Phase | None:
     if spec.language not in ("go", "rust"):
         return None
     limits = PhaseLimits(
-        wall_seconds=spec.compile_timeout or _COMPILER_SECONDS,
-        memory_bytes=max(_COMPILER_MEMORY_BYTES[spec.language], spec.memory_limit * MIB),
+        wall_seconds=spec.compile_timeout or COMPILER_SECONDS,
+        memory_bytes=max(COMPILER_MEMORY_BYTES[spec.language], spec.memory_limit * MIB),
         open_files=_COMPILER_OPEN_FILES,
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TMPDIR": TMP_DIR, "LANG": "C.UTF-8"}
