@@ -68,7 +68,12 @@ def _run(
     store.enqueue([NewJob(job_id, service, {}, organisation=organisation, batch=batch)], now=BEGIN)
     places, lease = Places([Candidate(instance or service, slots, slots)]), BEGIN + timedelta(days=1)
     (claimed,) = store.claim(
-        PoolKey(service), places=places, policy=QueuePolicy(), now=BEGIN, lease_until=lease, tick=_tick(began)
+        PoolKey.of(service, organisation=organisation),
+        places=places,
+        policy=QueuePolicy(),
+        now=BEGIN,
+        lease_until=lease,
+        tick=_tick(began),
     )
     assert claimed.job.token is not None
     outcome = Outcome(Reason.COMPLETED if is_completed else Reason.FAILED)
