@@ -96,15 +96,20 @@ class Policies:
             spot=pricelist.parse_spot(chosen.spot, where="cost.spot"),
         )
 
-    def tariff(self, service: Service) -> Tariff:
-        """What an instance of a service costs that is started now."""
+    def tariff(self, service: Service, size: str = "") -> Tariff:
+        """What an instance of a service costs that is started now.
+
+        Args:
+            size: the instance type, where that is not the service's own.
+        """
         from pitchey_cli.domain.limits import INSTANCE_TYPES
 
         chosen, node = self.service(service), self._settings.node
+        own, limits = INSTANCE_TYPES[chosen.instance_type], INSTANCE_TYPES[size or chosen.instance_type]
         return self.prices().tariff(
-            chosen.instance_type,
-            INSTANCE_TYPES[chosen.instance_type],
-            flat_per_hour=chosen.price_per_hour,
+            size or chosen.instance_type,
+            limits,
+            flat_per_hour=chosen.price_per_hour * limits.cpus / own.cpus,
             region=node.region,
             is_spot=node.is_spot,
         )

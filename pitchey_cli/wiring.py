@@ -160,7 +160,8 @@ class Wiring:
         def defaults_of(service: Service) -> Defaults:
             chosen = self.policies.service(service)
             settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
-            return Defaults(settings, chosen.ttl_seconds, chosen.slots, self.settings.limits.input_bytes)
+            limit = self.settings.limits.input_bytes
+            return Defaults(settings, chosen.ttl_seconds, chosen.slots, chosen.instance_type, limit)
 
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()

@@ -33,6 +33,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.alias_generators import to_camel
 
 from processors.names import problem_among
+from processors.slot_needs import AROUND_SECONDS, COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
 from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
 from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
@@ -81,8 +82,16 @@ class Spec(BaseModel):
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
 
+    def memory_bytes(self) -> int | None:
+        """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
+        return None
+
+    def larger_than(self, memory_bytes: int) -> str:
+        """Why an instance with so much memory is too small, and what would fit, in the words of the spec."""
+        return f"it does not fit into {memory_bytes} bytes of memory"
+
     def longest_seconds(self) -> float | None:
-        """How long the work may take by the spec's own limits; None when it has none."""
+        """How long an attempt may take, where the spec bounds that; else None."""
         return None
 
 
@@ -232,7 +241,6 @@ def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
 Line = Annotated[str, Field(max_length=65536, pattern=r"^[^\x00]*$")]  #: goes to a program; the kernel takes no NUL
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 FUNCTION_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*$"
-COMPILER_SECONDS = 30.0  #: that compiling may take, where nothing else is said
 
 
 class CodeSpec(Spec):
@@ -306,10 +314,20 @@ class CodeSpec(Spec):
         """The language."""
         return self.language
 
+    def memory_bytes(self) -> int:
+        """Of the slot: what the program may take, or its compiler, and what is around it."""
+        return max(self.memory_limit * MIB, COMPILER_MEMORY_BYTES.get(self.language, 0)) + HEADROOM_BYTES
+
+    def larger_than(self, memory_bytes: int) -> str:
+        """Names memoryLimit."""
+        most = (memory_bytes - HEADROOM_BYTES) // MIB
+        return f"memoryLimit {self.memory_limit} is too large: {most} is the most that any instance has for a program"
+
     def longest_seconds(self) -> float:
-        """Of the compiler and the program."""
-        is_compiled = self.language in ("go", "rust")
-        return self.timeout + (self.compile_timeout or COMPILER_SECONDS if is_compiled else 0)
+        """Compiling, the program, and what is around it."""
+        is_compiled = self.language in COMPILER_MEMORY_BYTES
+        compiling = (self.compile_timeout or COMPILER_SECONDS) if is_compiled else 0.0
+        return self.timeout + compiling + AROUND_SECONDS
 
 
 SPECS: dict[Service, type[Spec]] = {

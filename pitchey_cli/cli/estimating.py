@@ -27,9 +27,10 @@ def show_estimate(wiring: Wiring, asked: requests.Request, checked: Sequence[Dra
 
     store, now = wiring.store(), wiring.clock.now()
     settings = requests.check(wiring.submitting(store), asked.service, checked, asked.queueing, now)
-    price, slots = wiring.policies.tariff(asked.service).price_at(now), wiring.policies.service(asked.service).slots
-    rate = operation.Rate(price, slots, wiring.policies.spot())
-    found = operation.expectations(store, checked, [each.slots for each in settings], rate)
+    policies, slots = wiring.policies, wiring.policies.service(asked.service).slots
+    prices = {each.size: policies.tariff(asked.service, each.size).price_at(now) for each in settings}
+    rates = [operation.Rate(prices[each.size], each.slots, slots, policies.spot()) for each in settings]
+    found = operation.expectations(store, checked, rates)
     standings = store.standings(wiring.as_of())
     scopes = [Scope(each.organisation, asked.service) for each in settings]
     tight = budgets.tight(standings, list(zip(scopes, found, strict=True)))

@@ -23,6 +23,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 OfService = Annotated[str, typer.Argument(metavar="SERVICE", help="video, document, inference, media or code.")]
+OfOrganisation = Annotated[
+    str | None,
+    typer.Option("--organisation", help="For whom, where instances are not shared: of code.", metavar="NAME"),
+]
 
 
 @app.command(name="list")
@@ -50,13 +54,15 @@ def warm(
     service: OfService,
     instances: Annotated[int, typer.Argument(help="How many are to be ready.")] = 1,
     lasting: Annotated[str, typer.Option("--for", help="For how long, as 30m or 8h.")] = "1h",
+    organisation: OfOrganisation = None,
 ) -> None:
     """Have instances of SERVICE ready before anybody asks for them."""
     wiring = Wiring.from_environment()
     of = _available(service)
+    pool = operation.pool_to_warm(of, organisation)
     request = operation.keep_warm(
         wiring.store(),
-        of,
+        pool,
         instances,
         lasting=moments.span(lasting, what="--for"),
         most=wiring.policies.service(of).max_instances,
@@ -64,7 +70,7 @@ def warm(
     )
     lock.poke(wiring.state_dir)
     until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
-    terminal.say(f"{instances} of {of} {'is' if instances == 1 else 'are'} kept warm until {until}.")
+    terminal.say(f"{instances} of {pool} {'is' if instances == 1 else 'are'} kept warm until {until}.")
     if lock.holder(wiring.state_dir) is None:
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
@@ -76,10 +82,10 @@ def _available(name: str) -> Service:
 
 
 @app.command()
-def cool(service: OfService) -> None:
+def cool(service: OfService, organisation: OfOrganisation = None) -> None:
     """Keep none of SERVICE warm any more; those that are idle go by themselves."""
     wiring = Wiring.from_environment()
-    of = _available(service)
+    of = operation.pool_to_warm(_available(service), organisation)
     was_warm = wiring.store().stop_warming(of)
     lock.poke(wiring.state_dir)
     terminal.say(f"{of} is not kept warm any more." if was_warm else f"{of} was not kept warm.")

@@ -39,8 +39,8 @@ def status(json: Json = False) -> None:
     is_run = lock.holder(wiring.state_dir) is not None
     pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
-        last = {(each.service, each.size): each for each in decisions}
-        terminal.show_json_lines(scaling.pool_as_json(each, last.get((each.service, each.size))) for each in pools)
+        last = {each.pool: each for each in decisions}
+        terminal.show_json_lines(scaling.pool_as_json(each, last.get(each.pool)) for each in pools)
         return
     measured, warm = operation.measured(store), store.warm_requests(now=now)
     terminal.show(scaling.status(pools, decisions, measured, warm, store.forecasts(), now=now))

@@ -53,7 +53,8 @@ def simulate(
     By default the jobs are those of the last seven days, as they came. Decisions are those of the daemon.
 
     A trace file has a job on each line: JSON, or CSV (.csv) below a line of names. Its fields are at (when it comes:
-    seconds, or an ISO time), service, seconds (how long it holds a slot) and, if need be, size (an instance type).
+    seconds, or an ISO time), service, seconds (how long it holds a slot) and, if need be, size (an instance type) and
+    organisation.
     """
     from pitchey_cli.cli import simulated_settings
     from pitchey_cli.domain.loads import Spread

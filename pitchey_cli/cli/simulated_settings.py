@@ -10,10 +10,10 @@ from dataclasses import is_dataclass, replace
 from typing import Any
 
 from pitchey_cli import settings as configuration
-from pitchey_cli.domain.arrivals import PoolKey
 from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES, grant
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulated_pool import PoolModel
@@ -86,9 +86,10 @@ def setup(
             host_cpus=host.cpus,
             host_memory_bytes=min(host.memory_bytes, room.memory_bytes),
         ).granted
+        chosen = pool_settings(service)
         measured = {"start_seconds": start_seconds[key.service]} if key.service in start_seconds else {}
         return PoolModel(
-            pool_settings(service),
+            chosen if key.is_first else replace(chosen, min_instances=0),
             service.slots,
             Size.of(limits),
             _price_per_hour(changed, prices, service, instance_type),

@@ -53,7 +53,7 @@ class EmbeddedNode:
 
     def start_error(self, service: Service) -> PitcheyError | None:
         """Why no instance of a service could be started, if so."""
-        pools = [] if self._loop is None else [p for (s, _), p in self._loop.pools.items() if s is service]
+        pools = [] if self._loop is None else [p for key, p in self._loop.pools.items() if key.service is service]
         return next((pool.start_error for pool in pools if pool.start_error is not None), None)
 
     def _run(self) -> None:

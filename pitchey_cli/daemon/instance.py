@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
@@ -14,9 +14,18 @@ from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
 from pitchey_cli.domain.placement import Candidate
+from pitchey_cli.domain.pools import is_shared
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.engines import runtimes
-from pitchey_cli.engines.port import LABEL_INSTANCE, LABEL_SERVICE, LABEL_STATE, InstanceSpec, InstanceUsage, Mount
+from pitchey_cli.engines.port import (
+    LABEL_INSTANCE,
+    LABEL_ORGANISATION,
+    LABEL_SERVICE,
+    LABEL_STATE,
+    InstanceSpec,
+    InstanceUsage,
+    Mount,
+)
 from processors import protocol
 from processors.vocabulary import Service
 
@@ -117,6 +126,18 @@ def granted_to(node: Node, config: ServiceConfig) -> Grant:
     return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=budget(host, node.config.capacity).memory_bytes)
 
 
+def on_host(node: Node, config: ServiceConfig) -> ServiceConfig:
+    """The same pool as this host can have it.
+
+    Where an instance's memory is dealt out to its slots (see domain/fitting.py), one that is granted less has fewer.
+    """
+    grant = granted_to(node, config)
+    if is_shared(config.service) or not grant.is_reduced:
+        return config
+    share = grant.granted.memory_bytes / grant.requested.memory_bytes
+    return replace(config, slots=max(1, int(config.slots * share)))
+
+
 def tariff_of(node: Node, config: ServiceConfig) -> Tariff:
     """What an instance of a service costs that is started now."""
     return node.config.prices.tariff(
@@ -148,12 +169,15 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     command = ["--service", config.service, "--slots", str(config.slots)]
     command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
     command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
+    labels = {LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: str(config.service)}
+    if config.organisation:
+        labels[LABEL_ORGANISATION] = config.organisation
     spec = InstanceSpec(
         instance_id=instance_id,
         image=config.image,
         command=tuple(command),
         limits=granted.granted,
-        labels={LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: config.service},
+        labels=labels,
         mounts=(
             Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
             Mount(directory / "spool", protocol.SPOOL_DIR),
@@ -173,6 +197,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         image=config.image,
         slots=config.slots,
         size=config.size,
+        organisation=config.organisation,
         state=InstanceState.STARTING,
         requested_cpus=granted.requested.cpus,
         requested_memory_bytes=granted.requested.memory_bytes,

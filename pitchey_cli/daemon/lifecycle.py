@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
 from pitchey_cli.domain.job import Instance, InstanceState, Token
-from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
+from pitchey_cli.engines.port import LABEL_ORGANISATION, LABEL_STATE, InstanceStatus
 from processors import protocol
 
 _READY_SECONDS = 60.0  # the slowest start-up budget of the system that Pitchey replaces (DESIGN section 2)
@@ -78,7 +78,8 @@ class Lifecycle:
         they left, and then it is discarded like any other.
         """
         is_elsewhere = record.engine != self.node.host.kind
-        is_of_another = not is_elsewhere and await asyncio.to_thread(self._is_of_another, record.id)
+        labels = None if is_elsewhere else await asyncio.to_thread(self._labels, record.id)
+        is_of_another = labels is not None and labels.get(LABEL_STATE) != self.state_id
         await asyncio.to_thread((self._directory(record.id) / "run").mkdir, parents=True, exist_ok=True)
         instance = self._instance(record, started_at=self.node.clock.monotonic())
         instance.is_ready = not is_of_another
@@ -110,6 +111,8 @@ class Lifecycle:
                 instance.retire("the machine has been started anew since")
             elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
                 instance.retire(f"it drains, or speaks protocol {health.protocol}")
+            elif labels is not None and labels.get(LABEL_ORGANISATION, "") != record.organisation:
+                instance.retire("it was started for another organisation than is recorded")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
             await self._end_unknown(instance, health.attempts)
@@ -153,12 +156,12 @@ class Lifecycle:
         except EngineError:
             return False  # nobody can say
 
-    def _is_of_another(self, instance_id: str) -> bool:
+    def _labels(self, instance_id: str) -> Mapping[str, str] | None:
+        """Of an instance that is there."""
         try:
-            labels = self.node.engine.inspect(instance_id).labels
+            return self.node.engine.inspect(instance_id).labels
         except InstanceGone:
-            return False
-        return labels.get(LABEL_STATE) != self.state_id
+            return None
 
     async def _until_ready(self, instance: PooledInstance) -> None:
         socket = self._directory(instance.id) / "run" / protocol.SOCKET_NAME

@@ -10,9 +10,10 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 
 from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
@@ -20,9 +21,8 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
-from pitchey_cli.daemon.instance import PooledInstance
+from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.observer import PoolKey
 from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
@@ -32,8 +32,9 @@ from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.observation import Measure, WarmRequest
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import Turns
-from processors.vocabulary import Reason, Service
+from processors.vocabulary import Reason
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _RECOVER_SECONDS = 10.0
@@ -47,9 +48,9 @@ class Loop:
         self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.changed = asyncio.Event()  #: something happened: tick now
         self.executions = Executions(node, self.changed)
-        self.pools: dict[PoolKey, Pool] = {}  #: by service and size, where that is not the service's own
+        self.pools: dict[PoolKey, Pool] = {}  #: the first of every service, and those that are needed
         for service in node.config.services:
-            self.pool(service, "")
+            self.pool(PoolKey.of(service))
         self.is_draining = False  #: finish what runs, take nothing new
         self._checking: asyncio.Task[None] | None = None
         self._renew_at = 0.0
@@ -67,16 +68,17 @@ class Loop:
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
-    def pool(self, service: Service, size: str) -> Pool:
-        """The pool of a service's instances of one size; made when it is first needed."""
-        if (service, size) not in self.pools:
-            config = self.node.config.services[service].of_size(size)
-            self.pools[service, size] = Pool(self.node, config, self.state_id, self.changed)
-        return self.pools[service, size]
+    def pool(self, key: PoolKey) -> Pool:
+        """A pool; made when it is first needed."""
+        if key not in self.pools:
+            config = on_host(self.node, self.node.config.services[key.service].of_pool(key))
+            self.pools[key] = Pool(self.node, config, self.state_id, self.changed)
+        return self.pools[key]
 
-    def knows(self, service: Service, size: str) -> bool:
-        """Whether this version can run instances of a service and size."""
-        return service in self.node.config.services and (not size or size in INSTANCE_TYPES)
+    def knows(self, key: PoolKey) -> bool:
+        """Whether this version can run instances of a pool."""
+        is_sized = not key.size or key.size in INSTANCE_TYPES
+        return key.service in self.node.config.services and is_sized and key.is_possible
 
     def instance_ids(self) -> set[str]:
         """The instances that are in the books."""
@@ -191,10 +193,10 @@ class Loop:
                 if record is None:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
-                instance = await self.pool(record.service, record.size).adopt(record)
+                instance = await self.pool(record.pool).adopt(record)
             if job.token is not None and job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
-                self.execute(self.pool(job.service, instance.config.size), instance, job, is_adopted=True)
+                self.execute(self.pool(instance.config.key), instance, job, is_adopted=True)
 
     def _find(self, instance_id: str) -> PooledInstance | None:
         return next((p.instances[instance_id] for p in self.pools.values() if instance_id in p.instances), None)
@@ -212,7 +214,7 @@ class Loop:
     async def dispatch(self) -> None:
         """Claim jobs in the order of their turns while there is room for them, and start their attempts."""
         node = self.node
-        for (service, size), pool in list(self.pools.items()):
+        for key, pool in list(self.pools.items()):
             places = pool.places()
             if not places.free_slots:
                 pool.is_head_waiting = False  # nobody was asked
@@ -221,8 +223,7 @@ class Loop:
             async with self._claiming:
                 jobs = await node.call(
                     node.store.claim,
-                    service,
-                    size=size,
+                    key,
                     places=places,
                     policy=self.budgeting.policy,
                     now=node.clock.now(),
@@ -235,37 +236,48 @@ class Loop:
                     instance = pool.instances[claimed.instance_id]
                     pickup = pool.pickup_of(claimed.job, instance)
                     if claimed.job.attempt == 1:
-                        self.forecasting.note_came(service, due_at(claimed.job))
+                        self.forecasting.note_came(key.service, due_at(claimed.job))
                     self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
                 pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
         policy = self.budgeting.policy
-        waiting, warm = await self.node.call(self._waiting, set(self.pools))
+        waiting, warm = await self.node.call(self._waiting)
         if self.budgeting.policy != policy:
             self.changed.set()  # somebody's jobs may go again
-        for (service, size), found in waiting.items():
-            self.pool(service, size).note_held(found.lines)
-        used_up = {service for service in self.node.config.services if self.budgeting.policy.is_capped("", service)}
+        needed = waiting.keys() | {each.pool for each in warm if self.knows(each.pool)}
+        for key in needed:
+            self.pool(key)
+        for key, pool in self.pools.items():
+            pool.note_held(waiting[key].lines if key in waiting else {})
+        used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
         await self.scaler.step(self.pools, waiting, warm, used_up)
+        self._forget_pools(needed)
 
-    def _waiting(self, pools: set[PoolKey]) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
-        """What waits for each pool, of those that there are and those that are needed, and what is to be warm.
+    def _forget_pools(self, needed: Collection[PoolKey]) -> None:
+        """Forget the pools of organisations that have nothing any more: in time there may be thousands."""
+        for key, pool in list(self.pools.items()):
+            if not key.organisation or key.is_first or key in needed:
+                continue
+            if pool.is_unused and self.scaler.is_at_rest(key):
+                del self.pools[key]
+                self.scaler.forget(key)
+
+    def _waiting(self) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
+        """What waits for each pool for which anything does, and what is to be warm.
 
         On the writer's thread, in one visit: each costs a hand-over there and back.
         """
         store, config, now = self.node.store, self.node.config, self.node.clock.now()
         self.budgeting.look(at_changes_only=True)
         policy = self.budgeting.policy
-        for service in config.services:
-            sizes = store.waiting_sizes(service, foreground_only=config.is_foreground)
-            pools |= {(service, size) for size in sizes if self.knows(service, size)}
+        found = (store.waiting_pools(each, foreground_only=config.is_foreground) for each in config.services)
         waiting: dict[PoolKey, Waiting] = {}
-        for service, size in pools:
-            queue = store.queue(service, size=size, foreground_only=config.is_foreground)
+        for key in filter(self.knows, chain.from_iterable(found)):
+            queue = store.queue(key, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
-            waiting[service, size] = Waiting(turns.demand(), turns.wait_seconds(), held_lines(queue, turns))
+            waiting[key] = Waiting(turns.demand(), turns.wait_seconds(), held_lines(queue, turns))
         return waiting, () if config.is_foreground else store.warm_requests(now=now)
 
     # --- executions

@@ -16,6 +16,7 @@ from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
 from pitchey_cli.domain.notice import Notifier
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
@@ -48,15 +49,28 @@ class ServiceConfig:
     warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
     runtime: str = ""  #: of its containers; empty for the engine's own
+    organisation: str = ""  #: for which alone its instances work; empty: for all
 
-    def of_size(self, size: str) -> ServiceConfig:
-        """The same service on another instance type; its price goes with its CPUs, as those of the types do."""
-        if not size or size == self.instance_type:
-            return self
+    @property
+    def key(self) -> PoolKey:
+        """The pool whose instances are like this."""
+        return PoolKey(self.service, self.size, self.organisation)
+
+    def of_pool(self, key: PoolKey) -> ServiceConfig:
+        """The same service as one of its pools has it.
+
+        All but the first are there for those that need them, and for no longer.
+        """
+        chosen = replace(self, organisation=key.organisation)
+        if not key.is_first:
+            chosen = replace(chosen, pool=replace(self.pool, min_instances=0), warm_hours=None)
+        return chosen._of_size(key.size) if key.size else chosen
+
+    def _of_size(self, size: str) -> ServiceConfig:
+        """On another instance type; its price goes with its CPUs, as those of the types do."""
         limits = INSTANCE_TYPES[size]
         price = self.price_per_hour * limits.cpus / self.limits.cpus
-        pool = replace(self.pool, min_instances=0)  # it is there for those that need it, and for no longer
-        return replace(self, pool=pool, instance_type=size, limits=limits, price_per_hour=price, size=size)
+        return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,19 @@ decision about each, and how long things took.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.observation import Change, LastDecision, Measure, Measurement, PoolSample, ScalingEvent
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, explain
 from pitchey_cli.domain.timings import grouped
-from processors.vocabulary import Service
 
 _SAMPLE_SECONDS = 10.0
 _KEPT_EVENTS = 1000  # that could not be written
-
-PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
 
 
 class Observer:
@@ -27,12 +27,13 @@ class Observer:
         self._node = node
         self._write_at = 0.0
         self._events: list[ScalingEvent] = []
-        self._decisions: dict[PoolKey, LastDecision] = {}  # not written yet
+        self._decisions: dict[PoolKey, Callable[[], LastDecision]] = {}  # not written yet, nor put into words
         self._samples: dict[PoolKey, PoolSample] = {}  # of the last tick
         self._most: dict[PoolKey, tuple[int, int]] = {}  # waiting jobs, and instances, since the last written sample
         self._took: defaultdict[tuple[PoolKey, Measure], list[float]] = defaultdict(list)
         self._empty: set[PoolKey] = set()  # pools in which nothing was at the last tick
         self._at_rest: set[PoolKey] = set()  # pools whose last written sample says so
+        self._forgotten: set[PoolKey] = set()  # of which the store is still to be told
 
     def measured(self, key: PoolKey, name: Measure, seconds: Sequence[float]) -> None:
         """Something took so long, once or several times."""
@@ -52,7 +53,7 @@ class Observer:
         """Something has changed about a pool."""
         before = wanted if was is None else was
         now = self._node.clock.now()
-        self._events.append(ScalingEvent(now, *key, change, why, before, wanted, rule, instance_id))
+        self._events.append(ScalingEvent(now, key, change, why, before, wanted, rule, instance_id))
 
     def decided(self, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision) -> None:
         """It has been decided about a pool."""
@@ -68,10 +69,10 @@ class Observer:
         instances = max(instances, view.starting + view.ready + view.paused)
         self._most[key] = most = max(waiting, view.waiting), instances
         now = self._node.clock.now()
-        self._decisions[key] = LastDecision(now, *key, explain(view, metrics, headroom, decision))
+        self._decisions[key] = partial(_explained, now, key, view, metrics, headroom, decision)
         self._samples[key] = PoolSample(
             now,
-            *key,
+            key,
             waiting=view.waiting,
             running=view.running,
             starting=view.starting,
@@ -86,6 +87,16 @@ class Observer:
             most_instances=most[1],
         )
 
+    def is_at_rest(self, key: PoolKey) -> bool:
+        """Whether there is nothing in a pool, and all that was is written."""
+        return key in self._empty and key in self._at_rest and key not in self._decisions and key not in self._samples
+
+    def forget(self, key: PoolKey) -> None:
+        """A pool is no more."""
+        self._empty.discard(key)
+        self._at_rest.discard(key)
+        self._forgotten.add(key)
+
     async def hand_down(self, now: float, *, is_end: bool = False) -> None:
         """Write what there is: the changes at once, the rest every few seconds, or at the end. `now` is monotonic."""
         is_time = is_end or now >= self._write_at
@@ -98,7 +109,7 @@ class Observer:
             samples = list(self._samples.values())
             wall = self._node.clock.now()
             measurements = [
-                Measurement(wall, *key, name, seconds, count)
+                Measurement(wall, key, name, seconds, count)
                 for (key, name), taken in self._took.items()
                 for seconds, count in grouped(taken)
             ]
@@ -106,12 +117,23 @@ class Observer:
             self._most.clear()
             self._at_rest = self._samples.keys() & self._empty | self._at_rest - self._samples.keys()
         events, self._events = self._events, []
-        decisions, self._decisions = list(self._decisions.values()), {}
-        if not (samples or measurements or events or decisions):
+        due = list(self._decisions) if is_time else {each.pool for each in events} & self._decisions.keys()
+        decisions = [self._decisions.pop(key)() for key in due]
+        forgotten, self._forgotten = self._forgotten, set()
+        if not (samples or measurements or events or decisions or forgotten):
             return
         try:
+            if forgotten:  # first: one that is there again has been decided about since
+                await self._node.call(self._node.store.forget_pools, sorted(forgotten))
             await self._node.call(self._node.store.observe, samples, measurements, events, decisions)
         except StoreError as error:
             # Every change is to have its row; how it stood in between may be missing.
             self._events = [*events, *self._events][:_KEPT_EVENTS]
+            self._forgotten |= forgotten
             self._node.report(f"what has changed about the pools cannot be noted: {error}")
+
+
+def _explained(
+    at: datetime, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
+) -> LastDecision:
+    return LastDecision(at, key, explain(view, metrics, headroom, decision))

@@ -1,4 +1,4 @@
-"""The instances of one service and size: which of them work, which rest, which are to go.
+"""The instances of one pool: which of them work, which rest, which are to go.
 
 How many there are to be is decided by domain/scaling.py and asked for by scaler.py; what happens to a single one is
 done by lifecycle.py.
@@ -32,7 +32,7 @@ _UNTIL_SOMEBODY_ACTS_SECONDS = 300.0  # what is missing is a setting's or the ho
 
 
 class Pool:
-    """All instances of one service and size on this node."""
+    """All instances of one service and size on this node; of one organisation, where they are not shared."""
 
     def __init__(self, node: Node, config: ServiceConfig, state_id: str, changed: asyncio.Event) -> None:
         """Begin with none.
@@ -190,8 +190,12 @@ class Pool:
             is_head_refused=self.is_head_waiting,
         )
 
-    def holders(self, *, kept: int, wanted: int, has_waiting: bool) -> list[Holder]:
-        """Its instances, as takers of the host's room. The busiest come first: `kept` of them are to stay."""
+    def holders(self, *, kept: int, wanted: int, has_waiting: bool, weight: float) -> list[Holder]:
+        """Its instances, as takers of the host's room. The busiest come first: `kept` of them are to stay.
+
+        Args:
+            weight: of its organisation.
+        """
         now = self.node.clock.monotonic()
         staying = self._by_use(each for each in self.instances.values() if not each.is_leaving)
         places = {each.id: place for place, each in enumerate(staying)}
@@ -199,6 +203,8 @@ class Pool:
             Holder(
                 instance_id=each.id,
                 pool=self.name,
+                organisation=self.config.organisation,
+                weight=weight,
                 size=each.size,
                 idle_seconds=None if each.attempts or each.is_waking else now - each.idle_since,
                 held_seconds=now - each.started_at,
@@ -215,7 +221,12 @@ class Pool:
     @property
     def name(self) -> str:
         """As people call it."""
-        return f"{self.config.service} ({self.config.size})" if self.config.size else str(self.config.service)
+        return str(self.config.key)
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether there is nothing in it, and nothing under way."""
+        return not (self.instances or self.starts or self._under_way or self.no_start_for_seconds)
 
     @property
     def no_start_for_seconds(self) -> float:

@@ -27,8 +27,8 @@ async def take_over(loop: Loop) -> None:
         node.report(f"{instance_id} is in no record, removed")
         await asyncio.to_thread(node.engine.remove, instance_id)
     for record in records.values():
-        if not loop.knows(record.service, record.size):
-            node.report(f"{record.id} is of a service or size that this version does not know; it is left alone")
+        if not loop.knows(record.pool):
+            node.report(f"{record.id} is of a pool that this version does not know; it is left alone")
             continue
         info = found.get(record.id)
         trouble = ""
@@ -39,7 +39,7 @@ async def take_over(loop: Loop) -> None:
                 raise
             except EngineError as error:  # one that is stuck must not keep the daemon from starting
                 trouble = f"it could not be thawed: {error}"
-        instance = await loop.pool(record.service, record.size).adopt(record)
+        instance = await loop.pool(record.pool).adopt(record)
         if trouble:
             instance.retire(trouble, has_died=True)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))

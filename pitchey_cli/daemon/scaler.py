@@ -13,17 +13,28 @@ from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.host import HostProbe
 from pitchey_cli.daemon.instance import PooledInstance, tariff_of
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.observer import Observer, PoolKey
+from pitchey_cli.daemon.observer import Observer
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.domain.capacity import NOTHING, Claimant, Holder, Pressure, Size, budget, give_way, pressure, times_in
+from pitchey_cli.domain.capacity import (
+    NOTHING,
+    Claimant,
+    Holder,
+    Pressure,
+    Size,
+    budget,
+    give_way,
+    pressure,
+    starts_in,
+    total,
+)
 from pitchey_cli.domain.demand import Demand
 from pitchey_cli.domain.held import Line
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell, hurried
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
 from pitchey_cli.domain.warmth import floors
-from processors.vocabulary import Service
 
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
 
@@ -45,6 +56,7 @@ class _Book:
     known_at: float = 0.0  #: when the use of those that work was known last; monotonic
     state: ScalerState = field(default_factory=ScalerState)
     short_since: float | None = None  #: since when the host had no room for it; monotonic
+    is_promised: bool = False  #: another organisation gives way, although the pool has instances
     took: dict[Measure, list[float]] = field(default_factory=dict)  #: the last seconds of each kind
 
 
@@ -73,12 +85,12 @@ class Scaler:
         pools: Mapping[PoolKey, Pool],
         waiting: Mapping[PoolKey, Waiting],
         warm: Sequence[WarmRequest],
-        used_up: Collection[Service] = (),
+        used_up: Collection[PoolKey] = (),
     ) -> None:
         """Decide about every pool, and have it done.
 
         Args:
-            used_up: services whose own budget is: nothing is started for them.
+            used_up: pools of which the whole budget is: nothing is started for them.
         """
         now = self._node.clock.monotonic()
         looked = {key: self._look(key, pool, waiting.get(key, Waiting()), warm, now) for key, pool in pools.items()}
@@ -86,14 +98,17 @@ class Scaler:
         free = self._free(pools, holders)
         pressed = pressure(self._probe.look(now), self._node.config.capacity)
         claimants: list[Claimant] = []
-        for key in sorted(looked, key=self._since_when_short):
+        firsts = {key: pools[key].size for key in looked.keys() - used_up if self._wants_first(pools[key], looked[key])}
+        kept_for_firsts = total(firsts.values())
+        for key in sorted(looked, key=lambda each: (each not in firsts, *self._since_when_short(each))):
             pool, book, found = pools[key], self._books[key], looked[key]
+            kept_for_firsts -= firsts.get(key, NOTHING)
             headroom = Headroom(
-                times_in(free, pool.size),
+                starts_in(free, pool.size, kept_for_firsts=kept_for_firsts),
                 self._no_room(pool, free),
                 pressed.why,
                 pressed.is_critical,
-                used_up=f"the budget of {key[0]} is used up" if key[0] in used_up else "",
+                used_up=f"the budget of {key._replace(size='')} is used up" if key in used_up else "",
                 no_start_for_seconds=pool.no_start_for_seconds,
             )
             decision = decide(
@@ -105,15 +120,17 @@ class Scaler:
                 floors=found.floors,
                 headroom=headroom,
             )
-            free -= _times(pool.size, self._carry_out(pool, found.view, decision))
+            started = self._carry_out(pool, found.view, decision)
+            free -= _times(pool.size, started)
+            book.is_promised = book.is_promised and not started
             if decision.is_short_of_room:
                 book.short_since = now if book.short_since is None else book.short_since
                 has_instance = found.view.active > 0
-                claimants.append(Claimant(pool.name, pool.size, now - book.short_since, has_instance))
-                if not has_instance:
+                claimants.append(self._claimant(pool, now - book.short_since, has_instance=has_instance))
+                if not has_instance or book.is_promised:
                     free -= pool.size  # whoever comes behind it does not take what it waits for
             else:
-                book.short_since = None
+                book.short_since, book.is_promised = None, False
             self._let_rest(key, pool, decision, pressed)
             self._observer.decided(key, found.view, found.metrics, headroom, decision)
             book.state = decision.state
@@ -125,6 +142,15 @@ class Scaler:
         for key, pool in pools.items():
             self._take_measured(key, pool)
         await self._observer.hand_down(self._node.clock.monotonic(), is_end=True)
+
+    def is_at_rest(self, key: PoolKey) -> bool:
+        """Whether nothing is in a pool, and all that was has been written."""
+        return self._observer.is_at_rest(key)
+
+    def forget(self, key: PoolKey) -> None:
+        """A pool is no more."""
+        self._books.pop(key, None)
+        self._observer.forget(key)
 
     # --- what there is
 
@@ -152,11 +178,11 @@ class Scaler:
         wall = self._node.clock.now()
         if self._node.config.is_foreground:  # a `pitchey run` keeps nothing for others
             return _Looked(view, metrics, ())
-        asked = [each for each in warm if each.service == key[0] and not key[1]]
-        hours = None if key[1] else pool.config.warm_hours
-        kept = floors(asked, hours, now=wall, local=wall.astimezone())
-        if not key[1] and pool.config.is_forecast_heeded:
-            kept += self._forecasting.floors(key[0], pool.config.slots, pool.config.pool.target)
+        asked = [each for each in warm if each.pool == key]
+        kept = floors(asked, pool.config.warm_hours, now=wall, local=wall.astimezone())
+        # Jobs are counted for a service: which organisation those are of that are to come nobody knows.
+        if not (key.size or key.organisation) and pool.config.is_forecast_heeded:
+            kept += self._forecasting.floors(key.service, pool.config.slots, pool.config.pool.target)
         return _Looked(view, metrics, kept)
 
     def _take_measured(self, key: PoolKey, pool: Pool) -> Mapping[Measure, Sequence[float]]:
@@ -171,7 +197,8 @@ class Scaler:
             least = max((wish.instances for wish in looked[key].floors), default=0)
             kept = max(least, pool.config.pool.min_instances)
             wanted = self._books[key].state.wanted
-            holders += pool.holders(kept=kept, wanted=wanted, has_waiting=looked[key].view.waiting > 0)
+            has_waiting = looked[key].view.waiting > 0
+            holders += pool.holders(kept=kept, wanted=wanted, has_waiting=has_waiting, weight=self._weight(pool))
         return holders
 
     def _free(self, pools: Mapping[PoolKey, Pool], holders: Sequence[Holder]) -> Size:
@@ -181,6 +208,18 @@ class Scaler:
         for pool in pools.values():
             free -= _times(pool.size, pool.starts)
         return free
+
+    def _wants_first(self, pool: Pool, found: _Looked) -> bool:
+        """Whether jobs wait for a pool that has no instance, and could start one if the host had room."""
+        view = found.view
+        return view.waiting > 0 and not (view.active or view.paused or pool.no_start_for_seconds)
+
+    def _claimant(self, pool: Pool, waits_seconds: float, *, has_instance: bool) -> Claimant:
+        organisation = pool.config.organisation
+        return Claimant(pool.name, pool.size, waits_seconds, has_instance, organisation, self._weight(pool))
+
+    def _weight(self, pool: Pool) -> float:
+        return self._node.config.queue.weights.get(pool.config.organisation, 1.0)
 
     def _since_when_short(self, key: PoolKey) -> tuple[float, PoolKey]:
         since = self._books[key].short_since
@@ -228,11 +267,13 @@ class Scaler:
             return
         free = self._free(pools, holders)
         by_id = {instance_id: key for key, pool in pools.items() for instance_id in pool.instances}
+        by_name = {pool.name: key for key, pool in pools.items()}
         for going in give_way(free, holders, claimants, self._node.config.capacity).giving_way:
             key = by_id[going.instance_id]
             pools[key].give_way(going.instance_id, going.why)
             # Its own wait begins anew, or it would take the room back at once: they take turns.
             self._books[key].short_since = None
+            self._books[by_name[going.claimant]].is_promised = True
             self._observer.changed(key, Change.GIVE_WAY, going.why, self._books[key].state.wanted, going.instance_id)
 
 

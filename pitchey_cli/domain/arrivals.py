@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
+
 
 class Arrival(NamedTuple):
     """A job that came."""
@@ -16,17 +18,7 @@ class Arrival(NamedTuple):
     service: str
     seconds: float  #: that it held a slot
     size: str = ""  #: the instance type it had to have; empty: the service's own
-
-
-class PoolKey(NamedTuple):
-    """Whose jobs they are."""
-
-    service: str
-    size: str = ""
-
-    def __str__(self) -> str:
-        """As people read it."""
-        return f"{self.service} ({self.size})" if self.size else self.service
+    organisation: str = DEFAULT_ORGANISATION
 
 
 def durations(arrivals: Iterable[Arrival]) -> dict[str, list[float]]:

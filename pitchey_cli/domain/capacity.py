@@ -6,6 +6,10 @@ more than once, by a set factor, because hardly anybody uses all of them all the
 A service without room takes it from the idlest instance of another. When none is idle, it waits for a while, and then
 a busy one of another is told to take nothing new: so services that do not fit beside each other take turns, for at
 least a set time each, and none waits for ever.
+
+Nobody gets a second instance before everybody who waits has a first one. Pools of organisations go further: one that
+has some and could use more takes from an organisation that has so much more that it is not behind afterwards, each
+counted for its weight. So how much room an organisation has does not depend on who asked first, or for how much.
 """
 
 from __future__ import annotations
@@ -74,6 +78,15 @@ def times_in(room: Size, need: Size) -> int:
     return min((times for times in (by_cpu, by_memory) if times is not None), default=0)
 
 
+def starts_in(free: Size, need: Size, *, kept_for_firsts: Size) -> int:
+    """How many instances of a size a pool may start.
+
+    Args:
+        kept_for_firsts: what the first instances take of other pools that wait and have none.
+    """
+    return max(times_in(free - kept_for_firsts, need), min(1, times_in(free, need)))
+
+
 @dataclass(frozen=True)
 class Holder:
     """An instance that has room on the host."""
@@ -89,6 +102,8 @@ class Holder:
     is_kept: bool = False  #: for min_instances, or because it was asked to be warm: it goes only for work that waits
     is_wanted: bool = False  #: its pool has work for it, or had it lately
     has_waiting: bool = False  #: jobs of its own pool wait
+    organisation: str = ""  #: for which alone it works; empty: for all
+    weight: float = 1.0  #: of its organisation
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,9 @@ class Claimant:
     pool: str
     need: Size
     waits_seconds: float  #: for room
-    has_instance: bool = False  #: it has some that take work: then nobody but the idle has to go
+    has_instance: bool = False  #: it has some that take work: then nobody but the idle has to go, and who has too many
+    organisation: str = ""  #: whose pool it is; empty: everybody's
+    weight: float = 1.0  #: of its organisation
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,7 @@ class GivingWay:
     instance_id: str
     is_idle: bool  #: it can go at once; else it takes nothing new, and goes when its attempts have ended
     why: str
+    claimant: str  #: the pool for which it goes
 
 
 @dataclass(frozen=True)
@@ -132,11 +150,11 @@ def give_way(room: Size, holders: Sequence[Holder], claimants: Iterable[Claimant
     left = list(holders)
     for claimant in sorted(claimants, key=lambda each: (-each.waits_seconds, each.pool)):
         others = [each for each in left if each.pool != claimant.pool]
-        askable = _in_order(others, claimant, policy)
+        askable = _in_order(left, claimant, policy)
         leaving = [each for each in left if each.is_leaving]
-        soon = _sum([room, *(each.size for each in leaving if each.idle_seconds is not None)])
-        later = _sum([room, *(each.size for each in leaving)])  # when their attempts have ended, which may take hours
-        most = _sum(
+        soon = total([room, *(each.size for each in leaving if each.idle_seconds is not None)])
+        later = total([room, *(each.size for each in leaving)])  # when their attempts have ended, which may take hours
+        most = total(
             [later, *(each.size for each in (askable if claimant.has_instance else others) if not each.is_leaving)]
         )
         if not most.holds(reserved + claimant.need):
@@ -151,21 +169,22 @@ def give_way(room: Size, holders: Sequence[Holder], claimants: Iterable[Claimant
                 soon += holder.size
             later += holder.size
             left.remove(holder)
-            giving.append(GivingWay(holder.instance_id, holder.idle_seconds is not None, _why(holder, claimant)))
+            is_idle = holder.idle_seconds is not None
+            giving.append(GivingWay(holder.instance_id, is_idle, _why(holder, claimant), claimant.pool))
             room += holder.size
     return Yielding(tuple(giving), reserved, tuple(hopeless))
 
 
-def _in_order(others: Iterable[Holder], claimant: Claimant, policy: CapacityPolicy) -> list[Holder]:
+def _in_order(left: Iterable[Holder], claimant: Claimant, policy: CapacityPolicy) -> list[Holder]:
     """Those that may be asked: the idlest first, and after a while the busy ones that are least missed."""
-    staying = [each for each in others if not each.is_leaving]
+    there = [each for each in left if not each.is_leaving]
+    staying = [each for each in there if each.pool != claimant.pool]
     idle = [each for each in staying if each.idle_seconds is not None and not each.has_waiting]
     idle.sort(key=lambda each: (each.is_kept, not each.is_paused, -(each.idle_seconds or 0.0), each.instance_id))
-    if claimant.has_instance:
-        # It can do without for a while, so nobody loses what he has just used, or is about to use.
-        long_idle = [each for each in idle if (each.idle_seconds or 0.0) >= policy.yield_seconds]
-        return [each for each in long_idle if not (each.is_kept or each.is_wanted)]
-    if claimant.waits_seconds < policy.yield_seconds:
+    has_waited = claimant.waits_seconds >= policy.yield_seconds
+    if claimant.has_instance and not claimant.organisation:
+        return _hardly_missed(idle, policy)
+    if not claimant.has_instance and not has_waited:
         return idle
     of_pool: dict[str, int] = {}
     for each in staying:
@@ -176,7 +195,33 @@ def _in_order(others: Iterable[Holder], claimant: Claimant, policy: CapacityPoli
         if (each.idle_seconds is None or each.has_waiting) and each.held_seconds >= policy.tenure_seconds
     ]
     busy.sort(key=lambda each: (-of_pool[each.pool], each.attempts, -each.held_seconds, each.instance_id))
+    if claimant.has_instance:
+        return _hardly_missed(idle, policy) + (_too_many(there, busy, claimant) if has_waited else [])
     return idle + busy
+
+
+def _hardly_missed(idle: Iterable[Holder], policy: CapacityPolicy) -> list[Holder]:
+    """For one that can do without for a while: nobody loses what he has just used, or is about to use."""
+    long_idle = [each for each in idle if (each.idle_seconds or 0.0) >= policy.yield_seconds]
+    return [each for each in long_idle if not (each.is_kept or each.is_wanted)]
+
+
+def _too_many(there: Iterable[Holder], busy: Iterable[Holder], claimant: Claimant) -> list[Holder]:
+    """Of these those whose organisation has at least as much without them as the claimant's would have with one more.
+
+    So what has gone over does not come back: both would have to be ahead of each other.
+    """
+    room: dict[str, int] = {}
+    for each in there:
+        room[each.organisation] = room.get(each.organisation, 0) + each.size.memory_bytes
+    would_have = (room.get(claimant.organisation, 0) + claimant.need.memory_bytes) / claimant.weight
+    found: list[Holder] = []
+    for each in busy:
+        is_rival = each.organisation not in ("", claimant.organisation)
+        if is_rival and (room[each.organisation] - each.size.memory_bytes) / each.weight >= would_have:
+            room[each.organisation] -= each.size.memory_bytes
+            found.append(each)
+    return found
 
 
 def _why(holder: Holder, claimant: Claimant) -> str:
@@ -185,11 +230,12 @@ def _why(holder: Holder, claimant: Claimant) -> str:
     return f"{claimant.pool} has waited {claimant.waits_seconds:.0f} s for room: they take turns"
 
 
-def _sum(sizes: Iterable[Size]) -> Size:
-    total = NOTHING
+def total(sizes: Iterable[Size]) -> Size:
+    """All of them together."""
+    found = NOTHING
     for size in sizes:
-        total += size
-    return total
+        found += size
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey
 from pitchey_cli.domain.prices import FREE, Tariff
 from processors.vocabulary import Reason, Service
 
@@ -103,7 +104,7 @@ class NewJob:
     inputs: tuple[JobInput, ...] = ()
     name: str = ""  #: what to call it in tables and file names; usually the input's stem
     priority: int = 3
-    organisation: str = "default"
+    organisation: str = DEFAULT_ORGANISATION
     max_attempts: int = 3
     timeout_seconds: float = 3600.0
     backoff_seconds: float | None = None  #: of the first retry at most; None: as the service has it
@@ -179,6 +180,11 @@ class Job:
     idempotency_key: str | None = None
     cache_key: str | None = None
     held_because: str | None = None  #: of a held job: what holds it
+
+    @property
+    def pool(self) -> PoolKey:
+        """Whose instances take it."""
+        return PoolKey.of(self.service, self.size, self.organisation)
 
 
 @dataclass(frozen=True)
@@ -294,6 +300,7 @@ class Instance:
     ready_at: datetime | None = None
     stopped_at: datetime | None = None
     size: str = ""  #: its instance type, where that is not the service's own
+    organisation: str = ""  #: for which alone it works, for life; empty: for all
     note: str | None = None  #: why it is lost, or what was granted down
     # What it is billed by, see domain/cost.py.
     instance_type: str = ""
@@ -307,3 +314,8 @@ class Instance:
     paused_tick: int | None = None  #: since when it is paused
     paused_ticks: int = 0  #: in pauses that are over
     cost_nanodollars: int | None = None  #: of its whole existence, once that is over
+
+    @property
+    def pool(self) -> PoolKey:
+        """Whose it is."""
+        return PoolKey(self.service, self.size, self.organisation)

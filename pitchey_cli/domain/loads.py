@@ -16,7 +16,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pitchey_cli.domain.arrivals import Arrival, PoolKey
+from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.pools import PoolKey
+from processors.vocabulary import Service
 
 DAY_SECONDS = 86400.0
 _BLOCK_JOBS = 65536
@@ -206,14 +208,18 @@ class RecordedLoad:
             end: when it ends; when the last job would have ended if nobody waited, if nothing is said.
         """
         ordered = sorted(arrivals)
-        keys = sorted({PoolKey(each.service, each.size) for each in ordered})
-        number = {key: index for index, key in enumerate(keys)}
+        # There may be millions of jobs, and few that differ in this.
+        whose = {(each.service, each.size, each.organisation) for each in ordered}
+        pools = {(service, *rest): PoolKey.of(Service(service), *rest) for service, *rest in whose}
+        keys = sorted(set(pools.values()))
+        place = {key: index for index, key in enumerate(keys)}
+        number = {each: place[key] for each, key in pools.items()}
         if begin is None:
             begin = ordered[0].at if ordered else 0.0
         if end is None:
             end = max((each.at + each.seconds for each in ordered), default=begin)
         at = np.array([each.at - begin for each in ordered], dtype=np.float64)
-        pool = np.array([number[PoolKey(each.service, each.size)] for each in ordered], dtype=np.int64)
+        pool = np.array([number[each.service, each.size, each.organisation] for each in ordered], dtype=np.int64)
         seconds = np.array([each.seconds for each in ordered], dtype=np.float64)
         return cls(keys, end - begin, Block(at, pool, seconds))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from pitchey_cli.domain.pools import PoolKey
 from processors.vocabulary import Service
 
 
@@ -24,8 +25,7 @@ class Measurement:
     """How long something took: once, or several times about as long, and never longer."""
 
     at: datetime
-    service: Service
-    size: str
+    pool: PoolKey
     name: Measure
     seconds: float
     count: int = 1
@@ -36,8 +36,7 @@ class PoolSample:
     """How a pool stood at a moment."""
 
     at: datetime
-    service: Service
-    size: str
+    pool: PoolKey
     waiting: int
     running: int
     starting: int
@@ -50,6 +49,11 @@ class PoolSample:
     memory: float | None = None
     most_waiting: int = 0  #: at any look since the sample before
     most_instances: int = 0  #: started or starting, paused ones among them
+
+    @property
+    def service(self) -> Service:
+        """Of the pool."""
+        return self.pool.service
 
 
 class Change(StrEnum):
@@ -66,8 +70,7 @@ class ScalingEvent:
     """A decision that changed something."""
 
     at: datetime
-    service: Service
-    size: str
+    pool: PoolKey
     change: Change
     why: str
     was: int = 0  #: wanted before, and
@@ -76,24 +79,38 @@ class ScalingEvent:
     instance_id: str = ""
     id: int = 0
 
+    @property
+    def service(self) -> Service:
+        """Of the pool."""
+        return self.pool.service
+
 
 @dataclass(frozen=True)
 class LastDecision:
     """What was decided about a pool last, with all that led to it."""
 
     at: datetime
-    service: Service
-    size: str
+    pool: PoolKey
     explanation: dict[str, Any] = field(default_factory=dict)  #: see scaling.explain
+
+    @property
+    def service(self) -> Service:
+        """Of the pool."""
+        return self.pool.service
 
 
 @dataclass(frozen=True)
 class WarmRequest:
     """Somebody wants so many instances of a service ready."""
 
-    service: Service
+    pool: PoolKey
     instances: int
     until: datetime
+
+    @property
+    def service(self) -> Service:
+        """Of the pool."""
+        return self.pool.service
 
 
 INTERVAL_SECONDS = 300.0  #: in which jobs that come are counted together

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import Rule
 from processors.vocabulary import Service
 
 COUNTS_FOR = timedelta(minutes=1)  #: an older sample or decision says nothing of now: a pool at rest has none
-PoolKey = tuple[Service, str]  #: service and size, where that is not the service's own
 _ACTIVE = (InstanceState.STARTING, InstanceState.READY, InstanceState.PAUSED)
 
 
@@ -46,8 +46,7 @@ class HostUse:
 class PoolUse:
     """How a pool stands."""
 
-    service: Service
-    size: str
+    pool: PoolKey
     wanted: int | None  #: None: nobody is there to want any
     ready: int
     starting: int
@@ -57,6 +56,11 @@ class PoolUse:
     rule: str  #: that won the last decision; empty where there is none that counts
     cpu: float | None  #: shares of what its instances were granted
     memory: float | None
+
+    @property
+    def service(self) -> Service:
+        """Of the pool."""
+        return self.pool.service
 
 
 @dataclass(frozen=True)
@@ -111,23 +115,23 @@ def pools(
         services: each has a pool, though there may be nothing in it.
         is_run: somebody runs the jobs; else what was wanted is wanted no more.
     """
-    decided = {(each.service, each.size): each for each in decisions if now - each.at < COUNTS_FOR}
-    sampled = {(each.service, each.size): each for each in samples if now - each.at < COUNTS_FOR}
-    states = Counter((each.service, each.size, each.state) for each in instances)
-    attempts = Counter((each.service, each.size) for each in running)
-    keys = {(service, "") for service in services} | attempts.keys() | waiting.keys()
-    keys |= {(each.service, each.size) for each in instances if each.state in _ACTIVE}
+    decided = {each.pool: each for each in decisions if now - each.at < COUNTS_FOR}
+    sampled = {each.pool: each for each in samples if now - each.at < COUNTS_FOR}
+    states = Counter((each.pool, each.state) for each in instances)
+    attempts = Counter(each.pool for each in running)
+    keys = {PoolKey.of(service) for service in services} | attempts.keys() | waiting.keys()
+    keys |= {each.pool for each in instances if each.state in _ACTIVE}
     order = list(Service)
     found: list[PoolUse] = []
-    for key in sorted(keys, key=lambda each: (order.index(each[0]), each[1])):
+    for key in sorted(keys, key=lambda each: (order.index(each.service), *each[1:])):
         decision, sample = decided.get(key), sampled.get(key)
         found.append(
             PoolUse(
-                *key,
+                key,
                 wanted=(decision.explanation.get("wanted", 0) if decision else 0) if is_run else None,
-                ready=states[*key, InstanceState.READY],
-                starting=states[*key, InstanceState.STARTING],
-                paused=states[*key, InstanceState.PAUSED],
+                ready=states[key, InstanceState.READY],
+                starting=states[key, InstanceState.STARTING],
+                paused=states[key, InstanceState.PAUSED],
                 waiting=waiting.get(key, 0),
                 running=attempts[key],
                 rule=_rule(decision) if is_run else "",

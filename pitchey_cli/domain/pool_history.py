@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.observation import PoolSample
+from pitchey_cli.domain.pools import PoolKey
 
 _HOLDS = timedelta(minutes=2)  # a sample comes every ten seconds: after that nobody has looked any more
 
@@ -28,9 +29,9 @@ def stretches(samples: Sequence[PoolSample], *, since: datetime, until: datetime
     """
     length = (until - since) / count
     waiting, instances = [0] * count, [0] * count
-    standing: dict[tuple[str, str], PoolSample] = {}
+    standing: dict[PoolKey, PoolSample] = {}
     for place, sample in enumerate(samples):
-        standing[sample.service, sample.size] = sample
+        standing[sample.pool] = sample
         following = samples[place + 1].at if place + 1 < len(samples) else until
         fresh = [each for each in standing.values() if sample.at - each.at <= _HOLDS]
         jobs = sum(each.waiting for each in fresh)

@@ -15,6 +15,7 @@ from pitchey_cli.domain.prices import NANODOLLARS
 DEAD_LETTERS_WITHIN = timedelta(hours=1)
 LOST_WITHIN = timedelta(minutes=15)
 COST_WITHIN = timedelta(days=1)
+_NAMED = 5  # pools; there may be one for each organisation
 _LEAST_COST = NANODOLLARS // 100  # of less nobody cares how much is idle
 
 
@@ -49,13 +50,18 @@ def readings(facts: Facts, surroundings: Surroundings) -> dict[str, Reading]:
         "budget": _largest({str(each.budget): each.percent for each in facts.standings}),
         "disk_free": Reading(None if disk is None else disk / GIB),
         "engine_away": Reading(surroundings.engine_away_seconds),
-        "room_short": Reading(len(facts.short_of_room), ", ".join(facts.short_of_room)),
+        "room_short": Reading(len(facts.short_of_room), _named(facts.short_of_room)),
     }
 
 
 def _largest(values: Mapping[str, float]) -> Reading:
     name = max(values, key=lambda each: values[each], default=None)
     return Reading(0.0) if name is None else Reading(values[name], name)
+
+
+def _named(pools: Sequence[str]) -> str:
+    more = len(pools) - _NAMED
+    return ", ".join([*pools[:_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _idle_cost(costs: Mapping[Line, int]) -> Reading:

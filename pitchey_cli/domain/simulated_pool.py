@@ -10,10 +10,10 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass, replace
 
-from pitchey_cli.domain.arrivals import PoolKey
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.demand import Demand
 from pitchey_cli.domain.ladder import LadderSettings, Measured, dwell
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.waits import Waits
 

@@ -197,7 +197,7 @@ class Scaler:
 
     def _make_room(self, pool: SimulatedPool, now: float) -> None:
         claimants = [
-            Claimant(str(each.key), each.model.size, now - each.short_since, bool(each.active))
+            Claimant(str(each.key), each.model.size, now - each.short_since, bool(each.active), each.key.organisation)
             for each in self._pools
             if each.short_since is not None
         ]
@@ -230,6 +230,7 @@ class Scaler:
             is_leaving=instance.is_leaving,
             is_kept=not is_busy and not instance.is_paused and pool.active <= pool.model.settings.min_instances,
             has_waiting=bool(pool.waiting),
+            organisation=pool.key.organisation,
         )
 
     def _dismiss(self, instance: SimulatedInstance, now: float) -> None:
@@ -248,4 +249,4 @@ class Scaler:
 def _is_before(each: SimulatedPool, pool: SimulatedPool) -> bool:
     if each.short_since is None or pool.short_since is None or each is pool:
         return False
-    return (each.short_since, str(each.key)) < (pool.short_since, str(pool.key))
+    return (bool(each.active), each.short_since, str(each.key)) < (bool(pool.active), pool.short_since, str(pool.key))

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 
-from pitchey_cli.domain.arrivals import PoolKey
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
 from pitchey_cli.domain.hosts import Hosts
 from pitchey_cli.domain.loads import Load
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulated_pool import NEVER, PoolModel, SimulatedInstance, SimulatedPool
 from pitchey_cli.domain.simulated_scaling import Scaler

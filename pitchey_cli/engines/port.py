@@ -19,6 +19,7 @@ LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, se
 LABEL_INSTANCE = "pitchey.instance"
 LABEL_SERVICE = "pitchey.service"
 LABEL_GROUP = "pitchey.group"  #: on the slots of an instance that is a group of them: the instance
+LABEL_ORGANISATION = "pitchey.organisation"  #: for which alone it works, where instances are not shared
 LABEL_IMAGE = "pitchey.image"  #: on images: the name (base, video, ...) that it was built for
 
 

@@ -19,10 +19,11 @@ _HISTORY = 1000  # of the newest jobs of the service; among them those that are 
 
 @dataclass(frozen=True)
 class Rate:
-    """What a service's instance costs now."""
+    """What a job's instance costs now, and how much of it the job takes."""
 
     nanodollars_per_hour: int
-    slots: int
+    taken: int  #: slots
+    slots: int  #: that the instance has
     spot: Spot | None = None  #: what is set of the node, where it may be taken away
 
 
@@ -56,11 +57,11 @@ class History:
         return None if its is None else its.estimate(input_bytes)
 
 
-def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], rate: Rate) -> list[Expectation]:
+def expectations(store: Store, drafts: Sequence[Draft], rates: Sequence[Rate]) -> list[Expectation]:
     """Say what each job of one service will take. Reads sizes, and nothing of the files.
 
     Args:
-        slots: that each takes of an instance.
+        rates: of each.
 
     Raises:
         InputNotFound, Denied: a file is not there, or may not be looked at.
@@ -69,10 +70,10 @@ def expectations(store: Store, drafts: Sequence[Draft], slots: Sequence[int], ra
     if not drafts:
         return found
     history = History(store, drafts[0].service)
-    for draft, taken in zip(drafts, slots, strict=True):
+    for draft, rate in zip(drafts, rates, strict=True):
         with draft.blamed():
             size = _bytes_of(draft)
-        per_second = rate.nanodollars_per_hour / 3600 * taken / rate.slots
+        per_second = rate.nanodollars_per_hour / 3600 * rate.taken / rate.slots
         found.append(Expectation(draft.name, size, history.estimate_of(draft, size), per_second, rate.spot))
     return found
 

@@ -17,7 +17,6 @@ from prometheus_client.registry import Collector
 
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.job import InstanceState, JobState
-from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.operations.alerts import Standing
 from pitchey_cli.operations.scaling import measured
@@ -68,8 +67,8 @@ class _Metrics(Collector):
         depth: Counter[tuple[str]] = Counter()
         oldest: dict[tuple[str], float] = {}
         for service in Service:
-            for size in self.store.waiting_sizes(service):
-                for flow in self.store.queue(service, size=size).flows:
+            for pool in self.store.waiting_pools(service):
+                for flow in self.store.queue(pool).flows:
                     depth[service,] += flow.queued
                     waited = max(0.0, (self.as_of.now - flow.waits_since).total_seconds())
                     oldest[service,] = max(oldest.get((service,), 0.0), waited)
@@ -86,20 +85,20 @@ class _Metrics(Collector):
             for state in _LIVING:
                 instances.setdefault((service, state), 0)
         yield _gauge("pitchey_instances", "Instances by state.", ["service", "state"], instances)
-        last: dict[tuple[str, str], PoolSample] = {}
-        for each in self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR):
-            last[each.service, each.size] = each
-        pool = ["service", "instance_type"]
-        wanted: dict[tuple[str, str], int] = {}
+        last = {each.pool: each for each in self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR)}
+        labels = ["service", "instance_type"]  # and not the organisation: there may be thousands
+        wanted: Counter[tuple[str, str]] = Counter()
         for decision in self.store.last_decisions():
-            wanted[decision.service, decision.size] = 0  # a pool at rest has no sample
-        wanted |= {key: each.wanted for key, each in last.items()}
-        yield _gauge("pitchey_instances_wanted", "Instances that are to take work. " + _OWN_TYPE, pool, wanted)
-        cpu = {key: each.cpu for key, each in last.items() if each.cpu is not None}
-        yield _gauge("pitchey_pool_cpu_ratio", "CPU used, of what the instances were granted. " + _OWN_TYPE, pool, cpu)
-        memory = {key: each.memory for key, each in last.items() if each.memory is not None}
+            wanted[decision.pool[:2]] += 0  # a pool at rest has no sample
+        for pool, each in last.items():
+            wanted[pool[:2]] += each.wanted
+        yield _gauge("pitchey_instances_wanted", "Instances that are to take work. " + _OWN_TYPE, labels, wanted)
+        cpu = _averages((pool[:2], each.ready, each.cpu) for pool, each in last.items())
+        what = "CPU used, of what the instances were granted. " + _OWN_TYPE
+        yield _gauge("pitchey_pool_cpu_ratio", what, labels, cpu)
+        memory = _averages((pool[:2], each.ready, each.memory) for pool, each in last.items())
         what = "Memory used, of what the instances were granted. " + _OWN_TYPE
-        yield _gauge("pitchey_pool_memory_ratio", what, pool, memory)
+        yield _gauge("pitchey_pool_memory_ratio", what, labels, memory)
 
     def _durations(self) -> Metric:
         medians = {
@@ -154,6 +153,17 @@ class _Metrics(Collector):
 
 
 _OWN_TYPE = "An empty instance_type is the service's own."
+
+
+def _averages(values: Iterable[tuple[tuple[str, str], int, float | None]]) -> dict[tuple[str, str], float]:
+    """Of the pools of all organisations together, each counted for its instances; without what is not known."""
+    known = [(key, max(1, instances), value) for key, instances, value in values if value is not None]
+    total: Counter[tuple[str, str]] = Counter()
+    found: dict[tuple[str, str], float] = {}
+    for key, instances, value in known:
+        total[key] += instances
+        found[key] = found.get(key, 0.0) + instances * value
+    return {key: value / total[key] for key, value in found.items()}
 
 
 def _gauge(name: str, what: str, labels: Iterable[str], values: Mapping[_Key, float]) -> GaugeMetricFamily:

@@ -15,8 +15,9 @@ from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf, spent_alive
 from pitchey_cli.domain.cost import live_entries
 from pitchey_cli.domain.job import Instance, Job, JobState
-from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolKey, PoolUse, Runner, pools
+from pitchey_cli.domain.overview import COUNTS_FOR, HostUse, InstanceUse, Overview, PoolUse, Runner, pools
 from pitchey_cli.domain.periods import Period, term_of
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import alerts, budgets
@@ -147,9 +148,9 @@ def _pools(
 
 def _waiting(store: Store) -> dict[PoolKey, int]:
     return {
-        (service, size): sum(flow.queued for flow in store.queue(service, size=size).flows)
+        pool: sum(flow.queued for flow in store.queue(pool).flows)
         for service in Service
-        for size in store.waiting_sizes(service)
+        for pool in store.waiting_pools(service)
     }
 
 

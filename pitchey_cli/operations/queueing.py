@@ -12,6 +12,7 @@ from typing import Any
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import Store
@@ -21,7 +22,7 @@ from processors.protocol import SPECS, Service
 DEFAULTS: Mapping[str, Any] = {
     "priority": str(Priority.NORMAL),
     "batch": "",
-    "organisation": "default",
+    "organisation": DEFAULT_ORGANISATION,
     "key": "",
     "slots": 1,
     "run_at": None,
@@ -102,7 +103,7 @@ def settings(
         backoff_seconds=span(given["backoff"], what="--backoff").total_seconds() if given["backoff"] else None,
         priority=_priority(given["priority"]),
         is_foreground=defaults.is_foreground,
-        organisation=name(given["organisation"], "--organisation") or "default",
+        organisation=name(given["organisation"], "--organisation") or DEFAULT_ORGANISATION,
         batch=name(given["batch"], "--batch"),
         key=name(given["key"], "--key"),
         slots=given["slots"],

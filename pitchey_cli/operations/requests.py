@@ -9,6 +9,8 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.fitting import fit, largest_type
+from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations import cache, queueing, sources, submit
@@ -17,8 +19,6 @@ from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
 from processors.protocol import SPECS
 from processors.vocabulary import Service
-
-_BESIDE_THE_WORK_SECONDS = 60.0  # of an attempt: for what comes before and after, on a host that is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Defaults:
     settings: submit.JobSettings
     ttl_seconds: float
     slots: int  #: of an instance
+    instance_type: str
     limit_bytes: int  #: of an input file
 
 
@@ -141,20 +142,34 @@ def _settings(
     store: Store, draft: submit.Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
 ) -> submit.JobSettings:
     with draft.blamed():
-        settings = _lasting(defaults.settings, draft)
-        found = queueing.settings(words, store, settings, ttl_seconds=defaults.ttl_seconds, now=now)
+        found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
         if found.slots > defaults.slots:
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")
-    return found
+        return _fitted(found, draft, defaults, has_timeout=bool(words.get("timeout")))
 
 
-def _lasting(settings: submit.JobSettings, draft: submit.Draft) -> submit.JobSettings:
-    """An attempt is not to be cut short while its work is within the limits of its own spec."""
-    if draft.longest_seconds is None:
+def _fitted(
+    settings: submit.JobSettings, draft: submit.Draft, defaults: Defaults, *, has_timeout: bool
+) -> submit.JobSettings:
+    """Give a job the slots, the instance type and the time that follow from what its spec says of itself.
+
+    Args:
+        has_timeout: somebody has said how long it may take.
+    """
+    spec, service = draft.checked, draft.service
+    longest, need = spec.longest_seconds(), spec.memory_bytes()
+    if longest is not None and not has_timeout:
+        settings = replace(settings, timeout_seconds=max(longest, settings.timeout_seconds))
+    if need is None:
         return settings
-    least = draft.longest_seconds + _BESIDE_THE_WORK_SECONDS
-    return replace(settings, timeout_seconds=max(settings.timeout_seconds, least))
+    found = fit(need, own_type=defaults.instance_type, slots=defaults.slots)
+    if found is None:
+        largest = largest_type()
+        most = INSTANCE_TYPES[largest].memory_bytes
+        text = f"services.{service}.instance_type is {defaults.instance_type}, and the largest type is {largest}"
+        raise UsageError(f"{spec.larger_than(most)}.", hint=f"{text}, which has {most // MIB} MB.")
+    return replace(settings, size=found.size, slots=max(found.slots, settings.slots))
 
 
 def _planned(

@@ -11,10 +11,11 @@ from pitchey_cli.domain.budget import Standing, capping, caps
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.held import held_because
 from pitchey_cli.domain.observation import LastDecision, Measure, WarmRequest
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey, is_shared
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.timings import Timing, lately
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.operations import budgets
+from pitchey_cli.operations import budgets, queueing
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -44,8 +45,8 @@ def held(
     found: list[str] = []
     for each in Service if service is None else (service,):
         by_budgets, by_reason = Counter[tuple[Standing, ...]](), Counter[str]()
-        for size in store.waiting_sizes(each):
-            queue = store.queue(each, size=size)
+        for pool in store.waiting_pools(each):
+            queue = store.queue(pool)
             for flow in queue.flows:
                 if standings := capping(capped, Scope(flow.organisation, each)):
                     by_budgets[tuple(standings)] += flow.queued
@@ -59,6 +60,23 @@ def _held(service: Service, jobs: int) -> str:
     return f"{jobs:,} {service} job waits" if jobs == 1 else f"{jobs:,} {service} jobs wait"
 
 
+def pool_to_warm(service: Service, organisation: str | None) -> PoolKey:
+    """The pool in which instances of a service are kept warm.
+
+    Args:
+        organisation: for whom; None where nobody was named.
+
+    Raises:
+        UsageError: the service's instances work for everybody, and one was named.
+    """
+    if organisation is None:
+        return PoolKey.of(service)
+    if is_shared(service):
+        text = f"--organisation: the instances of {service} work for everybody."
+        raise UsageError(text, hint="Leave it out: what is warm is warm for all.")
+    return PoolKey.of(service, organisation=queueing.name(organisation, "--organisation") or DEFAULT_ORGANISATION)
+
+
 def check_available(service: Service, available: Sequence[Service]) -> None:
     """Refuse a service that this version cannot run.
 
@@ -70,13 +88,14 @@ def check_available(service: Service, available: Sequence[Service]) -> None:
 
 
 def keep_warm(
-    store: Store, service: Service, instances: int, *, lasting: timedelta, most: int, now: datetime
+    store: Store, pool: PoolKey, instances: int, *, lasting: timedelta, most: int, now: datetime
 ) -> WarmRequest:
-    """Want instances of a service ready for a while.
+    """Want instances of a pool ready for a while.
 
     Args:
-        most: instances that the service may have.
+        most: instances that the pool may have.
     """
+    service = pool.service
     if instances < 1:
         raise UsageError(f"{instances} instances cannot be warm.", hint=f"`pitchey instances cool {service}` ends it.")
     if instances > most:
@@ -86,6 +105,6 @@ def keep_warm(
         )
     if lasting <= timedelta(0):
         raise UsageError("--for: it has to last for some time.", hint="--for 30m, --for 8h.")
-    request = WarmRequest(service, instances, now + lasting)
+    request = WarmRequest(pool, instances, now + lasting)
     store.keep_warm(request)
     return request

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pitchey_cli.domain import moments
-from pitchey_cli.domain.arrivals import Arrival, PoolKey, durations
+from pitchey_cli.domain.arrivals import Arrival, durations
 from pitchey_cli.domain.capacity import CapacityPolicy, Size, budget
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.frontier import Trial, frontier
 from pitchey_cli.domain.loads import Durations, Load, RecordedLoad, Shape, Spread, Stream, SyntheticLoad
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import Result, Scenario, run
 from pitchey_cli.operations import traces
@@ -131,7 +132,7 @@ def _synthetic(asked: LoadRequest, span: timedelta, store: Callable[[], Store], 
     streams = []
     for service in dict.fromkeys(asked.services):
         times = _times(asked, service, known.get(service, []))
-        streams.append(Stream(PoolKey(service), per_second, times, Shape(asked.load)))
+        streams.append(Stream(PoolKey.of(Service(service)), per_second, times, Shape(asked.load)))
     return SyntheticLoad(tuple(streams), span.total_seconds())
 
 

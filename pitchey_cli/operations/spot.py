@@ -13,12 +13,7 @@ WAY_OUT = "Cancel them and submit them with --spot-ok, or set node.is_spot to fa
 
 def unreachable(store: Store) -> int:
     """How many jobs stand in line that may not run on such a node."""
-    flows = (
-        flow
-        for service in Service
-        for size in store.waiting_sizes(service)
-        for flow in store.queue(service, size=size).flows
-    )
+    flows = (flow for service in Service for pool in store.waiting_pools(service) for flow in store.queue(pool).flows)
     return sum(flow.queued for flow in flows if not flow.is_spot_ok)
 
 

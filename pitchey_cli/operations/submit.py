@@ -18,12 +18,14 @@ from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.fitting import larger_of
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations import texts
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked, spellings
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Service
+from processors.protocol import SPECS, Service, Spec
 
 #: what is being staged, bytes done, bytes in all where known
 StageProgress = Callable[[str, int, int | None], None]
@@ -37,15 +39,23 @@ class Draft:
     spec: dict[str, Any]  #: camelCase
     sources: tuple[tuple[str, Source], ...]  #: field in snake_case, and what it names
     name: str
-    output_paths: tuple[str, ...] = ()  #: as far as the spec alone tells
-    kind: str = ""  #: what an instance should have warm for it
+    checked: Spec  #: the same spec as it was checked: what follows from it is asked of it
     queueing: Mapping[str, Any] = dataclass_field(
         default_factory=dict
     )  #: what it says itself of when and how it queues
     where: str = ""  #: the line of a manifest that it comes from
     is_alone: bool = False  #: whoever asked for it named one input, and could mean no more than this job
-    longest_seconds: float | None = None  #: that the work may take by the spec's own limits
     content: Path | None = None  #: the file whose text has become part of the spec
+
+    @property
+    def output_paths(self) -> tuple[str, ...]:
+        """Of its outputs, as far as the spec alone tells."""
+        return tuple(self.checked.output_paths())
+
+    @property
+    def kind(self) -> str:
+        """What an instance should have warm for it."""
+        return self.checked.kind()
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -67,10 +77,11 @@ class JobSettings:
     priority: int = 3
     is_foreground: bool = False
     backoff_seconds: float | None = None
-    organisation: str = "default"
+    organisation: str = DEFAULT_ORGANISATION
     batch: str = ""
     key: str = ""
     slots: int = 1
+    size: str = ""  #: the instance type, where it needs another than the service's own
     run_at: datetime | None = None
     after: tuple[Dependency, ...] = ()
     deadline: datetime | None = None
@@ -117,9 +128,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         tuple(sources),
         _text(named.name if named else service),
-        tuple(spec.output_paths()),
-        spec.kind(),
-        longest_seconds=spec.longest_seconds(),
+        spec,
         content=Path(content.location) if content is not None else None,
     )
 
@@ -181,6 +190,7 @@ def stage(
                 batch=settings.batch,
                 key=settings.key,
                 slots=settings.slots,
+                size=settings.size,
                 kind=item.kind,
                 run_at=settings.run_at,
                 after=settings.after,
@@ -231,7 +241,8 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Ar
         what = (job.service, input_kind(job.kind, job.inputs))
         if what not in hints:
             hints[what] = store.size_hint(*what)
-        sized.append(replace(job, size=hints[what]) if hints[what] else job)
+        size = larger_of(job.size, hints[what])
+        sized.append(replace(job, size=size) if size != job.size else job)
     _refresh(artifacts, jobs)
     return store.enqueue(sized, now=now)
 

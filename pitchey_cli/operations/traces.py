@@ -1,7 +1,7 @@
 """A trace of jobs in a file: CSV with a line of names, or one JSON object per line.
 
 Each has `at` (seconds, or an ISO time), `service`, `seconds` (that it holds a slot) and, if need be, `size` (an
-instance type).
+instance type) and `organisation`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.manifests import from_csv, from_json
 from processors.vocabulary import Service
 
-_FIELDS = ("at", "service", "seconds", "size")
-_HINT = "Each line has at (seconds, or an ISO time), service, seconds and, if need be, size (an instance type)."
+_FIELDS = ("at", "service", "seconds", "size", "organisation")
+_HINT = "Each line has at (seconds, or an ISO time), service, seconds and, if need be, size and organisation."
 
 
 def read(path: Path) -> list[Arrival]:
@@ -66,10 +67,11 @@ def _arrival(line: Mapping[str, Any], where: str) -> Arrival:
         raise UsageError(f"{where}: there is no service {service!r}.", hint=f"There is {', '.join(Service)}.")
     if size and size not in INSTANCE_TYPES:
         raise UsageError(f"{where}: there is no instance type {size!r}.", hint=f"There is {', '.join(INSTANCE_TYPES)}.")
+    organisation = str(line.get("organisation") or DEFAULT_ORGANISATION)
     seconds = _number(line["seconds"], f"{where}: seconds")
     if seconds < 0:
         raise UsageError(f"{where}: seconds is at least 0, not {seconds:g}.")
-    return Arrival(_moment(line["at"], f"{where}: at"), service, seconds, size)
+    return Arrival(_moment(line["at"], f"{where}: at"), service, seconds, size, organisation)
 
 
 def _moment(value: Any, where: str) -> float:

@@ -10,12 +10,12 @@ from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.program import is_program
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
-from processors.vocabulary import Service
 
 
 def reasons(
@@ -125,16 +125,15 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
     elif has_image() is False:
         found.append(f"The image of the {job.service} service is not built: `pitchey images build {job.service}`.")
     if job.key:
-        use = store.queue(job.service, size=job.size).keys.get(job.key)
+        use = store.queue(job.pool).keys.get(job.key)
         if use is not None and use.running:
             found.append(f"Jobs with its key {job.key!r} that run: {use.running}.")
-    pool = (job.service, job.size)
-    every = [each for each in store.instances(active_only=False) if (each.service, each.size) == pool]
+    every = [each for each in store.instances(active_only=False) if each.pool == job.pool]
     active = [instance for instance in every if instance.stopped_at is None]
     ready = [instance for instance in active if instance.state is InstanceState.READY]
     if ready:
         slots = sum(instance.slots for instance in ready)
-        running = [each for each in store.running() if (each.service, each.size) == pool]
+        running = [each for each in store.running() if each.pool == job.pool]
         if sum(slots_needed(each, ready[0].slots) for each in running) >= slots:
             found.append(f"All {slots} slots are taken." if slots > 1 else "The only slot is taken.")
     ahead = store.ahead_of(job)
@@ -150,17 +149,17 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         still = f"; {starting} of them {'is' if starting == 1 else 'are'} starting" if starting else ""
         found.append(f"{_count(len(active), f'{job.service} instance')} with {_count(slots, 'slot')}{still}.")
     if is_daemon_running:
-        found += _why_no_more(store, pool)
+        found += _why_no_more(store, job.pool)
     return found
 
 
-def _why_no_more(store: Store, pool: tuple[Service, str]) -> list[str]:
+def _why_no_more(store: Store, pool: PoolKey) -> list[str]:
     """What keeps the pool from having more instances."""
-    decision = next((each for each in store.last_decisions() if (each.service, each.size) == pool), None)
+    decision = next((each for each in store.last_decisions() if each.pool == pool), None)
     if decision is None:
         return []
     bounds = [f"{clamp['limit']}: {clamp['why']}" for clamp in decision.explanation["clamps"]]
-    more = f"`pitchey scaling explain {pool[0]}` says more."
+    more = f"`pitchey scaling explain {pool.service}` says more."
     return [f"What bounds the number of its instances is {'; '.join(bounds)}. {more}"] if bounds else []
 
 

@@ -133,6 +133,7 @@ def instance(value: Instance) -> dict[str, Any]:
     return {
         "id": value.id,
         "service": value.service,
+        "organisation": value.organisation or None,
         "engine": value.engine,
         "image": value.image,
         "slots": value.slots,

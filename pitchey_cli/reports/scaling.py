@@ -34,11 +34,6 @@ _MEASURES = {
 }
 
 
-def pool_name(service: str, instance_size: str) -> str:
-    """As people call a pool."""
-    return f"{service} ({instance_size})" if instance_size else service
-
-
 def status(
     pools: Sequence[PoolUse],
     decisions: Sequence[LastDecision],
@@ -51,12 +46,12 @@ def status(
     """The pools as they are now, and what the last decision about each was."""
     counts = ("ready", "starting", "paused", "waiting", "running")
     table = plain_table("pool", *counts, "last wanted", "by", "when", "why", right=(*counts, "last wanted"))
-    decided = {(each.service, each.size): each for each in decisions}
+    decided = {each.pool: each for each in decisions}
     for pool in pools:
-        last = decided.get((pool.service, pool.size))
+        last = decided.get(pool.pool)
         found = last.explanation if last else {}
         table.add_row(
-            pool_name(pool.service, pool.size),
+            cell(str(pool.pool)),
             *(f"{count:,}" for count in (pool.ready, pool.starting, pool.paused, pool.waiting, pool.running)),
             str(found.get("wanted", "-")),
             found.get("rule", "-"),
@@ -69,7 +64,7 @@ def status(
     for request in warm:
         until = f"{request.until.astimezone():%Y-%m-%d %H:%M}"
         verb = "is" if request.instances == 1 else "are"
-        parts.append(Text(f"{request.instances} of {request.service} {verb} kept warm until {until}."))
+        parts.append(Text(f"{request.instances} of {request.pool} {verb} kept warm until {until}."))
     parts += [Text(_forecast(each)) for each in forecasts]
     return Group(*parts)
 
@@ -108,7 +103,7 @@ def history(events: Sequence[ScalingEvent]) -> RenderableType:
         change = f"wanted {each.was} -> {each.wanted}" if each.change == "wanted" else f"{each.change}"
         rows.add_row(
             f"{each.at.astimezone():%Y-%m-%d %H:%M:%S}",
-            pool_name(each.service, each.size),
+            cell(str(each.pool)),
             f"{change} {each.instance_id}".replace("_", " ").strip(),
             each.rule,
             cell(each.why),
@@ -124,7 +119,7 @@ def held(sentences: Sequence[str]) -> RenderableType:
 def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
     """The last decision about a pool: what went in, what each rule asked for, what bounded it."""
     found = decision.explanation
-    name = pool_name(decision.service, decision.size)
+    name = printable(str(decision.pool))
     inputs = plain_table("input", "value")
     for key, value in found["pool"].items():
         inputs.add_row(
@@ -190,7 +185,7 @@ def instances(found: Sequence[tuple[Instance, int]], *, now: datetime) -> Render
         rows.add_row(
             each.id,
             each.state,
-            each.instance_type,
+            cell(f"{each.instance_type} of {each.pool.owner}" if each.pool.owner else each.instance_type),
             str(each.slots),
             f"{each.granted_cpus:g}",
             size(each.granted_memory_bytes),
@@ -222,7 +217,8 @@ def pool_as_json(pool: PoolUse, decision: LastDecision | None) -> dict[str, Any]
     return {
         "schema": SCHEMA,
         "service": pool.service,
-        "instanceType": pool.size or None,
+        "instanceType": pool.pool.size or None,
+        "organisation": pool.pool.organisation or None,
         "ready": pool.ready,
         "starting": pool.starting,
         "paused": pool.paused,
@@ -237,7 +233,8 @@ def decision_as_json(decision: LastDecision) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "service": decision.service,
-        "instanceType": decision.size or None,
+        "instanceType": decision.pool.size or None,
+        "organisation": decision.pool.organisation or None,
         "at": time(decision.at),
         **_camel(decision.explanation),
     }
@@ -250,7 +247,8 @@ def event_as_json(event: ScalingEvent) -> dict[str, Any]:
         "id": event.id,
         "at": time(event.at),
         "service": event.service,
-        "instanceType": event.size or None,
+        "instanceType": event.pool.size or None,
+        "organisation": event.pool.organisation or None,
         "change": event.change,
         "was": event.was,
         "wanted": event.wanted,

@@ -133,14 +133,16 @@ def overview(
             table.add_row(service, *(f"{states.get(state, 0):,}" for state in shown))
         parts.append(table)
     if instances:
-        table = plain_table("instance", "state", "slots", "cpus", "memory", "since", right=("slots", "cpus", "memory"))
+        owners = ("organisation",) if any(item.pool.owner for item in instances) else ()
+        columns = ("instance", *owners, "state", "slots", "cpus", "memory", "since")
+        table = plain_table(*columns, right=("slots", "cpus", "memory"))
         for item in instances:
             cpus = f"{item.granted_cpus:g}"
             if item.granted_cpus != item.requested_cpus:
                 cpus += f" of {item.requested_cpus:g}"
-            table.add_row(
-                item.id, item.state, str(item.slots), cpus, size(item.granted_memory_bytes), ago(item.created_at, now)
-            )
+            owner = (cell(item.organisation),) if owners else ()
+            use = (str(item.slots), cpus, size(item.granted_memory_bytes))
+            table.add_row(item.id, *owner, item.state, *use, ago(item.created_at, now))
         parts.append(table)
         parts += [Text(f"{each.id}: {each.note}") for each in instances if each.state is InstanceState.DRAINING]
     if recent:

@@ -12,11 +12,10 @@ from rich.text import Text
 
 from pitchey_cli.domain.job import WAITING, InstanceState, Job, JobState
 from pitchey_cli.domain.overview import HostUse, Overview
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
-from pitchey_cli.reports.scaling import pool_name
 from pitchey_cli.reports.tables import STATE_COLOURS, cell, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, printable, size
-from processors.vocabulary import Service
 
 _BAR_CELLS = 10
 _GAUGE_CELLS = 6
@@ -53,7 +52,7 @@ class Row:
     """One row of a table, and what it stands for."""
 
     key: str  #: of a job or an instance its id
-    service: Service
+    pool: PoolKey  #: that it belongs to
     cells: tuple[Text, ...]
 
     def holds(self, wanted: str) -> bool:
@@ -108,7 +107,7 @@ def spending_line(found: Overview) -> Text:
     if dead := found.count(JobState.DEAD):
         line.append(", ").append(f"{dead:,} dead", style="red")
     for each in found.warm:
-        line.append(f"; {each.service} {each.instances} warm")
+        line.append(f"; {printable(str(each.pool))} {each.instances} warm")
     return line
 
 
@@ -142,10 +141,10 @@ def bar(share: float | None, cells: int) -> str:
 def _pools(found: Overview) -> list[Row]:
     return [
         Row(
-            f"{each.service}/{each.size}",
-            each.service,
+            "/".join(each.pool),
+            each.pool,
             (
-                Text(pool_name(each.service, each.size)),
+                cell(str(each.pool)),
                 Text("-" if each.wanted is None else str(each.wanted)),
                 *(_number(count) for count in (each.ready, each.starting, each.paused, each.waiting, each.running)),
                 Text(percent(each.cpu) or "-"),
@@ -165,7 +164,7 @@ def _jobs(found: Overview) -> list[Row]:
     return [
         Row(
             job.id,
-            job.service,
+            job.pool,
             (
                 Text(job.id),
                 Text(job.service),
@@ -223,11 +222,11 @@ def _instances(found: Overview) -> list[Row]:
     return [
         Row(
             each.id,
-            each.service,
+            each.pool,
             (
                 Text(each.id),
                 Text(each.state, style=_INSTANCE_COLOURS.get(each.state, "")),
-                Text(each.instance_type),
+                cell(f"{each.instance_type} of {each.pool.owner}" if each.pool.owner else each.instance_type),
                 Text(f"{use.slots_taken}/{each.slots}"),
                 Text(f"{each.granted_cpus:g}"),
                 Text(size(each.granted_memory_bytes)),
@@ -245,7 +244,7 @@ def _dead_letters(found: Overview) -> list[Row]:
     return [
         Row(
             job.id,
-            job.service,
+            job.pool,
             (
                 Text(job.id),
                 Text(job.service),
@@ -262,7 +261,7 @@ def _dead_letters(found: Overview) -> list[Row]:
 
 def _queue(found: Overview) -> list[Row]:
     return [
-        Row(service, service, (Text(service), *(_number(states.get(state, 0)) for state in _SHOWN)))
+        Row(service, PoolKey.of(service), (Text(service), *(_number(states.get(state, 0)) for state in _SHOWN)))
         for service, states in found.counts.items()
     ]
 

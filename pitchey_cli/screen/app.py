@@ -246,14 +246,14 @@ class TopApp(App[None]):
     def action_warm(self) -> None:
         """Keep one more of the row's service warm."""
         if (row := self._chosen(*View)) is not None:
-            self.run_worker(self._order(lambda: self._desk.warm(row.service)))
+            self.run_worker(self._order(lambda: self._desk.warm(row.pool)))
         else:
             self.notify("Choose a service first: 1 shows them.", severity="warning", markup=False)
 
     def action_cool(self) -> None:
         """Keep none of the row's service warm."""
         if (row := self._chosen(*View)) is not None:
-            self.run_worker(self._order(lambda: self._desk.cool(row.service)))
+            self.run_worker(self._order(lambda: self._desk.cool(row.pool)))
         else:
             self.notify("Choose a service first: 1 shows them.", severity="warning", markup=False)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.overview import Overview
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.operations import cancel, dead_letters, overview, scaling
 from pitchey_cli.operations.overview import HostWatch, Looking
 from pitchey_cli.store.port import CancelResult, Store
@@ -67,23 +68,25 @@ class Desk:
         self.wake()
         return f"{job_id} is queued again." if count else f"{job_id} is no dead letter any more."
 
-    def warm(self, service: Service) -> str:
-        """Keep one more of a service warm than is asked for."""
-        now = self.now()
+    def warm(self, pool: PoolKey) -> str:
+        """Keep one more of a service warm than is asked for; where its instances are not shared, of an organisation."""
+        now, service = self.now(), pool.service
+        whose = PoolKey(service, organisation=pool.organisation)
         with self._connected() as store:
-            asked = sum(each.instances for each in store.warm_requests(now=now) if each.service is service)
+            asked = sum(each.instances for each in store.warm_requests(now=now) if each.pool == whose)
             most = self.most_instances(service)
-            request = scaling.keep_warm(store, service, asked + 1, lasting=WARM_FOR, most=most, now=now)
+            request = scaling.keep_warm(store, whose, asked + 1, lasting=WARM_FOR, most=most, now=now)
         self.wake()
         are = "is" if request.instances == 1 else "are"
-        return f"{request.instances} of {service} {are} kept warm until {request.until.astimezone():%H:%M}."
+        return f"{request.instances} of {whose} {are} kept warm until {request.until.astimezone():%H:%M}."
 
-    def cool(self, service: Service) -> str:
-        """Keep none of a service warm."""
+    def cool(self, pool: PoolKey) -> str:
+        """Keep none of a service warm; where its instances are not shared, none of an organisation."""
+        whose = PoolKey(pool.service, organisation=pool.organisation)
         with self._connected() as store:
-            was_warm = store.stop_warming(service)
+            was_warm = store.stop_warming(whose)
         self.wake()
-        return f"{service} is not kept warm any more." if was_warm else f"{service} was not kept warm."
+        return f"{whose} is not kept warm any more." if was_warm else f"{whose} was not kept warm."
 
     def close(self) -> None:
         """Close the connection."""

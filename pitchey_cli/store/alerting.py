@@ -43,7 +43,7 @@ class SqliteAlerts(SqliteBudgets, SqliteObservations):
                 costs=self._costs_of_a_day(as_of),
                 standings=standings,
                 short_of_room=[
-                    each.service + (f" ({each.size})" if each.size else "")
+                    str(each.pool)
                     for each in self.last_decisions()
                     if now - each.at < _DECISION_COUNTS_FOR
                     and any(clamp["limit"] == Limit.ROOM for clamp in each.explanation.get("clamps", ()))
@@ -53,11 +53,10 @@ class SqliteAlerts(SqliteBudgets, SqliteObservations):
     def _waits(self, policy: QueuePolicy, now: datetime) -> dict[str, float]:
         waits: dict[str, float] = {}
         for service in Service:
-            for size in self.waiting_sizes(service):
-                turns = Turns(self.queue(service, size=size), policy, now=now)
+            for pool in self.waiting_pools(service):
+                turns = Turns(self.queue(pool), policy, now=now)
                 if (since := turns.oldest()) is not None:
-                    name = f"{service} ({size})" if size else str(service)
-                    waits[name] = max(0.0, (now - since).total_seconds())
+                    waits[str(pool)] = max(0.0, (now - since).total_seconds())
         return waits
 
     def _costs_of_a_day(self, as_of: AsOf) -> Mapping[Line, int]:

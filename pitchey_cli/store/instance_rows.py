@@ -24,6 +24,7 @@ def instance_values(instance: Instance) -> tuple[Any, ...]:
         instance.image,
         instance.slots,
         instance.size,
+        instance.organisation,
         instance.state.value,
         instance.requested_cpus,
         instance.requested_memory_bytes,
@@ -56,6 +57,7 @@ def instance_from(row: rows.Row) -> Instance:
         image=row["image"],
         slots=row["slots"],
         size=row["size"],
+        organisation=row["organisation"],
         state=InstanceState(row["state"]),
         requested_cpus=row["requested_cpus"],
         requested_memory_bytes=row["requested_memory_bytes"],
@@ -137,5 +139,5 @@ def entry_from(row: rows.Row) -> Entry:
 
 def live_attempt_from(row: rows.Row) -> LiveAttempt:
     """A row of `live_attempts`."""
-    account = Account(row["organisation"], row["batch"])
+    account = Account(row["payer"], row["batch"])
     return LiveAttempt(instance_from(row), account, row["started_tick"], row["taken"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Reason, Service
@@ -20,7 +21,8 @@ class SqliteLines(SqliteReader):
         self._move(Service(row["service"]), before, JobState.QUEUED)
 
     def _join_line(self, row: rows.Row, size: str) -> int:
-        line = (row["service"], size, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
+        pool = rows.pool_values(PoolKey.of(Service(row["service"]), size, row["organisation"]))
+        line = (*pool, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
         wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"])
         due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
         return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))

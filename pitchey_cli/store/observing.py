@@ -18,6 +18,7 @@ from pitchey_cli.domain.observation import (
     ScalingEvent,
     WarmRequest,
 )
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Service
@@ -42,7 +43,7 @@ class SqliteObservations(SqliteReader):
             self._db.run_many(
                 QUERIES["insert_measurement"],
                 [
-                    (rows.micros(each.at), each.service.value, each.size, each.name.value, each.seconds, each.count)
+                    (rows.micros(each.at), *rows.pool_values(each.pool), each.name.value, each.seconds, each.count)
                     for each in measurements
                 ],
             )
@@ -50,7 +51,7 @@ class SqliteObservations(SqliteReader):
             self._db.run_many(
                 QUERIES["set_last_decision"],
                 [
-                    (each.service.value, each.size, rows.micros(each.at), rows.encode(each.explanation))
+                    (*rows.pool_values(each.pool), rows.micros(each.at), rows.encode(each.explanation))
                     for each in decisions
                 ],
             )
@@ -58,9 +59,14 @@ class SqliteObservations(SqliteReader):
     def last_decisions(self) -> list[LastDecision]:
         """The last decision about each pool."""
         return [
-            LastDecision(rows.moment(row["at"]), Service(row["service"]), row["size"], json.loads(row["explanation"]))
+            LastDecision(rows.moment(row["at"]), rows.pool_from(row), json.loads(row["explanation"]))
             for row in self._db.rows(QUERIES["last_decisions"])
         ]
+
+    def forget_pools(self, pools: Sequence[PoolKey]) -> None:
+        """Forget the last decisions about pools that are no more."""
+        with self._db.transaction():
+            self._db.run_many(QUERIES["forget_pool"], [rows.pool_values(each) for each in pools])
 
     def scaling_events(
         self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
@@ -74,8 +80,7 @@ class SqliteObservations(SqliteReader):
         return [
             ScalingEvent(
                 at=rows.moment(row["at"]),
-                service=Service(row["service"]),
-                size=row["size"],
+                pool=rows.pool_from(row),
                 change=Change(row["change"]),
                 why=row["why"],
                 was=row["was"],
@@ -92,8 +97,7 @@ class SqliteObservations(SqliteReader):
         return [
             PoolSample(
                 at=rows.moment(row["at"]),
-                service=Service(row["service"]),
-                size=row["size"],
+                pool=rows.pool_from(row),
                 waiting=row["waiting"],
                 running=row["running"],
                 starting=row["starting"],
@@ -114,16 +118,20 @@ class SqliteObservations(SqliteReader):
         """How long something took lately, the newest first."""
         question = {"service": service.value, "name": name.value, "limit": limit}
         return [
-            Measurement(
-                rows.moment(row["at"]), Service(row["service"]), row["size"], name, row["seconds"], row["count"]
-            )
+            Measurement(rows.moment(row["at"]), rows.pool_from(row), name, row["seconds"], row["count"])
             for row in self._db.rows(QUERIES["measurements_of"], question)
         ]
 
     def forget_observations(self, *, before: datetime) -> None:
         """Forget what was observed before a time."""
         with self._db.transaction():
-            for name in ("forget_samples", "forget_measurements", "forget_scaling_events"):
+            for name in (
+                "forget_samples",
+                "forget_measurements",
+                "forget_scaling_events",
+                "forget_decisions",
+                "forget_warm",
+            ):
                 self._db.run(QUERIES[name], {"before": rows.micros(before)})
             learnt_from = (before - _ARRIVALS_LONGER).timestamp() // INTERVAL_SECONDS
             self._db.run(QUERIES["forget_came"], {"before": int(learnt_from)})
@@ -162,17 +170,23 @@ class SqliteObservations(SqliteReader):
         ]
 
     def keep_warm(self, request: WarmRequest) -> None:
-        """Want so many instances of a service ready, in place of what was wanted before."""
-        self._db.run(QUERIES["set_warm"], (request.service.value, request.instances, rows.micros(request.until)))
+        """Want so many instances of a pool ready, in place of what was wanted before."""
+        service, _, organisation = rows.pool_values(request.pool)
+        self._db.run(QUERIES["set_warm"], (service, organisation, request.instances, rows.micros(request.until)))
 
-    def stop_warming(self, service: Service) -> bool:
+    def stop_warming(self, pool: PoolKey) -> bool:
         """Want none any more; False when none was wanted."""
-        return self._db.row(QUERIES["remove_warm"], {"service": service.value}) is not None
+        question = {"service": pool.service.value, "organisation": pool.organisation}
+        return self._db.row(QUERIES["remove_warm"], question) is not None
 
     def warm_requests(self, *, now: datetime) -> list[WarmRequest]:
         """What is wanted ready now."""
         found = [
-            WarmRequest(Service(row["service"]), row["instances"], rows.moment(row["until"]))
+            WarmRequest(
+                PoolKey(Service(row["service"]), organisation=row["organisation"]),
+                row["instances"],
+                rows.moment(row["until"]),
+            )
             for row in self._db.rows(QUERIES["warm_requests"])
         ]
         return [each for each in found if each.until > now]
@@ -181,8 +195,7 @@ class SqliteObservations(SqliteReader):
 def _of_sample(sample: PoolSample) -> tuple[object, ...]:
     return (
         rows.micros(sample.at),
-        sample.service.value,
-        sample.size,
+        *rows.pool_values(sample.pool),
         sample.waiting,
         sample.running,
         sample.starting,
@@ -201,8 +214,7 @@ def _of_sample(sample: PoolSample) -> tuple[object, ...]:
 def _of_event(event: ScalingEvent) -> tuple[object, ...]:
     return (
         rows.micros(event.at),
-        event.service.value,
-        event.size,
+        *rows.pool_values(event.pool),
         event.change.value,
         event.instance_id,
         event.was,

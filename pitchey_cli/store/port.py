@@ -41,6 +41,7 @@ from pitchey_cli.domain.observation import (
     WarmRequest,
 )
 from pitchey_cli.domain.placement import Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
@@ -118,9 +119,8 @@ class Store(Accounts, Budgets, Alerts, Protocol):
 
     def claim(
         self,
-        service: Service,
+        pool: PoolKey,
         *,
-        size: str = "",
         places: Places,
         policy: QueuePolicy,
         now: datetime,
@@ -133,11 +133,11 @@ class Store(Accounts, Budgets, Alerts, Protocol):
         Jobs come back as they are now: running, with a token.
         """
 
-    def queue(self, service: Service, *, size: str = "", foreground_only: bool = False) -> Queue:
+    def queue(self, pool: PoolKey, *, foreground_only: bool = False) -> Queue:
         """What waits for one pool, and what counts in whose turn it is."""
 
-    def waiting_sizes(self, service: Service, *, foreground_only: bool = False) -> list[str]:
-        """The instance types that queued jobs of a service need; the empty one is the service's own."""
+    def waiting_pools(self, service: Service, *, foreground_only: bool = False) -> list[PoolKey]:
+        """The pools of a service that queued jobs wait for."""
 
     def size_hint(self, service: Service, input_kind: str) -> str:
         """The instance type on which this kind of input has succeeded; empty when nothing is known."""
@@ -311,6 +311,9 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def last_decisions(self) -> list[LastDecision]:
         """The last decision about each pool."""
 
+    def forget_pools(self, pools: Sequence[PoolKey]) -> None:
+        """Forget the last decisions about pools that are no more."""
+
     def scaling_events(
         self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
     ) -> list[ScalingEvent]:
@@ -338,9 +341,9 @@ class Store(Accounts, Budgets, Alerts, Protocol):
         """What is expected of each service of which that is known."""
 
     def keep_warm(self, request: WarmRequest) -> None:
-        """Want so many instances of a service ready, in place of what was wanted before."""
+        """Want so many instances of a pool ready, in place of what was wanted before."""
 
-    def stop_warming(self, service: Service) -> bool:
+    def stop_warming(self, pool: PoolKey) -> bool:
         """Want none any more; False when none was wanted."""
 
     def warm_requests(self, *, now: datetime) -> list[WarmRequest]:

@@ -11,6 +11,7 @@ from typing import Any
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import Place, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
 from pitchey_cli.store.dependencies import SqliteDependencies
@@ -111,9 +112,8 @@ class SqliteQueue(SqliteDependencies):
 
     def claim(
         self,
-        service: Service,
+        pool: PoolKey,
         *,
-        size: str = "",
         places: Places,
         policy: QueuePolicy,
         now: datetime,
@@ -122,12 +122,12 @@ class SqliteQueue(SqliteDependencies):
         foreground_only: bool = False,
     ) -> list[Claimed]:
         """Take queued jobs, in the order of their turns, for as long as there are places; start an attempt for each."""
-        question = {"service": service.value, "size": size, "foreground_only": int(foreground_only)}
+        question, service = self._about(pool, foreground_only), pool.service
         if not places.free_slots or not self._db.value(QUERIES["is_anybody_waiting"], question):
             return []  # the usual case takes no write lock
         at = rows.micros(now)
         with self._db.transaction():
-            queue = self.queue(service, size=size, foreground_only=foreground_only)
+            queue = self.queue(pool, foreground_only=foreground_only)
             turns = Turns(queue, policy, now=now)
             chosen = self._give_places(turns, places, at)
             if not chosen:

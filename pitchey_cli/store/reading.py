@@ -10,6 +10,7 @@ from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
@@ -42,26 +43,33 @@ class SqliteReader:
 
     # --- what there is to do
 
-    def queue(self, service: Service, *, size: str = "", foreground_only: bool = False) -> Queue:
+    def queue(self, pool: PoolKey, *, foreground_only: bool = False) -> Queue:
         """What waits for one pool, and what counts in whose turn it is."""
-        question = {"service": service.value, "size": size, "foreground_only": int(foreground_only)}
+        question = self._about(pool, foreground_only)
         flows = tuple(rows.flow_from(row) for row in self._db.rows(QUERIES["waiting_flows"], question))
         if not flows:
             return Queue()
         is_shared = len({flow.organisation for flow in flows}) > 1
         shares = self._db.rows(QUERIES["shares"], question) if is_shared else []
         served = {row["organisation"]: row["served"] for row in shares}
-        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {}, service)
+        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {}, pool.service)
+
+    @staticmethod
+    def _about(pool: PoolKey, foreground_only: bool) -> dict[str, Any]:
+        service, size, organisation = rows.pool_values(pool)
+        is_bounded = int(foreground_only)
+        return {"service": service, "size": size, "organisation": organisation, "foreground_only": is_bounded}
 
     def _keys_in_use(self) -> dict[str, KeyUse]:
         rates = {row["key"]: rows.moment(row["next_start_at"]) for row in self._db.rows(QUERIES["key_rates"])}
         running = {row["key"]: row["running"] for row in self._db.rows(QUERIES["keys_running"])}
         return {key: KeyUse(running.get(key, 0), rates.get(key)) for key in rates.keys() | running.keys()}
 
-    def waiting_sizes(self, service: Service, *, foreground_only: bool = False) -> list[str]:
-        """The instance types that queued jobs of a service need; the empty one is the service's own."""
+    def waiting_pools(self, service: Service, *, foreground_only: bool = False) -> list[PoolKey]:
+        """The pools of a service that queued jobs wait for."""
         question = {"service": service.value, "foreground_only": int(foreground_only)}
-        return [row["size"] for row in self._db.rows(QUERIES["waiting_sizes"], question)]
+        found = self._db.rows(QUERIES["waiting_pools"], question)
+        return [PoolKey(service, row["size"], row["pool"]) for row in found]
 
     def size_hint(self, service: Service, input_kind: str) -> str:
         """The instance type on which this kind of input has succeeded; empty when nothing is known."""

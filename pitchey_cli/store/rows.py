@@ -25,6 +25,7 @@ from pitchey_cli.domain.job import (
     Usage,
     token_of,
 )
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Flow, Waiting
 from processors.vocabulary import Reason, Service
@@ -103,9 +104,20 @@ def first_state(job: NewJob, *, now: datetime, is_held: bool) -> JobState:
     return JobState.SCHEDULED if job.run_at is not None and job.run_at > now else JobState.QUEUED
 
 
+def pool_values(pool: PoolKey) -> tuple[str, str, str]:
+    """A pool as the values of its columns."""
+    return pool.service.value, pool.size, pool.organisation
+
+
+def pool_from(row: Row) -> PoolKey:
+    """The pool that a row is about."""
+    return PoolKey(Service(row["service"]), row["size"], row["organisation"])
+
+
 def flow_of(job: NewJob) -> tuple[Any, ...]:
     """The line that a submission stands in, as the values of `join_flow` without its length and its beginning."""
-    line = (job.service.value, job.size, int(job.is_foreground), job.organisation, job.batch, job.priority)
+    pool = PoolKey.of(job.service, job.size, job.organisation)
+    line = (*pool_values(pool), int(job.is_foreground), job.organisation, job.batch, job.priority)
     return (*line, job.key, int(job.is_off_peak), int(job.is_spot_ok))
 
 
@@ -282,7 +294,7 @@ def details_from(text: str | None) -> dict[str, Any]:
 
 def arrival_from(row: Row) -> Arrival:
     """A row of the question `arrivals`."""
-    return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"])
+    return Arrival(row["at"] / 1e6, row["service"], max(0, row["held"]) / 1e6, row["size"], row["organisation"])
 
 
 def past_from(row: Row) -> Past:

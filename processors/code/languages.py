@@ -20,12 +20,10 @@ from typing import Literal
 
 from processors.code.frames import BadFrame, encode_document
 from processors.code.slot_protocol import (
-    HEADROOM_BYTES,
     JOB_DIR,
     MAX_FILE_BYTES,
     MAX_FILES,
     MAX_STDIN_BYTES,
-    MIB,
     OUT_DIR_NAME,
     RETURN_FD,
     TMP_DIR,
@@ -36,7 +34,8 @@ from processors.code.slot_protocol import (
     PhaseLimits,
 )
 from processors.names import problem_among
-from processors.protocol import COMPILER_SECONDS, CodeSpec
+from processors.protocol import CodeSpec
+from processors.slot_needs import COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
 
 Language = Literal["javascript", "python", "go", "rust"]
 
@@ -46,7 +45,6 @@ PROGRAM = f"{TMP_DIR}/program"
 
 _LAUNCHERS = "/usr/local/lib/pitchey"
 _GO_CACHE = "/usr/local/lib/go-cache"
-_COMPILER_MEMORY_BYTES = {"go": 256 * MIB, "rust": 384 * MIB}  # a small program takes 55 MB in Go, 150 in Rust
 _COMPILER_OPEN_FILES = 1024
 _RUST = ("-C", "debuginfo=0", "-C", "strip=symbols", "-C", "linker=gcc", "-C", "link-arg=-fuse-ld=mold")
 
@@ -175,7 +173,7 @@ def _compile_phase(spec: CodeSpec, names: list[str]) -> Phase | None:
         return None
     limits = PhaseLimits(
         wall_seconds=spec.compile_timeout or COMPILER_SECONDS,
-        memory_bytes=max(_COMPILER_MEMORY_BYTES[spec.language], spec.memory_limit * MIB),
+        memory_bytes=max(COMPILER_MEMORY_BYTES[spec.language], spec.memory_limit * MIB),
         open_files=_COMPILER_OPEN_FILES,
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TMPDIR": TMP_DIR, "LANG": "C.UTF-8"}

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 from processors.code.reading import BadDocument, Fields
 from processors.names import problem_among
+from processors.slot_needs import HEADROOM_BYTES as HEADROOM_BYTES
+from processors.slot_needs import MIB
 
 SLOT_PROTOCOL_VERSION = 1
 
@@ -30,8 +32,6 @@ UID_VARIABLE = "PITCHEY_SLOT_UID"  #: whom the job's processes are; no two slots
 LANDLOCK_VARIABLE = "PITCHEY_SLOT_LANDLOCK"  #: "auto" as far as the kernel has it, "required", or "off"
 UIDS = (1000, (1 << 31) - 1)
 
-MIB = 1 << 20
-HEADROOM_BYTES = 32 * MIB  #: of a container above the limit of its job: the first process, and what the kernel keeps
 MAX_FILES = 512
 MAX_FILE_BYTES = 64 * MIB
 MAX_STDIN_BYTES = 4 * MIB  #: the first process keeps it until the program has read it

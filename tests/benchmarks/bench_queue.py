@@ -37,6 +37,7 @@ from pitchey_cli.domain.job import (
     Outcome,
 )
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
@@ -211,7 +212,7 @@ def claim_latency(directory: Path, waiting: int, samples: int = 400) -> tuple[fl
             start = time.perf_counter()
             places = Places([Candidate("i-1", 1, 1)])
             (claimed,) = store.claim(
-                Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0
+                PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0
             )
             seconds[size].append(time.perf_counter() - start)
             assert claimed.job.attempt == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -26,7 +27,9 @@ def _history(pitchey: Pitchey, jobs: int, *, every: timedelta) -> None:
     for number in range(jobs):
         store.enqueue([NewJob(JobId(f"j{number}"), Service.VIDEO, {}, name="in")], now=now)
         places, lease = Places([Candidate("i-1", 1, 1)]), now + timedelta(minutes=1)
-        (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        (claimed,) = store.claim(
+            PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0
+        )
         assert claimed.job.token is not None
         done, end = Transition(JobState.SUCCEEDED, 1, 0), now + timedelta(seconds=10)
         store.finish(claimed.job.id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=end, tick=1000)

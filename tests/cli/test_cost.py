@@ -12,6 +12,7 @@ import pytest
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
@@ -67,7 +68,12 @@ def _run(
     store.enqueue([NewJob(job_id, service, {}, organisation=organisation, batch=batch)], now=BEGIN)
     places, lease = Places([Candidate(instance or service, slots, slots)]), BEGIN + timedelta(days=1)
     (claimed,) = store.claim(
-        service, places=places, policy=QueuePolicy(), now=BEGIN, lease_until=lease, tick=_tick(began)
+        PoolKey.of(service, organisation=organisation),
+        places=places,
+        policy=QueuePolicy(),
+        now=BEGIN,
+        lease_until=lease,
+        tick=_tick(began),
     )
     assert claimed.job.token is not None
     outcome = Outcome(Reason.COMPLETED if is_completed else Reason.FAILED)

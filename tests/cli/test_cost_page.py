@@ -14,6 +14,7 @@ from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outco
 from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
@@ -60,7 +61,9 @@ def books(pitchey: Pitchey) -> Pitchey:
     store.set_instance("i-1", InstanceState.READY, now=begin, tick=0)
     store.enqueue([NewJob(JobId("j1"), Service.VIDEO, {}, organisation=HOSTILE)], now=begin)
     places, lease = Places([Candidate("i-1", 2, 2)]), begin + timedelta(days=1)
-    (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=begin, lease_until=lease, tick=0)
+    (claimed,) = store.claim(
+        PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=begin, lease_until=lease, tick=0
+    )
     assert claimed.job.token is not None
     outcome = Outcome(Reason.COMPLETED)
     ended = after_attempt(claimed.job, outcome, now=begin, dice=0.5)
@@ -68,7 +71,7 @@ def books(pitchey: Pitchey) -> Pitchey:
     store.set_instance("i-1", InstanceState.STOPPED, now=begin, tick=2 * TICKS_PER_HOUR)
     store.set_budget(Budget(Scope(HOSTILE, None), Period.MONTH, 1_000_000_000), now=begin)
     seen = [
-        PoolSample(begin + timedelta(seconds=10 * n), Service.VIDEO, "", 37 if n < 60 else 0, 1, 0, 1, 0, 1)
+        PoolSample(begin + timedelta(seconds=10 * n), PoolKey(Service.VIDEO), 37 if n < 60 else 0, 1, 0, 1, 0, 1)
         for n in range(720)
     ]
     store.observe(seen, [], [], [])

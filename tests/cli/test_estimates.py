@@ -11,6 +11,7 @@ import pytest
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import JobId, JobInput, JobState, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -31,7 +32,9 @@ def experienced(pitchey: Pitchey) -> Pitchey:
         spec = {"outputFormat": "mp4", "quality": "medium"}
         store.enqueue([NewJob(job_id, Service.VIDEO, spec, given, kind="mp4")], now=now)
         places, lease = Places([Candidate("i-1", 1, 1)]), now + timedelta(minutes=1)
-        (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        (claimed,) = store.claim(
+            PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0
+        )
         assert claimed.job.token is not None
         done = Transition(JobState.SUCCEEDED, 1, 0)
         store.finish(job_id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=100 + number * 100)
@@ -153,7 +156,9 @@ def test_a_budget_that_would_hold_the_jobs_or_is_too_small_for_them_is_named(exp
     store.add_instance(replace(INSTANCE, id="i-2", created_at=now))  # of four slots, for a dollar an hour
     store.enqueue([NewJob(JobId("acme1"), Service.VIDEO, {}, organisation="acme")], now=now)
     places = Places([Candidate("i-2", 4, 4)])
-    (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
+    (claimed,) = store.claim(
+        PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0
+    )
     assert claimed.job.token is not None
     done, end = Transition(JobState.SUCCEEDED, 1, 0), 4 * TICKS_PER_HOUR
     store.finish(claimed.job.id, claimed.job.token, Outcome(Reason.COMPLETED), done, now=now, tick=end)

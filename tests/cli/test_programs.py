@@ -19,6 +19,7 @@ from pitchey_cli.daemon.lock import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import InstanceState, JobId, Outcome, Output
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -89,7 +90,14 @@ def end_next(pitchey: Pitchey, details: dict[str, Any], files: dict[str, tuple[s
             store.set_instance("code-1", InstanceState.READY, now=now, tick=0)
         places = Places.of([Candidate("code-1", slots=1, free_slots=1)])
         lease = now + timedelta(hours=1)
-        (claimed,) = store.claim(Service.CODE, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        (claimed,) = store.claim(
+            PoolKey(Service.CODE, "", "default"),
+            places=places,
+            policy=QueuePolicy(),
+            now=now,
+            lease_until=lease,
+            tick=0,
+        )
         assert claimed.job.token is not None
         outcome = Outcome(Reason.COMPLETED, outputs=tuple(outputs), details=details)
         transition = after_attempt(claimed.job, outcome, now=now, dice=0.5)

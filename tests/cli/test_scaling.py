@@ -11,6 +11,7 @@ import pytest
 
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service
@@ -36,7 +37,7 @@ def fill(pitchey: Pitchey) -> Fill:
 def decided(waiting: int) -> LastDecision:
     view, metrics = PoolView(waiting=waiting, ready=0, slots=3), Metrics(0.0, 0.0)
     decision = decide(view, metrics, PoolSettings(300.0, 0, 4), ScalerState(), now=100.0)
-    return LastDecision(NOON, Service.VIDEO, "", explain(view, metrics, Headroom(), decision))
+    return LastDecision(NOON, PoolKey(Service.VIDEO), explain(view, metrics, Headroom(), decision))
 
 
 def test_status_counts_what_there_is_now_and_says_how_old_the_last_decision_is(pitchey: Pitchey, fill: Fill) -> None:
@@ -54,7 +55,7 @@ def test_status_counts_what_there_is_now_and_says_how_old_the_last_decision_is(p
 
 def test_status_and_metrics_say_the_same_of_starts(pitchey: Pitchey, fill: Fill) -> None:
     seconds = (0.19, 0.79, 0.77, 0.76)
-    rows = [Measurement(NOON, Service.VIDEO, "", Measure.START, each) for each in seconds]
+    rows = [Measurement(NOON, PoolKey(Service.VIDEO), Measure.START, each) for each in seconds]
     fill(lambda store: store.observe([], rows, [], []))
     (line,) = [line for line in pitchey.ok("scaling", "status").lines if line.startswith("video") and "ms" in line]
     assert "765.0 ms" in line and "790.0 ms" in line

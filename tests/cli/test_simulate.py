@@ -12,6 +12,7 @@ import pytest
 
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -181,7 +182,9 @@ def _work_off(pitchey: Pitchey, jobs: int) -> None:
     )
     for _ in range(jobs):
         places, lease = Places([Candidate("i-1", 1, 1)]), now + timedelta(seconds=30)
-        (claimed,) = store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0)
+        (claimed,) = store.claim(
+            PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=lease, tick=0
+        )
         now += timedelta(seconds=10)
         assert claimed.job.token is not None
         done = Transition(JobState.SUCCEEDED, 1, 0)

@@ -11,6 +11,7 @@ from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outco
 from pitchey_cli.domain.observation import LastDecision
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.readings import Facts
 from pitchey_cli.domain.scope import Scope
@@ -121,7 +122,7 @@ def test_the_costs_are_those_of_a_day(store):
 
 def test_pools_are_short_of_room_as_long_as_their_last_decision_says_so(store):
     def decided(service: Service, limit: str) -> LastDecision:
-        return LastDecision(NOON, service, "", {"clamps": [{"limit": limit, "wanted": 1, "why": ""}]})
+        return LastDecision(NOON, PoolKey(service), {"clamps": [{"limit": limit, "wanted": 1, "why": ""}]})
 
     store.observe([], [], [], [decided(Service.VIDEO, "room"), decided(Service.CODE, "step")])
     assert facts(store, NOON + 0.5 * MINUTE).short_of_room == ["video"]
@@ -139,7 +140,12 @@ def spend(store: Store) -> None:
     """An hour of a quarter of an instance, for acme."""
     submit(store, "spent", organisation="acme", priority=5)
     (claimed,) = store.claim(
-        Service.VIDEO, places=Places([Candidate("i-1", 4, 1)]), policy=QueuePolicy(), now=NOON, lease_until=NOON, tick=0
+        PoolKey(Service.VIDEO),
+        places=Places([Candidate("i-1", 4, 1)]),
+        policy=QueuePolicy(),
+        now=NOON,
+        lease_until=NOON,
+        tick=0,
     )
     outcome = Outcome(Reason.COMPLETED)
     transition = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)

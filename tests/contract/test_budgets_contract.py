@@ -12,6 +12,7 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import InstanceState, JobId, NewJob, Outcome
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
@@ -50,7 +51,9 @@ def work(
     store.enqueue([new], now=NOON)
     places = Places([Candidate("i-1", 4, 4)])
     policy = QueuePolicy()
-    (claimed,) = store.claim(Service.VIDEO, places=places, policy=policy, now=NOON, lease_until=NOON, tick=tick)
+    (claimed,) = store.claim(
+        PoolKey(Service.VIDEO), places=places, policy=policy, now=NOON, lease_until=NOON, tick=tick
+    )
     job, outcome = claimed.job, Outcome(Reason.COMPLETED)
     assert job.token is not None
     if until is not None:
@@ -159,7 +162,7 @@ def test_no_job_is_claimed_whose_budget_is_used_up(store):
     def claim(*capped: Scope) -> set[str]:
         policy = QueuePolicy(capped=frozenset(capped))
         places = Places([Candidate("i-1", 4, 1)])
-        taken = store.claim(Service.VIDEO, places=places, policy=policy, now=NOON, lease_until=NOON, tick=0)
+        taken = store.claim(PoolKey(Service.VIDEO), places=places, policy=policy, now=NOON, lease_until=NOON, tick=0)
         return {each.job.id for each in taken}
 
     assert claim(ALL) == claim(VIDEO) == set()

@@ -12,6 +12,7 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR, Account, Line, live_entries,
 from pitchey_cli.domain.errors import InputNotFound, StaleToken
 from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobId, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import PriceWindow, Tariff
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import after_attempt
@@ -37,7 +38,7 @@ def started(store: Store, tick: int, job_id: str = "job1", *, slots: int = 1, **
     job = NewJob(id=JobId(job_id), service=VIDEO, spec={}, slots=slots, **fields)  # type: ignore[arg-type]
     store.enqueue([job], now=NOON)
     places = Places([Candidate("i-1", 4, 4)])
-    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=NOON, lease_until=NOON, tick=tick)
+    (claimed,) = store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=NOON, lease_until=NOON, tick=tick)
     return claimed.job
 
 

@@ -31,8 +31,18 @@ from pitchey_cli.domain.job import (
     Token,
     Usage,
 )
+from pitchey_cli.domain.observation import (
+    Change,
+    LastDecision,
+    Measure,
+    Measurement,
+    PoolSample,
+    ScalingEvent,
+    WarmRequest,
+)
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
@@ -57,7 +67,7 @@ def submit(store: Store, *jobs: NewJob) -> None:
 
 def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_only: bool = False) -> list[Job]:
     claimed = store.claim(
-        service,
+        PoolKey.of(service),
         places=Places([Candidate("i-1", limit, limit)]),
         policy=QueuePolicy(),
         now=NOON,
@@ -70,7 +80,7 @@ def claim(store: Store, limit: int = 1, *, service: Service = VIDEO, foreground_
 
 
 def is_waiting(store: Store, service: Service = VIDEO, *, foreground_only: bool = False) -> bool:
-    return bool(store.queue(service, foreground_only=foreground_only).flows)
+    return bool(store.queue(PoolKey.of(service), foreground_only=foreground_only).flows)
 
 
 def started(store: Store, job: NewJob | None = None) -> Job:
@@ -167,6 +177,32 @@ def test_a_claimed_job_runs_with_a_token_of_its_attempt(store):
     assert store.running() == [job]
 
 
+def test_a_pool_of_an_organisation_gives_only_its_jobs_and_one_of_a_shared_service_those_of_all(store):
+    for number, organisation in enumerate(("acme", "globex", "acme")):
+        code = NewJob(JobId(f"code{number}"), Service.CODE, {}, organisation=organisation)
+        submit(store, code, video(f"video{number}", organisation=organisation))
+    submit(store, NewJob(JobId("large"), Service.CODE, {}, organisation="acme", size="standard-1"))
+    acme, globex = (PoolKey.of(Service.CODE, organisation=each) for each in ("acme", "globex"))
+    large = PoolKey.of(Service.CODE, "standard-1", "acme")
+    assert set(store.waiting_pools(Service.CODE)) == {acme, globex, large}
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO)]
+    assert {flow.organisation for flow in store.queue(PoolKey(VIDEO)).flows} == {"acme", "globex"}
+
+    def claimed(pool: PoolKey) -> list[str]:
+        places, policy = Places([Candidate("i-1", 9, 9)]), QueuePolicy()
+        taken = store.claim(pool, places=places, policy=policy, now=NOON, lease_until=LEASE, tick=0)
+        return [each.job.id for each in taken]
+
+    assert claimed(PoolKey.of(Service.CODE, organisation="initech")) == claimed(PoolKey(Service.CODE)) == []
+    assert claimed(acme) == ["code0", "code2"]
+    assert claimed(large) == ["large"]
+    assert set(store.waiting_pools(Service.CODE)) == {globex}
+    assert [flow.queued for flow in store.queue(globex).flows] == [1]
+    assert claimed(globex) == ["code1"]
+    assert sorted(claimed(PoolKey(VIDEO))) == ["video0", "video1", "video2"]
+    assert store.integrity() == []
+
+
 def test_a_claim_takes_only_its_service_and_only_foreground_jobs_when_told(store):
     submit(store, video("back"), video("front", is_foreground=True), video("code", service=Service.CODE))
     assert is_waiting(store, foreground_only=True)
@@ -199,6 +235,7 @@ from datetime import datetime, UTC
 from pathlib import Path
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -208,7 +245,7 @@ now, store = datetime.now(UTC), SqliteStore.open(Path(sys.argv[1]))
 CLAIMING_CHILD = """
 def claim():
     places = Places([Candidate("i-1", 2, 2)])
-    return store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
+    return store.claim(PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
 while claimed := claim():
     print(*(each.job.id for each in claimed), sep="\\n")
 """
@@ -546,9 +583,9 @@ def test_organisations_take_turns_however_many_jobs_one_of_them_has(store):
 
 def test_a_larger_size_is_another_queue(store):
     submit(store, video("a"), video("b", size="standard-4"))
-    assert store.waiting_sizes(VIDEO) == ["", "standard-4"]
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO), PoolKey(VIDEO, "standard-4")]
     assert [job.id for job in claim(store, 9)] == ["a"]
-    assert store.waiting_sizes(VIDEO) == ["standard-4"]
+    assert store.waiting_pools(VIDEO) == [PoolKey(VIDEO, "standard-4")]
 
 
 def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
@@ -557,7 +594,11 @@ def test_a_job_that_ran_out_of_memory_comes_back_larger(store):
     transition = after_attempt(job, outcome, now=NOON, dice=0.0, larger_size="standard-4")
     store.finish(job.id, job.token, outcome, transition, now=NOON, tick=1)
     assert store.release_due(now=NOON) == 1
-    assert (store.job(job.id).size, claim(store), store.waiting_sizes(VIDEO)) == ("standard-4", [], ["standard-4"])
+    assert (store.job(job.id).size, claim(store), store.waiting_pools(VIDEO)) == (
+        "standard-4",
+        [],
+        [PoolKey(VIDEO, "standard-4")],
+    )
 
 
 def test_what_a_kind_of_input_needs_is_remembered(store):
@@ -846,7 +887,7 @@ def claimed_by_day(store: Store, *, now: datetime = NOON, **policy: object) -> l
     """What is claimed by somebody whose off-peak hours do not come."""
     hours = OffPeak((Window(time(1), time(2)),), UTC)
     claimed = store.claim(
-        VIDEO,
+        PoolKey(VIDEO),
         places=Places([Candidate("i-1", 9, 9)]),
         policy=QueuePolicy(off_peak=hours, **policy),  # type: ignore[arg-type]
         now=now,
@@ -869,7 +910,7 @@ def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_
     assert (job.state, job.is_off_peak, job.last_call_at, job.run_at) == (
         JobState.QUEUED, False, calling_at, calling_at,
     )  # fmt: skip
-    (line,) = [flow for flow in store.queue(VIDEO).flows if not flow.is_off_peak]
+    (line,) = [flow for flow in store.queue(PoolKey(VIDEO)).flows if not flow.is_off_peak]
     assert (line.queued, line.waits_since) == (1, calling_at)  # it was owed no start before
     assert claimed_by_day(store, now=calling_at) == ["called"]
     assert store.counts().by_service[VIDEO] == {JobState.QUEUED: 1, JobState.RUNNING: 2}
@@ -879,12 +920,12 @@ def test_a_job_with_a_last_call_waits_for_off_peak_hours_until_then_and_goes_at_
 def test_who_joins_a_line_at_its_last_call_takes_nothing_from_what_the_others_have_waited(store):
     submit(store, patient("called"), video("a"), video("b"))
     store.call_last(now=NOON + timedelta(hours=1))
-    (line,) = store.queue(VIDEO).flows
+    (line,) = store.queue(PoolKey(VIDEO)).flows
     assert (line.queued, line.waits_since, line.owed_since) == (3, NOON, NOON)
     assert claimed_by_day(store, now=NOON + timedelta(hours=1)) == ["called", "a", "b"]
     later = NOON + timedelta(hours=2)
     store.enqueue([video("c")], now=later)
-    assert [flow.owed_since for flow in store.queue(VIDEO).flows] == [later]
+    assert [flow.owed_since for flow in store.queue(PoolKey(VIDEO)).flows] == [later]
 
 
 def test_an_idle_look_for_last_calls_writes_nothing(store, another):
@@ -899,7 +940,7 @@ def test_many_last_calls_are_made_in_pieces(store):
     submit(store, *(patient(f"j{number}") for number in range(501)))
     at = NOON + timedelta(hours=1)
     assert [store.call_last(now=at) for _ in range(3)] == [500, 1, 0]
-    assert [(flow.is_off_peak, flow.queued) for flow in store.queue(VIDEO).flows] == [(False, 501)]
+    assert [(flow.is_off_peak, flow.queued) for flow in store.queue(PoolKey(VIDEO)).flows] == [(False, 501)]
     assert store.integrity() == []
 
 
@@ -944,7 +985,7 @@ def test_what_becomes_of_a_fan_out_keeps_its_hours_and_its_nodes(store):
     assert first.token is not None
     outcome = Outcome(Reason.COMPLETED, outputs=outputs)
     store.finish(first.id, first.token, outcome, after_attempt(first, outcome, now=NOON, dice=0.5), now=NOON, tick=0)
-    (line,) = store.queue(VIDEO).flows
+    (line,) = store.queue(PoolKey(VIDEO)).flows
     assert (line.queued, line.is_off_peak, line.is_spot_ok) == (2, True, True)
     assert store.call_last(now=NOON + timedelta(hours=1)) == 2
 
@@ -1279,7 +1320,7 @@ def test_inputs_and_outputs_are_held_by_their_jobs(store):
 def ended_after(store: Store, seconds: float, *, now: datetime, reason: Reason = Reason.COMPLETED) -> None:
     """The next job is claimed at a time, and ends some seconds later."""
     places = Places([Candidate("i-1", 1, 1)])
-    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
+    (claimed,) = store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=LEASE, tick=0)
     end(store, claimed.job, reason, is_retryable=True, now=now + timedelta(seconds=seconds))
 
 
@@ -1318,7 +1359,7 @@ def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time
         submit(store, job)
         places = Places([Candidate("i-1", 1, 1)])
         (claimed,) = store.claim(
-            job.service, places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
+            PoolKey.of(job.service), places=places, policy=QueuePolicy(), now=NOON, lease_until=LEASE, tick=1000
         )
         assert claimed.job.token is not None
         ended = after_attempt(claimed.job, outcome, now=NOON, dice=0.5)
@@ -1339,3 +1380,54 @@ def test_jobs_that_have_completed_are_told_newest_first_with_their_size_and_time
     ]
     assert [each.seconds for each in store.completed(VIDEO, limit=1)] == [1.0]
     assert store.completed(Service.CODE, limit=9)[0].features == ("go",)
+
+
+# --- pools of organisations
+
+
+def test_what_is_observed_of_an_organisations_pool_is_told_of_that_pool(store):
+    pool, other = (PoolKey.of(Service.CODE, "standard-1", each) for each in ("acme", "globex"))
+    sample = PoolSample(NOON, pool, 2, 0, 1, 0, 0, 3, cpu=0.5)
+    took = Measurement(NOON, pool, Measure.START, 0.5)
+    event = ScalingEvent(NOON, pool, Change.WANTED, "because", 0, 1, "first_job")
+    decisions = [LastDecision(NOON, each, {"wanted": number}) for number, each in enumerate((pool, other))]
+    store.observe([sample], [took], [event], decisions)
+    store.observe([], [], [], [LastDecision(NOON, pool, {"wanted": 5})])
+    assert store.pool_samples(since=NOON) == [sample]
+    assert store.measurements(Service.CODE, Measure.START) == [took]
+    assert [replace(each, id=0) for each in store.scaling_events()] == [event]
+    assert {each.pool: each.explanation["wanted"] for each in store.last_decisions()} == {pool: 5, other: 1}
+    store.forget_pools([pool])
+    assert [each.pool for each in store.last_decisions()] == [other]
+
+
+def test_decisions_and_wishes_of_organisations_that_are_gone_are_forgotten_in_time(store):
+    shared, owned = PoolKey(VIDEO), PoolKey.of(Service.CODE, organisation="acme")
+    store.observe([], [], [], [LastDecision(NOON, each, {}) for each in (shared, owned)])
+    store.keep_warm(WarmRequest(owned, 1, NOON + timedelta(hours=1)))
+    store.forget_observations(before=NOON)
+    assert {each.pool for each in store.last_decisions()} == {shared, owned}
+    store.forget_observations(before=NOON + timedelta(minutes=1))
+    assert [each.pool for each in store.last_decisions()] == [shared]
+    assert [each.pool for each in store.warm_requests(now=NOON)] == [owned]
+    store.forget_observations(before=NOON + timedelta(hours=2))
+    assert store.warm_requests(now=NOON) == []
+
+
+def test_each_organisation_has_its_own_warm_instances(store):
+    acme, globex = (PoolKey.of(Service.CODE, organisation=each) for each in ("acme", "globex"))
+    wanted = [WarmRequest(each, number, NOON + timedelta(hours=1)) for number, each in ((1, acme), (2, globex))]
+    for each in wanted:
+        store.keep_warm(each)
+    assert store.warm_requests(now=NOON) == wanted
+    assert store.stop_warming(acme) and not store.stop_warming(acme)
+    assert store.warm_requests(now=NOON) == wanted[1:]
+
+
+def test_an_instance_comes_back_with_the_organisation_that_it_works_for(store):
+    instance = Instance(
+        "i-1", Service.CODE, "docker", "code:1", 3, InstanceState.STARTING, 2.0, 2**31, 1.0, 2**30, NOON,
+        size="standard-1", organisation="acme",
+    )  # fmt: skip
+    store.add_instance(instance)
+    assert [each.pool for each in store.instances()] == [PoolKey.of(Service.CODE, "standard-1", "acme")]

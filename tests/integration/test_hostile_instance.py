@@ -14,6 +14,7 @@ from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain.errors import InputRejected, InstanceGone
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations.logs import lines
 from pitchey_cli.store.sqlite import SqliteStore
@@ -53,7 +54,7 @@ def test_the_log_of_an_attempt_is_not_read_through_a_link(instance: Path, tmp_pa
     store = SqliteStore.open(tmp_path / "pitchey.db")
     store.enqueue([NewJob(job_id, Service.VIDEO, {})], now=now)
     places = Places.of([Candidate("video-1", 1, 1)])
-    store.claim(Service.VIDEO, places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
+    store.claim(PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now, lease_until=now, tick=0)
     spool = tmp_path / "instances" / "video-1" / "spool" / f"{job_id}.1"
     spool.mkdir(parents=True)
     line = '{"seq": 1, "at": 0, "type": "log", "stream": "stdout", "line": "a secret"}\n'

@@ -18,6 +18,7 @@ from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outco
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement, PoolSample
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
@@ -48,15 +49,15 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     for job_id in ("done", "waits", "waits-too"):
         store.enqueue([NewJob(JobId(job_id), VIDEO, {}, organisation='a"b\\c')], now=NOON)
     places = Places([Candidate("i-1", 4, 1)])
-    (claimed,) = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=NOON, lease_until=NOON, tick=0)
+    (claimed,) = store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=NOON, lease_until=NOON, tick=0)
     job, outcome = claimed.job, Outcome(Reason.COMPLETED)
     assert job.token is not None
     transition = after_attempt(job, outcome, now=NOON, dice=0.5)
     store.finish(job.id, job.token, outcome, transition, now=NOW, tick=TICKS_PER_HOUR)
     store.set_budget(Budget(Scope('a"b\\c'), Period.DAY, 2 * DOLLAR), now=NOON)
-    sample = PoolSample(NOW, VIDEO, "", 2, 0, 1, 0, 0, 3, cpu=0.5, memory=0.25)
-    took = [Measurement(NOW, VIDEO, "", Measure.START, seconds) for seconds in (1.0, 2.0, 9.0)]
-    store.observe([sample], took, [], [LastDecision(NOON, Service.CODE, "", {"wanted": 7})])
+    sample = PoolSample(NOW, PoolKey(VIDEO), 2, 0, 1, 0, 0, 3, cpu=0.5, memory=0.25)
+    took = [Measurement(NOW, PoolKey(VIDEO), Measure.START, seconds) for seconds in (1.0, 2.0, 9.0)]
+    store.observe([sample], took, [], [LastDecision(NOON, PoolKey(Service.CODE), {"wanted": 7})])
     store.silence_alert("idle_cost", Silence(NOW + timedelta(hours=1), "known", "ann"))
     yield store
     store.close()

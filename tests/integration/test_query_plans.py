@@ -26,6 +26,7 @@ COLD = {
     "last_decisions": "a row for each pool",
     "forget_came": "tidies up, every few minutes; a few thousand rows",
     "forecasts": "a row for each service",
+    "forget_warm": "tidies up, every few minutes; a row for each service or organisation that was ever warmed",
     "warm_requests": "a row for each service that somebody wants warm",
     "cost_totals": "reads the whole ledger, for `pitchey metrics` only",
     "cost_by_line": "searches the hours of a day, every few seconds, and sorts what it found into five lines",

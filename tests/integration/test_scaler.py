@@ -18,6 +18,7 @@ from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.pool_history import stretches
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.scaling import Limit, Rule
 from pitchey_cli.domain.scope import Scope
@@ -195,7 +196,7 @@ def test_memory_is_never_promised_twice(make: Make) -> None:
 def test_instances_are_kept_warm_for_as_long_as_somebody_has_asked(make: Make) -> None:
     ground = make(video())
     until = ground.clock.now() + timedelta(seconds=600)
-    ground.store.keep_warm(WarmRequest(Service.VIDEO, 2, until))
+    ground.store.keep_warm(WarmRequest(PoolKey(Service.VIDEO), 2, until))
     ground.pass_time(590)
     assert states(ground) == ["ready", "ready"]
     ground.pass_time(600)
@@ -351,7 +352,7 @@ def test_nothing_is_started_above_a_budget_that_is_used_up_not_even_to_be_warm(m
     ground.store.set_budget(Budget(Scope("", Service.VIDEO), Period.DAY, 1000), now=ground.clock.now())
     ground.let_succeed(ground.submit_and_start())
     ground.pass_time(900)
-    ground.store.keep_warm(WarmRequest(Service.VIDEO, 3, ground.clock.now() + timedelta(hours=2)))
+    ground.store.keep_warm(WarmRequest(PoolKey(Service.VIDEO), 3, ground.clock.now() + timedelta(hours=2)))
     ground.pass_time(600)
     assert states(ground) == []
 

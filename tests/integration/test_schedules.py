@@ -35,7 +35,7 @@ MIB = 2**20
 @pytest.fixture
 def submitting(tmp_path: Path) -> Iterator[Submitting]:
     store = SqliteStore.open(tmp_path / "pitchey.db")
-    defaults = Defaults(JobSettings(3, 60.0), 0, 3, 2**30)
+    defaults = Defaults(JobSettings(3, 60.0), 0, 3, "standard-2", 2**30)
     yield Submitting(store, LocalArtifacts(tmp_path / "artifacts"), lambda _: defaults, lambda _: "image")
     store.close()
 

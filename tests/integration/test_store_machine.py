@@ -18,6 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from pitchey_cli.domain.errors import StaleToken, UsageError
 from pitchey_cli.domain.job import TERMINAL, WAITING, Dependency, JobId, JobState, NewJob, OnFailure, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import TRANSITIONS, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import CancelResult, JobFilter
@@ -161,7 +162,9 @@ class Queue(RuleBasedStateMachine):
     def claim(self, limit: int) -> None:
         places = Places([Candidate("i-1", limit, limit)])
         policy = QueuePolicy(ageing_seconds=1e9)
-        taken = self.store.claim(VIDEO, places=places, policy=policy, now=self.now, lease_until=self.now, tick=0)
+        taken = self.store.claim(
+            PoolKey(VIDEO), places=places, policy=policy, now=self.now, lease_until=self.now, tick=0
+        )
         claimed = [each.job for each in taken]
         waiting = [
             job_id

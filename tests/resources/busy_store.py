@@ -13,6 +13,7 @@ from pitchey_cli.domain.job import Instance, InstanceState, Job, JobError, JobId
 from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
 from pitchey_cli.domain.overview import Runner
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, Rule, ScalerState, explain
 from pitchey_cli.domain.states import after_attempt
@@ -72,9 +73,9 @@ def fill(path: Path) -> SqliteStore:
     metrics = Metrics(4.2, 5.0, 60.0, 0.71, 0.42)
     decision = Decision(2, 1, Rule.CONCURRENCY, (), (), ScalerState(2, 0.0))
     explanation = explain(view, metrics, Headroom(), decision)
-    sample = PoolSample(NOW, VIDEO, "", 3, 2, 1, 1, 0, 2, cpu=0.71, memory=0.42)
-    store.observe([sample], [], [], [LastDecision(NOW, VIDEO, "", explanation)])
-    store.keep_warm(WarmRequest(VIDEO, 1, NOW + timedelta(hours=1)))
+    sample = PoolSample(NOW, PoolKey(VIDEO), 3, 2, 1, 1, 0, 2, cpu=0.71, memory=0.42)
+    store.observe([sample], [], [], [LastDecision(NOW, PoolKey(VIDEO), explanation)])
+    store.keep_warm(WarmRequest(PoolKey(VIDEO), 1, NOW + timedelta(hours=1)))
     return store
 
 
@@ -89,5 +90,5 @@ def _dead_letter(store: Store) -> None:
 
 def _claim(store: Store, count: int) -> list[Job]:
     places = Places([Candidate("video-1", count, count)])
-    claimed = store.claim(VIDEO, places=places, policy=QueuePolicy(), now=NOON, lease_until=NOW, tick=0)
+    claimed = store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=NOON, lease_until=NOW, tick=0)
     return [each.job for each in claimed]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pitchey_cli.daemon.node import ServiceConfig
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Attempt, Instance, JobId, JobState, NewJob
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.domain.turns import QueuePolicy
 from processors.protocol import Service
 from tests.resources.scripted_engine import Machine
@@ -68,9 +69,17 @@ class Ground:
             self.do(worker.kill)
         self.clock.boot_anew()
 
-    def submit(self, service: Service = Service.VIDEO, *, slots: int = 1, kind: str = "") -> JobId:
+    def submit(
+        self,
+        service: Service = Service.VIDEO,
+        *,
+        slots: int = 1,
+        kind: str = "",
+        organisation: str = DEFAULT_ORGANISATION,
+    ) -> JobId:
         self.submitted += 1
-        job = NewJob(JobId(f"j{self.submitted}"), service, {"attempts": ["hold"]}, slots=slots, kind=kind)
+        what = (JobId(f"j{self.submitted}"), service, {"attempts": ["hold"]})
+        job = NewJob(*what, slots=slots, kind=kind, organisation=organisation)
         self.store.enqueue([job], now=self.clock.now())
         if self.daemon is not None:
             self.do(self.daemon.loop.changed.set)

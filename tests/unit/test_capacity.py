@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import count, permutations
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from pitchey_cli.domain.capacity import (
     budget,
     give_way,
     pressure,
+    starts_in,
     times_in,
 )
 from pitchey_cli.domain.limits import GIB, MIB
@@ -120,6 +121,80 @@ def test_who_has_waited_longest_is_served_first():
     found = give_way(NOTHING, [holder("a")], two, POLICY)
     assert found.giving_way[0].why.endswith("media has no room")
     assert found.reserved == Size(2, 2 * GIB)
+
+
+def test_nobody_has_a_second_before_everybody_who_waits_has_a_first():
+    three = Size(8, 6 * GIB)
+    assert starts_in(three, MIDDLE, kept_for_firsts=NOTHING) == 3
+    assert starts_in(three, MIDDLE, kept_for_firsts=MIDDLE) == 2
+    assert starts_in(three, MIDDLE, kept_for_firsts=Size(100, 100 * GIB)) == 1  # its own first
+    assert starts_in(Size(1, GIB), MIDDLE, kept_for_firsts=NOTHING) == 0
+
+
+# --- organisations
+
+
+def of(organisation: str, name: str, idle: float | None = None, **changes: object) -> Holder:
+    return holder(name, f"code of {organisation}", idle, organisation=organisation, **changes)
+
+
+def asks(organisation: str, waits: float = 30.0, **changes: object) -> Claimant:
+    return Claimant(f"code of {organisation}", MIDDLE, waits, True, organisation, **changes)  # type: ignore[arg-type]
+
+
+def test_an_organisation_with_too_many_gives_some_to_one_that_has_few():
+    holders = [of("acme", "a"), of("acme", "b"), of("acme", "c"), of("globex", "d")]
+    assert going(NOTHING, holders, asks("globex")) == ["a"]
+    assert going(NOTHING, holders, asks("globex", waits=29.0)) == []
+    assert going(NOTHING, holders[1:], asks("globex")) == []  # they would only change places
+    assert going(NOTHING, [of("acme", each, held=59.0) for each in "abc"], asks("globex")) == []
+    assert going(NOTHING, [of("acme", "a"), of("acme", "b"), of("acme", "c", is_leaving=True)], asks("globex")) == []
+
+
+def test_what_an_organisation_may_have_is_counted_for_its_weight():
+    holders = [*(of("acme", each, weight=3.0) for each in "abcdefh"), of("globex", "g")]
+    assert going(NOTHING, holders, asks("globex")) == ["a"]
+    assert going(NOTHING, holders[1:], asks("globex")) == []  # five thirds are less than two
+    assert going(NOTHING, holders, asks("acme", weight=3.0)) == []
+
+
+def test_an_organisation_has_what_all_its_pools_have_together():
+    large = replace(of("acme", "a"), pool="code (standard-4) of acme", size=Size(4, 8 * GIB))
+    small = [of("acme", "b"), of("globex", "c")]
+    assert going(NOTHING, [large, *small], asks("globex")) == ["b"]  # eight GiB are left to it
+    assert going(NOTHING, [of("acme", each) for each in "ab"], asks("acme")) == []
+    assert going(NOTHING, [large], replace(asks("acme"), pool="code of acme")) == []  # its own
+
+
+def test_who_shares_gives_no_busy_one_to_a_pool_of_an_organisation_that_has_some():
+    assert going(NOTHING, [holder(each, idle=None) for each in "abcdef"], asks("globex", waits=1e9)) == []
+
+
+@given(
+    st.lists(st.integers(0, 12), min_size=2, max_size=5),
+    st.lists(st.sampled_from([0.5, 1.0, 2.0, 3.0]), min_size=5, max_size=5),
+)
+def test_organisations_that_all_want_more_come_to_rest_with_shares_that_nobody_could_better(counts, weights):
+    """One gives way after the other, and each time the taker starts one: it ends, and nobody is behind by one whole."""
+    counts = [max(1, each) for each in counts]
+    for _ in range(sum(counts) * len(counts) + 1):
+        holders = [
+            of(f"o{number}", f"{number}-{each}", weight=weights[number])
+            for number, count_of in enumerate(counts)
+            for each in range(count_of)
+        ]
+        claimants = [asks(f"o{number}", 100.0 + number, weight=weights[number]) for number in range(len(counts))]
+        found = give_way(NOTHING, holders, claimants, POLICY).giving_way
+        if not found:
+            break
+        for each in found[:1]:
+            counts[int(each.instance_id.partition("-")[0])] -= 1
+            counts[int(each.claimant.removeprefix("code of o"))] += 1
+    else:
+        raise AssertionError("they never come to rest")
+    assert min(counts) >= 1
+    for giver, taker in permutations(range(len(counts)), 2):
+        assert (counts[giver] - 1) / weights[giver] < (counts[taker] + 1) / weights[taker]
 
 
 # --- a host on which everybody wants something

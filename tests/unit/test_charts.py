@@ -14,6 +14,7 @@ from pitchey_cli.domain.cost import NOBODY, Account, Entry, Line
 from pitchey_cli.domain.daily import days
 from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.pool_history import stretches
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.spending import Span
 from pitchey_cli.reports import charts, drawing
 from pitchey_cli.reports.drawing import Part
@@ -29,7 +30,7 @@ def entry(hour: datetime, line: Line, nanodollars: int, account: Account = NOBOD
 
 
 def sample(at: datetime, waiting: int, ready: int, service: Service = Service.VIDEO) -> PoolSample:
-    return PoolSample(at, service, "", waiting, 0, 0, ready, 0, ready)
+    return PoolSample(at, PoolKey(service), waiting, 0, 0, ready, 0, ready)
 
 
 def test_every_day_until_now_is_there_and_its_parts_are_what_it_cost() -> None:

@@ -14,15 +14,17 @@ from statistics import mean, stdev
 import numpy as np
 import pytest
 
-from pitchey_cli.domain.arrivals import Arrival, PoolKey
+from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.loads import Durations, RecordedLoad, Shape, Spread, Stream, SyntheticLoad, rate_at
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import PoolResult, Result, Scenario, run
+from processors.vocabulary import Service
 
-VIDEO = PoolKey("video")
+VIDEO = PoolKey(Service.VIDEO)
 LARGE = Size(1e6, 10**6 * GIB)
 SMALL = Size(1, GIB)
 WARM_UP = 250.0  # what has piled up until all servers are there has to be gone
@@ -165,7 +167,7 @@ def test_a_burst_is_met_with_more_instances_which_go_again():
 def test_a_trace_keeps_its_order_and_its_pools():
     arrivals = [Arrival(5.0, "video", 1.0), Arrival(1.0, "media", 2.0), Arrival(3.0, "video", 4.0, "standard-4")]
     load = RecordedLoad.of(arrivals)
-    assert load.pools == [PoolKey("media"), PoolKey("video"), PoolKey("video", "standard-4")]
+    assert load.pools == [PoolKey(Service.MEDIA), PoolKey(Service.VIDEO), PoolKey(Service.VIDEO, "standard-4")]
     (block,) = load.blocks(0)
     assert (block.at.tolist(), block.pool.tolist(), block.seconds.tolist()) == ([0, 2, 4], [0, 2, 1], [2, 4, 1])
 
@@ -173,8 +175,8 @@ def test_a_trace_keeps_its_order_and_its_pools():
 def several(
     total: Size, hosts: int = 1, seconds: float = 3600.0, seed: int = 1
 ) -> tuple[Result, dict[PoolKey, PoolModel]]:
-    sizes = {"lite": Size(0.5, GIB // 2), "video": Size(2, 2 * GIB), "inference": Size(4, 8 * GIB)}
-    pools = {PoolKey(name): PoolModel(PoolSettings(300, 0, 8), 2, size, 0.1) for name, size in sizes.items()}
+    sizes = {"media": Size(0.5, GIB // 2), "video": Size(2, 2 * GIB), "inference": Size(4, 8 * GIB)}
+    pools = {PoolKey(Service(name)): PoolModel(PoolSettings(300, 0, 8), 2, size, 0.1) for name, size in sizes.items()}
     streams = tuple(Stream(key, 0.05, Durations(40.0)) for key in pools)
     return run(Scenario(pools, total, hosts), SyntheticLoad(streams, seconds), seed=seed), pools
 
@@ -194,7 +196,7 @@ def test_on_two_hosts_nobody_spans_both():
 
 
 def test_what_is_hopeless_waits_and_keeps_nobody_else_from_work():
-    models = {VIDEO: POOL, PoolKey("inference"): replace(POOL, size=Size(4, 8 * GIB))}
+    models = {VIDEO: POOL, PoolKey(Service.INFERENCE): replace(POOL, size=Size(4, 8 * GIB))}
     streams = tuple(Stream(key, 0.02, Durations(20.0)) for key in models)
     result = run(Scenario(models, Size(8, 4 * GIB)), SyntheticLoad(streams, 7200.0), seed=1)
     by_name = {pool.name: pool for pool in result.pools}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.observation import Measure, Measurement
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.timings import Timing, grouped, lately
 from processors.vocabulary import Service
 
@@ -17,7 +18,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def handed_down(at: datetime, seconds: list[float]) -> list[Measurement]:
-    return [Measurement(at, Service.VIDEO, "", Measure.START, each, count) for each, count in grouped(seconds)]
+    return [Measurement(at, PoolKey(Service.VIDEO), Measure.START, each, count) for each, count in grouped(seconds)]
 
 
 def test_four_starts_have_the_median_and_the_longest_that_a_person_works_out() -> None:

@@ -47,9 +47,9 @@ SELECT :seq, o.position, o.path, o.role, o.media_type, o.sha256, o.details
 
 -- name: join_flow
 -- Somebody joins a line; it is made if it is not there.
-INSERT INTO job_flows (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok,
+INSERT INTO job_flows (service, size, pool, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok,
                        queued, queued_since)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET queued = queued + excluded.queued,
        queued_since = CASE WHEN queued = 0 THEN excluded.queued_since ELSE queued_since END
 RETURNING id;
@@ -67,19 +67,22 @@ SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spo
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
          WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS first_due_at
   FROM job_flows f
- WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.is_foreground >= :foreground_only;
+ WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.pool = :organisation
+   AND f.is_foreground >= :foreground_only;
 
 -- name: is_anybody_waiting
 SELECT EXISTS (SELECT 1 FROM job_flows
-                WHERE queued > 0 AND service = :service AND size = :size AND is_foreground >= :foreground_only);
+                WHERE queued > 0 AND service = :service AND size = :size AND pool = :organisation
+                  AND is_foreground >= :foreground_only);
 
 -- name: heads
 -- The first of a line.
 SELECT seq, slots, kind, organisation, crashes FROM container_jobs
  WHERE flow = :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now) ORDER BY seq LIMIT :limit;
 
--- name: waiting_sizes
-SELECT DISTINCT size FROM job_flows WHERE queued > 0 AND service = :service AND is_foreground >= :foreground_only;
+-- name: waiting_pools
+SELECT DISTINCT size, pool FROM job_flows
+ WHERE queued > 0 AND service = :service AND is_foreground >= :foreground_only;
 
 -- name: shares
 SELECT organisation, served FROM organisation_shares WHERE service = :service;
@@ -468,7 +471,7 @@ SELECT a.*, j.id AS job_id
 -- its last attempt held a slot. It could start when it was submitted, at its time, or when the last of those had ended
 -- that it waited for. Of one that was tried again the time has been overwritten, and one for the off-peak hours waited
 -- for them: of these it is the first start that is known.
-SELECT j.seq, j.service, j.size, j.created_at,
+SELECT j.seq, j.service, j.size, j.organisation, j.created_at,
        CASE WHEN j.is_off_peak OR j.last_call_at IS NOT NULL THEN f.started_at
             ELSE min(f.started_at, max(j.created_at, iif(j.attempt = 1, coalesce(j.run_at, 0), 0),
                      coalesce((SELECT max(n.finished_at)
@@ -580,11 +583,11 @@ SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
 -- --- instances
 
 -- name: insert_instance
-INSERT INTO container_instances (id, service, engine, image, slots, size, state, requested_cpus, requested_memory_bytes,
-                                 granted_cpus, granted_memory_bytes, created_at, ready_at, stopped_at, note,
-                                 instance_type, region, tariff, boot, created_tick, ready_tick, seen_tick,
-                                 stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_instances (id, service, engine, image, slots, size, organisation, state, requested_cpus,
+                                 requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
+                                 stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
+                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -685,7 +688,7 @@ SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts
  GROUP BY service, line ORDER BY service, line;
 
 -- name: live_attempts
-SELECT i.*, a.started_tick, a.slots AS taken, j.organisation, j.batch
+SELECT i.*, a.started_tick, a.slots AS taken, j.organisation AS payer, j.batch
   FROM container_jobs j
   JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
   JOIN container_instances i ON i.id = a.instance_id
@@ -726,23 +729,31 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, waiting, running, starting, ready, paused, wanted, wait_seconds, demand,
-                          cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+                          wait_seconds, demand, cpu, memory, most_waiting, most_instances)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
-INSERT INTO container_metrics (at, service, size, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, at, explanation) VALUES (?, ?, ?, ?)
-    ON CONFLICT (service, size) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size;
+SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+
+-- name: forget_pool
+-- Of an organisation; what has changed about it stays for as long as all changes do.
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+
+-- name: forget_decisions
+-- Of organisations' pools, in case nobody was there to forget them one by one.
+DELETE FROM pool_decisions WHERE organisation <> '' AND at < :before;
 
 -- name: samples_since
 SELECT * FROM pool_samples WHERE at >= :since ORDER BY at;
@@ -789,14 +800,17 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 SELECT * FROM forecasts ORDER BY service;
 
 -- name: set_warm
-INSERT INTO warm_requests (service, instances, until) VALUES (?, ?, ?)
-    ON CONFLICT (service) DO UPDATE SET instances = excluded.instances, until = excluded.until;
+INSERT INTO warm_requests (service, organisation, instances, until) VALUES (?, ?, ?, ?)
+    ON CONFLICT (service, organisation) DO UPDATE SET instances = excluded.instances, until = excluded.until;
 
 -- name: remove_warm
-DELETE FROM warm_requests WHERE service = :service RETURNING service;
+DELETE FROM warm_requests WHERE service = :service AND organisation = :organisation RETURNING service;
+
+-- name: forget_warm
+DELETE FROM warm_requests WHERE until < :before;
 
 -- name: warm_requests
-SELECT * FROM warm_requests ORDER BY service;
+SELECT * FROM warm_requests ORDER BY service, organisation;
 
 -- --- budgets
 

@@ -98,6 +98,7 @@ CREATE TABLE job_flows (
     id             INTEGER PRIMARY KEY,
     service        TEXT    NOT NULL,
     size           TEXT    NOT NULL,
+    pool           TEXT    NOT NULL,  -- the organisation whose instances take its jobs; '' where all share them
     is_foreground  INTEGER NOT NULL,
     organisation   TEXT    NOT NULL,
     batch          TEXT    NOT NULL,
@@ -113,7 +114,7 @@ CREATE TABLE job_flows (
     UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok)
 ) STRICT;
 
-CREATE INDEX job_flows_waiting ON job_flows (service, size, is_foreground) WHERE queued > 0;
+CREATE INDEX job_flows_waiting ON job_flows (service, size, pool, is_foreground) WHERE queued > 0;
 
 -- How much service each organisation has had, divided by its weight; only the differences mean something.
 CREATE TABLE organisation_shares (
@@ -238,6 +239,7 @@ CREATE TABLE container_instances (
     image                  TEXT    NOT NULL,
     slots                  INTEGER NOT NULL CHECK (slots >= 1),
     size                   TEXT    NOT NULL,
+    organisation           TEXT    NOT NULL,  -- for which alone it works; '' for all
     state                  TEXT    NOT NULL CHECK (state IN ('starting', 'ready', 'paused', 'draining', 'stopped', 'lost')),
     requested_cpus         REAL    NOT NULL,
     requested_memory_bytes INTEGER NOT NULL,
@@ -266,13 +268,14 @@ CREATE INDEX container_instances_active ON container_instances (stopped_at, crea
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
 CREATE TABLE container_metrics (
-    id      INTEGER PRIMARY KEY,
-    at      INTEGER NOT NULL,
-    service TEXT    NOT NULL,
-    size    TEXT    NOT NULL,
-    name    TEXT    NOT NULL CHECK (name IN ('start', 'unpause', 'cold_pickup', 'warm_pickup')),
-    seconds REAL    NOT NULL CHECK (seconds >= 0),
-    count   INTEGER NOT NULL CHECK (count >= 1)
+    id           INTEGER PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    service      TEXT    NOT NULL,
+    size         TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,
+    name         TEXT    NOT NULL CHECK (name IN ('start', 'unpause', 'cold_pickup', 'warm_pickup')),
+    seconds      REAL    NOT NULL CHECK (seconds >= 0),
+    count        INTEGER NOT NULL CHECK (count >= 1)
 ) STRICT;
 
 CREATE INDEX container_metrics_name ON container_metrics (service, name, at);
@@ -284,6 +287,7 @@ CREATE TABLE pool_samples (
     at             INTEGER NOT NULL,
     service        TEXT    NOT NULL,
     size           TEXT    NOT NULL,
+    organisation   TEXT    NOT NULL,
     waiting        INTEGER NOT NULL,
     running        INTEGER NOT NULL,
     starting       INTEGER NOT NULL,
@@ -302,29 +306,34 @@ CREATE INDEX pool_samples_at ON pool_samples (at);
 
 -- Every decision that has changed something.
 CREATE TABLE container_scaling_events (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    at          INTEGER NOT NULL,
-    service     TEXT    NOT NULL,
-    size        TEXT    NOT NULL,
-    change      TEXT    NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
-    instance_id TEXT    NOT NULL,
-    was         INTEGER NOT NULL,
-    wanted      INTEGER NOT NULL,
-    rule        TEXT    NOT NULL,
-    why         TEXT    NOT NULL
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at           INTEGER NOT NULL,
+    service      TEXT    NOT NULL,
+    size         TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,
+    change       TEXT    NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
+    instance_id  TEXT    NOT NULL,
+    was          INTEGER NOT NULL,
+    wanted       INTEGER NOT NULL,
+    rule         TEXT    NOT NULL,
+    why          TEXT    NOT NULL
 ) STRICT;
 
 CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
 CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
 
--- The last decision about each pool, whether it has changed anything or not, with all that led to it.
+-- The last decision about each pool, whether it has changed anything or not, with all that led to it. That of an
+-- organisation's pool goes when nothing has been in it for long.
 CREATE TABLE pool_decisions (
-    service     TEXT    NOT NULL,
-    size        TEXT    NOT NULL,
-    at          INTEGER NOT NULL,
-    explanation TEXT    NOT NULL,
-    PRIMARY KEY (service, size)
+    service      TEXT    NOT NULL,
+    size         TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,
+    at           INTEGER NOT NULL,
+    explanation  TEXT    NOT NULL,
+    PRIMARY KEY (service, size, organisation)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pool_decisions_at ON pool_decisions (at) WHERE organisation <> '';
 
 -- How many jobs came when: what the forecast learns from. It outlives the jobs.
 CREATE TABLE job_arrivals (
@@ -349,11 +358,13 @@ CREATE TABLE forecasts (
     why          TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- How many instances of a service somebody wants ready, and until when.
+-- How many instances of a service, or of a service and an organisation, somebody wants ready, and until when.
 CREATE TABLE warm_requests (
-    service   TEXT    PRIMARY KEY,
-    instances INTEGER NOT NULL CHECK (instances >= 1),
-    until     INTEGER NOT NULL
+    service      TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,
+    instances    INTEGER NOT NULL CHECK (instances >= 1),
+    until        INTEGER NOT NULL,
+    PRIMARY KEY (service, organisation)
 ) STRICT, WITHOUT ROWID;
 
 -- The ledger, see domain/cost.py: what has ended, hour by hour. It outlives the jobs and instances that it is made of.
