@@ -115,7 +115,7 @@ class Ours:
             places = Places([Candidate("i-1", SLOTS, free)])
             claimed = await call(
                 store.claim,
-                Service.VIDEO,
+                PoolKey(Service.VIDEO),
                 places=places,
                 policy=QueuePolicy(),
                 now=now,

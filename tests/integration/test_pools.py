@@ -18,7 +18,12 @@ from pitchey_cli.domain.observation import Change, WarmRequest
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.engines.port import LABEL_ORGANISATION
+from pitchey_cli.operations.overview import pools_now
+from pitchey_cli.operations.why import reasons
+from pitchey_cli.reports import scaling
+from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service
 from tests.resources.scripted_engine import ScriptedEngine
 from tests.resources.scripted_ground import Ground
@@ -259,3 +264,19 @@ def submit_and_start(ground: Ground, organisation: str) -> JobId:
     ground.pass_time(2)
     assert ground.store.job(job).state is JobState.RUNNING
     return job
+
+
+def test_each_organisation_has_its_own_line_among_the_pools_that_people_are_shown(make: Make) -> None:
+    ground = make(code())
+    submit_and_start(ground, "acme")
+    ground.pass_time(12)
+    submit(ground, "globex", 3)
+    shown = pools_now(ground.store, [CODE], is_run=True, now=ground.clock.now())
+    lines = [(str(each.pool), each.ready, each.waiting, each.running) for each in shown]
+    assert lines == [("code of acme", 1, 0, 1), ("code", 0, 0, 0), ("code of globex", 0, 3, 0)]
+    told = [scaling.pool_as_json(each, None)["organisation"] for each in shown]
+    assert told == ["acme", "default", "globex"]
+    (waits,) = ground.store.jobs(JobFilter(organisation="globex", limit=1))
+    now = ground.clock.now()
+    said = reasons(ground.store, waits, now=now, is_daemon_running=True, has_image=lambda: True, policy=QueuePolicy())
+    assert any("No code instance runs" in each for each in said)  # that of acme is no help

@@ -12,6 +12,7 @@ import pytest
 from pitchey_cli.domain.errors import StaleToken, StoreError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
@@ -82,7 +83,13 @@ async def test_a_lone_call_returns_what_the_store_returned(writer):
     await submit(writer, "a")
     places = Places([Candidate("i-1", 1, 1)])
     claimed = await writer.call(
-        writer.store.claim, Service.VIDEO, places=places, policy=QueuePolicy(), now=NOW, lease_until=NOW, tick=0
+        writer.store.claim,
+        PoolKey(Service.VIDEO),
+        places=places,
+        policy=QueuePolicy(),
+        now=NOW,
+        lease_until=NOW,
+        tick=0,
     )
     assert [each.job.token for each in claimed] == ["a.1"]
 

@@ -248,3 +248,20 @@ def test_progress_goes_from_nothing_to_nearly_all():
     load = SyntheticLoad((stream(0.1, 10.0),), 5000.0)
     run(Scenario({VIDEO: POOL}, LARGE, policy=CapacityPolicy()), load, seed=1, on_progress=said.append)
     assert said == sorted(said) and said[0] == 0.0 and said[-1] > 0.9
+
+
+def test_jobs_of_organisations_meet_in_a_simulation_only_where_their_instances_are_shared():
+    jobs = [
+        Arrival(float(number), name, 1.0, "", who)
+        for name in ("code", "video")
+        for number, who in enumerate(("acme", "globex"))
+    ]
+    load = RecordedLoad.of(jobs, end=60.0)
+    code = [PoolKey.of(Service.CODE, organisation=each) for each in ("acme", "globex")]
+    assert load.pools == [*code, VIDEO]
+    result = run(Scenario(dict.fromkeys(load.pools, POOL), LARGE), load, seed=1)
+    assert [(pool.name, pool.jobs) for pool in result.pools] == [
+        ("code of acme", 1),
+        ("code of globex", 1),
+        ("video", 2),
+    ]
