@@ -164,7 +164,7 @@ class EgressProxy:
             near[1].write(ESTABLISHED)
             await relay.run()
             for _, writer in (near, far):
-                await _say(writer, b"")
+                await _part(writer)
         except TooMuch:
             problem = f"ended: the {self._limits.traffic_bytes} bytes that a job may send and receive are used up"
         except TimeoutError:
@@ -207,5 +207,12 @@ async def _say(writer: asyncio.StreamWriter, data: bytes) -> None:
         async with asyncio.timeout(_PARTING_SECONDS):
             writer.write(data)
             await writer.drain()
+    await _part(writer)
+
+
+async def _part(writer: asyncio.StreamWriter) -> None:
+    """Close a connection when what was said has left."""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_PARTING_SECONDS):
             writer.close()
             await writer.wait_closed()

@@ -87,11 +87,15 @@ class Ground:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
+    surprises: list[dict[str, Any]] = []
+
     async def limited() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: surprises.append(context))
         async with asyncio.timeout(30):
             await work()
 
     asyncio.run(limited())
+    assert surprises == []
 
 
 def test_what_is_allowed_goes_through_both_ways_and_is_told(tmp_path: Path) -> None:
