@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
+    from pitchey_cli.domain.outward import Outward
     from pitchey_cli.domain.pricelist import PriceList
     from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
@@ -48,7 +49,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
-        asked += [self.off_peak, self.queue]
+        asked += [self.off_peak, self.queue, lambda: self.outward().check()]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
         asked += [partial(policy, service) for policy in of_each for service in services]
@@ -69,6 +70,13 @@ class Policies:
 
     def _check_service(self, service: Service) -> None:
         configuration.check_service(service, self.service(service))
+
+    def outward(self) -> Outward:
+        """The network of programs that nobody trusts, and where their packages come from."""
+        from pitchey_cli.domain.outward import Outward
+
+        chosen = asdict(self._settings.code)
+        return Outward(**{each.name: chosen[each.name] for each in fields(Outward)})
 
     def retention(self) -> RetentionPolicy:
         """How long things are kept, as set."""

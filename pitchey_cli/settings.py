@@ -38,7 +38,9 @@ class EngineSettings:
 
     kind: str = _setting("auto", "auto takes Docker, else Podman; process means no isolation.", choices=ENGINE_KINDS)
     url: str = _setting("", "Where the engine listens, as unix:///run/docker.sock; empty means: look for it.")
-    ca_bundle: str = _setting("", "CA bundle for image builds behind a proxy; empty: SSL_CERT_FILE and its like.")
+    ca_bundle: str = _setting(
+        "", "CA bundle for image builds and slots behind a proxy; empty: SSL_CERT_FILE and its like."
+    )
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,23 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class CodeSettings:
+    """The network of programs that nobody trusts, and where their packages come from."""
+
+    allowed_hosts: str = _setting(
+        "*", "Whom programs with allowNetworking reach by HTTPS: host.example,*.example.org; with :port if not 443."
+    )
+    private_hosts: str = _setting("", "Of those and of registries: hosts that may be in a private network.")
+    package_hosts: str = _setting("", "Hosts that a registry of packages leads to, beside its own.")
+    pip_index: str = _setting("", "Index of Python packages, as pip's --index-url; empty: pip's own. No files.")
+    npm_registry: str = _setting("", "Registry of JavaScript packages; empty: npm's own.")
+    go_proxy: str = _setting("", "Proxy of Go modules, as GOPROXY; empty: Go's own.")
+    go_checksums: str = _setting("", "Who knows the hashes of Go modules, as GOSUMDB; empty: Go's own; off: nobody.")
+    packages_days: float = _setting(30.0, "Fetched packages that nobody has used for so long go.", least=0)
+    packages_bytes: int = _setting(5 * GIB, "When they take more, the longest unused go.", least=0)
+
+
+@dataclass(frozen=True)
 class HostSettings:
     """What of the host the instances of all services may have together."""
 
@@ -214,6 +233,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    code: CodeSettings = CodeSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()

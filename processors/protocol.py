@@ -295,10 +295,27 @@ class CodeSpec(Spec):
         None, ge=0, lt=1 << 63, description="Makes chance repeatable, where the language has a seed."
     )
 
+    packages: list[Annotated[Line, Field(min_length=1)]] | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Packages: requests==2.32.3 in Python, lodash@4 in JavaScript, example.org/module@v1.2.3 in Go.",
+    )
+    lock: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4 << 20,
+        description="Instead of packages: a requirements.txt, a package-lock.json, or a go.sum beside go.mod in files.",
+    )
+
     @model_validator(mode="after")
     def _what_the_language_has(self) -> CodeSpec:
         if problem := problem_among([*(self.files or ()), *(self.input_files or ())]):
             raise ValueError(problem)
+        if self.language == "rust" and (self.packages or self.lock):
+            raise ValueError("packages and lock are not for Rust: a program has its standard library, and no more")
+        if self.packages and self.lock:
+            raise ValueError("packages and lock cannot be said together: a lock names them all")
         if self.language in ("go", "rust"):
             if self.entry_point is not None:
                 raise ValueError(

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
+from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
 _GONE = (404, 410)
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def fetch(
@@ -122,22 +121,6 @@ def _addresses(url: httpx.URL, *, allow_private: bool) -> list[Address]:
             hint="Fetch it yourself and submit the file, or let the operator allow private addresses.",
         )
     return allowed
-
-
-def is_public(address: Address) -> bool:
-    """Whether anybody on the internet could reach the address; what it wraps counts as well."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.scope_id is not None or address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def _check_status(response: httpx.Response, url: str) -> None:

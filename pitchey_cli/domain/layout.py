@@ -5,6 +5,7 @@ pitchey.db.before-restore-<time>  what it was before a backup was put in its pla
 artifacts/            files by content
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 supervisors/<id>/     the record of a supervisor, and what it has printed
+packages/<key>/       packages that were fetched for programs
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
@@ -71,6 +72,11 @@ def instance(state_dir: Path, instance_id: str) -> Path:
 def in_spool(token: Token, name: str) -> str:
     """A file of a live attempt, relative to its instance's directory: what is below it is the instance's to write."""
     return f"spool/{token}/{name}"
+
+
+def packages(state_dir: Path) -> Path:
+    """Where packages are kept that were fetched for programs."""
+    return state_dir / "packages"
 
 
 def logs(state_dir: Path) -> Path:

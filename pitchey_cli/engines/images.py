@@ -28,7 +28,11 @@ _REPOSITORY = "pitchey"
 _HASH_DIGITS = 12
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
-_PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+#: of the host, for what a build fetches: proxies, and a registry of npm where there is another than its own
+_PASSED_VARIABLES = (
+    "COREPACK_NPM_REGISTRY",
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def ensure(
             continue
         if image.parent is None:
             yield from ensure_debian(engine)
-        arguments = {name: environ[name] for name in _PROXY_VARIABLES if environ.get(name)}
+        arguments = {name: environ[name] for name in _PASSED_VARIABLES if environ.get(name)}
         if image.parent is not None:
             arguments["BASE"] = image.parent
         with build_context(image, ca_bundle) as context:

@@ -15,6 +15,10 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
       pipes          frames on descriptors, with deadlines
     the host
       languages      what is asked for -> files, commands and limits: START HERE
+      prepared       what that gives: a job, and its bytes
+      networking     what the environment of a networked program says
+      wanted         which packages a job asks for
+      packages       the job of a slot that fetches them, and from where
     the slot
       __main__       the first process: says that it is ready, takes one job, reports, ends
       staging        the job's files are written, as the job's user
@@ -25,7 +29,10 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
       jail           what a program leaves behind before it starts: privileges, files, system calls
       landlock       the files that it may open
       syscalls       the system calls that it may make; compiled when the image is built
+      forwarder      connections to the proxy on the host, carried by a process that may do nothing else
       usage          what the slot as a whole uses, from its control group
       collect        what it has left in files, after it and all that it started are dead
       launch.py, launch.js   run in the program's own process: they call `main` and write what it returns
+      network.js             likewise, before it: sends what JavaScript asks for to the proxy
+      pack.py                likewise, instead of it: puts what was fetched into one file
 """

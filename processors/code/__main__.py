@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from processors.code import children, collect, phase, shell
 from processors.code.frames import BadFrame, encode_document, encode_raw
@@ -25,6 +25,7 @@ from processors.code.slot_protocol import (
     COMPILE,
     LANDLOCK_VARIABLE,
     MAX_OUTPUT_BYTES,
+    PROXY_VARIABLE,
     RUN,
     UID_VARIABLE,
     UIDS,
@@ -46,6 +47,9 @@ from processors.code.staging import NotStaged, stage
 from processors.code.usage import Usage
 from processors.code.verdict import Kill, Verdict, compile_verdict_of, sentence, verdict_of
 
+if TYPE_CHECKING:
+    from processors.code.forwarder import Forwarder
+
 _STDIN, _STDOUT = 0, 1
 _RECEIVING_SECONDS = 60.0  # for the whole of a job, from its first byte
 _SENDING_SECONDS = 60.0
@@ -57,14 +61,17 @@ _PR_SET_DUMPABLE = 4
 class Slot:
     """One slot, from ready to end."""
 
-    def __init__(self, jail: Jail, usage: Usage) -> None:
+    def __init__(self, jail: Jail, usage: Usage, forwarder: Forwarder | None = None) -> None:
         self._jail = jail
         self._usage = usage
+        self._forwarder = forwarder
         self._frames = FrameReader(_STDIN)
         self._deadline: float | None = None
 
     def serve(self) -> None:
         """Take one job, and report."""
+        if self._forwarder is not None:
+            self._forwarder.start()
         self._usage.leave_out_what_is_held_now()
         self._send_document(Ready(self._jail.uid, self._jail.landlock, self._usage.version).document())
         try:
@@ -95,6 +102,8 @@ class Slot:
         if job.compile is not None:
             compiled, streams, is_clean = self._run(job.compile, b"", is_compiler=True)
             kept += streams
+            if self._forwarder is not None:  # it has ended with the compiler, as all have
+                self._forwarder.start()
         if compiled is None or (compiled.verdict is Verdict.OK and is_clean):
             ran, streams, is_clean = self._run(job.run, stdin, is_compiler=False)
             kept += streams
@@ -201,11 +210,13 @@ def main() -> int:
         print(f"{UID_VARIABLE} names no user that a job may be.", file=sys.stderr)  # noqa: T201
         return 2
     try:
-        jail = Jail.build(int(uid), os.environ.get(LANDLOCK_VARIABLE, "auto"))
+        is_networked = os.environ.get(PROXY_VARIABLE) == "1"
+        jail = Jail.build(int(uid), os.environ.get(LANDLOCK_VARIABLE, "auto"), is_networked=is_networked)
+        forwarder = _make_forwarder(jail) if is_networked else None
     except OSError as error:
         print(f"There is no jail, and so no slot: {error}.", file=sys.stderr)  # noqa: T201
         return 2
-    slot = Slot(jail, Usage())
+    slot = Slot(jail, Usage(), forwarder)
     gc.freeze()  # children need not copy the pages that the collector would touch
     try:
         slot.serve()
@@ -215,6 +226,12 @@ def main() -> int:
         traceback.print_exc()
         return 3
     return 0
+
+
+def _make_forwarder(jail: Jail) -> Forwarder:
+    from processors.code.forwarder import Forwarder  # late: sockets cost every slot that waits half a megabyte
+
+    return Forwarder(jail)
 
 
 def _hide() -> None:

@@ -14,7 +14,7 @@ import signal
 from typing import NamedTuple
 
 from processors.code import landlock, syscalls
-from processors.code.slot_protocol import PhaseLimits
+from processors.code.slot_protocol import PROXY_PORT, PhaseLimits
 
 FILTER_FILE = "/opt/pitchey/syscalls.bpf"
 
@@ -37,8 +37,11 @@ class Jail(NamedTuple):
     filter: bytes
 
     @staticmethod
-    def build(uid: int, landlock_wanted: str, filter_file: str = FILTER_FILE) -> Jail:
+    def build(uid: int, landlock_wanted: str, *, is_networked: bool = False, filter_file: str = FILTER_FILE) -> Jail:
         """Prepare all that can be prepared before there is a program.
+
+        Args:
+            is_networked: programs connect to the proxy, and to no other port.
 
         Raises:
             OSError: there is no filter of system calls, or Landlock is required and missing. Nothing runs without.
@@ -54,7 +57,10 @@ class Jail(NamedTuple):
         if landlock_wanted == "required" and not version:
             raise OSError("Landlock is required, and this kernel does not have it or the engine forbids it")
         # Above the numbers that a program's streams will have: in the child those overwrite what is there.
-        ruleset = fcntl.fcntl(landlock.make_ruleset(), fcntl.F_DUPFD_CLOEXEC, 16) if version else None
+        connectable = (PROXY_PORT,) if is_networked else None
+        ruleset = landlock.make_ruleset(connectable=connectable) if version else None
+        if ruleset is not None:
+            ruleset = fcntl.fcntl(ruleset, fcntl.F_DUPFD_CLOEXEC, 16)
         return Jail(uid, ruleset, version, program)
 
     def enter(self, limits: PhaseLimits) -> None:

@@ -10,11 +10,15 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from processors.code.slot_protocol import CA_BUNDLE, PACKAGES_DIR
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _QUERY_VERSION = 1
 _PATH_BENEATH = 1
+_NET_PORT = 2
+_CONNECT_TCP = 1 << 1
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = (1 << bit for bit in range(4))
 _TRUNCATE, _IOCTL_DEVICE = 1 << 14, 1 << 15
@@ -29,6 +33,7 @@ READABLE = (
     "/lib",
     "/lib64",
     "/etc/alternatives",
+    "/etc/debian_version",
     "/etc/group",
     "/etc/host.conf",
     "/etc/hosts",
@@ -45,6 +50,8 @@ READABLE = (
     "/sys/kernel/mm/transparent_hugepage",
     "/dev/random",
     "/dev/urandom",
+    CA_BUNDLE,
+    PACKAGES_DIR,
 )
 WRITABLE = ("/job", "/tmp", "/dev/shm", "/dev/null", "/dev/zero", "/dev/full")
 
@@ -59,20 +66,31 @@ def version() -> int:
         return 0
 
 
-def make_ruleset(readable: Iterable[str] = READABLE, writable: Iterable[str] = WRITABLE) -> int:
+def make_ruleset(
+    readable: Iterable[str] = READABLE,
+    writable: Iterable[str] = WRITABLE,
+    connectable: Collection[int] | None = None,
+) -> int:
     """Make a ruleset out of the paths that there are.
+
+    Args:
+        connectable: the TCP ports that may be connected to, from version 4 of the interface on; None for all.
 
     Returns:
         Its descriptor.
     """
     abi = version()
     handled = _ALL[min(abi, max(_ALL))]
-    attributes = struct.pack("=QQQ", handled, 0, _SCOPES if abi >= 6 else 0)  # files, network, scopes
+    ports = connectable if abi >= 4 else None
+    network = 0 if ports is None else _CONNECT_TCP
+    attributes = struct.pack("=QQQ", handled, network, _SCOPES if abi >= 6 else 0)  # files, network, scopes
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     ruleset = _call(_CREATE_RULESET, ctypes.c_char_p(attributes), ctypes.c_size_t(size), ctypes.c_uint32(0))
     for paths, access in ((readable, _READ), (writable, handled)):
         for path in paths:
             _allow(ruleset, path, access & handled)
+    for port in ports or ():
+        _add(ruleset, _NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
     return ruleset
 
 
@@ -84,10 +102,13 @@ def _allow(ruleset: int, path: str, access: int) -> None:
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
             access &= _OF_FILES
-        rule = ctypes.c_char_p(struct.pack("=Qi", access, fd))
-        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_PATH_BENEATH), rule, ctypes.c_uint32(0))
+        _add(ruleset, _PATH_BENEATH, struct.pack("=Qi", access, fd))
     finally:
         os.close(fd)
+
+
+def _add(ruleset: int, kind: int, rule: bytes) -> None:
+    _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(kind), ctypes.c_char_p(rule), ctypes.c_uint32(0))
 
 
 def restrict(ruleset: int) -> None:

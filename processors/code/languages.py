@@ -13,18 +13,17 @@ Everywhere PITCHEY_RETURN_FD names the descriptor.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from processors.code import networking
 from processors.code.frames import BadFrame, encode_document
+from processors.code.prepared import CannotPrepare as CannotPrepare
+from processors.code.prepared import Prepared as Prepared
 from processors.code.slot_protocol import (
     JOB_DIR,
-    MAX_FILE_BYTES,
-    MAX_FILES,
     MAX_STDIN_BYTES,
     OUT_DIR_NAME,
+    PACKAGES_DIR,
     RETURN_FD,
     TMP_DIR,
     Collection,
@@ -33,9 +32,10 @@ from processors.code.slot_protocol import (
     Phase,
     PhaseLimits,
 )
+from processors.code.wanted import go_files
 from processors.names import problem_among
 from processors.protocol import CodeSpec
-from processors.slot_needs import COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
+from processors.slot_needs import COMPILER_MEMORY_BYTES, COMPILER_SECONDS, MIB
 
 Language = Literal["javascript", "python", "go", "rust"]
 
@@ -45,48 +45,17 @@ PROGRAM = f"{TMP_DIR}/program"
 
 _LAUNCHERS = "/usr/local/lib/pitchey"
 _GO_CACHE = "/usr/local/lib/go-cache"
+_GO_MODULES = f"{TMP_DIR}/go-modules"
 _COMPILER_OPEN_FILES = 1024
 _RUST = ("-C", "debuginfo=0", "-C", "strip=symbols", "-C", "linker=gcc", "-C", "link-arg=-fuse-ld=mold")
 
 
-class CannotPrepare(ValueError):
-    """The job cannot be run as it is; says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A job as a slot takes it."""
-
-    job: Job
-    contents: tuple[bytes | Path, ...]  #: of its files, in their order
-    stdin: bytes
-
-    def with_files(self, files: Mapping[str, Path]) -> Prepared:
-        """The same with more files beside the program.
-
-        Raises:
-            CannotPrepare: there is one of that name, or they are too many or too large.
-        """
-        names = [file.name for file in self.job.files]
-        if problem := problem_among(files, [*names, OUT_DIR_NAME]):
-            raise CannotPrepare(problem)
-        added = tuple(JobFile(name, path.stat().st_size) for name, path in files.items())
-        if large := next((file for file in added if file.size > MAX_FILE_BYTES), None):
-            raise CannotPrepare(f"{large.name} has {large.size} bytes; at most {MAX_FILE_BYTES} are allowed")
-        if len(names) + len(added) > MAX_FILES:
-            raise CannotPrepare(f"there are {len(names) + len(added)} files; at most {MAX_FILES} are allowed")
-        job = self.job._replace(files=self.job.files + added)
-        return Prepared(job, (*self.contents, *files.values()), self.stdin)
-
-    @property
-    def memory_bytes(self) -> int:
-        """The least memory limit of a container that can run it."""
-        phases = [self.job.run, self.job.compile] if self.job.compile else [self.job.run]
-        return max(phase.limits.memory_bytes for phase in phases) + HEADROOM_BYTES
-
-
-def prepare(spec: CodeSpec) -> Prepared:
+def prepare(spec: CodeSpec, *, has_packages: bool = False, has_ca_bundle: bool = False) -> Prepared:
     """Say what a slot has to do for a job.
+
+    Args:
+        has_packages: what was prepared for it is mounted on PACKAGES_DIR; see packages.py.
+        has_ca_bundle: the host has one of its own, which is mounted on CA_BUNDLE.
 
     Raises:
         CannotPrepare: names of files are impossible, or inputs too large.
@@ -96,6 +65,8 @@ def prepare(spec: CodeSpec) -> Prepared:
     if problem := problem_among(spec.files or (), reserved):
         raise CannotPrepare(problem)
     files |= {name: text.encode() for name, text in (spec.files or {}).items()}
+    if has_packages and spec.language == "go":
+        files |= {name: text.encode() for name, text in go_files(spec).items()}
     stdin = spec.stdin.encode() if spec.stdin is not None else b""
     if spec.inputs is not None:
         try:
@@ -110,8 +81,8 @@ def prepare(spec: CodeSpec) -> Prepared:
         raise CannotPrepare(f"inputs and stdin take {len(stdin)} bytes; at most {MAX_STDIN_BYTES} are allowed")
     job = Job(
         files=tuple(JobFile(name, len(content)) for name, content in files.items()),
-        run=Phase(_run_command(spec), _environment(spec), _limits(spec)),
-        compile=_compile_phase(spec, list(files)),
+        run=Phase(_run_command(spec), _environment(spec, has_packages, has_ca_bundle), _limits(spec)),
+        compile=_compile_phase(spec, list(files), has_packages),
         stdin_bytes=len(stdin),
         collection=Collection() if spec.outputs is None else Collection(patterns=tuple(spec.outputs)),
     )
@@ -163,12 +134,14 @@ def _run_command(spec: CodeSpec) -> tuple[str, ...]:
             options = [f"--max-old-space-size={spec.memory_limit}"]
             if spec.seed is not None:
                 options.append(f"--random-seed={spec.seed % (1 << 31) or 1}")
+            if spec.allow_networking:
+                options += networking.NODE_OPTIONS
             return ("/usr/bin/node", *options, f"{_LAUNCHERS}/launch.js", *launch, *(spec.args or ()))
         case "go" | "rust":
             return (PROGRAM, *(spec.args or ()))
 
 
-def _compile_phase(spec: CodeSpec, names: list[str]) -> Phase | None:
+def _compile_phase(spec: CodeSpec, names: list[str], has_packages: bool) -> Phase | None:
     if spec.language not in ("go", "rust"):
         return None
     limits = PhaseLimits(
@@ -189,13 +162,16 @@ def _compile_phase(spec: CodeSpec, names: list[str]) -> Phase | None:
         "GOTOOLCHAIN": "local",
         "GO111MODULE": "on" if "go.mod" in names else "off",
     }
+    if has_packages:  # as the proxy of modules, because a cache of modules would be written to
+        proxy = f"file://{PACKAGES_DIR}/go/cache/download"
+        environment |= {"GOPROXY": proxy, "GOFLAGS": "-mod=mod", "GOMODCACHE": _GO_MODULES, "GOSUMDB": "off"}
     sources = [name for name in names if name.endswith(".go") and "/" not in name and not name.endswith("_test.go")]
     what = ["."] if "go.mod" in names else sources
     command = ("/usr/bin/go", "build", "-ldflags=-s -w", *(spec.compile_options or ()), "-o", PROGRAM, *what)
     return Phase(command, environment, limits)
 
 
-def _environment(spec: CodeSpec) -> dict[str, str]:
+def _environment(spec: CodeSpec, has_packages: bool, has_ca_bundle: bool) -> dict[str, str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": TMP_DIR,
@@ -206,6 +182,10 @@ def _environment(spec: CodeSpec) -> dict[str, str]:
     }
     if spec.language == "python":
         environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
+        if has_packages:
+            environment |= {"PYTHONPATH": f"{PACKAGES_DIR}/python"}
+    if spec.allow_networking:
+        environment |= networking.environment(spec.language, has_ca_bundle=has_ca_bundle)
     if spec.seed is not None:
         environment |= {
             "PITCHEY_SEED": str(spec.seed),

@@ -31,6 +31,14 @@ RETURN_FD = 3  #: on which a program gives a value back
 UID_VARIABLE = "PITCHEY_SLOT_UID"  #: whom the job's processes are; no two slots of a host have the same at a time
 LANDLOCK_VARIABLE = "PITCHEY_SLOT_LANDLOCK"  #: "auto" as far as the kernel has it, "required", or "off"
 UIDS = (1000, (1 << 31) - 1)
+PROXY_VARIABLE = "PITCHEY_SLOT_PROXY"  #: "1" when there is a proxy, whose directory is mounted on PROXY_DIR
+FORWARDER_UID = 999  #: who carries connections there: neither root nor one that a job may be
+
+PROXY_DIR = "/run/pitchey-proxy"
+PROXY_SOCKET = f"{PROXY_DIR}/proxy.sock"
+CA_BUNDLE = f"{PROXY_DIR}/ca-bundle.crt"  #: where the host has one of its own
+PROXY_HOST, PROXY_PORT = "127.0.0.1", 3128  #: as programs in the slot know it
+PACKAGES_DIR = "/packages"  #: mounted read-only: what was prepared for the job
 
 MAX_FILES = 512
 MAX_FILE_BYTES = 64 * MIB

@@ -108,6 +108,8 @@ class Connection:
                     self._http.receive_data(data)
                 case h11.Request():
                     head = event
+                    if int(dict(head.headers).get(b"content-length", b"0")) > MAX_BODY_BYTES:
+                        raise _BodyTooLarge  # without reading any of it
                 case h11.Data():
                     body += event.data
                     if len(body) > MAX_BODY_BYTES:

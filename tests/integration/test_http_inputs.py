@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import pytest
 
-from pitchey_cli.artifacts.http import fetch, is_public
+from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
 from tests.conftest import Pitchey
@@ -217,17 +217,3 @@ def test_a_host_that_does_not_exist_is_not_found_or_not_reachable(artifacts):
     """Which of the two depends on whether the machine has a resolver at all."""
     with pytest.raises((InputNotFound, NetworkError), match=r"nowhere\.invalid"):
         get("http://nowhere.invalid/a.mp4", artifacts)
-
-
-@pytest.mark.parametrize(
-    "address",
-    "127.0.0.1 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255 240.0.0.1 "
-    "::1 :: fe80::1 fc00::1 ff02::1 ::ffff:10.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: ::127.0.0.1 fec0::1".split(),
-)
-def test_what_is_not_for_everybody_is_not_public(address):
-    assert not is_public(ipaddress.ip_address(address))
-
-
-@pytest.mark.parametrize("address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101"])
-def test_what_everybody_can_reach_is_public(address):
-    assert is_public(ipaddress.ip_address(address))

@@ -243,7 +243,7 @@ def memory_of(pid: int) -> int:
     [
         (b"\x16\x03\x01garbage\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nhost: w\r\nx: " + b"y" * 20_000, b"431"),
-        (b"POST /attempts HTTP/1.1\r\nhost: w\r\ncontent-length: 2000000\r\n\r\n" + b"x" * 1_100_000, b"413"),
+        (b"POST /attempts HTTP/1.1\r\nhost: w\r\ncontent-length: 70000000\r\n\r\n" + b"x" * 1000, b"413"),
         (b"POST /attempts HTTP/1.1\r\nhost: w\r\ncontent-length: 5\r\n\r\nhello", b"400"),
         (b"GET /nothing HTTP/1.1\r\nhost: w\r\n\r\n", b"404"),
         (b"PUT /attempts/a.1 HTTP/1.1\r\nhost: w\r\n\r\n", b"405"),

@@ -12,7 +12,9 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -48,21 +50,31 @@ MASKED = (
 )
 
 
-def _differences(kind: str) -> dict[str, Any]:
-    inodes = ",nr_inodes=4096" if kind == "docker" else ""  # Podman 4.3 refuses the option
+@dataclass(frozen=True)
+class Extra:
+    """What a slot has beyond the usual."""
+
+    mounts: Mapping[str, Path] = field(default_factory=dict)  #: read-only, by where they are in the slot
+    environment: Mapping[str, str] = field(default_factory=dict)
+    job_bytes: int = 64 * MIB
+    job_files: int = 4096
+
+
+def _differences(kind: str, extra: Extra) -> dict[str, Any]:
+    inodes = ",nr_inodes={}" if kind == "docker" else ""  # Podman 4.3 refuses the option
     masks = {"MaskedPaths": list(MASKED)} if kind == "docker" else {}
     options = [f"mask={':'.join(MASKED)}"] if kind == "podman" else []
     return {
         **masks,
         "SecurityOpt": ["no-new-privileges", *options],
         "Tmpfs": {
-            "/tmp": f"rw,exec,nosuid,nodev,size=64m,mode=1777{inodes}",
-            "/job": f"rw,exec,nosuid,nodev,size=64m,mode=1777{inodes}",
+            "/tmp": f"rw,exec,nosuid,nodev,size=64m,mode=1777{inodes.format(4096)}",
+            "/job": f"rw,exec,nosuid,nodev,size={extra.job_bytes},mode=1777{inodes.format(extra.job_files)}",
         },
     }
 
 
-def host_config(kind: str, memory_bytes: int, cpus: float) -> dict[str, Any]:
+def host_config(kind: str, memory_bytes: int, cpus: float, extra: Extra = Extra()) -> dict[str, Any]:
     """What the container of a slot may do and use."""
     return {
         "NetworkMode": "none",
@@ -81,7 +93,8 @@ def host_config(kind: str, memory_bytes: int, cpus: float) -> dict[str, Any]:
             {"Name": "nofile", "Soft": 4096, "Hard": 4096},
             {"Name": "nproc", "Soft": 4096, "Hard": 4096},
         ],
-        **_differences(kind),
+        "Binds": [f"{source}:{target}:ro" for target, source in extra.mounts.items()],
+        **_differences(kind, extra),
     }
 
 
@@ -119,13 +132,14 @@ class Done:
 class Slot:
     """One container, for one job."""
 
-    def __init__(self, ground: Ground, memory_bytes: int, landlock: str) -> None:
+    def __init__(self, ground: Ground, memory_bytes: int, landlock: str, extra: Extra = Extra()) -> None:
         self._api = ground.api
         self.uid = next(_uids)
         began = time.monotonic()
+        environment = {UID_VARIABLE: str(self.uid), LANDLOCK_VARIABLE: landlock, **extra.environment}
         config = {
             "Image": ground.image,
-            "Env": [f"{UID_VARIABLE}={self.uid}", f"{LANDLOCK_VARIABLE}={landlock}"],
+            "Env": [f"{name}={value}" for name, value in environment.items()],
             "User": "0:0",
             "OpenStdin": True,
             "StdinOnce": True,
@@ -133,7 +147,7 @@ class Slot:
             "AttachStdout": True,
             "AttachStderr": True,
             "Labels": {LABEL: "1"},
-            "HostConfig": host_config(ground.kind, memory_bytes, ground.cpus),
+            "HostConfig": host_config(ground.kind, memory_bytes, ground.cpus, extra),
         }
         self.id: str = self._api.create_container_from_config(config)["Id"]
         parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -271,14 +285,14 @@ class Ground:
     def __post_init__(self) -> None:
         self.api = docker.APIClient(self.url, version="1.41", timeout=120)
 
-    def slot(self, memory_bytes: int = 160 * MIB, landlock: str = "auto") -> Slot:
-        slot = Slot(self, memory_bytes, landlock)
+    def slot(self, memory_bytes: int = 160 * MIB, landlock: str = "auto", extra: Extra = Extra()) -> Slot:
+        slot = Slot(self, memory_bytes, landlock, extra)
         self.slots.append(slot)
         return slot
 
-    def run(self, prepared: Prepared, landlock: str = "auto") -> Done:
+    def run(self, prepared: Prepared, landlock: str = "auto", extra: Extra = Extra()) -> Done:
         """Run a job in a slot of its own."""
-        slot = self.slot(prepared.memory_bytes, landlock)
+        slot = self.slot(prepared.memory_bytes, landlock, extra)
         try:
             return slot.give(prepared)
         finally:

@@ -1,0 +1,54 @@
+"""Which addresses anybody on the internet could reach, and which nobody may be led to. Pure.
+
+A name that a stranger chooses may lead to what only this host can reach: its own services, its neighbours, and the
+metadata services of clouds, which hand out credentials.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; what it leads to is the network's own affair
+#: Not link-local, as most of them are: those of AWS (IPv6), Azure, Alibaba and Oracle.
+_METADATA = frozenset(
+    ipaddress.ip_address(text) for text in ("fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
+)
+
+
+def is_public(address: Address) -> bool:
+    """Whether anybody on the internet could reach the address; what it wraps counts as well."""
+    if (inner := _wrapped(address)) is not None:
+        return is_public(inner)
+    if address in _METADATA:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address.scope_id is not None or address.is_site_local or address in _LOCAL_NAT64
+    ):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def is_of_this_host(address: Address) -> bool:
+    """Whether it leads back to the machine itself."""
+    inner = _wrapped(address)
+    return is_of_this_host(inner) if inner is not None else address.is_loopback or address.is_unspecified
+
+
+def is_forbidden(address: Address) -> bool:
+    """Whether nobody may be led there, not even into a network of their own: metadata services, everybody at once."""
+    if (inner := _wrapped(address)) is not None:
+        return is_forbidden(inner)
+    is_scoped = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
+    return address in _METADATA or address.is_link_local or address.is_multicast or is_scoped
+
+
+def _wrapped(address: Address) -> ipaddress.IPv4Address | None:
+    """The address of version 4 that one of version 6 stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)

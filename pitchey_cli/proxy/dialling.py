@@ -1,0 +1,96 @@
+"""Connections to who may be reached: to the very address that was checked, or through the proxy of this host.
+
+A name is looked up once. A second look-up could answer differently, and so lead to an address that nobody has checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+
+from pitchey_cli.domain.addresses import Address
+from pitchey_cli.domain.egress import Egress, Target, address_refusal
+from pitchey_cli.domain.upstream import Upstream
+from pitchey_cli.proxy.request import HEAD_BYTES, Refused
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
+
+_MOST_ADDRESSES = 8  # that are tried
+
+
+async def resolve(host: str, port: int) -> Sequence[Address]:
+    """Ask the system where a host is.
+
+    Raises:
+        OSError: nobody knows.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
+
+
+async def dial(target: Target, egress: Egress, lookup: Resolve) -> Streams:
+    """Connect to a target directly.
+
+    Raises:
+        Refused: it has no address that may be reached, or none that answers.
+    """
+    literal = target.address
+    try:
+        addresses = [literal] if literal is not None else await lookup(target.host, target.port)
+    except OSError as error:
+        raise Refused(502, f"{target.host} could not be looked up: {error.strerror or error}") from error
+    refusals = [address_refusal(egress, target, address) for address in addresses]
+    allowed = [address for address, problem in zip(addresses, refusals, strict=True) if problem is None]
+    if not allowed:
+        raise Refused(403, next(filter(None, refusals), f"{target.host} has no address"))
+    problem: OSError | None = None
+    for address in allowed[:_MOST_ADDRESSES]:
+        try:
+            return await asyncio.open_connection(str(address), target.port, limit=HEAD_BYTES)
+        except OSError as error:
+            problem = error
+    raise Refused(502, f"{target} does not answer: {_reason(problem)}")
+
+
+async def dial_through(upstream: Upstream, target: Target) -> Streams:
+    """Have another proxy connect to a target. Where that is, it finds out itself.
+
+    Raises:
+        Refused: it does not answer, or says no.
+    """
+    tls = ssl.create_default_context() if upstream.is_tls else None
+    try:
+        reader, writer = await asyncio.open_connection(upstream.host, upstream.port, ssl=tls, limit=HEAD_BYTES)
+    except OSError as error:
+        raise Refused(502, f"the proxy of this host does not answer: {_reason(error)}") from error
+    try:
+        login = f"Proxy-Authorization: {upstream.authorization}\r\n" if upstream.authorization else ""
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        words = head.split(b"\r\n", 1)[0].decode("ascii", "replace").split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].startswith("2"):
+            status = words[1] if len(words) > 1 and words[1].isdecimal() else "nonsense"
+            raise Refused(502, f"the proxy of this host answers {status} when it is asked for {target}")
+    except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+        await discard(writer)
+        raise Refused(502, f"the proxy of this host has ended the connection to {target}") from error
+    except BaseException:
+        await discard(writer)
+        raise
+    return reader, writer
+
+
+async def discard(writer: asyncio.StreamWriter) -> None:
+    """Close a connection at once, whoever still wants something of it."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _reason(error: OSError | None) -> str:
+    return "nobody is there" if error is None else error.strerror or str(error) or type(error).__name__
