@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
@@ -132,7 +133,22 @@ class Wiring:
         engine = connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
         if not isinstance(engine, ContainerEngine):
             return engine
-        return GroupedEngine(engine, engine.endpoint, layout.supervisors(self.state_dir))
+        root = layout.supervisors(self.state_dir)
+        return GroupedEngine(engine, engine.endpoint, root, self.surroundings)
+
+    def surroundings(self) -> Surroundings:
+        """What supervisors of programs that nobody trusts are told of this host."""
+        from pitchey_cli.domain.surroundings import Surroundings, proxies_of
+
+        bundle, chosen = self.ca_bundle(), self.settings.code
+        return Surroundings(
+            packages_dir=str(layout.packages(self.state_dir.resolve())),
+            outward=self.policies.outward(),
+            ca_bundle=str(bundle.resolve()) if bundle is not None else "",
+            proxies=proxies_of(os.environ),
+            packages_days=chosen.packages_days,
+            packages_bytes=chosen.packages_bytes,
+        )
 
     def check_engine_kind(self, kind: str) -> None:
         """Raise UsageError for a word that names no engine."""

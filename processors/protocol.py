@@ -33,7 +33,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic.alias_generators import to_camel
 
 from processors.names import problem_among
-from processors.slot_needs import AROUND_SECONDS, COMPILER_MEMORY_BYTES, COMPILER_SECONDS, HEADROOM_BYTES, MIB
+from processors.slot_needs import (
+    AROUND_SECONDS,
+    COMPILER_MEMORY_BYTES,
+    COMPILER_SECONDS,
+    FETCHING_SECONDS,
+    HEADROOM_BYTES,
+    MIB,
+)
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
 from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
 from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
@@ -344,7 +351,8 @@ class CodeSpec(Spec):
         """Compiling, the program, and what is around it."""
         is_compiled = self.language in COMPILER_MEMORY_BYTES
         compiling = (self.compile_timeout or COMPILER_SECONDS) if is_compiled else 0.0
-        return self.timeout + compiling + AROUND_SECONDS
+        fetching = FETCHING_SECONDS if self.packages or self.lock else 0.0
+        return self.timeout + compiling + fetching + AROUND_SECONDS
 
 
 SPECS: dict[Service, type[Spec]] = {

@@ -10,3 +10,4 @@ HEADROOM_BYTES = 32 * MIB  #: of a container above the limit of its job: the fir
 COMPILER_MEMORY_BYTES = {"go": 256 * MIB, "rust": 384 * MIB}  #: a small program takes 55 MB in Go, 150 in Rust
 COMPILER_SECONDS = 30.0  #: unless the job says more or less
 AROUND_SECONDS = 120.0  #: a slot is found and fed, and what the program leaves is taken
+FETCHING_SECONDS = 300.0  #: of packages that nobody has asked for before

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.limits import Limits
+from pitchey_cli.domain.surroundings import VARIABLE, Surroundings
 from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import (
     LABEL_GROUP,
     LABEL_INSTANCE,
+    LABEL_ORGANISATION,
     LABEL_STATE,
     BuildStep,
     Engine,
@@ -47,13 +49,17 @@ _SUPERVISOR = ("python3", "-m", "pitchey_cli.supervisor")
 class GroupedEngine:
     """A container engine that can run groups."""
 
-    def __init__(self, engine: Engine, endpoint: str, root: Path) -> None:
+    def __init__(
+        self, engine: Engine, endpoint: str, root: Path, surroundings: Callable[[], Surroundings] | None = None
+    ) -> None:
         """Wrap an engine.
 
         Args:
             endpoint: where it listens.
             root: where supervisors have their records.
+            surroundings: what they are told of the host; without it slots have neither network nor packages.
         """
+        self._surroundings = surroundings
         self._engine = engine
         self._endpoint = endpoint
         self._supervisors = ProcessEngine(root)
@@ -74,13 +80,17 @@ class GroupedEngine:
         """Start an instance: a container, or a supervisor."""
         if not spec.is_group:
             return self._engine.start(spec)
-        runtimes.check(self.info(), spec.runtime)
+        if spec.runtime:  # else the engine need not be asked, which takes Podman a second
+            runtimes.check(self.info(), spec.runtime)
         command = [*_SUPERVISOR, *spec.command]
         command += ["--engine", self.kind, "--endpoint", self._endpoint, "--image", spec.image]
         command += ["--cpus", str(spec.limits.cpus), "--memory", str(spec.limits.memory_bytes)]
         command += ["--runtime", spec.runtime] if spec.runtime else []
         command += ["--group", spec.instance_id, "--state", spec.labels.get(LABEL_STATE, "")]
-        return self._supervisors.start(replace(spec, command=tuple(command), is_group=False, runtime=""))
+        command += ["--organisation", spec.labels.get(LABEL_ORGANISATION, "")]
+        told = {VARIABLE: self._surroundings().as_text()} if self._surroundings is not None else {}
+        supervisor = replace(spec, command=tuple(command), is_group=False, runtime="")
+        return self._supervisors.start(replace(supervisor, environment={**spec.environment, **told}))
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

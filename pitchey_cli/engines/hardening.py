@@ -116,8 +116,8 @@ def _ulimits(**limits: int) -> list[dict[str, Any]]:
 # --- slots
 
 _SLOT_PIDS = 64
-_SLOT_TMP = "rw,exec,nosuid,nodev,size=64m,mode=1777"
-_SLOT_INODES = 4096
+_SLOT_TMP_BYTES = 64 * MIB
+_SLOT_TMP_FILES = 4096
 _SLOT_CPU_SHARES = 256  # a quarter of what others get when processors are short
 #: What of /proc and /sys speaks of the host: the engines' own lists, and disks, devices and boot options besides.
 _SLOT_MASKED = (
@@ -131,7 +131,6 @@ _SLOT_MASKED = (
 def slot_configuration(kind: EngineKind, spec: SlotSpec) -> dict[str, Any]:
     """The body of `POST /containers/create` for a slot, in Docker's words, which Podman takes as well."""
     is_docker = kind is EngineKind.DOCKER
-    tmp = f"{_SLOT_TMP},nr_inodes={_SLOT_INODES}" if is_docker else _SLOT_TMP  # Podman 4.3 refuses the option
     masks = {"MaskedPaths": list(_SLOT_MASKED)} if is_docker else {}
     options = [] if is_docker else [f"mask={':'.join(_SLOT_MASKED)}"]
     return {
@@ -152,7 +151,10 @@ def slot_configuration(kind: EngineKind, spec: SlotSpec) -> dict[str, Any]:
             "SecurityOpt": ["no-new-privileges", *options],
             **masks,
             "ReadonlyRootfs": True,
-            "Tmpfs": {"/tmp": tmp, "/job": tmp},
+            "Tmpfs": {
+                "/tmp": _slot_tmpfs(_SLOT_TMP_BYTES, _SLOT_TMP_FILES, is_docker=is_docker),
+                "/job": _slot_tmpfs(spec.job_bytes, spec.job_files, is_docker=is_docker),
+            },
             "Mounts": [
                 {"Type": "bind", "Source": str(mount.source), "Target": mount.target, "ReadOnly": mount.is_read_only}
                 for mount in spec.mounts
@@ -171,3 +173,8 @@ def slot_configuration(kind: EngineKind, spec: SlotSpec) -> dict[str, Any]:
             **({"AutoRemove": True} if spec.is_removed_at_its_end else {}),
         },
     }
+
+
+def _slot_tmpfs(size: int, files: int, *, is_docker: bool) -> str:
+    inodes = f",nr_inodes={files}" if is_docker else ""  # Podman 4.3 refuses the option
+    return f"rw,exec,nosuid,nodev,size={size},mode=1777{inodes}"

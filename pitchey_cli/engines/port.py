@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from pitchey_cli.domain.limits import Limits
+from pitchey_cli.domain.limits import MIB, Limits
 
 LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, see domain/layout.py
 LABEL_INSTANCE = "pitchey.instance"
@@ -82,6 +82,8 @@ class SlotSpec:
     labels: Mapping[str, str]
     environment: Mapping[str, str]
     mounts: tuple[Mount, ...] = ()
+    job_bytes: int = 64 * MIB  #: size of the tmpfs on /job; its pages count as memory
+    job_files: int = 4096  #: files in it, where the engine can say so
     runtime: str = ""  #: one of the engine's; empty for its own
     is_removed_at_its_end: bool = False  #: by the engine: whoever started it may be gone by then
 

@@ -7,6 +7,9 @@ worker like any other (processors/worker): the same socket, requests, events and
 
     __main__   options; puts the parts together
     attempt    one attempt: a slot is taken, given the job, and thrown away: START HERE
+    network    the way out of a slot that may have one
+    packages   what a job asks for, found in the store or fetched in a slot of its own
+    memory     of the instance, shared out among the slots that have a job
     shelf      the slots that wait, one line for each class of them; made and removed in the background
     stock      how many of a class are to wait; pure
     slot       one slot: ready, job, report

@@ -9,9 +9,13 @@ import os
 import secrets
 from pathlib import Path
 
+from pitchey_cli.domain.surroundings import VARIABLE, Surroundings
 from pitchey_cli.engines.port import LABEL_GROUP, LABEL_STATE, EngineKind, SlotSpec
 from pitchey_cli.engines.slots import SlotEngine, random_uid
 from pitchey_cli.supervisor.attempt import Means, SlotAttempt
+from pitchey_cli.supervisor.memory import Memory
+from pitchey_cli.supervisor.network import Network
+from pitchey_cli.supervisor.packages import Packages
 from pitchey_cli.supervisor.shelf import Shelf, SlotClass
 from pitchey_cli.supervisor.slot import Slot
 from processors.code.languages import prepare
@@ -38,6 +42,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runtime", default="", help="of the slots' containers; else the engine's own")
     parser.add_argument("--group", required=True, help="id of the instance")
     parser.add_argument("--state", required=True, help="label of the state directory")
+    parser.add_argument("--organisation", default="", help="whose jobs they are; empty: of the default one")
     return parser.parse_args()
 
 
@@ -53,11 +58,20 @@ def main() -> None:
 
 async def _supervise(options: argparse.Namespace) -> bool:
     engine = SlotEngine(options.engine, options.endpoint)
-    shelf = Shelf(lambda wanted: Slot.start(engine, _spec(options, wanted)), most=options.slots)
+
+    async def make(wanted: SlotClass) -> Slot:
+        return await Slot.start(engine, _spec(options, wanted))
+
+    shelf = Shelf(make, most=options.slots)
     # Before there is a job: the first one is likely to need no more than the defaults.
     usual = prepare(CodeSpec.model_validate({"language": "python", "code": ""}))
     shelf.expect(SlotClass(usual.memory_bytes))
-    means = Means(shelf, options.memory, compilers=asyncio.Semaphore(max(1, int(options.cpus))))
+    surroundings = _surroundings()
+    network = Network(surroundings)
+    memory = Memory(options.memory)
+    packages = Packages(surroundings, network, options.image, options.organisation, make, shelf.discard, memory.held)
+    compilers = asyncio.Semaphore(max(1, int(options.cpus)))
+    means = Means(shelf, make, memory, compilers, surroundings.outward.of_programs(), network, packages)
 
     def attempt(request: AttemptRequest, spool: Spool) -> SlotAttempt:
         return SlotAttempt(request, means, options.inputs / request.token, spool)
@@ -76,6 +90,12 @@ async def _supervise(options: argparse.Namespace) -> bool:
         engine.close()
 
 
+def _surroundings() -> Surroundings:
+    """What the host says of itself; taken out of the environment, of which nothing else here knows."""
+    said = os.environ.pop(VARIABLE, None)
+    return Surroundings.from_text(said) if said else Surroundings(packages_dir=str(Path.cwd() / "packages"))
+
+
 def _spec(options: argparse.Namespace, wanted: SlotClass) -> SlotSpec:
     return SlotSpec(
         slot_id=f"slot-{secrets.token_hex(6)}",
@@ -85,6 +105,8 @@ def _spec(options: argparse.Namespace, wanted: SlotClass) -> SlotSpec:
         labels={LABEL_GROUP: options.group, LABEL_STATE: options.state},
         environment={UID_VARIABLE: str(random_uid()), **dict(wanted.environment)},
         mounts=wanted.mounts,
+        job_bytes=wanted.job_bytes,
+        job_files=wanted.job_files,
         runtime=options.runtime,
     )
 

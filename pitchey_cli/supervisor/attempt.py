@@ -7,23 +7,30 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from pitchey_cli.domain.egress import Egress
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.engines.grouped import USED_NAME
-from pitchey_cli.engines.port import EngineKind
+from pitchey_cli.engines.port import EngineKind, Mount
+from pitchey_cli.proxy.server import Visit
 from pitchey_cli.supervisor import outcome
+from pitchey_cli.supervisor.memory import Memory
+from pitchey_cli.supervisor.network import ENVIRONMENT, Network
 from pitchey_cli.supervisor.outputs import Outputs
+from pitchey_cli.supervisor.packages import CannotFetch, Packages
 from pitchey_cli.supervisor.shelf import Shelf, SlotClass
 from pitchey_cli.supervisor.slot import Answer, Slot, SlotLost
 from processors.code.languages import CannotPrepare, Prepared, prepare
-from processors.code.slot_protocol import COMPILE, RUN
+from processors.code.slot_protocol import COMPILE, PACKAGES_DIR, RUN
 from processors.code.verdict import Verdict
+from processors.code.wanted import Wanted, wanted
 from processors.protocol import AttemptRequest, CodeSpec, Failure, Reason, Result
 from processors.worker.attempt import Attempt, timed_out, unwritable
 from processors.worker.context import LINE_BYTES
@@ -43,24 +50,13 @@ class Means:
     """What all attempts of a supervisor share."""
 
     shelf: Shelf
-    memory_bytes: int  #: of the slots with jobs, together
+    make: Callable[[SlotClass], Coroutine[Any, Any, Slot]]  #: one that nobody else could use
+    memory: Memory
     compilers: asyncio.Semaphore  #: who may compile: compilers want whole processors
-    held_bytes: int = 0
+    egress: Egress  #: whom programs may reach that may reach anybody
+    network: Network
+    packages: Packages
     used_cpu_seconds: float = 0.0  #: by jobs that have ended
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @contextlib.asynccontextmanager
-    async def memory(self, size: int) -> AsyncIterator[None]:
-        """Hold some of the memory, once there is as much. The host gives no more jobs than fit: this is a fence."""
-        while self.held_bytes and self.held_bytes + size > self.memory_bytes:
-            self._changed.clear()
-            await self._changed.wait()
-        self.held_bytes += size
-        try:
-            yield
-        finally:
-            self.held_bytes -= size
-            self._changed.set()
 
     def note_used(self, cpu_seconds: float) -> None:
         """Keep what a job has used where the engine port reads it."""
@@ -113,23 +109,45 @@ class SlotAttempt(Attempt):
 
     async def _work(self) -> Result | Failure:
         try:
-            prepared = prepare(CodeSpec.model_validate(self.request.spec))
-            prepared = prepared.with_files({item.name: self._inputs / item.path for item in self.request.inputs})
-            prepared = _within(prepared, self.request.output_limit_bytes)
+            spec = CodeSpec.model_validate(self.request.spec)
+            mounts = await self._packages(wanted(spec))
+            prepared = self._prepared(spec, has_packages=bool(mounts))
+            async with self._means.memory.held(prepared.memory_bytes):
+                if not spec.allow_networking:
+                    return await self._work_in_slots(prepared, SlotClass(prepared.memory_bytes, mounts))
+                async with self._means.network.way_out(self._means.egress, self._visited) as way_out:
+                    slots = SlotClass(prepared.memory_bytes, (*mounts, way_out), ENVIRONMENT)
+                    return await self._work_in_slots(prepared, slots)
         except (ValidationError, CannotPrepare) as error:
             return _rejected(str(error))
-        try:
-            async with self._means.memory(prepared.memory_bytes):
-                return await self._work_in_slots(prepared)
+        except CannotFetch as error:
+            reason = Reason.REJECTED if error.is_final else Reason.FAILED
+            return Failure(code="no_packages", message=str(error), retryable=not error.is_final, reason=reason)
+        except PitcheyError as error:
+            return _failed("no_slot", f"There is no slot for it: {error}")
         except OSError as error:
             return unwritable(error)
 
-    async def _work_in_slots(self, prepared: Prepared) -> Result | Failure:
+    async def _packages(self, asked: Wanted | None) -> tuple[Mount, ...]:
+        if asked is None:
+            return ()
+        self._progress({"type": "progress", "stage": "packages"})
+        directory = await self._means.packages.of(asked, log=partial(self._log, "worker"))
+        return (Mount(directory, PACKAGES_DIR, is_read_only=True),)
+
+    def _prepared(self, spec: CodeSpec, *, has_packages: bool) -> Prepared:
+        prepared = prepare(spec, has_packages=has_packages, has_ca_bundle=self._means.network.has_ca_bundle)
+        prepared = prepared.with_files({item.name: self._inputs / item.path for item in self.request.inputs})
+        return _within(prepared, self.request.output_limit_bytes)
+
+    def _visited(self, visit: Visit) -> None:
+        self._log("worker", f"network: {visit.line()}")
+
+    async def _work_in_slots(self, prepared: Prepared, slots: SlotClass) -> Result | Failure:
+        # A slot with a way out is this job's alone; the others of its class wait on the shelf.
+        find = self._means.make if slots.environment else self._means.shelf.take
         for _ in range(_TRIES):
-            try:
-                slot = await self._means.shelf.take(SlotClass(prepared.memory_bytes))
-            except PitcheyError as error:
-                return _failed("no_slot", f"There is no slot for it: {error}")
+            slot = await find(slots)
             began = time.monotonic()
             try:
                 answer = await self._give(slot, prepared)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.domain.limits import MIB
 from pitchey_cli.engines.port import Mount
 from pitchey_cli.supervisor.slot import Slot
 from pitchey_cli.supervisor.stock import Demand
@@ -32,6 +33,8 @@ class SlotClass(NamedTuple):
     memory_bytes: int
     mounts: tuple[Mount, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    job_bytes: int = 64 * MIB  #: size of /job
+    job_files: int = 4096
 
 
 @dataclass
