@@ -1,7 +1,4 @@
-"""Slots on a real engine, one container for each job: what the supervisor will do, in its plainest form.
-
-Docker and Podman both serve Docker's HTTP interface, so all that differs is in `_differences`.
-"""
+"""Slots on a real engine, one container for each job: what the supervisor does, in its plainest form."""
 
 from __future__ import annotations
 
@@ -19,35 +16,20 @@ from typing import Any
 
 import docker
 
+from pitchey_cli.engines.hardening import slot_configuration
+from pitchey_cli.engines.port import EngineKind, Mount, SlotSpec
 from processors.code.frames import Frame, FrameDecoder, encode_document, encode_raw
 from processors.code.languages import Prepared
 from processors.code.slot_protocol import LANDLOCK_VARIABLE, MIB, UID_VARIABLE, Ready
 from processors.code.slot_report import PhaseReport, Report, ReportReader
 from processors.code.verdict import Verdict
 
-LABEL = "pitchey.test-slot"
+LABEL = "pitchey.test-slot"  #: with the number of the process that runs the tests
 START_SECONDS = 60.0
 GRACE_SECONDS = 20.0  #: of a slot, beside the time of its programs; the container is killed after it
 
 _STDOUT = 1  # in the header that the engine puts before each piece
 _uids = itertools.count(200_000 + os.getpid() % 10_000 * 100)
-
-
-#: What of /proc and /sys speaks of the host: the engines' own lists, and disks, devices and boot options besides.
-MASKED = (
-    *(
-        "/proc/acpi",
-        "/proc/asound",
-        "/proc/cmdline",
-        "/proc/diskstats",
-        "/proc/interrupts",
-        "/proc/kcore",
-        "/proc/keys",
-    ),
-    *("/proc/latency_stats", "/proc/partitions", "/proc/sched_debug", "/proc/scsi", "/proc/swaps", "/proc/timer_list"),
-    *("/proc/timer_stats", "/sys/block", "/sys/bus", "/sys/class", "/sys/dev", "/sys/devices/virtual", "/sys/firmware"),
-    *("/sys/hypervisor", "/sys/kernel", "/sys/module", "/sys/power"),
-)
 
 
 @dataclass(frozen=True)
@@ -58,44 +40,6 @@ class Extra:
     environment: Mapping[str, str] = field(default_factory=dict)
     job_bytes: int = 64 * MIB
     job_files: int = 4096
-
-
-def _differences(kind: str, extra: Extra) -> dict[str, Any]:
-    inodes = ",nr_inodes={}" if kind == "docker" else ""  # Podman 4.3 refuses the option
-    masks = {"MaskedPaths": list(MASKED)} if kind == "docker" else {}
-    options = [f"mask={':'.join(MASKED)}"] if kind == "podman" else []
-    return {
-        **masks,
-        "SecurityOpt": ["no-new-privileges", *options],
-        "Tmpfs": {
-            "/tmp": f"rw,exec,nosuid,nodev,size=64m,mode=1777{inodes.format(4096)}",
-            "/job": f"rw,exec,nosuid,nodev,size={extra.job_bytes},mode=1777{inodes.format(extra.job_files)}",
-        },
-    }
-
-
-def host_config(kind: str, memory_bytes: int, cpus: float, extra: Extra = Extra()) -> dict[str, Any]:
-    """What the container of a slot may do and use."""
-    return {
-        "NetworkMode": "none",
-        "CapDrop": ["ALL"],
-        "CapAdd": ["SETUID", "SETGID", "KILL"],
-        "ReadonlyRootfs": True,
-        "IpcMode": "private",
-        "ShmSize": MIB,
-        "Memory": memory_bytes,
-        "MemorySwap": memory_bytes,
-        "NanoCpus": int(cpus * 1e9),
-        "PidsLimit": 64,
-        "LogConfig": {"Type": "none"},
-        "Ulimits": [
-            {"Name": "core", "Soft": 0, "Hard": 0},
-            {"Name": "nofile", "Soft": 4096, "Hard": 4096},
-            {"Name": "nproc", "Soft": 4096, "Hard": 4096},
-        ],
-        "Binds": [f"{source}:{target}:ro" for target, source in extra.mounts.items()],
-        **_differences(kind, extra),
-    }
 
 
 @dataclass
@@ -137,18 +81,18 @@ class Slot:
         self.uid = next(_uids)
         began = time.monotonic()
         environment = {UID_VARIABLE: str(self.uid), LANDLOCK_VARIABLE: landlock, **extra.environment}
-        config = {
-            "Image": ground.image,
-            "Env": [f"{name}={value}" for name, value in environment.items()],
-            "User": "0:0",
-            "OpenStdin": True,
-            "StdinOnce": True,
-            "AttachStdin": True,
-            "AttachStdout": True,
-            "AttachStderr": True,
-            "Labels": {LABEL: "1"},
-            "HostConfig": host_config(ground.kind, memory_bytes, ground.cpus, extra),
-        }
+        spec = SlotSpec(
+            slot_id=f"test-{self.uid}",
+            image=ground.image,
+            memory_bytes=memory_bytes,
+            cpus=ground.cpus,
+            labels={LABEL: str(os.getpid())},
+            environment=environment,
+            mounts=tuple(Mount(source, target, is_read_only=True) for target, source in extra.mounts.items()),
+            job_bytes=extra.job_bytes,
+            job_files=extra.job_files,
+        )
+        config = slot_configuration(EngineKind(ground.kind), spec)
         self.id: str = self._api.create_container_from_config(config)["Id"]
         parameters = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached: Any = self._api.attach_socket(self.id, parameters)
@@ -300,7 +244,7 @@ class Ground:
 
     def left(self) -> list[str]:
         """Containers that are still there."""
-        return [item["Id"] for item in self.api.containers(all=True, filters={"label": LABEL})]
+        return [item["Id"] for item in self.api.containers(all=True, filters={"label": f"{LABEL}={os.getpid()}"})]
 
     def end(self) -> None:
         for slot in self.slots:
