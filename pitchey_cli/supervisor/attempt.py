@@ -35,6 +35,7 @@ _END_SECONDS = 5.0  # for the engine to know how a container has ended
 _END_POLL_SECONDS = 0.05
 _NEARLY_ALL = 0.9  # of a slot's memory: who hangs with so much hangs for want of it
 _KILLED = 128 + 9
+_LOGGED_BYTES = 4096  # at a time: each of them may be a line
 _STAGES = {COMPILE: "compiling", RUN: "running"}
 
 
@@ -138,7 +139,7 @@ class SlotAttempt(Attempt):
                     return await self._without_answer(slot, lost, time.monotonic() - began)
                 why = str(lost)
             else:
-                return self._taken(answer)
+                return await self._taken(answer)
             finally:
                 self._means.shelf.discard(slot)
         return _failed("no_slot", f"{_TRIES} slots were gone before they began; of the last: {why}.")
@@ -162,15 +163,13 @@ class SlotAttempt(Attempt):
             if is_compiling:
                 compilers.release()
 
-    def _taken(self, answer: Answer) -> Result | Failure:
+    async def _taken(self, answer: Answer) -> Result | Failure:
         """What comes of a report."""
         report, streams = answer.report, answer.streams
         self._cpu_seconds = sum(phase.cpu_seconds for phase in report.phases)
         self._peak_bytes = max((phase.memory_peak_bytes for phase in report.phases), default=0)
         for name in ("stdout", "stderr"):
-            lines = LineSplitter(partial(self._log, name), LINE_BYTES)
-            lines.feed(streams.get((COMPILE, name), b"") + streams.get((RUN, name), b""))
-            lines.close()
+            await self._log_all(name, streams.get((COMPILE, name), b"") + streams.get((RUN, name), b""))
         if report.verdict is Verdict.REJECTED:
             return _rejected(report.message)
         if report.verdict is Verdict.INTERNAL_ERROR:
@@ -181,6 +180,16 @@ class SlotAttempt(Attempt):
         files = outcome.long_streams(streams, {output.path.partition("/")[0] for output in outputs})
         outputs += [self._outputs.add(path, streams[RUN, name], name) for name, path in files.items()]
         return Result(outputs=outputs, details=outcome.details_of(report, streams, files))
+
+    async def _log_all(self, stream: str, said: bytes) -> None:
+        """Log what a program has said, as far as there is room, and let others have their turn meanwhile."""
+        lines = LineSplitter(partial(self._log, stream), LINE_BYTES)
+        for start in range(0, len(said), _LOGGED_BYTES):
+            if self._log_room < 0:
+                return
+            lines.feed(said[start : start + _LOGGED_BYTES])
+            await asyncio.sleep(0)
+        lines.close()
 
     async def _without_answer(self, slot: Slot, lost: SlotLost, seconds: float) -> Result | Failure:
         """What is to be said of a program that has taken its slot along with it, or keeps it from answering."""
