@@ -84,7 +84,12 @@ class Shelf:
         coming: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         line.waiting.append(coming)
         self._fill(wanted)
-        return await coming
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if not coming.cancelled() and coming.exception() is None:  # it came at the same moment
+                self._hand_out(line, coming.result())
+            raise
 
     def discard(self, slot: Slot) -> None:
         """Remove one, in the background."""
@@ -142,14 +147,18 @@ class Shelf:
             if not isinstance(error, PitcheyError):
                 raise
         else:
-            if (coming := self._next(line)) is not None:
-                coming.set_result(slot)
-            elif self._is_closed:
-                self.discard(slot)
-            else:
-                line.ready.append(slot)
+            self._hand_out(line, slot)
         finally:
             line.making -= 1
+
+    def _hand_out(self, line: _Line, slot: Slot) -> None:
+        """Give a slot that nobody has had to who has waited longest, or have it wait itself."""
+        if (coming := self._next(line)) is not None:
+            coming.set_result(slot)
+        elif self._is_closed:
+            self.discard(slot)
+        else:
+            line.ready.append(slot)
 
     @staticmethod
     def _next(line: _Line) -> asyncio.Future[Slot] | None:
