@@ -193,6 +193,7 @@ class SlotAttempt(Attempt):
 
     async def _without_answer(self, slot: Slot, lost: SlotLost, seconds: float) -> Result | Failure:
         """What is to be said of a program that has taken its slot along with it, or keeps it from answering."""
+        self._outputs.discard()  # half of them, if any
         if lost.is_overdue:
             is_full = await self._is_full(slot)
             verdict = Verdict.MEMORY_LIMIT if is_full else Verdict.TIMEOUT

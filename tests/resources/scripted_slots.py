@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from pitchey_cli.engines.port import EngineKind, InstanceUsage, SlotSpec
-from pitchey_cli.engines.slots import SlotEngine
+from pitchey_cli.engines.slots import SlotEnd, SlotEngine
 from pitchey_cli.supervisor.attempt import Means, SlotAttempt
 from pitchey_cli.supervisor.shelf import Shelf, SlotClass
 from pitchey_cli.supervisor.slot import Slot
@@ -44,7 +44,7 @@ class ScriptedSlotEngine:
     def remove(self, slot_id: str) -> None:
         self.peers.pop(slot_id).close()
 
-    def end_of(self, slot_id: str) -> None:
+    def end_of(self, slot_id: str) -> SlotEnd | None:
         return None
 
     def usage(self, slot_id: str) -> InstanceUsage:
