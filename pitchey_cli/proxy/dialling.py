@@ -11,6 +11,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pitchey_cli.domain.addresses import Address
 from pitchey_cli.domain.egress import Egress, Target, address_refusal
@@ -22,6 +24,10 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 _MOST_ADDRESSES = 8  # that are tried
 
+# Programs choose the names, and whoever answers for a name may take a minute for it. Threads of their own, or else the
+# slots of everybody would be made and removed by those that are left.
+_lookups = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lookup")
+
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
     """Ask the system where a host is.
@@ -29,7 +35,8 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     Raises:
         OSError: nobody knows.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_lookups, look)
     return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
 
 
