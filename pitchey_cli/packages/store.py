@@ -96,7 +96,10 @@ class PackageStore:
         gone: list[str] = []
         kept: list[tuple[datetime, str, int]] = []
         for path in self._entries():
-            used = datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo)
+            try:
+                used = datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo)
+            except FileNotFoundError:  # it has just been published, or removed
+                continue
             if now - used < IN_USE:
                 kept.append((used, path.name, _size(path)))
             elif path.name.startswith(".new-") or now - used > older_than:

@@ -171,6 +171,15 @@ def test_what_is_asked_for_in_the_moment_of_its_removal_stays(
     assert below(path) == {"a": b"1"}
 
 
+def test_what_another_process_takes_away_meanwhile_is_passed_over(
+    store: PackageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(KEY, archive(("a", b"1")), NOW)
+    listed = [*Path.iterdir(tmp_path / "packages"), tmp_path / "packages" / ".new-published"]
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(reversed(listed)))
+    assert store.prune(NOW + timedelta(days=40), limit_bytes=0, older_than=timedelta(days=30)) == [KEY]
+
+
 def test_what_a_crash_has_left_goes_with_time(store: PackageStore, tmp_path: Path) -> None:
     store.secret()
     left = tmp_path / "packages" / ".new-left"
