@@ -83,6 +83,7 @@ class SlotAttempt(Attempt):
         self._is_told = asyncio.Event()
         self._cpu_seconds = 0.0
         self._peak_bytes = 0
+        self._given_at = 0.0  # monotonic
 
     async def run(self, live: set[int]) -> None:
         """Do the attempt. It has no children."""
@@ -131,12 +132,11 @@ class SlotAttempt(Attempt):
                 slot = await self._means.shelf.take(SlotClass(prepared.memory_bytes))
             except PitcheyError as error:
                 return _failed("no_slot", f"There is no slot for it: {error}")
-            began = time.monotonic()
             try:
                 answer = await self._give(slot, prepared)
             except SlotLost as lost:
                 if lost.has_begun or lost.is_overdue:
-                    return await self._without_answer(slot, lost, time.monotonic() - began)
+                    return await self._without_answer(slot, lost, time.monotonic() - self._given_at)
                 why = str(lost)
             else:
                 return await self._taken(answer)
@@ -157,6 +157,7 @@ class SlotAttempt(Attempt):
 
         if is_compiling:
             await compilers.acquire()
+        self._given_at = time.monotonic()
         try:
             return await slot.give(prepared, take=self._outputs.take, begins=begins)
         finally:

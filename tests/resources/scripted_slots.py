@@ -69,13 +69,15 @@ def report(stdout: bytes = b"", **changed: Any) -> list[bytes]:
     return [encode_document(document), *encode_raw(stdout)]
 
 
-def attempt_in(engine: ScriptedSlotEngine, directory: Path, **spec: Any) -> SlotAttempt:
+def attempt_in(
+    engine: ScriptedSlotEngine, directory: Path, *, compilers: asyncio.Semaphore | None = None, **spec: Any
+) -> SlotAttempt:
     """An attempt whose slots are such ones."""
 
     async def make(wanted: SlotClass) -> Slot:
         return engine.make(wanted.memory_bytes)
 
-    means = Means(Shelf(make, most=1), 1 << 30, asyncio.Semaphore(1))
+    means = Means(Shelf(make, most=1), 1 << 30, compilers or asyncio.Semaphore(1))
     request = AttemptRequest(
         token="a.1",
         service=Service.CODE,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from pathlib import Path
 
 from pitchey_cli.engines.slots import SlotEnd
-from processors.code.frames import encode_raw
-from processors.code.slot_protocol import JobFile
+from processors.code.frames import encode_document, encode_raw
+from processors.code.slot_protocol import COMPILE, JobFile, begin_document
 from tests.resources.scripted_slots import BEGIN_RUN, END, ScriptedSlotEngine, attempt_in, report, said
 
 
@@ -47,11 +48,30 @@ def test_many_empty_lines_neither_flood_the_log_nor_keep_other_attempts_waiting(
     assert len(events) < 20 * 1024 * 1024
 
 
-def test_a_slot_that_is_killed_while_it_hands_over_files_leaves_none(tmp_path: Path) -> None:
-    class KilledForMemory(ScriptedSlotEngine):
-        def end_of(self, slot_id: str) -> SlotEnd:
-            return SlotEnd(137, is_oom_killed=True)
+class KilledForMemory(ScriptedSlotEngine):
+    def end_of(self, slot_id: str) -> SlotEnd:
+        return SlotEnd(137, is_oom_killed=True)
 
+
+def test_to_wait_for_a_turn_to_compile_is_not_the_time_of_the_program(tmp_path: Path) -> None:
+    async def carry_out() -> None:
+        engine = KilledForMemory()
+        compilers = asyncio.Semaphore(0)  # somebody else compiles
+        attempt = attempt_in(engine, tmp_path, compilers=compilers, language="go", code="package main")
+        running = asyncio.create_task(attempt.run(set()))
+        await engine.has_made.wait()
+        asyncio.get_running_loop().call_later(1.0, compilers.release)
+        await _feed(engine, said(encode_document(begin_document(COMPILE))))
+        engine.peers[engine.made[0].id].shutdown(socket.SHUT_RDWR)
+        await running
+        assert not compilers.locked()
+
+    asyncio.run(carry_out())
+    ending = json.loads((tmp_path / "spool" / "result.json").read_bytes())
+    assert ending["result"]["details"]["wallSeconds"] < 0.5
+
+
+def test_a_slot_that_is_killed_while_it_hands_over_files_leaves_none(tmp_path: Path) -> None:
     async def carry_out() -> None:
         engine = KilledForMemory()
         attempt = attempt_in(engine, tmp_path)
