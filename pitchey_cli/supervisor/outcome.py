@@ -6,7 +6,7 @@ are no UTF-8, and with `file`, the output that has all of them, where they are l
     verdict, message, exitCode, signal, wallSeconds, cpuSeconds, memoryPeakBytes
     stdout, stderr    {text, base64?, size, isCut, file?}
     returned          what the program gave back; absent when it gave nothing, or when returnedFile names an output
-    returnedProblem   why what it gave is no JSON
+    returnedProblem   why what it gave is no JSON, or none that can be told again
     compile           how compiling went, as above; null where nothing is compiled
     refused           [{name, reason}] of files that it left and that were not taken
 """
