@@ -45,6 +45,11 @@ def is_forbidden(address: Address) -> bool:
     return address in _METADATA or address.is_link_local or address.is_multicast or is_scoped
 
 
+def unmapped(address: Address) -> Address:
+    """The address to which the system connects: one of version 4 may be written as one of version 6."""
+    return address if isinstance(address, ipaddress.IPv4Address) else address.ipv4_mapped or address
+
+
 def _wrapped(address: Address) -> ipaddress.IPv4Address | None:
     """The address of version 4 that one of version 6 stands for."""
     if isinstance(address, ipaddress.IPv4Address):

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from pitchey_cli.domain.addresses import Address, is_forbidden, is_of_this_host, is_public
+from pitchey_cli.domain.addresses import Address, is_forbidden, is_of_this_host, is_public, unmapped
 from pitchey_cli.domain.errors import UsageError
 
 HTTPS_PORT = 443
@@ -148,15 +148,23 @@ def refusal(egress: Egress, target: Target) -> str | None:
     return f"{target.host} is not among the hosts that may be reached; {egress.setting} could allow it"
 
 
-def address_refusal(egress: Egress, target: Target, address: Address) -> str | None:
-    """Say why an address of an allowed target may not be connected to; None when it may."""
+def address_refusal(egress: Egress, target: Target, address: Address, own: Collection[Address] = ()) -> str | None:
+    """Say why an address of an allowed target may not be connected to; None when it may.
+
+    Args:
+        own: addresses of this machine. A public one is no way in from outside: no firewall stands before it here.
+    """
     where = f"{target.host} is at {address}" if target.address is None else f"{target.host} is"
     if is_of_this_host(address):
         return None if egress.allows_this_host else f"{where}, which is this machine; nothing allows that"
     if is_forbidden(address):
         return f"{where}, which is never reached from here"
     is_named = target.address is not None  # the number itself is on the list
-    if is_public(address) or is_named or any(pattern.matches(target) for pattern in egress.private):
+    if is_named or any(pattern.matches(target) for pattern in egress.private):
+        return None
+    if unmapped(address) in own:
+        return f"{where}, which is an address of this machine; {egress.private_setting} could allow it"
+    if is_public(address):
         return None
     return f"{where}, which is not a public address; {egress.private_setting} could allow it"
 

@@ -90,6 +90,8 @@ class ProcessEngine:
             (folder / "tmp").mkdir(parents=True)
         except FileExistsError as error:
             raise EngineError(f"There is an instance {spec.instance_id} already.") from error
+        except OSError as error:
+            raise EngineError(f"{folder} could not be made: {error.strerror}.") from error
         run_dir = next((mount.source for mount in spec.mounts if mount.target == RUN_DIR), folder)
         environment = {
             **_environment(),
@@ -114,7 +116,13 @@ class ProcessEngine:
         self._children[spec.instance_id] = child
         labels = {**spec.labels, LABEL_INSTANCE: spec.instance_id}
         record = {"pid": child.pid, "labels": labels, "exit_code": None, "run_dir": str(run_dir)}
-        self._write(spec.instance_id, record)
+        try:
+            self._write(spec.instance_id, record)
+        except OSError as error:
+            self.remove(spec.instance_id)
+            child.kill()  # without a record nobody would ever find it again
+            child.wait()
+            raise EngineError(f"{spec.instance_id} could not be written down: {error.strerror}.") from error
 
     def has(self, instance_id: str) -> bool:
         """Whether there is such an instance, running or not."""

@@ -49,9 +49,15 @@ class SlotEngine:
     """Makes slots, and removes them."""
 
     def __init__(self, kind: EngineKind, endpoint: str) -> None:
+        """Ask the engine which version of its interface it speaks.
+
+        Raises:
+            EngineUnavailable: it does not answer.
+        """
         self.kind = kind
         self.endpoint = endpoint
-        self._api = docker.APIClient(endpoint, version="auto", timeout=_CALL_SECONDS)
+        with self._ours():
+            self._api = docker.APIClient(endpoint, version="auto", timeout=_CALL_SECONDS)
 
     def start(self, spec: SlotSpec) -> socket.socket:
         """Create a container, attach to it, and start it.
@@ -96,19 +102,19 @@ class SlotEngine:
 
     def find(self, labels: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
         """The slots that carry all of these labels, running or not, with all their labels."""
-        with self._ours():
-            listed = self._api.containers(all=True, filters={"label": [f"{key}={labels[key]}" for key in labels]})
-        prefix = container_name("")
-        return {item["Names"][0].removeprefix("/").removeprefix(prefix): item["Labels"] for item in listed}
+        return {_slot_id(item): item["Labels"] for item in self._listed(labels)}
 
     def remove_forgotten(self, labels: Mapping[str, str], *, older_than_seconds: float) -> None:
         """Remove those that carry these labels and do not run: made and never started, because their maker died."""
+        for item in self._listed(labels):
+            if item["State"] != "running" and time.time() - item["Created"] > older_than_seconds:
+                self.remove(_slot_id(item))
+
+    def _listed(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Containers with these labels; Docker also lists some that are nearly gone, whose names are gone already."""
         with self._ours():
             listed = self._api.containers(all=True, filters={"label": [f"{key}={labels[key]}" for key in labels]})
-        prefix = container_name("")
-        for item in listed:
-            if item["State"] != "running" and time.time() - item["Created"] > older_than_seconds:
-                self.remove(item["Names"][0].removeprefix("/").removeprefix(prefix))
+        return [item for item in listed if item["Names"]]
 
     def remove(self, slot_id: str) -> None:
         """Kill it if it runs, and forget it. One that does not exist is no error."""
@@ -146,3 +152,8 @@ class SlotEngine:
             raise EngineError(f"{self.kind.title()} says: {said}.") from error
         except (DockerException, requests.RequestException, OSError) as error:
             raise unreachable(self.kind, self.endpoint, error) from error
+
+
+def _slot_id(item: Mapping[str, Any]) -> str:
+    name: str = item["Names"][0]
+    return name.removeprefix("/").removeprefix(container_name(""))

@@ -96,18 +96,21 @@ class PackageStore:
         gone: list[str] = []
         kept: list[tuple[datetime, str, int]] = []
         for path in self._entries():
-            used = datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo)
+            try:
+                used = datetime.fromtimestamp(path.stat().st_mtime, now.tzinfo)
+            except FileNotFoundError:  # it has just been published, or removed
+                continue
             if now - used < IN_USE:
                 kept.append((used, path.name, _size(path)))
             elif path.name.startswith(".new-") or now - used > older_than:
-                gone += self._remove(path)
+                gone += self._remove(path, used)
             else:
                 kept.append((used, path.name, _size(path)))
         total = sum(size for _, _, size in kept)
         for used, name, size in sorted(kept):
             if total <= limit_bytes or now - used < IN_USE:
                 break
-            gone += self._remove(self._root / name)
+            gone += self._remove(self._root / name, used)
             total -= size
         return gone
 
@@ -117,12 +120,16 @@ class PackageStore:
                 if _KEY.fullmatch(path.name) or path.name.startswith(".new-"):
                     yield path
 
-    def _remove(self, path: Path) -> list[str]:
+    def _remove(self, path: Path, used: datetime) -> list[str]:
         aside = self._root / f".new-gone-{secrets.token_hex(4)}"
         try:
             path.rename(aside)  # so that nobody finds half of it
         except FileNotFoundError:
             return []
+        if datetime.fromtimestamp(aside.stat().st_mtime, used.tzinfo) > used:
+            with contextlib.suppress(OSError):  # there is another one already
+                aside.rename(path)  # somebody has found it just before, and is going to mount it
+                return []
         if aside.is_dir():
             shutil.rmtree(aside, ignore_errors=True)
         else:

@@ -11,6 +11,10 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import psutil
 
 from pitchey_cli.domain.addresses import Address
 from pitchey_cli.domain.egress import Egress, Target, address_refusal
@@ -22,6 +26,10 @@ Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 _MOST_ADDRESSES = 8  # that are tried
 
+# Programs choose the names, and whoever answers for a name may take a minute for it. Threads of their own, or else the
+# slots of everybody would be made and removed by those that are left.
+_lookups = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lookup")
+
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
     """Ask the system where a host is.
@@ -29,8 +37,19 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     Raises:
         OSError: nobody knows.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_lookups, look)
     return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
+
+
+def own_addresses() -> set[Address]:
+    """Those of this machine's interfaces, as they are now."""
+    return {
+        ipaddress.ip_address(entry.address)
+        for entries in psutil.net_if_addrs().values()
+        for entry in entries
+        if entry.family in (socket.AF_INET, socket.AF_INET6)
+    }
 
 
 async def dial(target: Target, egress: Egress, lookup: Resolve) -> Streams:
@@ -44,7 +63,8 @@ async def dial(target: Target, egress: Egress, lookup: Resolve) -> Streams:
         addresses = [literal] if literal is not None else await lookup(target.host, target.port)
     except OSError as error:
         raise Refused(502, f"{target.host} could not be looked up: {error.strerror or error}") from error
-    refusals = [address_refusal(egress, target, address) for address in addresses]
+    own = own_addresses()
+    refusals = [address_refusal(egress, target, address, own) for address in addresses]
     allowed = [address for address, problem in zip(addresses, refusals, strict=True) if problem is None]
     if not allowed:
         raise Refused(403, next(filter(None, refusals), f"{target.host} has no address"))

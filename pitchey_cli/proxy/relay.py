@@ -61,6 +61,7 @@ class Relay:
                 self.received += len(data)
             sink.write(data)
             await sink.drain()
-            patience.reschedule(now() + self._idle_seconds)
+            if not patience.expired():  # else it is being ended, and cannot be put off any more
+                patience.reschedule(now() + self._idle_seconds)
         if sink.can_write_eof():
             sink.write_eof()

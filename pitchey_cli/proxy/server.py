@@ -87,6 +87,7 @@ class EgressProxy:
         self._allowance = Allowance(limits.traffic_bytes)
         self._connections: set[asyncio.Task[None]] = set()
         self._told = 0
+        self._is_over = False
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,6 +99,7 @@ class EgressProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None  # it was entered
+        self._is_over = True
         self._server.close()
         for task in self._connections:
             task.cancel()
@@ -108,6 +110,9 @@ class EgressProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._is_over:  # it was taken as the end came
+            writer.transport.abort()
+            return
         self._connections.add(task)
         try:
             with contextlib.suppress(asyncio.CancelledError):  # the slot has ended, and with it all of this

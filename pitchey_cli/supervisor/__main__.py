@@ -69,9 +69,9 @@ async def _supervise(options: argparse.Namespace) -> bool:
     surroundings = _surroundings()
     network = Network(surroundings)
     memory = Memory(options.memory)
-    packages = Packages(surroundings, network, options.image, options.organisation, make, shelf.discard, memory.held)
+    packages = Packages(surroundings, network, options.image, options.organisation, shelf, memory.held)
     compilers = asyncio.Semaphore(max(1, int(options.cpus)))
-    means = Means(shelf, make, memory, compilers, surroundings.outward.of_programs(), network, packages)
+    means = Means(shelf, memory, compilers, surroundings.outward.of_programs(), network, packages)
 
     def attempt(request: AttemptRequest, spool: Spool) -> SlotAttempt:
         return SlotAttempt(request, means, options.inputs / request.token, spool)

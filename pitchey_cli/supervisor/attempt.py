@@ -7,11 +7,9 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -39,9 +37,11 @@ from processors.worker.spool import Spool
 
 _TRIES = 3  # slots that may be gone before they have begun; then it is not the slots
 _END_SECONDS = 5.0  # for the engine to know how a container has ended
+_LOOK_SECONDS = 2.0  # for the engine to say what a slot uses
 _END_POLL_SECONDS = 0.05
 _NEARLY_ALL = 0.9  # of a slot's memory: who hangs with so much hangs for want of it
 _KILLED = 128 + 9
+_LOGGED_BYTES = 4096  # at a time: each of them may be a line
 _STAGES = {COMPILE: "compiling", RUN: "running"}
 
 
@@ -50,7 +50,6 @@ class Means:
     """What all attempts of a supervisor share."""
 
     shelf: Shelf
-    make: Callable[[SlotClass], Coroutine[Any, Any, Slot]]  #: one that nobody else could use
     memory: Memory
     compilers: asyncio.Semaphore  #: who may compile: compilers want whole processors
     egress: Egress  #: whom programs may reach that may reach anybody
@@ -76,8 +75,10 @@ class SlotAttempt(Attempt):
         self._means = means
         self._outputs = Outputs(spool.out)
         self._is_told = asyncio.Event()
+        self._slot: Slot | None = None  # that works at it
         self._cpu_seconds = 0.0
         self._peak_bytes = 0
+        self._given_at = 0.0  # monotonic
 
     async def run(self, live: set[int]) -> None:
         """Do the attempt. It has no children."""
@@ -87,6 +88,8 @@ class SlotAttempt(Attempt):
         told = asyncio.ensure_future(self._is_told.wait())
         try:
             await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
+            if self._slot is not None:  # what it has used is asked while it is there
+                await self._look_at(self._slot)
         finally:
             for timer in self._timers:
                 timer.cancel()
@@ -145,20 +148,21 @@ class SlotAttempt(Attempt):
 
     async def _work_in_slots(self, prepared: Prepared, slots: SlotClass) -> Result | Failure:
         # A slot with a way out is this job's alone; the others of its class wait on the shelf.
-        find = self._means.make if slots.environment else self._means.shelf.take
+        shelf = self._means.shelf
+        find = shelf.take_apart if slots.environment else shelf.take
         for _ in range(_TRIES):
-            slot = await find(slots)
-            began = time.monotonic()
+            slot = self._slot = await find(slots)
             try:
                 answer = await self._give(slot, prepared)
             except SlotLost as lost:
                 if lost.has_begun or lost.is_overdue:
-                    return await self._without_answer(slot, lost, time.monotonic() - began)
+                    return await self._without_answer(slot, lost, time.monotonic() - self._given_at)
                 why = str(lost)
             else:
-                return self._taken(answer)
+                return await self._taken(answer)
             finally:
-                self._means.shelf.discard(slot)
+                self._slot = None
+                shelf.discard(slot)
         return _failed("no_slot", f"{_TRIES} slots were gone before they began; of the last: {why}.")
 
     async def _give(self, slot: Slot, prepared: Prepared) -> Answer:
@@ -174,21 +178,20 @@ class SlotAttempt(Attempt):
 
         if is_compiling:
             await compilers.acquire()
+        self._given_at = time.monotonic()
         try:
             return await slot.give(prepared, take=self._outputs.take, begins=begins)
         finally:
             if is_compiling:
                 compilers.release()
 
-    def _taken(self, answer: Answer) -> Result | Failure:
+    async def _taken(self, answer: Answer) -> Result | Failure:
         """What comes of a report."""
         report, streams = answer.report, answer.streams
         self._cpu_seconds = sum(phase.cpu_seconds for phase in report.phases)
         self._peak_bytes = max((phase.memory_peak_bytes for phase in report.phases), default=0)
         for name in ("stdout", "stderr"):
-            lines = LineSplitter(partial(self._log, name), LINE_BYTES)
-            lines.feed(streams.get((COMPILE, name), b"") + streams.get((RUN, name), b""))
-            lines.close()
+            await self._log_all(name, streams.get((COMPILE, name), b"") + streams.get((RUN, name), b""))
         if report.verdict is Verdict.REJECTED:
             return _rejected(report.message)
         if report.verdict is Verdict.INTERNAL_ERROR:
@@ -200,13 +203,24 @@ class SlotAttempt(Attempt):
         outputs += [self._outputs.add(path, streams[RUN, name], name) for name, path in files.items()]
         return Result(outputs=outputs, details=outcome.details_of(report, streams, files))
 
+    async def _log_all(self, stream: str, said: bytes) -> None:
+        """Log what a program has said, as far as there is room, and let others have their turn meanwhile."""
+        lines = LineSplitter(partial(self._log, stream), LINE_BYTES)
+        for start in range(0, len(said), _LOGGED_BYTES):
+            if self._log_room < 0:
+                return
+            lines.feed(said[start : start + _LOGGED_BYTES])
+            await asyncio.sleep(0)
+        lines.close()
+
     async def _without_answer(self, slot: Slot, lost: SlotLost, seconds: float) -> Result | Failure:
         """What is to be said of a program that has taken its slot along with it, or keeps it from answering."""
+        self._outputs.discard()  # half of them, if any
         if lost.is_overdue:
             is_full = await self._is_full(slot)
             verdict = Verdict.MEMORY_LIMIT if is_full else Verdict.TIMEOUT
             why = "and had used up its memory" if is_full else "and its slot did not answer any more"
-            message = f"The program was still running when its time was up, {why}."
+            message = f"It was still running when its time was up, {why}."
             return Result(details=outcome.details_without_report(verdict, message, seconds))
         if await self._is_killed_for_memory(slot):
             message = (
@@ -216,11 +230,15 @@ class SlotAttempt(Attempt):
         return _failed("slot_lost", f"Its slot was lost: {lost}.")
 
     async def _is_full(self, slot: Slot) -> bool:
-        try:
-            usage = await asyncio.to_thread(slot.engine.usage, slot.id)
-        except PitcheyError:
-            return False
-        return usage.memory_bytes >= _NEARLY_ALL * slot.spec.memory_bytes
+        await self._look_at(slot)
+        return self._peak_bytes >= _NEARLY_ALL * slot.spec.memory_bytes
+
+    async def _look_at(self, slot: Slot) -> None:
+        """Learn from the engine what a slot has used that will not say it itself."""
+        with contextlib.suppress(PitcheyError, TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                usage = await asyncio.to_thread(slot.engine.usage, slot.id)
+            self._cpu_seconds, self._peak_bytes = usage.cpu_seconds, usage.memory_bytes
 
     async def _is_killed_for_memory(self, slot: Slot) -> bool:
         deadline = time.monotonic() + _END_SECONDS

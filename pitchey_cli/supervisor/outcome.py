@@ -6,7 +6,7 @@ are no UTF-8, and with `file`, the output that has all of them, where they are l
     verdict, message, exitCode, signal, wallSeconds, cpuSeconds, memoryPeakBytes
     stdout, stderr    {text, base64?, size, isCut, file?}
     returned          what the program gave back; absent when it gave nothing, or when returnedFile names an output
-    returnedProblem   why what it gave is no JSON
+    returnedProblem   why what it gave is no JSON, or none that can be told again
     compile           how compiling went, as above; null where nothing is compiled
     refused           [{name, reason}] of files that it left and that were not taken
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 
@@ -24,6 +24,9 @@ from processors.code.slot_report import PhaseReport, Readable, Report, Stream
 from processors.code.verdict import Verdict
 
 INLINE_BYTES = 64 << 10  #: of a stream or a value; what is longer is also a file
+
+#: Of arrays and objects within one another in a value: who reads a result gives up at some 200, its envelope included.
+MAX_DEPTH = 100
 
 Streams = Mapping[tuple[str, str], bytes]  #: by program and stream
 
@@ -118,8 +121,8 @@ def _returned(given: bytes) -> dict[str, Any]:
         value = json.loads(given, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         return {"returnedProblem": f"What the program gave back is no JSON: {error}."}
-    if not _is_finite(value):
-        return {"returnedProblem": "What the program gave back holds a number that JSON has not."}
+    if (problem := _problem_with(value)) is not None:
+        return {"returnedProblem": f"What the program gave back {problem}."}
     return {"returned": value}
 
 
@@ -127,9 +130,30 @@ def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)  # 1e999 is infinite
+def _problem_with(value: Any) -> str | None:
+    """Say why a value that was read cannot be told again; a result that cannot be written would be no result."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        if any(isinstance(item, float) and not math.isfinite(item) for item in level):  # 1e999 is infinite
+            return "holds a number that JSON has not"
+        texts = (text for item in level for text in (item if isinstance(item, dict) else (item,)))
+        if not all(_is_sayable(text) for text in texts if isinstance(text, str)):
+            return "holds half a character"
+        level = [inner for item in level for inner in _within(item)]
+        if not level:
+            return None
+    return f"is more than {MAX_DEPTH} levels deep"
+
+
+def _within(item: Any) -> Iterable[Any]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
+def _is_sayable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can say half of a pair
+        return False
+    return True

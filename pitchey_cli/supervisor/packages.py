@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
@@ -18,8 +17,8 @@ from pitchey_cli.engines.port import Mount
 from pitchey_cli.packages.store import PackageStore
 from pitchey_cli.proxy.server import Visit
 from pitchey_cli.supervisor.network import ENVIRONMENT, Network
-from pitchey_cli.supervisor.shelf import SlotClass
-from pitchey_cli.supervisor.slot import Answer, Slot, SlotLost
+from pitchey_cli.supervisor.shelf import Shelf, SlotClass
+from pitchey_cli.supervisor.slot import Answer, SlotLost
 from processors.code.packages import LIMITS, Registry, answered, configured, failure, prepare_packages, question
 from processors.code.prepared import CannotPrepare, Prepared
 from processors.code.slot_protocol import COMPILE, RUN, JobFile
@@ -56,8 +55,7 @@ class Packages:
     network: Network
     image: str
     organisation: str
-    make: Callable[[SlotClass], Coroutine[Any, Any, Slot]]
-    discard: Callable[[Slot], None]
+    shelf: Shelf
     memory: Callable[[int], AbstractAsyncContextManager[None]]
     _registries: dict[str, Registry] = field(default_factory=dict)
     _fetching: dict[str, asyncio.Lock] = field(default_factory=dict)
@@ -143,10 +141,10 @@ class Packages:
         if way_out is not None:
             wanted = SlotClass(prepared.memory_bytes, (way_out,), ENVIRONMENT, LIMITS.disk_bytes, LIMITS.files)
         async with self.memory(prepared.memory_bytes):
-            slot = await self.make(wanted)
+            slot = await self.shelf.take_apart(wanted)
             try:
                 return await slot.give(prepared, take=take, begins=lambda phase: None)
             except SlotLost as lost:
                 raise CannotFetch(f"The slot that fetched the packages was lost: {lost}.", is_final=False) from lost
             finally:
-                self.discard(slot)
+                self.shelf.discard(slot)

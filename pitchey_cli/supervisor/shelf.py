@@ -24,7 +24,7 @@ _MAKERS = 4  # containers that are made at once: more of them take longer, and s
 _HEAD_START_SECONDS = 0.1  # that a job has before the next slot is made, which takes a processor: most need no more
 _LOOK_SECONDS = 5.0  # between two looks for what is not wanted any more
 _AGAIN_SECONDS = 5.0  # after an engine has refused
-_REMOVALS = 12  # tries to remove one; what is left then goes with the instance
+_LONGEST_PAUSE_SECONDS = 60.0  # between two tries to remove one
 
 
 class SlotClass(NamedTuple):
@@ -46,6 +46,7 @@ class _Line:
     waiting: deque[asyncio.Future[Slot]] = field(default_factory=deque)
     making: int = 0
     not_before: float = 0.0  #: monotonic; none is made for the shelf before
+    is_apart: bool = False  #: of one job; not on the shelf
 
 
 class Shelf:
@@ -87,7 +88,28 @@ class Shelf:
         coming: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
         line.waiting.append(coming)
         self._fill(wanted)
-        return await coming
+        return await self._arrival(line, coming)
+
+    async def take_apart(self, wanted: SlotClass) -> Slot:
+        """The same for one that nobody else could use: it is made now, and none of its class waits afterwards.
+
+        Raises:
+            PitcheyError: the engine refuses to make one.
+        """
+        line = _Line(Demand(time.monotonic()), is_apart=True)
+        coming: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        line.waiting.append(coming)
+        line.making += 1
+        self._spawn(self._make_one(wanted, line))
+        return await self._arrival(line, coming)
+
+    async def _arrival(self, line: _Line, coming: asyncio.Future[Slot]) -> Slot:
+        try:
+            return await coming
+        except asyncio.CancelledError:
+            if not coming.cancelled() and coming.exception() is None:  # it came at the same moment
+                self._hand_out(line, coming.result())
+            raise
 
     def discard(self, slot: Slot) -> None:
         """Remove one, in the background."""
@@ -145,14 +167,18 @@ class Shelf:
             if not isinstance(error, PitcheyError):
                 raise
         else:
-            if (coming := self._next(line)) is not None:
-                coming.set_result(slot)
-            elif self._is_closed:
-                self.discard(slot)
-            else:
-                line.ready.append(slot)
+            self._hand_out(line, slot)
         finally:
             line.making -= 1
+
+    def _hand_out(self, line: _Line, slot: Slot) -> None:
+        """Give a slot that nobody has had to who has waited longest, or have it wait itself."""
+        if (coming := self._next(line)) is not None:
+            coming.set_result(slot)
+        elif self._is_closed or line.is_apart:
+            self.discard(slot)
+        else:
+            line.ready.append(slot)
 
     @staticmethod
     def _next(line: _Line) -> asyncio.Future[Slot] | None:
@@ -174,14 +200,15 @@ class Shelf:
                 del self._lines[wanted]
 
     async def _remove(self, slot: Slot) -> None:
-        for _ in range(_REMOVALS):
+        """Remove one, however long the engine is away; what is left at the end goes with the instance."""
+        pause = _AGAIN_SECONDS
+        while True:
             with contextlib.suppress(PitcheyError):
                 return await slot.remove()
             if self._is_closed:
                 return None
-            await asyncio.sleep(_AGAIN_SECONDS)
-        sys.stderr.write(f"The slot {slot.id} could not be removed.\n")
-        return None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -25,8 +25,9 @@ from processors.code.slot_protocol import Job, JobFile, Ready
 from processors.code.slot_report import Report, ReportReader
 
 READY_SECONDS = 30.0  #: from the start of a container to its first word; it takes 0.2 to 0.6
-_MARGIN_SECONDS = 20.0  # for a slot beside the time of its programs; a bomb of many processes can starve the first one
+_MARGIN_SECONDS = 40.0  # for a slot beside the time of its programs: it may take 30 to collect files, and may be starved
 _SENDING_SECONDS = 90.0  # for the bytes of a report, and of the job before it: the slot itself allows 60 for each
+_LATE_SECONDS = 1.0  # after a deadline: whoever looks as late has not been awake to hear what was said in time
 _CHUNK_BYTES = 1 << 16
 _SAID_CHARS = 300
 
@@ -98,7 +99,8 @@ class Slot:
         try:
             await self._read_report(reader, _programs_seconds(prepared.job) + _MARGIN_SECONDS)
         except TimeoutError as error:
-            raise SlotLost("it did not answer in time", has_begun=True, is_overdue=True) from error
+            has_begun = bool(reader.begun)  # else it hangs by itself, and no program has used up its time
+            raise SlotLost("it did not answer in time", has_begun=has_begun, is_overdue=has_begun) from error
         except (BadFrame, BadDocument) as error:
             raise SlotLost(f"it talks nonsense: {error}", has_begun=True) from error
         finally:
@@ -108,16 +110,23 @@ class Slot:
         return Answer(reader.report, reader.streams, reader.is_complete)
 
     async def _read_report(self, reader: ReportReader, answer_seconds: float) -> None:
-        """Read to the end. The report has to begin in time; its bytes are given some more."""
-        deadline = time.monotonic() + answer_seconds
-        is_reporting = False
+        """Read to the end. The first program has to begin in time, and the report; its bytes are given some more."""
+        step, deadline = 0, time.monotonic() + _SENDING_SECONDS
         while not reader.has_ended:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                data = await self._receive(has_begun=bool(reader.begun))
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    data = await self._receive(has_begun=bool(reader.begun))
+            except TimeoutError:
+                if time.monotonic() < deadline + _LATE_SECONDS:
+                    raise
+                deadline = time.monotonic() + _MARGIN_SECONDS  # we were stopped, or had no processor
+                continue
             reader.feed(data)
-            if reader.report is not None and not is_reporting:
-                is_reporting = True
-                deadline = time.monotonic() + _SENDING_SECONDS
+            await asyncio.sleep(0)  # what is there already is read without waiting: others must have their turn
+            if reader.report is not None and step < 2:
+                step, deadline = 2, time.monotonic() + _SENDING_SECONDS
+            elif reader.begun and step < 1:
+                step, deadline = 1, time.monotonic() + answer_seconds
 
     def is_well(self) -> bool:
         """Whether it still waits for a job: one that has ended, or speaks unasked, does not."""
@@ -150,10 +159,12 @@ class Slot:
 
     async def _receive(self, *, has_begun: bool) -> bytes:
         """Some bytes of its stdout."""
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                data = await loop.sock_recv(self._connection, _CHUNK_BYTES)
+                data = self._connection.recv(_CHUNK_BYTES)
+            except BlockingIOError:
+                await self._readable()
+                continue
             except OSError as error:
                 raise SlotLost(f"its connection broke: {error.strerror}", has_begun=has_begun) from error
             if not data:
@@ -167,6 +178,16 @@ class Slot:
             if stdout:
                 return stdout
 
+    async def _readable(self) -> None:
+        """Wait for something to read, and leave it there: asyncio's own loses it when it is cancelled as it comes."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        loop.add_reader(self._connection, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(self._connection)
+
     async def _send(self, prepared: Prepared) -> None:
         """Write while somebody else reads: a slot may refuse a job before it has taken all of it."""
         loop = asyncio.get_running_loop()
@@ -176,6 +197,7 @@ class Slot:
                 for data in _chunks(content):
                     for frame in encode_raw(data):
                         await loop.sock_sendall(self._connection, frame)
+                    await asyncio.sleep(0)  # likewise: what can be written at once is written without waiting
 
 
 def _programs_seconds(job: Job) -> float:

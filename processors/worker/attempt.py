@@ -21,6 +21,7 @@ from processors.worker.lines import LineSplitter
 from processors.worker.spool import Spool
 
 LOG_BYTES = 10 * 1024 * 1024  # of one attempt's log; what is said after that is dropped
+_LOG_EVENT_BYTES = 100  # that a line takes beside its words: many empty ones are a long log, too
 PROGRESS_SECONDS = 0.25  # between two progress events
 TIMEOUT_GRACE_SECONDS = 5.0
 _EVENT_BYTES = 4 * 1024 * 1024  # of one event from the child; a result with many outputs is the longest
@@ -189,7 +190,7 @@ class Attempt:
         self._add(message)
 
     def _log(self, stream: str, line: str) -> None:
-        size = len(line.encode())
+        size = len(line.encode()) + _LOG_EVENT_BYTES
         if self._log_room >= size:
             self._log_room -= size
             self._add({"type": "log", "stream": stream, "line": line})

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import os
+import secrets
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,6 +153,31 @@ def test_the_longest_forgotten_goes_first_when_all_take_too_much(store: PackageS
     store.find(KEY, NOW + timedelta(hours=2))
     gone = store.prune(NOW + timedelta(days=1), limit_bytes=20_000, older_than=timedelta(days=30))
     assert gone == [OTHER]
+
+
+def test_what_is_asked_for_in_the_moment_of_its_removal_stays(
+    store: PackageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store.publish(KEY, archive(("a", b"1")), NOW)
+    later = NOW + timedelta(days=40)
+    choose = secrets.token_hex
+
+    def choose_meanwhile(size: int) -> str:  # the name that it is removed under
+        assert store.find(KEY, later) == path
+        return choose(size)
+
+    monkeypatch.setattr(secrets, "token_hex", choose_meanwhile)
+    assert store.prune(later, limit_bytes=0, older_than=timedelta(days=30)) == []
+    assert below(path) == {"a": b"1"}
+
+
+def test_what_another_process_takes_away_meanwhile_is_passed_over(
+    store: PackageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(KEY, archive(("a", b"1")), NOW)
+    listed = [*Path.iterdir(tmp_path / "packages"), tmp_path / "packages" / ".new-published"]
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(reversed(listed)))
+    assert store.prune(NOW + timedelta(days=40), limit_bytes=0, older_than=timedelta(days=30)) == [KEY]
 
 
 def test_what_a_crash_has_left_goes_with_time(store: PackageStore, tmp_path: Path) -> None:

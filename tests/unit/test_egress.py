@@ -145,6 +145,16 @@ def test_an_allowed_name_still_has_to_have_an_address_that_may_be_reached(
     assert is_allowed or address in str(problem)
 
 
+@pytest.mark.parametrize("address", ["93.184.216.34", "::ffff:93.184.216.34"])
+def test_a_public_address_of_this_machine_is_reached_only_where_that_is_said(address: str) -> None:
+    own = {ipaddress.ip_address("93.184.216.34")}
+    target = Target("host.example", 443)
+    problem = address_refusal(egress("*"), target, ipaddress.ip_address(address), own)
+    assert problem is not None
+    assert problem.endswith("which is an address of this machine; code.private_hosts could allow it")
+    assert address_refusal(egress("*", "host.example"), target, ipaddress.ip_address(address), own) is None
+
+
 @given(st.ip_addresses())
 def test_an_address_that_is_never_reached_is_not_public(address: ipaddress.IPv4Address) -> None:
     assert not (is_forbidden(address) and is_public(address))

@@ -11,7 +11,7 @@ import pytest
 from pitchey_cli.supervisor.outcome import INLINE_BYTES, details_of, details_without_report, long_streams
 from processors.code.slot_report import PhaseReport, Refused, Report, Stream
 from processors.code.verdict import Verdict
-from processors.protocol import Result
+from processors.protocol import EVENT, Metrics, Result, ResultEvent
 
 
 def phase(verdict: Verdict = Verdict.OK, **changed: Any) -> PhaseReport:
@@ -101,3 +101,24 @@ def test_without_a_report_the_verdict_is_told_in_the_same_words() -> None:
     assert details["verdict"] == "MEMORY_LIMIT"
     assert details.keys() == details_of(Report(Verdict.OK, ""), {}, {}).keys()
     assert json.dumps(details)
+
+
+@pytest.mark.parametrize("depth", [101, 200, 300, 900, 30_000])
+def test_a_value_that_is_too_deep_to_be_told_again_is_a_problem_of_the_program(depth: int) -> None:
+    details = told({("run", "returned"): b"[" * depth + b"]" * depth})
+    assert details["verdict"] == "OK"
+    assert "returned" not in details
+    assert details["returnedProblem"].startswith("What the program gave back is ")
+
+
+def test_the_deepest_value_that_is_told_can_be_read_by_whoever_gets_the_event() -> None:
+    streams = {("run", "returned"): b'{"a":' * 50 + b"[" * 49 + b"{}" + b"]" * 49 + b"}" * 50}
+    details = details_of(Report(Verdict.OK, "", None, phase()), streams, {})
+    event = ResultEvent(seq=1, at=1.0, result=Result(details=details), metrics=Metrics())
+    assert EVENT.validate_json(event.wire()) == event
+
+
+@pytest.mark.parametrize("given", [b'"\\ud800"', b'{"\\udfff": 1}', b'[["a", "\\ud83d"]]'])
+def test_half_a_character_in_a_value_is_a_problem_of_the_program(given: bytes) -> None:
+    details = told({("run", "returned"): given})
+    assert details["returnedProblem"] == "What the program gave back holds half a character."
