@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain, count
 from typing import Any
 
@@ -24,6 +24,8 @@ from processors.code.slot_report import PhaseReport, Readable, Report, Stream
 from processors.code.verdict import Verdict
 
 INLINE_BYTES = 64 << 10  #: of a stream or a value; what is longer is also a file
+_MOST_DEPTH = 100  # of a value; the readers of results take twice as much, with all that is around it
+_TOO_DEEP = f"What the program gave back is JSON that is nested more than {_MOST_DEPTH} deep."
 
 Streams = Mapping[tuple[str, str], bytes]  #: by program and stream
 
@@ -116,20 +118,41 @@ def _is_utf8(data: bytes) -> bool:
 def _returned(given: bytes) -> dict[str, Any]:
     try:
         value = json.loads(given, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return {"returnedProblem": _TOO_DEEP}
+    except ValueError as error:
         return {"returnedProblem": f"What the program gave back is no JSON: {error}."}
-    if not _is_finite(value):
-        return {"returnedProblem": "What the program gave back holds a number that JSON has not."}
-    return {"returned": value}
+    problem = _problem_with(value)
+    return {"returned": value} if problem is None else {"returnedProblem": problem}
 
 
 def _no_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON")
 
 
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)  # 1e999 is infinite
+def _problem_with(value: Any) -> str | None:
+    """Why Python's JSON takes a value, and whoever is to read it next does not."""
+    level: list[Any] = [value]
+    for _ in range(_MOST_DEPTH + 1):
+        for each in level:
+            if isinstance(each, float) and not math.isfinite(each):  # 1e999 is infinite
+                return "What the program gave back holds a number that JSON has not."
+            if isinstance(each, str) and not _is_text(each):
+                return "What the program gave back holds half of a character."
+        nested = [each for each in level if isinstance(each, dict | list)]
+        if not nested:
+            return None
+        level = list(chain.from_iterable(map(_inside, nested)))
+    return _TOO_DEEP
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return chain(value.keys(), value.values()) if isinstance(value, dict) else value
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -101,3 +101,26 @@ def test_without_a_report_the_verdict_is_told_in_the_same_words() -> None:
     assert details["verdict"] == "MEMORY_LIMIT"
     assert details.keys() == details_of(Report(Verdict.OK, ""), {}, {}).keys()
     assert json.dumps(details)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (b"[" * 300 + b"]" * 300, "nested more than 100 deep"),
+        (b"[" * 30_000 + b"]" * 30_000, "nested more than 100 deep"),
+        (b'{"a": ["\\ud800"]}', "half of a character"),
+        (b'{"\\udfff": 1}', "half of a character"),
+        (b"[[1e999]]", "a number that JSON has not"),
+    ],
+)
+def test_a_value_that_no_result_can_hold_is_a_problem_of_the_program_and_not_of_its_job(
+    given: bytes, words: str
+) -> None:
+    details = told({("run", "returned"): given})
+    assert "returned" not in details
+    assert words in details["returnedProblem"]
+
+
+def test_a_value_that_is_nested_as_deep_as_may_be_crosses_the_socket() -> None:
+    wire = Result(details=told({("run", "returned"): b"[" * 100 + b"]" * 100})).wire()
+    assert "returned" in Result.model_validate_json(wire).details
