@@ -216,7 +216,10 @@ def _stage_one(
         if progress is not None:
             progress(source.file_name, done, total)
 
-    artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, progress=report)
+    # One that is to be worked on and holds nothing is a mistake; beside a program, an __init__.py holds nothing.
+    artifact = artifacts.add(
+        Path(source.location), limit_bytes=limit_bytes, may_be_empty=bool(source.called), progress=report
+    )
     return JobInput(field, _text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 

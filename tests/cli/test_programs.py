@@ -139,6 +139,13 @@ def test_more_files_lie_beside_the_program_a_folder_with_its_tree(pitchey: Pitch
     assert spec["inputFiles"] == {"lib/deep/a.py": "lib/deep/a.py", "data.csv": "data.csv"}
 
 
+def test_an_empty_file_may_lie_beside_a_program(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "lib").mkdir()
+    (pitchey.cwd / "lib" / "__init__.py").touch()
+    (job_id,) = pitchey.ok("submit", "code", "greet.py", "--file", "lib").lines
+    assert [(each["name"], each["size"]) for each in pitchey.job(job_id)["inputs"]] == [("lib/__init__.py", 0)]
+
+
 def test_what_is_piped_in_is_what_the_program_reads(pitchey: Pitchey) -> None:
     assert spec_of(pitchey, "greet.py", stdin="a line\n")["stdin"] == "a line\n"
     assert spec_of(pitchey, "greet.py", "--stdin", "mine", stdin="a line\n")["stdin"] == "mine"
