@@ -80,16 +80,14 @@ def drafts(request: Request) -> list[submit.Draft]:
     return [replace(draft, is_alone=is_alone) for draft in drafts]
 
 
-def whole_fields(request: Request) -> dict[str, Any]:
-    """The fields of the spec that were asked for, with the files that were attached."""
-    if not request.attached:
-        return request.fields
-    name = SPECS[request.service].attached_field
-    given = request.fields.get(name)
-    return {
-        **request.fields,
-        name: {**(given if isinstance(given, dict) else {}), **sources.attached(request.attached)},
-    }
+def whole_fields(request: Request, under: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The fields of the spec that were asked for, with the files that were attached.
+
+    Args:
+        under: fields of the one job, where several are asked for; what is asked for all goes before them.
+    """
+    fields = {**(under or {}), **request.fields}
+    return submit.with_attached(SPECS[request.service], fields, sources.attached(request.attached))
 
 
 def stage(
