@@ -117,7 +117,7 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
         if len(found) != 1:
             raise UsageError(f"{line['input']!r} are {len(found)} inputs; a line is one job.")
         source = found[0]
-    draft = submit.draft(asked.service, requests.whole_fields(asked, fields), source)
+    draft = submit.draft(asked.service, requests.whole_fields(asked, source, fields), source)
     if "name" in line:
         draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
     return replace(draft, queueing={**words, **asked.queueing}) if words else draft

@@ -154,6 +154,21 @@ def test_more_files_lie_beside_the_program_a_folder_with_its_tree(pitchey: Pitch
     assert spec["inputFiles"] == {"lib/deep/a.py": "lib/deep/a.py", "data.csv": "data.csv"}
 
 
+def test_a_folder_that_holds_the_program_is_attached_without_it(pitchey: Pitchey) -> None:
+    project = pitchey.cwd / "project"
+    project.mkdir()
+    (project / "main.py").write_text("import part")
+    (project / "part.py").write_text("1")
+    assert spec_of(pitchey, "project/main.py", "--file", "project/.")["inputFiles"] == {"part.py": "project/part.py"}
+
+
+def test_a_schedule_puts_files_where_a_submission_puts_them(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "part.csv").write_text("1")
+    pitchey.ok("schedule", "add", "code", "greet.py", "--file", ".", "--name", "often", "--cron", "0 0 * * *")
+    (job_id,) = pitchey.ok("schedule", "run", "often").lines
+    assert pitchey.job(job_id)["spec"]["inputFiles"].keys() == {"part.csv"}
+
+
 def test_an_empty_file_may_lie_beside_a_program(pitchey: Pitchey) -> None:
     (pitchey.cwd / "lib").mkdir()
     (pitchey.cwd / "lib" / "__init__.py").touch()
