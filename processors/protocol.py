@@ -31,6 +31,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json, to_json
 
 from processors.names import problem_among
 from processors.slot_needs import (
@@ -245,7 +246,18 @@ def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
     return files
 
 
+def _as_it_is_sent(value: list[Any]) -> list[Any]:
+    """Values of any kind cross sockets inside a request, which is nested itself; nothing may become another there."""
+    try:
+        from_json(to_json([[[[value]]]]), allow_inf_nan=False)
+    except ValueError:
+        text = "inputs cannot be sent as JSON: they hold half of a character, NaN or Infinity, or are nested too deep"
+        raise ValueError(text) from None
+    return value
+
+
 Line = Annotated[str, Field(max_length=65536, pattern=r"^[^\x00]*$")]  #: goes to a program; the kernel takes no NUL
+FileText = Annotated[str, Field(max_length=64 << 20)]
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 FUNCTION_PATTERN = r"^[A-Za-z_$][A-Za-z0-9_$]*$"
 
@@ -267,7 +279,7 @@ class CodeSpec(Spec):
 
     language: Literal["javascript", "python", "go", "rust"] = Field(description="javascript, python, go or rust.")
     code: str = Field(max_length=4 << 20, description="The program itself; main.py, main.js, main.go or main.rs.")
-    inputs: list[Any] | None = Field(
+    inputs: Annotated[list[Any], AfterValidator(_as_it_is_sent)] | None = Field(
         None,
         description="Arguments of the function main in Python and JavaScript; else, and in Go and Rust, JSON on stdin.",
     )
@@ -276,10 +288,10 @@ class CodeSpec(Spec):
     allow_networking: bool = Field(False, description="Whether the program may use the network.")
     stdin: str | None = Field(None, max_length=4 << 20, description="What the program reads from stdin.")
     args: list[Line] | None = Field(None, max_length=200, description="Arguments on the program's command line.")
-    files: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
+    files: Annotated[dict[str, FileText] | None, AfterValidator(_named_well)] = Field(
         None, max_length=400, description="More files beside the program, as text by name."
     )
-    input_files: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
+    input_files: Annotated[dict[str, Line] | None, AfterValidator(_named_well)] = Field(
         None, max_length=100, description="More files beside the program, a path or URL by name; any bytes."
     )
     environment: dict[Annotated[str, Field(max_length=256, pattern=VARIABLE_PATTERN)], Line] | None = Field(

@@ -48,7 +48,9 @@ class LocalArtifacts:
             raise translated(error, root) from error
         self._sweep()
 
-    def add(self, source: Path, *, limit_bytes: int, progress: ProgressCallback | None = None) -> Artifact:
+    def add(
+        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+    ) -> Artifact:
         """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
 
         Links are followed here, because they are the user's own.
@@ -62,7 +64,7 @@ class LocalArtifacts:
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
                 raise InputRejected(f"{source} is {kind}.")
-            if status.st_size == 0:
+            if status.st_size == 0 and not may_be_empty:
                 raise InputRejected(f"{source} is empty.")
             return self._take(descriptor, status, str(source), limit_bytes, progress)
 

@@ -42,7 +42,9 @@ class Fetch(Protocol):
 class Artifacts(Protocol):
     """Keeps artifacts. Calls may block; the daemon makes them in threads."""
 
-    def add(self, source: Path, *, limit_bytes: int, progress: ProgressCallback | None = None) -> Artifact:
+    def add(
+        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+    ) -> Artifact:
         """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
 
         Raises:

@@ -53,8 +53,9 @@ class EmbeddedNode:
 
     def start_error(self, service: Service) -> PitcheyError | None:
         """Why no instance of a service could be started, if so."""
-        pools = [] if self._loop is None else [p for key, p in self._loop.pools.items() if key.service is service]
-        return next((pool.start_error for pool in pools if pool.start_error is not None), None)
+        pools = [] if self._loop is None else list(self._loop.pools.items())  # its thread makes and forgets pools
+        errors = (pool.start_error for key, pool in pools if key.service is service)
+        return next((error for error in errors if error is not None), None)
 
     def _run(self) -> None:
         try:

@@ -52,6 +52,7 @@ class Pool:
         self._life = Lifecycle(node, config, state_id, self.instances)
         self._room_since: datetime | None = None
         self._held: dict[Line, datetime] = {}  # lines that were held, and when they were last
+        self._slots_of_last = 1.0
         self._failures = 0
         self._not_before = 0.0  # monotonic; no start before
         self.starts = 0  #: that are under way
@@ -188,7 +189,14 @@ class Pool:
             paused=sum(each.is_resting for each in instances),
             slots=self.config.slots,
             is_head_refused=self.is_head_waiting,
+            slots_of_job=self._slots_of_job(),
         )
+
+    def _slots_of_job(self) -> float:
+        busy = [each for each in self.instances.values() if each.attempts]
+        if busy:
+            self._slots_of_last = sum(each.busy for each in busy) / sum(each.attempts for each in busy)
+        return self._slots_of_last
 
     def holders(self, *, kept: int, wanted: int, has_waiting: bool, weight: float) -> list[Holder]:
         """Its instances, as takers of the host's room. The busiest come first: `kept` of them are to stay.

@@ -63,6 +63,12 @@ class PoolView:
     leaving: int = 0  #: instances that take nothing new, and are there until their attempts have ended
     slots: int = 1  #: of one instance
     is_head_refused: bool = False  #: the job whose turn it is needs more slots than any instance has free
+    slots_of_job: float = 1.0  #: that a job takes, on average of those that run, or ran last
+
+    @property
+    def jobs_at_once(self) -> float:
+        """That one instance takes."""
+        return max(1.0, self.slots / self.slots_of_job)
 
     @property
     def active(self) -> int:
@@ -263,7 +269,7 @@ def _wishes(
     pool: PoolView, metrics: Metrics, settings: PoolSettings, state: ScalerState, panic_until: float | None
 ) -> list[Wish]:
     wishes: list[Wish] = []
-    per_instance = settings.target * pool.slots
+    per_instance = settings.target * pool.jobs_at_once
     if pool.waiting and not pool.active:
         wishes.append(Wish(Rule.FIRST_JOB, 1, f"{pool.waiting} waiting, and no instance"))
     if pool.is_head_refused and pool.waiting:
@@ -314,7 +320,7 @@ def _panic_until(
     pool: PoolView, metrics: Metrics, settings: PoolSettings, state: ScalerState, now: float
 ) -> float | None:
     """A panic lasts for a stable window after the last moment at which there was reason for it."""
-    capacity = max(1, pool.active) * pool.slots
+    capacity = max(1, pool.active) * pool.jobs_at_once
     if metrics.panic_demand is not None and metrics.panic_demand >= settings.panic_factor * capacity:
         return now + settings.window_seconds
     return state.panic_until if state.panic_until is not None and now < state.panic_until else None

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.operations import queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Request
 
@@ -102,7 +102,7 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
     for place, line in lines:
         try:
             found.append(replace(_draft(asked, line), where=f"{where}, {place}"))
-        except (UsageError, InputNotFound) as error:
+        except (UsageError, InputNotFound, InputRejected, Denied) as error:
             raise type(error)(f"{where}, {place}: {error}", hint=error.hint) from error
     if not found:
         raise UsageError(f"{where}: there is no job in it.")
@@ -117,7 +117,7 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
         if len(found) != 1:
             raise UsageError(f"{line['input']!r} are {len(found)} inputs; a line is one job.")
         source = found[0]
-    draft = submit.draft(asked.service, {**fields, **requests.whole_fields(asked)}, source)
+    draft = submit.draft(asked.service, requests.whole_fields(asked, source, fields), source)
     if "name" in line:
         draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
     return replace(draft, queueing={**words, **asked.queueing}) if words else draft

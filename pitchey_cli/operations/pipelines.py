@@ -208,7 +208,7 @@ def _jobs(
     for planned in run:
         step, source = planned.step, planned.step.source
         is_fed = isinstance(source, Reference) and source.step != INPUT
-        drafts = [replace(draft, sources=()) if is_fed else draft for draft in planned.drafts]
+        drafts = [_without_given(draft, str(source)) if is_fed else draft for draft in planned.drafts]
         own = {**words, "no_cache": bool(step.after)}  # the cache answers at once, and this has to wait
         staged = requests.stage(submitting, step.service, drafts, own, now=now, progress=progress)
         after = tuple(
@@ -221,10 +221,15 @@ def _jobs(
             model = SPECS[step.service]
             field = model.input_fields[0] if model.input_fields else model.attached_field
             given = JobInput(field, str(source), output=source.pattern, is_each=step.is_each)
-            new = [replace(job, inputs=(given,)) for job in new]
+            new = [replace(job, inputs=(given, *job.inputs)) for job in new]
         ids[step.name] = [job.id for job in new]
         jobs += new
     return jobs
+
+
+def _without_given(draft: Draft, reference: str) -> Draft:
+    """Without the input that another step is to give: there is nothing to stage of it yet."""
+    return replace(draft, sources=tuple(each for each in draft.sources if each[1].location != reference))
 
 
 def tree(store: Store, batch: str) -> tuple[list[Job], dict[JobId, list[Job]]]:

@@ -62,13 +62,13 @@ def drafts(request: Request) -> list[submit.Draft]:
         UsageError: no input, or a spec that cannot be.
         InputNotFound, InputRejected: as sources.find.
     """
-    model, fields = SPECS[request.service], whole_fields(request)
-    has_content = bool(spellings(model, model.content_field) & fields.keys())
+    model = SPECS[request.service]
+    has_content = bool(spellings(model, model.content_field) & request.fields.keys())
     if has_content and request.inputs:
         text = f"There is {request.inputs[0]!r}, and --{model.content_field} besides: which of them is it?"
         raise UsageError(text, hint=f"A job has one {model.content_field}; --file puts more files beside it.")
     if has_content:
-        return [replace(submit.draft(request.service, fields, None), is_alone=True)]
+        return [replace(submit.draft(request.service, whole_fields(request), None), is_alone=True)]
     if not request.inputs:
         raise UsageError(
             f"What shall the {request.service} service work on?",
@@ -76,20 +76,24 @@ def drafts(request: Request) -> list[submit.Draft]:
         )
     found = sources.find(request.service, request.inputs)
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
-    drafts = [submit.draft(request.service, fields, source) for source in found]
+    drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
 
 
-def whole_fields(request: Request) -> dict[str, Any]:
-    """The fields of the spec that were asked for, with the files that were attached."""
-    if not request.attached:
-        return request.fields
-    name = SPECS[request.service].attached_field
-    given = request.fields.get(name)
-    return {
-        **request.fields,
-        name: {**(given if isinstance(given, dict) else {}), **sources.attached(request.attached)},
-    }
+def whole_fields(
+    request: Request, source: sources.Source | None = None, under: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The fields of the spec that were asked for, with the files that were attached.
+
+    Args:
+        source: what the job works on. A folder that is attached may hold it: it does not lie beside itself.
+        under: fields of the one job, where several are asked for; what is asked for all goes before them.
+    """
+    fields = {**(under or {}), **request.fields}
+    files = sources.attached(request.attached)
+    if source is not None and not source.is_url:
+        files = {name: location for name, location in files.items() if not sources.is_same(location, source.location)}
+    return submit.with_attached(SPECS[request.service], fields, files)
 
 
 def stage(

@@ -49,7 +49,7 @@ def add(
     located = replace(
         request,
         inputs=tuple(_absolute(text) for text in request.inputs),
-        attached=tuple(_absolute(text) for text in request.attached),
+        attached=tuple(_absolute(text) if Path(text).name else f"{_absolute(text)}/." for text in request.attached),
     )
     words = _words(name, located, key=None)
     requests.check(submitting, request.service, requests.drafts(located), words, now)

@@ -77,7 +77,8 @@ def find(service: Service, arguments: Sequence[str]) -> list[Source]:
 def attached(paths: Sequence[str]) -> dict[str, str]:
     """Files to lie beside the input, a location by name: what is in a folder has the folder's name before its own.
 
-    Hidden files in a folder are left out.
+    Of `.` and of what ends in `/.` only that which is in the folder is meant, and not the folder. Hidden files in a
+    folder are left out.
 
     Raises:
         UsageError: two have one name, or there are too many.
@@ -89,7 +90,8 @@ def attached(paths: Sequence[str]) -> dict[str, str]:
         if is_url:
             files = {Source(text, "", is_url=True).file_name: text}
         elif path.is_dir():
-            files = {str(PurePosixPath(path.name, file.relative_to(path))): str(file) for file in _below(path)}
+            name = "" if text.endswith("/.") else path.name
+            files = {str(PurePosixPath(name, file.relative_to(path))): str(file) for file in _below(path)}
         elif path.exists():
             files = {path.name: text}
         else:
@@ -100,6 +102,14 @@ def attached(paths: Sequence[str]) -> dict[str, str]:
         if len(found) > MOST_ATTACHED:
             raise UsageError(f"--file {text}: these are more than {MOST_ATTACHED} files.")
     return found
+
+
+def is_same(location: str, other: str) -> bool:
+    """Whether two locations are one file that is there."""
+    try:
+        return Path(location).samefile(other)
+    except OSError:
+        return False
 
 
 def _below(folder: Path) -> list[Path]:

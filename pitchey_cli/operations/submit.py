@@ -104,7 +104,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
     has_content = bool(spellings(model, model.content_field) & fields.keys())
     content = source if model.content_field and not has_content else None
     if source is not None and has_content:
-        fields = {**fields, model.attached_field: {_text(source.file_name): _text(source.location)}}
+        fields = with_attached(model, fields, {_text(source.file_name): _text(source.location)})
     elif content is not None:
         fields = {**texts.said_by_suffix(model, content, fields), **fields, model.content_field: texts.read(content)}
     elif source is not None:
@@ -131,6 +131,16 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         spec,
         content=Path(content.location) if content is not None else None,
     )
+
+
+def with_attached(model: type[Spec], fields: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a spec with more files attached, a location by name, beside those that it names itself."""
+    if not files:
+        return dict(fields)
+    names = spellings(model, model.attached_field)
+    own: Any = next((fields[name] for name in sorted(names & fields.keys())), {})
+    others = {name: value for name, value in fields.items() if name not in names}
+    return {**others, model.attached_field: {**own, **files} if isinstance(own, dict) else own}
 
 
 def _is_url(location: str) -> bool:
@@ -216,7 +226,10 @@ def _stage_one(
         if progress is not None:
             progress(source.file_name, done, total)
 
-    artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, progress=report)
+    # One that is to be worked on and holds nothing is a mistake; beside a program, an __init__.py holds nothing.
+    artifact = artifacts.add(
+        Path(source.location), limit_bytes=limit_bytes, may_be_empty=bool(source.called), progress=report
+    )
     return JobInput(field, _text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 

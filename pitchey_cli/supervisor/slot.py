@@ -25,7 +25,7 @@ from processors.code.slot_protocol import Job, JobFile, Ready
 from processors.code.slot_report import Report, ReportReader
 
 READY_SECONDS = 30.0  #: from the start of a container to its first word; it takes 0.2 to 0.6
-_MARGIN_SECONDS = 40.0  # for a slot beside the time of its programs: it may take 30 to collect files, and may be starved
+_MARGIN_SECONDS = 40.0  # for a slot beside the time of its programs: it may take 30 for files, and be starved
 _SENDING_SECONDS = 90.0  # for the bytes of a report, and of the job before it: the slot itself allows 60 for each
 _LATE_SECONDS = 1.0  # after a deadline: whoever looks as late has not been awake to hear what was said in time
 _CHUNK_BYTES = 1 << 16

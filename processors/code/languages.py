@@ -69,10 +69,7 @@ def prepare(spec: CodeSpec, *, has_packages: bool = False, has_ca_bundle: bool =
         files |= {name: text.encode() for name, text in go_files(spec).items()}
     stdin = spec.stdin.encode() if spec.stdin is not None else b""
     if spec.inputs is not None:
-        try:
-            inputs = json.dumps(spec.inputs, allow_nan=False).encode()
-        except ValueError as error:
-            raise CannotPrepare(f"inputs cannot be written as JSON: {error}") from error
+        inputs = json.dumps(spec.inputs).encode()
         if spec.stdin is None:
             stdin = inputs
         if spec.language in ("python", "javascript"):

@@ -38,6 +38,21 @@ def program(pitchey: Pitchey) -> Path:
     return path
 
 
+PIPELINE = """
+[steps.first]
+service = "code"
+language = "python"
+code = "open('out/a.csv', 'w').write('1')"
+
+[steps.second]
+service = "code"
+language = "python"
+code = "print(open('a.csv').read(), open('words.txt').read())"
+input = "@first/*.csv"
+inputFiles = {"words.txt" = "words.txt"}
+"""
+
+
 def spec_of(pitchey: Pitchey, *arguments: str, stdin: str = "") -> dict[str, Any]:
     (job_id,) = pitchey.ok("submit", "code", *arguments, stdin=stdin).lines
     spec: dict[str, Any] = pitchey.job(job_id)["spec"]
@@ -137,6 +152,52 @@ def test_more_files_lie_beside_the_program_a_folder_with_its_tree(pitchey: Pitch
     (pitchey.cwd / "data.csv").write_text("1,2")
     spec = spec_of(pitchey, "greet.py", "--file", "lib", "--file", "data.csv")
     assert spec["inputFiles"] == {"lib/deep/a.py": "lib/deep/a.py", "data.csv": "data.csv"}
+
+
+def test_a_folder_that_holds_the_program_is_attached_without_it(pitchey: Pitchey) -> None:
+    project = pitchey.cwd / "project"
+    project.mkdir()
+    (project / "main.py").write_text("import part")
+    (project / "part.py").write_text("1")
+    assert spec_of(pitchey, "project/main.py", "--file", "project/.")["inputFiles"] == {"part.py": "project/part.py"}
+
+
+def test_a_schedule_puts_files_where_a_submission_puts_them(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "part.csv").write_text("1")
+    pitchey.ok("schedule", "add", "code", "greet.py", "--file", ".", "--name", "often", "--cron", "0 0 * * *")
+    (job_id,) = pitchey.ok("schedule", "run", "often").lines
+    assert pitchey.job(job_id)["spec"]["inputFiles"].keys() == {"part.csv"}
+
+
+def test_an_empty_file_may_lie_beside_a_program(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "lib").mkdir()
+    (pitchey.cwd / "lib" / "__init__.py").touch()
+    (job_id,) = pitchey.ok("submit", "code", "greet.py", "--file", "lib").lines
+    assert [(each["name"], each["size"]) for each in pitchey.job(job_id)["inputs"]] == [("lib/__init__.py", 0)]
+
+
+def test_files_that_a_spec_names_itself_stay_beside_those_that_are_attached(pitchey: Pitchey) -> None:
+    for name in ("a.csv", "b.csv"):
+        (pitchey.cwd / name).write_text(name)
+    both = {"first": "a.csv", "b.csv": "b.csv"}
+    assert spec_of(pitchey, "greet.py", "--set", "inputFiles.first=a.csv", "--file", "b.csv")["inputFiles"] == both
+    line = {"input": "greet.py", "inputFiles": {"first": "a.csv"}}
+    assert spec_of(pitchey, "-", "--file", "b.csv", stdin=json.dumps(line))["inputFiles"] == both
+
+
+def test_a_step_that_is_fed_by_another_keeps_its_own_files(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "words.txt").write_text("word")
+    (pitchey.cwd / "p.toml").write_text(PIPELINE)
+    pitchey.ok("pipeline", "submit", "p.toml", "--batch", "one")
+    jobs = {job["name"]: job for job in map(pitchey.job, pitchey.ok("jobs", "--ids").lines)}
+    assert [each["name"] for each in jobs["p-second"]["inputs"]] == ["@first/*.csv", "words.txt"]
+    assert jobs["p-second"]["spec"]["inputFiles"]["words.txt"] == "words.txt"
+
+
+def test_a_program_that_is_no_text_is_named_with_the_line_that_asks_for_it(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "b.py").write_bytes(b"\xff")
+    answer = pitchey("submit", "code", "-", stdin='[{"input": "greet.py"}, {"input": "b.py"}]')
+    assert answer.code != 0 and "Standard input" in answer.err and "b.py is no UTF-8" in answer.err
 
 
 def test_what_is_piped_in_is_what_the_program_reads(pitchey: Pitchey) -> None:

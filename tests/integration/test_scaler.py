@@ -79,6 +79,13 @@ def test_sudden_load_gets_twice_as_many_instances_at_each_step_and_no_more_than_
     assert Limit.MAX_INSTANCES in {each["limit"] for each in last.explanation["clamps"]}
 
 
+def test_jobs_that_fill_an_instance_each_get_as_many_instances_as_if_it_had_one_slot(make: Make) -> None:
+    ground = make(video(slots=10, instances=4))
+    jobs = [ground.submit(slots=10) for _ in range(8)]
+    ground.pass_time(20)
+    assert running(ground, jobs) == 4
+
+
 def test_a_pool_with_nothing_to_do_goes_back_to_nothing_and_never_through_a_busy_instance(make: Make) -> None:
     ground = make(video(slots=2, instances=3))
     jobs = [ground.submit() for _ in range(8)]

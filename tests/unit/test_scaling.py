@@ -45,6 +45,18 @@ def steady(wanted: int) -> ScalerState:
         (PoolView(running=3, ready=1, slots=3), replace(QUIET, stable_demand=2.1), Rule.CONCURRENCY, 1),
         (PoolView(running=3, ready=1, slots=3), replace(QUIET, stable_demand=2.2), Rule.CONCURRENCY, 2),
         (PoolView(waiting=3, running=3, ready=2, slots=3), replace(QUIET, panic_demand=12.0), Rule.PANIC, 4),
+        (
+            PoolView(waiting=1, running=1, ready=1, slots=10, slots_of_job=10),
+            replace(QUIET, stable_demand=1.4),
+            Rule.CONCURRENCY,
+            2,
+        ),
+        (
+            PoolView(waiting=3, running=1, ready=1, slots=10, slots_of_job=5),
+            replace(QUIET, panic_demand=4.0),
+            Rule.PANIC,
+            2,
+        ),
         (PoolView(waiting=101, running=3, ready=2, slots=3), QUIET, Rule.QUEUE_DEPTH, 3),
         (PoolView(waiting=100, running=3, ready=2, slots=3), QUIET, Rule.QUEUE_DEPTH, 2),
         (PoolView(waiting=10, running=3, ready=2, slots=3), QUIET, Rule.QUEUE_DEPTH, 2),

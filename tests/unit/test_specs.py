@@ -38,6 +38,27 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], says: str) -> None:
     assert says in f"{caught.value} {caught.value.hint}"
 
 
+NESTED: list[Any] = []
+for _ in range(250):
+    NESTED = [NESTED]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"inputs": ["\ud800"]}, "half of a character"),
+        ({"inputs": [{"a": float("nan")}]}, "NaN"),
+        ({"inputs": NESTED}, "nested too deep"),
+        ({"files": {"a": "\ud800"}}, "files.a"),
+        ({"inputFiles": {"a": "\ud800"}}, "inputFiles.a"),
+    ],
+)
+def test_what_cannot_be_sent_to_an_instance_is_refused_at_once(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        checked(Service.CODE, {"language": "python", "code": "", **fields})
+    assert says in f"{caught.value}"
+
+
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(UsageError, match="needs the field 'inputUrl'"):
         checked(Service.VIDEO, {})
