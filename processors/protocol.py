@@ -283,8 +283,10 @@ class CodeSpec(Spec):
         None,
         description="Arguments of the function main in Python and JavaScript; else, and in Go and Rust, JSON on stdin.",
     )
-    timeout: float = Field(10, gt=0, le=3600, description="Seconds that the program may take.")
-    memory_limit: int = Field(128, ge=16, le=65536, description="Megabytes for the program and all that it starts.")
+    timeout: float = Field(10, gt=0, le=3600, description="Seconds that the program may take; else 10.")
+    memory_limit: int = Field(
+        128, ge=16, le=65536, description="Megabytes for the program and all that it starts; else 128."
+    )
     allow_networking: bool = Field(False, description="Whether the program may use the network.")
     stdin: str | None = Field(None, max_length=4 << 20, description="What the program reads from stdin.")
     args: list[Line] | None = Field(None, max_length=200, description="Arguments on the program's command line.")

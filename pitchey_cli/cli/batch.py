@@ -88,6 +88,11 @@ def wait(
         raise typer.Exit(ExitCode.JOB_FAILED)
     if found.counts.get(JobState.DEAD):
         raise typer.Exit(ExitCode.JOB_FAILED)
+    if failed := batches.failed_programs(store, name):
+        terminal.say(
+            f"{len(failed)} of them are programs that did not end well: `pitchey result {next(iter(failed))}`."
+        )
+        raise typer.Exit(ExitCode.JOB_FAILED)
     if found.failed:
         raise typer.Exit(ExitCode.CANCELLED)
 
@@ -131,7 +136,8 @@ def report(
         from pitchey_cli.reports import junit as form
 
         try:
-            junit.write_text(form.batch(name, store.batch_jobs(name)), encoding="utf-8")
+            failed = batches.failed_programs(store, name)
+            junit.write_text(form.batch(name, store.batch_jobs(name), failed), encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{junit} cannot be written: {error.strerror}.") from error
         terminal.say(f"wrote {junit}")

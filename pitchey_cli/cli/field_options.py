@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations import texts
+from pitchey_cli.operations.sources import Source
 from processors.vocabulary import Service
 
 Gather = Callable[[str, Sequence[str]], Any]  #: what an option's values come to; given its name as well
@@ -44,6 +46,12 @@ def _each_as_json(flag: str, values: Sequence[str]) -> list[Any]:
     return found
 
 
+def _text_of(flag: str, values: Sequence[str]) -> str:
+    if len(values) > 1:
+        raise UsageError(f"{flag} names one file, and these are {len(values)}.")
+    return texts.read(Source(values[0], values[0]))
+
+
 def _pairs(flag: str, values: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in values:
@@ -73,6 +81,7 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
             ("--compile-option",), "TEXT", _each, "An option of the compiler, in Go and Rust; repeatable."
         ),
         "packages": FieldOption(("--package",), "NAME", _each, "A package that the program needs; repeatable."),
+        "lock": FieldOption(("--lock",), "FILE", _text_of, "A file that names all packages, in place of --package."),
         "memory_limit": FieldOption(("--memory",), "MB"),
         "allow_networking": FieldOption(("--network/--no-network",), ""),
         "timeout": FieldOption(("--timeout",), "SECONDS"),

@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -105,7 +105,12 @@ def _per_field(service: Service) -> Iterable[inspect.Parameter]:
         is_nested = any(
             isinstance(t, type) and issubclass(t, BaseModel) for t in (field.annotation, *get_args(field.annotation))
         )
+        is_table = get_origin(field.annotation) is dict or any(
+            get_origin(t) is dict for t in get_args(field.annotation)
+        )
         if name in model.input_fields[:1] or name == model.attached_field or is_nested:
+            continue
+        if is_table and option_of(service, name) is None:  # it can be said in JSON, and by --set
             continue
         usual = "--" + name.replace("_", "-")
         said = option_of(service, name)

@@ -18,6 +18,11 @@ def is_program(details: Mapping[str, Any]) -> bool:
     return "verdict" in details
 
 
+def has_ended_well(details: Mapping[str, Any]) -> bool:
+    """Whether whoever waits for a job has what it waits for: of a program that means OK, of other work its result."""
+    return bool(details.get("verdict", OK) == OK)
+
+
 def last_phase(details: Mapping[str, Any]) -> Mapping[str, Any]:
     """The details of what ran last: the program, or the compiler where that did not get so far as to give one."""
     compiled: Mapping[str, Any] | None = details.get("compile")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pitchey_cli.domain.errors import InputNotFound
-from pitchey_cli.domain.job import TERMINAL, JobState
+from pitchey_cli.domain.job import TERMINAL, JobId, JobState
+from pitchey_cli.domain.program import OK
 from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
 
@@ -83,3 +84,9 @@ def is_stuck(store: Store, found: Summary) -> bool:
     return not any(
         need.state in _GOES_ON or (need.state is JobState.HELD and need.job_id not in held) for need in needs
     )
+
+
+def failed_programs(store: Store, name: str) -> dict[JobId, str]:
+    """The jobs of a batch that succeeded in running a program which did not end well, with its verdict."""
+    ids = [job.id for job in store.batch_jobs(name, [JobState.SUCCEEDED])]
+    return {job_id: verdict for job_id, verdict in store.verdicts(ids).items() if verdict != OK}

@@ -49,7 +49,7 @@ def shown(text: str) -> str:
 
 def answer(refused: Refused) -> bytes:
     """An error, as it is sent."""
-    sentence = refused.message[:1].upper() + refused.message[1:] + "."
+    sentence = f"{refused.message}."
     line = sentence.encode("ascii", "replace").decode()
     body = f"{sentence}\n".encode()
     head = f"HTTP/1.1 {refused.status} {line}\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -5,14 +5,18 @@ The form is what they agree on: https://github.com/testmoapp/junitxml describes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from pitchey_cli.domain.job import Job, JobState
+from pitchey_cli.domain.job import Job, JobId, JobState
 
 
-def batch(name: str, jobs: Iterable[Job]) -> str:
-    """One test case for each job; a dead letter is a failure, what has not ended or was cancelled is skipped."""
+def batch(name: str, jobs: Iterable[Job], failed: Mapping[JobId, str] = {}) -> str:
+    """One test case for each job; a dead letter is a failure, what has not ended or was cancelled is skipped.
+
+    Args:
+        failed: the verdicts of programs that did not end well, which are failures as well.
+    """
     suite = Element("testsuite", name=_printable(name))
     totals = {"tests": 0, "failures": 0, "skipped": 0}
     seconds = 0.0
@@ -29,6 +33,9 @@ def batch(name: str, jobs: Iterable[Job]) -> str:
             message = job.error.message if job.error else "dead"
             failure = SubElement(case, "failure", message=_printable(message), type=job.error.code if job.error else "")
             failure.text = _printable(job.error.hint or "") if job.error else ""
+        elif job.id in failed:
+            totals["failures"] += 1
+            SubElement(case, "failure", message=f"The program ended with {failed[job.id]}.", type=failed[job.id])
         elif job.state is not JobState.SUCCEEDED:
             totals["skipped"] += 1
             SubElement(case, "skipped", message=str(job.state))

@@ -256,6 +256,8 @@ def finished(
     if cached_from is not None:
         text = f"{printable(job.name)}: cached, the result of job {cached_from}, cost {money(0)}"
         return Group(_outputs(files), Text(text))
+    if not attempts:
+        return Text(f"{printable(job.name)}: nothing to do: the jobs before it gave nothing that it takes")
     last = attempts[-1]
     wait = (last.started_at - job.created_at).total_seconds()
     work = (last.finished_at - last.started_at).total_seconds() if last.finished_at else 0.0

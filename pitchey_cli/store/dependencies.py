@@ -6,18 +6,30 @@ All of it happens in the transaction that ends the job which was waited for, so 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.feeding import Fed, fanned_id, feed
 from pitchey_cli.domain.job import Dependency, JobError, JobId, JobState, OnFailure, Output
+from pitchey_cli.domain.program import has_ended_well
 from pitchey_cli.store import rows
 from pitchey_cli.store.lines import SqliteLines
 from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Reason, Service
 
+NO_DETAILS: Mapping[str, Any] = {}
+
 _Ended = tuple[int, JobId, JobState]
 _Edge = tuple[int, OnFailure, bool]  #: the job that is needed, what its failure means, whether its outputs are taken
+
+
+def _ended_as(state: JobState, details: Mapping[str, Any]) -> JobState:
+    """How a job has ended for those that wait for it: a program that did not end well has failed, and its job not.
+
+    has_unmet says the same in SQL.
+    """
+    return JobState.DEAD if state is JobState.SUCCEEDED and not has_ended_well(details) else state
 
 
 def _is_met(state: JobState, on_failure: OnFailure) -> bool:
@@ -31,6 +43,10 @@ def _is_hopeless(state: JobState, on_failure: OnFailure) -> bool:
     if state is JobState.CANCELLED:
         return on_failure is not OnFailure.RUN
     return state is JobState.DEAD and on_failure is OnFailure.CANCEL
+
+
+def _word(state: JobState, details: Mapping[str, Any]) -> str:
+    return str(state) if has_ended_well(details) else f"a program that ended with {details['verdict']}"
 
 
 class SqliteDependencies(SqliteLines):
@@ -47,9 +63,10 @@ class SqliteDependencies(SqliteLines):
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")
             for each in (row, *self._db.rows(QUERIES["copies"], {"seq": row["seq"]})):
-                state = JobState(each["state"])
+                details = rows.details_from(each["details"])
+                state = _ended_as(JobState(each["state"]), details)
                 if _is_hopeless(state, need.on_failure):
-                    raise UsageError(f"Job {need.job_id}, which is to be waited for, is {state}.")
+                    raise UsageError(f"Job {need.job_id}, which is to be waited for, is {_word(state, details)}.")
                 if need.is_source or not _is_met(state, need.on_failure):
                     found.append((each["seq"], need.on_failure, need.is_source))
         return found
@@ -63,17 +80,21 @@ class SqliteDependencies(SqliteLines):
         if job_id is not None:
             self._settle_dependents(seq, job_id, state, at)
 
-    def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int) -> None:
+    def _settle_dependents(
+        self, seq: int, job_id: JobId, state: JobState, at: int, details: Mapping[str, Any] = NO_DETAILS
+    ) -> None:
         """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
         if self._db.value(QUERIES["is_waited_for"], {"seq": seq}) is None:
             return
+        first, word, state = seq, _word(state, details), _ended_as(state, details)
         ended: deque[_Ended] = deque([(seq, job_id, state)])
         while ended:
             seq, job_id, state = ended.popleft()
+            word = word if seq == first else str(state)
             for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
                 on_failure = OnFailure(row["on_failure"])
                 if _is_hopeless(state, on_failure):
-                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {state}.")
+                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {word}.")
                     self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
                     ended.append((row["seq"], row["id"], JobState.CANCELLED))
                 elif not self._has_unmet(row["seq"]):

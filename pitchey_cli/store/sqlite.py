@@ -138,7 +138,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
             kind, data = rows.ending_event(outcome, transition, cost)
             self._event(seq, at, kind, {"attempt": number, **data})
             if transition.state in TERMINAL:
-                self._settle_dependents(seq, job_id, transition.state, at)
+                self._settle_dependents(seq, job_id, transition.state, at, outcome.details)
 
     def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
         self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])

@@ -21,6 +21,7 @@ from processors.code.streams import Capture, Feed
 from processors.code.usage import Usage
 from processors.code.verdict import Kill, Observed
 
+_FIRST_TICK_SECONDS = 0.005
 _TICK_SECONDS = 0.04
 _OWN_STDIN = 0
 _ERROR_BYTES = 4096
@@ -121,14 +122,15 @@ class _Program:
     def _watch(self) -> Kill | None:
         """Wait for the program's end, or for a reason to end it."""
         deadline = self._began + self._limits.wall_seconds
-        next_look = 0.0
+        next_look, pause = 0.0, _FIRST_TICK_SECONDS
         while True:
             now = time.monotonic()
             if now >= next_look:
                 self._look_at_disks()
                 if reason := self._overuse():
                     return reason
-                next_look = now + _TICK_SECONDS
+                next_look = now + pause
+                pause = min(2 * pause, _TICK_SECONDS)  # most programs are short: their memory is to be seen as well
             self._poll(max(0.0, min(next_look, deadline) - now))
             for reason, capture in self._captures.items():
                 if capture.is_cut:

@@ -399,3 +399,46 @@ def test_a_run_is_as_if_the_program_had_run_here(pitchey: Pitchey) -> None:
         end_next(pitchey, ended("NONZERO_EXIT", exitCode=3, stdout=stream("out\n"), stderr=stream("err\n")))
         out, err = running.communicate(timeout=DEADLINE_SECONDS)
     assert (running.returncode, out, err) == (3, "out\n", "err\n")
+
+
+# --- what waits for programs
+
+
+def wait_behind(pitchey: Pitchey, verdict: str, *options: str) -> str:
+    """Queue one program behind another that ends so; the state of the second."""
+    (first,) = pitchey.ok("submit", "code", "greet.py", "--batch", "b").lines
+    (second,) = pitchey.ok("submit", "code", "greet.py", "--after", first, *options).lines
+    end_next(pitchey, ended(verdict))
+    return str(pitchey.job(second)["state"])
+
+
+def test_what_is_to_follow_a_program_follows_only_one_that_ended_well(pitchey: Pitchey) -> None:
+    assert wait_behind(pitchey, "OK") == "queued"
+
+
+def test_what_is_to_follow_a_program_that_did_not_end_well_is_cancelled_and_told_why(pitchey: Pitchey) -> None:
+    assert wait_behind(pitchey, "TIMEOUT") == "cancelled"
+    (job_id,) = pitchey.ok("jobs", "-s", "cancelled", "--ids").lines
+    assert "a program that ended with TIMEOUT" in pitchey.ok("why", job_id).out
+
+
+def test_what_is_to_run_all_the_same_runs_behind_a_program_that_did_not_end_well(pitchey: Pitchey) -> None:
+    assert wait_behind(pitchey, "NONZERO_EXIT", "--if-failed", "run") == "queued"
+
+
+def test_a_batch_with_a_program_that_did_not_end_well_has_failed(pitchey: Pitchey) -> None:
+    (job_id,) = pitchey.ok("submit", "code", "greet.py", "--batch", "b").lines
+    end_next(pitchey, ended("MEMORY_LIMIT"))
+    waited = pitchey("batch", "wait", "b")
+    assert waited.code == 1
+    assert job_id in waited.err
+    pitchey.ok("batch", "report", "b", "--junit", "b.xml")
+    assert 'failures="1"' in (text := (pitchey.cwd / "b.xml").read_text())
+    assert "MEMORY_LIMIT" in text
+
+
+def test_a_lock_is_a_file_that_is_read(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "requirements.txt").write_text("requests==2.32.3\n")
+    assert spec_of(pitchey, "greet.py", "--lock", "requirements.txt")["lock"] == "requests==2.32.3\n"
+    missing = pitchey("submit", "code", "greet.py", "--lock", "none.txt")
+    assert (missing.code, "none.txt" in missing.err) == (3, True)

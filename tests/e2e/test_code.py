@@ -160,3 +160,29 @@ def test_one_that_no_instance_has_memory_for_is_refused_with_the_most_that_there
     answer = pitchey("submit", "code", "-e", "1", "--language", "python", "--memory", "60000")
     assert answer.code == 2
     assert "memoryLimit 60000" in answer.err
+
+
+PIPELINE = """
+[steps.write]
+service = "code"
+language = "python"
+code = "for n in range(2): open(f'out/{n}.txt', 'w').write(f'word {n}')"
+
+[steps.read]
+service = "code"
+for_each = "@write/PATTERN"
+language = "python"
+code = "import pathlib; print([path.read_text() for path in pathlib.Path().glob('*.txt')])"
+"""
+
+
+def test_what_programs_leave_goes_into_the_next_programs_of_a_pipeline(daemon: Pitchey) -> None:
+    (daemon.cwd / "some.toml").write_text(PIPELINE.replace("PATTERN", "*.txt"))
+    printed = daemon.ok("pipeline", "run", "some.toml", "-o", "got").out
+    assert "['word 0']" in printed
+    assert "['word 1']" in printed
+
+
+def test_a_step_that_is_given_nothing_has_nothing_to_do_and_says_so(daemon: Pitchey) -> None:
+    (daemon.cwd / "none.toml").write_text(PIPELINE.replace("PATTERN", "*.png"))
+    assert "nothing to do" in daemon.ok("pipeline", "run", "none.toml", "-o", "got").out

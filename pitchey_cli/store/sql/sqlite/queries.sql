@@ -326,7 +326,7 @@ SELECT :copy_seq, needs_seq, on_failure, is_source FROM job_dependencies
 
 -- name: copies
 -- What a job has become beside itself.
-SELECT seq, state FROM container_jobs WHERE fanned_from = :seq AND fanned_from IS NOT NULL;
+SELECT seq, state, details FROM container_jobs WHERE fanned_from = :seq AND fanned_from IS NOT NULL;
 
 -- name: copy_dependents
 -- Who waits for a job waits for its copy as well.
@@ -364,8 +364,9 @@ SELECT j.*, d.on_failure
 
 -- name: has_unmet
 SELECT EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
-                WHERE d.job_seq = :seq AND n.state <> 'succeeded'
-                  AND NOT (d.on_failure = 'run' AND (n.state = 'dead' OR n.state = 'cancelled')));
+                WHERE d.job_seq = :seq
+                  AND NOT (n.state = 'succeeded' AND coalesce(json_extract(n.details, '$.verdict'), 'OK') = 'OK')
+                  AND NOT (d.on_failure = 'run' AND n.state IN ('dead', 'cancelled', 'succeeded')));
 
 -- name: failed_need
 -- A job without whose success another one is not to run, and that has ended without it.
