@@ -9,7 +9,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
-from pitchey_cli.domain.program import is_program
+from pitchey_cli.domain.program import has_met_a_limit, is_program
 from pitchey_cli.operations import result, submit
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.reports import as_json, tables
@@ -40,7 +40,7 @@ def hand_over(
     """Write and show what came out. A result that cannot be written does not keep the others from it.
 
     Args:
-        is_exec: there is one program, and nothing is to be said but by itself.
+        is_exec: there is one program, and nothing is to be said but by itself, unless a limit has ended it.
     """
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
@@ -63,7 +63,7 @@ def hand_over(
             document = as_json.job_in_full(job, attempts, store.outputs(job.id), details, cached_from=source)
             terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
         elif is_program(details):
-            if not is_quiet and not is_exec:
+            if not is_quiet and (not is_exec or has_met_a_limit(details)):
                 show_ending(job, details, files, is_named=len(ended) > 1)
         elif job.state is JobState.SUCCEEDED and not is_quiet:
             named = [(str(item.path), item.output) for item in files]

@@ -10,7 +10,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.program_output import show_ending, show_written
-from pitchey_cli.domain.program import is_program
+from pitchey_cli.domain.program import has_met_a_limit, is_program
 from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
@@ -57,7 +57,7 @@ def result(
             document = {"schema": as_json.SCHEMA, "job": job.id, "outputs": files, "details": details}
             terminal.show_json_lines([document])
         elif is_shown:
-            if not quiet and not is_exec:
+            if not quiet and (not is_exec or has_met_a_limit(details)):
                 show_ending(job, details, exported, is_named=len(found) > 1)
         else:
             for item in exported:

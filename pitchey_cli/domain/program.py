@@ -23,6 +23,11 @@ def has_ended_well(details: Mapping[str, Any]) -> bool:
     return bool(details.get("verdict", OK) == OK)
 
 
+def has_met_a_limit(details: Mapping[str, Any]) -> bool:
+    """Whether something else than the program itself, or its compiler, has ended it: its exit code would not say so."""
+    return details["verdict"] not in (OK, "NONZERO_EXIT", "SIGNALLED", "COMPILE_ERROR")
+
+
 def last_phase(details: Mapping[str, Any]) -> Mapping[str, Any]:
     """The details of what ran last: the program, or the compiler where that did not get so far as to give one."""
     compiled: Mapping[str, Any] | None = details.get("compile")
