@@ -79,9 +79,11 @@ def test_what_was_asked_for_and_what_the_host_granted_are_recorded(contained: Pi
     assert instance["grantedMemoryBytes"] == min(8 * 1024**3, host.memory_bytes)
 
 
-def test_a_container_outlives_a_killed_daemon_and_its_job_is_not_run_again(contained: Pitchey, clip: Path) -> None:
+def test_a_container_outlives_a_killed_daemon_and_its_job_is_not_run_again(
+    contained: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
     daemon = contained.start_daemon()
-    (job_id,) = contained.ok("submit", "video", clip, "--quality", "ultra", "--output-format", "webm").lines
+    (job_id,) = contained.ok("submit", "video", clip, *slow_options).lines
     before = contained.until_working(job_id)
     daemon.kill()
     daemon.wait()
