@@ -95,7 +95,8 @@ def _latency(ground: Ground) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "main.py"
         file.write_text(PYTHON)
-        bare = _timed(lambda: subprocess.run(["/usr/bin/env", "python3", str(file)], check=True, capture_output=True))
+        python = os.path.realpath(sys.executable)  # no shim before it
+        bare = _timed(lambda: subprocess.run([python, str(file)], check=True, capture_output=True))
     runs = _timed(lambda: _run(ground, ["-c", PYTHON]), rounds=9)
     commands = _timed(lambda: _command(ground), rounds=9)
     print(f"\n{ground.kind}: a Python hello of one line{'':20} {'p50 ms':>8} {'p95 ms':>8}")  # noqa: T201
