@@ -49,7 +49,9 @@ def shown(text: str) -> str:
 
 def answer(refused: Refused) -> bytes:
     """An error, as it is sent."""
-    sentence = f"{refused.message}."
+    first = refused.message.partition(" ")[0]
+    is_host = "." in first  # whose name is as it is
+    sentence = (refused.message if is_host else refused.message[:1].upper() + refused.message[1:]) + "."
     line = sentence.encode("ascii", "replace").decode()
     body = f"{sentence}\n".encode()
     head = f"HTTP/1.1 {refused.status} {line}\r\nContent-Type: text/plain; charset=utf-8\r\n"

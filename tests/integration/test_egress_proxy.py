@@ -129,7 +129,7 @@ def test_what_is_not_allowed_is_refused_with_the_way_out_and_nobody_is_looked_up
             async with ground.proxy:
                 line = await ground.ask(f"other.example:{port}")
                 assert line == (
-                    "HTTP/1.1 403 Other.example is not among the hosts that may be reached; "
+                    "HTTP/1.1 403 other.example is not among the hosts that may be reached; "
                     "code.allowed_hosts could allow it."
                 )
                 assert "not on a port" in await ground.ask("allowed.example:22")
@@ -179,8 +179,8 @@ def test_who_does_not_exist_or_does_not_answer_is_named(tmp_path: Path) -> None:
             pass  # nobody listens there any more
         ground = Ground(tmp_path, port)
         async with ground.proxy:
-            assert "502 Nowhere.example could not be looked up" in await ground.ask(f"nowhere.example:{port}")
-            assert f"502 There.example:{port} does not answer" in await ground.ask(f"there.example:{port}")
+            assert "502 nowhere.example could not be looked up" in await ground.ask(f"nowhere.example:{port}")
+            assert f"502 there.example:{port} does not answer" in await ground.ask(f"there.example:{port}")
 
     run(work)
 
