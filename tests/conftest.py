@@ -14,6 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("pitchey", deadline=None)
+settings.load_profile("pitchey")
 
 ROOT = Path(__file__).resolve().parent.parent
 RESOURCES = ROOT / "tests" / "resources"
