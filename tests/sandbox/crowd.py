@@ -27,6 +27,7 @@ import psutil
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.fitting import fit
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState
 from pitchey_cli.engines import marked
 from pitchey_cli.engines.port import LABEL_GROUP
@@ -42,6 +43,8 @@ LANGUAGES = {".py": "python", ".js": "javascript", ".go": "go", ".rs": "rust"}
 ORGANISATIONS = ("amber", "birch", "cedar", "dahlia", "elder")
 HOSTILE_SHARE = 5  #: one in so many
 HOSTILE_SECONDS = 8  #: that each may take: beside a dozen others, whoever is to meet a limit needs a while for it
+
+SERVICE_TYPE, SERVICE_SLOTS = "lite", 10  #: as the service ships
 
 _LOOK_SECONDS = 1.0
 _SECONDS_FOR_EACH = 1.5
@@ -152,7 +155,11 @@ class Crowd:
         ids: list[JobId] = []
         for organisation, program in members:
             draft = submit.draft(Service.CODE, program.spec, None)
-            settings = submit.JobSettings(max_attempts=2, timeout_seconds=240, organisation=organisation)
+            place = fit(draft.checked.memory_bytes() or 0, own_type=SERVICE_TYPE, slots=SERVICE_SLOTS)
+            assert place is not None
+            settings = submit.JobSettings(
+                max_attempts=2, timeout_seconds=240, organisation=organisation, slots=place.slots, size=place.size
+            )
             staged = submit.stage([draft], artifacts, lambda _, own=settings: own, limit_bytes=1 << 20)
             ids += submit.submit(store, staged, now=datetime.now(UTC), artifacts=artifacts)
         lock.poke(self.command.state_dir)
