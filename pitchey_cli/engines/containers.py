@@ -16,7 +16,15 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
 from pitchey_cli.engines import runtimes
-from pitchey_cli.engines.port import EngineInfo, EngineKind, InstanceInfo, InstanceSpec, InstanceStatus, RunResult
+from pitchey_cli.engines.port import (
+    EngineInfo,
+    EngineKind,
+    InstanceInfo,
+    InstanceSpec,
+    InstanceStatus,
+    InstanceUsage,
+    RunResult,
+)
 
 SILENT_BUILD_SECONDS = 600  # longest time that a build step may print nothing
 
@@ -59,6 +67,17 @@ def instance_info(instance_id: str, inspected: dict[str, Any]) -> InstanceInfo:
         exit_code=state["ExitCode"] if is_exited else None,
         # The mark is set when any process inside is killed for memory; only the first one's end is the instance's.
         is_oom_killed=is_exited and bool(state["OOMKilled"]) and state["ExitCode"] == _KILLED,
+    )
+
+
+def instance_usage(stats: dict[str, Any]) -> InstanceUsage:
+    """Read Docker's `stats`; page cache that the kernel would give up at once is left out."""
+    memory: dict[str, Any] = stats.get("memory_stats") or {}
+    detail: dict[str, int] = memory.get("stats") or {}
+    cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))  # cgroup v1, v2
+    return InstanceUsage(
+        cpu_seconds=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        memory_bytes=max(0, memory.get("usage", 0) - cache),
     )
 
 

@@ -17,7 +17,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
 from pitchey_cli.engines import builds
-from pitchey_cli.engines.containers import SILENT_BUILD_SECONDS, ContainerEngine, instance_info, status_of
+from pitchey_cli.engines.containers import (
+    SILENT_BUILD_SECONDS,
+    ContainerEngine,
+    instance_info,
+    instance_usage,
+    status_of,
+)
 from pitchey_cli.engines.failures import unreachable
 from pitchey_cli.engines.hardening import container_name, docker_arguments
 from pitchey_cli.engines.port import (
@@ -129,13 +135,7 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
             said = self._api.stats(container_name(instance_id), stream=False, one_shot=True)
         if said["read"].startswith("0001-"):
             raise InstanceGone(f"Instance {instance_id} does not run.")
-        memory: dict[str, Any] = said.get("memory_stats") or {}
-        detail: dict[str, int] = memory.get("stats") or {}
-        cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))  # cgroup v1, v2
-        return InstanceUsage(
-            cpu_seconds=said["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
-            memory_bytes=max(0, memory.get("usage", 0) - cache),
-        )
+        return instance_usage(said)
 
     def logs(self, instance_id: str, *, lines: int = 100) -> str:
         """The last lines that the instance's first process has printed."""

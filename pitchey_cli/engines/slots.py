@@ -18,6 +18,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
+from pitchey_cli.engines.containers import instance_usage
 from pitchey_cli.engines.failures import unreachable
 from pitchey_cli.engines.hardening import container_name, slot_configuration
 from pitchey_cli.engines.port import EngineKind, InstanceUsage, SlotSpec
@@ -93,12 +94,7 @@ class SlotEngine:
     def usage(self, slot_id: str) -> InstanceUsage:
         """What a slot uses."""
         with self._ours(slot_id):
-            said = self._api.stats(container_name(slot_id), stream=False, one_shot=True)
-        memory: Mapping[str, Any] = said.get("memory_stats") or {}
-        detail: Mapping[str, int] = memory.get("stats") or {}
-        cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))  # cgroup v1, v2
-        cpu_seconds = said["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9
-        return InstanceUsage(cpu_seconds, max(0, memory.get("usage", 0) - cache))
+            return instance_usage(self._api.stats(container_name(slot_id), stream=False, one_shot=True))
 
     def find(self, labels: Mapping[str, str]) -> dict[str, Mapping[str, str]]:
         """The slots that carry all of these labels, running or not, with all their labels."""
