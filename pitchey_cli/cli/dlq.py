@@ -68,9 +68,9 @@ def show(job: Annotated[str, typer.Argument(metavar="JOB", help="Id, or its begi
         raise UsageError(f"Job {found.id} is {found.state}, no dead letter.", hint=f"`pitchey status {found.id}`")
     for attempt in store.attempts(found.id):
         text = attempt.error.message if attempt.error else ""
-        typer.echo(f"attempt {attempt.number} on {attempt.instance_id}: {attempt.reason}. {text}".rstrip())
+        terminal.show_line(f"attempt {attempt.number} on {attempt.instance_id}: {attempt.reason}. {text}".rstrip())
     if found.error is not None:
-        typer.echo(f"{found.id} {found.error.code}: {found.error.message} {found.error.hint or ''}".rstrip())
+        terminal.show_line(f"{found.id} {found.error.code}: {found.error.message} {found.error.hint or ''}".rstrip())
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.field_options import forms
 from pitchey_cli.cli.piping import with_what_is_piped
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import NewJob
@@ -31,7 +32,8 @@ def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
     if manifest is not None:
         if asked.inputs:
             raise UsageError("--manifest stands alone: its lines name the inputs.")
-        return manifests.drafts(asked, manifests.read(manifest), where=str(manifest))
+        lines = manifests.read(manifest, asked.service, forms(asked.service))
+        return manifests.drafts(asked, lines, where=str(manifest))
     if "-" in asked.inputs:
         if len(asked.inputs) > 1:
             raise UsageError("- stands alone: the specs on standard input name their own inputs.")

@@ -12,6 +12,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.operations import texts
+from pitchey_cli.operations.cells import Form
 from pitchey_cli.operations.sources import Source
 from processors.vocabulary import Service
 
@@ -96,3 +97,19 @@ AFTER_DASHES: Mapping[Service, str] = {Service.CODE: "args"}
 def option_of(service: Service, field: str) -> FieldOption | None:
     """How a field is said, if not in the usual way."""
     return OPTIONS.get(service, {}).get(field)
+
+
+def forms(service: Service) -> dict[str, Form]:
+    """By field, what an option that may be said several times makes of one value; the cell of a manifest may say it.
+
+    Not of --lock: it names a file, and a manifest has the text.
+    """
+    return {
+        name: _of_one(option.gather)
+        for name, option in OPTIONS.get(service, {}).items()
+        if option.gather is not None and option.gather is not _text_of
+    }
+
+
+def _of_one(gather: Gather) -> Form:
+    return lambda name, text: gather(name, [text])

@@ -48,7 +48,7 @@ def hand_over(
         attempts, source, details = store.attempts(job.id), cached_from(store, job), store.details(job.id)
         files: list[result.Exported] = []
         if is_program(details) and not as_json_wanted:
-            show_written(details, store.outputs(job.id), artifacts, with_value=not is_exec)
+            show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)

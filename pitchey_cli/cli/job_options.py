@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from pitchey_cli.cli import queue_options
 from pitchey_cli.cli.field_options import AFTER_DASHES, option_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.operations.requests import Request
-from processors.protocol import SPECS, Service
+from processors.protocol import Service
+from processors.specs import SPECS
 
 if TYPE_CHECKING:
-    from typer._click.core import Context
+    from typer._click.core import Context, Parameter
 
 ManifestOption = Annotated[
     Path | None,
@@ -60,22 +61,41 @@ def service_command(
 
 
 def command_class(service: Service) -> type[TyperCommand]:
-    """The class of a service's command: where its spec has a field for that, what comes after `--` goes there."""
+    """The class of a service's command: it takes each field of the spec once.
+
+    Where the spec has a field for that, what comes after `--` goes there.
+    """
     field = AFTER_DASHES.get(service)
     option = None if field is None else option_of(service, field)
-    if option is None:
-        return TyperCommand
-    flag = option.flags[0]
+    flag = "" if option is None else option.flags[0]
 
-    class WithProgramArguments(TyperCommand):
+    class ServiceCommand(TyperCommand):
         def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
             before, after = args, []
-            if "--" in args:
+            if flag and "--" in args:
                 place = args.index("--")
                 before, after = args[:place], args[place + 1 :]
-            return super().parse_args(ctx, [*before, *(f"{flag}={text}" for text in after)])
+            given = [*before, *(f"{flag}={text}" for text in after)]
+            if not ctx.resilient_parsing:  # completion: the line is not whole yet
+                _refuse_repeated(self.make_parser(ctx).parse_args(list(given))[2])
+            return super().parse_args(ctx, given)
 
-    return WithProgramArguments
+    return ServiceCommand
+
+
+def _refuse_repeated(order: Sequence[Parameter]) -> None:
+    """Of an option that has one value the last would win, and nobody would be told of the others.
+
+    A switch may be said again: with a command's usual options in an alias, the last word of it counts.
+    """
+    for option in dict.fromkeys(order):
+        if not isinstance(option, TyperOption) or not (option.name or "").startswith(_FIELD_PREFIX):
+            continue
+        if (times := order.count(option)) > 1 and not option.multiple and not option.is_flag:
+            raise UsageError(
+                f"{' or '.join(option.opts)} is given {times} times, and a job has one.",
+                hint="Jobs that differ are commands of their own, or lines of a --manifest.",
+            )
 
 
 def _fields(service: Service, given: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.domain.moments import earlier
+from pitchey_cli.domain.program import VERDICTS
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.wiring import Wiring
@@ -23,6 +24,9 @@ def jobs(
         list[str] | None, typer.Option("--state", "-s", help="Only jobs in this state; repeatable.")
     ] = None,
     service: Annotated[list[str] | None, typer.Option("--service", help="Only this service; repeatable.")] = None,
+    verdict: Annotated[
+        list[str] | None, typer.Option("--verdict", help="Only programs that ended so, as TIMEOUT or OK; repeatable.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option("--since", help="Submitted since 30m, 2h, 1d ago, or an ISO time.")
     ] = None,
@@ -31,12 +35,16 @@ def jobs(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Print ids only.")] = False,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first.
+
+    The verdict says how a program of the code service ended; the table has it where one did not end with OK.
+    """
     wiring = Wiring.from_environment()
     now = wiring.clock.now()
     wanted = JobFilter(
         states=tuple(_state(name) for name in state or ()),
         services=tuple(service_named(name) for name in service or ()),
+        verdicts=tuple(_verdict(name) for name in verdict or ()),
         created_since=earlier(since, now=now.astimezone(), what="--since") if since else None,
         created_until=earlier(until, now=now.astimezone(), what="--until") if until else None,
         limit=limit,
@@ -53,7 +61,7 @@ def jobs(
     else:
         from pitchey_cli.reports import tables
 
-        terminal.show(tables.jobs(found, store.verdicts([job.id for job in found]), now=now))
+        terminal.show(tables.jobs(found, now=now))
 
 
 def _state(name: str) -> JobState:
@@ -61,3 +69,13 @@ def _state(name: str) -> JobState:
         return JobState(name)
     except ValueError:
         raise UsageError(f"There is no state {name!r}.", hint=f"There are {', '.join(JobState)}.") from None
+
+
+def _verdict(name: str) -> str:
+    if name.upper() in VERDICTS:
+        return name.upper()
+    known = f"There are {', '.join(VERDICTS)}."
+    raise UsageError(
+        f"There is no verdict {name!r} on a program that ran.",
+        hint=f"{known} A job that was refused or could not be run has failed: --state dead.",
+    )

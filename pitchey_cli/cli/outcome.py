@@ -31,18 +31,17 @@ def exit_code_of(store: Store, jobs: Sequence[Job], *, is_exec: bool = False) ->
         UsageError: it is wanted, and there is none.
     """
     states = {job.state for job in jobs}
+    have_ended_well = all(program.has_ended_well(job.verdict) for job in jobs)
     if states <= {JobState.SUCCEEDED}:
         if is_exec:
-            return program.exit_code(store.details(the_program(store, jobs).id))
-        verdicts = store.verdicts([job.id for job in jobs])
-        return ExitCode.OK if set(verdicts.values()) <= {program.OK} else ExitCode.JOB_FAILED
+            return program.exit_code(store.details(the_program(jobs).id))
+        return ExitCode.OK if have_ended_well else ExitCode.JOB_FAILED
     if states <= {JobState.SUCCEEDED, JobState.CANCELLED}:
-        verdicts = store.verdicts([job.id for job in jobs])
-        return ExitCode.CANCELLED if set(verdicts.values()) <= {program.OK} else ExitCode.JOB_FAILED
+        return ExitCode.CANCELLED if have_ended_well else ExitCode.JOB_FAILED
     return ExitCode.JOB_FAILED
 
 
-def the_program(store: Store, jobs: Sequence[Job]) -> Job:
+def the_program(jobs: Sequence[Job]) -> Job:
     """The one program there is.
 
     Raises:
@@ -50,7 +49,7 @@ def the_program(store: Store, jobs: Sequence[Job]) -> Job:
     """
     check_one_program(len(jobs))
     (job,) = jobs
-    if not store.verdicts([job.id]):
+    if job.verdict is None:
         raise UsageError(f"--exec takes a program, and job {job.id} is none: it is a {job.service} job.")
     return job
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pitchey_cli.cli import terminal
 from pitchey_cli.operations import texts
 from pitchey_cli.operations.requests import Request
-from processors.protocol import SPECS
+from processors.specs import SPECS
 
 _STDIN = 0
 _SILENT_SECONDS = 2.0  # after which somebody may wonder what is waited for

@@ -45,7 +45,7 @@ def result(
         everything, details = operation.outputs_of(store, job), store.details(job.id)
         is_shown = is_program(details) and not list_only and not json
         if is_shown:
-            show_written(details, everything, artifacts, with_value=not is_exec)
+            show_written(details, everything, artifacts, is_exec=is_exec)
         if list_only:
             exported = [operation.Exported(item, operation.place(job, item)) for item in everything]
         else:
@@ -61,6 +61,6 @@ def result(
                 show_ending(job, details, exported, is_named=len(found) > 1)
         else:
             for item in exported:
-                typer.echo(str(item.path))
+                terminal.show_line(str(item.path))
     if not list_only:
         raise typer.Exit(exit_code_of(store, found, is_exec=is_exec))

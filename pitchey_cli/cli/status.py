@@ -52,9 +52,8 @@ def overview(*, as_json: bool) -> None:
     from pitchey_cli.reports import tables
 
     recent = store.jobs(JobFilter(limit=_RECENT))
-    verdicts = store.verdicts([each.id for each in recent])
     line, now = _daemon_line(holder), wiring.clock.now()
-    terminal.show(tables.overview(counts, instances, recent, verdicts, daemon=line, now=now))
+    terminal.show(tables.overview(counts, instances, recent, daemon=line, now=now))
     for standings, jobs in held:
         from pitchey_cli.operations import budgets as operation
 

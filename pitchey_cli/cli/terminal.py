@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.reports.escaping import coloured, escaped
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _debug = False
+_C1 = re.compile(r"[\x7f-\x9f]")
 
 
 def set_debug(wanted: bool) -> None:
@@ -43,21 +46,39 @@ def show(renderable: RenderableType) -> None:
     out().print(renderable)
 
 
+def show_line(text: str, *, has_colours: bool = False) -> None:
+    """Print a line as it is, and on a terminal without what that would obey.
+
+    Args:
+        has_colours: it is a program's own, which may have some.
+    """
+    line = f"{text}\n"
+    if sys.stdout.isatty():
+        line = coloured(line) if has_colours else escaped(line)
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
 def show_json(value: Any) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(_json(value, indent=2) + "\n")
 
 
 def show_json_lines(values: Iterable[Any]) -> None:
     """Print one JSON document per line, each as soon as it is there."""
     for value in values:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.write(_json(value, separators=(",", ":")) + "\n")
         sys.stdout.flush()
+
+
+def _json(value: Any, **form: Any) -> str:
+    # JSON writes C0 as \u001b by itself; a terminal obeys DEL and C1 as well, and to a reader of JSON it is the same.
+    return _C1.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False, **form))
 
 
 def say(text: str) -> None:
     """Tell the user something that is not data."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write((escaped(text) if sys.stderr.isatty() else text) + "\n")
     sys.stderr.flush()
 
 

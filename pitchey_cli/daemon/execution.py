@@ -33,6 +33,7 @@ from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usag
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
+from processors.specs import SPECS
 from processors.vocabulary import Reason
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
@@ -211,7 +212,7 @@ class Execution:
             self._download = Download(partial(node.fetch, item.url, progress=progress))
             artifact, found_name = await self._download.result()
             self._download = None
-            if item.field != protocol.SPECS[self.job.service].attached_field:  # those have the name that was asked for
+            if item.field != SPECS[self.job.service].attached_field:  # those have the name that was asked for
                 name = found_name
             sha256, size = artifact.sha256, artifact.size
         if sha256 is None or size is None:

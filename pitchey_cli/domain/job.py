@@ -180,6 +180,7 @@ class Job:
     idempotency_key: str | None = None
     cache_key: str | None = None
     held_because: str | None = None  #: of a held job: what holds it
+    verdict: str | None = None  #: how a program of the code service has ended; a job that failed has none
 
     @property
     def pool(self) -> PoolKey:

@@ -1,13 +1,17 @@
-"""How a program of the code service ended, as the details of its job say it. Pure."""
+"""How a program of the code service ended, as its job and the details of that say it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from processors.code.verdict import Verdict
+
 STREAMS = ("stdout", "stderr")
 PRINTED_ROLES = (*STREAMS, "returned")  #: of outputs that hold what is too long for the details
 OK = "OK"
+#: on programs that ran; of the others a job that was refused has failed, and so has one that we could not run
+VERDICTS = tuple(each.value for each in Verdict if each not in (Verdict.REJECTED, Verdict.INTERNAL_ERROR))
 _TIMEOUT = "TIMEOUT"
 _TIMEOUT_CODE = 124  # as timeout(1) has it
 _SIGNALLED_CODE = 128  # as shells have it
@@ -18,9 +22,15 @@ def is_program(details: Mapping[str, Any]) -> bool:
     return "verdict" in details
 
 
-def has_ended_well(details: Mapping[str, Any]) -> bool:
+def verdict_of(details: Mapping[str, Any]) -> str | None:
+    """How a program has ended; None of other work, and of what no supervisor says."""
+    verdict = details.get("verdict")
+    return verdict if isinstance(verdict, str) else None
+
+
+def has_ended_well(verdict: str | None) -> bool:
     """Whether whoever waits for a job has what it waits for: of a program that means OK, of other work its result."""
-    return bool(details.get("verdict", OK) == OK)
+    return verdict in (None, OK)
 
 
 def has_met_a_limit(details: Mapping[str, Any]) -> bool:

@@ -25,6 +25,8 @@ from processors.vocabulary import Service
 BASE = "base"
 
 _REPOSITORY = "pitchey"
+_SHARED = ("worker", "specs")  # folders of processors/ that every instance has
+_SHARED_BY = {"video": ("ffmpeg",), "media": ("ffmpeg",)}
 _HASH_DIGITS = 12
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
@@ -144,8 +146,9 @@ def _image(name: str, parent: str | None, sources: Sources) -> Image:
 
 
 def _code(name: str, root: Path) -> dict[str, Path]:
-    """The worker, the protocol and one service's handler: another service's handler makes no new image."""
-    paths = [*root.glob("*.py"), *(root / "worker").rglob("*"), *(root / name).rglob("*")]
+    """The worker, the protocol, the specs and one service's handler: another service's handler makes no new image."""
+    folders = (*_SHARED, *_SHARED_BY.get(name, ()), name)
+    paths = [*root.glob("*.py"), *(path for folder in folders for path in (root / folder).rglob("*"))]
     return {
         f"processors/{path.relative_to(root).as_posix()}": path
         for path in paths

@@ -88,5 +88,5 @@ def is_stuck(store: Store, found: Summary) -> bool:
 
 def failed_programs(store: Store, name: str) -> dict[JobId, str]:
     """The jobs of a batch that succeeded in running a program which did not end well, with its verdict."""
-    ids = [job.id for job in store.batch_jobs(name, [JobState.SUCCEEDED])]
-    return {job_id: verdict for job_id, verdict in store.verdicts(ids).items() if verdict != OK}
+    found = store.batch_jobs(name, [JobState.SUCCEEDED])
+    return {job.id: job.verdict for job in found if job.verdict not in (None, OK)}

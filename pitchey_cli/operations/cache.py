@@ -11,7 +11,7 @@ from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Job, NewJob
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS
+from processors.specs import SPECS
 from processors.vocabulary import Service
 
 _DETERMINISTIC = {Service.VIDEO, Service.DOCUMENT, Service.MEDIA}  # what a program or a model answers may differ

@@ -11,7 +11,7 @@ from pitchey_cli.domain.estimate import Estimate, Expectation, Experience, Past,
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS
+from processors.specs import SPECS
 from processors.vocabulary import Service
 
 _HISTORY = 1000  # of the newest jobs of the service; among them those that are alike are picked

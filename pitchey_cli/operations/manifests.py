@@ -2,6 +2,8 @@
 
 A line names its input and the fields of the spec; beside them, what the queue is to do with this job (`priority`,
 `run-at`, ...), and `name`, what to call it. What was said on the command line counts for every line.
+
+In CSV a list or an object is a cell with JSON, or with what the field's option takes on the command line.
 """
 
 from __future__ import annotations
@@ -9,20 +11,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-from pitchey_cli.operations import queueing, requests, sources, submit
+from pitchey_cli.operations import cells, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Request
+from processors.vocabulary import Service
 
 Line = tuple[str, Mapping[str, Any]]  #: where it stands, and what it says
 
 
-def read(path: Path) -> Iterator[Line]:
+def read(path: Path, service: Service, forms: Mapping[str, cells.Form]) -> Iterator[Line]:
     """The lines of a manifest file: CSV by its suffix, else JSON.
+
+    Args:
+        forms: what options of the service take, where that is not the usual; a cell takes it as well.
 
     Raises:
         InputNotFound, Denied, UsageError: it cannot be read, or a line of it is not what it should be.
@@ -36,7 +42,9 @@ def read(path: Path) -> Iterator[Line]:
         raise Denied(f"The manifest {path} may not be read.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The manifest {path} cannot be read: {error}.") from error
-    return from_csv(text, str(path)) if path.suffix.lower() == ".csv" else from_json(text, str(path))
+    if path.suffix.lower() != ".csv":
+        return from_json(text, str(path))
+    return from_csv(text, str(path), lambda name, cell: cells.read(service, name, cell, forms))
 
 
 def from_json(text: str, where: str) -> Iterator[Line]:
@@ -63,32 +71,42 @@ def _object(place: str, value: Any, where: str) -> Line:
     return place, value
 
 
-def from_csv(text: str, where: str) -> Iterator[Line]:
-    """A line of names, then one line per job; an empty cell says nothing, `a.b` reaches into a field."""
+def from_csv(text: str, where: str, value_of: Callable[[str, str], Any] = lambda name, cell: cell) -> Iterator[Line]:
+    """A line of names, then one line per job; an empty cell says nothing, `a.b` reaches into a field.
+
+    Args:
+        value_of: what a cell says, by the name of its column.
+    """
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         names = [name.strip() for name in next(rows, [])]
         if len(names) != len(set(names)) or not all(names):
             raise UsageError(f"{where}: the first line names the columns, each once.")
-        for cells in rows:
-            if not any(cell.strip() for cell in cells):
+        for row in rows:
+            if not any(cell.strip() for cell in row):
                 continue
             place = f"line {rows.line_num}"
-            if len(cells) != len(names):
-                raise UsageError(f"{where}, {place}: {len(cells)} cells under {len(names)} columns.")
-            yield place, _nested({name: cell.strip() for name, cell in zip(names, cells, strict=True) if cell.strip()})
+            if len(row) != len(names):
+                raise UsageError(f"{where}, {place}: {len(row)} cells under {len(names)} columns.")
+            said = {name: cell.strip() for name, cell in zip(names, row, strict=True) if cell.strip()}
+            yield place, _nested(said, f"{where}, {place}", value_of)
     except csv.Error as error:
         raise UsageError(f"{where}, line {rows.line_num}, is not CSV: {error}.") from error
 
 
-def _nested(row: Mapping[str, str]) -> dict[str, Any]:
+def _nested(row: Mapping[str, str], where: str, value_of: Callable[[str, str], Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for name, value in row.items():
+    for name, cell in row.items():
         *parents, last = name.split(".")
         place = fields
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
+        try:
+            for parent in parents:
+                place = place.setdefault(parent, {})
+                if not isinstance(place, dict):
+                    raise UsageError(f"{cell!r} is a part of {parent}, which another column says as a whole.")
+            place[last] = value_of(name, cell)
+        except UsageError as error:
+            raise UsageError(f"{where}, column {name!r}: {error}", hint=error.hint) from error
     return fields
 
 

@@ -21,7 +21,7 @@ from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS
+from processors.specs import SPECS
 from processors.vocabulary import Service
 
 _NOT_OF_A_STEP = ("batch", "idempotency_key")  # a run of a pipeline is a batch, and no two of them are the same

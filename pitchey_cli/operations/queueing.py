@@ -16,7 +16,8 @@ from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Service
+from processors.protocol import Service
+from processors.specs import SPECS
 
 #: every word, and what counts where it is not said
 DEFAULTS: Mapping[str, Any] = {

@@ -17,7 +17,7 @@ from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS
+from processors.specs import SPECS
 from processors.vocabulary import Service
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from processors.vocabulary import Service
 
 #: what is picked out of a folder; a file that is named is taken whatever its suffix

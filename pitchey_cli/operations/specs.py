@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pitchey_cli.domain.errors import UsageError
-from processors.protocol import SPECS, Service, Spec
+from processors.protocol import Service
+from processors.specs import SPECS, Spec
 
 
 def service_named(name: str) -> Service:

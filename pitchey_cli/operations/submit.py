@@ -25,7 +25,8 @@ from pitchey_cli.operations import texts
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import checked, spellings
 from pitchey_cli.store.port import Store
-from processors.protocol import SPECS, Service, Spec
+from processors.protocol import Service
+from processors.specs import SPECS, Spec
 
 #: what is being staged, bytes done, bytes in all where known
 StageProgress = Callable[[str, int, int | None], None]

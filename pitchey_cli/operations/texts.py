@@ -8,7 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.operations.sources import Source
-from processors.protocol import Spec
+from processors.specs import Spec
 
 MOST_BYTES = 4 << 20  #: of one file, and of what is piped in
 

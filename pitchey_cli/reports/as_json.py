@@ -49,6 +49,7 @@ def job(value: Job) -> dict[str, Any]:
         "crashes": value.crashes,
         "reason": value.reason,
         "error": _error(value.error),
+        "verdict": value.verdict,
         "progress": value.progress,
         "stage": value.stage,
         "createdAt": time(value.created_at),

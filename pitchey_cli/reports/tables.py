@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobId, JobState, Output
+from pitchey_cli.domain.program import has_ended_well
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.reports.programs import verdict_line
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
@@ -87,24 +88,24 @@ def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> Ren
     return table
 
 
-def jobs(found: Sequence[Job], verdicts: Mapping[JobId, str], *, now: datetime) -> RenderableType:
-    """A list of jobs.
-
-    Args:
-        verdicts: on the programs among them.
-    """
+def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
+    """A list of jobs; with the verdicts on programs where one of them did not end well."""
     if not found:
         return Text("No jobs.")
-    table = plain_table(
-        "job", "service", "state", "progress", "attempt", "submitted", "took", "name", right=("took", "progress")
-    )
+    columns = ["job", "service", "state", "progress", "attempt", "submitted", "took", "name"]
+    has_verdicts = not all(has_ended_well(job.verdict) for job in found)
+    if has_verdicts:
+        columns.insert(3, "verdict")
+    table = plain_table(*columns, right=("took", "progress"))
     for job in found:
-        progress = percent(job.progress) if job.state is JobState.RUNNING else verdicts.get(job.id, "")
+        verdict = (cell(job.verdict or ""),) if has_verdicts else ()
+        progress = percent(job.progress) if job.state is JobState.RUNNING else ""
         is_cached = job.state is JobState.SUCCEEDED and not job.attempt
         table.add_row(
             job.id,
             job.service,
             _state(job.state),
+            *verdict,
             progress,
             "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
@@ -118,7 +119,6 @@ def overview(
     counts: Counts,
     instances: Sequence[Instance],
     recent: Sequence[Job],
-    verdicts: Mapping[JobId, str],
     *,
     daemon: str,
     now: datetime,
@@ -146,7 +146,7 @@ def overview(
         parts.append(table)
         parts += [Text(f"{each.id}: {each.note}") for each in instances if each.state is InstanceState.DRAINING]
     if recent:
-        parts.append(jobs(recent, verdicts, now=now))
+        parts.append(jobs(recent, now=now))
     elif not counts.by_service:
         parts.append(Text("No jobs yet. `pitchey run video FILE` runs one, `pitchey submit video FILE` queues one."))
     return Group(*parts)

@@ -6,8 +6,7 @@ All of it happens in the transaction that ends the job which was waited for, so 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.feeding import Fed, fanned_id, feed
@@ -18,18 +17,16 @@ from pitchey_cli.store.lines import SqliteLines
 from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Reason, Service
 
-NO_DETAILS: Mapping[str, Any] = {}
-
 _Ended = tuple[int, JobId, JobState]
 _Edge = tuple[int, OnFailure, bool]  #: the job that is needed, what its failure means, whether its outputs are taken
 
 
-def _ended_as(state: JobState, details: Mapping[str, Any]) -> JobState:
+def _ended_as(state: JobState, verdict: str | None) -> JobState:
     """How a job has ended for those that wait for it: a program that did not end well has failed, and its job not.
 
     has_unmet says the same in SQL.
     """
-    return JobState.DEAD if state is JobState.SUCCEEDED and not has_ended_well(details) else state
+    return JobState.DEAD if state is JobState.SUCCEEDED and not has_ended_well(verdict) else state
 
 
 def _is_met(state: JobState, on_failure: OnFailure) -> bool:
@@ -45,8 +42,8 @@ def _is_hopeless(state: JobState, on_failure: OnFailure) -> bool:
     return state is JobState.DEAD and on_failure is OnFailure.CANCEL
 
 
-def _word(state: JobState, details: Mapping[str, Any]) -> str:
-    return str(state) if has_ended_well(details) else f"a program that ended with {details['verdict']}"
+def _word(state: JobState, verdict: str | None) -> str:
+    return str(state) if has_ended_well(verdict) else f"a program that ended with {verdict}"
 
 
 class SqliteDependencies(SqliteLines):
@@ -63,10 +60,11 @@ class SqliteDependencies(SqliteLines):
             if row is None:
                 raise InputNotFound(f"There is no job {need.job_id} to wait for.")
             for each in (row, *self._db.rows(QUERIES["copies"], {"seq": row["seq"]})):
-                details = rows.details_from(each["details"])
-                state = _ended_as(JobState(each["state"]), details)
+                state = _ended_as(JobState(each["state"]), each["verdict"])
                 if _is_hopeless(state, need.on_failure):
-                    raise UsageError(f"Job {need.job_id}, which is to be waited for, is {_word(state, details)}.")
+                    raise UsageError(
+                        f"Job {need.job_id}, which is to be waited for, is {_word(state, each['verdict'])}."
+                    )
                 if need.is_source or not _is_met(state, need.on_failure):
                     found.append((each["seq"], need.on_failure, need.is_source))
         return found
@@ -80,13 +78,11 @@ class SqliteDependencies(SqliteLines):
         if job_id is not None:
             self._settle_dependents(seq, job_id, state, at)
 
-    def _settle_dependents(
-        self, seq: int, job_id: JobId, state: JobState, at: int, details: Mapping[str, Any] = NO_DETAILS
-    ) -> None:
+    def _settle_dependents(self, seq: int, job_id: JobId, state: JobState, at: int, verdict: str | None = None) -> None:
         """A job has ended: queue those that waited for it alone, or give them up, and those that wait for them."""
         if self._db.value(QUERIES["is_waited_for"], {"seq": seq}) is None:
             return
-        first, word, state = seq, _word(state, details), _ended_as(state, details)
+        first, word, state = seq, _word(state, verdict), _ended_as(state, verdict)
         ended: deque[_Ended] = deque([(seq, job_id, state)])
         while ended:
             seq, job_id, state = ended.popleft()

@@ -58,6 +58,7 @@ class JobFilter:
 
     states: tuple[JobState, ...] = ()
     services: tuple[Service, ...] = ()
+    verdicts: tuple[str, ...] = ()  #: of programs that have ended
     created_since: datetime | None = None
     created_until: datetime | None = None
     organisation: str | None = None
@@ -250,9 +251,6 @@ class Store(Accounts, Budgets, Alerts, Protocol):
 
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
-
-    def verdicts(self, job_ids: Sequence[JobId]) -> dict[JobId, str]:
-        """How programs ended, of those of some jobs that have succeeded and were programs."""
 
     def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
         """Events with an id above `after`, in order; of some jobs, or of all jobs and of none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from pitchey_cli.domain.errors import InputNotFound, StoreError
 from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, OnFailure, Output, Token
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.program import OK
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import Connection
@@ -129,7 +130,7 @@ class SqliteReader:
         return rows.job_from(row)
 
     def jobs(self, wanted: JobFilter) -> list[Job]:
-        """Jobs, the newest first. Each state is one search; what they found is merged."""
+        """Jobs, the newest first. Each state, or verdict, is one search; what they found is merged."""
         question = {
             "before_seq": _END_OF_TIME if wanted.before_seq is None else wanted.before_seq,
             "services": rows.encode(wanted.services) if wanted.services else None,
@@ -139,15 +140,27 @@ class SqliteReader:
             "until": _END_OF_TIME if wanted.created_until is None else rows.micros(wanted.created_until),
             "limit": wanted.limit,
         }
-        if not wanted.states:
+        if wanted.verdicts:
+            found = self._jobs_of_verdicts(wanted, question)
+        elif wanted.states:
+            found = [
+                row
+                for state in dict.fromkeys(wanted.states)
+                for row in self._db.rows(QUERIES["list_jobs_in_state"], {**question, "state": state.value})
+            ]
+        else:
             return [rows.job_from(row) for row in self._db.rows(QUERIES["list_jobs"], question)]
-        found = [
-            row
-            for state in dict.fromkeys(wanted.states)
-            for row in self._db.rows(QUERIES["list_jobs_in_state"], {**question, "state": state.value})
-        ]
         found.sort(key=lambda row: -row["seq"])
         return [rows.job_from(row) for row in found[: wanted.limit]]
+
+    def _jobs_of_verdicts(self, wanted: JobFilter, question: Mapping[str, Any]) -> list[rows.Row]:
+        if wanted.states and JobState.SUCCEEDED not in wanted.states:
+            return []  # no other job has one
+        found: list[rows.Row] = []
+        for verdict in dict.fromkeys(wanted.verdicts):
+            block = QUERIES["list_jobs_that_were_ok"] if verdict == OK else QUERIES["list_jobs_of_verdict"]
+            found += self._db.rows(block, {**question, "verdict": verdict})
+        return found
 
     def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
         """The jobs of a state that were submitted first, in that order."""
@@ -198,11 +211,6 @@ class SqliteReader:
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
         return rows.details_from(self._db.value(QUERIES["details"], {"job_id": job_id}))
-
-    def verdicts(self, job_ids: Sequence[JobId]) -> dict[JobId, str]:
-        """How programs ended, of those of some jobs that have succeeded and were programs."""
-        found = self._db.rows(QUERIES["verdicts"], {"ids": rows.encode(list(job_ids))})
-        return {JobId(row["id"]): str(row["verdict"]) for row in found}
 
     # --- events
 

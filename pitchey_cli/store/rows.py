@@ -197,6 +197,7 @@ def job_from(row: Row) -> Job:
         token=row["token"],
         reason=_reason(row["reason"]),
         error=_error(row["error"]),
+        verdict=row["verdict"],
         progress=row["progress"],
         stage=row["stage"],
         eta_seconds=row["eta_seconds"],

@@ -22,6 +22,7 @@ from pitchey_cli.domain.job import (
     Output,
     Token,
 )
+from pitchey_cli.domain.program import verdict_of
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.store import rows
 from pitchey_cli.store.alerting import SqliteAlerts
@@ -114,6 +115,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
             "attempts_used": transition.attempts_used,
             "crashes": transition.crashes,
             "details": rows.encode(outcome.details) if has_succeeded else None,
+            "verdict": verdict_of(outcome.details) if has_succeeded else None,
             "run_at": rows.micros_or_none(transition.run_at),
             "size": transition.size,
             "finished_at": at if transition.state in TERMINAL else None,
@@ -126,7 +128,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
             row = self._db.row(QUERIES["finish_job"], job)
             if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service, organisation, batch = row
+            seq, number, service, organisation, batch, verdict = row
             self._move(Service(service), JobState.RUNNING, transition.state)
             usage = rows.encode_usage(outcome.usage)
             account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED
@@ -138,7 +140,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
             kind, data = rows.ending_event(outcome, transition, cost)
             self._event(seq, at, kind, {"attempt": number, **data})
             if transition.state in TERMINAL:
-                self._settle_dependents(seq, job_id, transition.state, at, outcome.details)
+                self._settle_dependents(seq, job_id, transition.state, at, verdict)
 
     def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
         self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])

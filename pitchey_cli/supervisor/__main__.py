@@ -20,7 +20,8 @@ from pitchey_cli.supervisor.shelf import Shelf, SlotClass
 from pitchey_cli.supervisor.slot import Slot
 from processors.code.languages import prepare
 from processors.code.slot_protocol import UID_VARIABLE
-from processors.protocol import SOCKET_NAME, AttemptRequest, CodeSpec, Service
+from processors.protocol import SOCKET_NAME, AttemptRequest, Service
+from processors.specs import CodeSpec
 from processors.worker.attempts import Attempts
 from processors.worker.serving import serve
 from processors.worker.spool import Spool

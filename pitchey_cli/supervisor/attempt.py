@@ -29,7 +29,8 @@ from processors.code.languages import CannotPrepare, Prepared, prepare
 from processors.code.slot_protocol import COMPILE, PACKAGES_DIR, RUN
 from processors.code.verdict import Verdict
 from processors.code.wanted import Wanted, wanted
-from processors.protocol import AttemptRequest, CodeSpec, Failure, Reason, Result
+from processors.protocol import AttemptRequest, Failure, Reason, Result
+from processors.specs import CodeSpec
 from processors.worker.attempt import Attempt, timed_out, unwritable
 from processors.worker.context import LINE_BYTES
 from processors.worker.lines import LineSplitter
@@ -121,7 +122,11 @@ class SlotAttempt(Attempt):
                 async with self._means.network.way_out(self._means.egress, self._visited) as way_out:
                     slots = SlotClass(prepared.memory_bytes, (*mounts, way_out), ENVIRONMENT)
                     return await self._work_in_slots(prepared, slots)
-        except (ValidationError, CannotPrepare) as error:
+        except ValidationError as error:  # it was queued by a version that took it
+            first = error.errors()[0]
+            where = "".join(f"{part}: " for part in first["loc"])
+            return _rejected(where + first["msg"].removeprefix("Value error, "))
+        except CannotPrepare as error:
             return _rejected(str(error))
         except CannotFetch as error:
             reason = Reason.REJECTED if error.is_final else Reason.FAILED

@@ -11,6 +11,7 @@ alone and no pydantic, so that a slot that waits takes a few megabytes.
       slot_report    how a report is written, and read as it comes
       reading        documents from the other side, checked field by field
       ..names        which names files may have (processors/names.py)
+      ..package_names  which packages a job may ask for (processors/package_names.py)
       verdict        from what was observed to one word of thirteen
       pipes          frames on descriptors, with deadlines
     the host

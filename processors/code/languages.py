@@ -34,8 +34,8 @@ from processors.code.slot_protocol import (
 )
 from processors.code.wanted import go_files
 from processors.names import problem_among
-from processors.protocol import CodeSpec
 from processors.slot_needs import COMPILER_MEMORY_BYTES, COMPILER_SECONDS, MIB
+from processors.specs import CodeSpec
 
 Language = Literal["javascript", "python", "go", "rust"]
 

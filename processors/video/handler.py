@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from processors.protocol import Result, VideoSpec
+from processors.protocol import Result
+from processors.specs import VideoSpec
 from processors.worker.context import Context
 
 

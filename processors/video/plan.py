@@ -11,7 +11,7 @@ from typing import Any
 
 import ffmpeg
 
-from processors.protocol import VideoSpec, bits_per_second
+from processors.specs import VideoSpec, bits_per_second
 from processors.video.filters import SAFE_INPUT, fitted
 from processors.video.probe import Probe
 from processors.video.quality import TIERS, VP9_SAVING, ceiling, fit

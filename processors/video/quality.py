@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from processors.protocol import Quality
+from processors.specs import Quality
 
 
 @dataclass(frozen=True, slots=True)

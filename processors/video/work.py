@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from processors.protocol import OutputFile, Result, VideoSpec
+from processors.protocol import OutputFile, Result
+from processors.specs import VideoSpec
 from processors.video.pictures import picture_at
 from processors.video.plan import Thumbnail, Transcode, plan, thumbnail_after_end
 from processors.video.probe import Probe, probe

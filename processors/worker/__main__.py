@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from processors.protocol import EVENT, INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPECS, SPOOL_DIR, AttemptRequest, Service
+from processors.protocol import EVENT, INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPOOL_DIR, AttemptRequest, Service
+from processors.specs import SPECS
 from processors.worker import processes
 from processors.worker.attempt import Attempt
 from processors.worker.attempts import Attempts

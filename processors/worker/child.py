@@ -24,7 +24,8 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from processors.protocol import SPECS, AttemptRequest, Reason, Result
+from processors.protocol import AttemptRequest, Reason, Result
+from processors.specs import SPECS
 from processors.worker import processes
 from processors.worker.context import Context, HandlerError, ProgramFailed, Rejected, Terminated
 

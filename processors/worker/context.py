@@ -41,7 +41,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar, cast
 
-from processors.protocol import AttemptRequest, InputFile, OutputFile, Reason, Spec
+from processors.protocol import AttemptRequest, InputFile, OutputFile, Reason
+from processors.specs import Spec
 from processors.worker.lines import LineSplitter
 
 SpecT = TypeVar("SpecT", bound=Spec)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pitchey_cli.engines import images
-from processors.protocol import VideoSpec
+from processors.specs import VideoSpec
 from processors.video.plan import plan
 from processors.video.probe import probe
 from processors.vocabulary import Service

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -211,6 +212,45 @@ def test_a_line_needs_no_file(pitchey: Pitchey) -> None:
     assert (spec["code"], spec["language"]) == ("print(1)", "python")
 
 
+def test_a_line_of_csv_gives_a_program_all_that_the_command_line_can(pitchey: Pitchey) -> None:
+    rows = [
+        ["input", "inputs", "args", "environment", "packages", "files"],
+        ["greet.py", '[{"n": 10}, [1, 2]]', '["a b", "c"]', '{"A": "b=c"}', "a[b,c]>=1.0,<2", '{"x.y": "z"}'],
+        ["greet.py", '{"n": 10}', "a b", "A=b=c", "", ""],
+        ["greet.py", "3", "", "", "", ""],
+    ]
+    with (pitchey.cwd / "jobs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    one, two, three = (pitchey.job(job_id)["spec"] for job_id in pitchey.ok(
+        "submit", "code", "--manifest", "jobs.csv").lines)  # fmt: skip
+    assert (one["inputs"], one["args"]) == ([{"n": 10}, [1, 2]], ["a b", "c"])
+    assert (one["environment"], one["packages"], one["files"]) == ({"A": "b=c"}, ["a[b,c]>=1.0,<2"], {"x.y": "z"})
+    assert (two["inputs"], two["args"], two["environment"]) == ([{"n": 10}], ["a b"], {"A": "b=c"})
+    assert three["inputs"] == [3]
+
+
+def test_a_cell_that_means_nothing_is_named_with_its_line_and_column(pitchey: Pitchey) -> None:
+    for cell, says in (("hello", "inputs 'hello' is not JSON"), ('"[1, 2"', "'[1, 2' is not JSON")):
+        (pitchey.cwd / "jobs.csv").write_text(f"input,inputs\ngreet.py,1\ngreet.py,{cell}\n")
+        answer = pitchey("submit", "code", "--manifest", "jobs.csv")
+        assert (answer.code, f"error: jobs.csv, line 3, column 'inputs': {says}" in answer.err) == (2, True), answer.err
+
+
+@pytest.mark.parametrize("verb", ["submit", "run"])
+def test_a_second_program_on_the_command_line_is_refused_and_none_is_queued(pitchey: Pitchey, verb: str) -> None:
+    answer = pitchey(verb, "code", "-e", "print(1)", "--language", "python", "--code", "print(2)")
+    assert answer.code == 2
+    assert "error: --code or -e is given 2 times, and a job has one." in answer.err
+    assert pitchey.ok("jobs", "--ids").lines == []
+
+
+def test_what_has_one_value_is_said_once_and_what_has_several_as_often_as_one_likes(pitchey: Pitchey) -> None:
+    answer = pitchey("submit", "code", "greet.py", "--timeout", "1", "--timeout", "2")
+    assert (answer.code, "--timeout is given 2 times" in answer.err) == (2, True)
+    spec = spec_of(pitchey, "greet.py", "--arg", "a", "--arg", "a", "--network", "--no-network", "--", "--timeout", "a")
+    assert (spec["args"], spec["allowNetworking"]) == (["a", "a", "--timeout", "a"], False)
+
+
 def test_specs_as_json_are_taken_as_they_are(pitchey: Pitchey) -> None:
     line = json.dumps({"language": "go", "code": "package main", "stdin": "x"})
     assert spec_of(pitchey, "-", stdin=line)["code"] == "package main"
@@ -355,6 +395,27 @@ def test_the_verdict_stands_where_people_look(pitchey: Pitchey) -> None:
         assert "TIMEOUT" in pitchey.ok(*command).out, command
 
 
+def test_jobs_are_listed_by_how_their_programs_ended(pitchey: Pitchey) -> None:
+    late, well, dead = (finish(pitchey, ended(verdict)) for verdict in ("TIMEOUT", "OK", "SIGNALLED"))
+    pitchey.ok("submit", "code", "greet.py")
+    assert pitchey.ok("jobs", "--verdict", "timeout", "--ids").lines == [late]
+    assert pitchey.ok("jobs", "--verdict", "OK", "--verdict", "SIGNALLED", "--ids").lines == [dead, well]
+    found = [json.loads(line)["verdict"] for line in pitchey.ok("jobs", "--json").lines]
+    assert found == [None, "SIGNALLED", "OK", "TIMEOUT"]
+    table = pitchey.ok("jobs", "--service", "code").out
+    assert "verdict" in table and "TIMEOUT" in table
+    assert "verdict" not in pitchey.ok("jobs", "--verdict", "OK").out  # it says what everybody expects
+
+
+@pytest.mark.parametrize("name", ["TIME", "LATE", "REJECTED"])
+def test_a_verdict_that_no_program_gets_is_refused_with_those_that_there_are(pitchey: Pitchey, name: str) -> None:
+    answer = pitchey("jobs", "--verdict", "OK", "--verdict", name)
+    assert answer.code == 2
+    assert f"There is no verdict {name!r}" in answer.err
+    for known in ("NONZERO_EXIT", "TIMEOUT", "MEMORY_LIMIT", "SECURITY"):
+        assert known in answer.err
+
+
 # --- exit codes
 
 
@@ -437,6 +498,32 @@ def test_a_batch_with_a_program_that_did_not_end_well_has_failed(pitchey: Pitche
     pitchey.ok("batch", "report", "b", "--junit", "b.xml")
     assert 'failures="1"' in (text := (pitchey.cwd / "b.xml").read_text())
     assert "MEMORY_LIMIT" in text
+
+
+@pytest.mark.parametrize(
+    ("language", "package", "says"),
+    [
+        (
+            "python",
+            "--index-url=https://x.example",
+            "is no requirement with a name and versions, as requests==2.32.3: opt",
+        ),
+        ("python", "requests@2.32", "'requests@2.32' is no requirement"),
+        ("javascript", "git+ssh://git@x.example/a.git", "is no package with a version, as lodash@4.17.21: URLs"),
+        ("go", "example.org/a", "is no module with a version, as example.org/module@v1.2.3"),
+        ("rust", "serde", "packages and lock are not for Rust"),
+    ],
+)
+def test_packages_that_nobody_could_fetch_are_refused_before_anything_is_queued(
+    pitchey: Pitchey, language: str, package: str, says: str
+) -> None:
+    for verb in ("submit", "run"):
+        answer = pitchey(verb, "code", "-e", "", "--language", language, f"--package={package}")
+        assert answer.code == 2
+        assert answer.err.startswith("error: ") and says in answer.err
+    (pitchey.cwd / "lock").write_text("a==1\n-r other.txt\n")
+    assert pitchey("submit", "code", "greet.py", "--lock", "lock").code == 2
+    assert pitchey.ok("jobs", "--ids").lines == []
 
 
 def test_a_lock_is_a_file_that_is_read(pitchey: Pitchey) -> None:

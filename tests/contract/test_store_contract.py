@@ -315,17 +315,49 @@ def test_success_keeps_outputs_details_and_usage(store):
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
-    assert store.verdicts([job.id]) == {}
+    assert found.verdict is None
     assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
 
 
-def test_the_verdicts_on_programs_are_told_and_others_have_none(store):
-    job = started(store)
-    outcome = Outcome(Reason.COMPLETED, details={"verdict": "TIMEOUT", "returned": {"verdict": "mine"}})
-    store.finish(job.id, job.token, outcome, Transition(JobState.SUCCEEDED, 1, 0), now=NOON, tick=1)
-    assert store.verdicts([job.id, JobId("nothing")]) == {job.id: "TIMEOUT"}
-    assert store.verdicts([]) == {}
+def ended_with(
+    store: Store, job_id: str, verdict: object, *, service: Service = Service.CODE, state: JobState = JobState.SUCCEEDED
+) -> Job:
+    """A job that has ended, and whose instance has said so of its program."""
+    submit(store, video(job_id, service=service))
+    (job,) = claim(store, service=service)
+    assert job.token is not None and job.verdict is None
+    outcome = Outcome(Reason.COMPLETED, details={"verdict": verdict, "returned": {"verdict": "mine"}})
+    store.finish(job.id, job.token, outcome, Transition(state, 1, 0), now=NOON, tick=1)
+    return store.job(job.id)
+
+
+def test_a_program_that_has_ended_has_a_verdict_and_nothing_else_has_one(store):
+    assert ended_with(store, "ran", "TIMEOUT").verdict == "TIMEOUT"
+    assert ended_with(store, "failed", "TIMEOUT", state=JobState.DEAD).verdict is None
+    assert ended_with(store, "odd", ["TIMEOUT"]).verdict is None
+    assert ended_with(store, "clip", "TIMEOUT", service=VIDEO).verdict is None  # whatever its instance says
+
+
+def test_programs_are_listed_by_their_verdicts_the_newest_first(store):
+    for number, verdict in enumerate(("OK", "TIMEOUT", "SIGNALLED", "OK", "TIMEOUT"), start=1):
+        ended_with(store, f"job{number}", verdict)
+    ended_with(store, "job6", "TIMEOUT", service=VIDEO)
+
+    def listed(*verdicts, **fields):
+        return [job.id for job in store.jobs(JobFilter(verdicts=verdicts, **fields))]
+
+    assert listed("TIMEOUT") == ["job5", "job2"]
+    assert listed("OK", "SIGNALLED", "OK") == ["job4", "job3", "job1"]
+    assert listed("TIMEOUT", "OK", limit=2) == ["job5", "job4"]
+    assert listed("TIMEOUT", states=(JobState.SUCCEEDED, JobState.DEAD)) == ["job5", "job2"]
+    assert listed("TIMEOUT", states=(JobState.DEAD,)) == listed("OK", services=(VIDEO,)) == []
+
+
+def test_what_the_cache_gives_has_the_verdict_of_what_was_done(store):
+    first = ended_with(store, "first", "NONZERO_EXIT")
+    submit(store, video("second", service=Service.CODE, cached_from=first.id))
+    assert store.job(JobId("second")).verdict == "NONZERO_EXIT"
 
 
 @pytest.mark.parametrize(

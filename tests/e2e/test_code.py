@@ -60,6 +60,7 @@ def daemon(pitchey: Pitchey) -> Pitchey:
     return pitchey
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize("name", ADDING)
 def test_inputs_reach_a_program_in_its_own_way_and_its_value_comes_back(daemon: Pitchey, name: str) -> None:
     (daemon.cwd / name).write_text(ADDING[name])
@@ -75,6 +76,7 @@ def test_without_a_daemon_a_program_runs_and_nothing_is_left_of_it(pitchey: Pitc
     assert list(layout.supervisors(pitchey.state_dir).glob("*")) == []
 
 
+@pytest.mark.by_turns
 def test_with_exec_it_is_as_if_the_program_had_run_here(daemon: Pitchey) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(int(sys.argv[1]))"
     answer = daemon("run", "code", "-e", code, "--language", "python", "--exec", "--", "7")
@@ -83,6 +85,7 @@ def test_with_exec_it_is_as_if_the_program_had_run_here(daemon: Pitchey) -> None
     assert endless.code == 124
 
 
+@pytest.mark.by_turns
 def test_files_of_any_kind_go_in_and_come_out(daemon: Pitchey) -> None:
     (daemon.cwd / "bytes.bin").write_bytes(bytes(range(256)) * 1000)
     (daemon.cwd / "tree").mkdir()
@@ -93,6 +96,7 @@ def test_files_of_any_kind_go_in_and_come_out(daemon: Pitchey) -> None:
     assert copy.read_bytes() == (daemon.cwd / "bytes.bin").read_bytes()
 
 
+@pytest.mark.by_turns
 def test_code_that_does_not_compile_is_told_with_its_lines(daemon: Pitchey) -> None:
     (daemon.cwd / "bad.go").write_text("package main\n\nfunc main() { undefined() }\n")
     answer = daemon("run", "code", "bad.go")
@@ -150,12 +154,14 @@ def test_a_program_is_cancelled_at_once(daemon: Pitchey) -> None:
     assert daemon.until(job_id, lambda job: job["state"] == "cancelled")["reason"] == "cancelled"
 
 
+@pytest.mark.by_turns
 def test_what_a_program_prints_is_its_log(daemon: Pitchey) -> None:
     (job_id,) = daemon.ok("submit", "code", "-e", "print('one\\ntwo')", "--language", "python").lines
     daemon.ok("wait", job_id)
     assert daemon.ok("logs", job_id).lines[-2:] == ["one", "two"]
 
 
+@pytest.mark.by_turns
 def test_one_that_no_instance_has_memory_for_is_refused_with_the_most_that_there_is(pitchey: Pitchey) -> None:
     answer = pitchey("submit", "code", "-e", "1", "--language", "python", "--memory", "60000")
     assert answer.code == 2
@@ -176,6 +182,7 @@ code = "import pathlib; print([path.read_text() for path in pathlib.Path().glob(
 """
 
 
+@pytest.mark.by_turns
 def test_what_programs_leave_goes_into_the_next_programs_of_a_pipeline(daemon: Pitchey) -> None:
     (daemon.cwd / "some.toml").write_text(PIPELINE.replace("PATTERN", "*.txt"))
     printed = daemon.ok("pipeline", "run", "some.toml", "-o", "got").out
@@ -183,6 +190,7 @@ def test_what_programs_leave_goes_into_the_next_programs_of_a_pipeline(daemon: P
     assert "['word 1']" in printed
 
 
+@pytest.mark.by_turns
 def test_a_step_that_is_given_nothing_has_nothing_to_do_and_says_so(daemon: Pitchey) -> None:
     (daemon.cwd / "none.toml").write_text(PIPELINE.replace("PATTERN", "*.png"))
     assert "nothing to do" in daemon.ok("pipeline", "run", "none.toml", "-o", "got").out

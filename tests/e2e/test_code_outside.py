@@ -52,6 +52,7 @@ def test_packages_are_fetched_once_and_used_offline(daemon: Pitchey, company: Co
     assert len(list(layout.packages(daemon.state_dir).glob("[0-9a-f]*"))) == 1
 
 
+@pytest.mark.by_turns
 def test_organisations_do_not_share_what_was_fetched(daemon: Pitchey) -> None:
     for organisation in ("amber", "birch"):
         daemon.ok(
@@ -61,6 +62,7 @@ def test_organisations_do_not_share_what_was_fetched(daemon: Pitchey) -> None:
     assert len(list(layout.packages(daemon.state_dir).glob("[0-9a-f]*"))) == 2
 
 
+@pytest.mark.by_turns
 def test_a_package_that_is_not_there_is_named_at_once(daemon: Pitchey) -> None:
     answer = daemon("run", "code", "-e", "1", "--language", "python", "--package", "nowhere==1", "--json")
     assert answer.code == 1

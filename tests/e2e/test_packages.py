@@ -21,7 +21,7 @@ from processors.code.packages import ARCHIVE_NAME, LIMITS, answered, configured,
 from processors.code.slot_protocol import PACKAGES_DIR
 from processors.code.verdict import Verdict
 from processors.code.wanted import wanted
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from tests.resources.networks import Network, network, site, slot_ground
 from tests.resources.registries import go_proxy, npm_registry, pip_index, wheel
 from tests.resources.slots import Done, Extra, Ground
@@ -115,6 +115,7 @@ PROGRAMS = [
 ]  # fmt: skip
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize("landlock", ["auto", "off"])
 @pytest.mark.parametrize("wish", PROGRAMS, ids=lambda wish: f"{wish.language}")
 def test_a_program_uses_what_it_has_asked_for(
@@ -126,6 +127,7 @@ def test_a_program_uses_what_it_has_asked_for(
     assert b"hello" in done.stdout + done.stderr
 
 
+@pytest.mark.by_turns
 def test_a_lock_of_npm_brings_what_it_names(ground: Ground, port: int, tmp_path: Path) -> None:
     files = npm_registry(f"https://allowed.example:{port}", NPM)
     packages: dict[str, Any] = {"": {"name": "job", "dependencies": {"inner": "^1.0.0"}}}
@@ -141,6 +143,7 @@ def test_a_lock_of_npm_brings_what_it_names(ground: Ground, port: int, tmp_path:
         assert "integrity" in failure(done.report, done.stderr).lower()
 
 
+@pytest.mark.by_turns
 def test_a_hash_that_is_not_that_of_the_file_is_noticed(ground: Ground, port: int, tmp_path: Path) -> None:
     wish = spec("python", lock=f"greeter==1.0 --hash=sha256:{'0' * 64}\n")
     with fetching(ground, port, tmp_path, wish) as (done, _):
@@ -148,6 +151,7 @@ def test_a_hash_that_is_not_that_of_the_file_is_noticed(ground: Ground, port: in
         assert "hash" in failure(done.report, done.stderr).lower()
 
 
+@pytest.mark.by_turns
 def test_no_script_of_a_package_is_run_and_no_source_is_built(ground: Ground, port: int, tmp_path: Path) -> None:
     wish = spec("javascript", "console.log(require('scripted'))", packages=["scripted@1.0.0"])
     assert use(ground, wish, fetched(ground, port, tmp_path, wish)).stdout == b"false\n"
@@ -156,9 +160,10 @@ def test_no_script_of_a_package_is_run_and_no_source_is_built(ground: Ground, po
         assert "onlysource" in failure(done.report, done.stderr)
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("language", "package"),
-    [("python", "nosuchthing==9"), ("javascript", "nosuchthing@9"), ("go", "example.org/nosuchthing@v9.0.0")],
+    [("python", "nosuchthing==9"), ("javascript", "nosuchthing@9"), ("go", "example.org/nosuchthing@v1.9.0")],
 )
 def test_a_package_that_does_not_exist_is_named(
     language: str, package: str, ground: Ground, port: int, tmp_path: Path
@@ -170,12 +175,14 @@ def test_a_package_that_does_not_exist_is_named(
         assert "nosuchthing" in said
 
 
+@pytest.mark.by_turns
 def test_a_wheel_that_names_files_elsewhere_gets_nowhere(ground: Ground, port: int, tmp_path: Path) -> None:
     with fetching(ground, port, tmp_path, spec("python", packages=["climber"])) as (done, _):
         assert done.verdict is Verdict.COMPILE_ERROR
         assert done.outputs == {}
 
 
+@pytest.mark.by_turns
 def test_a_name_that_would_confuse_a_terminal_is_not_taken(ground: Ground, port: int, tmp_path: Path) -> None:
     with fetching(ground, port, tmp_path, spec("python", packages=["oddname"])) as (done, _):
         assert done.verdict is Verdict.OK
@@ -194,6 +201,7 @@ def test_packages_cannot_be_changed_by_who_uses_them(ground: Ground, port: int, 
     assert use(ground, wish, fetched(ground, port, tmp_path, wish), "off").stdout == b"BLOCKED\n" * 3
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize("language", ["python", "javascript", "go"])
 def test_a_client_says_itself_where_it_gets_packages_from(language: str, ground: Ground) -> None:
     done = ground.run(question(language))

@@ -10,9 +10,7 @@ Hostile programs name in their headers what must come of them; benign ones come 
 from __future__ import annotations
 
 import ast
-import itertools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,14 +23,13 @@ from processors.code.frames import HEADER, RAW, encode_document, encode_raw
 from processors.code.languages import FILE_NAMES, Prepared, prepare
 from processors.code.slot_protocol import MIB, Job, JobFile
 from processors.code.verdict import Verdict
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from tests.conftest import RESOURCES
-from tests.e2e.conftest import ENGINES, CodeEngine
+from tests.e2e.conftest import IS_LONG, CodeEngine
 from tests.resources.slots import Done, Ground
 
 ATTACKS = RESOURCES / "sandbox" / "attacks"
 PROGRAMS = RESOURCES / "sandbox" / "programs"
-IS_LONG = os.environ.get("PITCHEY_SANDBOX") == "long"
 LANGUAGES = {".py": "python", ".js": "javascript", ".go": "go", ".rs": "rust"}
 
 
@@ -50,19 +47,6 @@ def ground(code_engine: CodeEngine) -> Iterator[Ground]:
 def landlock(request: pytest.FixtureRequest) -> str:
     """With all walls, and with what is left on a kernel without Landlock."""
     return str(request.param)
-
-
-def everywhere(programs: list[Path], *walls: str) -> pytest.MarkDecorator:
-    """On which engine and behind which walls each program is run: on all and behind all, or by turns."""
-    grounds = list(itertools.product(ENGINES, walls))
-    if IS_LONG:
-        cases = [(path, *ground) for ground in grounds for path in programs]
-    else:
-        cases = [(path, *grounds[number % len(grounds)]) for number, path in enumerate(programs)]
-    parameters = [pytest.param(*case, id=f"{case[0].name}-{case[1]}-{case[2]}") for case in cases]
-    return pytest.mark.parametrize(
-        ("path", "code_engine", "landlock"), parameters, indirect=["code_engine", "landlock"]
-    )
 
 
 def job(language: str, code: str, **fields: Any) -> Prepared:
@@ -108,7 +92,8 @@ def assert_held(done: Done, path: Path) -> None:
     assert all(name.startswith("out/") for name in done.outputs)
 
 
-@everywhere(attacks(), "auto", "off")
+@pytest.mark.by_turns
+@pytest.mark.parametrize("path", attacks(), ids=lambda path: path.name)
 def test_an_attack_gets_nothing(path: Path, ground: Ground, landlock: str) -> None:
     prepared = attack(path)
     slot = ground.slot(prepared.memory_bytes, landlock)
@@ -184,12 +169,14 @@ def test_a_program_of_another_architecture_is_ended_whole(ground: Ground) -> Non
     assert ground.run(python(code)).verdict is Verdict.SECURITY
 
 
+@pytest.mark.by_turns("landlock")
 def test_what_one_job_leaves_the_next_does_not_find(ground: Ground, landlock: str) -> None:
     path = ATTACKS / "55_persist_across_jobs.py"
     for _ in range(2):
         assert_held(ground.run(attack(path), landlock), path)
 
 
+@pytest.mark.by_turns
 def test_names_that_lead_out_are_refused_before_anything_starts(ground: Ground) -> None:
     names = json.loads((ATTACKS / "51_input_name_traversal.json").read_text())["files"]
     good = python("print(1)")
@@ -207,13 +194,14 @@ def programs() -> list[Path]:
     return found
 
 
-@everywhere(programs(), "auto")
-def test_a_benign_program_prints_what_it_prints_elsewhere(path: Path, ground: Ground, landlock: str) -> None:
+@pytest.mark.by_turns
+@pytest.mark.parametrize("path", programs(), ids=lambda path: path.name)
+def test_a_benign_program_prints_what_it_prints_elsewhere(path: Path, ground: Ground) -> None:
     stem = PROGRAMS / path.stem
     meta = dict(line.split("=", 1) for line in stem.with_suffix(".meta").read_text().splitlines())
     stdin = stem.with_suffix(".in").read_text()
     done = ground.run(job(LANGUAGES[path.suffix], path.read_text(), stdin=stdin, timeout=20))
-    show(path.name, ground, landlock, done)
+    show(path.name, ground, "auto", done)
     assert done.stdout == stem.with_suffix(".out").read_bytes(), done.stderr
     assert done.run.exit_code == int(meta["exit"])
     assert done.stderr.decode() == ast.literal_eval(meta["stderr"])
@@ -242,6 +230,7 @@ fn main() {
 }
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize("language", ADD)
 def test_inputs_go_in_and_a_value_comes_back(language: str, ground: Ground) -> None:
     done = ground.run(job(language, ADD[language], inputs=[40, 2]))
@@ -249,6 +238,7 @@ def test_inputs_go_in_and_a_value_comes_back(language: str, ground: Ground) -> N
     assert done.verdict is Verdict.OK
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("code", "inputs", "returned", "printed"),
     [
@@ -273,6 +263,7 @@ def test_javascript_of_either_kind_is_called_once(
     assert (done.verdict, done.returned, done.stdout) == (Verdict.OK, returned, printed), done.stderr
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("language", "code", "verdict", "place"),
     [
@@ -296,6 +287,7 @@ def test_errors_are_where_the_user_sees_them(
     assert place in done.stderr.decode()
 
 
+@pytest.mark.by_turns
 def test_more_files_of_each_language_are_found(ground: Ground) -> None:
     done = ground.run(python("import more.inner as i; print(i.x)", files={"more/inner.py": "x = 5"}))
     assert done.stdout == b"5\n", done.stderr
@@ -311,6 +303,7 @@ def test_more_files_of_each_language_are_found(ground: Ground) -> None:
     assert done.stdout == b"5", done.stderr
 
 
+@pytest.mark.by_turns
 def test_arguments_environment_and_stdin_reach_the_program(ground: Ground) -> None:
     code = "import os, sys; print(sys.argv[1:], os.environ['LEVEL'], sys.stdin.read())"
     done = ground.run(python(code, args=["-a", "b c"], environment={"LEVEL": "7"}, stdin="text"))
@@ -323,17 +316,27 @@ def test_a_large_stdin_that_nobody_reads_holds_up_nothing(ground: Ground) -> Non
     assert ground.run(python("import sys; print(len(sys.stdin.read()))", stdin=text)).stdout == b"%d\n" % len(text)
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     ("code", "verdict"),
     [
         ("import os\nos.abort()", Verdict.SIGNALLED),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", Verdict.SIGNALLED),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSYS)", Verdict.SECURITY),
+        ("while True: print('x' * 9999)", Verdict.OUTPUT_LIMIT),
+    ],
+)
+def test_every_end_has_its_word(code: str, verdict: Verdict, ground: Ground) -> None:
+    assert ground.run(python(code, timeout=3, memoryLimit=200)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
         ("open('/tmp/x', 'wb').write(bytes(100 << 20))", Verdict.FILE_LIMIT),
         ("import os\nfor n in range(9999): open(f'/tmp/{n}', 'w').close()", Verdict.FILE_LIMIT),
         ("import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(9,)).start()", Verdict.TIMEOUT),
         ("import os\nwhile True:\n  if not os.fork(): import time; time.sleep(9)", Verdict.PROCESS_LIMIT),
-        ("while True: print('x' * 9999)", Verdict.OUTPUT_LIMIT),
         ("x = bytearray(500 << 20)", Verdict.MEMORY_LIMIT),
         ("f = open('/dev/shm/x', 'wb'); [f.write(bytes(1 << 20)) for _ in range(9)]", Verdict.NONZERO_EXIT),
     ],
@@ -344,11 +347,13 @@ def test_every_limit_has_its_word(code: str, verdict: Verdict, ground: Ground) -
     assert ground.run(python(code, timeout=3, memoryLimit=200)).verdict is verdict
 
 
+@pytest.mark.by_turns
 def test_a_heap_that_is_full_is_called_memory(ground: Ground) -> None:
     code = "const held = []; for (;;) held.push(new Array(1e5).fill(1.5));"
     assert ground.run(job("javascript", code)).verdict is Verdict.MEMORY_LIMIT
 
 
+@pytest.mark.by_turns
 def test_processor_time_has_a_limit_of_its_own(ground: Ground) -> None:
     prepared = python("while True: pass", timeout=20)
     limits = prepared.job.run.limits._replace(cpu_seconds=0.5)
@@ -372,6 +377,7 @@ def test_bytes_that_are_no_text_and_cuts_are_kept_apart(ground: Ground) -> None:
     assert (done.run.stderr.size, done.run.stderr.is_cut, done.run.stdout.is_cut) == (MIB, True, False)
 
 
+@pytest.mark.by_turns
 def test_outputs_that_are_no_plain_files_are_refused_by_name(ground: Ground) -> None:
     done = ground.run(attack(ATTACKS / "49_output_bad_names.py"))
     assert set(done.outputs) == {
@@ -392,6 +398,7 @@ def test_outputs_that_are_no_plain_files_are_refused_by_name(ground: Ground) -> 
     assert [refused.name for refused in done.report.refused] == ["out/a", "out/b"]
 
 
+@pytest.mark.by_turns("landlock")
 def test_memory_bombs_one_after_the_other_hang_nothing(ground: Ground, landlock: str) -> None:
     path = ATTACKS / "07_memory_bomb_many_processes.py"
     for _ in range(20 if IS_LONG else 5):
@@ -437,6 +444,7 @@ def _job(**changes: Any) -> bytes:
     return encode_document(GOOD.job.document() | changes)
 
 
+@pytest.mark.by_turns
 @pytest.mark.parametrize(
     "data",
     [
@@ -476,6 +484,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return whole[:start] + draw(st.binary(max_size=8)) + whole[start + draw(st.integers(0, 40)) :]
 
 
+@pytest.mark.by_turns
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=damaged() | st.binary(max_size=40))
 def test_whatever_comes_a_slot_ends_and_does_not_stumble(data: bytes, ground: Ground) -> None:
@@ -498,6 +507,7 @@ def test_a_slot_without_a_user_of_its_own_does_not_start(ground: Ground) -> None
         ground.api.remove_container(container, force=True)
 
 
+@pytest.mark.by_turns
 def test_a_program_that_does_not_exist_is_our_mistake_and_is_said(ground: Ground) -> None:
     run = GOOD.job.run._replace(command=("/usr/bin/perl6",))
     done = ground.run(Prepared(Job(GOOD.job.files, run), GOOD.contents, b""))

@@ -142,6 +142,7 @@ def test_python_answers_and_ends_with_ctrl_d(ground, window) -> None:
     assert left(pitchey, engine) == []
 
 
+@pytest.mark.by_turns
 def test_javascript_answers_and_its_exit_code_is_ours(ground, window) -> None:
     pitchey, engine = ground
     window.append(shell := Terminal(pitchey, "shell", "javascript"))
@@ -153,6 +154,7 @@ def test_javascript_answers_and_its_exit_code_is_ours(ground, window) -> None:
     assert left(pitchey, engine) == []
 
 
+@pytest.mark.by_turns
 def test_ctrl_c_interrupts_an_endless_loop_and_the_shell_goes_on(ground, window) -> None:
     pitchey, _ = ground
     window.append(shell := Terminal(pitchey, "shell", "python"))
@@ -194,6 +196,7 @@ def test_memory_and_time_are_limited_and_that_is_said(ground, window) -> None:
     assert is_soon_clean(pitchey, engine)
 
 
+@pytest.mark.by_turns
 def test_a_shell_that_prints_without_end_can_be_interrupted(ground, window) -> None:
     pitchey, _ = ground
     window.append(shell := Terminal(pitchey, "shell", "python"))

@@ -14,7 +14,7 @@ import pytest
 from pitchey_cli.domain.egress import Egress, parse_patterns
 from processors.code.languages import Prepared, prepare
 from processors.code.verdict import Verdict
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from tests.resources.networks import Network, network, site, slot_ground
 from tests.resources.slots import Done, Ground
 
@@ -84,6 +84,7 @@ func main() {
 }
 
 
+@pytest.mark.by_turns("landlock")
 @pytest.mark.parametrize("language", ASK)
 def test_a_program_asks_who_is_allowed_and_is_told_why_others_are_not(
     language: str, ground: Ground, landlock: str, port: int, tmp_path: Path
@@ -198,6 +199,7 @@ def test_with_landlock_a_program_connects_to_the_proxy_and_to_no_other_port(
     assert (b"PermissionError" in done.stderr) is has_ports
 
 
+@pytest.mark.by_turns("landlock")
 def test_the_forwarder_is_out_of_reach_and_ends_with_the_program(
     ground: Ground, landlock: str, port: int, tmp_path: Path
 ) -> None:
@@ -230,6 +232,7 @@ print(urllib.request.urlopen("https://allowed.example:PORT/").read().decode())
     assert done.said == ""
 
 
+@pytest.mark.by_turns("landlock")
 def test_a_flood_harms_the_one_who_floods_alone(ground: Ground, landlock: str, port: int, tmp_path: Path) -> None:
     code = """import socket, time, urllib.request
 held = []

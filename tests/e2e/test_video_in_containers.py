@@ -8,6 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pitchey_cli.domain import layout
 from pitchey_cli.engines.discovery import connect
 from pitchey_cli.engines.port import LABEL_STATE, Engine
@@ -50,6 +52,7 @@ def test_one_command_gives_an_mp4_and_thumbnails_and_leaves_nothing_running(cont
     assert list((contained.state_dir / "instances").iterdir()) == []
 
 
+@pytest.mark.by_turns
 def test_a_picture_of_hdr_has_ordinary_colours(contained: Pitchey) -> None:
     clip = RESOURCES / "video" / "hdr10.mp4"
     contained.ok("run", "video", clip, "--output-format", "thumbnail", "--thumbnail-times", "1", "-o", "out")
@@ -107,6 +110,7 @@ def test_a_container_that_is_killed_costs_a_retry(contained: Pitchey, clip: Path
     assert job["attempts"][1]["instance"] != first
 
 
+@pytest.mark.by_turns
 def test_a_file_that_is_no_video_is_a_dead_letter_at_once_with_one_clear_error(contained: Pitchey) -> None:
     (contained.cwd / "letter.mp4").write_text("Dear all, this is no video.\n" * 50)
     answer = contained("run", "video", "letter.mp4", "-o", "out")

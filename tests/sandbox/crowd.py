@@ -42,7 +42,8 @@ PROGRAMS = RESOURCES / "sandbox" / "programs"
 LANGUAGES = {".py": "python", ".js": "javascript", ".go": "go", ".rs": "rust"}
 ORGANISATIONS = ("amber", "birch", "cedar", "dahlia", "elder")
 HOSTILE_SHARE = 5  #: one in so many
-HOSTILE_SECONDS = 8  #: that each may take: beside a dozen others, whoever is to meet a limit needs a while for it
+HOSTILE_SECONDS = 20  #: that each may take: of a hundred on two processors, whoever is to meet a limit waits for it
+COMPILE_SECONDS = 120  #: the same for compilers
 
 SERVICE_TYPE, SERVICE_SLOTS = "lite", 10  #: as the service ships
 
@@ -70,7 +71,7 @@ def benign() -> list[Program]:
     for path in sorted(path for path in PROGRAMS.iterdir() if path.suffix in LANGUAGES):
         stem = PROGRAMS / path.stem
         meta = dict(line.split("=", 1) for line in stem.with_suffix(".meta").read_text().splitlines())
-        spec = {"stdin": stem.with_suffix(".in").read_text(), "timeout": 30, **_spec(path)}
+        spec = {"stdin": stem.with_suffix(".in").read_text(), "timeout": 60, **_spec(path)}
         verdict = "NONZERO_EXIT" if int(meta["exit"]) else "OK"
         found.append(Program(path.name, spec, frozenset({verdict}), stem.with_suffix(".out").read_text()))
     return found
@@ -81,7 +82,7 @@ def hostile() -> list[Program]:
     return [
         Program(
             path.name,
-            {"timeout": HOSTILE_SECONDS, "compileTimeout": 60, **_spec(path)},
+            {"timeout": HOSTILE_SECONDS, **_spec(path)},
             expected(path),
             is_hostile=True,
         )
@@ -100,7 +101,7 @@ def expected(attack: Path) -> frozenset[str]:
 
 
 def _spec(path: Path) -> dict[str, Any]:
-    return {"language": LANGUAGES[path.suffix], "code": path.read_text()}
+    return {"language": LANGUAGES[path.suffix], "code": path.read_text(), "compileTimeout": COMPILE_SECONDS}
 
 
 def crowd_of(count: int, seed: int) -> list[tuple[str, Program]]:

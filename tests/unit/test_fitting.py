@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pitchey_cli.domain.fitting import Fit, fit, larger_of, largest_type
 from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
 from processors.code.languages import prepare
-from processors.protocol import SPECS, CodeSpec, Spec
+from processors.specs import SPECS, CodeSpec, Spec
 from processors.vocabulary import Service
 
 MOST = INSTANCE_TYPES[largest_type()].memory_bytes

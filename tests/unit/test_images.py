@@ -75,7 +75,13 @@ def test_what_does_not_go_in_does_not_count(sources: Sources, change: Callable[[
 
 @pytest.mark.parametrize(
     "name",
-    ["processors/protocol.py", "processors/worker/new.py", "processors/video/new.py", "containerfiles/video.lock"],
+    [
+        "processors/protocol.py",
+        "processors/specs/new.py",
+        "processors/worker/new.py",
+        "processors/video/new.py",
+        "containerfiles/video.lock",
+    ],
 )
 def test_a_change_makes_a_new_service_image_on_the_same_base(sources: Sources, name: str) -> None:
     base, video = tags(sources)

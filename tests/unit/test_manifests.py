@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def clip(tmp_path: Path) -> Path:
 
 def _drafts(path: Path, **fields: str) -> list[Draft]:
     asked = Request(Service.VIDEO, (), fields)
-    return manifests.drafts(asked, manifests.read(path), where=path.name)
+    return manifests.drafts(asked, manifests.read(path, asked.service, {}), where=path.name)
 
 
 def test_a_line_of_csv_is_a_job_with_its_own_fields_and_place_in_the_queue(tmp_path: Path, clip: Path) -> None:
@@ -41,7 +42,8 @@ def test_a_line_of_csv_is_a_job_with_its_own_fields_and_place_in_the_queue(tmp_p
 
 
 def test_a_column_can_reach_into_a_field() -> None:
-    lines = manifests.from_csv("input,watermark.text,watermark.opacity\nx.mp4,© me,0.5\n", "jobs.csv")
+    text = "input,watermark.text,watermark.opacity\nx.mp4,© me,0.5\n"
+    lines = manifests.from_csv(text, "jobs.csv", lambda column, cell: cell)
     assert list(lines) == [("line 2", {"input": "x.mp4", "watermark": {"text": "© me", "opacity": "0.5"}})]
 
 
@@ -51,6 +53,22 @@ def test_json_lines_say_the_same(tmp_path: Path, clip: Path) -> None:
     one, two = _drafts(manifest, output_format="thumbnail")
     assert (one.spec["thumbnailTimes"], one.queueing) == ([1.0, 2.0], {"slots": 2})
     assert two.name == "a, b-2"
+
+
+def test_a_list_is_json_or_what_the_command_line_takes(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    rows = [["input", "output_format", "thumbnailTimes"]]
+    rows += [[str(clip), "thumbnail", times] for times in ("[1, 2.5]", "1,2.5", "1 2.5")]
+    with manifest.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert [each.spec["thumbnailTimes"] for each in _drafts(manifest)] == [[1.0, 2.5]] * 3
+
+
+def test_a_field_that_has_fields_is_an_object_and_a_column_adds_to_it(tmp_path: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    manifest.write_text('input,watermark,watermark.opacity\nx.mp4,"{""text"": ""me""}",0.5\n')
+    lines = manifests.read(manifest, Service.VIDEO, {})
+    assert list(lines) == [("line 2", {"input": "x.mp4", "watermark": {"text": "me", "opacity": "0.5"}})]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +81,9 @@ def test_json_lines_say_the_same(tmp_path: Path, clip: Path) -> None:
         ('input\n"{clip}\n', "is not CSV"),
         ("input,slots\n{clip},many\n", "line 2: slots 'many' does not fit"),
         ("input\nnowhere.mp4\n", "line 2: There is no file at 'nowhere.mp4'"),
+        ('input,thumbnailTimes\n{clip},"[1, 2"\n', r"line 2, column 'thumbnailTimes': '\[1, 2' is not JSON: "),
+        ("input,watermark\n{clip},me\n", "line 2, column 'watermark': 'me' is no JSON object"),
+        ("input,quality,quality.x\n{clip},low,1\n", "line 2, column 'quality.x': '1' is a part of quality, which"),
         ("input,quality\n", "there is no job in it"),
         ("", "there is no job in it"),
     ],

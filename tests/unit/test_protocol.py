@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from processors import protocol
+from processors import protocol, specs
 
 GOLDEN = Path(__file__).parents[1] / "resources" / "protocol" / "v1"
 
 PARSERS: dict[str, TypeAdapter[Any]] = {
-    "spec": TypeAdapter(
-        protocol.VideoSpec | protocol.DocumentSpec | protocol.InferenceSpec | protocol.MediaSpec | protocol.CodeSpec
-    ),
+    "spec": TypeAdapter(specs.VideoSpec | specs.DocumentSpec | specs.InferenceSpec | specs.MediaSpec | specs.CodeSpec),
     "event": protocol.EVENT,
     "request": TypeAdapter(protocol.AttemptRequest),
     "health": TypeAdapter(protocol.Health),
@@ -94,4 +92,4 @@ def test_a_token_that_could_leave_its_directory_is_refused(token: str) -> None:
 )
 def test_a_video_spec_that_cannot_be_served_says_why(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
-        protocol.VideoSpec.model_validate({"inputUrl": "a.mp4"} | change)
+        specs.VideoSpec.model_validate({"inputUrl": "a.mp4"} | change)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.protocol import VideoSpec, bits_per_second
+from processors.specs import VideoSpec, bits_per_second
 from processors.video.filters import SAFE_INPUT, Filter, fitted, upright
 from processors.video.plan import Plan, Thumbnail, Transcode, plan
 from processors.video.probe import AudioStream, Probe, VideoStream

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from processors.protocol import CodeSpec, Result
+from processors.protocol import Result
+from processors.specs import CodeSpec
 from processors.worker.context import Context, HandlerError, Rejected
 
 Behaviour = Callable[[Context[CodeSpec]], Result]

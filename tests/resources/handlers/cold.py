@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from processors.protocol import CodeSpec, Result
+from processors.protocol import Result
+from processors.specs import CodeSpec
 from processors.worker.context import Context
 
 

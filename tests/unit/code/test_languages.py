@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from processors.code.languages import CannotPrepare, prepare
 from processors.code.slot_protocol import MIB, Job
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from tests.conftest import ROOT
 
 LAUNCHER = ROOT / "processors" / "code" / "launch.py"

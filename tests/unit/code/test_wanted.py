@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from processors.code.packages import (
 from processors.code.prepared import CannotPrepare
 from processors.code.slot_protocol import MAX_OUTPUT_BYTES, Job
 from processors.code.wanted import Wanted, wanted
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 
 LOCK = {"lockfileVersion": 3, "packages": {"": {"dependencies": {"a": "1"}, "scripts": {"install": "x"}}}}
 
@@ -47,7 +48,9 @@ def test_most_programs_want_none() -> None:
     [
         ("python", ["requests==2.32.3", "numpy", "a[b,c]>=1.0,<2", "x ~= 1.2 ; python_version < '4'"]),
         ("javascript", ["lodash", "lodash@4", "@scope/name@^1.2.3", "a@>=1 <2", "b@latest"]),
+        ("python", ["a==1.0.*", "a===what.ever", "a>=1!2.0rc1,<3.post2", "A_b.c!=1.0.dev3+local.1", "a==v1-1"]),
         ("go", ["example.org/module@v1.2.3", "example.org/a/v2@v2.0.0-20240101000000-abcdef123456"]),
+        ("go", ["example.org/a@v2.0.0+incompatible", "gopkg.in/yaml.v3@v3.0.1", "example.org/a@v0.0.1-rc.1"]),
     ],
 )
 def test_names_and_versions_are_taken(language: str, packages: list[str]) -> None:
@@ -61,31 +64,68 @@ def test_names_and_versions_are_taken(language: str, packages: list[str]) -> Non
             "--index-url=https://x.example", "-r other.txt", "-e .", "./here", "/etc", "a @ https://x.example/a.whl",
             "git+https://x.example/a", "https://x.example/a.whl", "a --global-option=x", "a==1 --no-binary=:all:",
             "a b", "a==1\n--hash=sha256:0", "a\r-e .",
-            "a" + " " * 999 + "--pre", "a==1,\n>0", "file:///etc", "a;b\n-e .", "C:\\a", "\u202ea",
+            "a" + " " * 999 + "--pre", "a==1,\n>0", "file:///etc", "a;b\n-e .", "C:\\a", "\u202ea", "\u212aa",
+            "a==latest", "a@1.0", "a=1", "a>=", "a~=1", "a<2.*", "a==1 2", "a" * 1001,
         )],
         *[("javascript", entry) for entry in (
             "git+https://x.example/a", "x/y", "file:../a", "./a", "a@npm:b", "a@file:..", "a@https://x.example/a.tgz",
             "--registry=https://x.example", "-g", "a b", "github:a/b", "a@git+ssh://x", "A@1/../b",
+            "git+ssh://git@x.example/a.git", "git@x.example:a/b", "node_modules", "a" * 215, ".a", "_a@1", "a@", "a@ ",
         )],
         *[("go", entry) for entry in (
             "example.org/a", "example.org/a@latest", "example.org/a@main", "-x@v1.0.0", "a b@v1.0.0", "a@v1.0.0\n)",
-            "../a@v1.0.0", "a@v1.0.0 // x",
+            "../a@v1.0.0", "a@v1.0.0 // x", "fmt@v1.0.0", "example.org//a@v1.0.0", "example.org/.a@v1.0.0",
+            "example.org/a/@v1.0.0", "example.org/a@v1.0.0+local", "example.org/a@v2.0.0", "example.org/a/v2@v3.0.0",
+            "example.org/a/v2@v1.0.0", "example.org/a/v2@v2.0.0+incompatible", "example.org/a@v" + "9" * 5000 + ".0.0",
         )],
     ],
 )  # fmt: skip
 def test_what_is_no_name_with_a_version_is_refused_by_name(language: str, package: str) -> None:
-    with pytest.raises(CannotPrepare, match=r"^'.* is no "):
-        wanted(spec(language, packages=[package]))
+    with pytest.raises(ValidationError, match=r"Value error, ['\"].* is no "):
+        spec(language, packages=[package])
+
+
+@pytest.mark.parametrize(
+    ("language", "package", "why"),
+    [
+        ("python", "--index-url=https://x.example", "options of the client are not taken"),
+        ("python", "./here", "paths are not taken"),
+        ("python", "a @ https://x.example/a.whl", "URLs, repositories and aliases are not taken"),
+        ("javascript", "git+ssh://git@x.example/a.git", "URLs, repositories and aliases are not taken"),
+        ("javascript", "../a", "paths are not taken"),
+        ("go", "fmt@v1.0.0", "its path begins with a host"),
+        ("go", "example.org/a@v2.1.0", "of version 2 the path is 'example.org/a/v2'"),
+        ("go", "example.org/a/v2@v1.1.0", "of version 1 the path is 'example.org/a'"),
+    ],
+)
+def test_what_is_refused_says_why_where_that_can_be_known(language: str, package: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=rf"'.* is no .*: {re.escape(why)}"):
+        spec(language, packages=[package])
 
 
 def test_a_requirements_file_may_have_hashes_comments_and_lines_that_go_on() -> None:
-    text = f"# by hand\na==1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\n\nb>=2  # newest\n"
+    text = f"# by hand\na==1 \\\n    --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{'1' * 64}\n\n"
     assert asked("python", lock=text).files["requirements.txt"].splitlines() == [
-        f"a==1      --hash=sha256:{'0' * 64}      --hash=sha256:{'1' * 64}",
-        "b>=2",
+        f"a==1 --hash=sha256:{'0' * 64} --hash=sha256:{'1' * 64}",
     ]
-    with pytest.raises(CannotPrepare, match="--extra-index-url"):
-        wanted(spec("python", lock="a==1\n--extra-index-url https://x.example\n"))
+    assert asked("python", lock="a\n\nb>=2\t# newest\n").files["requirements.txt"] == "a\nb>=2\n"
+    with pytest.raises(ValidationError, match="--extra-index-url"):
+        spec("python", lock="a==1\n--extra-index-url https://x.example\n")
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [("b==2", "'b==2' has no hash, and others have one"), ("b>=2 {hash}", "'b>=2 .* and no exact version"),
+     ("b==2.* {hash}", "and no exact version"), ("b {hash}", "and no exact version")],
+)  # fmt: skip
+def test_hashes_are_for_all_packages_or_for_none(other: str, says: str) -> None:
+    hashed = f"--hash=sha256:{'0' * 64}"
+    with pytest.raises(ValidationError, match=says):
+        spec("python", lock=f"a==1 {hashed}\n{other.format(hash=hashed)}\n")
+
+
+def test_a_line_of_blanks_without_end_is_read_at_once() -> None:
+    assert asked("python", lock=f"a{' ' * 2_000_000}==1\n").files["requirements.txt"] == "a ==1\n"
 
 
 def test_a_lock_of_npm_needs_no_manifest_and_brings_no_scripts() -> None:
@@ -93,15 +133,22 @@ def test_a_lock_of_npm_needs_no_manifest_and_brings_no_scripts() -> None:
     assert json.loads(found.files["package.json"]) == {"dependencies": {"a": "1"}}
     assert found.arguments == ("ci",)
     for text in ("x", "[]", "{}", '{"packages": {}}', '{"lockfileVersion": 1, "dependencies": {}}'):
-        with pytest.raises(CannotPrepare, match=r"package-lock\.json"):
-            wanted(spec("javascript", lock=text))
+        with pytest.raises(ValidationError, match=r"package-lock\.json"):
+            spec("javascript", lock=text)
+
+
+@pytest.mark.parametrize("place", ["git+ssh://git@x.example/a.git#1", "file:../a", "../a"])
+def test_a_lock_that_leads_past_the_registry_is_refused_by_name(place: str) -> None:
+    packages = {**LOCK["packages"], "node_modules/a": {"version": "1.0.0", "resolved": place}}  # type: ignore[dict-item]
+    with pytest.raises(ValidationError, match="'node_modules/a' in the lock comes from '"):
+        spec("javascript", lock=json.dumps({**LOCK, "packages": packages}))
 
 
 def test_go_has_its_lock_beside_go_mod() -> None:
     files = {"go.mod": "module m\n"}
     assert asked("go", lock="x v1.0.0 h1:a=\n", files=files).files == {**files, "go.sum": "x v1.0.0 h1:a=\n"}
-    with pytest.raises(CannotPrepare, match=r"there is no go\.mod"):
-        wanted(spec("go", lock="x"))
+    with pytest.raises(ValidationError, match=r"there is no go\.mod"):
+        spec("go", lock="x")
     assert "example.org/a v1.0.0\n" in asked("go", packages=["example.org/a@v1.0.0"]).files["go.mod"]
 
 

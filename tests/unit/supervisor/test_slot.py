@@ -12,7 +12,7 @@ from pitchey_cli.supervisor.slot import SlotLost
 from processors.code.frames import encode_raw
 from processors.code.languages import prepare
 from processors.code.slot_protocol import JobFile
-from processors.protocol import CodeSpec
+from processors.specs import CodeSpec
 from tests.resources.scripted_slots import BEGIN_RUN, END, ScriptedSlotEngine, report, said
 
 NOTHING = prepare(CodeSpec.model_validate({"language": "python", "code": "", "timeout": 1}))

@@ -34,7 +34,7 @@ SELECT * FROM container_jobs
 -- name: succeed_from_cache
 UPDATE container_jobs
    SET state = 'succeeded', reason = 'completed', progress = 1.0, finished_at = :now, flow = NULL,
-       details = (SELECT details FROM container_jobs WHERE id = :from_id)
+       (details, verdict) = (SELECT details, verdict FROM container_jobs WHERE id = :from_id)
  WHERE seq = :seq;
 
 -- name: copy_outputs
@@ -149,10 +149,11 @@ UPDATE container_jobs
 -- The attempt that holds :token ends; a stale token changes nothing and returns no row.
 UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
-       reason = :reason, error = :error, details = :details, run_at = coalesce(:run_at, run_at),
+       reason = :reason, error = :error, details = :details,
+       verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service, organisation, batch;
+RETURNING seq, attempt, service, organisation, batch, verdict;
 
 -- name: finish_attempt
 UPDATE job_attempts
@@ -326,7 +327,7 @@ SELECT :copy_seq, needs_seq, on_failure, is_source FROM job_dependencies
 
 -- name: copies
 -- What a job has become beside itself.
-SELECT seq, state, details FROM container_jobs WHERE fanned_from = :seq AND fanned_from IS NOT NULL;
+SELECT seq, state, verdict FROM container_jobs WHERE fanned_from = :seq AND fanned_from IS NOT NULL;
 
 -- name: copy_dependents
 -- Who waits for a job waits for its copy as well.
@@ -365,7 +366,7 @@ SELECT j.*, d.on_failure
 -- name: has_unmet
 SELECT EXISTS (SELECT 1 FROM job_dependencies d JOIN container_jobs n ON n.seq = d.needs_seq
                 WHERE d.job_seq = :seq
-                  AND NOT (n.state = 'succeeded' AND coalesce(json_extract(n.details, '$.verdict'), 'OK') = 'OK')
+                  AND NOT (n.state = 'succeeded' AND coalesce(n.verdict, 'OK') = 'OK')
                   AND NOT (d.on_failure = 'run' AND n.state IN ('dead', 'cancelled', 'succeeded')));
 
 -- name: failed_need
@@ -419,6 +420,24 @@ SELECT * FROM container_jobs
 -- name: list_jobs_in_state
 SELECT * FROM container_jobs
  WHERE state = :state AND seq < :before_seq
+   AND (:services IS NULL OR service IN (SELECT value FROM json_each(:services)))
+   AND (:organisation IS NULL OR organisation = :organisation) AND (:batch IS NULL OR batch = :batch)
+   AND created_at >= :since AND created_at < :until
+ ORDER BY seq DESC LIMIT :limit;
+
+-- name: list_jobs_of_verdict
+-- Of programs that did not end well.
+SELECT * FROM container_jobs
+ WHERE verdict = :verdict AND verdict <> 'OK' AND seq < :before_seq
+   AND (:services IS NULL OR service IN (SELECT value FROM json_each(:services)))
+   AND (:organisation IS NULL OR organisation = :organisation) AND (:batch IS NULL OR batch = :batch)
+   AND created_at >= :since AND created_at < :until
+ ORDER BY seq DESC LIMIT :limit;
+
+-- name: list_jobs_that_were_ok
+-- Of programs that did: among all that has succeeded.
+SELECT * FROM container_jobs
+ WHERE state = 'succeeded' AND verdict = 'OK' AND seq < :before_seq
    AND (:services IS NULL OR service IN (SELECT value FROM json_each(:services)))
    AND (:organisation IS NULL OR organisation = :organisation) AND (:batch IS NULL OR batch = :batch)
    AND created_at >= :since AND created_at < :until
@@ -502,12 +521,6 @@ SELECT o.*, a.size
 
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
-
--- name: verdicts
--- What the work said of itself in one word, of those of some jobs that have succeeded and said it.
-SELECT j.id, json_extract(j.details, '$.verdict') AS verdict
-  FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
- WHERE json_extract(j.details, '$.verdict') IS NOT NULL;
 
 -- --- reading events
 

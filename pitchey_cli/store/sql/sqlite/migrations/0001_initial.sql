@@ -53,6 +53,7 @@ CREATE TABLE container_jobs (
     reason              TEXT,
     error               TEXT,
     details             TEXT,
+    verdict             TEXT,  -- how a program of the code service has ended; a job that failed has none
     progress            REAL             CHECK (progress BETWEEN 0 AND 1),
     stage               TEXT,
     eta_seconds         REAL,
@@ -67,6 +68,7 @@ CREATE TABLE container_jobs (
     CHECK (state <> 'scheduled' OR run_at IS NOT NULL),
     CHECK (state <> 'queued' OR flow IS NOT NULL),
     CHECK ((state = 'held') = (held_because IS NOT NULL)),
+    CHECK (verdict IS NULL OR (state = 'succeeded' AND service = 'code')),
     CHECK (token IS NULL OR token = id || '.' || attempt)
 ) STRICT;
 
@@ -88,6 +90,8 @@ CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE st
 CREATE INDEX container_jobs_state ON container_jobs (state);
 CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
 CREATE INDEX container_jobs_batch ON container_jobs (batch, state) WHERE batch <> '';
+-- Programs that did not end well: those that end with OK, which are most, cost nothing.
+CREATE INDEX container_jobs_verdict ON container_jobs (verdict) WHERE verdict <> 'OK';
 CREATE INDEX container_jobs_key ON container_jobs (key) WHERE state = 'running' AND key <> '';
 CREATE UNIQUE INDEX container_jobs_idempotency ON container_jobs (organisation, idempotency_key)
     WHERE idempotency_key IS NOT NULL;

@@ -1,0 +1,56 @@
+"""What every spec is: a model that refuses unknown fields and knows which of its fields are files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Spec(BaseModel):
+    """Base of the five specs: unknown fields are errors."""
+
+    # Validators are built when first needed: most commands need few of them, and start faster for it.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
+    )
+
+    #: values that the contract knows, and this version cannot make
+    not_served: ClassVar[frozenset[str]] = frozenset()
+
+    #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
+    input_fields: ClassVar[tuple[str, ...]] = ()
+
+    #: the field that a file's own text becomes part of the spec in: read by the host when the job is submitted
+    content_field: ClassVar[str] = ""
+
+    #: what the suffix of that file says of other fields
+    by_suffix: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    #: the field that names more files, a path or URL by the name that each is to have; fetched as those of input_fields
+    attached_field: ClassVar[str] = ""
+
+    #: the field that what is piped into the command becomes
+    piped_field: ClassVar[str] = ""
+
+    def kind(self) -> str:
+        """What an instance should have warm for it, as a model or a language; jobs of one kind need the same."""
+        return ""
+
+    def output_paths(self) -> list[str]:
+        """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
+        return []
+
+    def memory_bytes(self) -> int | None:
+        """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
+        return None
+
+    def larger_than(self, memory_bytes: int) -> str:
+        """Why an instance with so much memory is too small, and what would fit, in the words of the spec."""
+        return f"it does not fit into {memory_bytes} bytes of memory"
+
+    def longest_seconds(self) -> float | None:
+        """How long an attempt may take, where the spec bounds that; else None."""
+        return None
