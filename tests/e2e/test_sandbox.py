@@ -73,7 +73,9 @@ def attacks() -> list[Path]:
 
 
 def attack(path: Path, **fields: Any) -> Prepared:
-    return job(LANGUAGES[path.suffix], path.read_text(), **{"timeout": 3, "compileTimeout": 10, **fields})
+    # Whoever is to meet another limit than time gets there on a busy machine as well.
+    seconds = 3 if "TIMEOUT" in expected(path) else 20
+    return job(LANGUAGES[path.suffix], path.read_text(), **{"timeout": seconds, "compileTimeout": 10, **fields})
 
 
 def show(name: str, ground: Ground, landlock: str, done: Done) -> None:
