@@ -76,8 +76,7 @@ def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> Us
         return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
     if kind == "literal_error":
         every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        served = ", ".join(each for each in every if each not in model.not_served)
-        return UsageError(f"{where} {value!r} is not one of {served}.")
+        return UsageError(f"{where} {value!r} is not one of {', '.join(every)}.")
     if kind in ("model_type", "model_attributes_type"):
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {where}.x=1.", hint=what_it_is)
     if kind == "string_pattern_mismatch":

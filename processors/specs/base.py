@@ -9,18 +9,20 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 
-class Spec(BaseModel):
-    """Base of the five specs: unknown fields are errors."""
+class Part(BaseModel):
+    """A part of a spec with fields of its own: unknown ones are errors."""
 
     # Validators are built when first needed: most commands need few of them, and start faster for it.
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
     )
 
-    #: values that the contract knows, and this version cannot make
-    not_served: ClassVar[frozenset[str]] = frozenset()
 
-    #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts
+class Spec(Part):
+    """Base of the five specs."""
+
+    #: fields that name files: a path or URL on the host's side, fetched by the host before the attempt starts; the
+    #: first is what the job works on; `a.b` is a field of a part; those that are optional may be left out
     input_fields: ClassVar[tuple[str, ...]] = ()
 
     #: the field that a file's own text becomes part of the spec in: read by the host when the job is submitted
@@ -34,6 +36,13 @@ class Spec(BaseModel):
 
     #: the field that what is piped into the command becomes
     piped_field: ClassVar[str] = ""
+
+    def at(self, path: str) -> Any:
+        """The value of a field, or of one of a part, as `watermark.image_url`; None where the part is not there."""
+        value: Any = self
+        for name in path.split("."):
+            value = None if value is None else getattr(value, name)
+        return value
 
     def kind(self) -> str:
         """What an instance should have warm for it, as a model or a language; jobs of one kind need the same."""

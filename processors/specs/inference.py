@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from processors.specs.base import Spec
+from processors.specs.base import Part, Spec
 
 
-class InferenceParameters(Spec):
+class InferenceParameters(Part):
     """What steers a model."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)

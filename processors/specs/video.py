@@ -2,84 +2,221 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from processors.specs.base import Spec
+from processors.specs.base import Part, Spec
 from processors.specs.bitrate import BITRATE_PATTERN, bits_per_second
 
 Quality = Literal["low", "medium", "high", "ultra"]
+Position = Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"]
+VideoFormat = Literal["mp4", "webm", "hls", "dash", "cmaf", "audio", "gif", "webp", "thumbnail", "scenes", "probe"]
+VideoCodec = Literal["h264", "hevc", "av1", "vp9"]
+PictureFormat = Literal["jpg", "png", "webp"]
 
 RESOLUTION_PATTERN = r"^[1-9]\d{1,4}x[1-9]\d{1,4}$"
 BITRATES = ("10k", "500M")  # encoders fail below, and 8K at 60 frames per second takes half of the upper
+STREAMS: frozenset[str] = frozenset({"hls", "dash", "cmaf"})  #: formats that are folders of segments
+
+#: the codecs that each format with a moving picture can hold; the first is the one that it has by default
+CODECS: dict[str, tuple[VideoCodec, ...]] = {
+    "mp4": ("h264", "hevc", "av1"),
+    "webm": ("vp9", "av1"),
+    "hls": ("h264", "hevc", "av1"),
+    "dash": ("h264", "hevc", "av1", "vp9"),
+    "cmaf": ("h264", "hevc", "av1"),
+}
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Resolution = Annotated[str, Field(pattern=RESOLUTION_PATTERN)]
+Rate = Annotated[str, Field(pattern=BITRATE_PATTERN)]
 
 
-class Watermark(Spec):
+class Watermark(Part):
     """A text or an image over the picture."""
 
-    text: str | None = Field(None, max_length=500)
-    image_url: str | None = None
-    position: Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"] = "bottom-right"
-    opacity: float = Field(0.5, ge=0, le=1)
+    text: str | None = Field(None, min_length=1, max_length=500, description="The text, in any script.")
+    image_url: str | None = Field(None, min_length=1, description="Path or URL of the image: PNG, JPEG or WebP.")
+    position: Position = Field(
+        "bottom-right", description="top-left, top-right, bottom-left, bottom-right or center; else bottom-right."
+    )
+    opacity: float = Field(0.5, ge=0, le=1, description="From 0, unseen, to 1; else 0.5.")
+    scale: float = Field(
+        0.15, gt=0, le=1, description="Width of the image as a share of the picture's; of a text its height by 4."
+    )
+    margin: float = Field(0.03, ge=0, le=0.5, description="Distance from the edges as a share of the picture's height.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Watermark:
+        if (self.text is None) == (self.image_url is None):
+            raise ValueError("watermark needs a text or an image, and not both")
+        return self
+
+
+class Ladder(Part):
+    """Which renditions a stream has."""
+
+    max_rungs: int = Field(6, ge=1, le=12, description="Renditions at most; else 6.")
+    max_bitrate: Rate | None = Field(None, description="No rendition above this rate, as 5M.")
+    min_bitrate: Rate | None = Field(None, description="No rendition below this rate, as 300k.")
+    sizes: list[Resolution] | None = Field(
+        None, min_length=1, max_length=12, description="The boxes of the renditions, as 1280x720,640x360."
+    )
+    per_title: bool = Field(False, description="Find the rates by short trial encodes of this very video.")
+
+
+class SceneOptions(Part):
+    """How scenes are told apart, and what is made of them."""
+
+    threshold: float = Field(3.0, gt=0, le=100, description="How much a cut stands out; lower finds more.")
+    min_seconds: float = Field(0.1, ge=0, le=600, description="No scene is shorter.")
+    split: bool = Field(False, description="Also cut the video into a file for each scene.")
+    thumbnails: bool = Field(True, description="A picture from the middle of each scene.")
 
 
 class VideoSpec(Spec):
-    """Transcode a video, take thumbnails from it, or both."""
+    """Transcode a video, package it for streaming, take pictures or sound from it, or find its scenes."""
 
-    input_fields = ("input_url",)
-    not_served = frozenset({"hls"})
+    input_fields = ("input_url", "watermark.image_url", "subtitle_url")
 
     input_url: str = Field(min_length=1, description="Path or URL of the video.")
-    output_format: Literal["mp4", "webm", "hls", "thumbnail"] = Field(
-        "mp4", description="mp4 (H.264, AAC), webm (VP9, Opus), or thumbnail for pictures only."
+    output_format: VideoFormat = Field(
+        "mp4",
+        description="mp4, webm, hls, dash, cmaf (both), audio, gif, webp, thumbnail, scenes or probe.",
     )
+    codec: VideoCodec | None = Field(None, description="h264, hevc, av1 or vp9; else h264, in webm vp9.")
     quality: Quality = Field("medium", description="Quality tier: low, medium, high or ultra.")
-    resolution: str | None = Field(
-        None,
-        pattern=RESOLUTION_PATTERN,
-        description="The box the picture is fitted into, as 1280x720; its shape is kept.",
+    target_quality: float | None = Field(
+        None, ge=50, le=99, description="VMAF that the picture is to have, as 93; trial encodes find the rate."
     )
-    bitrate: str | None = Field(
-        None, pattern=BITRATE_PATTERN, description="Video bit rate as 2500k or 4M; else by quality."
+    resolution: Resolution | None = Field(
+        None, description="The box the picture is fitted into, as 1280x720; its shape is kept."
     )
+    bitrate: Rate | None = Field(None, description="Video bit rate as 2500k or 4M; else by quality.")
     framerate: float | None = Field(None, gt=0, le=240, description="Frames per second, at most 240.")
-    thumbnail_times: list[Annotated[float, Field(ge=0, allow_inf_nan=False)]] | None = Field(
-        None, max_length=100, description="Seconds at which to take a JPEG, as 1,2.5,8."
+    start: Seconds | None = Field(None, description="Where to begin, in seconds.")
+    end: Seconds | None = Field(None, description="Where to stop, in seconds.")
+    hdr: Literal["sdr", "keep"] = Field("sdr", description="What becomes of HDR: sdr, or keep (needs hevc, av1, vp9).")
+    deinterlace: Literal["auto", "on", "off"] = Field("auto", description="auto, on or off.")
+    audio_tracks: list[Annotated[str, Field(pattern=r"^(all|none|\d{1,2}|[A-Za-z]{2,8})$")]] | None = Field(
+        None,
+        min_length=1,
+        max_length=32,
+        description="all, none, numbers from 1 or languages, as 1,fra; else the first, in streams all.",
+    )
+    audio_format: Literal["m4a", "mp3", "opus", "flac", "wav", "copy"] = Field(
+        "m4a", description="Of outputFormat audio: m4a, mp3, opus, flac, wav, or copy (as it is)."
+    )
+    audio_bitrate: Rate | None = Field(None, description="Audio bit rate as 128k; else by quality.")
+    loudness: float | None = Field(
+        None, ge=-50, le=-5, description="Loudness that the sound is brought to, in LUFS, as -16."
+    )
+    subtitles: Literal["keep", "burn", "extract", "none"] = Field(
+        "keep", description="keep as tracks, burn into the picture, extract as WebVTT, or none."
+    )
+    subtitle_track: int = Field(1, ge=1, le=99, description="Which track burn takes, from 1.")
+    subtitle_url: str | None = Field(None, min_length=1, description="Path or URL of a subtitle file (SRT, ASS, VTT).")
+    thumbnail_times: list[Seconds] | None = Field(
+        None, max_length=100, description="Seconds at which to take a picture, as 1,2.5,8."
+    )
+    thumbnail_interval: float | None = Field(None, gt=0, le=86400, description="Take a picture each so many seconds.")
+    thumbnail_count: int | None = Field(None, ge=1, le=1000, description="Take so many pictures, evenly spread.")
+    thumbnail_size: Resolution | None = Field(None, description="The box that pictures are fitted into, as 320x180.")
+    thumbnail_format: PictureFormat = Field("jpg", description="jpg, png or webp.")
+    poster: bool = Field(False, description="Also one picture that stands for the video: bright, sharp, not a fade.")
+    sprite: bool = Field(
+        False, description="Also sheets of small pictures with a WebVTT file, for a seek bar."
     )
     watermark: Watermark | None = Field(None, description="A text or an image over the picture.")
-
-    @field_validator("watermark", mode="before")
-    @classmethod
-    def _no_watermark(cls, value: Any) -> Any:
-        if value is not None:  # whatever is in it: its mistakes are of no interest yet
-            raise ValueError("watermark is not served by this version")
-        return value
-
-    @field_validator("bitrate")
-    @classmethod
-    def _sensible(cls, bitrate: str | None) -> str | None:
-        least, most = BITRATES
-        if bitrate is not None and not bits_per_second(least) <= bits_per_second(bitrate) <= bits_per_second(most):
-            raise ValueError(f"bitrate {bitrate} is not between {least} and {most}")
-        return bitrate
+    scenes: SceneOptions | None = Field(None, description="How scenes are told apart; of outputFormat scenes.")
+    ladder: Ladder | None = Field(None, description="Which renditions a stream has; of hls, dash and cmaf.")
+    segment_seconds: int = Field(6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; else 6.")
+    drop_larger: bool = Field(False, description="Keep the input itself where the result would be larger.")
 
     @model_validator(mode="after")
-    def _what_this_version_serves(self) -> VideoSpec:
-        if self.output_format in self.not_served:
-            raise ValueError("outputFormat hls is not served by this version; mp4, webm and thumbnail are")
-        if self.output_format == "thumbnail" and self.thumbnail_times == []:
-            raise ValueError("thumbnailTimes is empty: name at least one time, or leave it out for the middle frame")
+    def _fits_together(self) -> VideoSpec:
+        for problem in (self._problem_of_rate(), self._problem_of_format(), self._problem_of_pictures()):
+            if problem:
+                raise ValueError(problem)
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"end {self.end:g} is not after start {self.start:g}")
         return self
+
+    def _problem_of_rate(self) -> str:
+        least, most = BITRATES
+        if self.bitrate is not None and not bits_per_second(least) <= bits_per_second(self.bitrate) <= bits_per_second(
+            most
+        ):
+            return f"bitrate {self.bitrate} is not between {least} and {most}"
+        if self.bitrate is not None and self.target_quality is not None:
+            return "bitrate and targetQuality say two things of one picture: give one of them"
+        return ""
+
+    def _problem_of_format(self) -> str:
+        possible = CODECS.get(self.output_format, ())
+        if self.codec is not None and self.codec not in possible:
+            if not possible:
+                return f"outputFormat {self.output_format} has no video codec to choose"
+            return f"codec {self.codec} does not go into {self.output_format}, which takes {', '.join(possible)}"
+        if self.hdr == "keep" and possible and self.video_codec == "h264":
+            return "hdr keep needs codec hevc, av1 or vp9: H.264 has eight bits"
+        if self.scenes is not None and self.output_format != "scenes":
+            return f"scenes is of outputFormat scenes, and this is {self.output_format}"
+        if self.ladder is not None and self.output_format not in STREAMS:
+            return f"ladder is of outputFormat hls, dash or cmaf, and this is {self.output_format}"
+        if self.drop_larger and self.output_format not in ("mp4", "webm"):
+            return f"dropLarger is of outputFormat mp4 and webm, and this is {self.output_format}"
+        return ""
+
+    def _problem_of_pictures(self) -> str:
+        said = {
+            "thumbnailTimes": self.thumbnail_times,
+            "thumbnailInterval": self.thumbnail_interval,
+            "thumbnailCount": self.thumbnail_count,
+        }
+        given = [name for name, value in said.items() if value is not None]
+        if len(given) > 1:
+            return f"{' and '.join(given)} say when to take pictures: give one of them"
+        if self.output_format == "thumbnail" and self.thumbnail_times == []:
+            return "thumbnailTimes is empty: name at least one time, or leave it out for the middle frame"
+        return ""
+
+    @property
+    def video_codec(self) -> VideoCodec:
+        """The codec that is asked for, or that the format has by default."""
+        return self.codec or CODECS[self.output_format][0]
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the output is a folder of segments."""
+        return self.output_format in STREAMS
 
     def kind(self) -> str:
         """The format: encoders differ in the memory they need."""
         return self.output_format
 
     def output_paths(self) -> list[str]:
-        """The video, unless only pictures are wanted, and the thumbnails."""
-        is_video = self.output_format != "thumbnail"
-        times = self.thumbnail_times if self.thumbnail_times is not None or is_video else [0.0]
-        count = len(dict.fromkeys(times or ()))
-        thumbnails = [f"thumbnail-{number:03}.jpg" for number in range(1, count + 1)]
-        return [f"video.{self.output_format}", *thumbnails] if is_video else thumbnails
+        """The video, unless only pictures are wanted, and the thumbnails at given times."""
+        files: dict[str, list[str]] = {
+            "mp4": ["video.mp4"],
+            "webm": ["video.webm"],
+            "gif": ["video.gif"],
+            "webp": ["video.webp"],
+            "hls": ["master.m3u8"],
+            "dash": ["manifest.mpd"],
+            "cmaf": ["master.m3u8", "manifest.mpd"],
+            "scenes": ["scenes.json", "scenes.csv", "scenes.edl"],
+            "probe": ["probe.json"],
+        }
+        paths = files.get(self.output_format, [])
+        return [*paths, *self.thumbnail_paths()]
+
+    def thumbnail_paths(self) -> list[str]:
+        """The pictures whose number the spec alone tells."""
+        if self.thumbnail_interval is not None:
+            return []
+        count = self.thumbnail_count or len(dict.fromkeys(self.thumbnail_times or ()))
+        if self.output_format == "thumbnail" and count == 0 and not (self.poster or self.sprite):
+            count = 1
+        return [f"thumbnail-{number:03}.{self.thumbnail_format}" for number in range(1, count + 1)]
