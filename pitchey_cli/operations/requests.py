@@ -15,7 +15,7 @@ from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
-from pitchey_cli.operations.specs import spellings
+from pitchey_cli.operations.specs import merged, spellings
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
 from processors.vocabulary import Service
@@ -89,11 +89,13 @@ def whole_fields(
         source: what the job works on. A folder that is attached may hold it: it does not lie beside itself.
         under: fields of the one job, where several are asked for; what is asked for all goes before them.
     """
-    fields = {**(under or {}), **request.fields}
-    files = sources.attached(request.attached)
+    model = SPECS[request.service]
+    fields = merged(model, under or {}, request.fields)
+    # A program may need anything that lies in a folder; the cover beside an album's tracks is none of them.
+    files = sources.attached(request.attached, None if model.content_field else sources.SUFFIXES.get(request.service))
     if source is not None and not source.is_url:
         files = {name: location for name, location in files.items() if not sources.is_same(location, source.location)}
-    return submit.with_attached(SPECS[request.service], fields, files)
+    return submit.with_attached(model, fields, files)
 
 
 def stage(
