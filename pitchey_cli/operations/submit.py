@@ -195,7 +195,7 @@ def stage(
         for field, source in item.sources:
             key = f"{field}\0{source.called}\0{source.location}"
             if key not in staged:
-                # What is to be worked on and holds nothing is a mistake; beside a program, an __init__.py holds nothing.
+                # A video that holds nothing is a mistake; an __init__.py beside a program holds nothing.
                 may_be_empty = bool(source.called and item.checked.content_field)
                 with item.blamed():
                     staged[key] = _stage_one(

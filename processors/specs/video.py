@@ -125,9 +125,7 @@ class VideoSpec(Spec):
     thumbnail_size: Resolution | None = Field(None, description="The box that pictures are fitted into, as 320x180.")
     thumbnail_format: PictureFormat = Field("jpg", description="jpg, png or webp.")
     poster: bool = Field(False, description="Also one picture that stands for the video: bright, sharp, not a fade.")
-    sprite: bool = Field(
-        False, description="Also sheets of small pictures with a WebVTT file, for a seek bar."
-    )
+    sprite: bool = Field(False, description="Also sheets of small pictures with a WebVTT file, for a seek bar.")
     watermark: Watermark | None = Field(None, description="A text or an image over the picture.")
     scenes: SceneOptions | None = Field(None, description="How scenes are told apart; of outputFormat scenes.")
     ladder: Ladder | None = Field(None, description="Which renditions a stream has; of hls, dash and cmaf.")
