@@ -5,7 +5,7 @@ The parsers of the domain are imported late: `pitchey status` needs few of them,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.domain.warmth import WarmHours
+    from processors.specs.media import Preset
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
-        asked += [self.off_peak, self.queue, lambda: self.outward().check()]
+        asked += [self.off_peak, self.queue, lambda: self.outward().check(), self.presets]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
         asked += [partial(policy, service) for policy in of_each for service in services]
@@ -70,6 +71,18 @@ class Policies:
 
     def _check_service(self, service: Service) -> None:
         configuration.check_service(service, self.service(service))
+
+    def presets(self, where: str = "") -> Mapping[str, Preset]:
+        """The user's own presets of the media service, as set.
+
+        Args:
+            where: the file of the settings.
+        """
+        if not self._settings.media.presets:
+            return {}  # who has none does not wait for what checks them
+        from pitchey_cli.operations.presets import checked
+
+        return checked(self._settings.media.presets, where=f"{where}: media.presets" if where else "media.presets")
 
     def outward(self) -> Outward:
         """The network of programs that nobody trusts, and where their packages come from."""

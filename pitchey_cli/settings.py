@@ -23,6 +23,7 @@ _OTHER_VARIABLES = frozenset(
     f"PITCHEY_{name}" for name in ("CONFIG", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS")
 )
 _OF_TESTS = "PITCHEY_TEST_"
+TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
 ENGINE_KINDS = ("auto", "docker", "podman", "process")
 
 
@@ -152,6 +153,14 @@ class CodeSettings:
 
 
 @dataclass(frozen=True)
+class MediaSettings:
+    """What media jobs may name."""
+
+    #: tables by name, as the file has them; checked by whoever uses them, for the reason that the module's text gives
+    presets: Mapping[str, Any] = field(default_factory=dict, metadata={"is_table": True})
+
+
+@dataclass(frozen=True)
 class HostSettings:
     """What of the host the instances of all services may have together."""
 
@@ -234,6 +243,7 @@ class Settings:
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
     code: CodeSettings = CodeSettings()
+    media: MediaSettings = MediaSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()
@@ -275,7 +285,7 @@ def _entries_of(cls: type, defaults: Any, prefix: str) -> list[Entry]:
         value = getattr(defaults, item.name)
         if is_dataclass(value):
             found += _entries_of(type(value), value, f"{prefix}{item.name}.")
-        else:
+        elif not item.metadata.get("is_table"):
             found.append(_entry(item, hints[item.name], value, prefix))
     return found
 
@@ -337,7 +347,7 @@ def unknown_key(key: str, known: Mapping[str, Entry], *, where: str) -> UsageErr
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and prefix + key not in TABLES:
             flat |= _flatten(value, f"{prefix}{key}.")
         else:
             flat[prefix + key] = value
@@ -381,6 +391,11 @@ def read_file(path: Path, *, but: str = "") -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, raw in _flatten(table).items():
         if key == but:
+            continue
+        if key in TABLES:
+            if not isinstance(raw, Mapping):
+                raise UsageError(f"{path}: {key} is a table of tables, not {raw!r}.")
+            values[key] = raw
             continue
         if key not in known:
             raise unknown_key(key, known, where=str(path))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,8 @@ class Wiring:
 
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, off_peak, spot)
+        presets = partial(policies.presets, str(self.loaded.path))
+        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, presets, off_peak, spot)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -223,7 +225,6 @@ class Wiring:
     @contextmanager
     def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
         import random
-        from functools import partial
 
         from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop

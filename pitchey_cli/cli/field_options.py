@@ -24,9 +24,10 @@ class FieldOption:
     """How a field is said."""
 
     flags: tuple[str, ...]
-    metavar: str
+    metavar: str = ""
     gather: Gather | None = None  #: of one that may be said several times
     help: str = ""  #: in place of the field's own description
+    is_switch: bool = False  #: of a part that can be asked for as it is, all its fields at their defaults
 
 
 def _each(flag: str, values: Sequence[str]) -> list[str]:
@@ -63,6 +64,12 @@ def _pairs(flag: str, values: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _names(flag: str, values: Sequence[str]) -> list[str]:
+    del flag
+    return [name for text in values for name in text.replace(",", " ").split()]
+
+
+#: by the field in snake_case; `a.b` is a field of a part
 OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
     Service.CODE: {
         "code": FieldOption(("--code", "-e"), "TEXT", help="The program itself, in place of a file."),
@@ -84,10 +91,29 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
         "packages": FieldOption(("--package",), "NAME", _each, "A package that the program needs; repeatable."),
         "lock": FieldOption(("--lock",), "FILE", _text_of, "A file that names all packages, in place of --package."),
         "memory_limit": FieldOption(("--memory",), "MB"),
-        "allow_networking": FieldOption(("--network/--no-network",), ""),
+        "allow_networking": FieldOption(("--network/--no-network",)),
         "timeout": FieldOption(("--timeout",), "SECONDS"),
         "compile_timeout": FieldOption(("--compile-timeout",), "SECONDS"),
     },
+    Service.MEDIA: {
+        "output_presets": FieldOption(
+            ("--preset", "-p"), "NAME", _names, "What to make, as mp3,podcast; repeatable. `pitchey presets` lists all."
+        ),
+        "tags": FieldOption(
+            ("--tag",), "NAME=VALUE", _pairs, "A tag, as title or artist, before the file's own; repeatable."
+        ),
+        "audio_settings.codec": FieldOption(("--codec",), "CODEC"),
+        "audio_settings.bitrate": FieldOption(("--bitrate",), "BITRATE"),
+        "audio_settings.sample_rate": FieldOption(("--sample-rate",), "RATE"),
+        "audio_settings.channels": FieldOption(("--channels",), "CHANNELS"),
+        "denoise": FieldOption(("--denoise",), is_switch=True),
+    },
+}
+
+#: what `--file` is for, where a service has a field for more files than the one it works on
+ATTACHING: Mapping[Service, str] = {
+    Service.CODE: "Put a file or a folder beside the input; repeatable.",
+    Service.MEDIA: "Another track of the same album, or a folder of them; repeatable. One gain: --loudness-album.",
 }
 
 #: the field that takes what comes after `--`, where a service has one

@@ -36,7 +36,7 @@ def parameters(without: Collection[str] = ()) -> Iterable[inspect.Parameter]:
     """The options, for a command's signature."""
     for name, (type_, words) in _OPTIONS.items():
         if name not in without:
-            option = typer.Option(f"--{name.replace('_', '-')}", **words)
+            option = typer.Option(f"--{name.replace('_', '-')}", rich_help_panel="Queue", **words)
             annotation: Any = Annotated[type_, option]  # typer reads it
             default = queueing.DEFAULTS[name]
             yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import InputNotFound
@@ -55,12 +56,23 @@ def _look_up(store: Store, artifacts: Artifacts, job: NewJob, image_of: Callable
 
 def cache_key(job: NewJob, image: str) -> str:
     """Hash all that a result depends on: what is asked for, the content of the inputs, the code. Not their names."""
-    fields = SPECS[job.service].input_fields
-    aliases = {SPECS[job.service].model_fields[field].alias or field for field in fields}
-    spec = {key: value for key, value in job.spec.items() if key not in aliases}
+    model, spec = SPECS[job.service], job.spec
+    for field in model.input_fields:
+        spec = _without(spec, model.spelled(field).split("."))
+    attached = model.spelled(model.attached_field) if model.attached_field else ""
+    if attached in spec:
+        spec = {**spec, attached: list(spec[attached])}  # their names are a part of what is asked for
     inputs = [[each.field, each.sha256] for each in job.inputs]
     text = json.dumps([job.service, image, spec, inputs], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without(spec: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """A spec without one field, or without a field of a part."""
+    first, *rest = path
+    if rest and first in spec:
+        return {**spec, first: _without(spec[first], rest)}
+    return {key: value for key, value in spec.items() if key != first}
 
 
 def _is_whole(store: Store, artifacts: Artifacts, job: Job) -> bool:

@@ -81,7 +81,8 @@ def expectations(store: Store, drafts: Sequence[Draft], rates: Sequence[Rate]) -
 def _bytes_of(draft: Draft) -> int | None:
     if any(source.is_url for _, source in draft.sources):
         return None
-    if not draft.sources and SPECS[draft.service].input_fields:
+    main = SPECS[draft.service].input_fields[:1]
+    if main and main[0] not in {field for field, _ in draft.sources}:
         return None  # what an earlier step of a pipeline is still to give
     return sum(_size(source.location) for _, source in draft.sources)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import UsageError
@@ -15,10 +15,13 @@ from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
-from pitchey_cli.operations.specs import spellings
+from pitchey_cli.operations.specs import merged, spellings
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
 from processors.vocabulary import Service
+
+if TYPE_CHECKING:
+    from processors.specs.media import Preset
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Submitting:
     artifacts: Artifacts
     defaults_of: Callable[[Service], Defaults]
     image_of: Callable[[Service], str]
+    presets: Callable[[], Mapping[str, Preset]] = dict  #: the user's own, of media jobs
     off_peak: OffPeak = ANY_TIME
     spot: Spot | None = None  #: what is set of the node, where it may be taken away
 
@@ -89,11 +93,13 @@ def whole_fields(
         source: what the job works on. A folder that is attached may hold it: it does not lie beside itself.
         under: fields of the one job, where several are asked for; what is asked for all goes before them.
     """
-    fields = {**(under or {}), **request.fields}
-    files = sources.attached(request.attached)
+    model = SPECS[request.service]
+    fields = merged(model, under or {}, request.fields)
+    # A program may need anything that lies in a folder; the cover beside an album's tracks is none of them.
+    files = sources.attached(request.attached, None if model.content_field else sources.SUFFIXES.get(request.service))
     if source is not None and not source.is_url:
         files = {name: location for name, location in files.items() if not sources.is_same(location, source.location)}
-    return submit.with_attached(SPECS[request.service], fields, files)
+    return submit.with_attached(model, fields, files)
 
 
 def stage(
@@ -111,6 +117,7 @@ def stage(
         words: when and how the jobs queue, where a draft does not say it itself.
     """
     store, artifacts, defaults = submitting.store, submitting.artifacts, submitting.defaults_of(service)
+    checked = settled(submitting, service, checked)
     chosen = check(submitting, service, checked, words, now)
     settings = {id(each): own for each, own in zip(checked, chosen, strict=True)}
     jobs = submit.stage(
@@ -119,6 +126,19 @@ def stage(
     if words.get("no_cache"):
         return [cache.Lookup(job, "--no-cache was given") for job in jobs]
     return cache.look_up(store, artifacts, jobs, submitting.image_of)
+
+
+def settled(submitting: Submitting, service: Service, drafts: Sequence[submit.Draft]) -> Sequence[submit.Draft]:
+    """Jobs with what the settings say of their specs.
+
+    Raises:
+        UsageError: a media job names a preset that there is not, or a preset of the settings makes no sense.
+    """
+    if service is not Service.MEDIA:
+        return drafts
+    from pitchey_cli.operations import presets  # late: the other services need none of them
+
+    return presets.with_own(drafts, submitting.presets())
 
 
 def check(
@@ -133,6 +153,7 @@ def check(
         UsageError: names the word that makes no sense.
         InputNotFound: there is no job to wait for.
     """
+    settled(submitting, service, drafts)
     defaults = submitting.defaults_of(service)
     history = History(submitting.store, service)
     found = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -59,26 +60,65 @@ def find(service: Service, arguments: Sequence[str]) -> list[Source]:
     """
     found: list[Source] = []
     for argument in arguments:
-        if argument.startswith(("http://", "https://")):
-            name = Path(unquote(urlsplit(argument).path)).stem or urlsplit(argument).hostname or "input"
-            found.append(Source(argument, name, is_url=True))
-        elif "://" in argument:
-            raise UsageError(f"{argument} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
+        if (source := _elsewhere(argument)) is not None:
+            found.append(source)
         else:
-            try:
+            with _looked_at(argument):
                 found += _on_disk(service, argument)
-            except PermissionError as error:
-                raise Denied(f"{argument!r} may not be looked at.", hint="Check the modes of its folders.") from error
-            except OSError as error:  # a name that is too long
-                raise InputNotFound(f"There is no file at {argument!r}.", hint=f"{error.strerror}.") from error
     return _named_apart(found)
 
 
-def attached(paths: Sequence[str]) -> dict[str, str]:
+def named(location: str, called: str = "") -> Source:
+    """The one file or URL that a field of a spec names.
+
+    Args:
+        called: what the file is to be called, where that is not the last part of the location.
+
+    Raises:
+        InputNotFound: offers the nearest name.
+        InputRejected, UsageError, Denied: it is a folder, or can be neither fetched nor looked at.
+    """
+    if (source := _elsewhere(location)) is not None:
+        return replace(source, called=called)
+    path = Path(location)
+    with _looked_at(location):
+        if path.is_dir():
+            raise InputRejected(f"{location!r} is a folder, where one file is meant.")
+        if not (path.exists() or path.is_symlink()):
+            raise InputNotFound(f"There is no file at {location!r}.", hint=_nearest(path))
+    return Source(location, path.stem, called=called)
+
+
+def _elsewhere(location: str) -> Source | None:
+    """What is behind a URL; None of what is a path."""
+    if location.startswith(("http://", "https://")):
+        name = Path(unquote(urlsplit(location).path)).stem or urlsplit(location).hostname or "input"
+        return Source(location, name, is_url=True)
+    if "://" in location:
+        raise UsageError(f"{location} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
+    return None
+
+
+@contextmanager
+def _looked_at(location: str) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise Denied(f"{location!r} may not be looked at.", hint="Check the modes of its folders.") from error
+    except OSError as error:  # a name that is too long
+        raise InputNotFound(f"There is no file at {location!r}.", hint=f"{error.strerror}.") from error
+    except ValueError as error:  # one with a NUL in it
+        raise InputNotFound(f"There is no file at {location!r}.", hint=f"{error}.") from error
+
+
+def attached(paths: Sequence[str], suffixes: Collection[str] | None = None) -> dict[str, str]:
     """Files to lie beside the input, a location by name: what is in a folder has the folder's name before its own.
 
     Of `.` and of what ends in `/.` only that which is in the folder is meant, and not the folder. Hidden files in a
     folder are left out.
+
+    Args:
+        suffixes: of the files that are picked out of a folder; None: all of them.
 
     Raises:
         UsageError: two have one name, or there are too many.
@@ -91,7 +131,7 @@ def attached(paths: Sequence[str]) -> dict[str, str]:
             files = {Source(text, "", is_url=True).file_name: text}
         elif path.is_dir():
             name = "" if text.endswith("/.") else path.name
-            files = {str(PurePosixPath(name, file.relative_to(path))): str(file) for file in _below(path)}
+            files = {str(PurePosixPath(name, file.relative_to(path))): str(file) for file in _below(path, suffixes)}
         elif path.exists():
             files = {path.name: text}
         else:
@@ -112,11 +152,12 @@ def is_same(location: str, other: str) -> bool:
         return False
 
 
-def _below(folder: Path) -> list[Path]:
+def _below(folder: Path, suffixes: Collection[str] | None) -> list[Path]:
     return [
         file
         for file in sorted(folder.rglob("*"))
         if not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
+        and (suffixes is None or file.suffix.lower() in suffixes)
         and file.is_file()
     ]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,6 +12,9 @@ from pydantic_core import ErrorDetails
 from pitchey_cli.domain.errors import UsageError
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
+from processors.specs.base import Part
+
+P = TypeVar("P", bound=Part)
 
 
 def service_named(name: str) -> Service:
@@ -35,51 +38,100 @@ def spellings(model: type[Spec], name: str) -> set[str]:
     return {name, model.model_fields[name].alias or name} if name else set()
 
 
+def merged(model: type[Part], under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a spec with others that go before them. Of a part, each of its fields goes before the one below."""
+    found = {model.field_named(key) or key: value for key, value in under.items()}
+    for key, value in over.items():
+        name = model.field_named(key)
+        part = model.part_of(name) if name else None
+        below = found.get(name)
+        is_both = part is not None and isinstance(value, Mapping) and isinstance(below, Mapping)
+        found[name or key] = merged(part, below, value) if part and is_both else value  # type: ignore[arg-type]
+    return found
+
+
 def checked(service: Service, raw: Mapping[str, Any]) -> Spec:
     """Make a spec out of what was given; camelCase and snake_case are both taken, lists also as "1,2,3".
 
     Raises:
         UsageError: names the field, the value and what it takes.
     """
-    model = SPECS[service]
-    given = {key: _split(model, key, value) for key, value in raw.items()}
+    return checked_as(SPECS[service], raw, f"A {service} spec")
+
+
+def checked_as(model: type[P], raw: Mapping[str, Any], what: str) -> P:
+    """The same for anything that is made of fields.
+
+    Args:
+        what: what it is, for a field that it does not have or that is missing.
+    """
     try:
-        return model.model_validate(given)
+        return model.model_validate(_split(model, raw))
     except ValidationError as error:
-        raise _explained(service, model, error.errors()[0]) from error
+        raise _explained(model, error.errors()[0], what) from error
 
 
-def _split(model: type[Spec], key: str, value: Any) -> Any:
-    for name, field in model.model_fields.items():
-        if key in (name, field.alias) and isinstance(value, str) and "list" in str(field.annotation):
-            return [part for part in value.replace(",", " ").split() if part]
-    return value
+def _split(model: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """With texts that are lists as lists, also those of the parts."""
+    found: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = model.field_named(key)
+        part = model.part_of(name) if name else None
+        if isinstance(value, str) and name and "list" in str(model.model_fields[name].annotation):
+            value = [word for word in value.replace(",", " ").split() if word]
+        elif part is not None and isinstance(value, Mapping):
+            value = _split(part, value)
+        found[key] = value
+    return found
 
 
-def _explained(service: Service, model: type[Spec], problem: ErrorDetails) -> UsageError:
-    first, *rest = (str(part) for part in problem["loc"]) if problem["loc"] else ("",)
-    field = next((item for name, item in model.model_fields.items() if first in (name, item.alias)), None)
-    where = ".".join([field.alias or first if field else first, *rest])
-    what_it_is = (field.description if field else None) or ""
+def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageError:
+    owner, where, what_it_is = _place(model, [str(each) for each in problem["loc"]])
     kind, value = problem["type"], problem.get("input")
-    names = [item.alias or name for name, item in model.model_fields.items()]
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(where, names, n=1, cutoff=0.5)
-        return UsageError(
-            f"A {service} spec has no field {where!r}.",
-            hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(names)}.",
-        )
+        return _unknown(owner, where, what)
     if kind == "missing":
-        hint = f"{where}: {what_it_is}" if what_it_is else f"It has {', '.join(names)}."
-        return UsageError(f"A {service} spec needs the field {where!r}.", hint=hint)
+        hint = f"{where}: {what_it_is}" if what_it_is else f"It has {', '.join(_names(owner, where))}."
+        return UsageError(f"{what} needs the field {where!r}.", hint=hint)
     if kind == "value_error":
         return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
     if kind == "literal_error":
         every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return UsageError(f"{where} {value!r} is not one of {', '.join(every)}.")
     if kind in ("model_type", "model_attributes_type"):
-        return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {where}.x=1.", hint=what_it_is)
+        part = owner.part_of(owner.field_named(where.rpartition(".")[2])) if owner is not None else None
+        example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
+        return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
         return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
     text = problem["msg"].removeprefix("Input ").removeprefix("should ").lower()
     return UsageError(f"{where} {value!r} does not fit: it should {text}.", hint=what_it_is)
+
+
+def _place(model: type[Part], loc: Sequence[str]) -> tuple[type[Part] | None, str, str]:
+    """Where something is wrong: what has the field, the way there as JSON spells it, and what the field is for."""
+    owner: type[Part] | None = model
+    inner, spelled, what_it_is = owner, [], ""
+    for text in loc:
+        owner = inner
+        name = owner.field_named(text) if owner is not None else ""
+        inner = owner.part_of(name) if owner is not None and name else None
+        if owner is not None and name:
+            field = owner.model_fields[name]
+            text, what_it_is = field.alias or name, field.description or what_it_is
+        spelled.append(text)
+    return owner, ".".join(spelled), what_it_is
+
+
+def _names(owner: type[Part] | None, where: str) -> list[str]:
+    """The fields that there are where one is, as they would be written in its place."""
+    above = where.rpartition(".")[0]
+    fields = owner.model_fields.items() if owner is not None else ()
+    return [f"{above}.{item.alias or name}" if above else item.alias or name for name, item in fields]
+
+
+def _unknown(owner: type[Part] | None, where: str, what: str) -> UsageError:
+    names = {name.rpartition(".")[2]: name for name in _names(owner, where)}
+    near = difflib.get_close_matches(where.rpartition(".")[2], names, n=1, cutoff=0.5)
+    hint = f"Did you mean {names[near[0]]!r}?" if near else f"It has {', '.join(names.values())}."
+    return UsageError(f"{what} has no field {where!r}.", hint=hint)

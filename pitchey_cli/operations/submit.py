@@ -22,7 +22,7 @@ from pitchey_cli.domain.fitting import larger_of
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations import texts
-from pitchey_cli.operations.sources import Source
+from pitchey_cli.operations.sources import Source, named
 from pitchey_cli.operations.specs import checked, spellings
 from pitchey_cli.store.port import Store
 from processors.protocol import Service
@@ -111,27 +111,44 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
     elif source is not None:
         fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
-    sources: list[tuple[str, Source]] = []
-    for field in model.input_fields:
-        location = getattr(spec, field)
-        if source is not None and field == model.input_fields[0]:
-            sources.append((field, source))
-        else:
-            sources.append((field, Source(location, Path(location).stem, _is_url(location))))
-    beside: dict[str, str] = getattr(spec, model.attached_field or "", None) or {}
-    sources += [
-        (model.attached_field, Source(location, name, _is_url(location), called=name))
-        for name, location in beside.items()
-    ]
-    named = content or source or (sources[0][1] if sources and model.input_fields else None)
+    sources = [] if source is None or not model.input_fields else [(model.input_fields[0], source)]
+    sources += _named_in(spec, model.input_fields[len(sources) :])
+    main = content or source or (sources[0][1] if sources and model.input_fields else None)
     return Draft(
         service,
         spec.model_dump(mode="json", by_alias=True, exclude_none=True),
         tuple(sources),
-        _text(named.name if named else service),
+        _text(main.name if main else service),
         spec,
         content=Path(content.location) if content is not None else None,
     )
+
+
+def _named_in(spec: Spec, fields: Sequence[str]) -> list[tuple[str, Source]]:
+    """The files that fields of a spec name, and those that are attached; of each the field in snake_case.
+
+    Raises:
+        InputNotFound, InputRejected, UsageError, Denied: names the option of the field.
+    """
+    wanted = [(field, spec.at(field), "", _said_as(spec, field)) for field in fields]
+    if spec.attached_field:
+        beside: dict[str, str] = spec.at(spec.attached_field) or {}
+        wanted += [(spec.attached_field, location, name, "--file") for name, location in beside.items()]
+    found: list[tuple[str, Source]] = []
+    for field, location, called, option in wanted:
+        if location is None:
+            continue
+        try:
+            found.append((field, named(location, called)))
+        except (InputNotFound, InputRejected, UsageError, Denied) as error:
+            raise type(error)(f"{option}: {error}", hint=error.hint) from error
+    return found
+
+
+def _said_as(spec: Spec, field: str) -> str:
+    """What people call an input: by its option, and the one that needs none as JSON has it."""
+    is_first = field == spec.input_fields[0]
+    return spec.spelled(field) if is_first else f"--{field.replace('.', '-').replace('_', '-')}"
 
 
 def with_attached(model: type[Spec], fields: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
@@ -142,10 +159,6 @@ def with_attached(model: type[Spec], fields: Mapping[str, Any], files: Mapping[s
     own: Any = next((fields[name] for name in sorted(names & fields.keys())), {})
     others = {name: value for name, value in fields.items() if name not in names}
     return {**others, model.attached_field: {**own, **files} if isinstance(own, dict) else own}
-
-
-def _is_url(location: str) -> bool:
-    return location.startswith(("http://", "https://"))
 
 
 def _text(name: str) -> str:
@@ -182,8 +195,17 @@ def stage(
         for field, source in item.sources:
             key = f"{field}\0{source.called}\0{source.location}"
             if key not in staged:
+                # A video that holds nothing is a mistake; an __init__.py beside a program holds nothing.
+                may_be_empty = bool(source.called and item.checked.content_field)
                 with item.blamed():
-                    staged[key] = _stage_one(field, source, artifacts, limit_bytes=limit_bytes, progress=progress)
+                    staged[key] = _stage_one(
+                        field,
+                        source,
+                        artifacts,
+                        limit_bytes=limit_bytes,
+                        may_be_empty=may_be_empty,
+                        progress=progress,
+                    )
             inputs.append(staged[key])
         jobs.append(
             NewJob(
@@ -218,7 +240,13 @@ def stage(
 
 
 def _stage_one(
-    field: str, source: Source, artifacts: Artifacts, *, limit_bytes: int, progress: StageProgress | None
+    field: str,
+    source: Source,
+    artifacts: Artifacts,
+    *,
+    limit_bytes: int,
+    may_be_empty: bool,
+    progress: StageProgress | None,
 ) -> JobInput:
     if source.is_url:
         return JobInput(field, source.file_name or source.name, url=source.location)
@@ -227,10 +255,7 @@ def _stage_one(
         if progress is not None:
             progress(source.file_name, done, total)
 
-    # One that is to be worked on and holds nothing is a mistake; beside a program, an __init__.py holds nothing.
-    artifact = artifacts.add(
-        Path(source.location), limit_bytes=limit_bytes, may_be_empty=bool(source.called), progress=report
-    )
+    artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, may_be_empty=may_be_empty, progress=report)
     return JobInput(field, _text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -16,6 +16,26 @@ class Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
     )
+
+    @classmethod
+    def field_named(cls, text: str) -> str:
+        """The field that is written so, in snake_case or camelCase; empty where there is none."""
+        return next((name for name, field in cls.model_fields.items() if text in (name, field.alias)), "")
+
+    @classmethod
+    def part_of(cls, field: str) -> type[Part] | None:
+        """What the field is, where that is a part; None of any other, and of one that holds several parts."""
+        annotation = cls.model_fields[field].annotation
+        kinds = (annotation, *get_args(annotation))
+        return next((each for each in kinds if isinstance(each, type) and issubclass(each, Part)), None)
+
+    @classmethod
+    def spelled(cls, path: str) -> str:
+        """A field as JSON has it, or one of a part: `watermark.image_url` is `watermark.imageUrl`."""
+        name, dot, rest = path.partition(".")
+        alias = cls.model_fields[name].alias or name
+        part = cls.part_of(name) if dot else None
+        return f"{alias}.{part.spelled(rest)}" if part else alias
 
 
 class Spec(Part):

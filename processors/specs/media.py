@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from processors.names import problem_among
 from processors.specs.base import Part, Spec
-from processors.specs.bitrate import BITRATE_PATTERN
+from processors.specs.bitrate import BITRATE_PATTERN, bits_per_second
 
 AudioCodec = Literal["aac", "mp3", "opus", "vorbis", "flac", "pcm"]
 Rate = Annotated[str, Field(pattern=BITRATE_PATTERN)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 PRESET_PATTERN = r"^[a-z0-9][a-z0-9-]{0,39}$"
+PRESET_NAME = re.compile(PRESET_PATTERN)
 
 
 def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
@@ -59,17 +62,41 @@ class Chapter(Part):
     image: Text | None = Field(None, description="The address of a picture of it.")
 
 
+PresetFormat = Literal["mp3", "m4a", "ogg", "opus", "flac", "wav", "hls", "dash"]
+
+USUAL_CODECS: Mapping[PresetFormat, AudioCodec] = {
+    "mp3": "mp3",
+    "m4a": "aac",
+    "ogg": "vorbis",
+    "opus": "opus",
+    "flac": "flac",
+    "wav": "pcm",
+    "hls": "aac",
+    "dash": "aac",
+}
+
+
 class Preset(Part):
     """A named output: of the table that ships, or of the user's settings."""
 
-    format: Literal["mp3", "m4a", "ogg", "opus", "flac", "wav", "hls", "dash"] = Field(description="The container.")
+    format: PresetFormat = Field(description="The container: mp3, m4a, ogg, opus, flac, wav, hls or dash.")
     codec: AudioCodec | None = Field(None, description="Else the usual one of the format.")
     bitrate: Rate | None = Field(None, description="Of two channels, as 128k; none for lossless ones.")
+    bit_depth: Literal[16, 24] | None = Field(None, description="Of lossless ones; else the source's, 24 at most.")
     sample_rate: int | None = Field(None, ge=8000, le=192000, description="Else the source's.")
     channels: Literal["keep", "mono", "stereo"] = Field("keep", description="keep, mono or stereo.")
     loudness: float | None = Field(None, ge=-50, le=-5, description="In LUFS.")
     true_peak: float | None = Field(None, ge=-20, le=0, description="In dBTP.")
     description: str = Field("", max_length=200, description="What it is for.")
+
+    @property
+    def audio_codec(self) -> AudioCodec:
+        """The codec that is named, or the usual one of the format."""
+        return self.codec or USUAL_CODECS[self.format]
+
+    def rate_of(self, channels: int) -> int | None:
+        """Bits per second of so many channels: one has half of what two have; None where the preset says none."""
+        return None if self.bitrate is None else round(bits_per_second(self.bitrate) * channels / 2)
 
 
 class MediaSpec(Spec):
