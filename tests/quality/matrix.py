@@ -199,7 +199,7 @@ def check_of(case: Case) -> Callable[[Case, Path], Iterator[str]]:
 def _submit(command: Pitchey, case: Case, manifest: Path) -> JobId:
     manifest.write_text(json.dumps(case.spec))
     submitted = command.ok("submit", case.service, "--manifest", manifest, "--json").json
-    return JobId(submitted["jobs"][0]["id"])
+    return JobId(submitted[0]["id"])
 
 
 def run(command: Pitchey, found: list[Case], work: Path) -> dict[int, list[str]]:
