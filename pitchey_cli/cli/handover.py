@@ -69,9 +69,14 @@ def hand_over(
             named = [(str(item.path), item.output) for item in files]
             terminal.show(tables.finished(job, attempts, named, cached_from=source))
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
-            text = job.error.message if job.error else str(job.state)
-            terminal.say(printable(f"error: {job.name}: {text}"))
-            if job.error and job.error.hint:
-                terminal.say(f"  {printable(job.error.hint)}")
+            show_failure(job)
     if failures:
         raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")
+
+
+def show_failure(job: Job) -> None:
+    """Say on stderr why a job has no result."""
+    text = job.error.message if job.error else str(job.state)
+    terminal.say(printable(f"error: {job.name}: {text}"))
+    if job.error and job.error.hint:
+        terminal.say(f"  {printable(job.error.hint)}")

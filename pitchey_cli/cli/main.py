@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 VERBS = (
     "run",
     "submit",
+    "probe",
+    "presets",
     "status",
     "top",
     "jobs",

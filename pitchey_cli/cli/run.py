@@ -8,18 +8,15 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.drafting import drafts
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
+from pitchey_cli.cli.foreground import run_to_the_end
 from pitchey_cli.cli.handover import hand_over, refuse_existing
-from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
-from pitchey_cli.cli.progress import job_progress
-from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.cli.service_group import ServiceGroup
-from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
-from pitchey_cli.operations import budgets, cancel, follow, result, submit
+from pitchey_cli.operations import result
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
@@ -60,27 +57,9 @@ def run(
     refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
     result.make_directory(output)
     store = wiring.store()
-    runner = Runner(wiring, [asked.service], engine)
-    jobs = stage(wiring, store, asked, checked, is_foreground=True)
-    ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
-
-    budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
     # In a pipe stderr is the programs' own; bars on a terminal are gone before a program's output is shown.
     is_silent = quiet or json or is_exec or (asked.service is Service.CODE and not terminal.is_interactive())
-
-    def tick() -> None:
-        budget_watch.tick()  # before anything is started
-        runner.tick()
-
-    def finished() -> list[Job]:
-        with job_progress(len(ids), is_quiet=is_silent) as show:
-            return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait)
-
-    def give_up(why: str) -> list[JobId]:
-        cancel.cancel(store, ids, why=why, now=wiring.clock.now())
-        return ids
-
-    ended = carry_out(runner, store, finished, cancel=give_up, again=f"pitchey wait {' '.join(ids[:3])}")
+    ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=wait, is_silent=is_silent)
     hand_over(
         wiring, store, ended, output,
         overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet, is_exec=is_exec,

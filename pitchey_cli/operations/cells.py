@@ -9,8 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.operations.specs import spellings
-from processors.specs import SPECS, Spec
+from processors.specs import SPECS
+from processors.specs.base import Part
 from processors.vocabulary import Service
 
 Form = Callable[[str, str], Any]  #: what one value of an option comes to; given what it is called as well
@@ -23,14 +23,13 @@ def read(service: Service, column: str, text: str, forms: Mapping[str, Form]) ->
     """The value of a cell. A field that holds one value takes the text as it is, and so does a list as `1,2.5`.
 
     Args:
+        column: a field, or as `a.b` a field of a part.
         forms: by field, of options that take another form.
 
     Raises:
         UsageError: it is neither JSON of the right kind nor of the form that the option has.
     """
-    model = SPECS[service]
-    field = next((name for name in model.model_fields if column in spellings(model, name)), "")
-    kind = _holds(model, field)
+    field, kind = _place(SPECS[service], column)
     if kind is None:
         return text
     if text.startswith(_BEGINNINGS[kind]):
@@ -51,9 +50,15 @@ def _from_json(text: str, kind: type) -> Any:
         raise UsageError(f"{text!r} is not JSON: {why}.", hint=hint) from None
 
 
-def _holds(model: type[Spec], field: str) -> type | None:
-    """`list` or `dict`, where the field is one; else None."""
-    return _kind(model.model_fields[field].annotation) if field else None
+def _place(model: type[Part], column: str) -> tuple[str, type | None]:
+    """The path of the field, as `ladder.sizes`; and `list` or `dict`, where it is one. Empty where there is none."""
+    first, dot, rest = column.partition(".")
+    field = model.field_named(first)
+    if not field or not dot:
+        return field, _kind(model.model_fields[field].annotation) if field else None
+    part = model.part_of(field)
+    inner, kind = _place(part, rest) if part is not None else ("", None)
+    return f"{field}.{inner}", kind
 
 
 def _kind(annotation: Any) -> type | None:

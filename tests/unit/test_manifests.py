@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pitchey_cli.cli.field_options import forms
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.operations import manifests
 from pitchey_cli.operations.requests import Request
@@ -71,6 +72,40 @@ def test_a_field_that_has_fields_is_an_object_and_a_column_adds_to_it(tmp_path: 
     assert list(lines) == [("line 2", {"input": "x.mp4", "watermark": {"text": "me", "opacity": "0.5"}})]
 
 
+def test_what_the_command_line_says_of_a_part_goes_before_each_of_its_fields(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    manifest.write_text(f'input,watermark.text,watermark.opacity,quality\n"{clip}",me,0.2,low\n')
+    asked = Request(Service.VIDEO, (), {"watermark": {"opacity": "0.9"}, "quality": "high"})
+    (draft,) = manifests.drafts(asked, manifests.read(manifest, Service.VIDEO, {}), where="jobs.csv")
+    assert (draft.spec["watermark"]["text"], draft.spec["watermark"]["opacity"]) == ("me", 0.9)
+    assert draft.spec["quality"] == "high"
+
+
+def test_a_list_of_a_part_is_json_or_has_commas(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    rows = [["input", "output_format", "ladder.sizes"]]
+    rows += [[str(clip), "hls", sizes] for sizes in ('["1280x720", "640x360"]', "1280x720,640x360")]
+    with manifest.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert [each.spec["ladder"]["sizes"] for each in _drafts(manifest)] == [["1280x720", "640x360"]] * 2
+
+
+def test_presets_and_tags_are_what_their_options_take(tmp_path: Path, clip: Path) -> None:
+    manifest = tmp_path / "jobs.csv"
+    with manifest.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [
+                ["input", "outputPresets", "tags"],
+                [clip, "mp3,podcast", "title=One"],
+                [clip, '["flac"]', '{"title": "2"}'],
+            ]
+        )
+    asked = Request(Service.MEDIA, (), {})
+    one, two = manifests.drafts(asked, manifests.read(manifest, Service.MEDIA, forms(Service.MEDIA)), where="jobs.csv")
+    assert (one.spec["outputPresets"], one.spec["tags"]) == (["mp3", "podcast"], {"title": "One"})
+    assert (two.spec["outputPresets"], two.spec["tags"]) == (["flac"], {"title": "2"})
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -82,6 +117,8 @@ def test_a_field_that_has_fields_is_an_object_and_a_column_adds_to_it(tmp_path: 
         ("input,slots\n{clip},many\n", "line 2: slots 'many' does not fit"),
         ("input\nnowhere.mp4\n", "line 2: There is no file at 'nowhere.mp4'"),
         ('input,thumbnailTimes\n{clip},"[1, 2"\n', r"line 2, column 'thumbnailTimes': '\[1, 2' is not JSON: "),
+        ("input,watermark.imageUrl\n{clip},no.png\n", "line 2: --watermark-image-url: There is no file at 'no.png'"),
+        ("inputUrl\nno.mp4\n", "line 2: inputUrl: There is no file at 'no.mp4'"),
         ("input,watermark\n{clip},me\n", "line 2, column 'watermark': 'me' is no JSON object"),
         ("input,quality,quality.x\n{clip},low,1\n", "line 2, column 'quality.x': '1' is a part of quality, which"),
         ("input,quality\n", "there is no job in it"),

@@ -43,8 +43,11 @@ def test_what_is_no_json_does_not_come_from_an_instance(number: str) -> None:
 
 @pytest.mark.parametrize("file", golden())
 def test_what_was_written_once_is_read_and_written_again_in_the_same_way(file: Path) -> None:
-    written = parse(file).model_dump(mode="json", by_alias=True, exclude_none=True)
-    assert written == json.loads(file.read_text())
+    written, document = (
+        parse(file).model_dump(mode="json", by_alias=True, exclude_none=True),
+        json.loads(file.read_text()),
+    )
+    assert {key: written.get(key) for key in document} == document  # a later version has more fields, with defaults
 
 
 @pytest.mark.parametrize("file", golden())
@@ -81,8 +84,9 @@ def test_a_token_that_could_leave_its_directory_is_refused(token: str) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"outputFormat": "hls"}, "not served"),
-        ({"watermark": {"text": "mine"}}, "not served"),
+        ({"outputFormat": "avi"}, "Input should be 'mp4'"),
+        ({"watermark": {"text": "mine", "imageUrl": "a.png"}}, "a text or an image"),
+        ({"outputFormat": "hls", "ladder": {"maxRungs": 0}}, "greater than or equal to 1"),
         ({"outputFormat": "thumbnail", "thumbnailTimes": []}, "at least one time"),
         ({"resolution": "wide"}, "pattern"),
         ({"bitrate": "fast"}, "pattern"),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.operations.specs import checked, service_named
+from pitchey_cli.operations.specs import checked, merged, service_named
 from processors.protocol import Service
+from processors.specs import VideoSpec
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,24 @@ from processors.protocol import Service
         ({"bitrate": "-3M"}, "bitrate '-3M' has the wrong form."),
         ({"thumbnail_times": "1,two"}, "thumbnailTimes.1 'two' does not fit"),
         ({"thumbnail_times": "-1"}, "greater than or equal to 0"),
-        ({"output_format": "hls"}, "hls is not served by this version"),
-        ({"output_format": "avi"}, "outputFormat 'avi' is not one of mp4, webm, thumbnail."),
+        ({"output_format": "avi"}, "outputFormat 'avi' is not one of mp4, webm, hls, dash, "),
         ({"bitrate": "9k"}, "bitrate 9k is not between 10k and 500M."),
         ({"bitrate": "501M"}, "bitrate 501M is not between 10k and 500M."),
-        ({"watermark": {"position": "middle"}}, "watermark is not served by this version."),
+        (
+            {"watermark": {"text": "©", "position": "left"}},
+            "watermark.position 'left' is not one of top-left, top-right, bottom-left, bottom-right, center.",
+        ),
+        ({"watermark": {"text": "©", "opacty": 1}}, "Did you mean 'watermark.opacity'?"),
+        ({"watermark": {"text": "©", "opacty": 1}}, "A video spec has no field 'watermark.opacty'."),
+        ({"watermark": {"text": "©", "colour": 1}}, "It has watermark.text, watermark.imageUrl, watermark.position"),
+        ({"watermark": {"text": "©", "opacity": 7}}, "watermark.opacity 7 does not fit: it should be less than or"),
+        ({"watermark": {"image_url": ""}}, "watermark.imageUrl '' does not fit"),
+        ({"watermark": {"text": "©", "imageUrl": "a.png"}}, "watermark needs a text or an image, and not both."),
+        ({"watermark": {}}, "watermark needs a text or an image, and not both."),
+        ({"watermark": 3}, "watermark 3 does not fit: it has fields of its own, as watermark.text."),
+        ({"outputFormat": "hls", "ladder": {"sizes": "1280x720,big"}}, "ladder.sizes.1 'big' has the wrong form."),
+        ({"scenes": {"split": True}}, "scenes is of outputFormat scenes, and this is mp4."),
+        ({"deinterlace": "yes"}, "deinterlace 'yes' is not one of auto, on, off."),
         ({"inputUrl": ""}, "inputUrl '' does not fit"),
     ],
 )
@@ -68,6 +82,48 @@ def test_both_spellings_and_lists_in_one_text_are_taken() -> None:
     one = checked(Service.VIDEO, {"inputUrl": "a", "thumbnailTimes": "1, 2.5"})
     two = checked(Service.VIDEO, {"input_url": "a", "thumbnail_times": [1, 2.5]})
     assert one == two
+
+
+def test_lists_in_one_text_are_taken_in_a_part_too() -> None:
+    fields = {"inputUrl": "a", "outputFormat": "hls", "ladder": {"sizes": "1280x720, 640x360", "maxRungs": "3"}}
+    spec = checked(Service.VIDEO, fields)
+    assert isinstance(spec, VideoSpec) and spec.ladder is not None
+    assert (spec.ladder.sizes, spec.ladder.max_rungs) == (["1280x720", "640x360"], 3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({}, "A media spec needs the field 'outputPresets'."),
+        ({}, "`pitchey presets` lists them."),
+        ({"output_presets": "MP3"}, "outputPresets.0 'MP3' has the wrong form."),
+        (
+            {"output_presets": "mp3", "denoise": {"method": "magic"}},
+            "denoise.method 'magic' is not one of rnnoise, fft.",
+        ),
+        ({"output_presets": "mp3", "denoise": True}, "denoise True does not fit"),
+        (
+            {"output_presets": "mp3", "audio_settings": {"codec": "mp4"}},
+            "audioSettings.codec 'mp4' is not one of aac, ",
+        ),
+        ({"output_presets": "mp3", "chapters": [{"start": 0}]}, "needs the field 'chapters.0.title'"),
+        ({"output_presets": "a", "presets": {"a": {"format": "mp4"}}}, "presets.a.format 'mp4' is not one of mp3, m4a"),
+    ],
+)
+def test_a_wrong_field_of_a_media_spec_is_named(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        checked(Service.MEDIA, {"input_media": "song.wav", **fields})
+    assert says in f"{caught.value} {caught.value.hint}"
+
+
+def test_what_goes_before_a_part_goes_before_each_of_its_fields() -> None:
+    under = {"watermark": {"text": "©", "imageUrl": None, "opacity": 1}, "outputFormat": "webm", "colour": 1}
+    over = {"watermark": {"opacity": 0.3, "image_url": "a.png"}, "output_format": "mp4"}
+    assert merged(VideoSpec, under, over) == {
+        "watermark": {"text": "©", "image_url": "a.png", "opacity": 0.3},
+        "output_format": "mp4",
+        "colour": 1,
+    }
 
 
 def test_a_service_that_does_not_exist_is_offered_the_nearest() -> None:

@@ -1,0 +1,51 @@
+"""Jobs that somebody waits for: queued, run by the daemon or in this process, followed to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pitchey_cli.cli.drafting import stage
+from pitchey_cli.cli.holding import BudgetWatch
+from pitchey_cli.cli.progress import job_progress
+from pitchey_cli.cli.runner import Runner, carry_out
+from pitchey_cli.domain.job import Job, JobId
+from pitchey_cli.operations import budgets, cancel, follow, submit
+from pitchey_cli.operations.requests import Request
+from pitchey_cli.store.port import Store
+from pitchey_cli.wiring import Wiring
+
+
+def run_to_the_end(
+    wiring: Wiring,
+    store: Store,
+    asked: Request,
+    checked: list[submit.Draft],
+    *,
+    engine: str | None,
+    wait_seconds: float | None,
+    is_silent: bool,
+) -> list[Job]:
+    """Queue jobs, and wait until all of them have ended.
+
+    Args:
+        engine: the kind of engine that somebody has chosen.
+        is_silent: nothing is said of their progress.
+    """
+    runner = Runner(wiring, [asked.service], engine)
+    jobs = stage(wiring, store, asked, checked, is_foreground=True)
+    ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
+    budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
+
+    def tick() -> None:
+        budget_watch.tick()  # before anything is started
+        runner.tick()
+
+    def finished() -> list[Job]:
+        with job_progress(len(ids), is_quiet=is_silent) as show:
+            return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait_seconds)
+
+    def give_up(why: str) -> Sequence[JobId]:
+        cancel.cancel(store, ids, why=why, now=wiring.clock.now())
+        return ids
+
+    return carry_out(runner, store, finished, cancel=give_up, again=f"pitchey wait {' '.join(ids[:3])}")
