@@ -66,10 +66,8 @@ def _read(each: Any, number: int, name: str, hint: str) -> Chapter | None:
             return None
         start, end = _seconds(each["startTime"]), each.get("endTime")
         title = str(each.get("title") or f"Chapter {number}")[:_TITLE_LENGTH].replace("\0", "")
-        return Chapter(
-            start=start, title=title, end=None if end is None else _seconds(end), url=each.get("url"),
-            image=each.get("img"),
-        )  # fmt: skip
+        found = {"start": start, "title": title, "url": each.get("url"), "image": each.get("img")}
+        return Chapter.model_validate(found | ({} if end is None else {"end": _seconds(end)}))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Rejected("chapters_invalid", f"Chapter {number} of {name} cannot be understood.", hint) from error
 

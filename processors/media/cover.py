@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
 
 from processors.ffmpeg.opening import opened
@@ -50,7 +51,9 @@ def read(path: Path, name: str) -> Cover:
     """
     hint = f"A cover is a JPEG or PNG of at most {_MOST_SIDE}x{_MOST_SIDE} pixels and 16 MB; 3000x3000 is usual."
     if path.stat().st_size > _MOST_BYTES:
-        raise Rejected("cover_too_large", f"The cover {name} has {path.stat().st_size} bytes, which no tag holds.", hint)
+        raise Rejected(
+            "cover_too_large", f"The cover {name} has {path.stat().st_size} bytes, which no tag holds.", hint
+        )
     data = path.read_bytes()
     found = _looked_at(data)
     if found is None:
@@ -68,12 +71,11 @@ def of_file(path: Path, name: str, probe: Probe) -> Cover | None:
     indices = [other.index for other in probe.others if other.kind == "cover"]
     if not indices:
         return None
+    data = b""
     with opened(path, name) as container, suppress(FFmpegError):
-        for packet in container.demux(container.streams[indices[0]]):
-            if packet.size:
-                found = _looked_at(bytes(packet))
-                return found if found is not None and max(found.width, found.height) <= _MOST_SIDE else None
-    return None
+        data = next((bytes(packet) for packet in container.demux(container.streams[indices[0]]) if packet.size), b"")
+    found = _looked_at(data)
+    return found if found is not None and max(found.width, found.height) <= _MOST_SIDE else None
 
 
 def _looked_at(data: bytes) -> Cover | None:
@@ -103,7 +105,7 @@ def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
 def _is_whole(cover: Cover) -> bool:
     form = "jpeg_pipe" if cover.kind == "jpeg" else "png_pipe"
     try:
-        with av.open(BytesIO(cover.data), format=form) as container:
+        with cast(InputContainer, av.open(BytesIO(cover.data), format=form)) as container:
             return next(container.decode(video=0), None) is not None
     except (FFmpegError, StopIteration, IndexError):
         return False

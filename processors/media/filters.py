@@ -41,7 +41,7 @@ class Cut:
 
 
 def cutting(cut: Cut) -> str:
-    """Take a part out, to the sample. What comes out begins at 0, and gaps in a broken stream's times are silence."""
+    """Take a part out, to the sample. What comes out begins at 0, whatever the times of a broken stream say."""
     if cut.start == 0 and cut.end is None:
         return "asetpts=N/SR/TB"
     end = "" if cut.end is None else f":end={cut.end:.6f}"
@@ -95,9 +95,7 @@ def silence(path: str) -> str:
 def peaks(path: str, samples: int) -> str:
     """The lowest and the highest sample of each so many, of all channels as one, into a file."""
     meter = "astats=metadata=1:reset=1:measure_perchannel=none:measure_overall=Min_level+Max_level"
-    return (
-        f"aformat=sample_fmts=flt,asetnsamples=n={samples}:p=0,{meter},ametadata=print:file={path}"
-    )
+    return f"aformat=sample_fmts=flt,asetnsamples=n={samples}:p=0,{meter},ametadata=print:file={path}"
 
 
 def split(source: str, chains: Sequence[str]) -> list[str]:

@@ -87,7 +87,13 @@ def first_setting(found: Measured, target: float, true_peak: float, *, is_lossle
 
 
 def corrected(
-    before: Setting, source: Measured, made: Measured, *, target: float, true_peak: float, own_peak: float | None,
+    before: Setting,
+    source: Measured,
+    made: Measured,
+    *,
+    target: float,
+    true_peak: float,
+    own_peak: float | None,
     is_album: bool = False,
 ) -> Setting | None:
     """What brings it closer, after what came out was measured; None where that is good.
