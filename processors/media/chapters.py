@@ -90,8 +90,8 @@ def settled(chapters: Sequence[Chapter], start: float, end: float | None) -> lis
     """
     ordered = from_spec(chapters)
     parts: list[Part] = []
-    for chapter, following in zip(ordered, [*ordered[1:], None], strict=True):
-        limit = following.start if following is not None else end
+    for number, chapter in enumerate(ordered, start=1):
+        limit = ordered[number].start if number < len(ordered) else end
         finish = chapter.end if chapter.end is not None else limit
         if finish is None:
             finish = chapter.start + 1.0

@@ -21,6 +21,7 @@ from processors.worker.context import Rejected
 _MOST_BYTES = 16 * 1024 * 1024 - 64 * 1024  # a picture in FLAC, and a frame of ID3v2, cannot be larger
 _MOST_SIDE = 10_000
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _FRONT = 3  # the kind of a picture: front cover; ID3v2.4, section 4.14, which FLAC and Ogg have taken over
 _JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81, table B.1: SOF0 to SOF15
 
@@ -57,7 +58,8 @@ def read(path: Path, name: str) -> Cover:
     data = path.read_bytes()
     found = _looked_at(data)
     if found is None:
-        raise Rejected("cover_invalid", f"The cover {name} is no JPEG or PNG.", hint)
+        what = "is damaged" if data.startswith((_PNG, _JPEG)) else "is no JPEG or PNG"
+        raise Rejected("cover_invalid", f"The cover {name} {what}.", hint)
     if max(found.width, found.height) > _MOST_SIDE:
         size = f"{found.width}x{found.height}"
         raise Rejected("cover_too_large", f"The cover {name} has {size} pixels, which no player shows.", hint)
@@ -89,7 +91,7 @@ def _looked_at(data: bytes) -> Cover | None:
 
 def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
     position = 2
-    while data.startswith(b"\xff\xd8\xff") and position + 9 <= len(data) and data[position] == 0xFF:
+    while data.startswith(_JPEG) and position + 9 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
         if marker == 0xFF:  # filling
             position += 1
@@ -107,5 +109,6 @@ def _is_whole(cover: Cover) -> bool:
     try:
         with cast(InputContainer, av.open(BytesIO(cover.data), format=form)) as container:
             return next(container.decode(video=0), None) is not None
-    except (FFmpegError, StopIteration, IndexError):
-        return False
+    except (FFmpegError, IndexError):
+        pass
+    return False

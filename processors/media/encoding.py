@@ -73,7 +73,7 @@ def _written(out: Path, orders: Sequence[Order], labels: Labels, scratch: str) -
     files: list[str] = []
     for number, order in enumerate(orders):
         made = order.encode
-        text = metadata(labels.tags, labels.parts, made.container, is_opus=made.codec == "opus", cover=labels.cover)
+        text = metadata(labels.tags, labels.parts, made.container, cover=labels.cover)
         files.append(f"{scratch}/metadata-{number}.txt")
         (out / files[-1]).write_text(text)
     cover = None

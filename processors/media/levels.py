@@ -38,6 +38,7 @@ class Levels:
 
     def correct(self, report: Report) -> None:
         """Measure what was made, and make anew what is not as it was asked for."""
+        report = _forward(report)
         pending = [(track, made) for track in self._tracks for made in track.files if made.target is not None]
         for round_number in range(_ROUNDS + 1):
             for number, (track, made) in enumerate(pending):
@@ -51,7 +52,7 @@ class Levels:
                     track.settings |= {order.encode.name: order.setting for order in orders}
                     encode(
                         self._context, track.sound, orders, track.labels, track.scratch, track.source.name,
-                        _part(report, round_number + 1, 0, 1),
+                        _part(report, round_number + 0.5, 0, 1),
                     )  # fmt: skip
             pending = [(track, made) for track, made, _ in changed]
             if not pending:
@@ -126,9 +127,21 @@ class Levels:
         return pooled([replace(each) for each in found])
 
 
-def _part(report: Report, round_number: int, number: int, count: int) -> Report:
-    """A share of a task: the first round is nearly all of it, because later ones are seldom."""
-    begin, end = ((0.0, 0.6), (0.6, 0.85), (0.85, 1.0))[min(round_number, 2)]
+def _forward(report: Report) -> Report:
+    """Let nothing go back: a round that was not foreseen takes of what is left."""
+    reached = 0.0
+
+    def pass_on(fraction: float | None, speed: float | None) -> None:
+        nonlocal reached
+        reached = max(reached, fraction or 0.0)
+        report(reached, speed)
+
+    return pass_on
+
+
+def _part(report: Report, round_number: float, number: int, count: int) -> Report:
+    """A share of a task: each round takes most of what the one before has left, because later ones are seldom."""
+    begin, end = (1 - 0.4 ** (2 * each) for each in (round_number, round_number + 0.5))
     width = (end - begin) / max(1, count)
 
     def pass_on(fraction: float | None, speed: float | None) -> None:

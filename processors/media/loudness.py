@@ -116,9 +116,18 @@ def corrected(
     if abs(missing) <= (TOLERANCE if is_album else 0.05):
         missing = 0.0
     ceiling = before.ceiling if before.ceiling is not None else true_peak - _PEAK_MARGIN
-    if over > _PEAK_TOLERANCE:
-        ceiling -= over + _PEAK_MARGIN
-    return _setting(source, before.gain + missing, max(-23.9, ceiling))
+    lowered = over + _PEAK_MARGIN if over > _PEAK_TOLERANCE else 0.0
+    yield_ = _yield(source, before, loudness)
+    raised = 0.0 if is_album else lowered * (1 - yield_)
+    return _setting(source, before.gain + (missing + raised) / yield_, max(-23.9, ceiling - lowered))
+
+
+def _yield(source: Measured, before: Setting, loudness: float) -> float:
+    """The loudness that another dB of gain brings: the limiter takes ever more of it, by the square of its work."""
+    if before.limited == 0 or source.integrated is None:
+        return 1.0
+    eaten = source.integrated + before.gain - loudness
+    return min(1.0, max(0.4, 1 - 2 * eaten / before.limited))
 
 
 def _setting(found: Measured, gain: float, ceiling: float) -> Setting:

@@ -18,7 +18,8 @@ _STALE = re.compile(
     re.IGNORECASE,
 )
 _SPECIAL = re.compile(r"([=;#\\\n])")
-_COMMENTED: tuple[Container, ...] = ("ogg", "opus")  # have no stream of a cover: it is a comment
+_IN_OGG: tuple[Container, ...] = ("ogg", "opus")  # have no stream of a cover: it is a comment
+COMMENTED: tuple[Container, ...] = (*_IN_OGG, "flac")  #: have chapters as comments
 
 
 def merged(own: Sequence[Mapping[str, str]], wanted: Mapping[str, str] | None) -> dict[str, str]:
@@ -30,21 +31,25 @@ def merged(own: Sequence[Mapping[str, str]], wanted: Mapping[str, str] | None) -
     return {key: value for key, value in found.items() if value}
 
 
-def metadata(
-    tags: Mapping[str, str], parts: Sequence[Part], container: Container, *, is_opus: bool, cover: Cover | None
-) -> str:
-    """Write the file. FFmpeg writes chapters into MP3, M4A and Opus by itself; of Ogg Vorbis and FLAC it drops them."""
+def metadata(tags: Mapping[str, str], parts: Sequence[Part], container: Container, *, cover: Cover | None) -> str:
+    """Write the file.
+
+    FFmpeg writes chapters into MP3 and M4A by itself. Of Ogg Vorbis and FLAC it drops them, and in Opus it rounds their
+    seconds up and leaves the milliseconds as they are, so that 2.5 becomes 3.5: there they are comments.
+    """
     written = dict(tags)
-    if container in ("ogg", "flac") and not is_opus:
+    if container in COMMENTED:
         written |= comments(parts)
-    if container in _COMMENTED and cover is not None:
+    if container in _IN_OGG and cover is not None:
         written["METADATA_BLOCK_PICTURE"] = base64.b64encode(cover.block).decode()
     lines = [";FFMETADATA1", *(f"{_escaped(key)}={_escaped(value)}" for key, value in written.items())]
-    for part in parts:
+    for part in () if container in COMMENTED else parts:
         start, end = round(part.start * 1000), max(round(part.end * 1000), round(part.start * 1000) + 1)
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={start}", f"END={end}", f"title={_escaped(part.title)}"]
     return "\n".join(lines) + "\n"
 
 
 def _escaped(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", ""))
+    clean = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    # FFmpeg takes a backslash before the end of a line for one that escapes it, though it is escaped itself.
+    return _SPECIAL.sub(r"\\\1", re.sub(r"\\(?=\n|$)", r"\\ ", clean))

@@ -198,6 +198,10 @@ class _Work:
     def _published(self, track: Track, made: Encode) -> OutputFile:
         found = checked(self._context, made, track.seconds)
         details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        if track.seconds is not None:
+            details["durationSeconds"] = round(
+                track.seconds, 6
+            )  # as it is heard: containers count an encoder's padding
         details |= self._levels.details(track, made)
         if track.analysis is not None and track.analysis.is_silent:
             details["note"] = "The sound is silent from beginning to end; nothing was trimmed."
@@ -231,7 +235,20 @@ class _Work:
             window = 4096 / sound.sample_rate
             chain += f",asetnsamples=n=4096:p=0,aselect='lt(mod(t,{step:.6f}),{window:.6f})',asetpts=N/SR/TB"
         graph = f"[0:{sound.index}]{chain},showspectrumpic=s={_PICTURE_COLUMNS}x512:legend=0:scale=log[out]"
-        argv = [*FFMPEG, "-y", *sound.arguments, "-filter_complex", graph, "-map", "[out]", "-frames:v", "1", name]
+        argv = [
+            *FFMPEG,
+            "-y",
+            *sound.arguments,
+            "-filter_complex",
+            graph,
+            "-map",
+            "[out]",
+            "-frames:v",
+            "1",
+            "-update",
+            "1",
+            name,
+        ]
         run_ffmpeg(self._context, argv, track.source.name, lambda fraction, speed: None, seconds=None)
         if not (self._context.out / name).exists():
             raise HandlerError("output_incomplete", f"The output {name} is not what it should be: it is missing.")
