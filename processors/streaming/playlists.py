@@ -6,8 +6,13 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')
+_REPRESENTATION = re.compile(
+    r'<Representation [^>]*bandwidth="(?P<said>\d+)"(?:(?!</Representation>).)*? media="(?P<folder>[^"]*)/[^"/]*"',
+    re.DOTALL,
+)
 _NAMESPACE = {"mpd": "urn:mpeg:dash:schema:mpd:2011"}
 
 
@@ -67,6 +72,29 @@ def represented(text: str) -> dict[str, int]:
         if template is not None:
             found[template.get("media", "").rpartition("/")[0]] = int(each.get("bandwidth", "0"))
     return found
+
+
+def raised_master(text: str, needed: Mapping[str, int]) -> str:
+    """Raise each variant's BANDWIDTH to what its folder needs at least.
+
+    Packager looks at segments one by one; RFC 8216 at runs of them, which may have a higher rate at the end.
+    """
+    lines = text.splitlines(keepends=True)
+    for number, (line, following) in enumerate(pairwise(lines)):
+        least = needed.get(following.strip().rpartition("/")[0], 0)
+        if line.startswith("#EXT-X-STREAM-INF:") and int(attributes_of(line)["BANDWIDTH"]) < least:
+            lines[number] = re.sub(r"(?<![A-Z-])BANDWIDTH=\d+", f"BANDWIDTH={least}", line)
+    return "".join(lines)
+
+
+def raised_manifest(text: str, needed: Mapping[str, int]) -> str:
+    """Raise each representation's bandwidth to what its folder needs at least."""
+
+    def raised(found: re.Match[str]) -> str:
+        least = needed.get(found["folder"], 0)
+        return found[0].replace(f'bandwidth="{found["said"]}"', f'bandwidth="{max(least, int(found["said"]))}"')
+
+    return _REPRESENTATION.sub(raised, text)
 
 
 def peak_bandwidth(sizes: Sequence[int], seconds: Sequence[float], target_seconds: float) -> float:

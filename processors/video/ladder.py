@@ -106,7 +106,7 @@ def ladder(
     rungs = _within(rungs, wanted)
     steps = without_dominated(rungs, least_step=1.0 if wanted.sizes else _LEAST_STEP)
     chosen = steps if wanted.sizes else thinned(steps, wanted.max_rungs)
-    return tuple(_slowed(rung) for rung in chosen)
+    return (chosen[0], *(_slowed(rung) for rung in chosen[1:]))  # the best is as good as the source
 
 
 def without_dominated(rungs: Iterable[Rung], *, least_step: float = _LEAST_STEP) -> list[Rung]:
@@ -150,9 +150,8 @@ def _within(rungs: Sequence[Rung], wanted: Ladder) -> list[Rung]:
 
 def _rates(width: int, height: int) -> list[int]:
     """What pictures of a size may cost: the rates of the smallest box that holds them, scaled."""
-    for box_width, box_height, rates in RATES:
-        if max(width, height) <= box_width and min(width, height) <= box_height:
-            break
+    fitting = (row for row in RATES if max(width, height) <= row[0] and min(width, height) <= row[1])
+    box_width, box_height, rates = next(fitting, RATES[-1])
     return [_scaled(rate, (width, height), (box_width, box_height)) for rate in rates]
 
 

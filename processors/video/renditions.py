@@ -118,9 +118,7 @@ def pictures(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> list[
             is_first = size is None
             is_mapped = is_first and video.is_hdr and spec.hdr == "sdr"
             size = (rung.width, rung.height)
-            picture = _applied(
-                picture, fitted(*size, is_hdr=is_mapped, framerate=None, is_full_range=False)
-            )
+            picture = _applied(picture, fitted(*size, is_hdr=is_mapped, framerate=None, is_full_range=False))
         if number == len(wanted.rungs) - 1:
             own = picture
         else:
@@ -141,9 +139,7 @@ def prepared(spec: VideoSpec, video: Video, framerate: Fraction) -> list[Filter]
     return filters
 
 
-def picture_options(
-    spec: VideoSpec, rung: Rung, steady: Timing, threads: int, *, keeps_hdr: bool
-) -> dict[str, Any]:
+def picture_options(spec: VideoSpec, rung: Rung, steady: Timing, threads: int, *, keeps_hdr: bool) -> dict[str, Any]:
     """Say how a rung is encoded: constant quality up to its rate, or the rate that was asked for as the average."""
     _, frames = steady.frames_of(rung)
     average = None if spec.bitrate is None else rung.bitrate

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from processors.ffmpeg.program import run_ffmpeg
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.threads import granted_threads
 from processors.ffmpeg.verify import is_short
-from processors.protocol import OutputFile
 from processors.specs import Ladder, VideoSpec, bits_per_second
-from processors.streaming.packager import MANIFEST, MASTER, package, packager
+from processors.streaming.making import make_stream, published
+from processors.streaming.measure import Measured
+from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
-from processors.streaming.verify import Measured, verified_stream
 from processors.video.ladder import Rung, ladder, names, stream_framerate, without_dominated
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Timing, Wanted, encode, timing
@@ -29,11 +30,6 @@ _FOLDER = ".tracks"  # below out/, for what is encoded and not yet packaged
 _REFERENCE_RATE = 7_800_000  # of the ladder's table and of the tier that shifts nothing
 _LEAST_STEP = 1.1  # a rung that came out nearly as large as the next better one is of no use to a player
 _PACKAGE_SHARE = 0.08  # of the work of encoding
-_MEDIA_TYPES = {
-    ".m3u8": "application/vnd.apple.mpegurl",
-    ".mpd": "application/dash+xml",
-    ".vtt": "text/vtt",
-}
 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
@@ -70,7 +66,7 @@ class _Stream:
         self.rungs = ladder(
             *size,
             float(self.steady.framerate),
-            spec.ladder or Ladder(),
+            spec.ladder or Ladder.model_validate({}),
             codec=spec.video_codec,
             share=TIERS[spec.quality].ceiling_1080p30 / _REFERENCE_RATE,
             top_bitrate=bits_per_second(spec.bitrate) if spec.bitrate else None,
@@ -82,7 +78,9 @@ class _Stream:
         subtitles = self.source.probe.subtitles
         for number, subtitle in enumerate(subtitles, start=1):
             if not subtitle.is_text:
-                self.context.log(f"Subtitle track {number} ({subtitle.codec}) is left out: it is pictures, and not text.")
+                self.context.log(
+                    f"Subtitle track {number} ({subtitle.codec}) is left out: it is pictures, and not text."
+                )
         return [subtitle for subtitle in subtitles if subtitle.is_text]
 
     @property
@@ -96,6 +94,7 @@ class _Stream:
         """Make all tracks in one run."""
         self.folder.mkdir()
         wanted = Wanted(self.rungs, self.steady, self.sounds, self.texts, granted_threads())
+        os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
         argv = encode(self.context.spec, self.video, self.source.path, wanted, _FOLDER)
         made = run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
         if is_short(made, self.seconds):
@@ -109,22 +108,16 @@ class _Stream:
         context, spec = self.context, self.context.spec
         rungs = self._worth_having()
         tracks = [*self._video_tracks(rungs), *self._sound_tracks(), *self._text_tracks()]
-        group_seconds = self.steady.group_seconds
         segment_seconds = self.steady.segment_seconds(spec.segment_seconds)
         seconds = probe(tracks[0].source, tracks[0].folder).video_seconds
-        package(
+        report(0.1, None)
+        measured = make_stream(
             context,
             tracks,
             hls=spec.output_format in ("hls", "cmaf"),
             dash=spec.output_format in ("dash", "cmaf"),
             segment_seconds=segment_seconds,
-            group_seconds=group_seconds,
-        )
-        report(0.5, None)
-        measured = verified_stream(
-            context.out,
-            tracks,
-            segment_seconds=segment_seconds,
+            group_seconds=self.steady.group_seconds,
             seconds=seconds,
             frame_seconds=float(1 / self.steady.framerate),
         )
@@ -197,19 +190,6 @@ class _Stream:
                 {"path": track.folder, "language": track.language} for track in tracks if track.kind == "text"
             ],
         }
-
-
-def published(context: Context[Any], tracks: Sequence[Track]) -> Iterator[OutputFile]:
-    """Name all files of a stream as outputs, what a player opens first."""
-    for name in (MASTER, MANIFEST):
-        if (context.out / name).exists():
-            yield context.output(name, media_type=_MEDIA_TYPES[Path(name).suffix], role="playlist")
-    for track in tracks:
-        for path in sorted((context.out / track.folder).iterdir()):
-            role = "playlist" if path.suffix == ".m3u8" else "segment"
-            kind = "video/mp4" if track.kind == "video" else "audio/mp4" if track.kind == "audio" else "application/mp4"
-            media_type = _MEDIA_TYPES.get(path.suffix, kind)
-            yield context.output(f"{track.folder}/{path.name}", media_type=media_type, role=role)
 
 
 def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle], folder: Path, suffix: str) -> list[Track]:
