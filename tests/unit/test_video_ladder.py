@@ -80,6 +80,10 @@ def test_sizes_that_are_named_are_what_comes_out_but_never_larger_than_the_sourc
     ]
 
 
+def test_tiny_sizes_that_are_named_are_all_there() -> None:
+    assert len(ladder(160, 90, 25, wanted(sizes=["160x90", "96x54", "64x36"]), share=0.1)) == 3
+
+
 def test_a_rate_is_that_of_the_best_rung_and_other_codecs_need_less() -> None:
     rungs = ladder(1280, 720, 25, wanted(), top_bitrate=1_500_000)
     assert rungs[0].bitrate == 1_500_000
