@@ -62,12 +62,8 @@ def test_a_bandwidth_is_raised_where_it_is_too_low_and_nothing_else_changes() ->
 
 def test_one_sound_is_the_default_one_though_no_language_is_known() -> None:
     two = MASTER.replace("DEFAULT=YES", "DEFAULT=NO") + '#EXT-X-MEDIA:TYPE=AUDIO,NAME="b",DEFAULT=NO\n'
-    assert [
-        each.attributes.get("DEFAULT") for each in master_entries(with_default_sound(two)) if "MEDIA" in each.tag
-    ] == [
-        "YES",
-        "NO",
-    ]
+    media = [each for each in master_entries(with_default_sound(two)) if each.tag == "#EXT-X-MEDIA"]
+    assert [each.attributes["DEFAULT"] for each in media] == ["YES", "NO"]
     assert with_default_sound(MASTER) == MASTER
 
 
