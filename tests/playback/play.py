@@ -2,8 +2,8 @@
 
     python -m tests.playback.play --players FOLDER
 
-FOLDER holds hls.js and dash.js; `scripts/playback` gets them. A stream counts as played when the browser has shown every
-rendition, gone on after each seek, and come to the end without an error of the player's.
+FOLDER holds hls.js and dash.js; `scripts/playback` gets them. A stream counts as played when the browser has shown
+every rendition, gone on after each seek, and come to the end without an error of the player's.
 """
 
 from __future__ import annotations
