@@ -108,7 +108,7 @@ def ladder(
     rungs = _within(rungs, wanted)
     steps = without_dominated(rungs, least_step=1.0 if wanted.sizes else _LEAST_STEP)
     chosen = steps if wanted.sizes else thinned(steps, wanted.max_rungs)
-    return (chosen[0], *(_slowed(rung) for rung in chosen[1:]))  # the best is as good as the source
+    return (chosen[0], *(slowed(rung) for rung in chosen[1:]))  # the best is as good as the source
 
 
 def without_dominated(rungs: Iterable[Rung], *, least_step: float = _LEAST_STEP) -> list[Rung]:
@@ -180,7 +180,8 @@ def _whole(rate: float) -> int:
     return max(_LEAST_RATE, round(rate / 1000) * 1000)
 
 
-def _slowed(rung: Rung) -> Rung:
+def slowed(rung: Rung) -> Rung:
+    """Give a small rung of a fast video half of its frames."""
     is_small = rung.pixels <= _SMALL_PIXELS
     is_fast = rung.framerate > _MOST_FRAMES_OF_SMALL + 0.01
     return replace(rung, framerate=rung.framerate / 2) if is_small and is_fast else rung

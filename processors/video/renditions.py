@@ -110,15 +110,13 @@ def audio_rate(tier: Tier) -> int:
 
 def pictures(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> list[Any]:
     """Give a picture to each rung: each size is scaled from the next larger one, because that costs less."""
-    picture = _applied(media[str(video.index)], prepared(spec, video, wanted.timing.framerate))
+    picture = framed(spec, video, media, wanted, wanted.rungs[0])
+    size = (wanted.rungs[0].width, wanted.rungs[0].height)
     given = []
-    size: tuple[int, int] | None = None
     for number, rung in enumerate(wanted.rungs):
         if (rung.width, rung.height) != size:
-            is_first = size is None
-            is_mapped = is_first and video.is_hdr and spec.hdr == "sdr"
             size = (rung.width, rung.height)
-            picture = _applied(picture, fitted(*size, is_hdr=is_mapped, framerate=None, is_full_range=False))
+            picture = picture.filter("scale", *size)
         if number == len(wanted.rungs) - 1:
             own = picture
         else:
@@ -127,6 +125,13 @@ def pictures(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> list[
         rate, _ = wanted.timing.frames_of(rung)
         given.append(own if rate == wanted.timing.framerate else own.filter("fps", fps=_text(rate)))
     return given
+
+
+def framed(spec: VideoSpec, video: Video, media: Any, wanted: Wanted, best: Rung) -> Any:
+    """Chain what is done to the picture of the best rung; ffmpeg itself has turned it as the file says."""
+    is_mapped = video.is_hdr and spec.hdr == "sdr"
+    size = fitted(best.width, best.height, is_hdr=is_mapped, framerate=None, is_full_range=False)
+    return _applied(media[str(video.index)], [*prepared(spec, video, wanted.timing.framerate), *size])
 
 
 def prepared(spec: VideoSpec, video: Video, framerate: Fraction) -> list[Filter]:

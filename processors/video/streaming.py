@@ -19,16 +19,20 @@ from processors.streaming.making import make_stream, published
 from processors.streaming.measure import Measured
 from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
-from processors.video.ladder import Rung, ladder, names, stream_framerate, without_dominated
+from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
+from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Timing, Wanted, encode, timing
 from processors.video.sounds import chosen_sounds
 from processors.video.transcoding import blame_the_input
+from processors.video.trials import tried
 from processors.worker.context import Context
 
 _FOLDER = ".tracks"  # below out/, for what is encoded and not yet packaged
 _REFERENCE_RATE = 7_800_000  # of the ladder's table and of the tier that shifts nothing
 _LEAST_STEP = 1.1  # a rung that came out nearly as large as the next better one is of no use to a player
+_MOST_RUNGS = 12  # of the ladder that says which sizes are tried
+_TRIAL_SHARE = 0.3  # of the progress of encoding, where there are trials before
 _PACKAGE_SHARE = 0.08  # of the work of encoding
 
 
@@ -62,15 +66,7 @@ class _Stream:
         self.steady = timing(stream_framerate(spec.framerate or self.video.framerate))
         self.sounds = chosen_sounds(found.audios, spec.audio_tracks, self.source.name)
         self.texts = self._texts()
-        size = fit(self.video.width, self.video.height, spec.resolution)
-        self.rungs = ladder(
-            *size,
-            float(self.steady.framerate),
-            spec.ladder or Ladder.model_validate({}),
-            codec=spec.video_codec,
-            share=TIERS[spec.quality].ceiling_1080p30 / _REFERENCE_RATE,
-            top_bitrate=bits_per_second(spec.bitrate) if spec.bitrate else None,
-        )
+        self.rungs = self._ladder(spec.ladder or Ladder.model_validate({}))
 
     def _texts(self) -> list[Subtitle]:
         if self.context.spec.subtitles not in ("keep", "extract"):
@@ -94,12 +90,47 @@ class _Stream:
         """Make all tracks in one run."""
         self.folder.mkdir()
         wanted = Wanted(self.rungs, self.steady, self.sounds, self.texts, granted_threads())
+        if self.is_per_title:
+            self._try_out(wanted, lambda fraction, speed: report(_TRIAL_SHARE * (fraction or 0.0), speed))
+            wanted = replace(wanted, rungs=self.rungs)
+            report = _rest_of(report)
         os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
         argv = encode(self.context.spec, self.video, self.source.path, wanted, _FOLDER)
         made = run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
         if is_short(made, self.seconds):
             blame_the_input(self.context, self.source, made, self.seconds or 0.0)
         return Made()
+
+    def _try_out(self, wanted: Wanted, report: Report) -> None:
+        """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
+        asked = self.context.spec.ladder or Ladder.model_validate({})
+        every = self._ladder(asked.model_copy(update={"max_rungs": _MOST_RUNGS, "min_bitrate": None}))
+        trials = tried(
+            self.context, self.source, self.video, replace(wanted, rungs=every), self.seconds, _FOLDER, report
+        )
+        most = every[0].bitrate if asked.max_bitrate is None else bits_per_second(asked.max_bitrate)
+        least = every[-1].bitrate if asked.min_bitrate is None else bits_per_second(asked.min_bitrate)
+        chosen = per_title(
+            trials, every[0].framerate, most_rungs=asked.max_rungs, most_bitrate=most, least_bitrate=least
+        )
+        self.rungs = (chosen[0], *(slowed(rung) for rung in chosen[1:]))
+
+    def _ladder(self, asked: Ladder) -> tuple[Rung, ...]:
+        spec = self.context.spec
+        return ladder(
+            *fit(self.video.width, self.video.height, spec.resolution),
+            float(self.steady.framerate),
+            asked,
+            codec=spec.video_codec,
+            share=TIERS[spec.quality].ceiling_1080p30 / _REFERENCE_RATE,
+            top_bitrate=bits_per_second(spec.bitrate) if spec.bitrate else None,
+        )
+
+    @property
+    def is_per_title(self) -> bool:
+        """Whether the rungs are found by trials."""
+        asked = self.context.spec.ladder
+        return asked is not None and asked.per_title
 
     # --- packaging
 
@@ -176,6 +207,7 @@ class _Stream:
                     "frames": each.frames,
                     "codec": spec.video_codec,
                     "bitrateLimit": rung.bitrate,
+                    **({} if rung.crf is None else {"crf": rung.crf}),
                     "bitrate": each.average_bandwidth,
                     "peakBitrate": each.peak_bandwidth,
                 }
@@ -190,6 +222,15 @@ class _Stream:
                 {"path": track.folder, "language": track.language} for track in tracks if track.kind == "text"
             ],
         }
+
+
+def _rest_of(report: Report) -> Report:
+    """What follows the trials."""
+
+    def rest(fraction: float | None, speed: float | None) -> None:
+        report(None if fraction is None else _TRIAL_SHARE + (1 - _TRIAL_SHARE) * fraction, speed)
+
+    return rest
 
 
 def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle], folder: Path, suffix: str) -> list[Track]:

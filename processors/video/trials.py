@@ -1,0 +1,152 @@
+"""Short trials of a video: what sizes and qualities cost, and how they look beside the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+import ffmpeg
+
+from processors.ffmpeg.probe import Video
+from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.tasks import Report, Source
+from processors.specs import VideoSpec
+from processors.video.ladder import Rung
+from processors.video.per_title import Trial, decibels
+from processors.video.renditions import Wanted, framed, picture_options, tier_crf
+from processors.worker.context import Context
+
+SAMPLES = 3
+SAMPLE_SECONDS = 2.0
+_WHOLE_SECONDS = SAMPLES * SAMPLE_SECONDS * 1.5  # what is shorter is one sample
+_CRF_STEPS = (0, 6, 12)  # above the tier's: each 6 about halve the rate of x264
+_UNLIMITED = 500_000_000  # bits per second, of trials: what they cost is the question
+_SIMILARITY = re.compile(r"All:([\d.]+)")
+
+
+def sample_starts(seconds: float | None) -> list[tuple[float, float]]:
+    """Spread samples over a video: where each begins and how long it is, in seconds."""
+    if seconds is None or seconds <= _WHOLE_SECONDS:
+        return [(0.0, SAMPLES * SAMPLE_SECONDS)]
+    step = seconds / SAMPLES
+    return [(round(step * (number + 0.5) - SAMPLE_SECONDS / 2, 3), SAMPLE_SECONDS) for number in range(SAMPLES)]
+
+
+def tried(
+    context: Context[VideoSpec], source: Source, video: Video, wanted: Wanted, seconds: float | None, folder: str,
+    report: Report,
+) -> list[Trial]:  # fmt: skip
+    """Encode samples at the sizes of all rungs, and measure them.
+
+    Args:
+        wanted: its first rung is the best one.
+        seconds: of the part of the video that is wanted.
+        folder: below the out directory, for what is made on the way.
+    """
+    reference = f"{folder}/reference.mkv"
+    context_spec = context.spec
+    _run(context, _samples(context_spec, source, video, wanted, seconds, reference), source.name)
+    report(0.2, None)
+    sizes = list(dict.fromkeys((rung.width, rung.height) for rung in wanted.rungs))
+    length = _frames(context, reference) / float(wanted.timing.framerate)
+    found: list[Trial] = []
+    for number, size in enumerate(sizes):
+        qualities = [tier_crf(context_spec, context_spec.video_codec) + step for step in _CRF_STEPS]
+        names = [f"{folder}/trial-{each:g}.mkv" for each in qualities]
+        _run(context, _encoded(context_spec, video, wanted, size, qualities, reference, names), source.name)
+        for crf, name in zip(qualities, names, strict=True):
+            rate = 8 * (context.out / name).stat().st_size / length
+            quality = decibels(_similarity(context, name, reference, wanted.rungs[0], folder))
+            context.log(
+                f"A trial of {size[0]}x{size[1]} with CRF {crf:g}: {rate / 1000:.0f} kb/s, {quality:.2f} dB SSIM"
+            )
+            found.append(Trial(*size, crf, rate, quality))
+            (context.out / name).unlink()
+        report(0.2 + 0.8 * (number + 1) / len(sizes), None)
+    (context.out / reference).unlink()
+    return found
+
+
+def _samples(
+    spec: VideoSpec, source: Source, video: Video, wanted: Wanted, seconds: float | None, name: str
+) -> Sequence[str]:
+    """Keep samples without loss, at the size of the best rung and with its colours."""
+    parts = []
+    for start, length in sample_starts(seconds):
+        begin = (spec.start or 0.0) + start
+        media = ffmpeg.input(str(source.path), ss=begin, t=length, **SAFE_INPUT, **SAFE_DECODER)
+        parts.append(framed(spec, video, media, wanted, wanted.rungs[0]))
+    whole = ffmpeg.concat(*parts, v=1, a=0) if len(parts) > 1 else parts[0]
+    pixels = "yuv420p10le" if spec.hdr == "keep" and video.is_hdr else "yuv420p"
+    options = {"c:v": "libx264", "preset": "ultrafast", "qp": 0, "pix_fmt": pixels, "threads": wanted.threads}
+    return _command([ffmpeg.output(whole, name, **options)])
+
+
+def _encoded(
+    spec: VideoSpec, video: Video, wanted: Wanted, size: tuple[int, int], qualities: Sequence[float], reference: str,
+    names: Sequence[str],
+) -> Sequence[str]:  # fmt: skip
+    copies = ffmpeg.input(reference).filter("scale", *size).filter_multi_output("split", len(names))
+    keeps_hdr = video.is_hdr and spec.hdr == "keep"
+    free = spec.model_copy(update={"bitrate": None})
+    return _command(
+        [
+            ffmpeg.output(
+                copies[number],
+                name,
+                **picture_options(
+                    free,
+                    Rung(*size, float(wanted.timing.framerate), _UNLIMITED, crf=crf),
+                    wanted.timing,
+                    wanted.threads,
+                    keeps_hdr=keeps_hdr,
+                ),
+            )
+            for number, (crf, name) in enumerate(zip(qualities, names, strict=True))
+        ]
+    )
+
+
+def _similarity(context: Context[Any], made: str, reference: str, best: Rung, folder: str) -> float:
+    """Compare a trial with the samples, at the size of the best rung: from 0 to 1."""
+    said = f"{folder}/ssim.log"
+    steady = "settb=1/25,setpts=N"  # frame by frame, whatever the rounding of their times
+    graph = (
+        f"[0:v]scale={best.width}:{best.height}:flags=bicubic,{steady}[made];[1:v]{steady}[reference];"
+        f"[made][reference]ssim=stats_file={said}"
+    )
+    context.run([*FFMPEG, "-i", made, "-i", reference, "-lavfi", graph, "-f", "null", "-"], on_stdout=_ignored)
+    return fmean(float(value) for value in _SIMILARITY.findall((context.out / said).read_text()))
+
+
+def _frames(context: Context[Any], reference: str) -> int:
+    """Count the frames of the samples: the end of a video may be nearer than it says."""
+    count = 0
+
+    def take(line: str) -> None:
+        nonlocal count
+        if line.startswith("frame="):
+            count = int(line.removeprefix("frame="))
+
+    context.run([*FFMPEG, "-i", reference, "-c", "copy", "-f", "null", "-"], on_stdout=take)
+    return max(1, count)
+
+
+def _run(context: Context[Any], argv: Sequence[str], name: str) -> None:
+    run_ffmpeg(context, argv, name, _silent, seconds=None)
+
+
+def _command(outputs: Sequence[Any]) -> tuple[str, ...]:
+    made = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
+    return tuple(made.compile(cmd=list(FFMPEG), overwrite_output=True))
+
+
+def _silent(fraction: float | None, speed: float | None) -> None:
+    """Progress of a part that is too short to be told."""
+
+
+def _ignored(line: str) -> None:
+    """Progress that nobody needs."""
