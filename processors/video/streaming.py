@@ -32,6 +32,7 @@ _FOLDER = ".tracks"  # below out/, for what is encoded and not yet packaged
 _REFERENCE_RATE = 7_800_000  # of the ladder's table and of the tier that shifts nothing
 _LEAST_STEP = 1.1  # a rung that came out nearly as large as the next better one is of no use to a player
 _MOST_RUNGS = 12  # of the ladder that says which sizes are tried
+_HARD_SHARE = 2  # of the table's best rate: what a video that is hard to encode may cost
 _TRIAL_SHARE = 0.3  # of the progress of encoding, where there are trials before
 _PACKAGE_SHARE = 0.08  # of the work of encoding
 
@@ -108,7 +109,9 @@ class _Stream:
         trials = tried(
             self.context, self.source, self.video, replace(wanted, rungs=every), self.seconds, _FOLDER, report
         )
-        most = every[0].bitrate if asked.max_bitrate is None else bits_per_second(asked.max_bitrate)
+        most = every[0].bitrate * _HARD_SHARE
+        if asked.max_bitrate is not None:
+            most = bits_per_second(asked.max_bitrate)
         least = every[-1].bitrate if asked.min_bitrate is None else bits_per_second(asked.min_bitrate)
         chosen = per_title(
             trials, every[0].framerate, most_rungs=asked.max_rungs, most_bitrate=most, least_bitrate=least

@@ -22,7 +22,7 @@ from processors.worker.context import Context
 SAMPLES = 3
 SAMPLE_SECONDS = 2.0
 _WHOLE_SECONDS = SAMPLES * SAMPLE_SECONDS * 1.5  # what is shorter is one sample
-_CRF_STEPS = (0, 6, 12)  # above the tier's: each 6 about halve the rate of x264
+_CRF_STEPS = (0, 9)  # above the tier's: 6 about halve the rate of x264, and between them it falls evenly
 _UNLIMITED = 500_000_000  # bits per second, of trials: what they cost is the question
 _SIMILARITY = re.compile(r"All:([\d.]+)")
 
@@ -47,16 +47,16 @@ def tried(
         folder: below the out directory, for what is made on the way.
     """
     reference = f"{folder}/reference.mkv"
-    context_spec = context.spec
-    _run(context, _samples(context_spec, source, video, wanted, seconds, reference), source.name)
+    spec = context.spec
+    _run(context, _samples(spec, source, video, wanted, seconds, reference), source.name)
     report(0.2, None)
     sizes = list(dict.fromkeys((rung.width, rung.height) for rung in wanted.rungs))
     length = _frames(context, reference) / float(wanted.timing.framerate)
     found: list[Trial] = []
     for number, size in enumerate(sizes):
-        qualities = [tier_crf(context_spec, context_spec.video_codec) + step for step in _CRF_STEPS]
+        qualities = [tier_crf(spec, spec.video_codec) + step for step in _CRF_STEPS]
         names = [f"{folder}/trial-{each:g}.mkv" for each in qualities]
-        _run(context, _encoded(context_spec, video, wanted, size, qualities, reference, names), source.name)
+        _run(context, _encoded(spec, video, wanted, size, qualities, reference, names), source.name)
         for crf, name in zip(qualities, names, strict=True):
             rate = 8 * (context.out / name).stat().st_size / length
             quality = decibels(_similarity(context, name, reference, wanted.rungs[0], folder))

@@ -246,6 +246,20 @@ def test_a_rung_that_needs_as_much_as_a_better_one_is_left_out(studio: Studio, t
     assert all(better > 1.05 * worse for (_, better), (_, worse) in pairwise(found))
 
 
+def test_the_ladder_of_one_title_follows_its_pictures(studio: Studio, tmp_path: Path) -> None:
+    easy = tmp_path / "easy.mp4"  # one colour after the other, softly
+    ffmpeg("-f", "lavfi", "-i", "gradients=size=640x272:rate=25:duration=4:speed=0.01", "-preset", "ultrafast", easy)
+    rates = []
+    for clip in (easy, BIKES):
+        _, result = studio.make(clip, outputFormat="hls", end=4, ladder={"perTitle": True, "maxRungs": 3})
+        rungs = result["details"]["stream"]["rungs"]
+        assert (rungs[0]["width"], rungs[0]["height"]) == (640, 272)
+        assert all(better["bitrate"] > worse["bitrate"] for better, worse in pairwise(rungs))
+        assert all(rung["bitrate"] <= rung["bitrateLimit"] * 1.3 for rung in rungs)
+        rates.append(rungs[0]["bitrate"])
+    assert rates[0] < rates[1] / 3
+
+
 @pytest.mark.parametrize(
     ("codec", "form", "said"), [("hevc", "hls", "hvc1."), ("av1", "hls", "av01."), ("vp9", "dash", "vp09.")]
 )
