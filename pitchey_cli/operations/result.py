@@ -16,6 +16,8 @@ from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
 _FILE_ROLE = "file"  # of what a program has left
+_STREAM_ROLES = {"playlist", "segment"}  # of files that name each other, and so keep their names and folders
+_LIST_SUFFIXES = {".m3u8", ".mpd"}  # of playlists, in specs that tell their outputs before the work
 _NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
@@ -36,20 +38,36 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
     Args:
         has_main: False where no output is the main one, whatever its name.
     """
-    parts = [part for part in PurePosixPath(job_name).parts if part not in ("/", "..", ".")]
-    stem = "/".join(part.replace("\0", "") for part in parts) or "result"
     own = PurePosixPath(path)
+    if own.suffix in _LIST_SUFFIXES:
+        return _in_folder(job_name, path)
     is_main = has_main and own.stem in _MAIN_STEMS and len(own.parts) == 1
-    *folders, last = PurePosixPath(stem).parts
+    *folders, last = _stem(job_name).parts
     return PurePosixPath(*folders, _fitting(last, own.suffix if is_main else f"-{'-'.join(own.parts)}"))
 
 
 def place(job: Job, output: Output) -> Path:
-    """What to call an output. What a program has left keeps its folders: nobody else says that no two become one."""
+    """What to call an output.
+
+    A stream has a folder of its own. What a program has left keeps its folders: nobody else says that no two become one.
+    """
+    if output.role in _STREAM_ROLES:
+        return Path(_in_folder(job.name, output.path))
     if output.role != _FILE_ROLE:
         return Path(file_name(job.name, output.path))
     first, *rest = PurePosixPath(output.path).parts
     return Path(file_name(job.name, first, has_main=False), *rest)
+
+
+def _in_folder(job_name: str, path: str) -> PurePosixPath:
+    """Put a part of a stream into a folder that is called after the job."""
+    *folders, last = _stem(job_name).parts
+    return PurePosixPath(*folders, _fitting(last, ""), path)
+
+
+def _stem(job_name: str) -> PurePosixPath:
+    parts = [part for part in PurePosixPath(job_name).parts if part not in ("/", "..", ".")]
+    return PurePosixPath("/".join(part.replace("\0", "") for part in parts) or "result")
 
 
 def _fitting(stem: str, ending: str) -> str:

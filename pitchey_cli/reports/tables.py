@@ -230,9 +230,18 @@ def _input_keys(job: Job) -> set[str]:
 
 
 def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
+    """One row for each output; a folder of a stream's segments is one row, because it has hundreds."""
     table = plain_table("output", "what", "size", "details", right=("size",))
+    parents = {name: name.rpartition("/")[0] for name, _ in named}
+    folders = {parents[name] for name, output in named if output.role == "segment"}
     for name, output in named:
-        table.add_row(cell(name), output.role, size(output.size), _details(output.details))
+        folder = parents[name]
+        if folder not in folders:
+            table.add_row(cell(name), output.role, size(output.size), _details(output.details))
+        elif name == next(other for other in parents if parents[other] == folder):
+            inside = [each for other, each in named if parents[other] == folder]
+            count = f"{len(inside)} files"
+            table.add_row(cell(f"{folder}/"), "segments", size(sum(each.size for each in inside)), count)
     return table
 
 
