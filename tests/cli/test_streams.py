@@ -1,0 +1,39 @@
+"""What a person gets who asks for a stream: a folder that plays as it is."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.conftest import Pitchey
+from tests.resources.workers import ROOT
+
+BIKES = ROOT / "tests" / "resources" / "video" / "bikes.mp4"
+
+
+def test_a_stream_is_a_folder_that_plays_and_one_row_for_each_rendition(pitchey: Pitchey) -> None:
+    asked = ["run", "video", BIKES, "--output-format", "cmaf", "--resolution", "160x90", "--end", "3", "-o", "out"]
+    answer = pitchey.ok(*asked)
+    rows = [line.split()[:2] for line in answer.lines if line.startswith("out/")]
+    assert rows == [
+        ["out/bikes/master.m3u8", "playlist"],
+        ["out/bikes/manifest.mpd", "playlist"],
+        ["out/bikes/video-68p/", "segments"],
+    ]
+    master = pitchey.cwd / "out" / "bikes" / "master.m3u8"
+    command = ["ffmpeg", "-v", "error", "-xerror", "-i", master, "-f", "framemd5", "-"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert sum(1 for line in done.stdout.splitlines() if not line.startswith("#")) == 75
+    again = pitchey(*asked)
+    assert (again.code, "out/bikes/master.m3u8 exists" in again.err) == (2, True)
+    assert pitchey.ok("result", "@last", "-o", "elsewhere").lines[0] == "elsewhere/bikes/master.m3u8"
+
+
+def test_a_stream_that_cannot_be_is_refused_before_it_is_queued(pitchey: Pitchey) -> None:
+    for options, said in (
+        (["--output-format", "hls", "--codec", "vp9"], "codec vp9 does not go into hls"),
+        (["--output-format", "mp4", "--ladder-max-rungs", "3"], "ladder is of outputFormat hls, dash or cmaf"),
+        (["--output-format", "hls", "--segment-seconds", "5"], "segment"),
+        (["--output-format", "hls", "--ladder-min-bitrate", "2M", "--ladder-max-bitrate", "1M"], "is above maxBitrate"),
+    ):
+        answer = pitchey("submit", "video", BIKES, *options)
+        assert answer.code == 2 and said in answer.err, answer.err
