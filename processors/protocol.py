@@ -127,7 +127,7 @@ class Result(Message):
 class Failure(Message):
     """What a failed attempt says."""
 
-    code: str  #: stable, for programs: not_a_video, thumbnail_after_end, ...
+    code: str  #: stable, for programs: not_media, thumbnail_after_end, ...
     message: str  #: one sentence for a person; names the input
     hint: str | None = None  #: the way out
     retryable: bool

@@ -8,7 +8,9 @@ from processors.specs.code import CodeSpec as CodeSpec
 from processors.specs.document import DocumentSpec as DocumentSpec
 from processors.specs.inference import InferenceSpec as InferenceSpec
 from processors.specs.media import MediaSpec as MediaSpec
+from processors.specs.video import Ladder as Ladder
 from processors.specs.video import Quality as Quality
+from processors.specs.video import VideoCodec as VideoCodec
 from processors.specs.video import VideoSpec as VideoSpec
 from processors.vocabulary import Service
 

@@ -33,6 +33,12 @@ Resolution = Annotated[str, Field(pattern=RESOLUTION_PATTERN)]
 Rate = Annotated[str, Field(pattern=BITRATE_PATTERN)]
 
 
+def _problem_of(rate: str) -> str:
+    least, most = BITRATES
+    is_possible = bits_per_second(least) <= bits_per_second(rate) <= bits_per_second(most)
+    return "" if is_possible else f"bitrate {rate} is not between {least} and {most}"
+
+
 class Watermark(Part):
     """A text or an image over the picture."""
 
@@ -64,6 +70,18 @@ class Ladder(Part):
         None, min_length=1, max_length=12, description="The boxes of the renditions, as 1280x720,640x360."
     )
     per_title: bool = Field(False, description="Find the rates by short trial encodes of this very video.")
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Ladder:
+        for rate in (self.min_bitrate, self.max_bitrate):
+            if rate is not None and (problem := _problem_of(rate)):
+                raise ValueError(problem)
+        least, most = self.min_bitrate, self.max_bitrate
+        if least is not None and most is not None and bits_per_second(least) > bits_per_second(most):
+            raise ValueError(f"minBitrate {least} is above maxBitrate {most}")
+        if self.sizes is not None and self.per_title:
+            raise ValueError("sizes and perTitle say two things of one ladder: give one of them")
+        return self
 
 
 class SceneOptions(Part):
@@ -142,11 +160,8 @@ class VideoSpec(Spec):
         return self
 
     def _problem_of_rate(self) -> str:
-        least, most = BITRATES
-        if self.bitrate is not None and not bits_per_second(least) <= bits_per_second(self.bitrate) <= bits_per_second(
-            most
-        ):
-            return f"bitrate {self.bitrate} is not between {least} and {most}"
+        if self.bitrate is not None and (problem := _problem_of(self.bitrate)):
+            return problem
         if self.bitrate is not None and self.target_quality is not None:
             return "bitrate and targetQuality say two things of one picture: give one of them"
         return ""

@@ -1,8 +1,9 @@
-"""The video service: probe, plan, run ffmpeg, verify.
+"""The video service.
 
-probe     what a file is, by ffprobe, or why it is no video
-quality   tiers, rates and sizes: the numbers and where they come from
-plan      pure: spec and probe in, ffmpeg commands out
-progress  what ffmpeg says while it works
-handler   runs the plan, and verifies what came out before it is reported
+work         from a spec to the tasks that carry it out
+quality      tiers, rates and sizes: the numbers and where they come from
+encoding     pure: spec and probe in, an ffmpeg command out
+transcoding  makes MP4 and WebM, and verifies them
+thumbnails   pictures at given times
+pictures     single pictures, made in this process
 """

@@ -21,7 +21,7 @@ def warm() -> None:
 
 
 def handle(context: Context[VideoSpec]) -> Result:
-    """Transcode the video, take thumbnails, or both."""
-    from processors.video.work import Work
+    """Do what the spec asks for."""
+    from processors.video.work import result
 
-    return Work(context).result()
+    return result(context)

@@ -15,8 +15,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from processors.video.filters import Filter, fitted, upright
-from processors.video.probe import Probe, decoded, display_matrix, opened
+from processors.ffmpeg.filters import Filter, fitted, upright
+from processors.ffmpeg.opening import decoded, opened
+from processors.ffmpeg.probe import Video, display_matrix
 from processors.worker.context import HandlerError
 
 _STEP_BACK_SECONDS = 10.0  # where an index is wrong, a seek lands too late: begin earlier
@@ -42,7 +43,7 @@ class _Found:
 
 
 def picture_at(
-    source: Path, name: str, probe: Probe, seconds: float, *, width: int, height: int, qscale: int
+    source: Path, name: str, video: Video, seconds: float, *, width: int, height: int, qscale: int
 ) -> Picture | None:
     """Take the picture that a player shows at a time.
 
@@ -52,10 +53,10 @@ def picture_at(
     Returns:
         The last picture, if the video ends before; None when there is none at all.
     """
-    found = _frame_at(source, name, probe, seconds)
+    found = _frame_at(source, name, video, seconds)
     if found is None:
         return None
-    is_hdr = probe.video.is_hdr
+    is_hdr = video.is_hdr
     if is_hdr and "zscale" not in av.filter.filters_available:
         raise HandlerError(
             "hdr_unsupported",
@@ -72,10 +73,10 @@ def picture_at(
     return Picture(jpeg, width, height, found.at_seconds, found.is_last)
 
 
-def _frame_at(source: Path, name: str, probe: Probe, seconds: float) -> _Found | None:
+def _frame_at(source: Path, name: str, video: Video, seconds: float) -> _Found | None:
     for start in dict.fromkeys((seconds, max(0.0, seconds - _STEP_BACK_SECONDS), 0.0)):
         with opened(source, name) as container:
-            stream = container.streams[probe.video.index]
+            stream = container.streams[video.index]
             assert isinstance(stream, VideoStream)  # the probe has chosen it
             origin = (container.start_time or 0) / av.time_base
             if start > 0:
@@ -83,7 +84,7 @@ def _frame_at(source: Path, name: str, probe: Probe, seconds: float) -> _Found |
                     container.seek(round((origin + start) * av.time_base))
                 except FFmpegError:  # a stream without an index: begin at the beginning
                     continue
-            found = _last_before(container, stream, seconds, origin, probe.video.framerate, is_start=start == 0)
+            found = _last_before(container, stream, seconds, origin, video.framerate, is_start=start == 0)
             if found is not None:
                 return found
     return None

@@ -29,6 +29,18 @@ def read_usage(root: Path = ROOT, membership: Path = MEMBERSHIP) -> CgroupUsage:
     return CgroupUsage()
 
 
+def read_cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
+    """Read how many processors the control group of this process may use; None where nothing bounds it."""
+    paths = _memberships(membership)
+    if (root / "cgroup.controllers").exists():
+        quota, _, period = _text(_directory(root, paths.get("", "/")) / "cpu.max").strip().partition(" ")
+    else:
+        group = _directory(root / "cpu", paths.get("cpu", "/"))
+        quota, period = (_text(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+    # Version 2 says "max" for no bound, and version 1 says -1.
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
+
+
 def _memberships(file: Path) -> dict[str, str]:
     """Say in which group this process is, by v1 controller; the key of v2 is the empty string."""
     groups: dict[str, str] = {}

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pitchey_cli.engines import images
+from processors.ffmpeg.probe import probe
 from processors.specs import VideoSpec
-from processors.video.plan import plan
-from processors.video.probe import probe
+from processors.video.encoding import transcode
 from processors.vocabulary import Service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,13 +55,13 @@ def _transcode(
     environment: dict[str, str], clip: Path, work: Path, execute: Callable[[list[str]], None]
 ) -> tuple[list[float], list[float]]:
     spec = VideoSpec(input_url="clip", quality="ultra")  # type: ignore[call-arg]  # the other fields have defaults
-    transcode = plan(spec, probe(clip, clip.name), Path("/bench") / clip.name, clip.name).transcode
-    assert transcode is not None
+    measured = probe(clip, clip.name)
+    step = transcode(spec, measured, measured.videos[0], Path("/bench") / clip.name)
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(ROUNDS):
         ours.append(_timed(lambda: _run(environment, clip, work, *QUALITY)))
-        theirs.append(_timed(lambda: execute(list(transcode.argv))))
+        theirs.append(_timed(lambda: execute(list(step.argv))))
     return ours, theirs
 
 

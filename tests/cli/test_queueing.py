@@ -32,7 +32,7 @@ def test_a_batch_is_waited_for_and_reported_on_as_one(pitchey: Pitchey, clip: Pa
     suite = ElementTree.parse(pitchey.cwd / "report.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failure = suite.find("testcase/failure")
-    assert failure is not None and failure.get("type") == "not_a_video"
+    assert failure is not None and failure.get("type") == "not_media"
     assert pitchey("batch", "status", "day").code == 3
 
 
@@ -40,7 +40,7 @@ def test_dead_letters_are_listed_counted_queued_again_and_removed(pitchey: Pitch
     assert pitchey("run", "video", broken, "-o", "out").code == 1
     (job_id,) = pitchey.ok("jobs", "--ids").lines
     (listed,) = pitchey.ok("dlq", "list", "--json").lines
-    assert json.loads(listed)["error"]["code"] == "not_a_video"
+    assert json.loads(listed)["error"]["code"] == "not_media"
     assert "attempt 1 on video-" in pitchey.ok("dlq", "show", job_id).out
     assert pitchey("dlq", "retry").code == 2  # never everything by an empty command
     assert pitchey.ok("dlq", "retry", "--error", "not_a_*", "--dry-run").out == "1 would be queued again\n"

@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 import pytest
 
-from processors.video.probe import opened, probe
-from processors.worker.context import HandlerError, Rejected
+from processors.ffmpeg.opening import opened
+from processors.ffmpeg.probe import probe
+from processors.worker.context import HandlerError
 from tests.resources.workers import ROOT, Worker, is_alive
 
 CLIPS = ROOT / "tests" / "resources" / "video"
@@ -215,16 +216,18 @@ def test_matroska_keeps_its_length_in_a_tag(studio: Studio, tmp_path: Path) -> N
     ffmpeg("-i", SAMPLE, "-c", "copy", clip)
     found = probe(clip, clip.name)
     assert found.duration_seconds == pytest.approx(9.99, abs=0.03)
+    assert found.video is not None
     assert (found.video.codec, found.audio and found.audio.channels, found.video.framerate) == ("h264", 2, 24.0)
 
 
-def test_the_cover_of_an_album_is_no_video(tmp_path: Path) -> None:
+def test_the_cover_of_an_album_is_no_video(studio: Studio, tmp_path: Path) -> None:
     song, picture, album = tmp_path / "song.m4a", tmp_path / "cover.jpg", tmp_path / "album.m4a"
     ffmpeg("-i", SAMPLE, "-vn", "-c", "copy", song)
     ffmpeg("-i", SAMPLE, "-frames:v", "1", picture)
     ffmpeg("-i", song, "-i", picture, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic", album)
-    with pytest.raises(Rejected, match="has sound, but no moving picture"):
-        probe(album, album.name)
+    assert [other.kind for other in probe(album, album.name).others] == ["cover"]
+    error = studio.failure(album)
+    assert error["message"] == "album.m4a has sound, but no moving picture."
 
 
 # --- what cannot work
@@ -252,10 +255,10 @@ def test_what_is_no_video_is_refused_by_name(studio: Studio, tmp_path: Path) -> 
     ffmpeg("-i", SAMPLE, "-vn", "-c", "copy", sound)
     found = {clip.name: studio.failure(clip) for clip in (text, short, playlist, empty, sound)}
     assert {name: error["code"] for name, error in found.items()} == {
-        "notes.mp4": "not_a_video",
-        "short.mp4": "not_a_video",
-        "list.mp4": "not_a_video",
-        "empty.mp4": "not_a_video",
+        "notes.mp4": "not_media",
+        "short.mp4": "not_media",
+        "list.mp4": "not_media",
+        "empty.mp4": "not_media",
         "sound.mp4": "no_video_stream",
     }
     for name, error in found.items():
@@ -298,7 +301,7 @@ def test_memory_that_runs_out_is_not_taken_for_a_damaged_file() -> None:
     script = """
 import resource, sys
 from pathlib import Path
-from processors.video.probe import decoded, opened
+from processors.ffmpeg.opening import decoded, opened
 with opened(Path(sys.argv[1]), "clip.mp4") as container:
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + 200_000, resource.RLIM_INFINITY))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from processors.protocol import CgroupUsage
-from processors.worker.cgroup import read_usage
+from processors.worker.cgroup import read_cpu_quota, read_usage
 
 
 def tree(root: Path, files: dict[str, str]) -> Path:
@@ -71,3 +73,18 @@ def test_the_machine_that_runs_this_test_says_something() -> None:
     usage = read_usage()
     assert usage.version in (1, 2)
     assert usage.memory_bytes is None or usage.memory_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({"cgroup.controllers": "cpu", "cpu.max": "150000 100000\n"}, 1.5),
+        ({"cgroup.controllers": "cpu", "cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 0.5),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_processors_of_a_quota(tmp_path: Path, files: dict[str, str], cpus: float | None) -> None:
+    membership = tree(tmp_path, {"self": "0::/\n"}) / "self"
+    assert read_cpu_quota(tree(tmp_path / "cgroup", files), membership) == cpus

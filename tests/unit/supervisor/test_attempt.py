@@ -8,10 +8,17 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
+
 from pitchey_cli.engines.slots import SlotEnd
 from processors.code.frames import encode_document, encode_raw
 from processors.code.slot_protocol import COMPILE, JobFile, begin_document
 from tests.resources.scripted_slots import BEGIN_RUN, END, ScriptedSlotEngine, attempt_in, report, said
+
+
+@pytest.fixture(autouse=True)
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a supervisor works in its instance's run directory
 
 
 async def _feed(engine: ScriptedSlotEngine, data: bytes) -> None:

@@ -6,14 +6,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: Inputs come from strangers: no network, and no format that names other files (hls, concat, image sequences, ...).
-#: The audio formats are there for a better message only.
-SAFE_INPUT: Mapping[str, str] = {
-    "protocol_whitelist": "file,pipe",
-    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,flv,asf,ogg,mxf,gif,dv,rm,nut,obu,"
-    "mp3,wav,flac,aac",
-}
-
 # Of a display matrix with a quarter turn: the signs of its second and fourth number.
 _TRANSPOSE = {
     (True, False): "clock",
@@ -28,8 +20,8 @@ class Filter:
     """One filter and its arguments."""
 
     name: str
-    arguments: Sequence[str | int] = ()
-    options: Mapping[str, str | int] = field(default_factory=dict)
+    arguments: Sequence[str | int | float] = ()
+    options: Mapping[str, str | int | float] = field(default_factory=dict)
 
     @property
     def text(self) -> str:

@@ -11,36 +11,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.filters import Filter, fitted, upright
+from processors.ffmpeg.probe import Audio, Probe, Video
+from processors.ffmpeg.program import FFMPEG
+from processors.ffmpeg.progress import ProgressReader
+from processors.ffmpeg.safety import MOST_PIXELS, SAFE_INPUT
 from processors.specs import VideoSpec, bits_per_second
-from processors.video.filters import SAFE_INPUT, Filter, fitted, upright
-from processors.video.plan import Plan, Thumbnail, Transcode, plan
-from processors.video.probe import AudioStream, Probe, VideoStream
-from processors.video.progress import ProgressReader
+from processors.video.encoding import Transcode
+from processors.video.encoding import transcode as planned_transcode
 from processors.video.quality import TIERS, ceiling, fit
+from processors.video.thumbnails import Thumbnail, thumbnails
 from processors.worker.context import Rejected
 
-PROGRAM = "ffmpeg -hide_banner -nostdin -nostats -loglevel warning -progress pipe:1".split()
-SAFE = ["-format_whitelist", SAFE_INPUT["format_whitelist"], "-protocol_whitelist", "file,pipe"]
-HD = VideoStream(0, "h264", 1920, 1080, 30.0, 10.0, None, is_hdr=False)
-CLIP = Probe("mov,mp4", True, 10.0, None, HD, AudioStream(1, "aac", 2, 10.0))
-SILENT = replace(CLIP, audio=None)
+SAFE = [
+    *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
+    *("-protocol_whitelist", "file,pipe"),
+]
+HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0)
+CLIP = Probe("mov,mp4", True, 10.0, 1_000_000, None, [HD], [Audio(1, "aac", 10.0)])
+SILENT = replace(CLIP, audios=[])
 
 
-def planned(probe: Probe = CLIP, **fields: Any) -> Plan:
-    return plan(VideoSpec.model_validate({"inputUrl": "a.mp4", **fields}), probe, Path("/in/a.mp4"), "a.mp4")
+def asked(**fields: Any) -> VideoSpec:
+    return VideoSpec.model_validate({"inputUrl": "a.mp4", **fields})
 
 
 def transcode(probe: Probe = CLIP, **fields: Any) -> Transcode:
-    found = planned(probe, **fields).transcode
-    assert found is not None
-    return found
+    return planned_transcode(asked(**fields), probe, probe.videos[0], Path("/in/a.mp4"))
+
+
+def pictures(probe: Probe = CLIP, **fields: Any) -> list[Thumbnail]:
+    return thumbnails(asked(**fields), probe, probe.videos[0], "a.mp4")
 
 
 def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> None:
     step = transcode()
     graph = "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1];[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s2]"
     assert list(step.argv) == [
-        *PROGRAM, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s1]", "-map", "[s2]",
+        *FFMPEG, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s1]", "-map", "[s2]",
         "-b:a", "128000", "-bufsize", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf", "23",
         "-map_chapters", "0", "-map_metadata", "0", "-maxrate", "7800000", "-movflags", "+faststart",
         "-pix_fmt", "yuv420p", "-preset", "medium", "video.mp4", "-y",
@@ -54,7 +62,7 @@ def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
         "[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s3]"
     )
     assert list(step.argv) == [
-        *PROGRAM, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s2]", "-map", "[s3]",
+        *FFMPEG, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s2]", "-map", "[s3]",
         "-b:a", "96000", "-b:v", "412750", "-c:a", "libopus", "-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "37",
         "-deadline", "good", "-map_chapters", "0", "-map_metadata", "0", "-pix_fmt", "yuv420p", "-row-mt", "1",
         "video.webm", "-y",
@@ -62,12 +70,10 @@ def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
 
 
 def test_thumbnails_are_pictures_at_times_that_fit_the_box() -> None:
-    asked = planned(SILENT, outputFormat="thumbnail", thumbnailTimes=[2.5, 1, 2.5], resolution="320x320")
-    assert asked.transcode is None
-    assert asked.thumbnails == (
+    assert pictures(SILENT, outputFormat="thumbnail", thumbnailTimes=[2.5, 1, 2.5], resolution="320x320") == [
         Thumbnail("thumbnail-001.jpg", 2.5, 320, 180, 4),
         Thumbnail("thumbnail-002.jpg", 1, 320, 180, 4),
-    )
+    ]
 
 
 def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
@@ -84,20 +90,12 @@ def test_a_silent_video_stays_silent() -> None:
 
 
 def test_hdr_is_tone_mapped_in_video_and_pictures() -> None:
-    assert "tonemap=" in " ".join(transcode(replace(SILENT, video=replace(HD, is_hdr=True))).argv)
+    assert "tonemap=" in " ".join(transcode(replace(SILENT, videos=[replace(HD, transfer="smpte2084")])).argv)
     assert "tonemap" in [each.name for each in fitted(2, 2, is_hdr=True, framerate=None, is_full_range=True)]
 
 
-def test_a_video_with_thumbnails_gives_both() -> None:
-    both = planned(thumbnailTimes=[5, 1])
-    assert both.transcode is not None
-    assert [(each.name, each.at_seconds) for each in both.thumbnails] == [
-        ("thumbnail-001.jpg", 5), ("thumbnail-002.jpg", 1),
-    ]  # fmt: skip
-
-
 def test_without_times_the_thumbnail_is_of_the_middle() -> None:
-    assert [each.at_seconds for each in planned(outputFormat="thumbnail").thumbnails] == [5.0]
+    assert [each.at_seconds for each in pictures(outputFormat="thumbnail")] == [5.0]
 
 
 MATRICES = {
@@ -118,7 +116,7 @@ def test_a_display_matrix_becomes_a_turn(name: str) -> None:
 
 def test_a_thumbnail_after_the_end_is_refused_by_name_time_and_length() -> None:
     with pytest.raises(Rejected, match=r"no picture at 10\.5 s: a\.mp4 is 10 s long") as caught:
-        planned(thumbnailTimes=[1, 10.5])
+        pictures(thumbnailTimes=[1, 10.5])
     assert caught.value.code == "thumbnail_after_end"
 
 

@@ -1,0 +1,11 @@
+"""What the services that work with FFmpeg share. It knows nothing of any spec.
+
+safety    how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
+opening   a file, open in this process, and its frames
+probe     what a file is: its streams, chapters and tags, or why it cannot be read
+program   one run of ffmpeg, with its progress and its failures in words for the user
+tasks     a job as a list of tasks, each with its share of the progress
+verify    whether what came out is what should have, before it becomes a result
+report    a probe as JSON
+threads   how many threads an instance has use for
+"""

@@ -1,0 +1,101 @@
+"""A file, open in this process, and its frames. FFmpeg's libraries do it: a program would take 70 ms to start."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from processors.ffmpeg.safety import MOST_PIXELS, SAFE_INPUT
+from processors.worker.context import HandlerError, Rejected
+
+_FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}  # of MP4 and QuickTime files
+_CHUNK_BYTES = 1024 * 1024
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[InputContainer]:
+    """Open a file of a stranger.
+
+    Args:
+        name: what to call it in messages.
+
+    Raises:
+        Rejected: it is of no format that we read, or its end is missing, or its picture has no sensible size.
+        HandlerError: it cannot be read.
+        MemoryError: there is not enough for it.
+    """
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as said:
+            container = av.open(str(path), options=dict(SAFE_INPUT), metadata_errors="replace")
+    except FFmpegError as error:
+        blame_the_machine(error, path)
+        if any("moov atom not found" in message for _, _, message in said) and _begins_as_mp4(path):
+            hint = "Its index, which stands at the end, is missing: copy or download the file again."
+            raise Rejected("truncated", f"{name} is cut off: the end of the file is missing.", hint) from error
+        hint = f"FFmpeg says: {error.strerror}."
+        raise Rejected("not_media", f"{name} is not a media file that can be read.", hint) from error
+    with container:
+        for stream in container.streams.video:
+            if not stream.codec_context:
+                continue
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > MOST_PIXELS:
+                text = f"{name} has pictures of {width}x{height}, which is more than any player shows."
+                raise Rejected("too_large", text, "The largest are 16384x8192.")
+            # The slice threads that it would have by default wait for each other for ever, once in a while, in HEVC
+            # with wavefronts (FFmpeg 7.1, on a busy machine). For a few frames they gain nothing.
+            stream.codec_context.thread_count = 1
+        yield container
+
+
+def decoded(container: InputContainer, stream: VideoStream, *, packets: int | None = None) -> Iterator[VideoFrame]:
+    """Yield the frames from here on, from so many packets at most; what is damaged is left out.
+
+    Raises:
+        HandlerError: the file cannot be read.
+        MemoryError: there is not enough for it.
+    """
+    try:
+        for packet in islice(container.demux(stream), packets):
+            try:
+                yield from cast(list[VideoFrame], packet.decode())
+            except FFmpegError as error:  # of one packet
+                blame_the_machine(error, Path(container.name))
+    except FFmpegError as error:  # of the container: what follows cannot be read
+        blame_the_machine(error, Path(container.name))
+
+
+def blame_the_machine(error: FFmpegError, path: Path) -> None:
+    """Raise what is no fault of the file: another attempt may go well.
+
+    Demuxers say "input/output error" of a file that ends too early as well, so it is read again to tell the two apart.
+    """
+    if error.errno == errno.ENOMEM:
+        raise MemoryError("FFmpeg has run out of memory") from error
+    if error.errno != errno.EIO:
+        return
+    try:
+        with path.open("rb") as file:
+            while file.read(_CHUNK_BYTES):
+                pass
+    except OSError as unreadable:
+        text = f"The input cannot be read: {unreadable.strerror}."
+        raise HandlerError("input_unreadable", text, "It is the disk, and not the file: look at it.") from unreadable
+
+
+def _begins_as_mp4(path: Path) -> bool:
+    """Tell a file that was cut off from one that only bears the name."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] in _FIRST_BOXES

@@ -1,0 +1,287 @@
+"""What a file is: its streams and tags, or why it cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from av.audio.stream import AudioStream as AvAudioStream
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.stream import Stream as AvStream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as AvVideoStream
+
+from processors.ffmpeg.filters import upright
+from processors.ffmpeg.opening import decoded, opened
+from processors.worker.context import Rejected
+
+_EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know the duration; of others it is estimated
+_PACKETS_TO_FIRST_FRAME = 250  # a stream that was cut begins with what cannot be decoded
+_LOSSLESS = {"flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd"}
+_TEXT_SUBTITLES = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt", "eia_608", "ttml"}
+_STILL_TAGS = {"BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}  # statistics that Matroska keeps as tags
+
+# The names that FFmpeg gives to the numbers of ITU-T H.273, tables 2 to 4.
+_PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020", 11: "smpte431",
+              12: "smpte432"}  # fmt: skip
+_TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1",
+              14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67"}  # fmt: skip
+_MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc", 10: "bt2020c"}
+_RANGES = {1: "tv", 2: "pc"}
+_HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What streams of every kind have."""
+
+    index: int
+    codec: str
+    duration_seconds: float | None = None
+    bitrate: int | None = None
+    profile: str | None = None
+    language: str | None = None  #: ISO 639-2, as eng; None where it is not said
+    title: str | None = None
+    is_default: bool = False
+    is_forced: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Video(Stream):
+    """A moving picture."""
+
+    width: int = 0  #: as shown: with square pixels, and turned as the file says
+    height: int = 0
+    framerate: float = 25.0
+    stored_width: int = 0
+    stored_height: int = 0
+    sample_aspect: Fraction = Fraction(1)
+    rotation: int = 0  #: degrees, counter-clockwise, by which players turn it
+    is_variable: bool = False  #: frames do not come at one rate
+    is_interlaced: bool = False
+    pixel_format: str = "yuv420p"
+    bit_depth: int = 8
+    primaries: str | None = None
+    transfer: str | None = None
+    matrix: str | None = None
+    range: str | None = None
+    frames: int | None = None
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether its colours are those of PQ or HLG."""
+        return self.transfer in _HDR_TRANSFERS
+
+
+@dataclass(frozen=True, slots=True)
+class Audio(Stream):
+    """A sound."""
+
+    channels: int = 2
+    layout: str = "stereo"
+    sample_rate: int = 48000
+    bit_depth: int | None = None  #: of lossless codecs
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitle(Stream):
+    """Subtitles."""
+
+    is_text: bool = True  #: else pictures, as those of DVDs and Blu-rays
+
+
+@dataclass(frozen=True, slots=True)
+class Other(Stream):
+    """Data or an attachment, as a font or a cover."""
+
+    kind: str = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A media file. The lists hold what can be decoded, in the file's order; covers are among the others."""
+
+    format: str
+    is_duration_exact: bool
+    file_seconds: float | None
+    size: int
+    bitrate: int | None
+    videos: Sequence[Video] = ()
+    audios: Sequence[Audio] = ()
+    subtitles: Sequence[Subtitle] = ()
+    others: Sequence[Other] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    start_seconds: float = 0.0  #: of the first timestamp
+
+    @property
+    def video(self) -> Video | None:
+        """The moving picture that is meant: the default one, or else the first."""
+        return next((video for video in self.videos if video.is_default), next(iter(self.videos), None))
+
+    @property
+    def audio(self) -> Audio | None:
+        """The sound that is meant: the default one, or else the first."""
+        return next((audio for audio in self.audios if audio.is_default), next(iter(self.audios), None))
+
+    @property
+    def video_seconds(self) -> float | None:
+        """How long there is a picture."""
+        return (self.video.duration_seconds if self.video else None) or self.file_seconds
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long the streams that are meant are; a file may have longer ones."""
+        lengths = [stream.duration_seconds for stream in (self.video, self.audio) if stream is not None]
+        known = [length for length in lengths if length is not None]
+        return max(known) if known and len(known) == len(lengths) else self.file_seconds
+
+    def of_kind(self, kind: str) -> Sequence[Stream]:
+        """The streams of a kind: video, audio or subtitle."""
+        return {"video": self.videos, "audio": self.audios, "subtitle": self.subtitles}[kind]
+
+
+def probe(path: Path, name: str) -> Probe:
+    """Look into a file, as far as its first picture.
+
+    Args:
+        name: what to call it in messages.
+
+    Raises:
+        Rejected: it is no media file, or not a whole one.
+    """
+    if path.stat().st_size == 0:
+        raise Rejected("not_media", f"{name} is empty.", "Was the upload or download interrupted?")
+    with opened(path, name) as container:
+        videos: list[Video] = []
+        audios: list[Audio] = []
+        subtitles: list[Subtitle] = []
+        others: list[Other] = []
+        for stream in container.streams:
+            codec: Any = stream.codec_context
+            if stream.type == "video" and codec and codec.width and not _is_cover(stream):
+                videos.append(_video(container, cast(AvVideoStream, stream)))
+            elif stream.type == "audio" and codec and codec.channels:
+                audios.append(_audio(cast(AvAudioStream, stream)))
+            elif stream.type == "subtitle" and codec:
+                codec_name = codec.codec.canonical_name
+                subtitles.append(Subtitle(**_shared(stream), is_text=codec_name in _TEXT_SUBTITLES))
+            else:
+                kind = "cover" if stream.type == "video" and _is_cover(stream) else stream.type
+                others.append(Other(**_shared(stream), kind=kind))
+        return Probe(
+            format=container.format.name,
+            is_duration_exact=not _EXACT_FORMATS.isdisjoint(container.format.name.split(",")),
+            file_seconds=None if container.duration is None else container.duration / av.time_base,
+            size=path.stat().st_size,
+            bitrate=container.bit_rate or None,
+            videos=videos,
+            audios=audios,
+            subtitles=subtitles,
+            others=others,
+            tags=dict(container.metadata),
+            start_seconds=(container.start_time or 0) / av.time_base,
+        )
+
+
+def display_matrix(frame: VideoFrame) -> bytes | None:
+    """How the file says that a picture is to be turned; decoders hang it to every frame."""
+    side_data = cast(Mapping[str, Buffer], frame.side_data).get("DISPLAYMATRIX")
+    return None if side_data is None else bytes(side_data)
+
+
+def _video(container: InputContainer, stream: AvVideoStream) -> Video:
+    codec = stream.codec_context
+    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+    width, height = max(1, round(codec.width * aspect)), codec.height
+    with suppress(FFmpegError):  # raw streams cannot be sought in; they have no other stream that was read before
+        container.seek(0)
+    first = next(decoded(container, stream, packets=_PACKETS_TO_FIRST_FRAME), None)
+    if first is not None and any(turn.name == "transpose" for turn in upright(display_matrix(first))):
+        width, height = height, width
+    average, base = stream.average_rate, stream.base_rate
+    depths = [component.bits for component in codec.format.components] if codec.format else []
+    return Video(
+        **_shared(stream),
+        width=width,
+        height=height,
+        framerate=round(float(average or base or 25), 3),
+        stored_width=codec.width,
+        stored_height=codec.height,
+        sample_aspect=aspect,
+        rotation=0 if first is None else first.rotation,
+        is_variable=bool(average and base and abs(average / base - 1) > 0.01),
+        is_interlaced=first is not None and bool(first.interlaced_frame),
+        pixel_format=codec.pix_fmt or "yuv420p",
+        bit_depth=max(depths, default=8),
+        primaries=_PRIMARIES.get(codec.color_primaries),
+        transfer=_TRANSFERS.get(codec.color_trc),
+        matrix=_MATRICES.get(codec.colorspace),
+        range=_RANGES.get(codec.color_range),
+        frames=stream.frames or None,
+    )
+
+
+def _audio(stream: AvAudioStream) -> Audio:
+    codec = stream.codec_context
+    return Audio(
+        **_shared(stream),
+        channels=codec.channels,
+        layout=codec.layout.name,
+        sample_rate=codec.sample_rate,
+        bit_depth=_sample_bits(codec.codec.canonical_name, codec.format.bits),
+    )
+
+
+def _sample_bits(codec: str, stored: int) -> int | None:
+    """Find the bits of a sample, which lossy codecs have none of.
+
+    Args:
+        stored: bits of a sample as it is decoded; 24 bits of FLAC are decoded to 32.
+    """
+    if codec.startswith("pcm_") and (digits := re.search(r"\d+", codec)):
+        return int(digits[0])
+    return min(stored, 24) if codec in _LOSSLESS else None
+
+
+def _shared(stream: AvStream) -> dict[str, Any]:
+    codec: Any = stream.codec_context
+    tags = {key: value for key, value in stream.metadata.items() if key.partition("-")[0] not in _STILL_TAGS}
+    language = tags.pop("language", None)
+    return {
+        "index": stream.index,
+        "codec": codec.codec.canonical_name if codec else stream.type,
+        "duration_seconds": _duration(stream),
+        "bitrate": (codec.bit_rate or None) if codec and stream.type in ("video", "audio") else None,
+        "profile": stream.profile,
+        "language": None if language in (None, "und") else language,
+        "title": tags.get("title") or None,
+        "is_default": bool(stream.disposition & Disposition.default),
+        "is_forced": bool(stream.disposition & Disposition.forced),
+        "tags": tags,
+    }
+
+
+def _duration(stream: AvStream) -> float | None:
+    """Find a stream's length: Matroska keeps it in a tag, as 00:00:10.005000000."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    parts = stream.metadata.get("DURATION", "").split(":")
+    try:
+        hours, minutes, seconds = map(float, parts)
+    except ValueError:
+        return None
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _is_cover(stream: AvStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)

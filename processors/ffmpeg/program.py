@@ -1,0 +1,50 @@
+"""One run of ffmpeg, with its progress and its failures in words for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from processors.ffmpeg.progress import ProgressReader
+from processors.ffmpeg.tasks import Report
+from processors.worker.context import Context, HandlerError, ProgramFailed
+
+FFMPEG = ("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1")
+
+
+def run_ffmpeg(
+    context: Context[Any],
+    argv: Sequence[str],
+    name: str,
+    report: Report,
+    *,
+    seconds: float | None,
+    blame: Callable[[ProgramFailed], HandlerError | None] | None = None,
+) -> float:
+    """Run ffmpeg; give the seconds of media that it has made.
+
+    Args:
+        argv: the whole command; begins with `FFMPEG`.
+        name: what to call the input in messages.
+        seconds: of media that it should make, where that is known.
+        blame: knows better why it failed, or gives None.
+
+    Raises:
+        HandlerError: it failed; in the words of its last line.
+    """
+
+    def pass_on(made: float, speed: float | None) -> None:
+        report(None if seconds is None else made / seconds if seconds else 0.0, speed)
+
+    reader = ProgressReader(pass_on)
+    try:
+        context.run(argv, on_stdout=reader)
+    except ProgramFailed as error:
+        if error.signal is not None or error.met_full_disk:
+            raise
+        if blame is not None and (better := blame(error)) is not None:
+            raise better from error
+        words = f" ffmpeg says: {error.tail[-1]}" if error.tail else ""
+        hint = "The attempt's log has all that ffmpeg said; the file may be damaged."
+        raise HandlerError("ffmpeg_failed", f"{name} could not be processed.{words}", hint, retryable=False) from error
+    return reader.seconds

@@ -1,0 +1,20 @@
+"""How inputs of strangers are opened: no network, no format that names other files, no picture without bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+#: hls, dash, concat, image sequences, SVG and the like are not among them: their files name other files or hosts.
+_FORMATS = (
+    "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,flv,asf,ogg,mxf,gif,dv,rm,nut,obu,"
+    "mp3,wav,w64,flac,aac,ac3,eac3,dts,aiff,caf,amr,ape,wv,tta,au,matroska,webvtt,srt,ass"
+)
+
+#: of one picture: 16384x8192, the largest that any level of HEVC or AV1 has
+MOST_PIXELS = 16384 * 8192
+
+#: for ffmpeg, ffprobe and PyAV, before an input
+SAFE_INPUT: Mapping[str, str] = {"protocol_whitelist": "file,pipe", "format_whitelist": _FORMATS}
+
+#: for ffmpeg alone, before an input: of its decoders
+SAFE_DECODER: Mapping[str, str | int] = {"max_pixels": MOST_PIXELS}

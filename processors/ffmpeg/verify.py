@@ -1,0 +1,81 @@
+"""Whether what came out is what should have, before it becomes a result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.error import FFmpegError
+
+from processors.ffmpeg.opening import opened
+from processors.ffmpeg.probe import Probe, probe
+from processors.worker.context import HandlerError, Rejected
+
+CUT_OFF = "The file seems to be cut off: copy or download it again."
+
+_FEWEST_MISSING_SECONDS = 0.5  # a result may be so much shorter than its source, for rounding and padding ...
+_MISSING_SHARE = 0.02  # ... or by so much of it
+_TAIL_SECONDS = 1.0  # of the end that is decoded: a file that was cut breaks there
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an output should be. Counts of streams by kind: video, audio, subtitle."""
+
+    streams: Mapping[str, int]
+    seconds: float | None = None
+
+
+def verified(path: Path, name: str, expected: Expected) -> Probe:
+    """Look at an output: it is there, has its streams and its length, and its beginning and its end can be decoded.
+
+    Raises:
+        HandlerError: it is not what it should be.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        raise incomplete(name, "it is missing" if not path.exists() else "it is empty")
+    try:
+        made = probe(path, name)
+    except Rejected as error:
+        raise incomplete(name, error.message) from error
+    for kind, count in expected.streams.items():
+        found = len(made.of_kind(kind))
+        if found != count:
+            raise incomplete(name, f"it has {found} {kind} streams instead of {count}")
+    if is_short(made.duration_seconds or 0.0, expected.seconds):
+        raise incomplete(name, f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s")
+    _decode_ends(path, name)
+    return made
+
+
+def is_short(seconds: float, expected: float | None) -> bool:
+    """Whether something is shorter than rounding explains."""
+    return expected is not None and expected - seconds > max(_FEWEST_MISSING_SECONDS, expected * _MISSING_SHARE)
+
+
+def incomplete(name: str, why: str) -> HandlerError:
+    """Make the error for an output that may not be published."""
+    return HandlerError("output_incomplete", f"The output {name} is not what it should be: {why}.")
+
+
+def _decode_ends(path: Path, name: str) -> None:
+    """Decode the first frame of each stream, and the last second."""
+    with opened(path, name) as container:
+        streams = [*container.streams.video, *container.streams.audio]
+        for stream in streams:
+            try:
+                if next(iter(container.decode(stream)), None) is None:
+                    raise incomplete(name, f"its stream {stream.index} has nothing in it")
+            except FFmpegError as error:
+                raise incomplete(name, f"its stream {stream.index} cannot be decoded: {error.strerror}") from error
+            container.seek(0)
+        if container.duration is None or not streams:
+            return
+        container.seek(max(0, container.duration + (container.start_time or 0) - round(_TAIL_SECONDS * av.time_base)))
+        try:
+            for frame in container.decode(streams):
+                del frame
+        except FFmpegError as error:
+            raise incomplete(name, f"its end cannot be decoded: {error.strerror}") from error

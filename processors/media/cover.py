@@ -1,0 +1,114 @@
+"""A cover: what its bytes are, without decoding them first, and why they are refused."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal, cast
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from processors.ffmpeg.opening import opened
+from processors.ffmpeg.probe import Probe
+from processors.worker.context import Rejected
+
+_MOST_BYTES = 16 * 1024 * 1024 - 64 * 1024  # a picture in FLAC, and a frame of ID3v2, cannot be larger
+_MOST_SIDE = 10_000
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_FRONT = 3  # the kind of a picture: front cover; ID3v2.4, section 4.14, which FLAC and Ogg have taken over
+_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81, table B.1: SOF0 to SOF15
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A picture that goes into a sound file."""
+
+    data: bytes
+    kind: Literal["jpeg", "png"]
+    width: int
+    height: int
+
+    @property
+    def block(self) -> bytes:
+        """As FLAC keeps it, which Ogg keeps in a comment: RFC 9639, section 8.8."""
+        media_type = f"image/{self.kind}".encode()
+        depth = 24
+        head = struct.pack(">II", _FRONT, len(media_type)) + media_type + struct.pack(">I", 0)
+        return head + struct.pack(">IIIII", self.width, self.height, depth, 0, len(self.data)) + self.data
+
+
+def read(path: Path, name: str) -> Cover:
+    """Read a cover that a user gives.
+
+    Raises:
+        Rejected: it is no picture, or none of a sensible size.
+    """
+    hint = f"A cover is a JPEG or PNG of at most {_MOST_SIDE}x{_MOST_SIDE} pixels and 16 MB; 3000x3000 is usual."
+    if path.stat().st_size > _MOST_BYTES:
+        raise Rejected(
+            "cover_too_large", f"The cover {name} has {path.stat().st_size} bytes, which no tag holds.", hint
+        )
+    data = path.read_bytes()
+    found = _looked_at(data)
+    if found is None:
+        what = "is damaged" if data.startswith((_PNG, _JPEG)) else "is no JPEG or PNG"
+        raise Rejected("cover_invalid", f"The cover {name} {what}.", hint)
+    if max(found.width, found.height) > _MOST_SIDE:
+        size = f"{found.width}x{found.height}"
+        raise Rejected("cover_too_large", f"The cover {name} has {size} pixels, which no player shows.", hint)
+    if not _is_whole(found):
+        raise Rejected("cover_invalid", f"The cover {name} is damaged.", hint)
+    return found
+
+
+def of_file(path: Path, name: str, probe: Probe) -> Cover | None:
+    """The cover that a file has, where it is one that can be kept."""
+    indices = [other.index for other in probe.others if other.kind == "cover"]
+    if not indices:
+        return None
+    data = b""
+    with opened(path, name) as container, suppress(FFmpegError):
+        data = next((bytes(packet) for packet in container.demux(container.streams[indices[0]]) if packet.size), b"")
+    found = _looked_at(data)
+    return found if found is not None and max(found.width, found.height) <= _MOST_SIDE else None
+
+
+def _looked_at(data: bytes) -> Cover | None:
+    if data.startswith(_PNG) and len(data) >= 24 and data[12:16] == b"IHDR":
+        width, height = struct.unpack(">II", data[16:24])
+        return Cover(data, "png", width, height)
+    for width, height in _jpeg_sizes(data):
+        return Cover(data, "jpeg", width, height)
+    return None
+
+
+def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
+    position = 2
+    while data.startswith(_JPEG) and position + 9 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # filling
+            position += 1
+            continue
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker in _JPEG_FRAMES:
+            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
+            yield width, height
+            return
+        position += 2 + length
+
+
+def _is_whole(cover: Cover) -> bool:
+    form = "jpeg_pipe" if cover.kind == "jpeg" else "png_pipe"
+    try:
+        with cast(InputContainer, av.open(BytesIO(cover.data), format=form)) as container:
+            return next(container.decode(video=0), None) is not None
+    except (FFmpegError, IndexError):
+        pass
+    return False

@@ -1,0 +1,150 @@
+"""The loudness of what is made: a first setting, and corrections by what the finished files measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from processors.ffmpeg.tasks import Report
+from processors.media.deliverable import meter
+from processors.media.encoding import Order, encode
+from processors.media.loudness import Measured, Setting, corrected, first_setting, pooled
+from processors.media.track import Track, facts
+from processors.media.wanted import Encode
+from processors.worker.context import Context
+
+_ROUNDS = 2  # of corrections; one is the rule
+_MISSED = 0.5  # LU; the promise
+
+
+class Levels:
+    """Settings for the files of all tracks."""
+
+    def __init__(self, context: Context[Any], tracks: Sequence[Track], *, is_album: bool) -> None:
+        self._context = context
+        self._tracks = tracks
+        self._is_album = is_album
+
+    def foresee(self) -> None:
+        """Find the first setting of each file."""
+        for track in self._tracks:
+            for made in track.files:
+                if made.target is not None:
+                    found = self._source(track, made)
+                    track.settings[made.name] = first_setting(
+                        found, made.target, made.true_peak, is_lossless=made.is_lossless
+                    )
+
+    def correct(self, report: Report) -> None:
+        """Measure what was made, and make anew what is not as it was asked for."""
+        report = _forward(report)
+        pending = [(track, made) for track in self._tracks for made in track.files if made.target is not None]
+        for round_number in range(_ROUNDS + 1):
+            for number, (track, made) in enumerate(pending):
+                self._measure(track, made, _part(report, round_number, number, len(pending)))
+            if round_number == _ROUNDS:
+                break
+            changed = [(track, made, setting) for track, made in pending if (setting := self._next(track, made))]
+            for track in self._tracks:
+                orders = [Order(made, setting) for of, made, setting in changed if of is track]
+                if orders:
+                    track.settings |= {order.encode.name: order.setting for order in orders}
+                    encode(
+                        self._context, track.sound, orders, track.labels, track.scratch, track.source.name,
+                        _part(report, round_number + 0.5, 0, 1),
+                    )  # fmt: skip
+            pending = [(track, made) for track, made, _ in changed]
+            if not pending:
+                break
+
+    def details(self, track: Track, made: Encode) -> Mapping[str, Any]:
+        """What the result says of a file's loudness."""
+        if made.target is None or made.name not in track.made:
+            return {}
+        setting, after = track.settings[made.name], track.made[made.name]
+        before = self._own_source(track, made)
+        note = setting.note
+        loudness = after.integrated
+        if not note and loudness is not None and abs(made.target - loudness) > _MISSED and not self._is_album:
+            note = f"The target is missed by {abs(made.target - loudness):.1f} LU."
+        if after.true_peak is not None and after.true_peak > made.true_peak + 0.05:
+            note = " ".join(filter(None, [note, f"The true peak is {after.true_peak:.1f} dBTP."]))
+        found: dict[str, Any] = {
+            "target": made.target,
+            "truePeakTarget": made.true_peak,
+            "gain": round(setting.gain, 2),
+            "limited": round(setting.limited, 1),
+            "before": facts(before),
+            "after": facts(after),
+        }
+        if self._is_album:
+            found["album"] = facts(self._made(made.preset))
+        if note:
+            found["note"] = note
+        return {"loudness": found}
+
+    def _next(self, track: Track, made: Encode) -> Setting | None:
+        assert made.target is not None
+        after = self._made(made.preset) if self._is_album else track.made[made.name]
+        return corrected(
+            track.settings[made.name],
+            self._source(track, made),
+            after,
+            target=made.target,
+            true_peak=made.true_peak,
+            own_peak=track.made[made.name].true_peak,
+            is_album=self._is_album,
+        )
+
+    def _measure(self, track: Track, made: Encode, report: Report) -> None:
+        track.made[made.name] = meter(self._context, made, track.scratch, seconds=track.seconds, report=report)
+
+    def _source(self, track: Track, made: Encode) -> Measured:
+        """What the gain is found from: the sound as it was, or the whole album."""
+        if not self._is_album:
+            return self._own_source(track, made)
+        return pooled(
+            [
+                self._own_source(each, same)
+                for each in self._tracks
+                for same in each.files
+                if same.preset == made.preset and same.bitrate == made.bitrate
+            ]
+        )
+
+    def _own_source(self, track: Track, made: Encode) -> Measured:
+        assert track.analysis is not None
+        return track.analysis.levels[made.channels]
+
+    def _made(self, preset: str) -> Measured:
+        found = [
+            track.made[made.name]
+            for track in self._tracks
+            for made in track.files
+            if made.preset == preset and made.name in track.made
+        ]
+        return pooled([replace(each) for each in found])
+
+
+def _forward(report: Report) -> Report:
+    """Let nothing go back: a round that was not foreseen takes of what is left."""
+    reached = 0.0
+
+    def pass_on(fraction: float | None, speed: float | None) -> None:
+        nonlocal reached
+        reached = max(reached, fraction or 0.0)
+        report(reached, speed)
+
+    return pass_on
+
+
+def _part(report: Report, round_number: float, number: int, count: int) -> Report:
+    """A share of a task: each round takes most of what the one before has left, because later ones are seldom."""
+    begin, end = (1 - 0.4 ** (2 * each) for each in (round_number, round_number + 0.5))
+    width = (end - begin) / max(1, count)
+
+    def pass_on(fraction: float | None, speed: float | None) -> None:
+        report(begin + width * (number + min(1.0, fraction or 0.0)), speed)
+
+    return pass_on

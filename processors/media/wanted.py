@@ -1,0 +1,222 @@
+"""Pure: presets, settings and what the source is become the files that are to be made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import cast
+
+from processors.ffmpeg.probe import Audio
+from processors.media.codecs import (
+    CODECS,
+    CONTAINERS,
+    LAYOUTS,
+    MEDIA_TYPES,
+    Container,
+    bounded_bitrate,
+    nearest_rate,
+)
+from processors.specs import MediaSpec, bits_per_second
+from processors.specs.media import AudioCodec, Preset
+from processors.specs.presets import PRESETS
+from processors.worker.context import Rejected
+
+_PEAK = -1.0  # dBTP, where nobody says: EBU R 128, and what the large podcast and music services ask for
+_STREAMS = ("hls", "dash")
+_SAME_RATE = 1.02  # encoders miss the rate that they were told by so much
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """One sound file that is to be made."""
+
+    name: str  #: in the out directory
+    preset: str
+    container: Container
+    codec: AudioCodec
+    bitrate: int | None  #: bits per second; None for lossless ones
+    sample_rate: int
+    channels: int
+    bit_depth: int  #: of lossless ones
+    is_float: bool
+    target: float | None  #: LUFS; None: the loudness stays as it is
+    true_peak: float  #: dBTP, at most
+    is_copy: bool  #: nothing has to change but tags, cover and chapters
+
+    @property
+    def media_type(self) -> str:
+        """Its media type."""
+        return MEDIA_TYPES[self.container]
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether its samples come back as they were."""
+        return CODECS[self.codec].is_lossless
+
+    @property
+    def layout(self) -> str:
+        """The channel layout, as FFmpeg calls it."""
+        return LAYOUTS[self.channels]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream that is to be packaged from encodes of several rates."""
+
+    preset: str
+    format: str  #: hls or dash
+    rungs: tuple[Encode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """All that is to be made of one sound."""
+
+    encodes: tuple[Encode, ...]  #: the files
+    streams: tuple[Stream, ...]
+
+
+def presets_of(spec: MediaSpec) -> Mapping[str, Preset]:
+    """The presets that the job names.
+
+    Raises:
+        Rejected: there is none of a name.
+    """
+    table = {**PRESETS, **(spec.presets or {})}
+    for name in spec.output_presets:
+        if name not in table:
+            near = get_close_matches(name, table, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(table))}."
+            raise Rejected("unknown_preset", f"There is no preset {name}.", hint)
+    return {name: table[name] for name in dict.fromkeys(spec.output_presets)}
+
+
+def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix: str = "") -> Wanted:
+    """Say what is to be made of one sound.
+
+    Args:
+        source_bitrate: of the sound, where the stream or the file tells it.
+        prefix: of the names of the files.
+
+    Raises:
+        Rejected: a preset is not known, or a codec does not go into its container.
+    """
+    encodes: list[Encode] = []
+    streams: list[Stream] = []
+    for name, preset in presets_of(spec).items():
+        if preset.format in _STREAMS:
+            whole = _encode(spec, name, preset, source, source_bitrate, "m4a", f"{prefix}{name}")
+            streams.append(Stream(name, preset.format, ladder(whole, source, source_bitrate)))
+        else:
+            container = cast(Container, preset.format)
+            extension = "m4a" if container == "m4a" else container
+            encodes.append(
+                _encode(spec, name, preset, source, source_bitrate, container, f"{prefix}{name}.{extension}")
+            )
+    return Wanted(tuple(encodes), tuple(streams))
+
+
+LADDER = (64_000, 128_000, 192_000)  #: bits per second of two channels, in AAC
+
+
+def ladder(whole: Encode, source: Audio, source_bitrate: int | None) -> tuple[Encode, ...]:
+    """The rates of a stream: none above what the source holds, which would only be larger, and at least one."""
+    share = whole.channels / 2
+    lossy = source_bitrate if source.bit_depth is None else None
+    rates = [round(rate * share) for rate in LADDER]
+    held = [rate for rate in rates if lossy is None or rate <= lossy * _SAME_RATE] or rates[:1]
+    rungs = [
+        Encode(
+            name=f"{whole.name}-{rate // 1000}k.m4a",
+            preset=whole.preset,
+            container="m4a",
+            codec="aac",
+            bitrate=bounded_bitrate("aac", rate, whole.channels, whole.sample_rate),
+            sample_rate=whole.sample_rate,
+            channels=whole.channels,
+            bit_depth=16,
+            is_float=False,
+            target=whole.target,
+            true_peak=whole.true_peak,
+            is_copy=False,
+        )
+        for rate in held
+    ]
+    return tuple({rung.bitrate: rung for rung in rungs}.values())
+
+
+def _encode(
+    spec: MediaSpec,
+    name: str,
+    preset: Preset,
+    source: Audio,
+    source_bitrate: int | None,
+    container: Container,
+    path: str,
+) -> Encode:
+    settings, loudness = spec.audio_settings, spec.loudness
+    codec = (settings and settings.codec) or preset.codec or CONTAINERS[container][0]
+    if codec not in CONTAINERS[container]:
+        takes = ", ".join(CONTAINERS[container])
+        raise Rejected(
+            "codec_misfit",
+            f"The codec {codec} does not go into {container}, which the preset {name} makes.",
+            f"{container} takes {takes}.",
+        )
+    mix = (settings and settings.channels) or preset.channels
+    channels = min(_channels(mix, source.channels), CODECS[codec].most_channels)
+    if channels not in LAYOUTS or (codec == "mp3" and source.channels > 2):
+        channels = 2 if channels > 1 else 1
+    wanted_rate = (settings and settings.sample_rate) or preset.sample_rate
+    rate = nearest_rate(codec, wanted_rate or source.sample_rate)
+    bitrate = None if CODECS[codec].is_lossless else _bitrate(spec, preset, codec, channels, rate)
+    target = loudness.target if loudness and loudness.target is not None else preset.loudness
+    peak = loudness.true_peak if loudness and loudness.true_peak is not None else preset.true_peak
+    is_float = codec == "pcm" and source.codec.startswith("pcm_f")
+    depth = source.bit_depth or 16
+    asked = wanted_rate or (source.sample_rate if codec != "opus" else rate)
+    # Opus is decoded at 48 kHz whatever it was made from, so its own rate never asks for a change.
+    same = source.sample_rate == rate and asked == rate and channels == source.channels
+    return Encode(
+        name=path,
+        preset=name,
+        container=container,
+        codec=codec,
+        bitrate=bitrate,
+        sample_rate=rate,
+        channels=channels,
+        bit_depth=depth if codec == "pcm" else min(depth, 24),
+        is_float=is_float,
+        target=target,
+        true_peak=_PEAK if peak is None else peak,
+        is_copy=same and target is None and _is_untouched(spec) and _holds(source, codec, source_bitrate, bitrate),
+    )
+
+
+def _is_untouched(spec: MediaSpec) -> bool:
+    return spec.denoise is None and not spec.trim_silence and spec.start is None and spec.end is None
+
+
+def _holds(source: Audio, codec: AudioCodec, source_bitrate: int | None, bitrate: int | None) -> bool:
+    """Whether the source is in this codec already, at no higher rate."""
+    if codec == "pcm":
+        return source.codec.startswith("pcm_") and source.codec.endswith(("le", "u8"))
+    if source.codec != codec:
+        return False
+    return bitrate is None or (source_bitrate is not None and source_bitrate <= bitrate * _SAME_RATE)
+
+
+def _channels(mix: str, source: int) -> int:
+    """How many channels come of a mix; a mono source stays mono, for a copy of it would only be larger."""
+    return {"keep": source, "mono": 1, "stereo": min(2, source)}[mix]
+
+
+def _bitrate(spec: MediaSpec, preset: Preset, codec: AudioCodec, channels: int, sample_rate: int) -> int:
+    if spec.audio_settings is not None and spec.audio_settings.bitrate is not None:
+        wanted = bits_per_second(spec.audio_settings.bitrate)
+    elif preset.bitrate is not None:
+        wanted = bits_per_second(preset.bitrate) * channels // 2
+    else:
+        wanted = CODECS[codec].bits_per_channel * channels
+    return bounded_bitrate(codec, wanted, channels, sample_rate)

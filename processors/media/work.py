@@ -1,0 +1,261 @@
+"""From a spec to what is made of it: each track is prepared, encoded, measured, and looked at before it is reported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from processors.ffmpeg.probe import probe
+from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.report import summary
+from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
+from processors.ffmpeg.verify import CUT_OFF, is_short
+from processors.media import chapters, cover, waveform
+from processors.media.analysis import Wish, analyse
+from processors.media.chaptering import own_chapters
+from processors.media.deliverable import checked
+from processors.media.denoise import clean
+from processors.media.encoding import Labels, Order, encode
+from processors.media.filters import cutting
+from processors.media.levels import Levels
+from processors.media.loudness import Setting
+from processors.media.tags import merged
+from processors.media.track import Track, bitrate_of, sound_of
+from processors.media.wanted import Encode, settle
+from processors.protocol import InputFile, OutputFile, Result
+from processors.specs import MediaSpec
+from processors.specs.media import Chapter
+from processors.worker.context import Context, HandlerError, Rejected
+
+_SCRATCH = ".work"
+_EXACT_FORMATS = {"wav", "flac", "w64"}  # tell their length, beside those that the probe knows
+_OF_ONE = {"title", "track"}  # tags that are of one file, and not of an album
+
+# Seconds of work for a second of sound, on one core; only their ratio counts, for the progress.
+_CLEAN_COST, _ANALYSE_COST, _ENCODE_COST, _METER_COST, _CHECK_COST = 0.045, 0.004, 0.003, 0.006, 0.0002
+_LONG_SECONDS = 3600.0  # where the length is not known
+_PICTURE_COLUMNS, _PICTURE_SECONDS = 1200, 600  # a spectrogram of more is drawn from samples of it
+
+
+def result(context: Context[MediaSpec]) -> Result:
+    """Do the work, and say what came of it."""
+    (context.out / _SCRATCH).mkdir(exist_ok=True)
+    try:
+        return _Work(context).result()
+    finally:
+        shutil.rmtree(context.out / _SCRATCH, ignore_errors=True)
+
+
+class _Work:
+    """One attempt."""
+
+    def __init__(self, context: Context[MediaSpec]) -> None:
+        self._context, self._spec = context, context.spec
+        context.progress("probe", 0.0)
+        main = self._source(context.input_path("input_media"), context.input_name("input_media"))
+        self._tracks = [self._track(main, "", 0)]
+        prefixes = _prefixes([file.name for file in self._attached()])
+        for number, (file, prefix) in enumerate(zip(self._attached(), prefixes, strict=True), start=1):
+            self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
+        is_album = self._spec.loudness is not None and self._spec.loudness.album
+        self._levels = Levels(context, self._tracks, is_album=is_album)
+        self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)
+
+    def result(self) -> Result:
+        """Go through all stages, for all tracks."""
+        spec, tasks = self._spec, list[Task]()
+        lengths = [track.sound.length or _LONG_SECONDS for track in self._tracks]
+        for track, length in zip(self._tracks, lengths, strict=True):
+            if spec.denoise is not None:
+                cost = length * _CLEAN_COST * (track.audio.channels if spec.denoise.method == "rnnoise" else 0.2)
+                tasks.append(Task("denoise", cost, partial(self._clean, track)))
+        for track, length in zip(self._tracks, lengths, strict=True):
+            wish = self._wish(track)
+            if not wish.is_empty:
+                cost = length * _ANALYSE_COST * max(1, len(wish.mixes))
+                tasks.append(Task("analyse", cost, partial(self._analyse, track, wish)))
+        for track, length in zip(self._tracks, lengths, strict=True):
+            tasks.append(Task("encode", length * _ENCODE_COST * len(track.files), partial(self._encode, track)))
+        if self._wants_level:
+            cost = sum(length * _METER_COST for length in lengths) * len(self._tracks[0].files)
+            tasks.append(Task("loudness", cost, self._correct))
+        tasks.append(Task("verify", sum(lengths) * _CHECK_COST, self._finish))
+        return carry_out(self._context, tasks, self._details())
+
+    # --- what there is
+
+    def _source(self, path: Path, name: str) -> Source:
+        return Source(path, name, probe(path, name))
+
+    def _attached(self) -> list[InputFile]:
+        return [file for file in self._context.request.inputs if file.field == self._spec.attached_field]
+
+    def _track(self, source: Source, prefix: str, number: int) -> Track:
+        audio, sound = sound_of(source, self._spec)
+        wanted = settle(self._spec, audio, source_bitrate=bitrate_of(source.probe, audio), prefix=prefix)
+        return Track(
+            source, audio, sound, wanted, self._labels(source, audio.tags, prefix), _SCRATCH, sound.cut, prefix, number
+        )
+
+    def _labels(self, source: Source, tags: Any, prefix: str) -> Labels:
+        spec, context = self._spec, self._context
+        is_main = prefix == ""
+        said = {key: value for key, value in (spec.tags or {}).items() if is_main or key.lower() not in _OF_ONE}
+        picture = (
+            cover.of_file(source.path, source.name, source.probe)
+            if spec.cover_url is None
+            else cover.read(context.input_path("cover_url"), context.input_name("cover_url"))
+        )
+        return Labels(merged([tags, source.probe.tags], said), (), picture)
+
+    def _chapters(self, track: Track) -> list[Chapter]:
+        spec, context = self._spec, self._context
+        if track.prefix == "" and spec.chapters is not None:
+            return list(spec.chapters)
+        if track.prefix == "" and spec.chapters_url is not None:
+            name = context.input_name("chapters_url")
+            return chapters.from_document(context.input_path("chapters_url").read_bytes(), name)
+        return own_chapters(context, track.source)
+
+    def _wish(self, track: Track) -> Wish:
+        mixes = sorted({made.channels for made in track.files if made.target is not None})
+        return Wish(mixes, self._spec.trim_silence, self._spec.generate_thumbnails)
+
+    def _details(self) -> dict[str, Any]:
+        main = self._tracks[0]
+        found = summary(main.source.probe)
+        if main.sound.seconds is not None:
+            found["durationSeconds"] = round(main.sound.seconds, 6)
+        details: dict[str, Any] = {"input": found}
+        if len(self._tracks) > 1:
+            details["album"] = [{"name": track.source.name} | summary(track.source.probe) for track in self._tracks[1:]]
+        return details
+
+    # --- the stages
+
+    def _clean(self, track: Track, report: Report) -> Made:
+        assert self._spec.denoise is not None
+        target = f"{_SCRATCH}/{track.number}.wv"
+        track.sound = clean(self._context, track.sound, self._spec.denoise, target, track.source.name, report)
+        return Made()
+
+    def _analyse(self, track: Track, wish: Wish, report: Report) -> Made:
+        found = analyse(self._context, track.sound, wish, _SCRATCH, track.source.name, report)
+        self._refuse_truncated(track, found.seconds)
+        track.analysis = found
+        sounding = found.sounding
+        if self._spec.trim_silence:
+            track.sound = replace(track.sound, cut=track.sound.cut.within(sounding.start, sounding.end))
+            track.cut = track.cut.within(sounding.start, sounding.end)
+        return Made()
+
+    def _encode(self, track: Track, report: Report) -> Made:
+        if self._wants_level and not track.settings:
+            self._levels.foresee()
+        end = track.cut.end if track.cut.end is not None else track.sound.seconds
+        if self._spec.denoise is None and end is not None and track.sound.seconds is not None:
+            end = min(end, track.sound.seconds)
+        parts = chapters.settled(self._chapters(track), track.cut.start, end)
+        track.labels = replace(track.labels, parts=parts)
+        orders = [Order(made, track.settings.get(made.name, Setting())) for made in track.files]
+        seconds = encode(self._context, track.sound, orders, track.labels, _SCRATCH, track.source.name, report)
+        if track.analysis is None and self._spec.denoise is None:
+            self._refuse_truncated(track, seconds)
+        if seconds <= 0:
+            raise Rejected("nothing_left", f"Nothing can be heard of {track.source.name}: it has no sound in it.")
+        track.seconds = track.sound.length if track.sound.length is not None else seconds
+        return Made()
+
+    def _refuse_truncated(self, track: Track, seconds: float) -> None:
+        """Blame the input, where its header can be trusted to know its length."""
+        expected, source = track.sound.length, track.source.probe
+        if not is_short(seconds, expected):
+            return
+        message = f"{track.source.name} ends after {seconds:.1f} s, but should be {expected or 0:.1f} s long."
+        if source.is_duration_exact or source.format in _EXACT_FORMATS:
+            raise Rejected("truncated", message, CUT_OFF)
+        self._context.log(message)
+        track.sound = replace(track.sound, seconds=track.sound.cut.start + seconds)
+
+    def _correct(self, report: Report) -> Made:
+        self._levels.correct(report)
+        return Made()
+
+    def _finish(self, report: Report) -> Made:
+        outputs: list[OutputFile] = []
+        for track in self._tracks:
+            for made in track.files:
+                outputs.append(self._published(track, made))
+            outputs += self._beside(track)
+        return Made(outputs)
+
+    # --- what is published
+
+    def _published(self, track: Track, made: Encode) -> OutputFile:
+        found = checked(self._context, made, track.seconds)
+        details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        if track.seconds is not None:
+            details["durationSeconds"] = round(
+                track.seconds, 6
+            )  # as it is heard: containers count an encoder's padding
+        details |= self._levels.details(track, made)
+        if track.analysis is not None and track.analysis.is_silent:
+            details["note"] = "The sound is silent from beginning to end; nothing was trimmed."
+        return self._context.output(made.name, media_type=made.media_type, role="audio", details=details)
+
+    def _beside(self, track: Track) -> list[OutputFile]:
+        """Chapters, waveform and spectrogram."""
+        context, outputs, prefix = self._context, list[OutputFile](), track.prefix
+        if track.labels.parts:
+            name = f"{prefix}chapters.json"
+            (context.out / name).write_bytes(chapters.document(track.labels.parts))
+            details = {"chapters": len(track.labels.parts)}
+            outputs.append(context.output(name, media_type="application/json", role="chapters", details=details))
+        if track.analysis is not None and track.analysis.waveform is not None:
+            cut = track.analysis.sounding
+            wave = track.analysis.waveform.between(cut.start, cut.end)
+            (context.out / f"{prefix}waveform.json").write_bytes(waveform.document(wave))
+            (context.out / f"{prefix}waveform.png").write_bytes(waveform.picture(wave))
+            for name, kind in (("waveform.json", "application/json"), ("waveform.png", "image/png")):
+                outputs.append(context.output(f"{prefix}{name}", media_type=kind, role="waveform"))
+        if self._spec.spectrogram:
+            outputs.append(self._spectrogram(track))
+        return outputs
+
+    def _spectrogram(self, track: Track) -> OutputFile:
+        name, sound = f"{track.prefix}spectrogram.png", track.sound
+        chain = f"{cutting(sound.cut)},aformat=channel_layouts=mono"
+        length = track.seconds or 0.0
+        if length > _PICTURE_SECONDS:  # all of it would be held in memory
+            step = length / _PICTURE_COLUMNS
+            window = 4096 / sound.sample_rate
+            chain += f",asetnsamples=n=4096:p=0,aselect='lt(mod(t,{step:.6f}),{window:.6f})',asetpts=N/SR/TB"
+        graph = f"[0:{sound.index}]{chain},showspectrumpic=s={_PICTURE_COLUMNS}x512:legend=0:scale=log[out]"
+        argv = [
+            *FFMPEG,
+            "-y",
+            *sound.arguments,
+            "-filter_complex",
+            graph,
+            "-map",
+            "[out]",
+            "-frames:v",
+            "1",
+            "-update",
+            "1",
+            name,
+        ]
+        run_ffmpeg(self._context, argv, track.source.name, lambda fraction, speed: None, seconds=None)
+        if not (self._context.out / name).exists():
+            raise HandlerError("output_incomplete", f"The output {name} is not what it should be: it is missing.")
+        return self._context.output(name, media_type="image/png", role="spectrogram")
+
+
+def _prefixes(names: Sequence[str]) -> list[str]:
+    """What the outputs of an album's files begin with: the name, with its suffix where two differ in that only."""
+    stems = [PurePosixPath(name).stem for name in names]
+    return [f"{name if stems.count(stem) > 1 else stem}-" for name, stem in zip(names, stems, strict=True)]

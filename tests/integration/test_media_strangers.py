@@ -1,0 +1,123 @@
+"""Inputs that are damaged, hostile or enormous, and attempts that are cut short: one clear error, nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg
+from tests.resources.workers import Worker, until
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Worker(tmp_path_factory.mktemp("media"), service="media") as worker:
+        yield Studio(worker)
+
+
+def test_a_video_without_sound_is_refused(studio: Studio) -> None:
+    error = studio.failure(BIKES)
+    assert error["code"] == "no_audio_stream"
+    assert error["message"] == "bikes.mp4 has a picture, but no sound."
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("letter.mp3", b"Dear all, this is no sound.\n" * 50),
+        ("empty.wav", b""),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
+        ("concat.txt", b"ffconcat version 1.0\nfile /etc/passwd\n"),
+        ("noise.flac", bytes(range(256)) * 40),
+        ("page.ogg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
+    ],
+)
+def test_what_is_no_sound_is_refused(studio: Studio, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    error = studio.failure(tmp_path / name, outputPresets=["mp3"])
+    assert name in error["message"] and "passwd" not in error["message"]
+    assert error["hint"]
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "wav", "flac"])
+def test_a_file_that_was_cut_off_is_refused(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
+    ffmpeg("-i", MUSIC, *(["-movflags", "+faststart"] if suffix == "m4a" else []), whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    error = studio.failure(cut, outputPresets=["podcast"])
+    assert error["code"] == "truncated" and cut.name in error["message"]
+
+
+@pytest.mark.parametrize("sound", [MP3, ADTS, MUSIC], ids=lambda path: path.suffix)
+def test_what_is_left_of_a_file_without_an_index_is_used(studio: Studio, tmp_path: Path, sound: Path) -> None:
+    cut = tmp_path / f"cut{sound.suffix}"
+    cut.write_bytes(sound.read_bytes()[: sound.stat().st_size // 2])
+    out, _ = studio.make(cut, outputPresets=["flac"])
+    assert 2 < len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) / 32000 < 8
+
+
+def test_requests_that_cannot_be_met_name_the_way_out(studio: Studio) -> None:
+    for spec, code, hint in (
+        ({"outputPresets": ["podcats"]}, "unknown_preset", "podcast"),
+        ({"audioTrack": 2}, "no_such_track", "1 to 1"),
+        ({"start": 100}, "start_after_end", "before 9.9"),
+        ({"audioSettings": {"codec": "opus"}}, "codec_misfit", "mp3"),
+    ):
+        error = studio.failure(MUSIC, **spec)
+        assert error["code"] == code and hint in error["hint"], error
+
+
+def test_ten_hours_of_silence_take_no_time_and_no_memory(studio: Studio, tmp_path: Path) -> None:
+    long = tmp_path / "long.flac"
+    ffmpeg("-f", "lavfi", "-i", "anullsrc=r=8000:cl=mono", "-t", "36000", "-c:a", "flac", long)
+    began = time.monotonic()
+    token = studio.begin(
+        long, outputPresets=["opus-voice"], generateThumbnails=True, spectrogram=True, trimSilence=True
+    )
+    *_, last = studio.worker.events(token)
+    assert last["type"] == "result", last
+    assert last["metrics"]["peakRssBytes"] < 400 * 1024 * 1024
+    assert time.monotonic() - began < 300
+    output = last["result"]["outputs"][0]
+    assert output["details"]["durationSeconds"] == pytest.approx(36000, abs=0.1)
+    assert "silent" in output["details"]["note"]
+    sizes = {each["path"]: each["size"] for each in last["result"]["outputs"]}
+    assert sizes["waveform.json"] < 200_000
+
+
+def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_path: Path) -> None:
+    long = tmp_path / "long.wav"
+    ffmpeg("-stream_loop", "11", "-i", MUSIC, long)
+    events = studio.worker.events(studio.begin(long, outputPresets=["podcast", "flac"], loudness={"target": -12}))
+    told = [(event["fraction"], event["at"]) for event in events if event["type"] == "progress"]
+    fractions = [fraction for fraction, _ in told]
+    assert all(before <= after for before, after in pairwise(fractions))
+    assert (fractions[0], fractions[-1]) == (0, 1)
+    assert sum(0.1 < fraction < 0.9 for fraction in fractions) >= 3
+    ended = events[-1]["at"]
+    nearly = next(at for fraction, at in told if fraction > 0.97)
+    assert ended - nearly < 0.35 * (ended - events[0]["at"])
+    stages = list(dict.fromkeys(event["stage"] for event in events if event["type"] == "progress"))
+    assert stages == ["probe", "analyse", "encode", "loudness", "verify", "done"]
+
+
+@pytest.mark.parametrize(
+    "spec", [{"outputPresets": ["podcast"]}, {"denoise": {"method": "fft"}}], ids=["encode", "clean"]
+)
+def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, tmp_path: Path, spec: dict[str, object]) -> None:
+    long = tmp_path / "long.flac"
+    ffmpeg("-f", "lavfi", "-i", "anoisesrc=r=44100:d=900:a=0.1", "-ac", "2", long)
+    token = studio.begin(long, **spec)  # type: ignore[arg-type]
+    worker = psutil.Process(studio.worker.pid)
+    until(lambda: any(each.name() == "ffmpeg" for each in worker.children(recursive=True)), "ffmpeg works")
+    began = time.monotonic()
+    studio.worker.http.delete(f"/attempts/{token}?grace=5")
+    last = studio.worker.ending(token)
+    assert time.monotonic() - began < 1.5
+    assert last["error"]["reason"] == "cancelled"
+    until(lambda: not worker.children(recursive=True), "all of it is gone")
