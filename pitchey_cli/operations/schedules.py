@@ -6,7 +6,7 @@ is worked through as it is then, and what has not changed since the last time is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -19,8 +19,10 @@ from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.recurrence import Misfire, Schedule, due, earlier, times
 from pitchey_cli.operations import queueing, requests, submit
 from pitchey_cli.operations.requests import Request, Submitting
+from pitchey_cli.operations.specs import merged
 from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.store.port import Store
+from processors.specs import SPECS, Spec
 from processors.vocabulary import Service
 
 #: words of the queue that mean one submission, and not one that recurs
@@ -49,6 +51,7 @@ def add(
     located = replace(
         request,
         inputs=tuple(_absolute(text) for text in request.inputs),
+        fields=_with_absolute(SPECS[request.service], request.fields),
         attached=tuple(_absolute(text) if Path(text).name else f"{_absolute(text)}/." for text in request.attached),
     )
     words = _words(name, located, key=None)
@@ -63,6 +66,22 @@ def add(
 def _absolute(text: str) -> str:
     """The daemon stands in another folder."""
     return text if "://" in text else str(Path(text).absolute())
+
+
+def _with_absolute(model: type[Spec], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a spec, those that name files with absolute paths."""
+    found = merged(model, {}, fields)
+    for path in model.input_fields:
+        *parents, last = path.split(".")
+        place: Any = found
+        for parent in parents:
+            place = place.get(parent) if isinstance(place, dict) else None
+        if isinstance(place, dict) and isinstance(place.get(last), str):
+            place[last] = _absolute(place[last])
+    beside = found.get(model.attached_field)
+    if isinstance(beside, dict):
+        found[model.attached_field] = {name: _absolute(str(location)) for name, location in beside.items()}
+    return found
 
 
 def coming(schedule: Schedule, *, now: datetime, count: int) -> list[datetime]:

@@ -39,14 +39,19 @@ def spellings(model: type[Spec], name: str) -> set[str]:
 
 
 def merged(model: type[Part], under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a spec with others that go before them. Of a part, each of its fields goes before the one below."""
-    found = {model.field_named(key) or key: value for key, value in under.items()}
-    for key, value in over.items():
-        name = model.field_named(key)
-        part = model.part_of(name) if name else None
-        below = found.get(name)
-        is_both = part is not None and isinstance(value, Mapping) and isinstance(below, Mapping)
-        found[name or key] = merged(part, below, value) if part and is_both else value  # type: ignore[arg-type]
+    """Fields of a spec with others that go before them, by their names in snake_case.
+
+    Of a part, each of its fields goes before the one below.
+    """
+    found: dict[str, Any] = {}
+    for fields in (under, over):
+        for key, value in fields.items():
+            name = model.field_named(key)
+            part = model.part_of(name) if name else None
+            if part is not None and isinstance(value, Mapping):
+                below = found.get(name)
+                value = merged(part, below if isinstance(below, Mapping) else {}, value)
+            found[name or key] = value
     return found
 
 

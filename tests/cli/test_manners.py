@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -75,6 +77,15 @@ def test_a_setting_that_is_set_is_in_force_and_in_the_file(pitchey: Pitchey) -> 
     assert pitchey.ok("config", "show", "services.video.slots").out == "7\n"
     shown = pitchey.ok("config", "show", "services.video.slots", "--json", PITCHEY_SERVICES_VIDEO_SLOTS="9").json
     assert (shown[0]["value"], shown[0]["source"]) == (9, "PITCHEY_SERVICES_VIDEO_SLOTS")
+
+
+def test_status_starts_without_what_checks_specs(pitchey: Pitchey) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pitchey_cli.cli", "status"]
+    environment = pitchey._environment({})
+    done = subprocess.run(command, capture_output=True, text=True, cwd=pitchey.cwd, env=environment, check=True)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "pitchey_cli.store.sqlite" in imported
+    assert not [name for name in imported if name.split(".")[0] == "pydantic" or name.startswith("processors.specs")]
 
 
 def test_square_brackets_in_a_name_are_no_markup(pitchey: Pitchey, clip: Path) -> None:

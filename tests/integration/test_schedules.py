@@ -64,6 +64,22 @@ def batches(submitting: Submitting) -> list[str]:
     return sorted(job.batch for job in submitting.store.jobs(JobFilter()))
 
 
+def test_files_that_fields_name_are_found_from_another_folder(
+    submitting: Submitting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip(tmp_path, "a"), clip(tmp_path, "logo", b"logo")
+    monkeypatch.chdir(tmp_path / "in")
+    request = Request(Service.VIDEO, ("a.mp4",), {"watermark": {"imageUrl": "logo.mp4"}})
+    schedules.add(submitting, request, name="daily", cron="@daily", timezone="UTC", misfire="latest", now=START)
+    monkeypatch.chdir("/")
+    schedules.run_now(submitting, "daily", now=START)
+    (job,) = submitting.store.jobs(JobFilter())
+    assert [(each.field, each.name) for each in job.inputs] == [
+        ("input_url", "a.mp4"),
+        ("watermark.image_url", "logo.mp4"),
+    ]
+
+
 def test_a_clock_that_was_years_ahead_once_silences_no_schedule(submitting: Submitting, tmp_path: Path) -> None:
     add(submitting, "hourly", clip(tmp_path, "a"), "0 * * * *")
     fire(submitting, minutes=9 * 365 * 1440)
