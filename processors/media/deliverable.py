@@ -14,7 +14,7 @@ from processors.media.loudness import Measured
 from processors.media.wanted import Encode
 from processors.worker.context import Context
 
-_PADDING_SECONDS = 0.15  # encoders fill their last frame: 2048 samples of AAC at 16 kHz, and its look-ahead
+PADDING_SECONDS = 0.15  #: encoders fill their last frame: 2048 samples of AAC at 16 kHz, and its look-ahead
 
 
 def meter(context: Context[Any], made: Encode, scratch: str, *, seconds: float | None, report: Report) -> Measured:
@@ -42,6 +42,6 @@ def checked(context: Context[Any], made: Encode, seconds: float | None) -> Probe
     if audio.channels != made.channels and not made.is_copy:
         raise incomplete(made.name, f"it has {audio.channels} channels instead of {made.channels}")
     length = found.duration_seconds
-    if seconds is not None and length is not None and abs(length - seconds) > _PADDING_SECONDS + seconds * 0.001:
+    if seconds is not None and length is not None and abs(length - seconds) > PADDING_SECONDS + seconds * 0.001:
         raise incomplete(made.name, f"it is {length:g} s long instead of {seconds:g} s")
     return found

@@ -38,7 +38,7 @@ class Track:
     @property
     def files(self) -> list[Encode]:
         """All that are to be made, those that become parts of a stream too."""
-        return [*self.wanted.encodes, *(rung for stream in self.wanted.streams for rung in stream.rungs)]
+        return [*self.wanted.encodes, *self.wanted.rungs]
 
 
 def sound_of(source: Source, spec: MediaSpec) -> tuple[Audio, Sound]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import cast
 
@@ -61,20 +61,12 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
-    """A stream that is to be packaged from encodes of several rates."""
-
-    preset: str
-    format: str  #: hls or dash
-    rungs: tuple[Encode, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """All that is to be made of one sound."""
 
     encodes: tuple[Encode, ...]  #: the files
-    streams: tuple[Stream, ...]
+    rungs: tuple[Encode, ...] = ()  #: of a stream, the best first
+    formats: frozenset[str] = frozenset()  #: of the stream: hls, dash or both; they share their segments
 
 
 def presets_of(spec: MediaSpec) -> Mapping[str, Preset]:
@@ -103,47 +95,43 @@ def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix
         Rejected: a preset is not known, or a codec does not go into its container.
     """
     encodes: list[Encode] = []
-    streams: list[Stream] = []
+    rungs: tuple[Encode, ...] = ()
+    formats: set[str] = set()
     for name, preset in presets_of(spec).items():
         if preset.format in _STREAMS:
-            whole = _encode(spec, name, preset, source, source_bitrate, "m4a", f"{prefix}{name}")
-            streams.append(Stream(name, preset.format, ladder(whole, source, source_bitrate)))
+            formats.add(preset.format)
+            whole = _encode(spec, name, preset, source, source_bitrate, "m4a", name)
+            rungs = rungs or ladder(whole, source, source_bitrate)
         else:
             container = cast(Container, preset.format)
-            extension = "m4a" if container == "m4a" else container
-            encodes.append(
-                _encode(spec, name, preset, source, source_bitrate, container, f"{prefix}{name}.{extension}")
-            )
-    return Wanted(tuple(encodes), tuple(streams))
+            path = f"{prefix}{name}.{container}"
+            encodes.append(_encode(spec, name, preset, source, source_bitrate, container, path))
+    if rungs and prefix:
+        raise Rejected(
+            "album_of_streams", "A stream is made of one file, and not of an album.", "Give each file a job of its own."
+        )
+    return Wanted(tuple(encodes), rungs, frozenset(formats))
 
 
+STREAM_FOLDER = ".work"  #: where renditions lie before they are packaged
 LADDER = (64_000, 128_000, 192_000)  #: bits per second of two channels, in AAC
 
 
 def ladder(whole: Encode, source: Audio, source_bitrate: int | None) -> tuple[Encode, ...]:
-    """The rates of a stream: none above what the source holds, which would only be larger, and at least one."""
-    share = whole.channels / 2
+    """The renditions of a stream, the best first: none above its preset, or above what the source holds.
+
+    There is at least one. Rates are those of AAC, which all players of streams know.
+    """
     lossy = source_bitrate if source.bit_depth is None else None
-    rates = [round(rate * share) for rate in LADDER]
-    held = [rate for rate in rates if lossy is None or rate <= lossy * _SAME_RATE] or rates[:1]
-    rungs = [
-        Encode(
-            name=f"{whole.name}-{rate // 1000}k.m4a",
-            preset=whole.preset,
-            container="m4a",
-            codec="aac",
-            bitrate=bounded_bitrate("aac", rate, whole.channels, whole.sample_rate),
-            sample_rate=whole.sample_rate,
-            channels=whole.channels,
-            bit_depth=16,
-            is_float=False,
-            target=whole.target,
-            true_peak=whole.true_peak,
-            is_copy=False,
-        )
-        for rate in held
-    ]
-    return tuple({rung.bitrate: rung for rung in rungs}.values())
+    best = whole.bitrate or LADDER[-1]
+    if lossy is not None:
+        best = min(best, lossy)
+    rates = [rate for rate in (round(each * whole.channels / 2) for each in LADDER) if rate <= best * _SAME_RATE]
+    bounded = {bounded_bitrate("aac", rate, whole.channels, whole.sample_rate): None for rate in rates or [best]}
+    return tuple(
+        replace(whole, name=f"{STREAM_FOLDER}/audio-{rate // 1000}k.m4a", bitrate=rate, is_copy=False)
+        for rate in sorted(bounded, reverse=True)
+    )
 
 
 def _encode(
@@ -156,7 +144,7 @@ def _encode(
     path: str,
 ) -> Encode:
     settings, loudness = spec.audio_settings, spec.loudness
-    codec = (settings and settings.codec) or preset.codec or CONTAINERS[container][0]
+    codec = (settings and settings.codec) or preset.audio_codec
     if codec not in CONTAINERS[container]:
         takes = ", ".join(CONTAINERS[container])
         raise Rejected(
@@ -173,11 +161,12 @@ def _encode(
     bitrate = None if CODECS[codec].is_lossless else _bitrate(spec, preset, codec, channels, rate)
     target = loudness.target if loudness and loudness.target is not None else preset.loudness
     peak = loudness.true_peak if loudness and loudness.true_peak is not None else preset.true_peak
-    is_float = codec == "pcm" and source.codec.startswith("pcm_f")
-    depth = source.bit_depth or 16
+    is_float = codec == "pcm" and preset.bit_depth is None and source.codec.startswith("pcm_f")
+    depth = preset.bit_depth or source.bit_depth or 16
     asked = wanted_rate or (source.sample_rate if codec != "opus" else rate)
     # Opus is decoded at 48 kHz whatever it was made from, so its own rate never asks for a change.
     same = source.sample_rate == rate and asked == rate and channels == source.channels
+    same = same and preset.bit_depth in (None, source.bit_depth)
     return Encode(
         name=path,
         preset=name,
@@ -216,7 +205,7 @@ def _bitrate(spec: MediaSpec, preset: Preset, codec: AudioCodec, channels: int, 
     if spec.audio_settings is not None and spec.audio_settings.bitrate is not None:
         wanted = bits_per_second(spec.audio_settings.bitrate)
     elif preset.bitrate is not None:
-        wanted = bits_per_second(preset.bitrate) * channels // 2
+        wanted = preset.rate_of(channels) or 0
     else:
         wanted = CODECS[codec].bits_per_channel * channels
     return bounded_bitrate(codec, wanted, channels, sample_rate)

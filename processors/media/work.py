@@ -23,12 +23,16 @@ from processors.media.encoding import Labels, Order, encode
 from processors.media.filters import cutting
 from processors.media.levels import Levels
 from processors.media.loudness import Setting
+from processors.media.promised import refuse_cut_off
+from processors.media.streams import streamed
 from processors.media.tags import merged
 from processors.media.track import Track, bitrate_of, sound_of
-from processors.media.wanted import Encode, settle
+from processors.media.wanted import Encode, presets_of, settle
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
 from processors.specs.media import Chapter
+from processors.streaming.making import published
+from processors.streaming.packager import packager
 from processors.worker.context import Context, HandlerError, Rejected
 
 _SCRATCH = ".work"
@@ -56,6 +60,8 @@ class _Work:
     def __init__(self, context: Context[MediaSpec]) -> None:
         self._context, self._spec = context, context.spec
         context.progress("probe", 0.0)
+        if any(preset.format in ("hls", "dash") for preset in presets_of(context.spec).values()):
+            packager()  # where it is missing, that is known before the work
         main = self._source(context.input_path("input_media"), context.input_name("input_media"))
         self._tracks = [self._track(main, "", 0)]
         prefixes = _prefixes([file.name for file in self._attached()])
@@ -63,6 +69,7 @@ class _Work:
             self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
         is_album = self._spec.loudness is not None and self._spec.loudness.album
         self._levels = Levels(context, self._tracks, is_album=is_album)
+        self._rungs: list[dict[str, Any]] = []
         self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)
 
     def result(self) -> Result:
@@ -89,7 +96,10 @@ class _Work:
     # --- what there is
 
     def _source(self, path: Path, name: str) -> Source:
-        return Source(path, name, probe(path, name))
+        found = probe(path, name)
+        if found.format == "wav":
+            refuse_cut_off(path, name)
+        return Source(path, name, found)
 
     def _attached(self) -> list[InputFile]:
         return [file for file in self._context.request.inputs if file.field == self._spec.attached_field]
@@ -188,10 +198,12 @@ class _Work:
     def _finish(self, report: Report) -> Made:
         outputs: list[OutputFile] = []
         for track in self._tracks:
-            for made in track.files:
-                outputs.append(self._published(track, made))
+            outputs += [self._published(track, made) for made in track.wanted.encodes]
+            if track.wanted.rungs:
+                outputs += self._streamed(track)
             outputs += self._beside(track)
-        return Made(outputs)
+        stream = {"stream": {"segmentSeconds": self._spec.segment_seconds, "audio": self._rungs}} if self._rungs else {}
+        return Made(outputs, stream)
 
     # --- what is published
 
@@ -206,6 +218,17 @@ class _Work:
         if track.analysis is not None and track.analysis.is_silent:
             details["note"] = "The sound is silent from beginning to end; nothing was trimmed."
         return self._context.output(made.name, media_type=made.media_type, role="audio", details=details)
+
+    def _streamed(self, track: Track) -> list[OutputFile]:
+        for rung in track.wanted.rungs:
+            checked(self._context, rung, track.seconds)
+        tracks = streamed(self._context, track, self._spec.segment_seconds)
+        self._rungs = [
+            {"path": each.folder, "bitrate": rung.bitrate, "sampleRate": rung.sample_rate, "channels": rung.channels}
+            | dict(self._levels.details(track, rung))
+            for each, rung in zip(tracks, track.wanted.rungs, strict=True)
+        ]
+        return list(published(self._context, tracks))
 
     def _beside(self, track: Track) -> list[OutputFile]:
         """Chapters, waveform and spectrogram."""

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.resources.sounds import ADTS, CLIP, MP3, MUSIC, SPEECH, Studio, decoded, ffmpeg, ffprobe, loudness, tone
+from tests.resources.sounds import (
+    ADTS,
+    CLIP,
+    MP3,
+    MUSIC,
+    SPEECH,
+    Studio,
+    decoded,
+    ffmpeg,
+    ffprobe,
+    has_packager,
+    loudness,
+    tone,
+)
 from tests.resources.workers import Worker
 
 
@@ -193,3 +206,31 @@ def test_silence_at_the_ends_is_cut_and_chapters_move_with_it(studio: Studio, tm
     first, second = ffprobe(out / "mp3.mp3")["chapters"]
     assert float(first["start_time"]) == 0
     assert float(second["start_time"]) == pytest.approx(0.6, abs=0.01)
+
+
+# --- streams
+
+
+@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
+def test_a_stream_adapts_and_has_no_rate_above_its_source(studio: Studio, tmp_path: Path) -> None:
+    source = tmp_path / "source.m4a"
+    ffmpeg("-i", MUSIC, "-c:a", "aac", "-b:a", "140k", source)
+    out, result = studio.make(source, outputPresets=["hls-audio", "dash-audio", "mp3"], segmentSeconds=4)
+    paths = [output["path"] for output in result["outputs"]]
+    assert {"mp3.mp3", "master.m3u8", "manifest.mpd"} <= set(paths)
+    master = (out / "master.m3u8").read_text()
+    listed = [line for line in master.splitlines() if line.endswith("playlist.m3u8")]
+    assert listed == ["audio-128k/playlist.m3u8", "audio-64k/playlist.m3u8"]
+    assert master.count("#EXT-X-STREAM-INF:") == 2 and "EXT-X-MEDIA" not in master
+    assert (out / "manifest.mpd").read_text().count("<Representation ") == 2
+    for name in ("audio-128k", "audio-64k"):
+        assert len(list((out / name).glob("*.m4s"))) == 3
+        assert len(decoded(out / name / "playlist.m3u8")) / 4 / 44100 == pytest.approx(9.99, abs=0.1)
+    assert [each["bitrate"] for each in result["details"]["stream"]["audio"]] == [128000, 64000]
+
+
+@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
+def test_a_stream_has_the_loudness_that_is_asked_for(studio: Studio) -> None:
+    out, _ = studio.make(SPEECH, outputPresets=["hls-audio"], loudness={"target": -18})
+    for path in sorted(out.glob("audio-*/playlist.m3u8")):
+        assert loudness(path)[0] == pytest.approx(-18, abs=0.5)
