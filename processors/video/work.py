@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.ffmpeg.probe import Video, probe
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
@@ -16,7 +16,8 @@ def result(context: Context[VideoSpec]) -> Result:
     path, name = context.input_path("input_url"), context.input_name("input_url")
     context.progress("probe", 0.0)
     source = Source(path, name, probe(path, name))
-    return carry_out(context, _tasks(context, source), {"input": summary(source.probe)})
+    about = summary(source.probe) | {"streams": document(source.probe)["streams"]}
+    return carry_out(context, _tasks(context, source), {"input": about})
 
 
 def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
