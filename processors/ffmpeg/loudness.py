@@ -45,7 +45,7 @@ def measured(context: Context[Any], argv: Sequence[str], name: str, report: Repo
     return Level(_number(r"\bI:\s+(\S+) LUFS", summary, _SILENCE), _number(r"\bPeak:\s+(\S+) dBFS", summary, -200.0))
 
 
-METER = "ebur128=peak=true:framelog=quiet"  #: the filter that measures; its summary is a message of the level info
+METER = "ebur128=peak=true:framelog=verbose"  #: the filter that measures; its summary is a message of the level info
 
 
 def setting(level: Level, target: float, sample_rate: int) -> Setting:

@@ -133,9 +133,7 @@ def frame_timing(spec: VideoSpec, video: Video) -> Options:
     if spec.framerate is not None or video.time_base is None:
         return {}
     ticks = f"{video.time_base.numerator}:{video.time_base.denominator}"
-    # Encoders plan by a rate: that of the average, and not of the two frames that are closest.
-    rate = {"r": f"{video.framerate:g}"} if video.is_variable else {}
-    return {"fps_mode": "vfr", "enc_time_base": ticks} | rate
+    return {"fps_mode": "vfr", "enc_time_base": ticks}
 
 
 def input_options(wanted: Wanted) -> dict[str, Any]:

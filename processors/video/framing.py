@@ -17,6 +17,13 @@ _TAPE_HEIGHTS = frozenset({480, 486, 512, 576, 1080})
 _TAPE_RATE = 31.0
 
 
+# Newer FFmpegs hand these on to the encoder, and players would take what is ordinary by now for HDR.
+_FORGET_HDR = [
+    Filter("sidedata", options={"mode": "delete", "type": kind})
+    for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """The part of a file that is wanted. Seconds."""
@@ -88,4 +95,5 @@ def framing(spec: VideoSpec, video: Video, *, has_fields: bool = False) -> Seque
     return [
         *([whole] if whole is not None else []),
         *fitted(width, height, is_hdr=is_mapped, framerate=spec.framerate, is_full_range=False),
+        *(_FORGET_HDR if is_mapped else []),
     ]

@@ -62,16 +62,18 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
         chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
         options[f"filter:a:{number}"] = ",".join(chain)
         options[f"b:a:{number}"] = audio_rate(spec, audio)
+        if audio.title is not None:  # MP4 has no titles of tracks: players show the name of the handler
+            options[f"metadata:s:a:{number}"] = f"handler_name={audio.title}"
         if number == 0 and not has_default:  # players take the first one that is a default
             options["disposition:a:0"] = "default"
     return options
 
 
-def audio_rate(spec: VideoSpec, audio: Audio) -> int:
+def audio_rate(spec: VideoSpec, audio: Audio, *, most_channels: int = 8) -> int:
     """Bits per second: as asked for, or by the tier and the channels."""
     if spec.audio_bitrate is not None:
         return bits_per_second(spec.audio_bitrate)
-    return TIERS[spec.quality].audio_per_channel * min(8, audio.channels)
+    return TIERS[spec.quality].audio_per_channel * min(most_channels, audio.channels)
 
 
 def _what_there_is(audios: Sequence[Audio]) -> str:

@@ -68,9 +68,11 @@ def blame_the_input(context: Context[VideoSpec], source: Source, made_seconds: f
 
 
 def _expected(step: Transcode, made: ProgressReader, video: Video) -> Expected:
+    # What newer FFmpegs say of their progress counts subtitles that would go on after the end.
+    seconds = made.seconds if step.seconds is None else min(made.seconds, step.seconds)
     return Expected(
         step.streams,
-        made.seconds,
+        seconds,
         frames=made.frames,
         tolerance_seconds=1 / video.framerate + _PADDING_SECONDS,
         is_index_first=step.name.endswith(".mp4"),

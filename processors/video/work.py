@@ -7,7 +7,7 @@ from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
-from processors.video import thumbnails, transcoding
+from processors.video import animation, probing, soundtrack, thumbnails, transcoding
 from processors.worker.context import Context, Rejected
 
 
@@ -21,10 +21,16 @@ def result(context: Context[VideoSpec]) -> Result:
 
 
 def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
+    if context.spec.output_format == "probe":
+        return probing.tasks(context, source)
+    if context.spec.output_format == "audio":
+        return soundtrack.tasks(context, source)
     video = _moving_picture(source)
     match context.spec.output_format:
         case "mp4" | "webm":
             main = transcoding.tasks(context, source, video)
+        case "gif" | "webp":
+            main = animation.tasks(context, source, video)
         case _:
             main = []
     return [*main, *thumbnails.tasks(context, source, video)]
