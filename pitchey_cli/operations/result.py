@@ -49,7 +49,7 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
 def place(job: Job, output: Output) -> Path:
     """What to call an output.
 
-    A stream has a folder of its own. What a program has left keeps its folders: nobody else says that no two become one.
+    A stream has a folder of its own. What a program has left keeps its folders: nobody else says that two are not one.
     """
     if output.role in _STREAM_ROLES:
         return Path(_in_folder(job.name, output.path))

@@ -2,6 +2,9 @@
 
 safety    how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
 opening   a file, open in this process, and its frames
+colours   the colours of HDR, as encoders are told of them
+chapters  the chapters of a file
+loudness  how loud a sound is, and what brings it to a target
 probe     what a file is: its streams, chapters and tags, or why it cannot be read
 program   one run of ffmpeg, with its progress and its failures in words for the user
 tasks     a job as a list of tasks, each with its share of the progress

@@ -20,6 +20,7 @@ from av.stream import Stream as AvStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, read_mastering
 from processors.ffmpeg.filters import upright
 from processors.ffmpeg.opening import decoded, opened
 from processors.worker.context import Rejected
@@ -67,6 +68,7 @@ class Video(Stream):
     stored_height: int = 0
     sample_aspect: Fraction = Fraction(1)
     rotation: int = 0  #: degrees, counter-clockwise, by which players turn it
+    time_base: Fraction | None = None  #: seconds of a tick of its timestamps
     is_variable: bool = False  #: frames do not come at one rate
     is_interlaced: bool = False
     pixel_format: str = "yuv420p"
@@ -76,11 +78,21 @@ class Video(Stream):
     matrix: str | None = None
     range: str | None = None
     frames: int | None = None
+    mastering: Mastering | None = None  #: of HDR
+    light: Light | None = None  #: of HDR
 
     @property
     def is_hdr(self) -> bool:
         """Whether its colours are those of PQ or HLG."""
         return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def hdr_colours(self) -> Colours | None:
+        """What a player has to know of its colours, where they are HDR's."""
+        if self.transfer is None or not self.is_hdr:
+            return None
+        primaries, matrix = self.primaries or "bt2020", self.matrix or "bt2020nc"
+        return Colours(primaries, self.transfer, matrix, self.mastering, self.light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +207,11 @@ def probe(path: Path, name: str) -> Probe:
 
 def display_matrix(frame: VideoFrame) -> bytes | None:
     """How the file says that a picture is to be turned; decoders hang it to every frame."""
-    side_data = cast(Mapping[str, Buffer], frame.side_data).get("DISPLAYMATRIX")
+    return _side_data(frame, "DISPLAYMATRIX")
+
+
+def _side_data(frame: VideoFrame | None, kind: str) -> bytes | None:
+    side_data = None if frame is None else cast(Mapping[str, Buffer], frame.side_data).get(kind)
     return None if side_data is None else bytes(side_data)
 
 
@@ -219,6 +235,7 @@ def _video(container: InputContainer, stream: AvVideoStream) -> Video:
         stored_height=codec.height,
         sample_aspect=aspect,
         rotation=0 if first is None else first.rotation,
+        time_base=stream.time_base,
         is_variable=bool(average and base and abs(average / base - 1) > 0.01),
         is_interlaced=first is not None and bool(first.interlaced_frame),
         pixel_format=codec.pix_fmt or "yuv420p",
@@ -228,6 +245,8 @@ def _video(container: InputContainer, stream: AvVideoStream) -> Video:
         matrix=_MATRICES.get(codec.colorspace),
         range=_RANGES.get(codec.color_range),
         frames=stream.frames or None,
+        mastering=read_mastering(_side_data(first, "MASTERING_DISPLAY_METADATA")),
+        light=read_light(_side_data(first, "CONTENT_LIGHT_LEVEL")),
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.tasks import Report
 from processors.worker.context import Context, HandlerError, ProgramFailed
 
-FFMPEG = ("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1")
+_QUIET = ("-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1")
+FFMPEG = ("ffmpeg", *_QUIET, "-loglevel", "warning")
+TALKING = ("ffmpeg", *_QUIET, "-loglevel", "info")  #: filters that measure say their results at this level
 
 
 def run_ffmpeg(
@@ -21,7 +24,20 @@ def run_ffmpeg(
     seconds: float | None,
     blame: Callable[[ProgramFailed], HandlerError | None] | None = None,
 ) -> float:
-    """Run ffmpeg; give the seconds of media that it has made.
+    """Run ffmpeg; give the seconds of media that it has made."""
+    return followed(context, argv, name, report, seconds=seconds, blame=blame).seconds
+
+
+def followed(
+    context: Context[Any],
+    argv: Sequence[str],
+    name: str,
+    report: Report,
+    *,
+    seconds: float | None,
+    blame: Callable[[ProgramFailed], HandlerError | None] | None = None,
+) -> ProgressReader:
+    """Run ffmpeg; give what it said of its progress, up to the end.
 
     Args:
         argv: the whole command; begins with `FFMPEG`.
@@ -47,4 +63,22 @@ def run_ffmpeg(
         words = f" ffmpeg says: {error.tail[-1]}" if error.tail else ""
         hint = "The attempt's log has all that ffmpeg said; the file may be damaged."
         raise HandlerError("ffmpeg_failed", f"{name} could not be processed.{words}", hint, retryable=False) from error
-    return reader.seconds
+    return reader
+
+
+def heard(context: Context[Any], argv: Sequence[str], name: str, report: Report, *, seconds: float | None) -> str:
+    """Run ffmpeg; give all that it said on stderr, which else would go to the log.
+
+    Args:
+        argv: the whole command; begins with `TALKING`.
+    """
+    said: list[str] = []
+
+    def listen(event: Mapping[str, Any]) -> None:
+        if event["type"] == "log":
+            said.append(str(event["line"]))
+        else:
+            context.emit(event)
+
+    followed(replace(context, emit=listen), argv, name, report, seconds=seconds)
+    return "\n".join(said)

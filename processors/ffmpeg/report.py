@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -59,6 +59,8 @@ def _stream(stream: Stream) -> dict[str, Any]:
         value = getattr(stream, each.name)
         if value is None or each.name == "kind":
             continue
+        if is_dataclass(value) and not isinstance(value, type):
+            value = {to_camel(key): part for key, part in asdict(value).items()}
         if isinstance(value, Fraction):
             value = f"{value.numerator}:{value.denominator}"
         found[_OTHER_NAMES.get(each.name) or to_camel(each.name)] = dict(value) if each.name == "tags" else value

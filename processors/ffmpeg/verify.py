@@ -26,6 +26,9 @@ class Expected:
 
     streams: Mapping[str, int]
     seconds: float | None = None
+    tolerance_seconds: float | None = None  #: by which the length may differ; None: as rounding explains
+    frames: int | None = None  #: of the picture, exactly
+    is_index_first: bool = False  #: an MP4 that a player can begin before it has all of it
 
 
 def verified(path: Path, name: str, expected: Expected) -> Probe:
@@ -44,10 +47,41 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
         found = len(made.of_kind(kind))
         if found != count:
             raise incomplete(name, f"it has {found} {kind} streams instead of {count}")
-    if is_short(made.duration_seconds or 0.0, expected.seconds):
+    if _is_off(made.duration_seconds or 0.0, expected):
         raise incomplete(name, f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s")
+    if expected.frames is not None and (frames := count_frames(path, name)) != expected.frames:
+        raise incomplete(name, f"it has {frames} frames instead of {expected.frames}")
+    if expected.is_index_first and not is_index_first(path):
+        raise incomplete(name, "its index stands at the end")
     _decode_ends(path, name)
     return made
+
+
+def count_frames(path: Path, name: str) -> int:
+    """Count the pictures of a file by its packets, without decoding them."""
+    with opened(path, name) as container:
+        stream = container.streams.video[0]
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+
+
+def is_index_first(path: Path) -> bool:
+    """Whether the box with the index of an MP4 stands before the one with the media."""
+    with path.open("rb") as file:
+        while len(head := file.read(16)) >= 8:
+            size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+            if kind in (b"moov", b"mdat"):
+                return kind == b"moov"
+            size = int.from_bytes(head[8:16], "big") if size == 1 else size
+            if size < 8:
+                return False
+            file.seek(size - len(head), 1)
+    return False
+
+
+def _is_off(seconds: float, expected: Expected) -> bool:
+    if expected.seconds is None or expected.tolerance_seconds is None:
+        return is_short(seconds, expected.seconds)
+    return abs(seconds - expected.seconds) > expected.tolerance_seconds
 
 
 def is_short(seconds: float, expected: float | None) -> bool:

@@ -121,7 +121,7 @@ class VideoSpec(Spec):
         None,
         min_length=1,
         max_length=32,
-        description="all, none, numbers from 1 or languages, as 1,fra; else the first, in streams all.",
+        description="all, none, numbers from 1 or languages, as 1,fra; else the default one, in streams all.",
     )
     audio_format: Literal["m4a", "mp3", "opus", "flac", "wav", "copy"] = Field(
         "m4a", description="Of outputFormat audio: m4a, mp3, opus, flac, wav, or copy (as it is)."
@@ -180,7 +180,16 @@ class VideoSpec(Spec):
             return f"ladder is of outputFormat hls, dash or cmaf, and this is {self.output_format}"
         if self.drop_larger and self.output_format not in ("mp4", "webm"):
             return f"dropLarger is of outputFormat mp4 and webm, and this is {self.output_format}"
+        if self.drop_larger and (self._changes_what_is_seen() or self.start is not None or self.end is not None):
+            return "dropLarger may give the input itself, which has no cut, no mark and no text in it: leave one out"
+        if self.target_quality is not None and self.output_format not in CODECS:
+            return f"targetQuality is of formats with a video codec, and this is {self.output_format}"
+        if self.output_format == "audio" and self.audio_format == "copy" and self.loudness is not None:
+            return "loudness changes the sound, and audioFormat copy leaves it as it is: give one of them"
         return ""
+
+    def _changes_what_is_seen(self) -> bool:
+        return self.watermark is not None or self.subtitles == "burn"
 
     def _problem_of_pictures(self) -> str:
         said = {
@@ -223,6 +232,8 @@ class VideoSpec(Spec):
             "probe": ["probe.json"],
         }
         paths = files.get(self.output_format, [])
+        if self.output_format == "audio" and self.audio_format != "copy" and self.audio_tracks is None:
+            paths = [f"audio.{self.audio_format}"]
         return [*paths, *self.thumbnail_paths()]
 
     def thumbnail_paths(self) -> list[str]:

@@ -1,24 +1,49 @@
-"""Pure: a spec, and what its input is, become a run of ffmpeg that makes an MP4 or a WebM.
+"""Pure: a spec, and what is known of its input, become a run of ffmpeg that makes an MP4 or a WebM.
 
 The command is built with ffmpeg-python's graph; file names of outputs are relative to the out directory.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.filters import fitted
-from processors.ffmpeg.probe import Probe, Video
+from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
-from processors.video.quality import TIERS, VP9_SAVING, ceiling, fit
+from processors.video.codecs import CRF, RATE_SHARE, Average, Constant, Options, encoder, with_specifier
+from processors.video.framing import Cut, framing, length
+from processors.video.quality import TIERS, ceiling, fit
+from processors.video.sounds import sound_options
+from processors.video.subtitles import CODECS, Captions, burning
 
-_LAYOUTS = "mono|stereo|5.1|7.1"  # libopus refuses others, and players know no others in AAC
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """A file of subtitles that is given beside the video."""
+
+    path: Path
+    charset: str | None = None  #: where it is not UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the spec's words mean for this file, and what was found out about it."""
+
+    part: Cut = field(default_factory=Cut)
+    sounds: Sequence[Audio] = ()
+    captions: Captions = field(default_factory=Captions)
+    text_file: TextFile | None = None
+    threads: int = 1
+    has_fields: bool = False  #: frames that do not say so are interlaced
+    levels: Mapping[int, str] = field(default_factory=dict)  #: filters that bring sounds to a loudness, by index
+    crf: int | None = None  #: that was found to give the quality that is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +54,97 @@ class Transcode:
     name: str  #: of the output
     media_type: str
     seconds: float | None  #: of media that it should give, where that is known
-    audio_tracks: int
+    streams: Mapping[str, int]  #: of the output, by kind
 
 
-def transcode(spec: VideoSpec, probe: Probe, video: Video, source: Path) -> Transcode:
+def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> Transcode:
     """Say how an MP4 or a WebM is made."""
-    tier = TIERS[spec.quality]
-    width, height = fit(video.width, video.height, spec.resolution)
-    rate_ceiling = ceiling(tier, width, height, spec.framerate or video.framerate)
     is_webm = spec.output_format == "webm"
-    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0, "pix_fmt": "yuv420p"}
-    if is_webm:
-        options |= {"c:v": "libvpx-vp9", "deadline": "good", "cpu-used": tier.vp9_cpu_used, "row-mt": 1}
-        options |= _vp9_rate(spec, tier.vp9_crf, round(rate_ceiling * VP9_SAVING))
-    else:
-        options |= {"c:v": "libx264", "preset": tier.x264_preset, "movflags": "+faststart"}
-        options |= _x264_rate(spec, tier.x264_crf, rate_ceiling)
-    media = ffmpeg.input(str(source), **SAFE_INPUT, **SAFE_DECODER)
-    picture = media[str(video.index)]  # ffmpeg has turned it, as the file says
-    for each in fitted(width, height, is_hdr=video.is_hdr, framerate=spec.framerate, is_full_range=False):
-        picture = picture.filter(each.name, *each.arguments, **each.options)
-    streams = [picture]
-    if probe.audio is not None:
-        streams.append(media[str(probe.audio.index)].filter("aformat", channel_layouts=_LAYOUTS))
-        options |= {"c:a": "libopus" if is_webm else "aac", "b:a": tier.audio_per_channel * probe.audio.channels}
     name, media_type = ("video.webm", "video/webm") if is_webm else ("video.mp4", "video/mp4")
-    argv = ffmpeg.output(*streams, name, **options).compile(cmd=list(FFMPEG), overwrite_output=True)
-    return Transcode(tuple(argv), name, media_type, probe.duration_seconds, audio_tracks=len(streams) - 1)
+    media = ffmpeg.input(str(source.path), **input_options(wanted))
+    options: Options = {"map_metadata": 0, "map_chapters": 0, **wanted.part.limit}
+    options |= with_specifier(picture_options(spec, video, wanted), "v") | frame_timing(spec, video)
+    options |= sound_options(spec, wanted.sounds, "libopus" if is_webm else "aac", wanted.levels)
+    streams = [picture(spec, video, media, wanted), *(media[str(audio.index)] for audio in wanted.sounds)]
+    if wanted.captions.tracks:
+        streams += [media[str(each.index)] for each in wanted.captions.kept]
+        options["c:s"] = CODECS[spec.output_format]
+    if wanted.captions.is_file_kept and wanted.text_file is not None:
+        streams.append(ffmpeg.input(str(wanted.text_file.path), **_text_input(wanted, wanted.text_file))["s:0"])
+    if not is_webm:
+        options["movflags"] = "+faststart"
+    counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": wanted.captions.tracks}
+    return Transcode(
+        _command(streams, name, options, wanted.threads),
+        name,
+        media_type,
+        length(wanted.part, source.probe.duration_seconds),
+        counts,
+    )
 
 
-def _x264_rate(spec: VideoSpec, crf: int, rate_ceiling: int) -> dict[str, Any]:
-    if spec.bitrate is None:
-        return {"crf": crf, "maxrate": rate_ceiling, "bufsize": 2 * rate_ceiling}
-    rate = bits_per_second(spec.bitrate)
-    return {"b:v": rate, "maxrate": rate * 3 // 2, "bufsize": 2 * rate}
+def sample(
+    spec: VideoSpec, source: Source, video: Video, wanted: Wanted, options: Options, name: str
+) -> tuple[str, ...]:
+    """Say how the picture alone of a part is made, as it will be in the whole, but encoded otherwise."""
+    media = ffmpeg.input(str(source.path), **input_options(wanted))
+    bare: Options = {"map_metadata": -1, "map_chapters": -1, **wanted.part.limit, **frame_timing(spec, video)}
+    pictures = [picture(spec, video, media, wanted)]
+    return _command(pictures, name, bare | with_specifier(options, "v"), wanted.threads)
 
 
-def _vp9_rate(spec: VideoSpec, crf: int, rate_ceiling: int) -> dict[str, Any]:
-    """With a CRF, libvpx takes the bit rate for the ceiling."""
-    if spec.bitrate is None:
-        return {"crf": crf, "b:v": rate_ceiling}
-    rate = bits_per_second(spec.bitrate)
-    return {"b:v": rate, "maxrate": round(rate * 1.45), "bufsize": 2 * rate}  # 145 %: Google's settings for VP9
+def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> Any:
+    """Chain what is done to the picture; ffmpeg itself has turned it as the file says."""
+    node = media[str(video.index)]
+    for each in framing(spec, video, has_fields=wanted.has_fields):
+        node = node.filter(each.name, *each.arguments, **each.options)
+    burnt = wanted.captions.burnt
+    if wanted.captions.has_burnt_text:
+        for each in burning(wanted.part):
+            node = node.filter(each.name, *each.arguments, **each.options)
+    elif burnt is not None:
+        width, height = fit(video.width, video.height, spec.resolution)
+        node = node.overlay(media[str(burnt.index)].filter("scale", width, height), eof_action="pass")
+    # Its size and its colours are the output's by now: what lies over it comes here.
+    return node
+
+
+def picture_options(spec: VideoSpec, video: Video, wanted: Wanted) -> Options:
+    """Say how the picture is encoded."""
+    codec = spec.video_codec
+    width, height = fit(video.width, video.height, spec.resolution)
+    rate: Constant | Average
+    if spec.bitrate is not None:
+        rate = Average(bits_per_second(spec.bitrate))
+    elif wanted.crf is not None:  # a quality that was asked for has no ceiling
+        rate = Constant(wanted.crf, ceiling(TIERS["ultra"], width, height, spec.framerate or video.framerate) * 4)
+    else:
+        most = ceiling(TIERS[spec.quality], width, height, spec.framerate or video.framerate)
+        rate = Constant(CRF[codec][spec.quality], round(most * RATE_SHARE[codec]))
+    colours = video.hdr_colours if spec.hdr == "keep" else None
+    return encoder(codec, spec.quality, rate, width=width, threads=wanted.threads, colours=colours)
+
+
+def frame_timing(spec: VideoSpec, video: Video) -> Options:
+    """Keep the moments of frames as they are, unless a rate is asked for.
+
+    By default FFmpeg counts time in frames, and drops those that come closer together than the rate of the file says.
+    """
+    if spec.framerate is not None or video.time_base is None:
+        return {}
+    ticks = f"{video.time_base.numerator}:{video.time_base.denominator}"
+    return {"fps_mode": "vfr", "enc_time_base": ticks}
+
+
+def input_options(wanted: Wanted) -> dict[str, Any]:
+    """Open the input safely, at its part."""
+    return {**wanted.part.options, **SAFE_INPUT, **SAFE_DECODER, "threads": wanted.threads}
+
+
+def _text_input(wanted: Wanted, text: TextFile) -> dict[str, Any]:
+    return {**wanted.part.options, **SAFE_INPUT, **({} if text.charset is None else {"sub_charenc": text.charset})}
+
+
+def _command(streams: Sequence[Any], name: str, options: Options, threads: int) -> tuple[str, ...]:
+    program = [*FFMPEG, "-filter_complex_threads", str(threads)]
+    return tuple(ffmpeg.output(*streams, name, **options).compile(cmd=program, overwrite_output=True))

@@ -14,25 +14,20 @@ from processors.specs import Quality
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """What one quality means to the encoders."""
+    """What one quality means; the constant qualities of each codec are in `codecs`."""
 
-    x264_crf: int  # 18, 23, 28 measured at 540p: VMAF 92, 89, 83 with 1.93, 1.06, 0.60 MB
-    x264_preset: str  # x264's own default is medium
-    vp9_crf: int  # Google's settings for VP9 on demand have 31 for 1080p
-    vp9_cpu_used: int  # libvpx: 0 is slowest; 4 keeps up with x264's medium on two cores
-    ceiling_1080p30: int  # bits per second; 7800k is Apple's top rung
+    ceiling_1080p30: int  # bits per second, of H.264; 7800k is Apple's top rung
     audio_per_channel: int  # bits per second
     jpeg_q: int  # ffmpeg's qscale: 2 is best, 31 worst
 
 
 TIERS: dict[Quality, Tier] = {
-    "low": Tier(28, "fast", 37, 5, 3_900_000, 48_000, 6),
-    "medium": Tier(23, "medium", 31, 4, 7_800_000, 64_000, 4),
-    "high": Tier(20, "medium", 26, 3, 12_000_000, 80_000, 3),
-    "ultra": Tier(18, "slow", 20, 2, 20_000_000, 96_000, 2),
+    "low": Tier(3_900_000, 48_000, 6),
+    "medium": Tier(7_800_000, 64_000, 4),
+    "high": Tier(12_000_000, 80_000, 3),
+    "ultra": Tier(20_000_000, 96_000, 2),
 }
 
-VP9_SAVING = 0.65  # VP9 needs about two thirds of H.264's rate for the same picture
 _REFERENCE_PIXEL_RATE = 1920 * 1080 * 30
 
 

@@ -6,7 +6,7 @@ switch at each, and segments can be cut there. File names are relative to the ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,17 +18,16 @@ from processors.ffmpeg.filters import Filter, fitted
 from processors.ffmpeg.probe import Audio, Subtitle, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
-from processors.specs import VideoCodec, VideoSpec, bits_per_second
+from processors.specs import VideoSpec
+from processors.video.codecs import CRF, Average, Constant, Options, encoder, with_specifier
 from processors.video.ladder import Rung
-from processors.video.quality import TIERS, Tier
+from processors.video.sounds import audio_rate
 
 GROUP_SECONDS = 2  # Apple: a key frame each 2 s
 _NTSC = Fraction(1001, 1000)
 _CHANNELS = 2  # all players of streams have stereo; surround is mixed down
 _HALVED_FROM = 30  # rungs of faster videos may have half the frames, and then a group must have an even number
 _BUFFER_SECONDS = 1  # of the rate: so a segment of 6 s exceeds it by a sixth at most
-_PEAK_SHARE = 1.5  # of a rate that is an average; Apple: at most 2
-_SVT_PRESETS = {"low": 10, "medium": 8, "high": 7, "ultra": 6}  # 8 takes about as long as x264's medium
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +75,16 @@ class Wanted:
 def encode(spec: VideoSpec, video: Video, source: Path, wanted: Wanted, folder: str) -> tuple[str, ...]:
     """Say how the tracks are made: `FOLDER/video-0.mp4`, `audio-0.mp4`, `text-0.vtt` and so on, as they are wanted."""
     media = ffmpeg.input(str(source), **span(spec), **SAFE_INPUT, **SAFE_DECODER)
-    bare = {"map_metadata": -1, "map_chapters": -1}
-    keeps_hdr = video.is_hdr and spec.hdr == "keep"
+    bare: Options = {"map_metadata": -1, "map_chapters": -1}
     outputs = []
     for number, (picture, rung) in enumerate(zip(pictures(spec, video, media, wanted), wanted.rungs, strict=True)):
-        options = bare | picture_options(spec, rung, wanted.timing, wanted.threads, keeps_hdr=keeps_hdr)
-        if keeps_hdr:
-            options |= {"color_primaries": video.primaries, "color_trc": video.transfer, "colorspace": video.matrix}
+        options = bare | picture_options(spec, video, rung, wanted.timing, wanted.threads)
         outputs.append(ffmpeg.output(picture, f"{folder}/video-{number}.mp4", **options))
     for number, sound in enumerate(wanted.sounds):
         # From the first moment on, and without gaps: so that it stays with the picture.
         steady = media[str(sound.index)].filter("aresample", **{"async": 1, "first_pts": 0})
         plain = steady.filter("aformat", channel_layouts="stereo", sample_rates="48000|44100")
-        rate = bits_per_second(spec.audio_bitrate) if spec.audio_bitrate else audio_rate(TIERS[spec.quality])
-        options = bare | {"c:a": "aac", "b:a": rate}
+        options = bare | {"c:a": "aac", "b:a": audio_rate(spec, sound, most_channels=_CHANNELS)}
         outputs.append(ffmpeg.output(plain, f"{folder}/audio-{number}.mp4", **options))
     for number, text in enumerate(wanted.texts):
         options = bare | {"c:s": "webvtt", "flush_packets": 1}
@@ -101,11 +96,6 @@ def span(spec: VideoSpec) -> dict[str, float]:
     """The part of the input that is wanted."""
     options = {} if spec.start is None else {"ss": spec.start}
     return options if spec.end is None else options | {"t": spec.end - (spec.start or 0.0)}
-
-
-def audio_rate(tier: Tier) -> int:
-    """Bits per second of one sound."""
-    return tier.audio_per_channel * _CHANNELS
 
 
 def pictures(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> list[Any]:
@@ -144,40 +134,16 @@ def prepared(spec: VideoSpec, video: Video, framerate: Fraction) -> list[Filter]
     return filters
 
 
-def picture_options(spec: VideoSpec, rung: Rung, steady: Timing, threads: int, *, keeps_hdr: bool) -> dict[str, Any]:
+def picture_options(spec: VideoSpec, video: Video, rung: Rung, steady: Timing, threads: int) -> Options:
     """Say how a rung is encoded: constant quality up to its rate, or the rate that was asked for as the average."""
     _, frames = steady.frames_of(rung)
-    average = None if spec.bitrate is None else rung.bitrate
-    peak = rung.bitrate if average is None else round(rung.bitrate * _PEAK_SHARE)
-    buffer = peak * _BUFFER_SECONDS
-    options: dict[str, Any] = {"pix_fmt": "yuv420p10le" if keeps_hdr else "yuv420p", "g": frames}
-    crf = rung.crf if rung.crf is not None else tier_crf(spec, spec.video_codec)
-    quality: Mapping[str, Any] = {"crf": f"{crf:g}"} if average is None else {"b:v": average}
-    tier = TIERS[spec.quality]
-    match spec.video_codec:
-        case "h264":
-            options |= {"c:v": "libx264", "preset": tier.x264_preset, "profile:v": "high", "threads": threads}
-            options |= {"keyint_min": frames, "sc_threshold": 0, "maxrate": peak, "bufsize": buffer, **quality}
-        case "hevc":
-            rates = f"vbv-maxrate={peak // 1000}:vbv-bufsize={buffer // 1000}"
-            group = f"keyint={frames}:min-keyint={frames}:scenecut=0:open-gop=0"
-            options |= {"c:v": "libx265", "preset": tier.x264_preset, "tag:v": "hvc1", **quality}
-            options["x265-params"] = f"{group}:{rates}:pools={threads}:log-level=warning"
-        case "av1":
-            cap = "" if average is not None else f":mbr={max(1, peak // 1000)}"
-            options |= {"c:v": "libsvtav1", "preset": _SVT_PRESETS[spec.quality], **quality}
-            options["svtav1-params"] = f"keyint={frames}:irefresh-type=2:scd=0:lp={threads}{cap}"
-        case "vp9":
-            options |= {"c:v": "libvpx-vp9", "deadline": "good", "cpu-used": tier.vp9_cpu_used, "row-mt": 1}
-            options |= {"keyint_min": frames, "threads": threads, **quality}
-            options |= {"b:v": peak} if average is None else {"maxrate": peak, "bufsize": buffer}
-    return options
-
-
-def tier_crf(spec: VideoSpec, codec: VideoCodec) -> float:
-    """The constant quality that a tier means in a codec: numbers that look alike to the eye are not the same."""
-    tier = TIERS[spec.quality]
-    return {"h264": tier.x264_crf, "hevc": tier.x264_crf + 2, "av1": tier.x264_crf + 9, "vp9": tier.vp9_crf}[codec]
+    crf = CRF[spec.video_codec][spec.quality] if rung.crf is None else rung.crf
+    rate = Average(rung.bitrate, _BUFFER_SECONDS) if spec.bitrate else Constant(crf, rung.bitrate, _BUFFER_SECONDS)
+    colours = video.hdr_colours if spec.hdr == "keep" else None
+    return with_specifier(
+        encoder(spec.video_codec, spec.quality, rate, width=rung.width, threads=threads, colours=colours, group=frames),
+        "v",
+    )
 
 
 def _applied(picture: Any, filters: Sequence[Filter]) -> Any:

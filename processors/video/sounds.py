@@ -1,11 +1,24 @@
-"""Pure: which sounds of a file are meant."""
+"""Pure: which sounds of a file are meant, and how they are encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from processors.ffmpeg.probe import Audio
+from processors.ffmpeg.probe import Audio, Probe
+from processors.specs import VideoSpec, bits_per_second
+from processors.video.languages import is_same
+from processors.video.quality import TIERS
 from processors.worker.context import Rejected
+
+LAYOUTS = "mono|stereo|5.1|7.1"  #: libopus refuses others, and players know no others in AAC
+
+
+def sounds(spec: VideoSpec, probe: Probe, name: str) -> list[Audio]:
+    """Find the tracks that are wanted: where nothing is said, the one that players choose."""
+    if spec.audio_tracks is None:
+        return [] if probe.audio is None else [probe.audio]
+    return chosen_sounds(probe.audios, spec.audio_tracks, name)
 
 
 def chosen_sounds(audios: Sequence[Audio], wanted: Sequence[str] | None, name: str) -> list[Audio]:
@@ -29,11 +42,38 @@ def chosen_sounds(audios: Sequence[Audio], wanted: Sequence[str] | None, name: s
         elif each.isdigit():
             matching = list(audios[int(each) - 1 : int(each)]) if int(each) else []
         else:
-            matching = [audio for audio in audios if (audio.language or "").lower().startswith(each.lower())]
+            matching = [audio for audio in audios if audio.language and is_same(each, audio.language)]
         if not matching and each != "all":
             raise Rejected("no_such_track", f"{name} has no sound track {each}.", _what_there_is(audios))
         found += [audio for audio in matching if audio not in found]
     return found
+
+
+def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels: Mapping[int, str]) -> dict[str, Any]:
+    """Say how tracks are encoded; each is mapped as it is, so that its language and title stay with it.
+
+    Args:
+        encoder: ffmpeg's name of it.
+        levels: filters that bring tracks to a loudness, by the tracks' indexes.
+    """
+    options: dict[str, Any] = {"c:a": encoder} if audios else {}
+    has_default = any(audio.is_default for audio in audios)
+    for number, audio in enumerate(audios):
+        chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
+        options[f"filter:a:{number}"] = ",".join(chain)
+        options[f"b:a:{number}"] = audio_rate(spec, audio)
+        if audio.title is not None:  # MP4 has no titles of tracks: players show the name of the handler
+            options[f"metadata:s:a:{number}"] = f"handler_name={audio.title}"
+        if number == 0 and not has_default:  # players take the first one that is a default
+            options["disposition:a:0"] = "default"
+    return options
+
+
+def audio_rate(spec: VideoSpec, audio: Audio, *, most_channels: int = 8) -> int:
+    """Bits per second: as asked for, or by the tier and the channels."""
+    if spec.audio_bitrate is not None:
+        return bits_per_second(spec.audio_bitrate)
+    return TIERS[spec.quality].audio_per_channel * min(most_channels, audio.channels)
 
 
 def _what_there_is(audios: Sequence[Audio]) -> str:

@@ -14,9 +14,10 @@ from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
+from processors.video.codecs import CRF, lossless, with_specifier
 from processors.video.ladder import Rung
 from processors.video.per_title import Trial, decibels
-from processors.video.renditions import Wanted, framed, picture_options, tier_crf
+from processors.video.renditions import Wanted, framed, picture_options
 from processors.worker.context import Context
 
 SAMPLES = 3
@@ -54,7 +55,7 @@ def tried(
     length = _frames(context, reference) / float(wanted.timing.framerate)
     found: list[Trial] = []
     for number, size in enumerate(sizes):
-        qualities = [tier_crf(spec, spec.video_codec) + step for step in _CRF_STEPS]
+        qualities = [CRF[spec.video_codec][spec.quality] + step for step in _CRF_STEPS]
         names = [f"{folder}/trial-{each:g}.mkv" for each in qualities]
         _run(context, _encoded(spec, video, wanted, size, qualities, reference, names), source.name)
         for crf, name in zip(qualities, names, strict=True):
@@ -80,9 +81,8 @@ def _samples(
         media = ffmpeg.input(str(source.path), ss=begin, t=length, **SAFE_INPUT, **SAFE_DECODER)
         parts.append(framed(spec, video, media, wanted, wanted.rungs[0]))
     whole = ffmpeg.concat(*parts, v=1, a=0) if len(parts) > 1 else parts[0]
-    pixels = "yuv420p10le" if spec.hdr == "keep" and video.is_hdr else "yuv420p"
-    options = {"c:v": "libx264", "preset": "ultrafast", "qp": 0, "pix_fmt": pixels, "threads": wanted.threads}
-    return _command([ffmpeg.output(whole, name, **options)])
+    kept = lossless(wanted.threads, is_ten_bit=spec.hdr == "keep" and video.is_hdr)
+    return _command([ffmpeg.output(whole, name, **with_specifier(kept, "v"))])
 
 
 def _encoded(
@@ -90,7 +90,6 @@ def _encoded(
     names: Sequence[str],
 ) -> Sequence[str]:  # fmt: skip
     copies = ffmpeg.input(reference).filter("scale", *size).filter_multi_output("split", len(names))
-    keeps_hdr = video.is_hdr and spec.hdr == "keep"
     free = spec.model_copy(update={"bitrate": None})
     return _command(
         [
@@ -99,10 +98,10 @@ def _encoded(
                 name,
                 **picture_options(
                     free,
+                    video,
                     Rung(*size, float(wanted.timing.framerate), _UNLIMITED, crf=crf),
                     wanted.timing,
                     wanted.threads,
-                    keeps_hdr=keeps_hdr,
                 ),
             )
             for number, (crf, name) in enumerate(zip(qualities, names, strict=True))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from processors.ffmpeg.probe import Video, probe
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
-from processors.video import streaming, thumbnails, transcoding
+from processors.video import animation, probing, soundtrack, streaming, thumbnails, transcoding
 from processors.worker.context import Context, Rejected
 
 
@@ -16,16 +16,23 @@ def result(context: Context[VideoSpec]) -> Result:
     path, name = context.input_path("input_url"), context.input_name("input_url")
     context.progress("probe", 0.0)
     source = Source(path, name, probe(path, name))
-    return carry_out(context, _tasks(context, source), {"input": summary(source.probe)})
+    about = summary(source.probe) | {"streams": document(source.probe)["streams"]}
+    return carry_out(context, _tasks(context, source), {"input": about})
 
 
 def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
+    if context.spec.output_format == "probe":
+        return probing.tasks(context, source)
+    if context.spec.output_format == "audio":
+        return soundtrack.tasks(context, source)
     video = _moving_picture(source)
     match context.spec.output_format:
         case "mp4" | "webm":
             main = transcoding.tasks(context, source, video)
         case "hls" | "dash" | "cmaf":
             main = streaming.tasks(context, source, video)
+        case "gif" | "webp":
+            main = animation.tasks(context, source, video)
         case _:
             main = []
     return [*main, *thumbnails.tasks(context, source, video)]

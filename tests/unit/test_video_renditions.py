@@ -53,17 +53,17 @@ def test_one_run_decodes_once_and_scales_from_the_next_larger_size() -> None:
 
 def test_every_rung_has_the_same_groups_and_a_peak_of_its_rate() -> None:
     said = command([Rung(1280, 720, 50, 3_000_000), Rung(640, 360, 25, 365_000)])
-    assert "-g 100 " in said and "-g 50 " in said
-    assert "-maxrate 3000000" in said and "-maxrate 365000" in said and "-crf 23" in said
-    assert said.count("-sc_threshold 0") == 2
+    assert "-g:v 100 " in said and "-g:v 50 " in said
+    assert "-maxrate:v 3000000" in said and "-maxrate:v 365000" in said and "-crf:v 23" in said
+    assert said.count("-sc_threshold:v 0") == 2
     asked = command([Rung(1280, 720, 25, 3_000_000)], bitrate="3M")
-    assert "-b:v 3000000" in asked and "-crf" not in asked
+    assert "-b:v 3000000" in asked and "-crf:v" not in asked
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
 def test_no_encoder_begins_a_group_where_it_likes(codec: str) -> None:
     said = command([Rung(640, 360, 25, 365_000)], codec=codec, outputFormat="dash")
-    assert any(word in said for word in ("-sc_threshold 0", "scenecut=0", "scd=0", "-keyint_min 50"))
+    assert any(word in said for word in ("-sc_threshold:v 0", "scenecut=0", "scd=0", "-keyint_min:v 50"))
 
 
 def test_part_of_a_video_is_cut_before_it_is_decoded() -> None:

@@ -1,0 +1,167 @@
+"""What has to be found out, and made, before the main run of ffmpeg can be planned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from processors.ffmpeg import loudness
+from processors.ffmpeg.probe import Audio, Video, probe
+from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.tasks import Made, Report, Source, Task
+from processors.ffmpeg.threads import granted_threads
+from processors.specs import VideoSpec
+from processors.video import subtitles, target
+from processors.video.encoding import TextFile, Wanted
+from processors.video.framing import Cut, cut, length, may_hide_fields
+from processors.video.sounds import sounds
+from processors.worker.context import Context, HandlerError, Rejected
+
+_IDET_SECONDS = 4.0
+_SOUND_COST = 0.02  # of measuring a sound, per second of it: as a share of a second of encoding
+_SEARCH_COST = 12.0  # of a search: as much as so many seconds of encoding
+_MOST_TEXT_BYTES = 32 * 1024 * 1024
+
+
+@dataclass
+class Preparation:
+    """Grows while the tasks before the main one are done."""
+
+    wanted: Wanted
+    notes: list[str] = field(default_factory=list)  #: sentences for the user
+    answer: target.Answer | None = None
+
+
+def prepared(context: Context[VideoSpec], source: Source, video: Video | None) -> Preparation:
+    """Say what is wanted of this file, as far as the spec and the probe tell.
+
+    Raises:
+        Rejected: the file does not have it.
+    """
+    spec = context.spec
+    captions = subtitles.captions(spec, source.probe, source.name) if video is not None else subtitles.Captions()
+    wanted = Wanted(
+        part=cut(spec, source.probe, source.name),
+        sounds=sounds(spec, source.probe, source.name),
+        captions=captions,
+        text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
+        threads=granted_threads(),
+    )
+    return Preparation(wanted, [*captions.notes, *_left_out(source, video)])
+
+
+def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:
+    """What changes `state.wanted` before the main task reads it."""
+    spec, seconds = context.spec, length(state.wanted.part, source.probe.duration_seconds)
+    found: list[Task] = []
+    if may_hide_fields(spec, video):
+        found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))
+    found += levelling(context, source, state)
+    if state.wanted.captions.has_burnt_text:
+        found.append(Task("subtitles", 0.1, lambda report: _draw(context, source, state, report)))
+    if spec.target_quality is not None:
+
+        def search(report: Report) -> Made:
+            state.answer = target.search(context, source, video, state.wanted, seconds, report)
+            state.wanted = replace(state.wanted, crf=state.answer.crf)
+            if not state.answer.is_reached:
+                text = f"VMAF {spec.target_quality:g} cannot be reached: the best is {state.answer.vmaf:g}."
+                state.notes.append(text)
+            return Made()
+
+        found.append(Task("search", _SEARCH_COST, search))
+    return found
+
+
+def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -> list[Task]:
+    """Measure each sound that is to have a certain loudness."""
+    wanted, goal = state.wanted, context.spec.loudness
+    if goal is None or not wanted.sounds:
+        return []
+    seconds = length(wanted.part, source.probe.duration_seconds)
+
+    def run(report: Report) -> Made:
+        levels: dict[int, str] = {}
+        for number, audio in enumerate(wanted.sounds):
+
+            def share(fraction: float | None, speed: float | None, number: int = number) -> None:
+                report((number + (fraction or 0.0)) / len(wanted.sounds), speed)
+
+            argv = _meter(source, audio, wanted.part)
+            level = loudness.measured(context, argv, source.name, share, seconds=seconds)
+            setting = loudness.setting(level, goal, audio.sample_rate)
+            if setting.filters:
+                levels[audio.index] = setting.filters
+            if setting.note:
+                state.notes.append(setting.note)
+        state.wanted = replace(state.wanted, levels=levels)
+        return Made()
+
+    return [Task("measure", max(0.1, _SOUND_COST * (seconds or 0.0) * len(wanted.sounds)), run)]
+
+
+def _meter(source: Source, audio: Audio, part: Cut) -> Sequence[str]:
+    media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT)
+    options: dict[str, Any] = {"af": loudness.METER, "f": "null"}
+    return tuple(ffmpeg.output(media[str(audio.index)], "-", **options).compile(cmd=list(TALKING)))
+
+
+def _look(context: Context[VideoSpec], source: Source, video: Video, state: Preparation, report: Report) -> Made:
+    """See whether the frames of a few seconds from the middle are made of two fields each."""
+    whole = length(state.wanted.part, source.probe.duration_seconds) or 0.0
+    part = Cut(state.wanted.part.start + max(0.0, (whole - _IDET_SECONDS) / 2), _IDET_SECONDS)
+    media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT, **SAFE_DECODER)
+    step = ffmpeg.output(media[str(video.index)], "-", vf="idet", f="null")
+    said = heard(context, step.compile(cmd=list(TALKING)), source.name, report, seconds=_IDET_SECONDS)
+    counts = re.findall(r"Multi frame detection: TFF:\s*(\d+) BFF:\s*(\d+) Progressive:\s*(\d+)", said)
+    if counts:
+        top, bottom, whole_frames = map(int, counts[-1])
+        if top + bottom > whole_frames:
+            state.wanted = replace(state.wanted, has_fields=True)
+            state.notes.append("The picture is interlaced, though the file does not say so; it was deinterlaced.")
+    return Made()
+
+
+def _draw(context: Context[VideoSpec], source: Source, state: Preparation, report: Report) -> Made:
+    """Write the text that is burnt in into a file of ours: the filter that draws it would open anything."""
+    captions, text = state.wanted.captions, state.wanted.text_file
+    if captions.is_file_burnt and text is not None:
+        name = context.input_name("subtitle_url")
+        given = Source(text.path, name, source.probe)
+        argv = subtitles.convert(given, "s:0", subtitles.BURNT, "ass", charset=text.charset)
+    else:
+        assert captions.burnt is not None
+        name = source.name
+        argv = subtitles.convert(source, str(captions.burnt.index), subtitles.BURNT, "ass")
+    run_ffmpeg(context, argv, name, report, seconds=None)
+    return Made()
+
+
+def _text_file(context: Context[VideoSpec]) -> TextFile:
+    path, name = context.input_path("subtitle_url"), context.input_name("subtitle_url")
+    hint = "SRT, ASS and WebVTT can be read."
+    if path.stat().st_size > _MOST_TEXT_BYTES:
+        raise Rejected("not_subtitles", f"{name} is too large for a file of subtitles.", hint)
+    try:
+        found = probe(path, name)
+    except HandlerError as error:
+        raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint) from error
+    if not any(track.is_text for track in found.subtitles):
+        raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint)
+    return TextFile(path, subtitles.charset(Path(path).read_bytes()))
+
+
+def _left_out(source: Source, video: Video | None) -> list[str]:
+    notes = []
+    if video is not None and len(source.probe.videos) > 1:
+        number = list(source.probe.videos).index(video) + 1
+        notes.append(f"Of {len(source.probe.videos)} moving pictures the one with number {number} was taken.")
+    if video is not None and any(each.kind == "cover" for each in source.probe.others):
+        notes.append("The cover was left out.")
+    return notes

@@ -1,0 +1,130 @@
+"""The sound of a video as files of its own, one for each track that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ffmpeg
+
+from processors.ffmpeg.probe import Audio
+from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.report import summary
+from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.tasks import Made, Report, Source, Task
+from processors.ffmpeg.verify import Expected, is_short, verified
+from processors.specs import VideoSpec
+from processors.video import preparing
+from processors.video.encoding import Wanted
+from processors.video.framing import length
+from processors.video.sounds import LAYOUTS, audio_rate
+from processors.video.transcoding import blame_the_input
+from processors.worker.context import Context, Rejected
+
+_COST = 0.1  # of encoding a second of sound; for shares of the progress only
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a sound is stored."""
+
+    suffix: str
+    media_type: str
+    encoder: str
+    is_lossless: bool = False
+    layouts: str = LAYOUTS
+    muxer: str | None = None  #: where the suffix does not say it
+
+
+FORMS: Mapping[str, Form] = {
+    "m4a": Form("m4a", "audio/mp4", "aac"),
+    "mp3": Form("mp3", "audio/mpeg", "libmp3lame", layouts="mono|stereo"),
+    "opus": Form("opus", "audio/ogg", "libopus"),
+    "flac": Form("flac", "audio/flac", "flac", is_lossless=True),
+    "wav": Form("wav", "audio/wav", "pcm_s16le", is_lossless=True),
+}
+
+#: what each codec is stored in as it is; whatever is not here goes into Matroska, which holds all of them
+_AS_IT_IS: Mapping[str, Form] = {
+    "aac": Form("m4a", "audio/mp4", "copy", muxer="ipod"),
+    "alac": Form("m4a", "audio/mp4", "copy", muxer="ipod"),
+    "mp3": Form("mp3", "audio/mpeg", "copy"),
+    "opus": Form("opus", "audio/ogg", "copy"),
+    "vorbis": Form("ogg", "audio/ogg", "copy"),
+    "flac": Form("flac", "audio/flac", "copy"),
+    "ac3": Form("ac3", "audio/ac3", "copy"),
+    "eac3": Form("eac3", "audio/eac3", "copy"),
+}
+_MATROSKA = Form("mka", "audio/x-matroska", "copy")
+
+
+def form(spec: VideoSpec, audio: Audio) -> Form:
+    """Say how a track is stored."""
+    if spec.audio_format != "copy":
+        return FORMS[spec.audio_format]
+    if audio.codec.startswith("pcm_s") and audio.codec.endswith("le"):
+        return Form("wav", "audio/wav", "copy")
+    return _AS_IT_IS.get(audio.codec, _MATROSKA)
+
+
+def extraction(spec: VideoSpec, source: Source, wanted: Wanted) -> tuple[tuple[str, ...], list[tuple[str, Form]]]:
+    """Say how all tracks become files in one run of ffmpeg; give their names and forms too."""
+    media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT)
+    outputs, files = [], []
+    for number, audio in enumerate(wanted.sounds, start=1):
+        own = form(spec, audio)
+        name = f"audio.{own.suffix}" if len(wanted.sounds) == 1 else f"audio-{number:03}.{own.suffix}"
+        options = _options(spec, audio, own, wanted.levels)
+        outputs.append(ffmpeg.output(media[str(audio.index)], name, **options, **wanted.part.limit))
+        files.append((name, own))
+    argv = ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True)
+    return tuple(argv), files
+
+
+def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
+    """Measure the loudness where one is asked for; then one run of ffmpeg.
+
+    Raises:
+        Rejected: there is no sound.
+    """
+    if not source.probe.audios:
+        hint = "Choose another outputFormat, as mp4."
+        raise Rejected("no_audio_stream", f"{source.name} has no sound.", hint)
+    state = preparing.prepared(context, source, None)
+    if not state.wanted.sounds:
+        raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
+    seconds = length(state.wanted.part, source.probe.duration_seconds)
+
+    def run(report: Report) -> Made:
+        argv, files = extraction(context.spec, source, state.wanted)
+        made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
+        expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
+        least = length(state.wanted.part, expected)
+        if is_short(made_seconds, least):
+            blame_the_input(context, source, made_seconds, least or 0.0)
+        outputs = []
+        for (name, own), audio in zip(files, state.wanted.sounds, strict=True):
+            made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}, least))
+            about = {"language": audio.language, "title": audio.title}
+            details = summary(made) | {key: value for key, value in about.items() if value}
+            outputs.append(context.output(name, media_type=own.media_type, role="audio", details=details))
+        return Made(outputs, {"notes": state.notes} if state.notes else {})
+
+    return [*preparing.levelling(context, source, state), Task("extract", max(0.1, (seconds or 1.0) * _COST), run)]
+
+
+def _options(spec: VideoSpec, audio: Audio, own: Form, levels: Mapping[int, str]) -> dict[str, Any]:
+    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0, "c:a": own.encoder}
+    options |= {} if own.muxer is None else {"f": own.muxer}
+    if own.suffix == "m4a":
+        options["movflags"] = "+faststart"
+    if own.encoder == "copy":
+        return options
+    chain: Sequence[str] = [*([levels[audio.index]] if audio.index in levels else [])]
+    if not own.is_lossless:
+        chain = [*chain, f"aformat=channel_layouts={own.layouts}"]
+        options["b:a"] = audio_rate(spec, audio, most_channels=2 if own.layouts == "mono|stereo" else 8)
+    elif own.encoder.startswith("pcm") and (audio.bit_depth or 0) > 16:
+        options["c:a"] = "pcm_s24le"
+    return options | ({"af": ",".join(chain)} if chain else {})
