@@ -55,7 +55,8 @@ class _Stream:
     context: Context[VideoSpec]
     source: Source
     video: Video
-    seconds: float | None = None
+    seconds: float | None = None  #: of the input that are wanted
+    made_seconds: float = 0.0  #: of picture that were encoded
     rungs: Sequence[Rung] = ()
     sounds: Sequence[Audio] = ()
     texts: Sequence[Subtitle] = ()
@@ -97,9 +98,12 @@ class _Stream:
             report = _rest_of(report)
         os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
         argv = encode(self.context.spec, self.video, self.source.path, wanted, _FOLDER)
-        made = run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
-        if is_short(made, self.seconds):
-            blame_the_input(self.context, self.source, made, self.seconds or 0.0)
+        run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
+        # Of several outputs, FFmpeg 7 tells the progress of the slowest, which may be sparse subtitles.
+        self.made_seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
+        expected = _wanted_seconds(self.context.spec, self.source.probe.video_seconds)
+        if is_short(self.made_seconds, expected):
+            blame_the_input(self.context, self.source, self.made_seconds, expected or 0.0)
         return Made()
 
     def _try_out(self, wanted: Wanted, report: Report) -> None:
@@ -143,7 +147,6 @@ class _Stream:
         rungs = self._worth_having()
         tracks = [*self._video_tracks(rungs), *self._sound_tracks(), *self._text_tracks()]
         segment_seconds = self.steady.segment_seconds(spec.segment_seconds)
-        seconds = probe(tracks[0].source, tracks[0].folder).video_seconds
         report(0.1, None)
         measured = make_stream(
             context,
@@ -152,7 +155,7 @@ class _Stream:
             dash=spec.output_format in ("dash", "cmaf"),
             segment_seconds=segment_seconds,
             group_seconds=self.steady.group_seconds,
-            seconds=seconds,
+            seconds=self.made_seconds,
             frame_seconds=float(1 / self.steady.framerate),
         )
         shutil.rmtree(self.folder)
