@@ -12,6 +12,7 @@ from typing import Any
 
 import ffmpeg
 
+from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
@@ -70,7 +71,7 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
         streams += [media[str(each.index)] for each in wanted.captions.kept]
         options["c:s"] = CODECS[spec.output_format]
     if wanted.captions.is_file_kept and wanted.text_file is not None:
-        streams.append(ffmpeg.input(str(wanted.text_file.path), **_text_input(wanted, wanted.text_file))["s:0"])
+        streams.append(ffmpeg.input(str(wanted.text_file.path), **text_input(wanted, wanted.text_file))["s:0"])
     if not is_webm:
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": wanted.captions.tracks}
@@ -93,10 +94,14 @@ def sample(
     return _command(pictures, name, bare | with_specifier(options, "v"), wanted.threads)
 
 
-def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> Any:
-    """Chain what is done to the picture; ffmpeg itself has turned it as the file says."""
+def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted, *, steady: Filter | None = None) -> Any:
+    """Chain what is done to the picture; ffmpeg itself has turned it as the file says.
+
+    Args:
+        steady: what gives it its rate, where that is not the spec's alone to say.
+    """
     node = media[str(video.index)]
-    for each in framing(spec, video, has_fields=wanted.has_fields):
+    for each in framing(spec, video, has_fields=wanted.has_fields, steady=steady):
         node = node.filter(each.name, *each.arguments, **each.options)
     burnt = wanted.captions.burnt
     if wanted.captions.has_burnt_text:
@@ -141,7 +146,8 @@ def input_options(wanted: Wanted) -> dict[str, Any]:
     return {**wanted.part.options, **SAFE_INPUT, **SAFE_DECODER, "threads": wanted.threads}
 
 
-def _text_input(wanted: Wanted, text: TextFile) -> dict[str, Any]:
+def text_input(wanted: Wanted, text: TextFile) -> dict[str, Any]:
+    """Open a file of subtitles safely, at the same part."""
     return {**wanted.part.options, **SAFE_INPUT, **({} if text.charset is None else {"sub_charenc": text.charset})}
 
 

@@ -87,13 +87,26 @@ def deinterlacer(spec: VideoSpec, video: Video, *, has_fields: bool) -> Filter |
     return Filter("bwdif", options={"mode": "send_frame", "deint": "interlaced" if is_said else "all"})
 
 
-def framing(spec: VideoSpec, video: Video, *, has_fields: bool = False) -> Sequence[Filter]:
-    """Give the picture whole frames, its rate, its size and its colours."""
+def framing(
+    spec: VideoSpec, video: Video, *, has_fields: bool = False, steady: Filter | None = None
+) -> Sequence[Filter]:
+    """Give the picture whole frames, its rate, its size and its colours.
+
+    Args:
+        steady: what gives it its rate, where that is not the spec's alone to say.
+    """
     whole = deinterlacer(spec, video, has_fields=has_fields)
     width, height = fit(video.width, video.height, spec.resolution)
     is_mapped = video.is_hdr and spec.hdr == "sdr"
     return [
         *([whole] if whole is not None else []),
-        *fitted(width, height, is_hdr=is_mapped, framerate=spec.framerate, is_full_range=False),
+        *([steady] if steady is not None else []),
+        *fitted(
+            width,
+            height,
+            is_hdr=is_mapped,
+            framerate=spec.framerate if steady is None else None,
+            is_full_range=False,
+        ),
         *(_FORGET_HDR if is_mapped else []),
     ]

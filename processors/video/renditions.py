@@ -14,18 +14,21 @@ from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.filters import Filter, fitted
-from processors.ffmpeg.probe import Audio, Subtitle, Video
+from processors.ffmpeg.filters import Filter
+from processors.ffmpeg.probe import Subtitle, Video
 from processors.ffmpeg.program import FFMPEG
-from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Average, Constant, Options, encoder, with_specifier
+from processors.video.encoding import Wanted, input_options, picture, text_input
 from processors.video.ladder import Rung
+from processors.video.quality import fit
 from processors.video.sounds import audio_rate
 
 GROUP_SECONDS = 2  # Apple: a key frame each 2 s
 _NTSC = Fraction(1001, 1000)
 _CHANNELS = 2  # all players of streams have stereo; surround is mixed down
+# From the first moment on, and without gaps: so that it stays with the picture.
+_STEADY_SOUND = "aresample=async=1:first_pts=0,aformat=channel_layouts=stereo:sample_rates=48000|44100"
 _HALVED_FROM = 30  # rungs of faster videos may have half the frames, and then a group must have an even number
 _BUFFER_SECONDS = 1  # of the rate: so a segment of 6 s exceeds it by a sixth at most
 
@@ -62,79 +65,68 @@ def timing(framerate: float) -> Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Renditions:
     """What one run of ffmpeg is to make of a file."""
 
     rungs: Sequence[Rung]
     timing: Timing
-    sounds: Sequence[Audio]
-    texts: Sequence[Subtitle]
-    threads: int
+    wanted: Wanted  #: of the file, whatever is made of it
+
+    @property
+    def texts(self) -> Sequence[Subtitle | None]:
+        """The subtitles that become tracks; None stands for the file that is given beside the video."""
+        captions = self.wanted.captions
+        has_file = captions.is_file_kept or captions.is_file_extracted
+        return [*captions.kept, *captions.extracted, *([None] if has_file else [])]
 
 
-def encode(spec: VideoSpec, video: Video, source: Path, wanted: Wanted, folder: str) -> tuple[str, ...]:
+def encode(spec: VideoSpec, video: Video, source: Path, made: Renditions, folder: str) -> tuple[str, ...]:
     """Say how the tracks are made: `FOLDER/video-0.mp4`, `audio-0.mp4`, `text-0.vtt` and so on, as they are wanted."""
-    media = ffmpeg.input(str(source), **span(spec), **SAFE_INPUT, **SAFE_DECODER)
-    bare: Options = {"map_metadata": -1, "map_chapters": -1}
+    wanted = made.wanted
+    media = ffmpeg.input(str(source), **input_options(wanted))
+    bare: Options = {"map_metadata": -1, "map_chapters": -1, **wanted.part.limit}
     outputs = []
-    for number, (picture, rung) in enumerate(zip(pictures(spec, video, media, wanted), wanted.rungs, strict=True)):
-        options = bare | picture_options(spec, video, rung, wanted.timing, wanted.threads)
-        outputs.append(ffmpeg.output(picture, f"{folder}/video-{number}.mp4", **options))
+    for number, (node, rung) in enumerate(zip(pictures(spec, video, media, made), made.rungs, strict=True)):
+        options = bare | rung_options(spec, video, rung, made.timing, wanted.threads)
+        outputs.append(ffmpeg.output(node, f"{folder}/video-{number}.mp4", **options))
     for number, sound in enumerate(wanted.sounds):
-        # From the first moment on, and without gaps: so that it stays with the picture.
-        steady = media[str(sound.index)].filter("aresample", **{"async": 1, "first_pts": 0})
-        plain = steady.filter("aformat", channel_layouts="stereo", sample_rates="48000|44100")
+        level = [wanted.levels[sound.index]] if sound.index in wanted.levels else []
         options = bare | {"c:a": "aac", "b:a": audio_rate(spec, sound, most_channels=_CHANNELS)}
-        outputs.append(ffmpeg.output(plain, f"{folder}/audio-{number}.mp4", **options))
-    for number, text in enumerate(wanted.texts):
+        options["af"] = ",".join([*level, _STEADY_SOUND])
+        outputs.append(ffmpeg.output(media[str(sound.index)], f"{folder}/audio-{number}.mp4", **options))
+    for number, text in enumerate(made.texts):
+        track = media[str(text.index)] if text is not None else _given(wanted)
         options = bare | {"c:s": "webvtt", "flush_packets": 1}
-        outputs.append(ffmpeg.output(media[str(text.index)], f"{folder}/text-{number}.vtt", **options))
+        outputs.append(ffmpeg.output(track, f"{folder}/text-{number}.vtt", **options))
     return tuple(ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True))
 
 
-def span(spec: VideoSpec) -> dict[str, float]:
-    """The part of the input that is wanted."""
-    options = {} if spec.start is None else {"ss": spec.start}
-    return options if spec.end is None else options | {"t": spec.end - (spec.start or 0.0)}
-
-
-def pictures(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> list[Any]:
+def pictures(spec: VideoSpec, video: Video, media: Any, made: Renditions) -> list[Any]:
     """Give a picture to each rung: each size is scaled from the next larger one, because that costs less."""
-    picture = framed(spec, video, media, wanted, wanted.rungs[0])
-    size = (wanted.rungs[0].width, wanted.rungs[0].height)
+    node = steady_picture(spec, video, media, made)
+    size = fit(video.width, video.height, spec.resolution)
     given = []
-    for number, rung in enumerate(wanted.rungs):
+    for number, rung in enumerate(made.rungs):
         if (rung.width, rung.height) != size:
             size = (rung.width, rung.height)
-            picture = picture.filter("scale", *size)
-        if number == len(wanted.rungs) - 1:
-            own = picture
+            node = node.filter("scale", *size)
+        if number == len(made.rungs) - 1:
+            own = node
         else:
-            both = picture.filter_multi_output("split")
-            own, picture = both[0], both[1]
-        rate, _ = wanted.timing.frames_of(rung)
-        given.append(own if rate == wanted.timing.framerate else own.filter("fps", fps=_text(rate)))
+            both = node.filter_multi_output("split")
+            own, node = both[0], both[1]
+        rate, _ = made.timing.frames_of(rung)
+        given.append(own if rate == made.timing.framerate else own.filter("fps", fps=_text(rate)))
     return given
 
 
-def framed(spec: VideoSpec, video: Video, media: Any, wanted: Wanted, best: Rung) -> Any:
-    """Chain what is done to the picture of the best rung; ffmpeg itself has turned it as the file says."""
-    is_mapped = video.is_hdr and spec.hdr == "sdr"
-    size = fitted(best.width, best.height, is_hdr=is_mapped, framerate=None, is_full_range=False)
-    return _applied(media[str(video.index)], [*prepared(spec, video, wanted.timing.framerate), *size])
+def steady_picture(spec: VideoSpec, video: Video, media: Any, made: Renditions) -> Any:
+    """Chain what is done to the picture before it is scaled for each rung: at a steady rate, from the first moment."""
+    rate = Filter("fps", options={"fps": _text(made.timing.framerate), "start_time": 0})
+    return picture(spec, video, media, made.wanted, steady=rate)
 
 
-def prepared(spec: VideoSpec, video: Video, framerate: Fraction) -> list[Filter]:
-    """What is done to a picture before it is scaled: whole frames, at a steady rate from the first moment on."""
-    filters = []
-    if spec.deinterlace == "on" or (spec.deinterlace == "auto" and video.is_interlaced):
-        only = "all" if spec.deinterlace == "on" else "interlaced"
-        filters.append(Filter("bwdif", options={"mode": "send_frame", "deint": only}))
-    filters.append(Filter("fps", options={"fps": _text(framerate), "start_time": 0}))
-    return filters
-
-
-def picture_options(spec: VideoSpec, video: Video, rung: Rung, steady: Timing, threads: int) -> Options:
+def rung_options(spec: VideoSpec, video: Video, rung: Rung, steady: Timing, threads: int) -> Options:
     """Say how a rung is encoded: constant quality up to its rate, or the rate that was asked for as the average."""
     _, frames = steady.frames_of(rung)
     crf = CRF[spec.video_codec][spec.quality] if rung.crf is None else rung.crf
@@ -146,10 +138,9 @@ def picture_options(spec: VideoSpec, video: Video, rung: Rung, steady: Timing, t
     )
 
 
-def _applied(picture: Any, filters: Sequence[Filter]) -> Any:
-    for each in filters:
-        picture = picture.filter(each.name, *each.arguments, **each.options)
-    return picture
+def _given(wanted: Wanted) -> Any:
+    assert wanted.text_file is not None  # else there would be no such track
+    return ffmpeg.input(str(wanted.text_file.path), **text_input(wanted, wanted.text_file))["s:0"]
 
 
 def _text(rate: Fraction) -> str:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from processors.ffmpeg.probe import Audio, Subtitle, Video, probe
 from processors.ffmpeg.program import run_ffmpeg
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.threads import granted_threads
 from processors.ffmpeg.verify import is_short
 from processors.specs import Ladder, VideoSpec, bits_per_second
 from processors.streaming.making import make_stream, published
 from processors.streaming.measure import Measured
 from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
+from processors.video import preparing
+from processors.video.framing import length
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
-from processors.video.renditions import Timing, Wanted, encode, timing
+from processors.video.renditions import Renditions, Timing, encode, timing
 from processors.video.sounds import chosen_sounds
 from processors.video.transcoding import blame_the_input
 from processors.video.trials import tried
@@ -38,11 +39,15 @@ _PACKAGE_SHARE = 0.08  # of the work of encoding
 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
-    """Encode, then package."""
+    """What has to be found out before, encode, then package."""
     packager()  # before any work, and not after an hour of it
-    stream = _Stream(context, source, video)
-    seconds = stream.seconds or 1.0
+    state = preparing.prepared(context, source, video)
+    chosen = chosen_sounds(source.probe.audios, context.spec.audio_tracks, source.name)
+    state.wanted = replace(state.wanted, sounds=chosen)  # all where nothing is said: players have a menu of them
+    stream = _Stream(context, source, video, state)
+    seconds = length(state.wanted.part, source.probe.duration_seconds) or 1.0
     return [
+        *preparing.tasks(context, source, video, state),
         Task("encode", seconds, stream.encode),
         Task("package", seconds * _PACKAGE_SHARE, stream.package),
     ]
@@ -55,31 +60,19 @@ class _Stream:
     context: Context[VideoSpec]
     source: Source
     video: Video
-    seconds: float | None = None  #: of the input that are wanted
-    made_seconds: float = 0.0  #: of picture that were encoded
+    state: preparing.Preparation
     rungs: Sequence[Rung] = ()
-    sounds: Sequence[Audio] = ()
-    texts: Sequence[Subtitle] = ()
-    steady: Timing = field(default_factory=lambda: timing(25.0))
+    seconds: float = 0.0  #: of picture that were encoded
 
-    def __post_init__(self) -> None:
-        spec, found = self.context.spec, self.source.probe
-        self.seconds = _wanted_seconds(spec, found.duration_seconds)
-        self.steady = timing(stream_framerate(spec.framerate or self.video.framerate))
-        self.sounds = chosen_sounds(found.audios, spec.audio_tracks, self.source.name)
-        self.texts = self._texts()
-        self.rungs = self._ladder(spec.ladder or Ladder.model_validate({}))
+    @property
+    def steady(self) -> Timing:
+        """When its frames are shown."""
+        return timing(stream_framerate(self.context.spec.framerate or self.video.framerate))
 
-    def _texts(self) -> list[Subtitle]:
-        if self.context.spec.subtitles not in ("keep", "extract"):
-            return []
-        subtitles = self.source.probe.subtitles
-        for number, subtitle in enumerate(subtitles, start=1):
-            if not subtitle.is_text:
-                self.context.log(
-                    f"Subtitle track {number} ({subtitle.codec}) is left out: it is pictures, and not text."
-                )
-        return [subtitle for subtitle in subtitles if subtitle.is_text]
+    @property
+    def made(self) -> Renditions:
+        """What is made of the input."""
+        return Renditions(self.rungs, self.steady, self.state.wanted)
 
     @property
     def folder(self) -> Path:
@@ -91,28 +84,31 @@ class _Stream:
     def encode(self, report: Report) -> Made:
         """Make all tracks in one run."""
         self.folder.mkdir()
-        wanted = Wanted(self.rungs, self.steady, self.sounds, self.texts, granted_threads())
+        part = self.state.wanted.part
+        self.rungs = self._ladder(_asked(self.context.spec))
         if self.is_per_title:
-            self._try_out(wanted, lambda fraction, speed: report(_TRIAL_SHARE * (fraction or 0.0), speed))
-            wanted = replace(wanted, rungs=self.rungs)
+            self._try_out(lambda fraction, speed: report(_TRIAL_SHARE * (fraction or 0.0), speed))
             report = _rest_of(report)
+        elif (crf := self.state.wanted.crf) is not None:  # that gives the quality that is asked for
+            best, *others = (replace(rung, crf=crf) for rung in self.rungs)
+            self.rungs = (replace(best, bitrate=best.bitrate * _HARD_SHARE), *others)
         os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
-        argv = encode(self.context.spec, self.video, self.source.path, wanted, _FOLDER)
-        run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
+        argv = encode(self.context.spec, self.video, self.source.path, self.made, _FOLDER)
+        wanted_seconds = length(part, self.source.probe.duration_seconds)
+        run_ffmpeg(self.context, argv, self.source.name, report, seconds=wanted_seconds)
         # Of several outputs, FFmpeg 7 tells the progress of the slowest, which may be sparse subtitles.
-        self.made_seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
-        expected = _wanted_seconds(self.context.spec, self.source.probe.video_seconds)
-        if is_short(self.made_seconds, expected):
-            blame_the_input(self.context, self.source, self.made_seconds, expected or 0.0)
+        self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
+        expected = length(part, self.source.probe.video_seconds)
+        if is_short(self.seconds, expected):
+            blame_the_input(self.context, self.source, self.seconds, expected or 0.0)
         return Made()
 
-    def _try_out(self, wanted: Wanted, report: Report) -> None:
+    def _try_out(self, report: Report) -> None:
         """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
-        asked = self.context.spec.ladder or Ladder.model_validate({})
+        asked = _asked(self.context.spec)
         every = self._ladder(asked.model_copy(update={"max_rungs": _MOST_RUNGS, "min_bitrate": None}))
-        trials = tried(
-            self.context, self.source, self.video, replace(wanted, rungs=every), self.seconds, _FOLDER, report
-        )
+        seconds = length(self.state.wanted.part, self.source.probe.duration_seconds)
+        trials = tried(self.context, self.source, self.video, replace(self.made, rungs=every), seconds, _FOLDER, report)
         most = every[0].bitrate * _HARD_SHARE
         if asked.max_bitrate is not None:
             most = bits_per_second(asked.max_bitrate)
@@ -136,8 +132,7 @@ class _Stream:
     @property
     def is_per_title(self) -> bool:
         """Whether the rungs are found by trials."""
-        asked = self.context.spec.ladder
-        return asked is not None and asked.per_title
+        return _asked(self.context.spec).per_title
 
     # --- packaging
 
@@ -155,12 +150,13 @@ class _Stream:
             dash=spec.output_format in ("dash", "cmaf"),
             segment_seconds=segment_seconds,
             group_seconds=self.steady.group_seconds,
-            seconds=self.made_seconds,
+            seconds=self.seconds,
             frame_seconds=float(1 / self.steady.framerate),
         )
         shutil.rmtree(self.folder)
         outputs = list(published(context, tracks))
-        return Made(outputs, {"stream": self._details(rungs, measured, tracks)})
+        notes = {"notes": self.state.notes} if self.state.notes else {}
+        return Made(outputs, {"stream": self._details(rungs, measured, tracks), **notes})
 
     def _worth_having(self) -> list[tuple[int, Rung]]:
         """Leave out what turned out to cost nearly as much as a better rung: easy pictures need less than allowed."""
@@ -174,7 +170,7 @@ class _Stream:
         for (_, rung), each in zip(numbered, cost, strict=True):
             if each not in kept:
                 text = f"{rung.width}x{rung.height} at {rung.bitrate // 1000} kb/s"
-                self.context.log(f"The rendition {text} is left out: it needs nearly as much as a better one.")
+                self.state.notes.append(f"The rendition {text} was left out: it needed nearly as much as a better one.")
         return [pair for pair, each in zip(numbered, cost, strict=True) if each in kept]
 
     def _video_tracks(self, rungs: Sequence[tuple[int, Rung]]) -> list[Track]:
@@ -185,14 +181,14 @@ class _Stream:
         ]
 
     def _sound_tracks(self) -> list[Track]:
-        return _told_apart("audio", self.sounds, self.folder, ".mp4")
+        return _told_apart("audio", self.state.wanted.sounds, self.folder, ".mp4")
 
     def _text_tracks(self) -> list[Track]:
-        tracks = _told_apart("text", self.texts, self.folder, ".vtt")
+        tracks = _told_apart("text", self.made.texts, self.folder, ".vtt")
         spoken = [track for track in tracks if "-->" in track.source.read_text(errors="replace")]
         for track in tracks:
             if track not in spoken:
-                self.context.log(f"The subtitles {track.title} are left out: there is nothing in them.")
+                self.state.notes.append(f"The subtitles {track.title} were left out: there is nothing in them.")
         return spoken
 
     def _details(
@@ -204,6 +200,7 @@ class _Stream:
         return {
             "segmentSeconds": round(self.steady.segment_seconds(spec.segment_seconds), 3),
             "durationSeconds": round(pictures[0].seconds, 3),
+            **({} if self.state.answer is None else {"vmaf": self.state.answer.vmaf}),
             "rungs": [
                 {
                     "path": each.track.folder,
@@ -239,12 +236,12 @@ def _rest_of(report: Report) -> Report:
     return rest
 
 
-def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle], folder: Path, suffix: str) -> list[Track]:
-    languages = [language_of(stream.language) for stream in streams]
+def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle | None], folder: Path, suffix: str) -> list[Track]:
+    languages = [language_of(stream.language) if stream else None for stream in streams]
     folders = distinct([f"{kind}-{language or 'und'}" for language in languages])
     titles = distinct(
         [
-            title_of(stream.title, language, number)
+            title_of(stream.title if stream else None, language, number)
             for number, (stream, language) in enumerate(zip(streams, languages, strict=True), start=1)
         ]
     )
@@ -254,7 +251,5 @@ def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle], folder: Path, su
     ]
 
 
-def _wanted_seconds(spec: VideoSpec, seconds: float | None) -> float | None:
-    if seconds is None:
-        return None if spec.end is None else spec.end - (spec.start or 0.0)
-    return max(0.0, min(seconds, spec.end or seconds) - (spec.start or 0.0))
+def _asked(spec: VideoSpec) -> Ladder:
+    return spec.ladder or Ladder.model_validate({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
@@ -11,56 +12,47 @@ import ffmpeg
 
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, lossless, with_specifier
+from processors.video.encoding import input_options
+from processors.video.framing import Cut
 from processors.video.ladder import Rung
 from processors.video.per_title import Trial, decibels
-from processors.video.renditions import Wanted, framed, picture_options
+from processors.video.renditions import Renditions, rung_options, steady_picture
+from processors.video.target import samples
 from processors.worker.context import Context
 
-SAMPLES = 3
-SAMPLE_SECONDS = 2.0
-_WHOLE_SECONDS = SAMPLES * SAMPLE_SECONDS * 1.5  # what is shorter is one sample
 _CRF_STEPS = (0, 9)  # above the tier's: 6 about halve the rate of x264, and between them it falls evenly
 _UNLIMITED = 500_000_000  # bits per second, of trials: what they cost is the question
 _SIMILARITY = re.compile(r"All:([\d.]+)")
 
 
-def sample_starts(seconds: float | None) -> list[tuple[float, float]]:
-    """Spread samples over a video: where each begins and how long it is, in seconds."""
-    if seconds is None or seconds <= _WHOLE_SECONDS:
-        return [(0.0, SAMPLES * SAMPLE_SECONDS)]
-    step = seconds / SAMPLES
-    return [(round(step * (number + 0.5) - SAMPLE_SECONDS / 2, 3), SAMPLE_SECONDS) for number in range(SAMPLES)]
-
-
 def tried(
-    context: Context[VideoSpec], source: Source, video: Video, wanted: Wanted, seconds: float | None, folder: str,
+    context: Context[VideoSpec], source: Source, video: Video, made: Renditions, seconds: float | None, folder: str,
     report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Encode samples at the sizes of all rungs, and measure them.
 
     Args:
-        wanted: its first rung is the best one.
+        made: its rungs have the sizes that are tried, the best first.
         seconds: of the part of the video that is wanted.
         folder: below the out directory, for what is made on the way.
     """
     reference = f"{folder}/reference.mkv"
     spec = context.spec
-    _run(context, _samples(spec, source, video, wanted, seconds, reference), source.name)
+    _run(context, _samples(spec, source, video, made, seconds, reference), source.name)
     report(0.2, None)
-    sizes = list(dict.fromkeys((rung.width, rung.height) for rung in wanted.rungs))
-    length = _frames(context, reference) / float(wanted.timing.framerate)
+    sizes = list(dict.fromkeys((rung.width, rung.height) for rung in made.rungs))
+    length = _frames(context, reference) / float(made.timing.framerate)
     found: list[Trial] = []
     for number, size in enumerate(sizes):
         qualities = [CRF[spec.video_codec][spec.quality] + step for step in _CRF_STEPS]
         names = [f"{folder}/trial-{each:g}.mkv" for each in qualities]
-        _run(context, _encoded(spec, video, wanted, size, qualities, reference, names), source.name)
+        _run(context, _encoded(spec, video, made, size, qualities, reference, names), source.name)
         for crf, name in zip(qualities, names, strict=True):
             rate = 8 * (context.out / name).stat().st_size / length
-            quality = decibels(_similarity(context, name, reference, wanted.rungs[0], folder))
+            quality = decibels(_similarity(context, name, reference, made.rungs[0], folder))
             context.log(
                 f"A trial of {size[0]}x{size[1]} with CRF {crf:g}: {rate / 1000:.0f} kb/s, {quality:.2f} dB SSIM"
             )
@@ -72,41 +64,32 @@ def tried(
 
 
 def _samples(
-    spec: VideoSpec, source: Source, video: Video, wanted: Wanted, seconds: float | None, name: str
+    spec: VideoSpec, source: Source, video: Video, made: Renditions, seconds: float | None, name: str
 ) -> Sequence[str]:
     """Keep samples without loss, at the size of the best rung and with its colours."""
     parts = []
-    for start, length in sample_starts(seconds):
-        begin = (spec.start or 0.0) + start
-        media = ffmpeg.input(str(source.path), ss=begin, t=length, **SAFE_INPUT, **SAFE_DECODER)
-        parts.append(framed(spec, video, media, wanted, wanted.rungs[0]))
+    for part in samples(seconds):
+        own = replace(made.wanted, part=Cut(made.wanted.part.start + part.start, part.seconds))
+        media = ffmpeg.input(str(source.path), **input_options(own))
+        node = steady_picture(spec, video, media, replace(made, wanted=own))
+        parts.append(node.filter("scale", made.rungs[0].width, made.rungs[0].height))
     whole = ffmpeg.concat(*parts, v=1, a=0) if len(parts) > 1 else parts[0]
-    kept = lossless(wanted.threads, is_ten_bit=spec.hdr == "keep" and video.is_hdr)
+    kept = lossless(made.wanted.threads, is_ten_bit=spec.hdr == "keep" and video.is_hdr)
     return _command([ffmpeg.output(whole, name, **with_specifier(kept, "v"))])
 
 
 def _encoded(
-    spec: VideoSpec, video: Video, wanted: Wanted, size: tuple[int, int], qualities: Sequence[float], reference: str,
+    spec: VideoSpec, video: Video, made: Renditions, size: tuple[int, int], qualities: Sequence[float], reference: str,
     names: Sequence[str],
 ) -> Sequence[str]:  # fmt: skip
     copies = ffmpeg.input(reference).filter("scale", *size).filter_multi_output("split", len(names))
     free = spec.model_copy(update={"bitrate": None})
-    return _command(
-        [
-            ffmpeg.output(
-                copies[number],
-                name,
-                **picture_options(
-                    free,
-                    video,
-                    Rung(*size, float(wanted.timing.framerate), _UNLIMITED, crf=crf),
-                    wanted.timing,
-                    wanted.threads,
-                ),
-            )
-            for number, (crf, name) in enumerate(zip(qualities, names, strict=True))
-        ]
-    )
+    outputs = []
+    for number, (crf, name) in enumerate(zip(qualities, names, strict=True)):
+        rung = Rung(*size, float(made.timing.framerate), _UNLIMITED, crf=crf)
+        options = rung_options(free, video, rung, made.timing, made.wanted.threads)
+        outputs.append(ffmpeg.output(copies[number], name, **options))
+    return _command(outputs)
 
 
 def _similarity(context: Context[Any], made: str, reference: str, best: Rung, folder: str) -> float:

@@ -19,11 +19,9 @@ from processors.streaming.measure import measured
 from processors.streaming.tracks import Track
 from processors.streaming.verify import verify_stream
 from processors.worker.context import HandlerError
-from tests.integration.test_video import BUNNY, CLIPS, Studio, ffmpeg
+from tests.resources.studio import BIKES, BUNNY, HDR, Studio, brightness, ffmpeg
 from tests.resources.workers import Worker
 
-BIKES = CLIPS / "bikes.mp4"
-HDR = CLIPS / "hdr10.mp4"
 MPD = {"mpd": "urn:mpeg:dash:schema:mpd:2011"}
 
 
@@ -212,7 +210,7 @@ def test_each_language_is_in_a_menu_of_its_own(studio: Studio, tmp_path: Path) -
     assert studio.failure(clip, outputFormat="hls", audioTracks=["spa"])["code"] == "no_such_track"
 
 
-def test_subtitles_that_are_pictures_are_left_out_and_the_log_says_so(studio: Studio, tmp_path: Path) -> None:
+def test_subtitles_that_are_pictures_are_left_out_and_the_result_says_so(studio: Studio, tmp_path: Path) -> None:
     pictures, clip = tmp_path / "pictures.sup", tmp_path / "clip.mkv"
     screen = struct.pack(">HHBHBBBB", 640, 272, 0x10, 0, 0x80, 0, 0, 0)  # of the format of Blu-rays, with nothing on it
     parts = [(0x16, screen), (0x80, b"")]
@@ -220,11 +218,46 @@ def test_subtitles_that_are_pictures_are_left_out_and_the_log_says_so(studio: St
         b"".join(b"PG" + struct.pack(">IIBH", 90000, 0, kind, len(data)) + data for kind, data in parts)
     )
     ffmpeg("-i", BIKES, "-i", pictures, "-t", "2", "-map", "0", "-map", "1", "-c", "copy", clip)
-    token = studio.begin(clip, outputFormat="hls", resolution="160x90")
-    events = studio.worker.events(token)
-    said = [event["line"] for event in events if event["type"] == "log"]
-    assert "Subtitle track 1 (hdmv_pgs_subtitle) is left out: it is pictures, and not text." in said
-    assert events[-1]["type"] == "result"
+    out, result = studio.make(clip, outputFormat="hls", resolution="160x90")
+    assert result["details"]["notes"][0].startswith("Subtitle track 1 (no language) was left out: it is pictures")
+    assert "SUBTITLES" not in (out / "master.m3u8").read_text()
+
+
+def test_what_is_asked_of_a_file_is_asked_of_a_stream_too(studio: Studio, tmp_path: Path) -> None:
+    """A part of it, text that is burnt in, a file of subtitles, a loudness."""
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:09,000\nHello\n")
+    clip = tmp_path / "clip.mkv"
+    black, tone = "color=black:size=320x180:rate=25:duration=6", "sine=440:duration=6"
+    inputs = ["-f", "lavfi", "-i", black, "-f", "lavfi", "-i", tone, "-i", words]
+    ffmpeg(*inputs, "-map", "0", "-map", "1", "-map", "2", clip)
+    out, result = studio.make(clip, outputFormat="hls", start=2, end=5, subtitles="burn", loudness=-30)
+    stream = result["details"]["stream"]
+    assert (stream["durationSeconds"], stream["subtitles"]) == (3, [])
+    frame, playlist = tmp_path / "frame.png", out / stream["rungs"][0]["path"] / "playlist.m3u8"
+    ffmpeg("-i", playlist, "-vf", "crop=iw:ih/4:0:ih*3/4", "-frames:v", "1", frame)
+    assert brightness(frame) > 3  # all was black, but for the letters
+    meter = ["ffmpeg", "-nostats", "-i", out / "master.m3u8", "-af", "ebur128", "-f", "null", "-"]
+    said = subprocess.run(meter, check=True, capture_output=True, text=True).stderr
+    assert float(said.rpartition("I:")[2].split()[0]) == pytest.approx(-30, abs=1)
+
+
+def test_a_file_of_subtitles_that_is_given_is_in_the_menu(studio: Studio, tmp_path: Path) -> None:
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,500 --> 00:00:01,500\nHello\n")
+    out, result = studio.make(BIKES, outputFormat="hls", end=2, resolution="160x90", subtitleUrl=words)
+    assert result["details"]["stream"]["subtitles"] == [{"path": "text-und", "language": None}]
+    assert "Hello" in (out / "text-und" / "segment-00001.vtt").read_text()
+
+
+def test_a_quality_that_is_asked_for_is_that_of_the_best_rung(studio: Studio) -> None:
+    found = {}
+    for target in (70, 90):
+        _, result = studio.make(BIKES, outputFormat="hls", end=2, targetQuality=target, ladder={"maxRungs": 2})
+        stream = result["details"]["stream"]
+        assert target <= stream["vmaf"] < target + 6
+        found[target] = stream["rungs"][0]["bitrate"]
+    assert found[70] < found[90] / 1.5
 
 
 # --- the ladder

@@ -24,7 +24,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.integration.test_video import BUNNY, Studio, ffmpeg
+from tests.resources.studio import BUNNY, Studio, ffmpeg
 from tests.resources.workers import Worker
 
 PAGE = Path(__file__).with_name("player.html")

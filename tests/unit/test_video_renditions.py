@@ -12,17 +12,22 @@ from hypothesis import strategies as st
 
 from processors.ffmpeg.probe import Audio, Subtitle, Video
 from processors.specs import VideoSpec
+from processors.video.encoding import Wanted
+from processors.video.framing import Cut
 from processors.video.ladder import Rung
-from processors.video.renditions import Wanted, encode, timing
+from processors.video.renditions import Renditions, encode, timing
 from processors.video.sounds import chosen_sounds
+from processors.video.subtitles import Captions
 from processors.worker.context import Rejected
 
 
 def command(rungs: list[Rung], *, video: Video | None = None, sounds: list[Audio] | None = None, **spec: Any) -> str:
-    wanted = Wanted(rungs, timing(rungs[0].framerate), sounds or [], [Subtitle(3, "subrip")], 2)
+    part = Cut(spec.get("start", 0.0), spec["end"] - spec.get("start", 0.0) if "end" in spec else None)
+    wanted = Wanted(part, sounds or [], Captions(kept=[Subtitle(3, "subrip")]), threads=2)
+    made = Renditions(rungs, timing(rungs[0].framerate), wanted)
     picture = video or Video(0, "h264", width=1280, height=720)
     asked = VideoSpec.model_validate({"inputUrl": "a.mp4", "outputFormat": "cmaf"} | spec)
-    return " ".join(encode(asked, picture, Path("/in/0"), wanted, ".tracks"))
+    return " ".join(encode(asked, picture, Path("/in/0"), made, ".tracks"))
 
 
 @pytest.mark.parametrize(
