@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -16,65 +13,14 @@ import pytest
 from processors.ffmpeg.opening import opened
 from processors.ffmpeg.probe import probe
 from processors.worker.context import HandlerError
+from tests.resources.studio import BIKES, BUNNY, CARPHONE, HDR, SAMPLE, Studio, brightness, ffmpeg, ffprobe, likeness
 from tests.resources.workers import ROOT, Worker, is_alive
-
-CLIPS = ROOT / "tests" / "resources" / "video"
-BUNNY = ROOT / "examples" / "clip.mp4"  # 720p with 5.1 sound
-BIKES = CLIPS / "bikes.mp4"  # 640x272, 10 s, silent
-SAMPLE = CLIPS / "sample_10s.mp4"  # 320x320, stereo
-CARPHONE = CLIPS / "carphone_pristine.mp4"  # pixels that are not square
-HDR = CLIPS / "hdr10.mp4"
-
-
-class Studio:
-    """Sends clips through a worker of the video service."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self._count = 0
-
-    def begin(self, clip: Path, **spec: Any) -> str:
-        self._count += 1
-        token = f"v{self._count}.1"
-        (self.worker.inputs / token).mkdir()
-        shutil.copy(clip, self.worker.inputs / token / "0")
-        file = {"field": "input_url", "path": "0", "name": clip.name, "size": clip.stat().st_size, "sha256": "0" * 64}
-        self.worker.begin(token, {"inputUrl": clip.name, "quality": "low"} | spec, inputs=[file])
-        return token
-
-    def make(self, clip: Path, **spec: Any) -> tuple[Path, dict[str, Any]]:
-        """Run a job that must succeed; give its out directory and its result."""
-        token = self.begin(clip, **spec)
-        last = self.worker.ending(token)
-        assert last["type"] == "result", last
-        return self.worker.spool / token / "out", last["result"]
-
-    def failure(self, clip: Path, **spec: Any) -> dict[str, Any]:
-        """Run a job that must fail."""
-        error: dict[str, Any] = self.worker.ending(self.begin(clip, **spec))["error"]
-        return error
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with Worker(tmp_path_factory.mktemp("video"), service="video") as worker:
         yield Studio(worker)
-
-
-def ffprobe(path: Path) -> dict[str, dict[str, Any]]:
-    """Give the format and the streams of a file, by their kind."""
-    command = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", path]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    return {"format": report["format"]} | {stream["codec_type"]: stream for stream in report["streams"]}
-
-
-def ffmpeg(*arguments: str | Path) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], check=True)
-
-
-def brightness(picture: Path) -> float:
-    command = ["ffmpeg", "-v", "error", "-i", picture, "-vf", "scale=1:1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]
-    return subprocess.run(command, check=True, capture_output=True).stdout[0]
 
 
 # --- what comes out
@@ -148,12 +94,6 @@ def test_a_thumbnail_is_of_the_very_frame(studio: Studio, tmp_path: Path) -> Non
         expected = tmp_path / "expected.png"
         ffmpeg("-i", BIKES, "-vf", f"select=eq(n\\,{frame})", "-frames:v", "1", expected)
         assert likeness(out / name, expected) > 0.95  # a frame earlier is another shot: 76 is the first after a cut
-
-
-def likeness(one: Path, other: Path) -> float:
-    command = ["ffmpeg", "-i", one, "-i", other, "-lavfi", "[0]format=yuv420p[a];[1]format=yuv420p[b];[a][b]ssim"]
-    said = subprocess.run([*command, "-f", "null", "-"], check=True, capture_output=True, text=True).stderr
-    return float(said.rpartition("All:")[2].split()[0])
 
 
 def test_the_progress_of_a_job_never_goes_back_and_ends_at_one(studio: Studio) -> None:
