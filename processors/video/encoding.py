@@ -17,6 +17,7 @@ from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.quality import TIERS, VP9_SAVING, ceiling, fit
+from processors.video.watermark import Mark, marked
 
 _LAYOUTS = "mono|stereo|5.1|7.1"  # libopus refuses others, and players know no others in AAC
 
@@ -32,7 +33,7 @@ class Transcode:
     audio_tracks: int
 
 
-def transcode(spec: VideoSpec, probe: Probe, video: Video, source: Path) -> Transcode:
+def transcode(spec: VideoSpec, probe: Probe, video: Video, source: Path, mark: Mark | None = None) -> Transcode:
     """Say how an MP4 or a WebM is made."""
     tier = TIERS[spec.quality]
     width, height = fit(video.width, video.height, spec.resolution)
@@ -49,7 +50,7 @@ def transcode(spec: VideoSpec, probe: Probe, video: Video, source: Path) -> Tran
     picture = media[str(video.index)]  # ffmpeg has turned it, as the file says
     for each in fitted(width, height, is_hdr=video.is_hdr, framerate=spec.framerate, is_full_range=False):
         picture = picture.filter(each.name, *each.arguments, **each.options)
-    streams = [picture]
+    streams = [marked(picture, mark, width, height)]
     if probe.audio is not None:
         streams.append(media[str(probe.audio.index)].filter("aformat", channel_layouts=_LAYOUTS))
         options |= {"c:a": "libopus" if is_webm else "aac", "b:a": tier.audio_per_channel * probe.audio.channels}

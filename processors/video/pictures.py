@@ -72,10 +72,14 @@ def shaping(frame: VideoFrame, video: Video, width: int, height: int, name: str)
     return [*turns, *fitted(width, height, is_hdr=video.is_hdr, framerate=None, is_full_range=False)]
 
 
-def encoded(frame: VideoFrame, look: Look) -> bytes:
-    """Make a file of a frame as it is."""
+def encoded(frame: VideoFrame, look: Look, *, has_alpha: bool = False) -> bytes:
+    """Make a file of a frame as it is.
+
+    Args:
+        has_alpha: what is transparent stays so; of PNG.
+    """
     codec, filters = _FORMATS[look.format]
-    frame = filtered([frame], filters)
+    frame = filtered([frame], [Filter("format", options={"pix_fmts": "rgba"})] if has_alpha else filters)
     encoder = av.CodecContext.create(codec, "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name

@@ -8,13 +8,16 @@ from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, verified
 from processors.specs import VideoSpec
+from processors.video import watermark
 from processors.video.encoding import transcode
+from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
     """One run of ffmpeg."""
-    step = transcode(context.spec, source.probe, video, source.path)
+    mark = watermark.made(context, video, *fit(video.width, video.height, context.spec.resolution))
+    step = transcode(context.spec, source.probe, video, source.path, mark)
 
     def run(report: Report) -> Made:
         seconds = run_ffmpeg(context, step.argv, source.name, report, seconds=step.seconds)
@@ -22,7 +25,8 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
             blame_the_input(context, source, seconds, step.seconds or 0.0)
         expected = Expected({"video": 1, "audio": step.audio_tracks}, seconds)
         made = verified(context.out / step.name, step.name, expected)
-        return Made([context.output(step.name, media_type=step.media_type, role="video", details=summary(made))])
+        output = context.output(step.name, media_type=step.media_type, role="video", details=summary(made))
+        return Made([output], mark.details if mark else {})
 
     return [Task("transcode", step.seconds or 1.0, run)]
 
