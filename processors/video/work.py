@@ -7,7 +7,7 @@ from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
-from processors.video import thumbnails, transcoding
+from processors.video import scenes, thumbnails, transcoding
 from processors.worker.context import Context, Rejected
 
 
@@ -24,6 +24,8 @@ def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
     match context.spec.output_format:
         case "mp4" | "webm":
             main = transcoding.tasks(context, source, video)
+        case "scenes":
+            main = scenes.tasks(context, source, video)
         case _:
             main = []
     return [*main, *thumbnails.tasks(context, source, video)]
