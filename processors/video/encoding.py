@@ -22,6 +22,7 @@ from processors.video.framing import Cut, framing, length
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sound_options
 from processors.video.subtitles import CODECS, Captions, burning
+from processors.video.watermark import Mark, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Wanted:
     has_fields: bool = False  #: frames that do not say so are interlaced
     levels: Mapping[int, str] = field(default_factory=dict)  #: filters that bring sounds to a loudness, by index
     crf: int | None = None  #: that was found to give the quality that is asked for
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def sample(
 def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> Any:
     """Chain what is done to the picture; ffmpeg itself has turned it as the file says."""
     node = media[str(video.index)]
+    width, height = fit(video.width, video.height, spec.resolution)
     for each in framing(spec, video, has_fields=wanted.has_fields):
         node = node.filter(each.name, *each.arguments, **each.options)
     burnt = wanted.captions.burnt
@@ -103,10 +106,8 @@ def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted) -> Any:
         for each in burning(wanted.part):
             node = node.filter(each.name, *each.arguments, **each.options)
     elif burnt is not None:
-        width, height = fit(video.width, video.height, spec.resolution)
         node = node.overlay(media[str(burnt.index)].filter("scale", width, height), eof_action="pass")
-    # Its size and its colours are the output's by now: what lies over it comes here.
-    return node
+    return marked(node, wanted.mark, width, height)  # its size and its colours are the output's by now
 
 
 def picture_options(spec: VideoSpec, video: Video, wanted: Wanted) -> Options:

@@ -22,6 +22,7 @@ from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Average, Constant, Options, encoder, with_specifier
 from processors.video.ladder import Rung
 from processors.video.sounds import audio_rate
+from processors.video.watermark import Mark
 
 GROUP_SECONDS = 2  # Apple: a key frame each 2 s
 _NTSC = Fraction(1001, 1000)
@@ -70,6 +71,7 @@ class Wanted:
     sounds: Sequence[Audio]
     texts: Sequence[Subtitle]
     threads: int
+    mark: Mark | None = None
 
 
 def encode(spec: VideoSpec, video: Video, source: Path, wanted: Wanted, folder: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from processors.streaming.making import make_stream, published
 from processors.streaming.measure import Measured
 from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
+from processors.video import watermark
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
@@ -95,12 +96,14 @@ class _Stream:
             self._try_out(wanted, lambda fraction, speed: report(_TRIAL_SHARE * (fraction or 0.0), speed))
             wanted = replace(wanted, rungs=self.rungs)
             report = _rest_of(report)
+        mark = watermark.made(self.context, self.video, self.rungs[0].width, self.rungs[0].height)
+        wanted = replace(wanted, mark=mark)
         os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
         argv = encode(self.context.spec, self.video, self.source.path, wanted, _FOLDER)
         made = run_ffmpeg(self.context, argv, self.source.name, report, seconds=self.seconds)
         if is_short(made, self.seconds):
             blame_the_input(self.context, self.source, made, self.seconds or 0.0)
-        return Made()
+        return Made(details={"notes": mark.notes} if mark is not None and mark.notes else {})
 
     def _try_out(self, wanted: Wanted, report: Report) -> None:
         """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
