@@ -46,6 +46,10 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
             raise Rejected("truncated", f"{name} is cut off: the end of the file is missing.", hint) from error
         hint = f"FFmpeg says: {error.strerror}."
         raise Rejected("not_media", f"{name} is not a media file that can be read.", hint) from error
+    finally:
+        # A decoder's thread that has something to say would wait for Python's lock, and whoever closes the decoder has
+        # that and waits for the thread.
+        av.logging.set_level(None)
     with container:
         for stream in container.streams.video:
             if not stream.codec_context:

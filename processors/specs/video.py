@@ -214,6 +214,12 @@ class VideoSpec(Spec):
         """Whether the output is a folder of segments."""
         return self.output_format in STREAMS
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether pictures are numbered among the outputs; the poster and the sprite are not."""
+        times = (self.thumbnail_times, self.thumbnail_interval, self.thumbnail_count)
+        return any(times) or (self.output_format == "thumbnail" and not (self.poster or self.sprite))
+
     def kind(self) -> str:
         """The format: encoders differ in the memory they need."""
         return self.output_format
@@ -231,10 +237,15 @@ class VideoSpec(Spec):
             "scenes": ["scenes.json", "scenes.csv", "scenes.edl"],
             "probe": ["probe.json"],
         }
-        paths = files.get(self.output_format, [])
+        paths = [*files.get(self.output_format, [])]
         if self.output_format == "audio" and self.audio_format != "copy" and self.audio_tracks is None:
             paths = [f"audio.{self.audio_format}"]
-        return [*paths, *self.thumbnail_paths()]
+        paths += self.thumbnail_paths()
+        if self.poster:
+            paths.append(f"poster.{self.thumbnail_format}")
+        if self.sprite:
+            paths += [f"sprite-001.{self.thumbnail_format}", "sprite.vtt"]
+        return paths
 
     def thumbnail_paths(self) -> list[str]:
         """The pictures whose number the spec alone tells."""

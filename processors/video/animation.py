@@ -73,7 +73,7 @@ def webp(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> list[
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
     """What has to be found out before, and one run of ffmpeg, or two."""
     spec = sized(context.spec, video)
-    state = preparing.prepared(context, source, video)
+    state = preparing.prepared(context, source, video, resolution=spec.resolution)
     seconds = length(state.wanted.part, source.probe.video_seconds)
 
     def run(report: Report) -> Made:

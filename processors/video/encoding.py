@@ -23,6 +23,7 @@ from processors.video.framing import Cut, framing, length
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sound_options
 from processors.video.subtitles import CODECS, Captions, burning
+from processors.video.watermark import Mark, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Wanted:
     has_fields: bool = False  #: frames that do not say so are interlaced
     levels: Mapping[int, str] = field(default_factory=dict)  #: filters that bring sounds to a loudness, by index
     crf: int | None = None  #: that was found to give the quality that is asked for
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted, *, steady
         steady: what gives it its rate, where that is not the spec's alone to say.
     """
     node = media[str(video.index)]
+    width, height = fit(video.width, video.height, spec.resolution)
     for each in framing(spec, video, has_fields=wanted.has_fields, steady=steady):
         node = node.filter(each.name, *each.arguments, **each.options)
     burnt = wanted.captions.burnt
@@ -108,10 +111,8 @@ def picture(spec: VideoSpec, video: Video, media: Any, wanted: Wanted, *, steady
         for each in burning(wanted.part):
             node = node.filter(each.name, *each.arguments, **each.options)
     elif burnt is not None:
-        width, height = fit(video.width, video.height, spec.resolution)
         node = node.overlay(media[str(burnt.index)].filter("scale", width, height), eof_action="pass")
-    # Its size and its colours are the output's by now: what lies over it comes here.
-    return node
+    return marked(node, wanted.mark, width, height)  # its size and its colours are the output's by now
 
 
 def picture_options(spec: VideoSpec, video: Video, wanted: Wanted) -> Options:

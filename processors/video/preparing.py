@@ -17,9 +17,10 @@ from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.threads import granted_threads
 from processors.specs import VideoSpec
-from processors.video import subtitles, target
+from processors.video import subtitles, target, watermark
 from processors.video.encoding import TextFile, Wanted
 from processors.video.framing import Cut, cut, length, may_hide_fields
+from processors.video.quality import fit
 from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
 
@@ -38,22 +39,32 @@ class Preparation:
     answer: target.Answer | None = None
 
 
-def prepared(context: Context[VideoSpec], source: Source, video: Video | None) -> Preparation:
+def prepared(
+    context: Context[VideoSpec], source: Source, video: Video | None, *, resolution: str | None = None
+) -> Preparation:
     """Say what is wanted of this file, as far as the spec and the probe tell.
+
+    Args:
+        resolution: the box that the picture is fitted into, where it is not the spec's own.
 
     Raises:
         Rejected: the file does not have it.
     """
     spec = context.spec
-    captions = subtitles.captions(spec, source.probe, source.name) if video is not None else subtitles.Captions()
+    captions, mark = subtitles.Captions(), None
+    if video is not None:
+        captions = subtitles.captions(spec, source.probe, source.name)
+        mark = watermark.made(context, video, *fit(video.width, video.height, resolution or spec.resolution))
     wanted = Wanted(
         part=cut(spec, source.probe, source.name),
         sounds=sounds(spec, source.probe, source.name),
         captions=captions,
         text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
         threads=granted_threads(),
+        mark=mark,
     )
-    return Preparation(wanted, [*captions.notes, *_left_out(source, video)])
+    notes = [*captions.notes, *_left_out(source, video), *(mark.notes if mark else [])]
+    return Preparation(wanted, notes)
 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:

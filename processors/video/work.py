@@ -7,7 +7,7 @@ from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
-from processors.video import animation, probing, soundtrack, streaming, thumbnails, transcoding
+from processors.video import animation, probing, scenes, soundtrack, streaming, thumbnails, transcoding
 from processors.worker.context import Context, Rejected
 
 
@@ -33,6 +33,8 @@ def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
             main = streaming.tasks(context, source, video)
         case "gif" | "webp":
             main = animation.tasks(context, source, video)
+        case "scenes":
+            main = scenes.tasks(context, source, video)
         case _:
             main = []
     return [*main, *thumbnails.tasks(context, source, video)]

@@ -242,6 +242,18 @@ def test_what_is_asked_of_a_file_is_asked_of_a_stream_too(studio: Studio, tmp_pa
     assert float(said.rpartition("I:")[2].split()[0]) == pytest.approx(-30, abs=1)
 
 
+def test_a_watermark_is_in_every_rendition(studio: Studio, tmp_path: Path) -> None:
+    clip = tmp_path / "black.mp4"
+    ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=25:duration=1", clip)
+    mark = {"text": "MMMM", "position": "center", "opacity": 1, "scale": 0.8}
+    out, result = studio.make(clip, outputFormat="hls", watermark=mark, ladder={"sizes": ["320x180", "160x90"]})
+    for number, rung in enumerate(result["details"]["stream"]["rungs"]):
+        frame = tmp_path / f"{number}.png"
+        picture = out / rung["path"] / "playlist.m3u8"
+        ffmpeg("-i", picture, "-vf", "crop=iw/8:ih/8", "-frames:v", "1", frame)
+        assert brightness(frame) > 20
+
+
 def test_a_file_of_subtitles_that_is_given_is_in_the_menu(studio: Studio, tmp_path: Path) -> None:
     words = tmp_path / "words.srt"
     words.write_text("1\n00:00:00,500 --> 00:00:01,500\nHello\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,18 @@ class Studio:
         self.worker = worker
         self._count = 0
 
-    def begin(self, clip: Path, **spec: Any) -> str:
-        """Start a job; fields of the spec that are paths are given to it as files too."""
+    def begin(self, clip: Path, *, also: Mapping[str, Path] | None = None, **spec: Any) -> str:
+        """Start a job; fields of the spec that are paths are given to it as files too.
+
+        Args:
+            also: more files, by the fields of parts that name them.
+        """
         self._count += 1
         token = f"v{self._count}.1"
         (self.worker.inputs / token).mkdir()
         paths = {"inputUrl": clip} | {key: value for key, value in spec.items() if isinstance(value, Path)}
         files = []
-        for number, (field, path) in enumerate(paths.items()):
+        for number, (field, path) in enumerate((paths | dict(also or {})).items()):
             shutil.copy(path, self.worker.inputs / token / str(number))
             size, name = path.stat().st_size, _FIELDS.get(field, field)
             files.append({"field": name, "path": str(number), "name": path.name, "size": size, "sha256": "0" * 64})

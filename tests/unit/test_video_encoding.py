@@ -20,8 +20,6 @@ from processors.specs import VideoSpec, bits_per_second
 from processors.video.encoding import Transcode
 from processors.video.encoding import transcode as planned_transcode
 from processors.video.quality import TIERS, ceiling, fit
-from processors.video.thumbnails import Thumbnail, thumbnails
-from processors.worker.context import Rejected
 
 SAFE = [
     *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
@@ -38,10 +36,6 @@ def asked(**fields: Any) -> VideoSpec:
 
 def transcode(probe: Probe = CLIP, **fields: Any) -> Transcode:
     return planned_transcode(asked(**fields), probe, probe.videos[0], Path("/in/a.mp4"))
-
-
-def pictures(probe: Probe = CLIP, **fields: Any) -> list[Thumbnail]:
-    return thumbnails(asked(**fields), probe, probe.videos[0], "a.mp4")
 
 
 def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> None:
@@ -69,13 +63,6 @@ def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
     ]  # fmt: skip
 
 
-def test_thumbnails_are_pictures_at_times_that_fit_the_box() -> None:
-    assert pictures(SILENT, outputFormat="thumbnail", thumbnailTimes=[2.5, 1, 2.5], resolution="320x320") == [
-        Thumbnail("thumbnail-001.jpg", 2.5, 320, 180, 4),
-        Thumbnail("thumbnail-002.jpg", 1, 320, 180, 4),
-    ]
-
-
 def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
     step = transcode(bitrate="2M")
     assert "-crf" not in step.argv
@@ -94,10 +81,6 @@ def test_hdr_is_tone_mapped_in_video_and_pictures() -> None:
     assert "tonemap" in [each.name for each in fitted(2, 2, is_hdr=True, framerate=None, is_full_range=True)]
 
 
-def test_without_times_the_thumbnail_is_of_the_middle() -> None:
-    assert [each.at_seconds for each in pictures(outputFormat="thumbnail")] == [5.0]
-
-
 MATRICES = {
     "as stored": ((1, 0, 0, 1), ()),
     "upside down": ((-1, 0, 0, -1), (Filter("hflip"), Filter("vflip"))),
@@ -112,12 +95,6 @@ def test_a_display_matrix_becomes_a_turn(name: str) -> None:
     (a, b, c, d), filters = MATRICES[name]
     one = 1 << 16
     assert upright(struct.pack("=9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)) == filters
-
-
-def test_a_thumbnail_after_the_end_is_refused_by_name_time_and_length() -> None:
-    with pytest.raises(Rejected, match=r"no picture at 10\.5 s: a\.mp4 is 10 s long") as caught:
-        pictures(thumbnailTimes=[1, 10.5])
-    assert caught.value.code == "thumbnail_after_end"
 
 
 @pytest.mark.parametrize(
