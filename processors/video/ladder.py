@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from processors.specs import Ladder, VideoCodec, bits_per_second
+from processors.video.codecs import RATE_SHARE
 from processors.video.quality import fit
 
 #: width, height, bits per second in H.264: Apple's rungs up to 1080p; above them the rule of 0.75 in `quality`
@@ -24,9 +25,6 @@ RATES: tuple[tuple[int, int, tuple[int, ...]], ...] = (
     (2560, 1440, (12_000_000,)),
     (3840, 2160, (22_000_000,)),
 )
-
-#: share of H.264's rate for the same picture; of HEVC it is what Apple's two tables have between them
-CODEC_SHARE: dict[VideoCodec, float] = {"h264": 1.0, "hevc": 0.75, "vp9": 0.65, "av1": 0.55}
 
 #: of a picture's rate when its number of pixels changes; see `quality`
 PIXEL_POWER = 0.75
@@ -84,7 +82,7 @@ def ladder(
     Returns:
         From 1 to `max_rungs`; where sizes are given, one for each that is not larger than the source.
     """
-    share *= CODEC_SHARE[codec]
+    share *= RATE_SHARE[codec]
     if wanted.sizes:
         sizes = {fit(width, height, box) for box in wanted.sizes}
         rungs = [Rung(*size, framerate, _rates(*size)[0]) for size in sizes]
