@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from tests.conftest import Pitchey
 from tests.resources.workers import ROOT
@@ -11,7 +12,19 @@ BIKES = ROOT / "tests" / "resources" / "video" / "bikes.mp4"
 
 
 def test_a_stream_is_a_folder_that_plays_and_one_row_for_each_rendition(pitchey: Pitchey) -> None:
-    asked = ["run", "video", BIKES, "--output-format", "cmaf", "--resolution", "160x90", "--end", "3", "-o", "out"]
+    asked: list[str | Path] = [
+        "run",
+        "video",
+        BIKES,
+        "--output-format",
+        "cmaf",
+        "--resolution",
+        "160x90",
+        "--end",
+        "3",
+        "-o",
+        "out",
+    ]
     answer = pitchey.ok(*asked)
     rows = [line.split()[:2] for line in answer.lines if line.startswith("out/")]
     assert rows == [
@@ -20,7 +33,7 @@ def test_a_stream_is_a_folder_that_plays_and_one_row_for_each_rendition(pitchey:
         ["out/bikes/video-68p/", "segments"],
     ]
     master = pitchey.cwd / "out" / "bikes" / "master.m3u8"
-    command = ["ffmpeg", "-v", "error", "-xerror", "-i", master, "-f", "framemd5", "-"]
+    command: list[str | Path] = ["ffmpeg", "-v", "error", "-xerror", "-i", master, "-f", "framemd5", "-"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert sum(1 for line in done.stdout.splitlines() if not line.startswith("#")) == 75
     again = pitchey(*asked)

@@ -229,7 +229,7 @@ def test_what_is_asked_of_a_file_is_asked_of_a_stream_too(studio: Studio, tmp_pa
     words.write_text("1\n00:00:01,000 --> 00:00:09,000\nHello\n")
     clip = tmp_path / "clip.mkv"
     black, tone = "color=black:size=320x180:rate=25:duration=6", "sine=440:duration=6"
-    inputs = ["-f", "lavfi", "-i", black, "-f", "lavfi", "-i", tone, "-i", words]
+    inputs: list[str | Path] = ["-f", "lavfi", "-i", black, "-f", "lavfi", "-i", tone, "-i", words]
     ffmpeg(*inputs, "-map", "0", "-map", "1", "-map", "2", clip)
     out, result = studio.make(clip, outputFormat="hls", start=2, end=5, subtitles="burn", loudness=-30)
     stream = result["details"]["stream"]
@@ -237,7 +237,7 @@ def test_what_is_asked_of_a_file_is_asked_of_a_stream_too(studio: Studio, tmp_pa
     frame, playlist = tmp_path / "frame.png", out / stream["rungs"][0]["path"] / "playlist.m3u8"
     ffmpeg("-i", playlist, "-vf", "crop=24:10:148:163", "-frames:v", "1", frame)
     assert brightness(frame) > 3  # all was black, but for the letters
-    meter = ["ffmpeg", "-nostats", "-i", out / "master.m3u8", "-af", "ebur128", "-f", "null", "-"]
+    meter: list[str | Path] = ["ffmpeg", "-nostats", "-i", out / "master.m3u8", "-af", "ebur128", "-f", "null", "-"]
     said = subprocess.run(meter, check=True, capture_output=True, text=True).stderr
     assert float(said.rpartition("I:")[2].split()[0]) == pytest.approx(-30, abs=1)
 

@@ -28,7 +28,7 @@ from tests.resources.studio import BUNNY, Studio, ffmpeg
 from tests.resources.workers import Worker
 
 PAGE = Path(__file__).with_name("player.html")
-LONGEST_SECONDS = 90
+LONGEST_SECONDS = 240
 CHROMIUM = ("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--mute-audio", "--no-first-run",
             "--autoplay-policy=no-user-gesture-required", "--disable-background-networking")  # fmt: skip
 
