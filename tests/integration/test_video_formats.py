@@ -43,7 +43,7 @@ def test_a_gif_is_small_unless_asked_otherwise(studio: Studio) -> None:
     out, result = studio.make(BIKES, outputFormat="gif", end=1)
     (video,) = streams(out / "video.gif", "video")
     assert (video["width"], video["height"], video["nb_read_frames"]) == (480, 204, "12")
-    assert (result["outputs"][0]["media_type"] if "media_type" in result["outputs"][0] else "image/gif") == "image/gif"
+    assert result["outputs"][0]["mediaType"] == "image/gif"
     out, _ = studio.make(BIKES, outputFormat="gif", end=1, resolution=TINY, framerate=5)
     (video,) = streams(out / "video.gif", "video")
     assert (video["width"], video["nb_read_frames"]) == (160, "5")

@@ -52,7 +52,7 @@ def test_a_picture_without_bounds_is_refused(studio: Studio, tmp_path: Path) -> 
 
 def test_a_video_that_says_it_is_huge_is_refused_by_its_size(studio: Studio, tmp_path: Path) -> None:
     small = tmp_path / "small.avi"
-    ffmpeg("-i", BIKES, "-frames:v", "2", "-c:v", "mjpeg", small)
+    ffmpeg("-i", BIKES, "-frames:v", "2", "-c:v", "rawvideo", "-pix_fmt", "yuv420p", small)
     size = struct.pack("<ii", 640, 272)
     huge = small.read_bytes().replace(size, struct.pack("<ii", 100_000, 100_000))
     error = studio.failure(written(tmp_path / "huge.avi", huge))

@@ -34,8 +34,8 @@ def test_frames_that_come_as_they_like_keep_their_moments(studio: Studio, tmp_pa
     """Some are closer together than the rate of the file says: FFmpeg would drop them."""
     uneven = tmp_path / "uneven.mp4"
     ffmpeg(
-        "-i", BIKES, "-t", "2", "-vf", "scale=160:-2,settb=1/90000,setpts='PTS+if(mod(N,3),0,1700)'", "-fps_mode", "vfr",
-        "-enc_time_base", "1:90000", "-video_track_timescale", "90000", uneven,
+        "-i", BIKES, "-t", "2", "-vf", "scale=160:-2,settb=1/90000,setpts='PTS+if(mod(N,3),0,1700)'",
+        "-fps_mode", "vfr", "-enc_time_base", "1:90000", "-video_track_timescale", "90000", uneven,
     )  # fmt: skip
     before = times(uneven)
     for container in ("mp4", "webm"):
@@ -60,20 +60,18 @@ def test_a_rate_that_is_asked_for_is_exact(studio: Studio, rate: int) -> None:
     assert (video["avg_frame_rate"], video["nb_read_frames"]) == (f"{rate}/1", str(2 * rate))
 
 
-FIELDS = "scale=64:480,fps=50,tinterlace=interleave_top"
-
-
 @pytest.mark.parametrize("is_said", [True, False])
 def test_fields_become_whole_frames_also_where_the_file_is_silent(
     studio: Studio, tmp_path: Path, is_said: bool
 ) -> None:
     tape = tmp_path / "tape.mkv"
     said = ["-flags", "+ildct+ilme"] if is_said else []
-    ffmpeg("-i", BIKES, "-t", "2", "-vf", FIELDS + ("" if is_said else ",setfield=prog"), "-c:v", "mpeg2video",
-           "-q:v", "2", *said, tape)  # fmt: skip
+    fields = "tinterlace=interleave_top" + ("" if is_said else ",setfield=prog")
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=128x480:r=50:d=2", "-vf", fields]
+    ffmpeg(*moving, "-c:v", "mpeg2video", "-q:v", "2", *said, tape)
     assert combed(tape) > 0.5
     out, result = studio.make(tape, quality="high")
-    assert combed(out / "video.mp4") < 0.1
+    assert combed(out / "video.mp4") < 0.2
     assert streams(out / "video.mp4", "video")[0]["nb_read_frames"] == streams(tape, "video")[0]["nb_read_frames"]
     assert ("notes" in result["details"]) is not is_said
     out, _ = studio.make(tape, quality="high", deinterlace="off")
@@ -82,7 +80,9 @@ def test_fields_become_whole_frames_also_where_the_file_is_silent(
 
 def test_odd_sides_and_full_range_come_out_right(studio: Studio, tmp_path: Path) -> None:
     odd = tmp_path / "odd.mkv"
-    ffmpeg("-i", SAMPLE, "-t", "1", "-an", "-vf", "scale=161:91:out_range=full", "-c:v", "mjpeg", "-q:v", "2", odd)
+    ffmpeg(
+        "-i", SAMPLE, "-t", "1", "-an", "-vf", "scale=161:91:out_range=full,setsar=1", "-c:v", "mjpeg", "-q:v", "2", odd
+    )
     out, _ = studio.make(odd, quality="ultra")
     (video,) = streams(out / "video.mp4", "video")
     assert (video["width"], video["height"]) == (160, 90)

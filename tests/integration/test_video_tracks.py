@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from processors.video.cues import cues
 from tests.resources.studio import (
     BIKES,
     SAMPLE,
     TINY,
     Studio,
-    brightness_at,
+    brightest_at,
     ffmpeg,
     ffprobe,
     loudness,
@@ -45,7 +45,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """4 s in the dark, with three sounds, two subtitles of text and one of pictures, chapters and a title."""
     home = tmp_path_factory.mktemp("film")
     text, about = written(home / "a.srt", SRT.encode()), written(home / "about.txt", CHAPTERS.encode())
-    pictures = pgs(home / "a.sup", width=160, height=90, box=(40, 70, 80, 12), shown=(1.0, 3.0))
+    pictures = pgs(home / "a.sup", width=160, height=90, box=(40, 70, 80, 12), shown=(0.0, 2.0))
     film = home / "film.mkv"
     ffmpeg(
         "-f", "lavfi", "-i", "color=black:s=160x90:r=25:d=4", "-f", "lavfi", "-i", "sine=440:d=4",
@@ -53,7 +53,8 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-map", "0:v", "-map", "1:a", "-map", "2:a", "-map", "3:a", "-map", "4", "-map", "5", "-map", "6",
         "-map_metadata", "7", "-t", "4", "-c:a", "aac", "-c:s:0", "subrip", "-c:s:1", "ass", "-c:s:2", "copy",
         "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fra", "-metadata:s:a:1", "title=Doublage",
-        "-metadata:s:s:0", "language=deu", "-disposition:a:0", "0", "-disposition:a:1", "default", film,
+        "-metadata:s:s:0", "language=deu", "-disposition:a:0", "0", "-disposition:a:1", "default",
+        "-disposition:a:2", "0", film,
     )  # fmt: skip
     return film
 
@@ -99,9 +100,7 @@ def test_silence_stays_silent_with_a_word(studio: Studio, tmp_path: Path) -> Non
 
 def chapters(path: Path) -> list[tuple[float, float, str]]:
     command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", path]
-    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)[
-        "chapters"
-    ]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
     return [(float(each["start_time"]), float(each["end_time"]), each["tags"]["title"]) for each in found]
 
 
@@ -135,18 +134,33 @@ def test_text_and_pictures_are_burnt_in_at_their_time(studio: Studio, film: Path
     out, _ = studio.make(film, subtitles="burn", subtitleTrack=track, start=1)
     made = out / "video.mp4"
     assert streams(made, "subtitle") == []
-    shown, gone = (0.2, 2.8) if track != 3 else (1.0, 2.8)
-    assert brightness_at(made, shown, BOTTOM) > brightness_at(made, gone, BOTTOM) + 5
+    assert brightest_at(made, 0.2, BOTTOM) > 128 > brightest_at(made, 2.8, BOTTOM)
+
+
+def shown(document: str) -> list[tuple[float, float, str]]:
+    return [(round(cue.start, 1), round(cue.end, 1), cue.text) for cue in cues(document)]
 
 
 def test_subtitles_become_webvtt_files(studio: Studio, film: Path) -> None:
     out, result = studio.make(film, subtitles="extract", start=1, resolution=TINY)
     assert [each["path"] for each in result["outputs"]] == ["video.mp4", "subtitles-001.vtt", "subtitles-002.vtt"]
-    assert (
-        result["outputs"][1]["details"] == {"language": "deu"} or result["outputs"][1]["details"]["language"] == "ger"
-    )
+    assert result["outputs"][1]["details"]["language"] in ("deu", "ger")
     text = (out / "subtitles-001.vtt").read_text()
-    assert "00:01.000 --> 00:02.500\nZurück" in text
+    assert shown(text) == [(0.0, 0.5, "Grüße: it's [0:v],x=1"), (1.0, 2.5, "Zurück")]
+    assert streams(out / "video.mp4", "subtitle") == []
+
+
+def test_texts_of_a_cut_do_not_move_the_picture(studio: Studio, film: Path, tmp_path: Path) -> None:
+    """The first text begins before the cut."""
+    for container in ("mp4", "webm"):
+        out, _ = studio.make(film, outputFormat=container, start=1, end=3)
+        made = ffprobe(out / f"video.{container}")["format"]
+        assert float(made["duration"]) == pytest.approx(2.0, abs=0.05)
+        ffmpeg("-i", out / f"video.{container}", "-map", "0:s:0", tmp_path / "back.vtt")
+        assert shown((tmp_path / "back.vtt").read_text())[-1] == (1.0, 2.0, "Zurück")
+        assert streams(out / f"video.{container}", "subtitle")[0]["tags"]["language"] in ("deu", "ger")
+    _, result = studio.make(film, start=3.6)
+    assert "2 subtitle tracks have no text in this part." in result["details"]["notes"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
@@ -161,7 +175,7 @@ def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
     assert "Grüße" in (tmp_path / "back.srt").read_text()
     if encoding == "cp1252":
         out, _ = studio.make(film, subtitleUrl=given, subtitles="burn", end=3)
-        assert brightness_at(out / "video.mp4", 0.5, BOTTOM) > brightness_at(out / "video.mp4", 1.8, BOTTOM) + 5
+        assert brightest_at(out / "video.mp4", 0.5, BOTTOM) > 128 > brightest_at(out / "video.mp4", 1.8, BOTTOM)
 
 
 def test_what_is_no_file_of_subtitles_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:

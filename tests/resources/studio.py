@@ -87,20 +87,9 @@ def written(path: Path, data: bytes) -> Path:
 
 def streams(path: Path, kind: str) -> list[dict[str, Any]]:
     """All streams of a kind: video, audio or subtitle; with the frames that can be decoded of them."""
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-count_frames",
-        "-show_streams",
-        "-select_streams",
-        kind[0],
-        "-of",
-        "json",
-        path,
-    ]
-    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["streams"]
-    return found
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-select_streams", kind[0], "-of", "json"]
+    report = json.loads(subprocess.run([*command, path], check=True, capture_output=True).stdout)
+    return list(report["streams"])
 
 
 def times(path: Path) -> list[float]:
@@ -145,7 +134,7 @@ def combed(path: Path) -> float:
 
 
 def pgs(path: Path, *, width: int, height: int, box: tuple[int, int, int, int], shown: tuple[float, float]) -> Path:
-    """Write subtitles of a Blu-ray, which are pictures: one white box (left, top, width, height) for a while (seconds)."""
+    """Write subtitles of a Blu-ray, which are pictures: one white box (left, top, width, height) for some seconds."""
     left, top, wide, high = box
 
     def segment(seconds: float, kind: int, payload: bytes) -> bytes:
@@ -176,24 +165,9 @@ def pgs(path: Path, *, width: int, height: int, box: tuple[int, int, int, int], 
     return path
 
 
-def brightness_at(video: Path, seconds: float, box: tuple[int, int, int, int]) -> float:
-    """How bright a part (left, top, width, height) of a frame is, from 0 to 255."""
+def brightest_at(video: Path, seconds: float, box: tuple[int, int, int, int]) -> int:
+    """How bright the brightest point of a part (left, top, width, height) of a frame is, from 0 to 255."""
     left, top, wide, high = box
-    chain = f"crop={wide}:{high}:{left}:{top},scale=1:1:flags=area,format=gray"
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-ss",
-        str(seconds),
-        "-i",
-        video,
-        "-frames:v",
-        "1",
-        "-vf",
-        chain,
-        "-f",
-        "rawvideo",
-        "-",
-    ]
-    return subprocess.run(command, check=True, capture_output=True).stdout[0]
+    chain = f"crop={wide}:{high}:{left}:{top},format=gray"
+    command = ["ffmpeg", "-v", "error", "-ss", str(seconds), "-i", video, "-frames:v", "1", "-vf", chain]
+    return max(subprocess.run([*command, "-f", "rawvideo", "-"], check=True, capture_output=True).stdout)
