@@ -173,11 +173,12 @@ def _encode(
     bitrate = None if CODECS[codec].is_lossless else _bitrate(spec, preset, codec, channels, rate)
     target = loudness.target if loudness and loudness.target is not None else preset.loudness
     peak = loudness.true_peak if loudness and loudness.true_peak is not None else preset.true_peak
-    is_float = codec == "pcm" and source.codec.startswith("pcm_f")
-    depth = source.bit_depth or 16
+    is_float = codec == "pcm" and source.codec.startswith("pcm_f") and preset.bit_depth is None
+    depth = preset.bit_depth or source.bit_depth or 16
     asked = wanted_rate or (source.sample_rate if codec != "opus" else rate)
     # Opus is decoded at 48 kHz whatever it was made from, so its own rate never asks for a change.
     same = source.sample_rate == rate and asked == rate and channels == source.channels
+    same = same and preset.bit_depth in (None, source.bit_depth)
     return Encode(
         name=path,
         preset=name,
