@@ -74,7 +74,7 @@ def settings_page() -> str:
         "",
     ]
     parts += [
-        "Tables `[media.presets.NAME]` of the file are presets of media jobs, beside those that `pitchey presets` lists:",
+        "Tables `[media.presets.NAME]` of the file are presets of media jobs; `pitchey presets` lists them all:",
         "",
         "```toml",
         "[media.presets.audiobook]",
