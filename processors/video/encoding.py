@@ -35,6 +35,15 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A WebVTT file in the out directory, with the times of the part that is wanted."""
+
+    name: str
+    language: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the spec's words mean for this file, and what was found out about it."""
 
@@ -42,6 +51,7 @@ class Wanted:
     sounds: Sequence[Audio] = ()
     captions: Captions = field(default_factory=Captions)
     text_file: TextFile | None = None
+    texts: Sequence[Text] | None = None  #: that become tracks, in place of those of the files; of a cut
     threads: int = 1
     has_fields: bool = False  #: frames that do not say so are interlaced
     levels: Mapping[int, str] = field(default_factory=dict)  #: filters that bring sounds to a loudness, by index
@@ -69,14 +79,14 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
     options |= with_specifier(picture_options(spec, video, wanted), "v") | frame_timing(spec, video)
     options |= sound_options(spec, wanted.sounds, "libopus" if is_webm else "aac", wanted.levels)
     streams = [picture(spec, video, media, wanted), *(media[str(audio.index)] for audio in wanted.sounds)]
-    if wanted.captions.tracks:
-        streams += [media[str(each.index)] for each in wanted.captions.kept]
+    texts = _texts(media, wanted)
+    if texts:
+        streams += texts
         options["c:s"] = CODECS[spec.output_format]
-    if wanted.captions.is_file_kept and wanted.text_file is not None:
-        streams.append(ffmpeg.input(str(wanted.text_file.path), **text_input(wanted, wanted.text_file))["s:0"])
+        options |= _text_names(wanted.texts or ())
     if not is_webm:
         options["movflags"] = "+faststart"
-    counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": wanted.captions.tracks}
+    counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}
     return Transcode(
         _command(streams, name, options, wanted.threads),
         name,
@@ -150,6 +160,25 @@ def input_options(wanted: Wanted) -> dict[str, Any]:
 def text_input(wanted: Wanted, text: TextFile) -> dict[str, Any]:
     """Open a file of subtitles safely, at the same part."""
     return {**wanted.part.options, **SAFE_INPUT, **({} if text.charset is None else {"sub_charenc": text.charset})}
+
+
+def _texts(media: Any, wanted: Wanted) -> list[Any]:
+    if wanted.texts is not None:
+        return [ffmpeg.input(each.name, **SAFE_INPUT)["s:0"] for each in wanted.texts]
+    texts = [media[str(each.index)] for each in wanted.captions.kept]
+    if wanted.captions.is_file_kept and (text := wanted.text_file) is not None:
+        encoded = {} if text.charset is None else {"sub_charenc": text.charset}
+        texts.append(ffmpeg.input(str(text.path), **SAFE_INPUT, **encoded)["s:0"])
+    return texts
+
+
+def _text_names(texts: Sequence[Text]) -> Options:
+    """Say of texts that were cut what their tracks said."""
+    said = {}
+    for number, text in enumerate(texts):
+        about = {"language": text.language, "title": text.title, "handler_name": text.title}
+        said[f"metadata:s:s:{number}"] = [f"{key}={value}" for key, value in about.items() if value]
+    return {key: value for key, value in said.items() if value}
 
 
 def _command(streams: Sequence[Any], name: str, options: Options, threads: int) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.threads import granted_threads
 from processors.specs import VideoSpec
 from processors.video import subtitles, target, watermark
-from processors.video.encoding import TextFile, Wanted
+from processors.video.cues import clipped, cues
+from processors.video.encoding import Text, TextFile, Wanted
 from processors.video.framing import Cut, cut, length, may_hide_fields
 from processors.video.quality import fit
 from processors.video.sounds import sounds
@@ -37,6 +38,7 @@ class Preparation:
     wanted: Wanted
     notes: list[str] = field(default_factory=list)  #: sentences for the user
     answer: target.Answer | None = None
+    extracted: list[Text] = field(default_factory=list)  #: WebVTT files that are results
 
 
 def prepared(
@@ -64,6 +66,9 @@ def prepared(
         mark=mark,
     )
     notes = [*captions.notes, *_left_out(source, video), *(mark.notes if mark else [])]
+    is_vp9 = spec.output_format == "webm" and spec.video_codec == "vp9"
+    if video is not None and spec.hdr == "keep" and video.mastering and is_vp9:
+        notes.append("The mastering display was left out: VP9 has no place for it.")
     return Preparation(wanted, notes)
 
 
@@ -74,6 +79,8 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Prep
     if may_hide_fields(spec, video):
         found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))
     found += levelling(context, source, state)
+    if _is_text_cut(state.wanted):
+        found.append(Task("subtitles", 0.1, lambda report: _cut_texts(context, source, state, report)))
     if state.wanted.captions.has_burnt_text:
         found.append(Task("subtitles", 0.1, lambda report: _draw(context, source, state, report)))
     if spec.target_quality is not None:
@@ -151,6 +158,44 @@ def _draw(context: Context[VideoSpec], source: Source, state: Preparation, repor
         name = source.name
         argv = subtitles.convert(source, str(captions.burnt.index), subtitles.BURNT, "ass")
     run_ffmpeg(context, argv, name, report, seconds=None)
+    return Made()
+
+
+def _is_text_cut(wanted: Wanted) -> bool:
+    captions = wanted.captions
+    if captions.extracted or captions.is_file_extracted:
+        return True
+    return bool(captions.tracks and wanted.part != Cut())
+
+
+def _cut_texts(context: Context[VideoSpec], source: Source, state: Preparation, report: Report) -> Made:
+    """Make WebVTT files of texts, with what is shown in the part that is wanted."""
+    captions, texts = state.wanted.captions, []
+    tracks = [*captions.kept, *captions.extracted]
+    given = state.wanted.text_file if captions.is_file_kept or captions.is_file_extracted else None
+    for number in range(1, len(tracks) + (given is not None) + 1):
+        name = f"subtitles-{number:03}.vtt"
+        if number <= len(tracks):
+            track = tracks[number - 1]
+            argv, of = subtitles.convert(source, str(track.index), name, "webvtt"), source.name
+            text = Text(name, track.language, track.title)
+        else:
+            assert given is not None
+            of = context.input_name("subtitle_url")
+            beside = Source(given.path, of, source.probe)
+            argv, text = subtitles.convert(beside, "s:0", name, "webvtt", charset=given.charset), Text(name)
+        run_ffmpeg(context, argv, of, report, seconds=None)
+        path = context.out / name
+        path.write_text(clipped(path.read_text("utf-8", errors="replace"), state.wanted.part), "utf-8")
+        texts.append(text)
+    if captions.tracks:
+        # A track without a text would be none: MP4 has no empty ones.
+        filled = [each for each in texts if any(cues((context.out / each.name).read_text("utf-8")))]
+        if len(filled) < len(texts):
+            state.notes.append(f"{len(texts) - len(filled)} subtitle tracks have no text in this part.")
+        state.wanted = replace(state.wanted, texts=filled)
+    else:
+        state.extracted = texts
     return Made()
 
 

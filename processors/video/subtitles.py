@@ -86,31 +86,17 @@ def burning(part: Cut) -> list[Filter]:
     ]
 
 
-def convert(
-    source: Source, track: str, output: str, codec: str, *, charset: str | None = None, part: Cut | None = None
-) -> tuple[str, ...]:
-    """Say how one text track becomes a file.
+def convert(source: Source, track: str, output: str, codec: str, *, charset: str | None = None) -> tuple[str, ...]:
+    """Say how one text track becomes a file, as a whole.
 
     Args:
         track: as ffmpeg calls it: its index, or s:0.
         charset: of a file that is not UTF-8.
     """
     safety: dict[str, Any] = dict(SAFE_INPUT) | ({} if charset is None else {"sub_charenc": charset})
-    part = part or Cut()
-    media = ffmpeg.input(str(source.path), **part.options, **safety)
-    step = ffmpeg.output(media[track], output, **{"c:s": codec}, **part.limit)
+    media = ffmpeg.input(str(source.path), **safety)
+    step = ffmpeg.output(media[track], output, **{"c:s": codec})
     return tuple(step.compile(cmd=list(FFMPEG), overwrite_output=True))
-
-
-def extract(source: Source, tracks: Sequence[Subtitle], part: Cut) -> tuple[tuple[str, ...], list[str]]:
-    """Say how all text tracks become WebVTT files at once; give the files' names too."""
-    media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT)
-    names = [f"subtitles-{number:03}.vtt" for number in range(1, len(tracks) + 1)]
-    outputs = [
-        ffmpeg.output(media[str(track.index)], name, **{"c:s": "webvtt"}, **part.limit)
-        for track, name in zip(tracks, names, strict=True)
-    ]
-    return tuple(ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True)), names
 
 
 def charset(data: bytes) -> str | None:

@@ -20,6 +20,10 @@ SAMPLE_SECONDS = 2.0
 _WHOLE_SECONDS = SAMPLES * SAMPLE_SECONDS * 1.5  # what is shorter is one sample
 _GOOD = 0.5  # VMAF above the target that is near enough; nobody sees it
 _USUAL_SLOPE = -0.8  # VMAF per step of CRF between 85 and 95, of our clips; only the second trial needs it
+_LEAST_SLOPE = -0.1  # near 100 the score hardly changes any more
+_OVERSHOOT = 1.3  # of a step along a line: so that one of the next trials lies on the other side
+_MOST_TRIALS = 7
+_EACH = 5  # of the frames of a sample one is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def next_trial(tried: Mapping[int, float], target: float, first: int, bounds: tu
     bad = min((crf for crf, score in tried.items() if score < target and crf > (good or 0)), default=None)
     if good is not None and (tried[good] - target <= _GOOD or good == most):
         return None
-    if good is None and least in tried:
+    if (good is None and least in tried) or (good is not None and len(tried) >= _MOST_TRIALS):
         return None
     low = least - 1 if good is None else good
     high = most + 1 if bad is None else bad
@@ -75,9 +79,16 @@ def next_trial(tried: Mapping[int, float], target: float, first: int, bounds: tu
     else:
         known = good if good is not None else bad
         assert known is not None
-        # Twice the step that a straight line has: one of the next trials is to lie on the other side.
-        guess = known + (target - tried[known]) / _USUAL_SLOPE * (1 if len(tried) == 1 else 2)
+        guess = known + (target - tried[known]) / _slope(tried) * (1 if len(tried) == 1 else _OVERSHOOT)
     return min(high - 1, max(low + 1, int(guess)))
+
+
+def _slope(tried: Mapping[int, float]) -> float:
+    """How the score changes with the CRF, by the last two trials."""
+    if len(tried) == 1:
+        return _USUAL_SLOPE
+    one, other = list(tried)[-2:]
+    return min(_LEAST_SLOPE, (tried[one] - tried[other]) / (one - other))
 
 
 def search(
@@ -93,10 +104,11 @@ def search(
     vmaf.require()
     references = _references(context, source, video, wanted, seconds)
     report(0.2, None)
+    each = _EACH if seconds is not None and seconds >= SAMPLE_SECONDS else 1
     tried: dict[int, float] = {}
     first, bounds = CRF[spec.video_codec]["medium"], CRF_RANGE[spec.video_codec]
     while (crf := next_trial(tried, spec.target_quality, first, bounds)) is not None:
-        tried[crf] = _trial(context, video, replace(wanted, crf=crf), references)
+        tried[crf] = _trial(context, video, replace(wanted, crf=crf), references, each)
         context.log(f"VMAF {tried[crf]:.2f} with CRF {crf}")
         report(1 - 0.8 * 0.6 ** len(tried), None)
     for reference in references:
@@ -120,14 +132,14 @@ def _references(
     return names
 
 
-def _trial(context: Context[VideoSpec], video: Video, wanted: Wanted, references: list[str]) -> float:
+def _trial(context: Context[VideoSpec], video: Video, wanted: Wanted, references: list[str], each: int) -> float:
     scores = []
     for reference in references:
         argv = ["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-y", "-i", reference]
         for key, value in picture_options(context.spec, video, wanted).items():
             argv += [f"-{key}:v", str(value)]
         context.run([*argv, "-fps_mode", "passthrough", "trial.mkv"])
-        scores.append(vmaf.score(context, "trial.mkv", reference, _silent, threads=wanted.threads))
+        scores.append(vmaf.score(context, "trial.mkv", reference, _silent, threads=wanted.threads, each=each))
     (context.out / "trial.mkv").unlink()
     return sum(scores) / len(scores)
 

@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from processors.ffmpeg.probe import Probe, Video
-from processors.ffmpeg.program import followed, run_ffmpeg
+from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, verified
+from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, last_moment, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
-from processors.video import preparing, subtitles
-from processors.video.encoding import Transcode, transcode
+from processors.video import preparing
+from processors.video.encoding import Text, Transcode, transcode
 from processors.video.framing import length
-from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.context import Context, Rejected
 
 _EXTRACT_COST = 0.1  # of a track of subtitles, in seconds of encoding: for the share of the progress only
-_PADDING_SECONDS = 0.25  # of sound: an encoder's last frame, and its delay
 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
@@ -37,7 +36,9 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         took = time.monotonic() - began
         if is_short(made.seconds, step.seconds):
             blame_the_input(context, source, made.seconds, step.seconds or 0.0)
-        found = verified(context.out / step.name, step.name, _expected(step, made, video))
+        is_mp4 = step.name.endswith(".mp4")
+        expected = Expected(step.streams, frames=made.frames, is_index_first=is_mp4)
+        found = verified(context.out / step.name, step.name, expected)
         details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round(made.seconds / took, 2) if took > 0 else None}
         if state.answer is not None:
@@ -58,25 +59,18 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
 def blame_the_input(context: Context[VideoSpec], source: Source, made_seconds: float, expected_seconds: float) -> None:
     """Say that the input is too short, where its header can be trusted to know its length.
 
+    Not everything that gives less than it says is cut off: the last picture of a recording may stand for long.
+
     Raises:
-        Rejected: it can be.
+        Rejected: it is.
     """
+    start = context.spec.start or 0.0
+    if not is_short(last_moment(source.path, source.name) - start, expected_seconds):
+        return
     message = f"{source.name} ends after {made_seconds:.1f} s, but should be {expected_seconds:.1f} s long."
     if source.probe.is_duration_exact:
         raise Rejected("truncated", message, CUT_OFF)
     context.log(message)
-
-
-def _expected(step: Transcode, made: ProgressReader, video: Video) -> Expected:
-    # What newer FFmpegs say of their progress counts subtitles that would go on after the end.
-    seconds = made.seconds if step.seconds is None else min(made.seconds, step.seconds)
-    return Expected(
-        step.streams,
-        seconds,
-        frames=made.frames,
-        tolerance_seconds=1 / video.framerate + _PADDING_SECONDS,
-        is_index_first=step.name.endswith(".mp4"),
-    )
 
 
 def _changed_frames(spec: VideoSpec, made: ProgressReader) -> list[str]:
@@ -110,29 +104,16 @@ def _chosen(
 
 
 def _extraction(context: Context[VideoSpec], source: Source, state: preparing.Preparation) -> list[Task]:
-    captions, text = state.wanted.captions, state.wanted.text_file
-    count = len(captions.extracted) + captions.is_file_extracted
+    """Name the WebVTT files that were made before among the results."""
 
     def run(report: Report) -> Made:
-        outputs = []
-        if captions.extracted:
-            argv, names = subtitles.extract(source, captions.extracted, state.wanted.part)
-            run_ffmpeg(context, argv, source.name, report, seconds=None)
-            for name, track in zip(names, captions.extracted, strict=True):
-                about = {"language": track.language, "title": track.title}
-                outputs.append(_vtt(context, name, {key: value for key, value in about.items() if value}))
-        if captions.is_file_extracted and text is not None:
-            name = f"subtitles-{count:03}.vtt"
-            given = Source(text.path, context.input_name("subtitle_url"), source.probe)
-            argv = subtitles.convert(given, "s:0", name, "webvtt", charset=text.charset, part=state.wanted.part)
-            run_ffmpeg(context, argv, given.name, report, seconds=None)
-            outputs.append(_vtt(context, name, {}))
-        return Made(outputs)
+        return Made([_vtt(context, text) for text in state.extracted])
 
-    return [Task("subtitles", _EXTRACT_COST * count, run)] if count else []
+    captions = state.wanted.captions
+    return [Task("subtitles", _EXTRACT_COST, run)] if captions.extracted or captions.is_file_extracted else []
 
 
-def _vtt(context: Context[VideoSpec], name: str, details: dict[str, Any]) -> OutputFile:
-    if not (context.out / name).read_bytes().startswith(b"WEBVTT"):
-        raise HandlerError("output_incomplete", f"The output {name} is not what it should be: it is no WebVTT.")
-    return context.output(name, media_type="text/vtt", role="subtitles", details=details)
+def _vtt(context: Context[VideoSpec], text: Text) -> OutputFile:
+    about = {"language": text.language, "title": text.title}
+    details = {key: value for key, value in about.items() if value}
+    return context.output(text.name, media_type="text/vtt", role="subtitles", details=details)

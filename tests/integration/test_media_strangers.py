@@ -90,7 +90,7 @@ def test_ten_hours_of_silence_take_no_time_and_no_memory(studio: Studio, tmp_pat
 
 def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_path: Path) -> None:
     long = tmp_path / "long.wav"
-    ffmpeg("-stream_loop", "11", "-i", MUSIC, long)
+    ffmpeg("-stream_loop", "4", "-i", MUSIC, long)
     events = studio.worker.events(studio.begin(long, outputPresets=["podcast", "flac"], loudness={"target": -12}))
     told = [(event["fraction"], event["at"]) for event in events if event["type"] == "progress"]
     fractions = [fraction for fraction, _ in told]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -26,14 +25,7 @@ from tests.resources.studio import (
     likeness,
     written,
 )
-from tests.resources.workers import ROOT, Worker, is_alive
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Worker(tmp_path_factory.mktemp("video"), service="video") as worker:
-        yield Studio(worker)
-
+from tests.resources.workers import ROOT, is_alive
 
 # --- what comes out
 

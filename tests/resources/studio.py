@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,3 +88,91 @@ def likeness(one: Path, other: Path) -> float:
 def written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
+
+
+def streams(path: Path, kind: str) -> list[dict[str, Any]]:
+    """All streams of a kind: video, audio or subtitle; with the frames that can be decoded of them."""
+    command = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-select_streams", kind[0], "-of", "json"]
+    report = json.loads(subprocess.run([*command, path], check=True, capture_output=True).stdout)
+    return list(report["streams"])
+
+
+def times(path: Path) -> list[float]:
+    """When the frames of a file are shown, from the first one on."""
+    entries = "frame=best_effort_timestamp_time"
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "csv=p=0", path]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    found = [float(line.strip(",")) for line in lines]
+    return [round(each - found[0], 4) for each in found]
+
+
+def loudness(path: Path) -> float:
+    """Integrated loudness in LUFS."""
+    command = [
+        "ffmpeg",
+        "-hide_banner",
+        "-nostats",
+        "-i",
+        path,
+        "-vn",
+        "-af",
+        "ebur128=framelog=verbose",
+        "-f",
+        "null",
+        "-",
+    ]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    return float(said.rpartition("Summary:")[2].partition("I:")[2].split()[0])
+
+
+def combed(path: Path) -> float:
+    """The share of frames that are made of two fields of different times."""
+    said = subprocess.run(
+        ["ffmpeg", "-hide_banner", "-nostats", "-i", path, "-vf", "idet", "-f", "null", "-"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stderr
+    words = said.rpartition("Multi frame detection:")[2].replace(":", " ").split()
+    counts = {key: int(value) for key, value in zip(words[0:8:2], words[1:8:2], strict=True)}
+    return (counts["TFF"] + counts["BFF"]) / max(1, sum(counts.values()))
+
+
+def pgs(path: Path, *, width: int, height: int, box: tuple[int, int, int, int], shown: tuple[float, float]) -> Path:
+    """Write subtitles of a Blu-ray, which are pictures: one white box (left, top, width, height) for some seconds."""
+    left, top, wide, high = box
+
+    def segment(seconds: float, kind: int, payload: bytes) -> bytes:
+        at = round(seconds * 90_000)
+        return b"PG" + struct.pack(">IIBH", at, 0, kind, len(payload)) + payload
+
+    def screen(seconds: float, number: int, objects: bytes) -> bytes:
+        state = 0x80 if objects else 0
+        head = struct.pack(">HHBHBBBB", width, height, 0x10, number, state, 0, 0, len(objects) // 8)
+        return segment(seconds, 0x16, head + objects)
+
+    def window(seconds: float) -> bytes:
+        return segment(seconds, 0x17, struct.pack(">BBHHHH", 1, 0, left, top, wide, high))
+
+    line = bytes([0, 0xC0 | wide >> 8, wide & 0xFF, 1, 0, 0])
+    picture = struct.pack(">HH", wide, high) + line * high
+    start, end = shown
+    path.write_bytes(
+        screen(start, 0, struct.pack(">HBBHH", 0, 0, 0, left, top))
+        + window(start)
+        + segment(start, 0x14, bytes([0, 0, 1, 235, 128, 128, 255]))
+        + segment(start, 0x15, struct.pack(">HBB", 0, 0, 0xC0) + len(picture).to_bytes(3, "big") + picture)
+        + segment(start, 0x80, b"")
+        + screen(end, 1, b"")
+        + window(end)
+        + segment(end, 0x80, b"")
+    )
+    return path
+
+
+def brightest_at(video: Path, seconds: float, box: tuple[int, int, int, int]) -> int:
+    """How bright the brightest point of a part (left, top, width, height) of a frame is, from 0 to 255."""
+    left, top, wide, high = box
+    chain = f"crop={wide}:{high}:{left}:{top},format=gray"
+    command = ["ffmpeg", "-v", "error", "-ss", str(seconds), "-i", video, "-frames:v", "1", "-vf", chain]
+    return max(subprocess.run([*command, "-f", "rawvideo", "-"], check=True, capture_output=True).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,21 @@ from processors.ffmpeg.probe import Audio, Probe, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.safety import MOST_PIXELS, SAFE_INPUT
+from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
-from processors.video.encoding import Transcode
+from processors.video.codecs import CRF
+from processors.video.encoding import Transcode, Wanted
 from processors.video.encoding import transcode as planned_transcode
+from processors.video.framing import Cut
 from processors.video.quality import TIERS, ceiling, fit
+from processors.video.sounds import sounds
 
 SAFE = [
     *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
     *("-protocol_whitelist", "file,pipe"),
 ]
-HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0)
-CLIP = Probe("mov,mp4", True, 10.0, 1_000_000, None, [HD], [Audio(1, "aac", 10.0)])
+HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0, time_base=Fraction(1, 15360))
+CLIP = Probe("mov,mp4", True, 10.0, 1_000_000, None, [HD], [Audio(1, "aac", 10.0, is_default=True)])
 SILENT = replace(CLIP, audios=[])
 
 
@@ -35,38 +40,48 @@ def asked(**fields: Any) -> VideoSpec:
 
 
 def transcode(probe: Probe = CLIP, **fields: Any) -> Transcode:
-    return planned_transcode(asked(**fields), probe, probe.videos[0], Path("/in/a.mp4"))
+    spec, source = asked(**fields), Source(Path("/in/a.mp4"), "a.mp4", probe)
+    part = Cut(spec.start or 0.0, None if spec.end is None else spec.end - (spec.start or 0.0))
+    wanted = Wanted(part=part, sounds=sounds(spec, probe, "a.mp4"), threads=2)
+    return planned_transcode(spec, source, probe.videos[0], wanted)
+
+
+def option(step: Transcode, name: str) -> str:
+    return step.argv[step.argv.index(name) + 1]
 
 
 def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> None:
     step = transcode()
-    graph = "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1];[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s2]"
     assert list(step.argv) == [
-        *FFMPEG, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s1]", "-map", "[s2]",
-        "-b:a", "128000", "-bufsize", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf", "23",
-        "-map_chapters", "0", "-map_metadata", "0", "-maxrate", "7800000", "-movflags", "+faststart",
-        "-pix_fmt", "yuv420p", "-preset", "medium", "video.mp4", "-y",
+        *FFMPEG, "-filter_complex_threads", "2", *SAFE, "-threads", "2", "-i", "/in/a.mp4",
+        "-filter_complex", "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1]", "-map", "[s1]", "-map", "0:1",
+        "-b:a:0", "128000", "-bufsize:v", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf:v", "23",
+        "-enc_time_base", "1:15360", "-filter:a:0", "aformat=channel_layouts=mono|stereo|5.1|7.1", "-fps_mode", "vfr",
+        "-map_chapters", "0", "-map_metadata", "0", "-maxrate:v", "7800000", "-movflags", "+faststart",
+        "-pix_fmt:v", "yuv420p", "-preset:v", "medium", "-threads:v", "3", "video.mp4", "-y",
     ]  # fmt: skip
 
 
 def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
     step = transcode(outputFormat="webm", quality="low", resolution="640x480", framerate=24)
-    graph = (
-        "[0:0]fps=fps=24[s0];[s0]scale=640:360[s1];[s1]setsar=1[s2];"
-        "[0:1]aformat=channel_layouts=mono|stereo|5.1|7.1[s3]"
-    )
-    assert list(step.argv) == [
-        *FFMPEG, *SAFE, "-i", "/in/a.mp4", "-filter_complex", graph, "-map", "[s2]", "-map", "[s3]",
-        "-b:a", "96000", "-b:v", "412750", "-c:a", "libopus", "-c:v", "libvpx-vp9", "-cpu-used", "5", "-crf", "37",
-        "-deadline", "good", "-map_chapters", "0", "-map_metadata", "0", "-pix_fmt", "yuv420p", "-row-mt", "1",
-        "video.webm", "-y",
-    ]  # fmt: skip
+    assert option(step, "-filter_complex") == "[0:0]fps=fps=24[s0];[s0]scale=640:360[s1];[s1]setsar=1[s2]"
+    wanted = {"-c:v": "libvpx-vp9", "-crf:v": "39", "-b:v": "412750", "-c:a": "libopus", "-b:a:0": "96000"}
+    assert {key: option(step, key) for key in wanted} == wanted
+    assert "-fps_mode" not in step.argv
+
+
+def test_a_cut_is_sought_in_the_input_and_ends_the_output_with_its_chapters() -> None:
+    step = transcode(start=2, end=4.5)
+    before = step.argv[: step.argv.index("-i")]
+    assert (before[before.index("-ss") + 1], before[before.index("-t") + 1]) == ("2.0", "2.5")
+    assert step.argv[step.argv.index("-i") :].count("-t") == 1
+    assert step.seconds == 2.5
 
 
 def test_a_bit_rate_that_is_asked_for_replaces_the_constant_quality() -> None:
     step = transcode(bitrate="2M")
-    assert "-crf" not in step.argv
-    assert [step.argv[step.argv.index(key) + 1] for key in ("-b:v", "-maxrate", "-bufsize")] == [
+    assert "-crf:v" not in step.argv
+    assert [option(step, key) for key in ("-b:v", "-maxrate:v", "-bufsize:v")] == [
         "2000000", "3000000", "4000000",
     ]  # fmt: skip
 
@@ -126,7 +141,10 @@ def test_a_fitted_picture_is_even_within_its_box_and_never_larger(w: int, h: int
 
 def test_a_better_tier_never_has_less() -> None:
     tiers = [TIERS[name] for name in ("low", "medium", "high", "ultra")]
-    assert tiers == sorted(tiers, key=lambda tier: (-tier.x264_crf, -tier.vp9_crf, tier.ceiling_1080p30))
+    assert tiers == sorted(tiers, key=lambda tier: tier.ceiling_1080p30)
+    for of_codec in CRF.values():
+        qualities = [of_codec[name] for name in ("low", "medium", "high", "ultra")]
+        assert qualities == sorted(set(qualities), reverse=True)
     assert [ceiling(TIERS["medium"], *size, 30) for size in ((1920, 1080), (1280, 720))] == [7_800_000, 4_246_000]
 
 

@@ -1,0 +1,100 @@
+"""What a video becomes beside a video: sound, animations, facts; and the input itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.resources.studio import BIKES, BUNNY, HDR, SAMPLE, TINY, Studio, ffmpeg, ffprobe, loudness, streams, written
+
+
+@pytest.mark.parametrize(
+    ("form", "codec"),
+    [("m4a", "aac"), ("mp3", "mp3"), ("opus", "opus"), ("flac", "flac"), ("wav", "pcm_s16le"), ("copy", "aac")],
+)
+def test_sound_is_taken_out_in_every_form(studio: Studio, form: str, codec: str) -> None:
+    out, result = studio.make(SAMPLE, outputFormat="audio", audioFormat=form, start=1, end=2.5)
+    (output,) = result["outputs"]
+    assert output["path"] == ("audio.m4a" if form == "copy" else f"audio.{form}")
+    made = ffprobe(out / output["path"])
+    assert (made["audio"]["codec_name"], "video" in made) == (codec, False)
+    assert float(made["format"]["duration"]) == pytest.approx(1.5, abs=0.06)
+
+
+def test_surround_sound_fits_into_mp3_and_each_track_has_its_file(studio: Studio, tmp_path: Path) -> None:
+    both = tmp_path / "both.mkv"
+    ffmpeg("-i", BUNNY, "-i", SAMPLE, "-map", "0:a", "-map", "1:a", "-t", "2", "-c", "copy", both)
+    out, result = studio.make(both, outputFormat="audio", audioFormat="mp3", audioTracks=["all"], loudness=-20)
+    assert [each["path"] for each in result["outputs"]] == ["audio-001.mp3", "audio-002.mp3"]
+    for name in ("audio-001.mp3", "audio-002.mp3"):
+        assert ffprobe(out / name)["audio"]["channels"] == 2
+    assert loudness(out / "audio-002.mp3") == pytest.approx(-20, abs=0.7)
+
+
+def test_a_video_without_sound_has_none_to_take_out(studio: Studio) -> None:
+    error = studio.failure(BIKES, outputFormat="audio")
+    assert (error["code"], error["message"]) == ("no_audio_stream", "bikes.mp4 has no sound.")
+
+
+def test_a_gif_is_small_unless_asked_otherwise(studio: Studio) -> None:
+    out, result = studio.make(BIKES, outputFormat="gif", end=1)
+    (video,) = streams(out / "video.gif", "video")
+    assert (video["width"], video["height"], video["nb_read_frames"]) == (480, 204, "12")
+    assert result["outputs"][0]["mediaType"] == "image/gif"
+    out, _ = studio.make(BIKES, outputFormat="gif", end=1, resolution=TINY, framerate=5)
+    (video,) = streams(out / "video.gif", "video")
+    assert (video["width"], video["nb_read_frames"]) == (160, "5")
+
+
+def test_a_gif_that_would_not_fit_into_memory_is_made_in_two_runs(studio: Studio) -> None:
+    out, _ = studio.make(BIKES, outputFormat="gif", resolution="640x640", framerate=25, end=9)
+    assert streams(out / "video.gif", "video")[0]["nb_read_frames"] == "225"
+
+
+def test_an_animated_webp_has_its_frames(studio: Studio) -> None:
+    out, result = studio.make(HDR, outputFormat="webp", resolution=TINY, end=1)
+    details = result["outputs"][0]["details"]
+    assert (details["width"], details["height"], details["frames"]) == (160, 90, 12)
+    assert details["durationSeconds"] == pytest.approx(1.0, abs=0.1)
+    assert b"ANIM" in (out / "video.webp").read_bytes()[:64]
+
+
+def test_a_probe_tells_all_streams_and_chapters(studio: Studio, tmp_path: Path) -> None:
+    about = written(
+        tmp_path / "about.txt", b";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=15\ntitle=\xc3\x84nfang\n"
+    )
+    clip = tmp_path / "clip.mkv"
+    ffmpeg("-i", SAMPLE, "-i", about, "-map_metadata", "1", "-c", "copy", "-t", "2", clip)
+    out, result = studio.make(clip, outputFormat="probe")
+    found: dict[str, Any] = json.loads((out / "probe.json").read_text())
+    assert found == result["details"]["probe"]
+    assert [(each["kind"], each["codec"]) for each in found["streams"]] == [("video", "h264"), ("audio", "aac")]
+    assert found["chapters"] == [{"start": 0.0, "end": 1.5, "title": "Änfang"}]
+    out, _ = studio.make(HDR, outputFormat="probe")
+    (video,) = json.loads((out / "probe.json").read_text())["streams"]
+    assert (video["isHdr"], video["mastering"]["mostLuminance"]) == (True, 1000.0)
+
+
+def test_an_input_that_is_smaller_than_its_result_is_kept_if_asked(studio: Studio) -> None:
+    out, result = studio.make(HDR, dropLarger=True, bitrate="5M")
+    (output,) = result["outputs"]
+    assert (out / output["path"]).read_bytes() == HDR.read_bytes()
+    assert output["details"]["isInput"]
+    assert result["details"]["notes"][0].startswith("The result would have ")
+    out, result = studio.make(BIKES, dropLarger=True, resolution=TINY)
+    assert "isInput" not in result["outputs"][0]["details"]
+
+
+def test_the_result_tells_what_there_was_and_what_there_is(studio: Studio) -> None:
+    _, result = studio.make(SAMPLE, end=1, resolution=TINY)
+    before, after = result["details"]["input"], result["outputs"][0]["details"]
+    assert (
+        [each["kind"] for each in before["streams"]]
+        == [each["kind"] for each in after["streams"]]
+        == ["video", "audio"]
+    )
+    assert (before["size"], after["frames"]) == (SAMPLE.stat().st_size, 24)
+    assert after["encodeSeconds"] > 0

@@ -1,0 +1,103 @@
+"""Files that are damaged, or made to do harm: one clear error each, and the next job goes well."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, written
+
+PASSWD = "file:///etc/passwd"
+SVG = f"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{PASSWD}">]>
+<svg xmlns="http://www.w3.org/2000/svg" width="100" height="100"><text>&x;</text></svg>"""
+DASH = f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period><BaseURL>{PASSWD}</BaseURL></Period></MPD>'
+
+NAMES_FILES = {
+    "hls.m3u8": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{PASSWD}\n#EXT-X-ENDLIST\n",
+    "hls.mp4": f"#EXTM3U\n#EXTINF:10,\n{PASSWD}\n#EXT-X-ENDLIST\n",
+    "concat.mp4": "ffconcat version 1.0\nfile /etc/passwd\n",
+    "concat.txt": "file '/etc/passwd'\n",
+    "picture.svg": SVG,
+    "dash.mpd": DASH,
+    "frame%03d.png": "\x89PNG\r\n",
+    "sdp.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+    "list.xspf": f"<playlist><trackList><track><location>{PASSWD}</location></track></trackList></playlist>",
+}
+
+
+@pytest.mark.parametrize("name", NAMES_FILES)
+def test_a_file_that_names_others_is_not_followed(studio: Studio, tmp_path: Path, name: str) -> None:
+    error = studio.failure(written(tmp_path / name, NAMES_FILES[name].encode("latin-1")))
+    assert (error["code"], error["reason"], error["retryable"]) == ("not_media", "rejected", False)
+    assert error["message"] == f"{name} is not a media file that can be read."
+    assert "root:" not in str(error)
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
+
+
+def test_a_picture_without_bounds_is_refused(studio: Studio, tmp_path: Path) -> None:
+    assert studio.failure(written(tmp_path / "huge.png", png(100_000, 100_000)))["code"] == "not_media"
+
+
+def test_a_video_that_says_it_is_huge_is_refused_by_its_size(studio: Studio, tmp_path: Path) -> None:
+    small = tmp_path / "small.avi"
+    ffmpeg("-i", BIKES, "-frames:v", "2", "-c:v", "rawvideo", "-pix_fmt", "yuv420p", small)
+    size = struct.pack("<ii", 640, 272)
+    huge = small.read_bytes().replace(size, struct.pack("<ii", 100_000, 100_000))
+    error = studio.failure(written(tmp_path / "huge.avi", huge))
+    assert error["reason"] == "rejected"
+    assert "huge.avi" in error["message"]
+
+
+def box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def test_a_file_without_streams_is_refused(studio: Studio, tmp_path: Path) -> None:
+    head = box(b"ftyp", b"isom\0\0\0\0isom")
+    movie = box(b"moov", box(b"mvhd", struct.pack(">IIIIIIH10x36x24xI", 0, 0, 0, 1000, 1000, 0x10000, 0x100, 1)))
+    error = studio.failure(written(tmp_path / "nothing.mp4", head + movie + box(b"mdat", b"")))
+    assert (error["reason"], error["retryable"]) == ("rejected", False)
+    assert "nothing.mp4" in error["message"]
+
+
+@pytest.mark.parametrize("output", ["mp4", "webm", "gif", "webp", "audio"])
+def test_half_a_file_is_never_published(studio: Studio, tmp_path: Path, output: str) -> None:
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", SAMPLE, "-c", "copy", "-movflags", "+faststart", whole)
+    half = written(tmp_path / "half.mp4", whole.read_bytes()[: whole.stat().st_size // 2])
+    error = studio.failure(half, outputFormat=output, resolution=TINY)
+    assert (error["code"], error["retryable"]) == ("truncated", False)
+    assert "half.mp4" in error["message"]
+
+
+def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
+    misnamed = written(tmp_path / "photo.jpg", BIKES.read_bytes())
+    out, _ = studio.make(misnamed, end=0.2, resolution=TINY)
+    assert (out / "video.mp4").stat().st_size > 0
+
+
+def test_text_of_strangers_is_no_filter(studio: Studio, tmp_path: Path) -> None:
+    """A title, a language and a name that would be options or filters on a command line that is put together badly."""
+    bad = "-i /etc/passwd;[0:v]movie=/etc/passwd:'x\\"
+    clip = tmp_path / "-i x;'[0].mkv"
+    ffmpeg("-i", SAMPLE, "-t", "1", "-c", "copy", "-metadata", f"title={bad}", "-metadata:s:a:0", f"title={bad}",
+           "-metadata:s:a:0", "language=';x", clip)  # fmt: skip
+    out, _ = studio.make(clip, resolution=TINY)
+    assert (out / "video.mp4").stat().st_size > 0
+
+
+def test_the_instance_is_well_afterwards(studio: Studio) -> None:
+    out, _ = studio.make(BIKES, end=0.2, resolution=TINY)
+    assert (out / "video.mp4").stat().st_size > 0

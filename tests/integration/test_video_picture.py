@@ -1,0 +1,91 @@
+"""Cuts, rates, fields: every frame that is asked for, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, combed, ffmpeg, likeness, streams, times
+
+
+def frame(source: Path, number: int, into: Path) -> Path:
+    ffmpeg("-i", source, "-vf", f"select=eq(n\\,{number})", "-frames:v", "1", into)
+    return into
+
+
+def test_a_cut_begins_and_ends_with_the_very_frames(studio: Studio, tmp_path: Path) -> None:
+    out, result = studio.make(BIKES, start=3.04, end=4.04, quality="ultra")
+    (video,) = streams(out / "video.mp4", "video")
+    assert video["nb_read_frames"] == "25"
+    first = frame(BIKES, 76, tmp_path / "first.png")  # a frame earlier is another shot
+    last = frame(BIKES, 100, tmp_path / "last.png")
+    assert likeness(frame(out / "video.mp4", 0, tmp_path / "a.png"), first) > 0.95
+    assert likeness(frame(out / "video.mp4", 24, tmp_path / "b.png"), last) > 0.95
+    assert result["outputs"][0]["details"]["durationSeconds"] == pytest.approx(1.0, abs=0.04)
+
+
+def test_a_start_after_the_end_is_refused(studio: Studio) -> None:
+    error = studio.failure(BIKES, start=11)
+    assert (error["code"], error["hint"]) == ("start_after_end", "Choose a start from 0 to 10.")
+
+
+def test_frames_that_come_as_they_like_keep_their_moments(studio: Studio, tmp_path: Path) -> None:
+    """Some are closer together than the rate of the file says: FFmpeg would drop them."""
+    uneven = tmp_path / "uneven.mp4"
+    ffmpeg(
+        "-i", BIKES, "-t", "2", "-vf", "scale=160:-2,settb=1/90000,setpts='PTS+if(mod(N,3),0,1700)'",
+        "-fps_mode", "vfr", "-enc_time_base", "1:90000", "-video_track_timescale", "90000", uneven,
+    )  # fmt: skip
+    before = times(uneven)
+    for container in ("mp4", "webm"):
+        out, result = studio.make(uneven, outputFormat=container)
+        after = times(out / f"video.{container}")
+        assert len(after) == len(before) == 50
+        assert max(abs(one - other) for one, other in zip(after, before, strict=True)) <= 0.001
+        assert "notes" not in result["details"]
+
+
+def test_a_slide_show_keeps_its_few_frames(studio: Studio, tmp_path: Path) -> None:
+    slides = tmp_path / "slides.mkv"
+    ffmpeg("-i", BIKES, "-vf", "scale=160:-2,select='not(mod(n,40))'", "-fps_mode", "vfr", slides)
+    out, _ = studio.make(slides)
+    assert times(out / "video.mp4") == pytest.approx(times(slides), abs=0.002)
+
+
+@pytest.mark.parametrize("rate", [10, 50])
+def test_a_rate_that_is_asked_for_is_exact(studio: Studio, rate: int) -> None:
+    out, _ = studio.make(BIKES, framerate=rate, end=2, resolution=TINY)
+    (video,) = streams(out / "video.mp4", "video")
+    assert (video["avg_frame_rate"], video["nb_read_frames"]) == (f"{rate}/1", str(2 * rate))
+
+
+@pytest.mark.parametrize("is_said", [True, False])
+def test_fields_become_whole_frames_also_where_the_file_is_silent(
+    studio: Studio, tmp_path: Path, is_said: bool
+) -> None:
+    tape = tmp_path / "tape.mkv"
+    said = ["-flags", "+ildct+ilme"] if is_said else []
+    fields = "tinterlace=interleave_top" + ("" if is_said else ",setfield=prog")
+    moving = ["-f", "lavfi", "-i", "testsrc2=s=128x480:r=50:d=2", "-vf", fields]
+    ffmpeg(*moving, "-c:v", "mpeg2video", "-q:v", "2", *said, tape)
+    assert combed(tape) > 0.5
+    out, result = studio.make(tape, quality="high")
+    assert combed(out / "video.mp4") < 0.2
+    assert streams(out / "video.mp4", "video")[0]["nb_read_frames"] == streams(tape, "video")[0]["nb_read_frames"]
+    assert ("notes" in result["details"]) is not is_said
+    out, _ = studio.make(tape, quality="high", deinterlace="off")
+    assert combed(out / "video.mp4") > 0.5
+
+
+def test_odd_sides_and_full_range_come_out_right(studio: Studio, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.mkv"
+    ffmpeg(
+        "-i", SAMPLE, "-t", "1", "-an", "-vf", "scale=161:91:out_range=full,setsar=1", "-c:v", "mjpeg", "-q:v", "2", odd
+    )
+    out, _ = studio.make(odd, quality="ultra")
+    (video,) = streams(out / "video.mp4", "video")
+    assert (video["width"], video["height"]) == (160, 90)
+    plain = tmp_path / "plain.png"
+    ffmpeg("-i", odd, "-frames:v", "1", "-vf", "scale=160:90", plain)
+    assert likeness(frame(out / "video.mp4", 0, tmp_path / "made.png"), plain) > 0.95

@@ -1,0 +1,186 @@
+"""Sounds, subtitles, chapters and metadata: what is kept, what is chosen, what is made of them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from processors.video.cues import cues
+from tests.resources.studio import (
+    BIKES,
+    SAMPLE,
+    TINY,
+    Studio,
+    brightest_at,
+    ffmpeg,
+    ffprobe,
+    loudness,
+    pgs,
+    streams,
+    written,
+)  # fmt: skip
+
+CHAPTERS = """;FFMETADATA1
+title=A walk
+[CHAPTER]
+TIMEBASE=1/1000
+START=0
+END=2000
+title=Out
+[CHAPTER]
+TIMEBASE=1/1000
+START=2000
+END=4000
+title=Back
+"""
+SRT = "1\n00:00:00,000 --> 00:00:01,500\nGrüße: {\\b1}it's [0:v],x=1\n\n2\n00:00:02,000 --> 00:00:03,500\nZurück\n"
+BOTTOM = (0, 60, 160, 30)  # of a picture of 160x90: where text stands
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 s in the dark, with three sounds, two subtitles of text and one of pictures, chapters and a title."""
+    home = tmp_path_factory.mktemp("film")
+    text, about = written(home / "a.srt", SRT.encode()), written(home / "about.txt", CHAPTERS.encode())
+    pictures = pgs(home / "a.sup", width=160, height=90, box=(40, 70, 80, 12), shown=(0.0, 2.0))
+    film = home / "film.mkv"
+    ffmpeg(
+        "-f", "lavfi", "-i", "color=black:s=160x90:r=25:d=4", "-f", "lavfi", "-i", "sine=440:d=4",
+        "-f", "lavfi", "-i", "sine=880:d=4", "-i", SAMPLE, "-i", text, "-i", text, "-i", pictures, "-i", about,
+        "-map", "0:v", "-map", "1:a", "-map", "2:a", "-map", "3:a", "-map", "4", "-map", "5", "-map", "6",
+        "-map_metadata", "7", "-t", "4", "-c:a", "aac", "-c:s:0", "subrip", "-c:s:1", "ass", "-c:s:2", "copy",
+        "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=fra", "-metadata:s:a:1", "title=Doublage",
+        "-metadata:s:s:0", "language=deu", "-disposition:a:0", "0", "-disposition:a:1", "default",
+        "-disposition:a:2", "0", film,
+    )  # fmt: skip
+    return film
+
+
+def languages(path: Path, kind: str) -> list[str | None]:
+    return [each.get("tags", {}).get("language") for each in streams(path, kind)]
+
+
+def test_the_default_sound_is_taken_and_the_others_are_when_asked(studio: Studio, film: Path) -> None:
+    out, _ = studio.make(film)
+    assert languages(out / "video.mp4", "audio") == ["fra"]
+    out, _ = studio.make(film, audioTracks=["all"])
+    found = streams(out / "video.mp4", "audio")
+    assert languages(out / "video.mp4", "audio") == ["eng", "fra", "und"]
+    assert [each["disposition"]["default"] for each in found] == [0, 1, 0]
+    assert found[1]["tags"]["handler_name"] == "Doublage"
+    out, _ = studio.make(film, audioTracks=["3", "en"], outputFormat="webm")
+    assert languages(out / "video.webm", "audio") == [None, "eng"]
+    out, _ = studio.make(film, audioTracks=["none"])
+    assert streams(out / "video.mp4", "audio") == []
+
+
+def test_a_language_that_is_not_there_is_answered_with_those_that_are(studio: Studio, film: Path) -> None:
+    error = studio.failure(film, audioTracks=["es"])
+    assert (error["code"], error["message"]) == ("no_such_track", "film.mkv has no sound track es.")
+    assert error["hint"] == "It has 1 (eng), 2 (fra), 3 (no language)."
+
+
+def test_sound_comes_out_as_loud_as_asked(studio: Studio, film: Path) -> None:
+    out, result = studio.make(film, audioTracks=["3"], loudness=-18, audioBitrate="96k")
+    assert loudness(out / "video.mp4") == pytest.approx(-18, abs=0.6)
+    assert "notes" not in result["details"] or "left out" in result["details"]["notes"][0]
+
+
+def test_silence_stays_silent_with_a_word(studio: Studio, tmp_path: Path) -> None:
+    silent = tmp_path / "silent.mp4"
+    ffmpeg(
+        "-i", BIKES, "-f", "lavfi", "-i", "anullsrc", "-t", "1", "-map", "0:v", "-map", "1:a", "-c:v", "copy", silent
+    )
+    _, result = studio.make(silent, loudness=-16, resolution=TINY)
+    assert "silent" in result["details"]["notes"][0]
+
+
+def chapters(path: Path) -> list[tuple[float, float, str]]:
+    command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", path]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["chapters"]
+    return [(float(each["start_time"]), float(each["end_time"]), each["tags"]["title"]) for each in found]
+
+
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_chapters_and_tags_are_kept_and_cut_with_the_picture(studio: Studio, film: Path, container: str) -> None:
+    out, _ = studio.make(film, outputFormat=container)
+    assert chapters(out / f"video.{container}") == [(0.0, 2.0, "Out"), (2.0, 4.0, "Back")]
+    tags = {key.lower(): value for key, value in ffprobe(out / f"video.{container}")["format"]["tags"].items()}
+    assert tags["title"] == "A walk"
+    out, _ = studio.make(film, outputFormat=container, start=1, end=3)
+    assert chapters(out / f"video.{container}") == [(0.0, 1.0, "Out"), (1.0, 2.0, "Back")]
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp4", "mov_text"), ("webm", "webvtt")])
+def test_text_is_kept_and_pictures_are_left_out_with_a_word(
+    studio: Studio, film: Path, container: str, codec: str
+) -> None:
+    out, result = studio.make(film, outputFormat=container)
+    found = streams(out / f"video.{container}", "subtitle")
+    assert [each["codec_name"] for each in found] == [codec, codec]
+    assert found[0]["tags"]["language"] in ("deu", "ger")
+    assert result["details"]["notes"] == [
+        "Subtitle track 3 (no language) was left out: it is pictures, and only text can be kept."
+    ]
+    out, _ = studio.make(film, outputFormat=container, subtitles="none")
+    assert streams(out / f"video.{container}", "subtitle") == []
+
+
+@pytest.mark.parametrize("track", [1, 2, 3])
+def test_text_and_pictures_are_burnt_in_at_their_time(studio: Studio, film: Path, track: int) -> None:
+    out, _ = studio.make(film, subtitles="burn", subtitleTrack=track, start=1)
+    made = out / "video.mp4"
+    assert streams(made, "subtitle") == []
+    assert brightest_at(made, 0.2, BOTTOM) > 128 > brightest_at(made, 2.8, BOTTOM)
+
+
+def shown(document: str) -> list[tuple[float, float, str]]:
+    return [(round(cue.start, 1), round(cue.end, 1), cue.text) for cue in cues(document)]
+
+
+def test_subtitles_become_webvtt_files(studio: Studio, film: Path) -> None:
+    out, result = studio.make(film, subtitles="extract", start=1, resolution=TINY)
+    assert [each["path"] for each in result["outputs"]] == ["video.mp4", "subtitles-001.vtt", "subtitles-002.vtt"]
+    assert result["outputs"][1]["details"]["language"] in ("deu", "ger")
+    text = (out / "subtitles-001.vtt").read_text()
+    assert shown(text) == [(0.0, 0.5, "Grüße: it's [0:v],x=1"), (1.0, 2.5, "Zurück")]
+    assert streams(out / "video.mp4", "subtitle") == []
+
+
+def test_texts_of_a_cut_do_not_move_the_picture(studio: Studio, film: Path, tmp_path: Path) -> None:
+    """The first text begins before the cut."""
+    for container in ("mp4", "webm"):
+        out, _ = studio.make(film, outputFormat=container, start=1, end=3)
+        made = ffprobe(out / f"video.{container}")["format"]
+        assert float(made["duration"]) == pytest.approx(2.0, abs=0.05)
+        ffmpeg("-i", out / f"video.{container}", "-map", "0:s:0", tmp_path / "back.vtt")
+        assert shown((tmp_path / "back.vtt").read_text())[-1] == (1.0, 2.0, "Zurück")
+        assert streams(out / f"video.{container}", "subtitle")[0]["tags"]["language"] in ("deu", "ger")
+    _, result = studio.make(film, start=3.6)
+    assert "2 subtitle tracks have no text in this part." in result["details"]["notes"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
+    studio: Studio, film: Path, tmp_path: Path, encoding: str
+) -> None:
+    given = written(tmp_path / "it's; a, name[0]:.srt", SRT.encode(encoding))
+    out, _ = studio.make(BIKES, subtitleUrl=given, end=2, resolution=TINY)
+    (found,) = streams(out / "video.mp4", "subtitle")
+    assert found["codec_name"] == "mov_text"
+    ffmpeg("-i", out / "video.mp4", "-map", "0:s", tmp_path / "back.srt")
+    assert "Grüße" in (tmp_path / "back.srt").read_text()
+    if encoding == "cp1252":
+        out, _ = studio.make(film, subtitleUrl=given, subtitles="burn", end=3)
+        assert brightest_at(out / "video.mp4", 0.5, BOTTOM) > 128 > brightest_at(out / "video.mp4", 1.8, BOTTOM)
+
+
+def test_what_is_no_file_of_subtitles_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:
+    playlist = written(tmp_path / "list.srt", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
+    for given in (BIKES, playlist):
+        error = studio.failure(BIKES, subtitleUrl=given)
+        assert (error["code"], error["reason"]) == ("not_subtitles", "rejected")
+        assert given.name in error["message"]

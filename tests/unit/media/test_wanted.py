@@ -1,0 +1,111 @@
+"""What presets and settings make of a source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.ffmpeg.probe import Audio
+from processors.media.codecs import CODECS, bounded_bitrate, nearest_rate
+from processors.media.wanted import Encode, settle
+from processors.specs import MediaSpec
+from processors.worker.context import Rejected
+
+STEREO = Audio(index=0, codec="flac", channels=2, layout="stereo", sample_rate=44100, bit_depth=16)
+MP3 = Audio(index=0, codec="mp3", channels=2, layout="stereo", sample_rate=44100)
+SURROUND = replace(STEREO, channels=6, layout="5.1", sample_rate=48000)
+
+
+def one(source: Audio, preset: str, *, bitrate: int | None = None, **spec: Any) -> Encode:
+    asked = MediaSpec.model_validate({"inputMedia": "a", "outputPresets": [preset]} | spec)
+    (made,) = settle(asked, source, source_bitrate=bitrate).encodes
+    return made
+
+
+def rates(source: Audio, bitrate: int | None, **spec: Any) -> list[int | None]:
+    asked = MediaSpec.model_validate({"inputMedia": "a", "outputPresets": ["hls-audio"]} | spec)
+    return [rung.bitrate for rung in settle(asked, source, source_bitrate=bitrate).rungs]
+
+
+def test_the_rate_of_the_source_is_kept_unless_a_codec_has_none_such() -> None:
+    assert one(STEREO, "mp3").sample_rate == 44100
+    assert one(STEREO, "opus").sample_rate == 48000
+    high = replace(STEREO, sample_rate=96000, bit_depth=24)
+    assert (one(high, "mp3").sample_rate, one(high, "flac").sample_rate) == (48000, 96000)
+    assert (one(high, "flac").bit_depth, one(high, "wav").bit_depth, one(STEREO, "flac").bit_depth) == (24, 24, 16)
+
+
+def test_one_channel_has_half_the_rate_of_two() -> None:
+    mono = replace(STEREO, channels=1, layout="mono")
+    assert (one(STEREO, "mp3").bitrate, one(mono, "mp3").bitrate) == (192_000, 96_000)
+    assert one(mono, "mp3", audioSettings={"bitrate": "128k"}).bitrate == 128_000
+
+
+def test_surround_sound_is_mixed_down_for_what_cannot_hold_it() -> None:
+    assert (one(SURROUND, "mp3").channels, one(SURROUND, "aac").channels) == (2, 6)
+    assert one(SURROUND, "aac").bitrate == 480_000
+
+
+@pytest.mark.parametrize(
+    ("source", "bitrate", "preset", "spec", "is_copy"),
+    [
+        (MP3, 192_000, "mp3", {}, True),
+        (MP3, 320_000, "mp3", {}, False),
+        (MP3, None, "mp3", {}, False),
+        (MP3, 128_000, "mp3", {"start": 1}, False),
+        (MP3, 128_000, "mp3", {"trimSilence": True}, False),
+        (MP3, 128_000, "mp3", {"denoise": {}}, False),
+        (MP3, 128_000, "mp3", {"audioSettings": {"sampleRate": 22050}}, False),
+        (MP3, 128_000, "mp3", {"audioSettings": {"channels": "mono"}}, False),
+        (MP3, 128_000, "mp3", {"loudness": {"target": -16}}, False),
+        (MP3, 128_000, "mp3", {"tags": {"title": "x"}}, True),
+        (MP3, 128_000, "podcast", {}, False),
+        (MP3, 128_000, "aac", {}, False),
+        (STEREO, None, "flac", {}, True),
+        (replace(STEREO, codec="pcm_s16le"), None, "wav", {}, True),
+        (replace(STEREO, codec="pcm_s16be"), None, "wav", {}, False),
+    ],
+)
+def test_what_need_not_change_is_copied(
+    source: Audio, bitrate: int | None, preset: str, spec: dict[str, Any], is_copy: bool
+) -> None:
+    assert one(source, preset, bitrate=bitrate, **spec).is_copy is is_copy
+
+
+def test_a_stream_has_no_rate_above_its_source() -> None:
+    assert rates(STEREO, 700_000) == [192_000, 128_000, 64_000]
+    assert rates(MP3, 130_000) == [128_000, 64_000]
+    assert rates(MP3, 48_000) == [48_000]
+    assert rates(STEREO, None, audioSettings={"channels": "mono"}) == [96_000, 64_000, 32_000]
+
+
+def test_a_stream_and_its_twin_share_their_renditions() -> None:
+    asked = MediaSpec.model_validate({"inputMedia": "a", "outputPresets": ["hls-audio", "dash-audio"]})
+    found = settle(asked, STEREO, source_bitrate=None)
+    assert found.formats == {"hls", "dash"} and len(found.rungs) == 3
+
+
+def test_a_user_has_presets_of_their_own() -> None:
+    own = {"mine": {"format": "ogg", "codec": "opus", "bitrate": "96k", "loudness": -18}}
+    made = one(STEREO, "mine", presets=own)
+    assert (made.name, made.codec, made.bitrate, made.target) == ("mine.ogg", "opus", 96_000, -18)
+
+
+def test_what_cannot_be_made_is_refused() -> None:
+    with pytest.raises(Rejected, match="no preset podcats"):
+        one(STEREO, "podcats")
+    with pytest.raises(Rejected, match="opus does not go into mp3"):
+        one(STEREO, "mp3", audioSettings={"codec": "opus"})
+
+
+@given(st.sampled_from(list(CODECS)), st.integers(8000, 192_000), st.integers(1, 2), st.integers(1000, 10**9))
+def test_encoders_are_asked_for_what_they_have(codec: Any, rate: int, channels: int, bitrate: int) -> None:
+    found = nearest_rate(codec, rate)
+    assert found in CODECS[codec].rates or not CODECS[codec].rates
+    assert found >= min(rate, CODECS[codec].highest_rate)
+    once = bounded_bitrate(codec, bitrate, channels, found)
+    assert bounded_bitrate(codec, once, channels, found) == once
