@@ -58,7 +58,7 @@ def prepared(context: Context[VideoSpec], source: Source, video: Video | None) -
     notes = [*captions.notes, *_left_out(source, video)]
     is_vp9 = spec.output_format == "webm" and spec.video_codec == "vp9"
     if video is not None and spec.hdr == "keep" and video.mastering and is_vp9:
-    notes.append("The mastering display was left out: VP9 has no place for it.")
+        notes.append("The mastering display was left out: VP9 has no place for it.")
     return Preparation(wanted, notes)
 
 
