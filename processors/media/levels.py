@@ -14,7 +14,7 @@ from processors.media.track import Track, facts
 from processors.media.wanted import Encode
 from processors.worker.context import Context
 
-_ROUNDS = 2  # of corrections; one is the rule
+_ROUNDS = 3  # of corrections at most; one is the rule, and a third is for what is pressed down by ten dB
 _MISSED = 0.5  # LU; the promise
 
 

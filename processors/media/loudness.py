@@ -118,7 +118,7 @@ def corrected(
     if abs(missing) <= (TOLERANCE if is_album else 0.05):
         missing = 0.0
     ceiling = before.ceiling if before.ceiling is not None else true_peak - _PEAK_MARGIN
-    lowered = over + _PEAK_MARGIN if over > _PEAK_TOLERANCE else 0.0
+    lowered = over + 2 * _PEAK_MARGIN if over > _PEAK_TOLERANCE else 0.0
     yield_ = _yield(source, before, loudness, earlier)
     raised = 0.0 if is_album else lowered * (1 - yield_)
     return _setting(source, before.gain + (missing + raised) / yield_, max(-23.9, ceiling - lowered))
