@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESOURCES = ROOT / "tests" / "resources"
 DEADLINE_SECONDS = 60.0
 COMMAND_SECONDS = 300.0
+LOOK_SECONDS = 0.05  #: between two looks: what is looked at is to have the processor meanwhile
 _FORKS = Forks()
 
 
@@ -114,6 +115,7 @@ class Pitchey:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not is_so(job := self.job(job_id)):
             assert time.monotonic() < deadline, f"still not so: {job}"
+            time.sleep(LOOK_SECONDS)
         return job
 
     def until_working(self, job_id: str) -> dict[str, Any]:
