@@ -1,0 +1,90 @@
+"""How a whole document looks: the size of its text, which sizes its headings have, what its pages repeat.
+
+Pages are looked at one by one, wherever, and what was seen is added up: no page need be kept for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from processors.document.layout.drafts import Draft, Flow
+
+_EDGE = 0.12  # of the page's height, at the top and at the bottom, where what repeats may be
+_LEAST_PAGES = 3  # on which something stands before it counts as repeated; of a document of two pages: both
+_MOST_EDGES = 20_000  # different texts at edges that are counted
+
+
+@dataclass(slots=True)
+class Looks:
+    """What was seen so far."""
+
+    pages: int = 0
+    characters: Counter[float] = field(default_factory=Counter)  #: by size
+    bold: Counter[float] = field(default_factory=Counter)  #: those of bold chunks
+    edges: Counter[str] = field(default_factory=Counter)  #: pages by text at the top or bottom
+    headed: Counter[float] = field(default_factory=Counter)  #: tagged headings, by size
+
+    def add(self, flow: Flow) -> None:
+        """Look at a page."""
+        self.pages += 1
+        seen = set()
+        for item in flow.items:
+            if not isinstance(item, Draft):
+                continue
+            length = len(item.text)
+            self.characters[item.size] += length
+            if item.bold:
+                self.bold[item.size] += length
+            if (key := edge_key(item, flow)) and key not in seen and len(self.edges) < _MOST_EDGES:
+                seen.add(key)
+                self.edges[key] += 1
+
+    def merge(self, other: Looks) -> None:
+        """Add what was seen elsewhere."""
+        self.pages += other.pages
+        self.characters.update(other.characters)
+        self.bold.update(other.bold)
+        self.edges.update(other.edges)
+        self.headed.update(other.headed)
+
+    @property
+    def body(self) -> float:
+        """The size of running text, in points."""
+        return max(self.characters, key=lambda size: (self.characters[size], -size), default=10.0)
+
+    @property
+    def mostly_bold(self) -> bool:
+        """Whether bold says nothing, because the text is."""
+        body = self.body
+        return self.bold[body] > 0.5 * self.characters[body]
+
+    def is_repeated(self, key: str) -> bool:
+        """Whether a text stands at the edge of many pages."""
+        count = self.edges[key]
+        return count >= _LEAST_PAGES and count >= 0.2 * self.pages if self.pages > 2 else count >= 2
+
+
+def edge_key(draft: Draft, flow: Flow) -> str:
+    """What tells a text at the top or bottom of a page from others; empty for what is elsewhere. Numbers are alike."""
+    if draft.lines > 3:
+        return ""
+    top, bottom = draft.box.bottom < _EDGE * flow.height, draft.box.top > (1 - _EDGE) * flow.height
+    if not top and not bottom:
+        return ""
+    text = re.sub(r"\d+|\b[ivxlc]+\b", "#", " ".join(draft.text.split()).lower())
+    return f"{'top' if top else 'bottom'} {text[:200]}"
+
+
+def level_by_size(looks: Looks, sizes: Iterable[float]) -> Mapping[float, int]:
+    """Levels of headings by their size: the largest is 1; sizes that are nearly the same are one."""
+    del looks
+    levels: dict[float, int] = {}
+    level, last = 0, 0.0
+    for size in sorted(set(sizes), reverse=True):
+        if not levels or last - size > 0.04 * last:
+            level, last = level + 1, size
+        levels[size] = min(6, level)
+    return levels

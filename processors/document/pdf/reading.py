@@ -1,0 +1,70 @@
+"""One page of a PDF: its text layer, or all that is on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pypdfium2
+
+from processors.document.layout.pieces import Sheet
+from processors.document.pdf import pdfium
+from processors.document.pdf.drawn import drawn_on
+from processors.document.pdf.links import links_of
+from processors.document.pdf.placing import placing_of
+from processors.document.pdf.tags import tags_of
+from processors.document.pdf.text import pieces_of
+from processors.worker.context import Rejected
+
+
+def sheet_of(document: Any, index: int, name: str) -> Sheet:
+    """Read what is on a page, counted from 0."""
+    page = _page(document, index, name)
+    try:
+        placing = placing_of(page)
+        text_page = page.get_textpage()
+        try:
+            pieces = pieces_of(
+                pdfium.pointer(text_page.raw),
+                placing,
+                tags_of(page) if document.is_tagged() else {},
+                links_of(document, page, placing),
+            )
+        finally:
+            text_page.close()
+        rules, figures = drawn_on(pdfium.pointer(page.raw), placing)
+        return Sheet(index + 1, placing.width, placing.height, pieces, rules, figures)
+    finally:
+        page.close()
+
+
+def text_of(document: Any, index: int, name: str) -> str:
+    """Read the text of a page in the order of the file, line by line; a word that a hyphen divides is whole again."""
+    page = _page(document, index, name)
+    try:
+        text_page = page.get_textpage()
+        try:
+            text: str = text_page.get_text_range()
+        finally:
+            text_page.close()
+    finally:
+        page.close()
+    return _clean(text)
+
+
+def _clean(text: str) -> str:
+    # PDFium writes U+FFFE where it has found that a word goes on in the next line, and takes the line's end away.
+    text = text.replace("\r\n", "\n").replace("\ufffe", "")
+    return text.translate(_CONTROLS)
+
+
+_CONTROLS = {code: None for code in [*range(9), 11, 12, *range(13, 32), 0xFFFF, 0xFEFF]}
+
+
+def _page(document: Any, index: int, name: str) -> Any:
+    try:
+        return document[index]
+    except pypdfium2.PdfiumError as error:
+        hint = f"Leave it out with the field pages, or repair the file. It is page {index + 1} of {len(document)}."
+        raise Rejected("damaged_page", f"Page {index + 1} of {name} cannot be read.", hint) from error
+
+

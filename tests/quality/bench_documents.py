@@ -1,0 +1,159 @@
+"""Quality and speed of the document service on references, beside others that are installed.
+
+    PYTHONPATH=. python tests/quality/bench_documents.py FOLDER [--each] [--only NAME]
+
+FOLDER holds documents, as `a.pdf` and `b.docx`, and what is expected of them: `a.gt.md` and `b.docx.gt.md`. NID is the
+likeness of the text in its order, F1 of headings, TEDS of tables; see scores.py. Times are of one run after another that
+warms up, in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.quality import scores
+
+Convert = Callable[[Path], str]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="documents and their *.gt.md")
+    parser.add_argument("--suffix", default=".pdf", help="which documents; else .pdf")
+    parser.add_argument("--each", action="store_true", help="also a line for each document")
+    parser.add_argument("--only", help="one converter alone")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write what the converters make")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    pairs = list(_references(options.folder, options.suffix))
+    if not pairs:
+        raise SystemExit(f"There is no *{options.suffix} with its *.gt.md in {options.folder}.")
+    print(f"{len(pairs)} documents\n{'':14} {'NID':>6} {'F1':>6} {'TEDS':>6} {'seconds':>8}")  # noqa: T201
+    for name, module, convert in CONVERTERS:
+        if (options.only and name != options.only) or importlib.util.find_spec(module) is None:
+            continue
+        _print(name, _measured(name, convert, pairs, options.keep), options.each)
+
+
+@dataclass
+class _Row:
+    document: str
+    order: float
+    headings: scores.Counts
+    tables: float | None
+    seconds: float
+
+
+@dataclass
+class _Rows:
+    rows: list[_Row] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def _references(folder: Path, suffix: str) -> Iterator[tuple[Path, str]]:
+    for document in sorted(folder.glob(f"*{suffix}")):
+        for name in (f"{document.stem}.gt.md", f"{document.name}.gt.md"):
+            if (folder / name).exists():
+                yield document, (folder / name).read_text()
+                break
+
+
+def _measured(name: str, convert: Convert, pairs: list[tuple[Path, str]], keep: Path | None) -> _Rows:
+    rows = _Rows()
+    with contextlib.suppress(Exception):
+        convert(pairs[0][0])
+    for document, expected in pairs:
+        started = time.perf_counter()
+        try:
+            found = convert(document)
+        except Exception as error:
+            rows.failed.append(f"{document.name}: {type(error).__name__}: {error}")
+            found = ""
+        seconds = time.perf_counter() - started
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            (keep / f"{document.name}.{name.replace(' ', '-')}.md").write_text(found)
+        rows.rows.append(
+            _Row(
+                document.name,
+                scores.order(expected, found),
+                scores.heading_counts(expected, found),
+                scores.tables(expected, found),
+                seconds,
+            )
+        )
+    return rows
+
+
+def _print(name: str, measured: _Rows, each: bool) -> None:
+    rows = measured.rows
+    total = scores.Counts(0, 0, 0)
+    for row in rows:
+        total += row.headings
+        if each:
+            _line(f"  {row.document[:40]:40}\n{'':14}", row.order, row.headings.f1, row.tables, row.seconds)
+    order = sum(row.order for row in rows) / len(rows)
+    _line(name, order, total.f1, scores.summary([row.tables for row in rows]), sum(row.seconds for row in rows))
+    for line in measured.failed:
+        print(f"  failed: {line}")  # noqa: T201
+
+
+def _line(name: str, order: float, headings: float, tables: float | None, seconds: float) -> None:
+    table = "-" if tables is None else f"{tables:.3f}"
+    print(f"{name:14} {order:6.3f} {headings:6.3f} {table:>6} {seconds:8.3f}")  # noqa: T201
+
+
+def _pitchey(path: Path) -> str:
+    from processors.document.reading import pages_of_file
+    from processors.document.writing.markdown import markdown
+
+    return "".join(markdown(pages_of_file(path, path.name)))
+
+
+def _pdfium(path: Path) -> str:
+    import pypdfium2
+
+    document = pypdfium2.PdfDocument(path)
+    return "\n".join(page.get_textpage().get_text_range().replace("\ufffe", "") for page in document)
+
+
+def _liteparse(path: Path) -> str:
+    from liteparse import LiteParse
+
+    return str(LiteParse(ocr_enabled=False, output_format="markdown", quiet=True).parse(str(path)).text)
+
+
+def _markitdown(path: Path) -> str:
+    from markitdown import MarkItDown
+
+    return str(MarkItDown(enable_plugins=False).convert(path).text_content)
+
+
+def _kreuzberg(path: Path) -> str:
+    from kreuzberg import ExtractionConfig, OutputFormat, extract_file_sync
+
+    return str(extract_file_sync(path, config=ExtractionConfig(output_format=OutputFormat.MARKDOWN)).content)
+
+
+CONVERTERS: list[tuple[str, str, Convert]] = [
+    ("pitchey", "processors", _pitchey),
+    ("pypdfium2 text", "pypdfium2", _pdfium),
+    ("liteparse", "liteparse", _liteparse),
+    ("markitdown", "markitdown", _markitdown),
+    ("kreuzberg", "kreuzberg", _kreuzberg),
+]
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    main()
