@@ -47,7 +47,9 @@ class DocumentSpec(Spec):
 
     document_url: str = Field(min_length=1, description="Path or URL of the document.")
     output_formats: list[DocumentFormat] = Field(
-        ["text"], min_length=1, description="text, html, markdown, preview, pdf, pdfa, docx, json; several as text,json."
+        ["text"],
+        min_length=1,
+        description="text, html, markdown, preview, pdf, pdfa, docx, json; several as text,json.",
     )
     ocr_enabled: bool = Field(False, description="Read the text of pages that are pictures.")
     ocr_mode: Literal["skip-text", "redo", "force"] = Field(

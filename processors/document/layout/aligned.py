@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from processors.document.layout.inline import rows_of, spans_of
-from processors.document.layout.pieces import Piece, Rule, Word
+from processors.document.layout.pieces import Piece, Word
 from processors.document.model import Box, Cell, Table
 
 _LEAST_ROWS = 3
 _LEAST_COLUMNS = 3
 _LEAST_GAP = 0.7  # of the size, between two columns
 _WIDEST_ROWS = 3.2  # of the size, between the base lines of two rows
+_NEXT_LINE = 1.45  # of the size, from one line of a cell to the next
 _MOST_WORDS = 8  # in the usual cell; more is text in columns
 
 
@@ -31,7 +32,7 @@ class _Row:
 
 
 def aligned_tables(
-    pieces: Sequence[Piece], rules: Sequence[Rule], *, right_to_left: bool = False
+    pieces: Sequence[Piece], *, right_to_left: bool = False
 ) -> tuple[list[Piece], list[tuple[int, Table]]]:
     """Find such tables.
 
@@ -43,7 +44,7 @@ def aligned_tables(
     tables: list[tuple[int, Table]] = []
     index = 0
     while index < len(rows):
-        end = _run(rows, index, rules)
+        end = _run(rows, index)
         table = _table(rows[index:end], right_to_left) if end - index >= _LEAST_ROWS else None
         if table is None:
             index += 1
@@ -67,7 +68,7 @@ def _rows(pieces: Sequence[Piece]) -> list[_Row]:
     return rows
 
 
-def _run(rows: Sequence[_Row], start: int, rules: Sequence[Rule]) -> int:
+def _run(rows: Sequence[_Row], start: int) -> int:
     """The end of the rows from one on that share columns."""
     if len(rows[start].pieces) < 2:
         return start
@@ -78,6 +79,10 @@ def _run(rows: Sequence[_Row], start: int, rules: Sequence[Rule]) -> int:
         if row.base - before.base > _WIDEST_ROWS * max(row.size, before.size):
             break
         merged = _merged([*columns, *((piece.box.left, piece.box.right) for piece in row.pieces)])
+        if _goes_on(row, before, columns):
+            columns = merged
+            end += 1
+            continue
         if len(row.pieces) < 2 or len(merged) < max(2, min(len(columns), _LEAST_COLUMNS)):
             break
         if len(merged) < len(columns) - 1:
@@ -85,6 +90,14 @@ def _run(rows: Sequence[_Row], start: int, rules: Sequence[Rule]) -> int:
         columns = merged
         end += 1
     return end
+
+
+def _goes_on(row: _Row, before: _Row, columns: Sequence[tuple[float, float]]) -> bool:
+    """Whether a row is only the next line of one cell of the row above."""
+    if len(row.pieces) != 1 or row.base - before.base > _NEXT_LINE * row.size:
+        return False
+    box = row.pieces[0].box
+    return sum(box.left < right and box.right > left for left, right in columns) == 1
 
 
 def _merged(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -106,7 +119,7 @@ def _table(rows: Sequence[_Row], right_to_left: bool) -> Table | None:
         return None
     made: list[tuple[Cell, ...]] = []
     filled = 0
-    for row in rows:
+    for row in _whole(rows):
         cells: list[list[Word]] = [[] for _ in columns]
         for word in (word for piece in row.pieces for word in piece.words):
             middle = (word.left + word.right) / 2
@@ -115,12 +128,24 @@ def _table(rows: Sequence[_Row], right_to_left: bool) -> Table | None:
         filled += sum(map(bool, cells))
         line = tuple(Cell(spans_of(rows_of(cell)) if cell else (), header=not made) for cell in cells)
         made.append(line[::-1] if right_to_left else line)
-    if filled < 0.6 * len(columns) * len(rows):
+    if filled < 0.6 * len(columns) * len(made):
         return None
     box = pieces[0].box
     for piece in pieces:
         box = box.joined(piece.box)
     return Table(tuple(made), Box(box.left, box.top, box.right, box.bottom))
+
+
+def _whole(rows: Sequence[_Row]) -> list[_Row]:
+    """Join the lines of cells to the rows that they go on."""
+    found: list[_Row] = []
+    for row in rows:
+        columns = [(piece.box.left, piece.box.right) for piece in found[-1].pieces] if found else []
+        if found and _goes_on(row, _Row([found[-1].pieces[-1]]), columns):
+            found[-1] = _Row([*found[-1].pieces, *row.pieces])
+        else:
+            found.append(row)
+    return found
 
 
 def _columns(words: Sequence[Word], size: float) -> list[tuple[float, float]]:

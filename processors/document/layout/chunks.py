@@ -12,7 +12,7 @@ from processors.document.layout.pieces import Chunk, Item, Piece, Word
 
 _WIDEST_SPACE = 4.0  # of the size, between two pieces of one line
 _LOOSE = 1.25  # of the usual distance of lines: what is farther apart is apart
-_OTHER_SIZE = 0.08  # share by which sizes differ that are two
+_OTHER_SIZE = 0.05  # share by which sizes differ that are two
 _INDENT = 0.8  # of the size
 _MOST_INDENT = 5.0
 _ENDS = ".!?:。؟!…\"”')"
@@ -53,9 +53,7 @@ def _lines(ordered: Sequence[Placed[Item | Piece]], gutters: Sequence[Gutter]) -
         piece, before = placed.thing, lines[-1] if lines else None
         if isinstance(piece, Piece) and isinstance(before, Piece) and _on_one_line(before, piece, gutters):
             first, *rest = piece.words
-            spaced = Word(
-                first.text, first.left, first.right, first.base, first.style, True, first.raised, first.link
-            )
+            spaced = Word(first.text, first.left, first.right, first.base, first.style, True, first.raised, first.link)
             lines[-1] = Piece([*before.words, spaced, *rest], before.order)
         else:
             lines.append(piece)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Generic, TypeVar
 
 from processors.document.model import Box
@@ -19,9 +18,11 @@ _STEP = 2.0  # points between the places where a gutter is looked for
 _LEAST_GUTTER = 6.0  # points
 _MOST_CROSSING = 0.2  # of what is there may cross a gutter: titles, wide pictures
 _LEAST_LINES = 4  # on each side
-_FILLED = 0.55  # of its column's width an ordinary line fills; the cells of a table do not
-_BACKWARDS = 0.02  # of the steps may go up the page in their own column
-_LEAST_BACKWARDS = 2
+_LONG = 7.0  # times its height is a line of text long at least, and ...
+_FILLED = 0.5  # ... fills so much of its column; the cells of a table do not
+_TEXT = 0.6  # of the width of all that stands in a column is of such lines
+_MOST_ACROSS = 2  # steps along a line over a gutter, that captions and numbers make
+_JUMP = 2.0  # of its height, that something stands above what comes before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,13 @@ def reading_order(things: Sequence[Placed[T]], *, right_to_left: bool = False) -
     """Put things in order, and say where the gutters between columns are."""
     gutters: list[Gutter] = []
     by_file = sorted(things, key=lambda placed: placed.order)
-    cut = _cut(by_file, gutters, right_to_left, depth=0)
+    cut = [placed for region in _cut(by_file, gutters, right_to_left, depth=0) for placed in region]
     return (cut if _contradicts(by_file, gutters) else by_file), gutters
+
+
+def regions(things: Sequence[Placed[T]]) -> list[list[Placed[T]]]:
+    """Part what stands in different columns."""
+    return _cut(list(things), [], False, depth=0)
 
 
 def _contradicts(things: Sequence[Placed[T]], gutters: Sequence[Gutter]) -> bool:
@@ -63,28 +69,28 @@ def _contradicts(things: Sequence[Placed[T]], gutters: Sequence[Gutter]) -> bool
     for before, after in zip(things, things[1:], strict=False):
         overlap = min(before.box.right, after.box.right) - max(before.box.left, after.box.left)
         is_same_column = overlap > 0.3 * min(before.box.width, after.box.width)
-        if is_same_column and after.box.bottom < before.box.top:
+        if is_same_column and after.box.bottom < before.box.top - _JUMP * after.box.height:
             upward += 1
         level = abs((before.box.top + before.box.bottom) - (after.box.top + after.box.bottom)) / 2
         if level < min(before.box.height, after.box.height) / 2 and any(
             gutter.parts(before.box, after.box) for gutter in gutters
         ):
             across += 1
-    limit = max(_LEAST_BACKWARDS, _BACKWARDS * len(things))
-    return upward > limit or across > limit
+    return upward > 0 or across > _MOST_ACROSS
 
 
-def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, depth: int) -> list[Placed[T]]:
+def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, depth: int) -> list[list[Placed[T]]]:
+    """Cut into columns and what lies between them, in the order of reading."""
     found = _gutter(things) if depth < 6 and len(things) >= 2 * _LEAST_LINES else None
     if found is None:
-        return _by_rows(things, right_to_left)
+        return [_by_rows(things, right_to_left)]
     left_edge, right_edge = found
     middle = (left_edge + right_edge) / 2
     spanning = sorted(
         (placed for placed in things if placed.box.left < middle < placed.box.right), key=lambda placed: placed.box.top
     )
     rest = [placed for placed in things if not placed.box.left < middle < placed.box.right]
-    ordered: list[Placed[T]] = []
+    ordered: list[list[Placed[T]]] = []
     limits = [*[(placed.box.top + placed.box.bottom) / 2 for placed in spanning], float("inf")]
     top = float("-inf")
     for index, limit in enumerate(limits):
@@ -99,7 +105,7 @@ def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, de
         for side in reversed(sides) if right_to_left else sides:
             ordered += _cut(side, gutters, right_to_left, depth + 1)
         if index < len(spanning):
-            ordered.append(spanning[index])
+            ordered.append([spanning[index]])
         top = limit
     return ordered
 
@@ -147,7 +153,9 @@ def _better(
         if len(side) < _LEAST_LINES:
             return best
         extent = max(box.right for box in side) - min(box.left for box in side)
-        if median(box.width for box in side) < _FILLED * extent:
+        whole = sum(box.width for box in side)
+        text = sum(box.width for box in side if box.width >= max(_LONG * box.height, _FILLED * extent))
+        if text < _TEXT * whole:
             return best
     return gap
 
@@ -162,8 +170,10 @@ def _by_rows(things: list[Placed[T]], right_to_left: bool) -> list[Placed[T]]:
         if row and middle > bottom:
             ordered += sorted(row, key=lambda p: -p.box.right if right_to_left else p.box.left)
             row = []
-        bottom = max(bottom, placed.box.bottom - 0.3 * placed.box.height) if row else (
-            placed.box.bottom - 0.3 * placed.box.height
+        bottom = (
+            max(bottom, placed.box.bottom - 0.3 * placed.box.height)
+            if row
+            else (placed.box.bottom - 0.3 * placed.box.height)
         )
         row.append(placed)
     return ordered + sorted(row, key=lambda p: -p.box.right if right_to_left else p.box.left)

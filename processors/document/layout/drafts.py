@@ -23,6 +23,7 @@ class Draft:
     raised: bool = False  #: it begins with a superscript
     upper: bool = False  #: all letters are capitals
     tag: str = ""  #: what the file says that it is
+    at_edge: bool = False  #: it stands on the line of the page's number
     code: str = ""  #: lines with their indentation, where it may be a program
 
     @property
@@ -39,11 +40,12 @@ class Flow:
     height: float
     items: tuple[Draft | Table | Figure, ...]
     words: tuple[Word, ...] = ()
+    sizes: tuple[tuple[float, int, int], ...] = ()  #: of its text, each with characters, and how many of them are bold
     hidden: float = 0.0  #: share of its characters that are there and not drawn
     right_to_left: bool = False
 
 
-def draft_of(chunk: Chunk) -> Draft:
+def draft_of(chunk: Chunk, *, at_edge: bool = False) -> Draft:
     """Sum up lines."""
     words = [word for line in chunk.lines for word in line.words]
     full = [word for word in words if not word.raised and any(map(str.isalnum, word.text))] or words
@@ -61,6 +63,7 @@ def draft_of(chunk: Chunk) -> Draft:
         raised=words[0].raised,
         upper=bool(letters) and all(char == char.upper() != char.lower() for char in letters),
         tag=style.tag,
+        at_edge=at_edge,
         code=_program(chunk.lines) if is_code else "",
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from processors.document.layout.aligned import aligned_tables
 from processors.document.layout.chunks import items_of
-from processors.document.layout.columns import Placed, reading_order
+from processors.document.layout.columns import Placed, reading_order, regions
 from processors.document.layout.drafts import Draft, Flow, draft_of
 from processors.document.layout.grids import Grid, Place, grids_of, words_by_place
 from processors.document.layout.inline import rows_of, spans_of
@@ -14,6 +15,8 @@ from processors.document.layout.pieces import Chunk, Item, Piece, Sheet, Word
 from processors.document.model import Cell, Figure, Table
 from processors.document.model import Word as PlacedWord
 
+_EDGE = 0.08  # of the page's height
+_PAGE_NUMBER = re.compile(r"^(page |seite |- ?)?(\d{1,4}|[ivxlc]{1,7})( ?-| of \d+| von \d+| ?/ ?\d+)?$", re.IGNORECASE)
 _LEAST_FILLED = 0.3  # of a grid's cells have text; else it is paper with lines, or a drawing
 _MOST_IN_CELL = 3000  # characters: more is a page in a frame
 
@@ -24,25 +27,40 @@ def flow_of(sheet: Sheet, *, with_words: bool = False) -> Flow:
     pieces, tables = _ruled(sheet, right_to_left)
     upright = [piece for piece in pieces if not piece.style.angle]
     turned = [piece for piece in pieces if piece.style.angle]
-    upright, more = aligned_tables(upright, sheet.rules, right_to_left=right_to_left)
-    things: list[Placed[Item | Piece]] = [Placed(piece, piece.box, piece.order) for piece in upright]
+    top, upright, bottom = _edges(upright, sheet)
+    more: list[tuple[int, Table]] = []
+    things: list[Placed[Item | Piece]] = []
+    for region in regions([Placed(piece, piece.box, piece.order) for piece in upright]):
+        left, found = aligned_tables([placed.thing for placed in region], right_to_left=right_to_left)
+        things += [Placed(piece, piece.box, piece.order) for piece in left]
+        more += found
     for order, table in [*tables, *more]:
         assert table.box is not None
         things.append(Placed(table, table.box, order))
     ordered, gutters = reading_order(things, right_to_left=right_to_left)
     ordered = _with_figures(ordered, sheet.figures)
-    ordered += [Placed(piece, piece.box, piece.order) for piece in turned]
+    ordered = [Placed(piece, piece.box, piece.order) for piece in top] + ordered
+    ordered += [Placed(piece, piece.box, piece.order) for piece in (*bottom, *turned)]
+    edges = {id(word) for piece in (*top, *bottom) for word in piece.words}
     drafts: list[Draft | Table | Figure] = [
-        draft_of(item) if isinstance(item, Chunk) else item for item in items_of(ordered, gutters)
+        draft_of(item, at_edge=id(item.lines[0].words[-1]) in edges) if isinstance(item, Chunk) else item
+        for item in items_of(ordered, gutters)
     ]
-    characters = sum(len(word.text) for word in _words(sheet.pieces))
-    hidden = sum(len(word.text) for word in _words(sheet.pieces) if word.style.hidden)
+    sizes: dict[float, tuple[int, int]] = {}
+    hidden = characters = 0
+    for word in _words(sheet.pieces):
+        style, length = word.style, len(word.text)
+        characters += length
+        hidden += length if style.hidden else 0
+        total, bold = sizes.get(style.size, (0, 0))
+        sizes[style.size] = (total + length, bold + length if style.bold else bold)
     return Flow(
         sheet.number,
         sheet.width,
         sheet.height,
         tuple(drafts),
         tuple(PlacedWord(word.text, word.box) for word in _words(sheet.pieces)) if with_words else (),
+        tuple((size, total, bold) for size, (total, bold) in sizes.items()),
         hidden / characters if characters else 0.0,
         right_to_left,
     )
@@ -56,6 +74,23 @@ def _is_right_to_left(pieces: Sequence[Piece]) -> bool:
     text = "".join(word.text for word in _words(pieces))
     right = sum("\u0590" <= char <= "\u08ff" for char in text)
     return right > 0.5 * sum(map(str.isalpha, text)) > 0
+
+
+def _edges(pieces: list[Piece], sheet: Sheet) -> tuple[list[Piece], list[Piece], list[Piece]]:
+    """Part the lines at the top and at the bottom that carry a page's number from what is between."""
+    top: list[Piece] = []
+    bottom: list[Piece] = []
+    for number in pieces:
+        if _PAGE_NUMBER.match(number.text):
+            row = [piece for piece in pieces if abs(piece.base - number.base) <= 0.5 * number.size]
+            if number.box.bottom < _EDGE * sheet.height and not top:
+                top = row
+            elif number.box.top > (1 - _EDGE) * sheet.height and not bottom:
+                bottom = row
+    taken = {id(piece) for piece in (*top, *bottom)}
+    if len(taken) == len(pieces):
+        return [], pieces, []
+    return top, [piece for piece in pieces if id(piece) not in taken], bottom
 
 
 def _ruled(sheet: Sheet, right_to_left: bool) -> tuple[list[Piece], list[tuple[int, Table]]]:
@@ -101,12 +136,29 @@ def _is_table(grid: Grid, placed: dict[Place, list[Word]]) -> bool:
     return len(placed) >= _LEAST_FILLED * len(grid.places) and max(lengths) <= _MOST_IN_CELL
 
 
+def _without_empty(grid: Grid, placed: dict[Place, list[Word]]) -> dict[Place, Place]:
+    """Leave out columns in which nothing stands by itself: a box to tick makes some. Says what becomes of each cell."""
+    now = {place: place for place in grid.places}
+    columns = len(grid.xs) - 1
+    for column in reversed(range(columns)):
+        own = [place for place, to in now.items() if to.column == column and to.columns == 1]
+        if columns > 2 and not any(placed.get(place) for place in own):
+            columns -= 1
+            for place, to in list(now.items()):
+                if to.column > column:
+                    now[place] = Place(to.row, to.column - 1, to.rows, to.columns)
+                elif to.column + to.columns > column:
+                    now[place] = Place(to.row, to.column, to.rows, to.columns - 1)
+            now = {place: to for place, to in now.items() if to.columns > 0}
+    return now
+
+
 def _table(grid: Grid, placed: dict[Place, list[Word]], right_to_left: bool) -> Table:
     rows: list[list[tuple[Place, Cell]]] = [[] for _ in range(len(grid.ys) - 1)]
-    for place in grid.places:
+    for place, to in _without_empty(grid, placed).items():
         lines = rows_of(placed.get(place, ()))
         spans = spans_of(lines) if lines else ()
-        rows[place.row].append((place, Cell(spans, place.columns, place.rows)))
+        rows[to.row].append((to, Cell(spans, to.columns, to.rows)))
     empty = {
         index for index, row in enumerate(rows) if row and all(not cell.spans and cell.rows == 1 for _, cell in row)
     }
@@ -133,9 +185,7 @@ def with_header(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[Cell, ...], ...]:
     )
 
 
-def _with_figures(
-    ordered: Sequence[Placed[Item | Piece]], figures: Sequence[Figure]
-) -> list[Placed[Item | Piece]]:
+def _with_figures(ordered: Sequence[Placed[Item | Piece]], figures: Sequence[Figure]) -> list[Placed[Item | Piece]]:
     """Put each picture before the first thing that stands below it and under it."""
     result = list(ordered)
     for figure in figures:

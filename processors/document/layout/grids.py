@@ -99,10 +99,7 @@ def _connected(level: list[Box], upright: list[Box]) -> list[tuple[list[Box], li
         y = (across.top + across.bottom) / 2
         for j, down in enumerate(upright):
             x = (down.left + down.right) / 2
-            if (
-                across.left - _NEAR <= x <= across.right + _NEAR
-                and down.top - _NEAR <= y <= down.bottom + _NEAR
-            ):
+            if across.left - _NEAR <= x <= across.right + _NEAR and down.top - _NEAR <= y <= down.bottom + _NEAR:
                 groups[root(i)] = root(len(level) + j)
     members: dict[int, tuple[list[Box], list[Box]]] = {}
     for index in range(len(groups)):
@@ -166,9 +163,7 @@ def _cells(xs: list[float], ys: list[float], across: list[Box], down: list[Box])
                 continue
             width = 1
             while (
-                column + width < columns
-                and not wall_right[row][column + width - 1]
-                and not taken[row][column + width]
+                column + width < columns and not wall_right[row][column + width - 1] and not taken[row][column + width]
             ):
                 width += 1
             height = 1

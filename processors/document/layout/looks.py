@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from processors.document.layout.drafts import Draft, Flow
@@ -23,21 +22,19 @@ class Looks:
 
     pages: int = 0
     characters: Counter[float] = field(default_factory=Counter)  #: by size
-    bold: Counter[float] = field(default_factory=Counter)  #: those of bold chunks
+    bold: Counter[float] = field(default_factory=Counter)  #: those of them that are bold
     edges: Counter[str] = field(default_factory=Counter)  #: pages by text at the top or bottom
-    headed: Counter[float] = field(default_factory=Counter)  #: tagged headings, by size
 
     def add(self, flow: Flow) -> None:
         """Look at a page."""
         self.pages += 1
+        for size, characters, bold in flow.sizes:
+            self.characters[size] += characters
+            self.bold[size] += bold
         seen = set()
         for item in flow.items:
             if not isinstance(item, Draft):
                 continue
-            length = len(item.text)
-            self.characters[item.size] += length
-            if item.bold:
-                self.bold[item.size] += length
             if (key := edge_key(item, flow)) and key not in seen and len(self.edges) < _MOST_EDGES:
                 seen.add(key)
                 self.edges[key] += 1
@@ -48,11 +45,14 @@ class Looks:
         self.characters.update(other.characters)
         self.bold.update(other.bold)
         self.edges.update(other.edges)
-        self.headed.update(other.headed)
 
     @property
     def body(self) -> float:
         """The size of running text, in points."""
+        plain = {size: count - self.bold[size] for size, count in self.characters.items()}
+        # Where more is bold than not, as in forms, what is not is the text if there is enough of it.
+        if plain and max(plain.values()) >= 0.25 * sum(self.characters.values()):
+            return max(plain, key=lambda size: (plain[size], -size))
         return max(self.characters, key=lambda size: (self.characters[size], -size), default=10.0)
 
     @property
@@ -76,15 +76,3 @@ def edge_key(draft: Draft, flow: Flow) -> str:
         return ""
     text = re.sub(r"\d+|\b[ivxlc]+\b", "#", " ".join(draft.text.split()).lower())
     return f"{'top' if top else 'bottom'} {text[:200]}"
-
-
-def level_by_size(looks: Looks, sizes: Iterable[float]) -> Mapping[float, int]:
-    """Levels of headings by their size: the largest is 1; sizes that are nearly the same are one."""
-    del looks
-    levels: dict[float, int] = {}
-    level, last = 0, 0.0
-    for size in sorted(set(sizes), reverse=True):
-        if not levels or last - size > 0.04 * last:
-            level, last = level + 1, size
-        levels[size] = min(6, level)
-    return levels

@@ -10,10 +10,10 @@ BOXES = {"☐": False, "☑": True, "☒": True, "\uf0a8": False, "\uf06f": Fals
 
 _BULLET = re.compile(rf"^([{BULLETS}])\s*(?=\S|$)|^([-–—*])\s+(?=\S)")
 _BOX = re.compile(f"^([{''.join(BOXES)}])\\s*")
-_NUMBER = re.compile(
-    r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})\)|(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})\.|[①-⑳])\s+(?=\S)"
-)
+_NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})\)|(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})\.|[①-⑳])\s+(?=\S)")
 _NOTE = re.compile(r"^(\d{1,3}\)|[*†‡§¶]{1,3}|\d{1,3})\s*(?=\S)")
+
+_LONE = re.compile(rf"^([{BULLETS}{''.join(BOXES)}–—-]|(\d{{1,3}}|[a-zA-Z]|[ivx]{{1,5}})[.)]|\(\w{{1,3}}\))$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,8 @@ def note_of(text: str) -> Marker | None:
     """Read the mark that a footnote begins with."""
     found = _NOTE.match(text)
     return Marker(found.end(), number=found[1]) if found else None
+
+
+def is_lone_marker(word: str) -> bool:
+    """Whether a word is what an item begins with, and nothing else."""
+    return _LONE.match(word) is not None

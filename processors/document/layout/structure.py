@@ -22,7 +22,6 @@ from processors.document.model import (
     Paragraph,
     Role,
     Span,
-
 )
 
 _CAPTION = re.compile(
@@ -35,9 +34,7 @@ _SMALL = 0.93  # of the text's size: notes are smaller
 _NOTES_FROM = 0.45  # of the page's height, downwards
 
 
-def page_of(
-    flow: Flow, looks: Looks, outline: Outline, levels: Levels, *, remove_headers: bool = False
-) -> Page:
+def page_of(flow: Flow, looks: Looks, outline: Outline, levels: Levels, *, remove_headers: bool = False) -> Page:
     """Make the blocks of a page."""
     blocks: list[Block] = []
     footers: list[Block] = []
@@ -61,15 +58,15 @@ def page_of(
 
 
 def _role(draft: Draft, flow: Flow, looks: Looks) -> Role | None:
+    if draft.at_edge:
+        return "header" if draft.box.top < flow.height / 2 else "footer"
     key = edge_key(draft, flow)
     if not key or not looks.is_repeated(key):
         return None
     return "header" if key.startswith("top") else "footer"
 
 
-def _block(
-    draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Levels, lefts: list[float]
-) -> Block:
+def _block(draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Levels, lefts: list[float]) -> Block:
     text = draft.text
     if draft.fixed and draft.code and (draft.lines > 1 or re.search(r"[{}();=<>]", text)):
         return Code(draft.code, box=draft.box)
@@ -128,5 +125,3 @@ def _joined(blocks: Sequence[Block]) -> list[Block]:
         else:
             made.append(block)
     return made
-
-

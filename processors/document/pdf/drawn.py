@@ -137,5 +137,3 @@ def _combined(inner: _Transform, outer: _Transform) -> _Transform:
 
 def _inside(box: Box, placing: Placing) -> Box:
     return Box(max(0.0, box.left), max(0.0, box.top), min(placing.width, box.right), min(placing.height, box.bottom))
-
-

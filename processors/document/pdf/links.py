@@ -18,9 +18,7 @@ def links_of(document: Any, page: Any, placing: Placing) -> list[tuple[Box, str]
     """Read them: a URL, or `#page-3` for a place in the document."""
     found: list[tuple[Box, str]] = []
     position, link, rect = ctypes.c_int(0), raw.FPDF_LINK(), raw.FS_RECTF()
-    while len(found) < _MOST_LINKS and raw.FPDFLink_Enumerate(
-        page.raw, ctypes.byref(position), ctypes.byref(link)
-    ):
+    while len(found) < _MOST_LINKS and raw.FPDFLink_Enumerate(page.raw, ctypes.byref(position), ctypes.byref(link)):
         target = _target(document, link)
         if target and raw.FPDFLink_GetAnnotRect(link, ctypes.byref(rect)):
             found.append((placing.box(rect.left, rect.bottom, rect.right, rect.top), target))

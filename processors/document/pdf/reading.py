@@ -66,5 +66,3 @@ def _page(document: Any, index: int, name: str) -> Any:
     except pypdfium2.PdfiumError as error:
         hint = f"Leave it out with the field pages, or repair the file. It is page {index + 1} of {len(document)}."
         raise Rejected("damaged_page", f"Page {index + 1} of {name} cannot be read.", hint) from error
-
-

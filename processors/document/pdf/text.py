@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import byref, c_double, c_int
 from functools import lru_cache
 
+from processors.document.layout.markers import is_lone_marker
 from processors.document.layout.pieces import Piece, Style, Word
 from processors.document.model import Box
 from processors.document.pdf import pdfium
@@ -16,6 +17,7 @@ from processors.document.pdf.placing import Placing
 
 MOST_CHARS = 500_000  # of a page; a full page of the smallest print has 30,000
 _GAP_SIZES = 1.0  # of the size: words farther apart are two pieces
+_MARKER_SIZES = 3.5  # of the size, that an item may stand from its bullet
 _RAISED_SIZES = 0.15  # of the size, that a superscript stands above its line
 _RAISED_SCALE = 0.85
 _FIXED_PITCH, _ITALIC, _FORCE_BOLD = 1, 64, 1 << 18  # flags of a font descriptor, ISO 32000-1, 9.8.2
@@ -39,7 +41,7 @@ def pieces_of(
     pieces: list[Piece] = []
     line: list[Word] = []
     for index, word in enumerate(words):
-        if line and (index in breaks or _is_apart(line[-1], word)):
+        if line and (index in breaks or _is_apart(line, word)) and not _follows_marker(line, word):
             pieces.append(Piece(_with_raised(line), len(pieces)))
             line = []
         line.append(word)
@@ -48,7 +50,17 @@ def pieces_of(
     return pieces
 
 
-def _is_apart(before: Word, word: Word) -> bool:
+def _follows_marker(line: list[Word], word: Word) -> bool:
+    """Whether a line is a bullet or a number so far, and this is what it stands before."""
+    marker = line[0]
+    if len(line) > 1 or not is_lone_marker(marker.text) or marker.style.angle != word.style.angle:
+        return False
+    size = max(marker.style.size, word.style.size)
+    return abs(marker.base - word.base) < 0.35 * size and 0 <= word.left - marker.right < _MARKER_SIZES * size
+
+
+def _is_apart(line: list[Word], word: Word) -> bool:
+    before = line[-1]
     size = max(before.style.size, word.style.size, 1.0)
     gap = max(word.left - before.right, before.left - word.right)  # of text from right to left it is the other way
     return (
@@ -169,10 +181,10 @@ def _composed(text_page: int, text: str, first: int) -> str:
     """Undo what only looks: ligatures, presentation forms; and put those that PDFium has turned around back in order."""
     if any("\u0590" <= char <= "\u08ff" or "\ufb1d" <= char <= "\ufeff" for char in text):
         text = _unturned(text_page, text, first)
+    if any("\x7f" <= char <= "\x9f" for char in text):  # fonts of symbols without names have such numbers: bullets
+        text = "•" if len(text) == 1 else "".join(char for char in text if not "\x7f" <= char <= "\x9f")
     if any("\ufb00" <= char <= "\ufeff" for char in text):
-        text = "".join(
-            unicodedata.normalize("NFKC", char) if "\ufb00" <= char <= "\ufeff" else char for char in text
-        )
+        text = "".join(unicodedata.normalize("NFKC", char) if "\ufb00" <= char <= "\ufeff" else char for char in text)
     return text
 
 
