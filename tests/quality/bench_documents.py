@@ -15,6 +15,7 @@ import importlib.util
 import logging
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -114,10 +115,13 @@ def _line(name: str, order: float, headings: float, tables: float | None, second
 
 
 def _pitchey(path: Path) -> str:
-    from processors.document.reading import pages_of_file
+    from processors.document.pdf.source import PdfSource, Wants
     from processors.document.writing.markdown import markdown
 
-    return "".join(markdown(pages_of_file(path, path.name)))
+    with tempfile.TemporaryDirectory() as scratch:
+        source = PdfSource.open(path, path.name, Path(scratch))
+        source.read(Wants(structure=True))
+        return "".join(markdown(source.pages()))
 
 
 def _pdfium(path: Path) -> str:

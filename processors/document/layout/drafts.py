@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from processors.document.layout.inline import spans_of
 from processors.document.layout.pieces import Chunk, Piece
@@ -25,10 +28,14 @@ class Draft:
     tag: str = ""  #: what the file says that it is
     at_edge: bool = False  #: it stands on the line of the page's number
     code: str = ""  #: lines with their indentation, where it may be a program
+    kind: Literal["draft"] = "draft"
 
     @property
     def text(self) -> str:
         return plain(self.spans)
+
+
+FlowItem = Annotated[Draft | Table | Figure, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class Flow:
     number: int
     width: float
     height: float
-    items: tuple[Draft | Table | Figure, ...]
+    items: tuple[FlowItem, ...]
     words: tuple[Word, ...] = ()
     sizes: tuple[tuple[float, int, int], ...] = ()  #: of its text, each with characters, and how many of them are bold
     hidden: float = 0.0  #: share of its characters that are there and not drawn

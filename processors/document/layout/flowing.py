@@ -30,17 +30,17 @@ def flow_of(sheet: Sheet, *, with_words: bool = False) -> Flow:
     top, upright, bottom = _edges(upright, sheet)
     more: list[tuple[int, Table]] = []
     things: list[Placed[Item | Piece]] = []
-    for region in regions([Placed(piece, piece.box, piece.order) for piece in upright]):
-        left, found = aligned_tables([placed.thing for placed in region], right_to_left=right_to_left)
-        things += [Placed(piece, piece.box, piece.order) for piece in left]
+    for region in regions(_placed(upright)):
+        inside = [placed.thing for placed in region if isinstance(placed.thing, Piece)]
+        left, found = aligned_tables(inside, right_to_left=right_to_left)
+        things += _placed(left)
         more += found
     for order, table in [*tables, *more]:
         assert table.box is not None
         things.append(Placed(table, table.box, order))
     ordered, gutters = reading_order(things, right_to_left=right_to_left)
     ordered = _with_figures(ordered, sheet.figures)
-    ordered = [Placed(piece, piece.box, piece.order) for piece in top] + ordered
-    ordered += [Placed(piece, piece.box, piece.order) for piece in (*bottom, *turned)]
+    ordered = [*_placed(top), *ordered, *_placed((*bottom, *turned))]
     edges = {id(word) for piece in (*top, *bottom) for word in piece.words}
     drafts: list[Draft | Table | Figure] = [
         draft_of(item, at_edge=id(item.lines[0].words[-1]) in edges) if isinstance(item, Chunk) else item
@@ -74,6 +74,10 @@ def _is_right_to_left(pieces: Sequence[Piece]) -> bool:
     text = "".join(word.text for word in _words(pieces))
     right = sum("\u0590" <= char <= "\u08ff" for char in text)
     return right > 0.5 * sum(map(str.isalpha, text)) > 0
+
+
+def _placed(pieces: Iterable[Piece]) -> list[Placed[Item | Piece]]:
+    return [Placed(piece, piece.box, piece.order) for piece in pieces]
 
 
 def _edges(pieces: list[Piece], sheet: Sheet) -> tuple[list[Piece], list[Piece], list[Piece]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from processors.document.layout.drafts import Draft, Flow
+from processors.document.layout.drafts import Draft
 from processors.document.layout.looks import Looks
 
 _LONGEST = 250  # characters
@@ -102,9 +102,10 @@ class Levels:
     ranks: dict[Rank, int] = field(default_factory=dict)
 
     @staticmethod
-    def of(counted: dict[Rank, int]) -> Levels:
-        """Give the largest and boldest the first level."""
-        ordered = sorted(counted, key=lambda rank: (-rank.size, not rank.bold))
+    def of(looks: Looks, outline: Outline) -> Levels:
+        """Give the largest and boldest of a document's headings the first level."""
+        ranks = {rank_of(draft) for draft in looks.outstanding if is_heading(draft, looks, outline)}
+        ordered = sorted(ranks, key=lambda rank: (-rank.size, not rank.bold))
         levels: dict[Rank, int] = {}
         level = 0
         last: Rank | None = None
@@ -124,13 +125,3 @@ class Levels:
         text = draft.text
         level = outline.levels.get(key(text)) or outline.levels.get(_without_number(text))
         return min(6, level) if level else self.ranks.get(rank_of(draft), 2)
-
-
-def ranks_in(flow: Flow, looks: Looks, outline: Outline) -> dict[Rank, int]:
-    """Count the looks of a page's headings."""
-    counted: dict[Rank, int] = {}
-    for item in flow.items:
-        if isinstance(item, Draft) and is_heading(item, looks, outline):
-            rank = rank_of(item)
-            counted[rank] = counted.get(rank, 0) + 1
-    return counted

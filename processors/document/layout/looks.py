@@ -7,13 +7,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from processors.document.layout.drafts import Draft, Flow
+from processors.document.model import Span
 
 _EDGE = 0.12  # of the page's height, at the top and at the bottom, where what repeats may be
 _LEAST_PAGES = 3  # on which something stands before it counts as repeated; of a document of two pages: both
 _MOST_EDGES = 20_000  # different texts at edges that are counted
+_MOST_OUTSTANDING = 20_000
+_MOST_OF_PAGE = 40
+_LONGEST = 250  # characters of a heading
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one page adds to the looks of its document."""
+
+    sizes: tuple[tuple[float, int, int], ...] = ()  #: each with its characters, and how many of them are bold
+    edges: tuple[str, ...] = ()
+    outstanding: tuple[Draft, ...] = ()  #: what may be a heading; without its spans' looks
 
 
 @dataclass(slots=True)
@@ -24,27 +37,18 @@ class Looks:
     characters: Counter[float] = field(default_factory=Counter)  #: by size
     bold: Counter[float] = field(default_factory=Counter)  #: those of them that are bold
     edges: Counter[str] = field(default_factory=Counter)  #: pages by text at the top or bottom
+    outstanding: list[Draft] = field(default_factory=list)
 
-    def add(self, flow: Flow) -> None:
-        """Look at a page."""
+    def add(self, seen: Seen) -> None:
+        """Add a page."""
         self.pages += 1
-        for size, characters, bold in flow.sizes:
+        for size, characters, bold in seen.sizes:
             self.characters[size] += characters
             self.bold[size] += bold
-        seen = set()
-        for item in flow.items:
-            if not isinstance(item, Draft):
-                continue
-            if (key := edge_key(item, flow)) and key not in seen and len(self.edges) < _MOST_EDGES:
-                seen.add(key)
-                self.edges[key] += 1
-
-    def merge(self, other: Looks) -> None:
-        """Add what was seen elsewhere."""
-        self.pages += other.pages
-        self.characters.update(other.characters)
-        self.bold.update(other.bold)
-        self.edges.update(other.edges)
+        if len(self.edges) < _MOST_EDGES:
+            self.edges.update(seen.edges)
+        if len(self.outstanding) < _MOST_OUTSTANDING:
+            self.outstanding += seen.outstanding
 
     @property
     def body(self) -> float:
@@ -65,6 +69,21 @@ class Looks:
         """Whether a text stands at the edge of many pages."""
         count = self.edges[key]
         return count >= _LEAST_PAGES and count >= 0.2 * self.pages if self.pages > 2 else count >= 2
+
+
+def seen_in(flow: Flow) -> Seen:
+    """Look at a page."""
+    drafts = [item for item in flow.items if isinstance(item, Draft)]
+    body = max(flow.sizes, key=lambda size: size[1], default=(0.0, 0, 0))[0]
+    return Seen(
+        sizes=flow.sizes,
+        edges=tuple(dict.fromkeys(key for draft in drafts if (key := edge_key(draft, flow)))),
+        outstanding=tuple(
+            replace(draft, spans=(Span(draft.text),), code="")
+            for draft in drafts
+            if len(draft.text) <= _LONGEST and (draft.bold or draft.tag or draft.upper or draft.size > 1.02 * body)
+        )[:_MOST_OF_PAGE],
+    )
 
 
 def edge_key(draft: Draft, flow: Flow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import byref, c_float, c_int
 
 from processors.document.layout.pieces import Rule
@@ -12,6 +12,7 @@ from processors.document.pdf.placing import Placing
 
 MOST_OBJECTS = 20_000  # of a page that are looked at; maps and drawings have more, and no table in it
 MOST_RULES = 1_500
+MOST_FIGURES = 500
 _DEEPEST = 8  # forms in forms that are looked into
 _THIN = 2.5  # points, that a line may be thick
 _SHORT = 6.0  # points: what is shorter is part of a drawing
@@ -22,15 +23,17 @@ _FLOATS = tuple(c_float() for _ in range(4))
 _REFS = tuple(byref(value) for value in _FLOATS)
 _MATRIX = pdfium.Matrix()
 
+Save = Callable[[int], str | None]  #: given PDFium's handle of a picture
 _Transform = tuple[float, float, float, float, float, float]
 _IDENTITY: _Transform = (1, 0, 0, 1, 0, 0)
 
 
-def drawn_on(page: int, placing: Placing) -> tuple[list[Rule], list[Figure]]:
+def drawn_on(page: int, placing: Placing, save: Save | None = None) -> tuple[list[Rule], list[Figure]]:
     """Read lines and pictures of a page.
 
     Args:
         page: PDFium's handle.
+        save: makes a file of a picture, and gives its name.
     """
     rules: list[Rule] = []
     figures: list[Figure] = []
@@ -38,7 +41,8 @@ def drawn_on(page: int, placing: Placing) -> tuple[list[Rule], list[Figure]]:
         if kind == pdfium.OBJECT_IMAGE:
             box = placing.box(*_moved(transform, *_bounds(handle)))
             if min(box.width, box.height) >= _LEAST_FIGURE:
-                figures.append(Figure(box=_inside(box, placing)))
+                path = save(handle) if save is not None and len(figures) < MOST_FIGURES else None
+                figures.append(Figure(path, box=_inside(box, placing)))
             elif _is_rule(box):
                 rules.append(Rule(box))
         elif len(rules) < MOST_RULES:
@@ -60,7 +64,8 @@ def _objects(page: int) -> Iterator[tuple[int, int, _Transform]]:
         if kind == pdfium.OBJECT_FORM and depth < _DEEPEST:
             inner = transform
             if pdfium.object_matrix(handle, byref(_MATRIX)):
-                inner = _combined(tuple(getattr(_MATRIX, name) for name in "abcdef"), transform)  # type: ignore[arg-type]
+                m = _MATRIX
+                inner = _combined((m.a, m.b, m.c, m.d, m.e, m.f), transform)
             count = min(left, pdfium.form_count(handle))
             stack += [(pdfium.form_object(handle, index), inner, depth + 1) for index in reversed(range(count))]
         elif kind in (pdfium.OBJECT_PATH, pdfium.OBJECT_IMAGE):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import Any
 
 import pypdfium2
@@ -9,15 +11,20 @@ import pypdfium2
 from processors.document.layout.pieces import Sheet
 from processors.document.pdf import pdfium
 from processors.document.pdf.drawn import drawn_on
+from processors.document.pdf.images import Images
 from processors.document.pdf.links import links_of
 from processors.document.pdf.placing import placing_of
 from processors.document.pdf.tags import tags_of
-from processors.document.pdf.text import pieces_of
+from processors.document.pdf.text import lines_of, pieces_of
 from processors.worker.context import Rejected
 
 
-def sheet_of(document: Any, index: int, name: str) -> Sheet:
-    """Read what is on a page, counted from 0."""
+def sheet_of(document: Any, index: int, name: str, images: Images | None = None) -> Sheet:
+    """Read what is on a page, counted from 0.
+
+    Args:
+        images: where pictures go, if they are wanted.
+    """
     page = _page(document, index, name)
     try:
         placing = placing_of(page)
@@ -31,7 +38,8 @@ def sheet_of(document: Any, index: int, name: str) -> Sheet:
             )
         finally:
             text_page.close()
-        rules, figures = drawn_on(pdfium.pointer(page.raw), placing)
+        save = None if images is None else partial(images.save, page=page)
+        rules, figures = drawn_on(pdfium.pointer(page.raw), placing, save)
         return Sheet(index + 1, placing.width, placing.height, pieces, rules, figures)
     finally:
         page.close()
@@ -44,6 +52,8 @@ def text_of(document: Any, index: int, name: str) -> str:
         text_page = page.get_textpage()
         try:
             text: str = text_page.get_text_range()
+            if _ARABIC.search(text):  # PDFium turns some ligatures around, which only their places tell
+                text = lines_of(pdfium.pointer(text_page.raw), placing_of(page))
         finally:
             text_page.close()
     finally:
@@ -57,6 +67,7 @@ def _clean(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+_ARABIC = re.compile("[\u0620-\u06ff\ufb50-\ufdff\ufe70-\ufefc]")
 _CONTROLS = {code: None for code in [*range(9), 11, 12, *range(13, 32), 0xFFFF, 0xFEFF]}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from ctypes import byref, c_double, c_int
 from functools import lru_cache
 
+from processors.document.layout.inline import HYPHEN
 from processors.document.layout.markers import is_lone_marker
 from processors.document.layout.pieces import Piece, Style, Word
 from processors.document.model import Box
@@ -23,7 +24,6 @@ _RAISED_SCALE = 0.85
 _FIXED_PITCH, _ITALIC, _FORCE_BOLD = 1, 64, 1 << 18  # flags of a font descriptor, ISO 32000-1, 9.8.2
 _INVISIBLE, _FILL_AND_STROKE = 3, 2  # text rendering modes, ISO 32000-1, 9.3.6
 _BOLD_WEIGHT = 600
-_HYPHEN = "\u00ad"  #: where PDFium has found that a line ends inside a word
 
 
 def pieces_of(
@@ -48,6 +48,16 @@ def pieces_of(
     if line:
         pieces.append(Piece(_with_raised(line), len(pieces)))
     return pieces
+
+
+def lines_of(text_page: int, placing: Placing) -> str:
+    """Read the text of a page in the order of the file, line by line."""
+    words, breaks = _words(text_page, placing, {})
+    parts: list[str] = []
+    for index, word in enumerate(words):
+        parts.append("\n" if index in breaks else " " if word.spaced and index else "")
+        parts.append(word.text)
+    return "".join(parts).replace(HYPHEN + "\n", "").replace(HYPHEN, "")
 
 
 def _follows_marker(line: list[Word], word: Word) -> bool:
@@ -123,7 +133,7 @@ def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[l
             chars.append(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd")
             continue
         if (code in (2, 0xFFFE) or code == 0) and pdfium.is_hyphen(text_page, index) == 1:
-            chars.append(_HYPHEN)
+            chars.append(HYPHEN)
             end_word(index)
             continue
         end_word(index)
@@ -140,7 +150,7 @@ def _cut(
 ) -> None:
     """Make a word of characters, or several where its look changes inside of it."""
     last = begin + len(chars) - 1
-    if chars[-1] == _HYPHEN:
+    if chars[-1] == HYPHEN:
         last = max(begin, last - 1)
     first_object = pdfium.text_object(text_page, begin)
     if last == begin or pdfium.text_object(text_page, last) == first_object:
