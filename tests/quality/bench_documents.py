@@ -3,8 +3,8 @@
     PYTHONPATH=. python tests/quality/bench_documents.py FOLDER [--each] [--only NAME]
 
 FOLDER holds documents, as `a.pdf` and `b.docx`, and what is expected of them: `a.gt.md` and `b.docx.gt.md`. NID is the
-likeness of the text in its order, F1 of headings, TEDS of tables; see scores.py. Times are of one run after another that
-warms up, in one process.
+likeness of the text in its order, F1 of headings, TEDS of tables; see scores.py. Times are of one run after another,
+after one that warms up, in one process.
 """
 
 from __future__ import annotations
@@ -115,9 +115,14 @@ def _line(name: str, order: float, headings: float, tables: float | None, second
 
 
 def _pitchey(path: Path) -> str:
+    from processors.document.kinds import kind_of
     from processors.document.pdf.source import PdfSource, Wants
+    from processors.document.text.reading import read
     from processors.document.writing.markdown import markdown
 
+    kind = kind_of(path, path.name)
+    if kind != "pdf":
+        return "".join(markdown([read(path, path.name, kind)[0]]))
     with tempfile.TemporaryDirectory() as scratch:
         source = PdfSource.open(path, path.name, Path(scratch))
         source.read(Wants(structure=True))

@@ -1,4 +1,4 @@
-"""How alike two documents in Markdown are: order of the text, headings, tables. Pure, from 0 to 1, and 1 is the same."""
+"""How alike two documents in Markdown are: order of the text, headings, tables. From 0 to 1, and 1 is the same."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 
 from processors.document.layout.columns import Gutter, Placed
@@ -72,7 +73,7 @@ def _on_one_line(before: Piece, piece: Piece, gutters: Sequence[Gutter]) -> bool
 
 def _leading(lines: Sequence[Piece]) -> _Leading:
     distances: dict[float, list[float]] = {}
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         distance = after.base - before.base
         if 0.8 * after.size < distance < 2.2 * after.size and abs(before.size - after.size) < 0.1 * after.size:
             distances.setdefault(round(after.size), []).append(distance)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 from processors.document.model import Box
@@ -66,7 +67,7 @@ def regions(things: Sequence[Placed[T]]) -> list[list[Placed[T]]]:
 def _contradicts(things: Sequence[Placed[T]], gutters: Sequence[Gutter]) -> bool:
     """Whether the order of the file is not how one reads: it goes up again, or changes columns at every line."""
     upward = across = 0
-    for before, after in zip(things, things[1:], strict=False):
+    for before, after in pairwise(things):
         overlap = min(before.box.right, after.box.right) - max(before.box.left, after.box.left)
         is_same_column = overlap > 0.3 * min(before.box.width, after.box.width)
         if is_same_column and after.box.bottom < before.box.top - _JUMP * after.box.height:

@@ -65,4 +65,3 @@ class Images:
         with io.BytesIO() as file:
             picture.save(file, format="PNG")
             return file.getvalue(), "png"
-

@@ -25,13 +25,13 @@ def _function(name: str, result: Any, *arguments: Any) -> Any:
 class Rect(ctypes.Structure):
     """PDFium's FS_RECTF."""
 
-    _fields_ = [("left", c_float), ("top", c_float), ("right", c_float), ("bottom", c_float)]  # noqa: RUF012
+    _fields_ = [("left", c_float), ("top", c_float), ("right", c_float), ("bottom", c_float)]
 
 
 class Matrix(ctypes.Structure):
     """PDFium's FS_MATRIX: x' = ax + cy + e, y' = bx + dy + f."""
 
-    _fields_ = [(name, c_float) for name in "abcdef"]  # noqa: RUF012
+    _fields_ = [(name, c_float) for name in "abcdef"]
 
 
 count_chars = _function("FPDFText_CountChars", c_int, c_void_p)

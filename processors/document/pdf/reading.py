@@ -25,7 +25,7 @@ def sheet_of(document: Any, index: int, name: str, images: Images | None = None)
     Args:
         images: where pictures go, if they are wanted.
     """
-    page = _page(document, index, name)
+    page = page_at(document, index, name)
     try:
         placing = placing_of(page)
         text_page = page.get_textpage()
@@ -47,7 +47,7 @@ def sheet_of(document: Any, index: int, name: str, images: Images | None = None)
 
 def text_of(document: Any, index: int, name: str) -> str:
     """Read the text of a page in the order of the file, line by line; a word that a hyphen divides is whole again."""
-    page = _page(document, index, name)
+    page = page_at(document, index, name)
     try:
         text_page = page.get_textpage()
         try:
@@ -68,10 +68,10 @@ def _clean(text: str) -> str:
 
 
 _ARABIC = re.compile("[\u0620-\u06ff\ufb50-\ufdff\ufe70-\ufefc]")
-_CONTROLS = {code: None for code in [*range(9), 11, 12, *range(13, 32), 0xFFFF, 0xFEFF]}
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 0xFFFF, 0xFEFF])
 
 
-def _page(document: Any, index: int, name: str) -> Any:
+def page_at(document: Any, index: int, name: str) -> Any:
     try:
         return document[index]
     except pypdfium2.PdfiumError as error:

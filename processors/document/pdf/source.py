@@ -61,7 +61,9 @@ class PdfSource:
     _places: dict[int, tuple[str, int, int, int, int]] = field(default_factory=dict)
 
     @staticmethod
-    def open(path: Path, name: str, scratch: Path, *, password: str | None = None, pages: str | None = None) -> PdfSource:
+    def open(
+        path: Path, name: str, scratch: Path, *, password: str | None = None, pages: str | None = None
+    ) -> PdfSource:
         """Look at a PDF.
 
         Raises:

@@ -188,7 +188,7 @@ def _word(
 
 
 def _composed(text_page: int, text: str, first: int) -> str:
-    """Undo what only looks: ligatures, presentation forms; and put those that PDFium has turned around back in order."""
+    """Undo what only looks: ligatures and presentation forms; turn back those that PDFium has turned around."""
     if any("\u0590" <= char <= "\u08ff" or "\ufb1d" <= char <= "\ufeff" for char in text):
         text = _unturned(text_page, text, first)
     if any("\x7f" <= char <= "\x9f" for char in text):  # fonts of symbols without names have such numbers: bullets

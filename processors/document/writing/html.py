@@ -94,7 +94,8 @@ def _block(block: Block) -> str:
         case Caption():
             return f'<p dir="auto"><em>{_inline(block.spans)}</em></p>\n'
         case Footnote():
-            return f'<aside role="doc-footnote" dir="auto"><sup>{escape(block.label)}</sup> {_inline(block.spans)}</aside>\n'
+            label = f"<sup>{escape(block.label)}</sup>"
+            return f'<aside role="doc-footnote" dir="auto">{label} {_inline(block.spans)}</aside>\n'
         case ListItem():
             return f"<p>{_inline(block.spans)}</p>\n"
 
