@@ -14,7 +14,7 @@ from processors.document.pdf.source import PdfSource, Wants
 from processors.document.ranges import in_words
 from processors.protocol import OutputFile, Result
 from processors.specs import DocumentSpec
-from processors.worker.context import Context
+from processors.worker.context import Context, Rejected
 
 _IMAGES_DIR = "images"
 _READING, _WRITING, _DRAWING = 0.6, 0.15, 0.25  # shares of the progress
@@ -44,6 +44,10 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
     }
     if wants.text or wants.structure:
         source.read(wants, _share(context, "read", 0.0, _READING))
+        if source.silent:
+            about["pagesWithoutText"] = in_words(source.silent)
+        if source.silent and not source.has_text:
+            raise _no_text(source)
         if wants.structure:
             about["hiddenText"] = round(source.hidden, 3)
         context.progress("write", _READING)
@@ -63,6 +67,12 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
         outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
     return Result(outputs=outputs, details={"input": {key: value for key, value in about.items() if value is not None}})
+
+
+def _no_text(source: PdfSource) -> Rejected:
+    what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
+    hint = "Have them read with ocrEnabled, or ask for a preview alone."
+    return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
 
 
 def _wants(spec: DocumentSpec, images: Path) -> Wants:

@@ -56,7 +56,7 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
                 say({"page": index, "about": _of_page(document, index, name)})
 
     by_page: dict[int, dict[str, Any]] = {}
-    for value in apart.each_batch(source.batches(), work, name, at_once=source.at_once):
+    for value in apart.each_batch(source.batches(source.at_once()), work, name, at_once=source.at_once()):
         by_page[value["page"]] = value["about"]
         done(len(by_page), len(source.indexes))
     pages = [by_page[index] for index in source.indexes]

@@ -26,10 +26,7 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[Any]:
     Raises:
         Rejected: it cannot be read, or not with this password.
     """
-    try:
-        document = pypdfium2.PdfDocument(path, password=password or None)
-    except pypdfium2.PdfiumError as error:
-        raise _reason(getattr(error, "err_code", None), name, password) from error
+    document = _open(path, name, password or None)
     try:
         count = len(document)
         if count == 0:
@@ -39,6 +36,19 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[Any]:
         yield document
     finally:
         document.close()
+
+
+def _open(path: Path, name: str, password: str | None) -> Any:
+    try:
+        return pypdfium2.PdfDocument(path, password=password)
+    except pypdfium2.PdfiumError as error:
+        code = getattr(error, "err_code", None)
+        if code == raw.FPDF_ERR_PASSWORD and password is not None:
+            try:  # it may need none: for its owner alone it has one
+                return pypdfium2.PdfDocument(path)
+            except pypdfium2.PdfiumError:
+                pass
+        raise _reason(code, name, password) from error
 
 
 def _reason(code: int | None, name: str, password: str | None) -> Rejected:

@@ -61,6 +61,15 @@ def text_of(document: Any, index: int, name: str) -> str:
     return _clean(text)
 
 
+def is_pictured(document: Any, index: int, name: str) -> bool:
+    """Whether a page has a picture."""
+    page = page_at(document, index, name)
+    try:
+        return bool(drawn_on(pdfium.pointer(page.raw), placing_of(page))[1])
+    finally:
+        page.close()
+
+
 def _clean(text: str) -> str:
     # PDFium writes U+FFFE where it has found that a word goes on in the next line, and takes the line's end away.
     text = text.replace("\r\n", "\n").replace("\ufffe", "")
