@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from processors.document.layout.inline import rows_of, spans_of
+from processors.document.layout.markers import is_entry
 from processors.document.layout.pieces import Piece, Word
 from processors.document.model import Box, Cell, Table
 
@@ -117,6 +118,8 @@ def _table(rows: Sequence[_Row], right_to_left: bool) -> Table | None:
     pieces = [piece for row in rows for piece in row.pieces]
     if len(columns) < _LEAST_COLUMNS or median(len(piece.words) for piece in pieces) > _MOST_WORDS:
         return None
+    if sum(map(_is_contents, rows)) > len(rows) / 3:
+        return None
     made: list[tuple[Cell, ...]] = []
     filled = 0
     for row in _whole(rows):
@@ -134,6 +137,13 @@ def _table(rows: Sequence[_Row], right_to_left: bool) -> Table | None:
     for piece in pieces:
         box = box.joined(piece.box)
     return Table(tuple(made), Box(box.left, box.top, box.right, box.bottom))
+
+
+def _is_contents(row: _Row) -> bool:
+    """Whether a row is of a table of contents."""
+    words = [word for piece in row.pieces for word in piece.words]
+    leads = sum((word.link or "").startswith("#page-") for word in words)
+    return leads > len(words) / 2 or is_entry(" ".join(word.text for word in words))
 
 
 def _whole(rows: Sequence[_Row]) -> list[_Row]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 
 from processors.document.layout.columns import Gutter, Placed
-from processors.document.layout.markers import marker_of
+from processors.document.layout.markers import is_entry, marker_of
 from processors.document.layout.pieces import Chunk, Item, Piece, Word
 
 _WIDEST_SPACE = 4.0  # of the size, between two pieces of one line
@@ -96,7 +96,12 @@ def _continues(chunk: Chunk, line: Piece, leading: _Leading) -> bool:
         return False
     if one.tag != other.tag and (one.tag[:1] == "H" or other.tag[:1] == "H" or "Title" in (one.tag, other.tag)):
         return False
-    if marker_of(line.text) is not None or (line.words[0].raised and line.words[0].text[:1].isdigit()):
+    if (
+        is_entry(last.text)
+        or is_entry(line.text)
+        or marker_of(line.text) is not None
+        or (line.words[0].raised and line.words[0].text[:1].isdigit())
+    ):
         return False
     overlap = min(last.box.right, line.box.right) - max(last.box.left, line.box.left)
     if overlap < 0.2 * min(last.box.width, line.box.width):

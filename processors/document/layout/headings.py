@@ -54,6 +54,8 @@ def is_heading(draft: Draft, looks: Looks, outline: Outline) -> bool:
         return 0 < len(text) <= _LONGEST
     if not 1 < len(text) <= _LONGEST or draft.lines > _MOST_LINES or draft.fixed:
         return False
+    if all((span.link or "").startswith("#page-") for span in draft.spans):  # of a table of contents
+        return False
     letters = sum(map(str.isalpha, text))
     if letters < 2 or letters < 0.4 * len(text.replace(" ", "")):
         return False

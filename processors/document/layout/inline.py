@@ -28,7 +28,8 @@ def spans_of(
                 lead = "\n" if breaks else _between(parts[-1][0] if parts else "", word.text)
                 if parts and parts[-1][0].endswith(HYPHEN):
                     text, before = parts[-1]
-                    parts[-1] = (text[:-1], before)
+                    # What goes on with a capital had its hyphen before it was divided.
+                    parts[-1] = (text[:-1] + ("" if word.text[:1].islower() else "-"), before)
             parts.append((lead + word.text, word))
     return _grouped(parts, plain_style, all_bold)
 

@@ -13,6 +13,8 @@ _BOX = re.compile(f"^([{''.join(BOXES)}])\\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})\)|(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})\.|[①-⑳])\s+(?=\S)")
 _NOTE = re.compile(r"^(\d{1,3}\)|[*†‡§¶]{1,3}|\d{1,3})\s*(?=\S)")
 
+_LEADERS = re.compile(r"(\.\s?){4,}\s*([\divxlc]{1,6})?\s*$|(·\s?|…\s?){3,}\s*([\divxlc]{1,6})?\s*$", re.IGNORECASE)
+_DOTS = re.compile(r"\s*(\.\s?){4,}\s*|\s*([·…]\s?){3,}\s*")
 _LONE = re.compile(rf"^([{BULLETS}{''.join(BOXES)}–—-]|(\d{{1,3}}|[a-zA-Z]|[ivx]{{1,5}})[.)]|\(\w{{1,3}}\))$")
 
 
@@ -40,6 +42,16 @@ def note_of(text: str) -> Marker | None:
     """Read the mark that a footnote begins with."""
     found = _NOTE.match(text)
     return Marker(found.end(), number=found[1]) if found else None
+
+
+def is_entry(text: str) -> bool:
+    """Whether a line is one of a table of contents: dots lead to a number."""
+    return _LEADERS.search(text) is not None
+
+
+def without_leaders(text: str) -> str:
+    """A text without the dots that lead to a number."""
+    return _DOTS.sub(" ", text)
 
 
 def is_lone_marker(word: str) -> bool:

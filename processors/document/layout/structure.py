@@ -9,7 +9,7 @@ from dataclasses import replace
 from processors.document.layout.drafts import Draft, Flow
 from processors.document.layout.headings import Levels, Outline, is_heading
 from processors.document.layout.looks import Looks, edge_key
-from processors.document.layout.markers import Marker, marker_of, note_of
+from processors.document.layout.markers import Marker, is_entry, marker_of, note_of, without_leaders
 from processors.document.model import (
     Block,
     Caption,
@@ -70,6 +70,8 @@ def _block(draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Lev
     text = draft.text
     if draft.fixed and draft.code and (draft.lines > 1 or re.search(r"[{}();=<>]", text)):
         return Code(draft.code, box=draft.box)
+    if is_entry(text):
+        return _item(replace(draft, spans=_without_leaders(draft.spans)), Marker(0), lefts)
     note = note_of(text) if draft.raised or draft.size < _SMALL * looks.body else None
     if note is not None and note.number is not None and draft.box.top > _NOTES_FROM * flow.height:
         return Footnote(note.number.rstrip(")"), without(draft.spans, note.length), draft.box)
@@ -96,6 +98,10 @@ def _item(draft: Draft, marker: Marker, lefts: list[float]) -> ListItem:
         lefts.append(left)
     spans = without(draft.spans, marker.length)
     return ListItem(spans, min(len(lefts) - 1, 5), marker.number, marker.checked, draft.box)
+
+
+def _without_leaders(spans: Sequence[Span]) -> tuple[Span, ...]:
+    return tuple(replace(span, text=without_leaders(span.text), bold=False) for span in spans)
 
 
 def without(spans: Sequence[Span], length: int) -> tuple[Span, ...]:

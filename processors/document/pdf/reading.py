@@ -72,12 +72,13 @@ def is_pictured(document: Any, index: int, name: str) -> bool:
 
 def _clean(text: str) -> str:
     # PDFium writes U+FFFE where it has found that a word goes on in the next line, and takes the line's end away.
-    text = text.replace("\r\n", "\n").replace("\ufffe", "")
+    text = _DIVIDED.sub(lambda found: found[1] if found[1].islower() else f"-{found[1]}", text.replace("\r\n", "\n"))
     return text.translate(_CONTROLS)
 
 
 _ARABIC = re.compile("[\u0620-\u06ff\ufb50-\ufdff\ufe70-\ufefc]")
-_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 0xFFFF, 0xFEFF])
+_DIVIDED = re.compile("\ufffe(\\w)")
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 0xFFFE, 0xFFFF, 0xFEFF])
 
 
 def page_at(document: Any, index: int, name: str) -> Any:

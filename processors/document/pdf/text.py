@@ -7,6 +7,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_double, c_int
+from dataclasses import replace
 from functools import lru_cache
 
 from processors.document.layout.inline import HYPHEN
@@ -20,6 +21,7 @@ MOST_CHARS = 500_000  # of a page; a full page of the smallest print has 30,000
 _GAP_SIZES = 1.0  # of the size: words farther apart are two pieces
 _MARKER_SIZES = 3.5  # of the size, that an item may stand from its bullet
 _RAISED_SIZES = 0.15  # of the size, that a superscript stands above its line
+_SPACE = 0.15  # of the size, that a space is wide at least
 _RAISED_SCALE = 0.85
 _FIXED_PITCH, _ITALIC, _FORCE_BOLD = 1, 64, 1 << 18  # flags of a font descriptor, ISO 32000-1, 9.8.2
 _INVISIBLE, _FILL_AND_STROKE = 3, 2  # text rendering modes, ISO 32000-1, 9.3.6
@@ -41,7 +43,9 @@ def pieces_of(
     pieces: list[Piece] = []
     line: list[Word] = []
     for index, word in enumerate(words):
-        if line and (index in breaks or _is_apart(line, word)) and not _follows_marker(line, word):
+        if line and index in breaks and _is_formula(line, word):
+            word = replace(word, spaced=word.left - line[-1].right > _SPACE * word.style.size)
+        elif line and (index in breaks or _is_apart(line, word)) and not _follows_marker(line, word):
             pieces.append(Piece(_with_raised(line), len(pieces)))
             line = []
         line.append(word)
@@ -69,6 +73,19 @@ def _follows_marker(line: list[Word], word: Word) -> bool:
     return abs(marker.base - word.base) < 0.35 * size and 0 <= word.left - marker.right < _MARKER_SIZES * size
 
 
+def _is_formula(line: list[Word], word: Word) -> bool:
+    """Whether a word goes on right after a line, a little higher or lower: PDFium takes that for another line."""
+    main = max(line, key=lambda each: each.style.size)
+    size = main.style.size
+    gap = word.left - line[-1].right
+    if not -0.3 * size < gap < 0.6 * size or main.style.angle != word.style.angle:
+        return False
+    offset = abs(word.base - main.base)
+    if offset < 0.05 * size:
+        return line[-1].style.size <= _RAISED_SCALE * size
+    return word.style.size <= _RAISED_SCALE * size and offset < 0.6 * size
+
+
 def _is_apart(line: list[Word], word: Word) -> bool:
     before = line[-1]
     size = max(before.style.size, word.style.size, 1.0)
@@ -93,14 +110,14 @@ def _with_raised(line: list[Word]) -> list[Word]:
 
 
 def _as_raised(word: Word) -> Word:
-    return Word(word.text, word.left, word.right, word.base, word.style, word.spaced, True, word.link)
+    return replace(word, raised=True)
 
 
 def _linked(word: Word, links: Sequence[tuple[Box, str]]) -> Word:
     x, y = (word.left + word.right) / 2, word.base - word.style.size / 4
     for box, target in links:
         if box.holds(x, y):
-            return Word(word.text, word.left, word.right, word.base, word.style, word.spaced, word.raised, target)
+            return replace(word, link=target)
     return word
 
 
