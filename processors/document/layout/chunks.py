@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
 
 from processors.document.layout.columns import Gutter, Placed
 from processors.document.layout.markers import is_entry, marker_of
-from processors.document.layout.pieces import Chunk, Item, Piece, Word
+from processors.document.layout.pieces import Chunk, Item, Piece
 
 _WIDEST_SPACE = 4.0  # of the size, between two pieces of one line
 _LOOSE = 1.25  # of the usual distance of lines: what is farther apart is apart
@@ -54,8 +54,7 @@ def _lines(ordered: Sequence[Placed[Item | Piece]], gutters: Sequence[Gutter]) -
         piece, before = placed.thing, lines[-1] if lines else None
         if isinstance(piece, Piece) and isinstance(before, Piece) and _on_one_line(before, piece, gutters):
             first, *rest = piece.words
-            spaced = Word(first.text, first.left, first.right, first.base, first.style, True, first.raised, first.link)
-            lines[-1] = Piece([*before.words, spaced, *rest], before.order)
+            lines[-1] = Piece([*before.words, replace(first, spaced=True), *rest], before.order)
         else:
             lines.append(piece)
     return lines
@@ -66,9 +65,17 @@ def _on_one_line(before: Piece, piece: Piece, gutters: Sequence[Gutter]) -> bool
     if abs(before.base - piece.base) > 0.3 * size or before.style.angle != piece.style.angle:
         return False
     gap = max(piece.box.left - before.box.right, before.box.left - piece.box.right)
+    if piece.text.isdecimal() and _leads_inside(before):
+        return True
     if gap > _WIDEST_SPACE * size or gap < -size:
         return False
     return not any(gutter.parts(before.box, piece.box) for gutter in gutters)
+
+
+def _leads_inside(line: Piece) -> bool:
+    """Whether a line leads to another page: it is of a table of contents."""
+    words = [word for word in line.words if not word.text.isdecimal()]
+    return bool(words) and all((word.link or "").startswith("#page-") for word in words)
 
 
 def _leading(lines: Sequence[Piece]) -> _Leading:
@@ -99,6 +106,7 @@ def _continues(chunk: Chunk, line: Piece, leading: _Leading) -> bool:
     if (
         is_entry(last.text)
         or is_entry(line.text)
+        or _leads_inside(last)
         or marker_of(line.text) is not None
         or (line.words[0].raised and line.words[0].text[:1].isdigit())
     ):

@@ -70,7 +70,7 @@ def _block(draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Lev
     text = draft.text
     if draft.fixed and draft.code and (draft.lines > 1 or re.search(r"[{}();=<>]", text)):
         return Code(draft.code, box=draft.box)
-    if is_entry(text):
+    if is_entry(text) or _is_contents(draft.spans):
         return _item(replace(draft, spans=_without_leaders(draft.spans)), Marker(0), lefts)
     note = note_of(text) if draft.raised or draft.size < _SMALL * looks.body else None
     if note is not None and note.number is not None and draft.box.top > _NOTES_FROM * flow.height:
@@ -98,6 +98,13 @@ def _item(draft: Draft, marker: Marker, lefts: list[float]) -> ListItem:
         lefts.append(left)
     spans = without(draft.spans, marker.length)
     return ListItem(spans, min(len(lefts) - 1, 5), marker.number, marker.checked, draft.box)
+
+
+def _is_contents(spans: Sequence[Span]) -> bool:
+    """Whether a line leads to another page, whose number it ends with: it is of a table of contents."""
+    last = spans[-1].text.split()[-1:] if spans else []
+    leads = [(span.link or "").startswith("#page-") for span in spans if not span.text.strip().isdecimal()]
+    return bool(leads) and all(leads) and bool(last) and last[0].isdecimal()
 
 
 def _without_leaders(spans: Sequence[Span]) -> tuple[Span, ...]:
