@@ -80,7 +80,7 @@ def written(path: Path, leaves: Sequence[Leaf], *, title: str = "", outline: Seq
 
 
 def assembled(path: Path, objects: Mapping[int, str | tuple[str, bytes]]) -> Path:
-    """Write objects as a PDF: 1 is the catalog, 3 the properties. A pair is a stream: more of its dictionary, and it."""
+    """Write objects as a PDF: 1 is the catalog, 3 the properties; a pair is a stream."""
     out = bytearray(b"%PDF-1.7\n")
     places = {}
     for number in sorted(objects):
