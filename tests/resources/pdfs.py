@@ -139,7 +139,7 @@ def forms_in_themselves(path: Path) -> Path:
     )
 
 
-def inflating(path: Path, megabytes: int = 1500) -> Path:
+def inflating(path: Path, megabytes: int = 700) -> Path:
     """A page whose content is a thousand times as large as its file."""
     compressor = zlib.compressobj(9)
     block = b"0 0 m 1 1 l S\n" * 75_000

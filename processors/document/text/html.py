@@ -27,7 +27,8 @@ from processors.document.model import (
     plain,
 )
 
-_DEEPEST = 150
+_DEEPEST = 150  # of the tree that is walked
+_MOST_OPEN = 5000  # elements in each other: the time of parsing grows with their square
 _MOST_SPAN = 1000  # columns or rows; browsers stop there as well
 _MOST_CELLS = 200_000
 _UNSEEN = frozenset(
@@ -38,6 +39,10 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp small "
     "span strike strong sub sup time tt u var wbr br".split()
+)
+_OPENING = re.compile(
+    r"<(/?)(?:div|span|a|b|i|u|s|em|strong|font|big|small|code|table|section|article|blockquote|ul|ol|dl|center|form)\b",
+    re.IGNORECASE,
 )
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -54,6 +59,15 @@ def page_of(text: str) -> tuple[Page, str, str | None]:
     reader.flush()
     words = " ".join(title.text().split()) if title is not None else ""
     return Page(None, tuple(reader.blocks)), words, language
+
+
+def is_bottomless(text: str) -> bool:
+    """Whether more elements are open at a time than any page of a person's has."""
+    deepest = depth = 0
+    for found in _OPENING.finditer(text):
+        depth += -1 if found[1] else 1
+        deepest = max(deepest, depth)
+    return deepest > _MOST_OPEN
 
 
 @dataclass(slots=True)

@@ -10,15 +10,19 @@ from markdown_it.token import Token
 
 from processors.document.model import Block, Cell, Code, Figure, Heading, ListItem, Page, Paragraph, Span, Table
 
+_DEEPEST = 100
 _TASK = re.compile(r"^\[([ xX])\]\s+")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n(?:---|\.\.\.)\n", re.DOTALL)
 _TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
 
 
-def page_of(text: str) -> Page:
-    """Read a text."""
-    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 40}).enable(["table", "strikethrough"])
-    return Page(None, tuple(_Reader().read(parser.parse(_FRONT_MATTER.sub("", text.replace("\r\n", "\n"))))))
+def page_of(text: str) -> Page | None:
+    """Read a text; None where more is in each other than is read."""
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    tokens = parser.parse(_FRONT_MATTER.sub("", text.replace("\r\n", "\n")))
+    if any(token.level >= _DEEPEST - 1 for token in tokens):  # the parser has left out what is in there
+        return None
+    return Page(None, tuple(_Reader().read(tokens)))
 
 
 class _Reader:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
+from typing import Any
 
+from pydantic import TypeAdapter
+
+from processors.document import apart
 from processors.document.kinds import Kind
 from processors.document.model import Page
 from processors.document.text import html, markdown, plain
@@ -16,13 +20,25 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})", re.IGNORECASE)
 _HEAD_BYTES = 4096
 
+_PAGE: TypeAdapter[Page] = TypeAdapter(Page)
+
 
 def read(path: Path, name: str, kind: Kind) -> tuple[Page, str, str | None]:
-    """Read a text file: its one page, its title, its language.
+    """Read a text file, apart: its one page, its title, its language.
 
     Raises:
-        Rejected: it is too large.
+        Rejected: it is too large, or its reading takes too much.
     """
+    page, title, language = apart.call(lambda: _look(path, name, kind), name)
+    return _PAGE.validate_python(page), title, language
+
+
+def _look(path: Path, name: str, kind: Kind) -> tuple[Any, str, str | None]:
+    page, title, language = _read(path, name, kind)
+    return _PAGE.dump_python(page, mode="json"), title, language
+
+
+def _read(path: Path, name: str, kind: Kind) -> tuple[Page, str, str | None]:
     if path.stat().st_size > MOST_BYTES:
         raise Rejected(
             "document_too_large", f"{name} is larger than {MOST_BYTES >> 20} MiB, which is too much of text."
@@ -30,11 +46,15 @@ def read(path: Path, name: str, kind: Kind) -> tuple[Page, str, str | None]:
     text = decoded(path.read_bytes(), is_html=kind == "html")
     match kind:
         case "html":
-            return html.page_of(text)
+            if not html.is_bottomless(text):
+                return html.page_of(text)
+            page = None
         case "markdown":
             page = markdown.page_of(text)
         case _:
             page = plain.page_of(text)
+    if page is None:
+        raise Rejected("nested_too_deep", f"{name} is nested deeper than any text that is meant to be read.")
     return page, "", None
 
 
