@@ -110,7 +110,7 @@ def each_batch(
         except _Ended as error:
             culprit = next(page for page in batch_of[error.tag] if page not in done[error.tag])
             if len(batch_of[error.tag]) == 1:
-                raise _too_much(culprit, name, error.why) from error
+                raise _too_much(culprit, name, error) from error
             waiting.append((culprit,))
             for batch, finished in zip(batch_of, done, strict=True):
                 left = tuple(page for page in batch if page not in finished and page != culprit)
@@ -122,15 +122,19 @@ def _task(work: Callable[[Sequence[int], Say], None], batch: Sequence[int]) -> C
     return lambda say: work(batch, say)
 
 
-def _too_much(page: int, name: str, why: str) -> Rejected:
-    hint = "Leave it out with the field pages, or repair the file."
-    return Rejected("page_unreadable", f"Page {page + 1} of {name} cannot be read: its reading {why}.", hint)
+def _too_much(page: int, name: str, ended: _Ended) -> HandlerError:
+    message = f"Page {page + 1} of {name} cannot be read: its reading {ended.why}."
+    if ended.signal is signal.SIGKILL:  # the kernel's, for memory: a larger instance may have enough
+        error = HandlerError("page_killed", message, "Give the job a larger instance type.")
+        error.signal = ended.signal
+        return error
+    return Rejected("page_unreadable", message, "Leave it out with the field pages, or repair the file.")
 
 
 class _Ended(Exception):
-    def __init__(self, tag: int, why: str) -> None:
+    def __init__(self, tag: int, why: str, number: signal.Signals | None = None) -> None:
         super().__init__(why)
-        self.tag, self.why = tag, why
+        self.tag, self.why, self.signal = tag, why, number
 
 
 def _run(tasks: Sequence[Callable[[Say], None]], at_once: int, allowed: Limits) -> Iterator[tuple[int, Any]]:
@@ -179,7 +183,9 @@ def _end(process: _Process, allowed: Limits) -> None:
     why = f"needs more than {allowed.memory_bytes >> 20} MiB of memory" if code == _NO_MEMORY else "makes it crash"
     if code in (-signal.SIGABRT, -signal.SIGTRAP, -signal.SIGILL):
         why = f"needs more than {allowed.memory_bytes >> 20} MiB of memory, or makes it crash"
-    raise _Ended(process.tag, why)
+    if code == -signal.SIGKILL:
+        why = "was killed, as what takes too much memory is"
+    raise _Ended(process.tag, why, signal.Signals(-code) if code < 0 else None)
 
 
 _NO_MEMORY = 77
