@@ -11,9 +11,9 @@ from processors.worker.context import Context
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "Pillow")):
+    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "pillow"), ("selectolax", "selectolax")):
         if importlib.util.find_spec(module) is None:
-            raise SystemExit(f"the Python package {package} cannot be found; the extra 'document' installs it")
+            raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 
 
 def warm() -> None:
