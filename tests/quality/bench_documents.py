@@ -3,8 +3,8 @@
     PYTHONPATH=. python tests/quality/bench_documents.py FOLDER [--each] [--only NAME]
 
 FOLDER holds documents, as `a.pdf` and `b.docx`, and what is expected of them: `a.gt.md` and `b.docx.gt.md`. NID is the
-likeness of the text in its order, F1 of headings, TEDS of tables; see scores.py. Times are of one run after another,
-after one that warms up, in one process.
+likeness of the text in its order, F1 of headings, TEDS of tables; see scores.py. Seconds are of the processor, with all
+processes that were started, after a run that warms up: they say more than the clock on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import contextlib
 import importlib.util
 import logging
 import os
+import resource
+import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.quality import scores
+
+_ROUNDS = 5  # of each way, in turns
 
 Convert = Callable[[Path], str]
 
@@ -34,6 +37,7 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="also a line for each document")
     parser.add_argument("--only", help="one converter alone")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write what the converters make")
+    parser.add_argument("--speed", type=Path, metavar="PDF", help="also the time of its text and Markdown")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     pairs = list(_references(options.folder, options.suffix))
@@ -44,6 +48,26 @@ def main() -> None:
         if (options.only and name != options.only) or importlib.util.find_spec(module) is None:
             continue
         _print(name, _measured(name, convert, pairs, options.keep), options.each)
+    if options.speed is not None:
+        _speed(options.speed)
+
+
+def _speed(path: Path) -> None:
+    """Time a long PDF, in turns, beside pypdfium2's text."""
+    import pypdfium2
+
+    pages = len(pypdfium2.PdfDocument(path))
+    ways: dict[str, Convert] = {"pypdfium2 text": _pdfium, "pitchey text": _pitchey_text, "pitchey markdown": _pitchey}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(_ROUNDS):
+        for name, convert in ways.items():
+            started = _processor_seconds()
+            convert(path)
+            times[name].append(_processor_seconds() - started)
+    least = statistics.median(times["pypdfium2 text"])
+    for name, found in times.items():
+        seconds = statistics.median(found)
+        print(f"{name:18} {seconds:7.3f} s  {1000 * seconds / pages:6.2f} ms a page  {seconds / least:5.2f}")  # noqa: T201
 
 
 @dataclass
@@ -74,13 +98,13 @@ def _measured(name: str, convert: Convert, pairs: list[tuple[Path, str]], keep: 
     with contextlib.suppress(Exception):
         convert(pairs[0][0])
     for document, expected in pairs:
-        started = time.perf_counter()
+        started = _processor_seconds()
         try:
             found = convert(document)
         except Exception as error:
             rows.failed.append(f"{document.name}: {type(error).__name__}: {error}")
             found = ""
-        seconds = time.perf_counter() - started
+        seconds = _processor_seconds() - started
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{document.name}.{name.replace(' ', '-')}.md").write_text(found)
@@ -94,6 +118,11 @@ def _measured(name: str, convert: Convert, pairs: list[tuple[Path, str]], keep: 
             )
         )
     return rows
+
+
+def _processor_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _print(name: str, measured: _Rows, each: bool) -> None:
@@ -127,6 +156,15 @@ def _pitchey(path: Path) -> str:
         source = PdfSource.open(path, path.name, Path(scratch))
         source.read(Wants(structure=True))
         return "".join(markdown(source.pages()))
+
+
+def _pitchey_text(path: Path) -> str:
+    from processors.document.pdf.source import PdfSource, Wants
+
+    with tempfile.TemporaryDirectory() as scratch:
+        source = PdfSource.open(path, path.name, Path(scratch))
+        source.read(Wants(text=True))
+        return "\n".join(source.texts())
 
 
 def _pdfium(path: Path) -> str:

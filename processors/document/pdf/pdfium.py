@@ -46,6 +46,7 @@ font_weight = _function("FPDFText_GetFontWeight", c_int, c_void_p, c_int)
 font_info = _function("FPDFText_GetFontInfo", c_ulong, c_void_p, c_int, c_void_p, c_ulong, POINTER(c_int))
 char_matrix = _function("FPDFText_GetMatrix", c_int, c_void_p, c_int, POINTER(Matrix))
 render_mode = _function("FPDFTextObj_GetTextRenderMode", c_int, c_void_p)
+font_of = _function("FPDFTextObj_GetFont", c_void_p, c_void_p)
 content_id = _function("FPDFPageObj_GetMarkedContentID", c_int, c_void_p)
 
 count_objects = _function("FPDFPage_CountObjects", c_int, c_void_p)

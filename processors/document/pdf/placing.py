@@ -22,6 +22,11 @@ class Placing:
     width: float  #: of the page as it is shown
     height: float
 
+    @property
+    def is_upright(self) -> bool:
+        """Whether the page is shown as it was written."""
+        return self.a == 1 and self.d == -1
+
     def point(self, x: float, y: float) -> tuple[float, float]:
         return self.a * x + self.c * y + self.e, self.b * x + self.d * y + self.f
 

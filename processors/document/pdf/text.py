@@ -186,22 +186,27 @@ def _cut(
 def _word(
     text_page: int, placing: Placing, style: Style, chars: Sequence[str], first: int, last: int, spaced: bool
 ) -> Word:
-    rect, x, y = _RECT, _X, _Y
+    rect = _RECT
     pdfium.origin(text_page, first, _X_REF, _Y_REF)
-    _, base = placing.point(x.value, y.value)
     pdfium.loose_box(text_page, first, _RECT_REF)
     left, bottom, right, top = rect.left, rect.bottom, rect.right, rect.top
     if last > first:
         pdfium.loose_box(text_page, last, _RECT_REF)
         left, right = min(left, rect.left), max(right, rect.right)
         bottom, top = min(bottom, rect.bottom), max(top, rect.top)
-    box = placing.box(left, bottom, right, top)
+    if placing.is_upright:
+        left, right, base = left + placing.e, right + placing.e, placing.f - _Y.value
+        lowest = placing.f - bottom
+    else:
+        box = placing.box(left, bottom, right, top)
+        left, right, lowest = box.left, box.right, box.bottom
+        base = placing.point(_X.value, _Y.value)[1]
     text = "".join(chars)
     if not text.isascii():
         text = _composed(text_page, text, first)
     if style.angle:  # the base line of what stands upright has no y; its box has
-        base = box.bottom
-    return Word(text, box.left, box.right, base, style, spaced)
+        base = lowest
+    return Word(text, left, right, base, style, spaced)
 
 
 def _composed(text_page: int, text: str, first: int) -> str:
@@ -231,6 +236,8 @@ def _unturned(text_page: int, text: str, first: int) -> str:
     return "".join(chars)
 
 
+_MATRIX = pdfium.Matrix()
+_MATRIX_REF = byref(_MATRIX)
 _RECT, _X, _Y = pdfium.Rect(), c_double(), c_double()
 _RECT_REF, _X_REF, _Y_REF = byref(_RECT), byref(_X), byref(_Y)
 
@@ -243,6 +250,7 @@ class _Styles:
         self._placing = placing
         self._tags = tags
         self._known: dict[int | None, Style] = {}
+        self._fonts: dict[int | None, tuple[bool, bool, bool]] = {}
 
     def of(self, index: int, handle: int | None) -> Style:
         style = self._known.get(handle)
@@ -251,28 +259,41 @@ class _Styles:
         return style
 
     def _look(self, index: int, handle: int | None) -> Style:
-        flags, matrix = c_int(), pdfium.Matrix()
-        buffer = ctypes.create_string_buffer(128)
-        length = pdfium.font_info(self._page, index, buffer, 128, byref(flags))
-        name = buffer.value.decode("utf-8", "replace") if 0 < length <= 128 else ""
         scale, angle = 1.0, 0
-        if pdfium.char_matrix(self._page, index, byref(matrix)):
+        if pdfium.char_matrix(self._page, index, _MATRIX_REF):
+            matrix = _MATRIX
             scale = math.hypot(matrix.c, matrix.d) or 1.0
-            angle = self._placing.angle(matrix.a, matrix.b)
-        size = abs(pdfium.font_size(self._page, index)) * scale
+            if matrix.b or matrix.a < 0 or not self._placing.is_upright:
+                angle = self._placing.angle(matrix.a, matrix.b)
         mode = pdfium.render_mode(handle) if handle else 0
-        bold, italic, fixed = _by_name(name)
-        weight = pdfium.font_weight(self._page, index)
-        part = pdfium.content_id(handle) if handle else -1
+        bold, italic, fixed = self._font(index, handle)
         return Style(
-            size=round(size * 4) / 4,
-            bold=bold or weight >= _BOLD_WEIGHT or bool(flags.value & _FORCE_BOLD) or mode == _FILL_AND_STROKE,
-            italic=italic or bool(flags.value & _ITALIC),
-            fixed=fixed or bool(flags.value & _FIXED_PITCH),
+            size=round(abs(pdfium.font_size(self._page, index)) * scale * 4) / 4,
+            bold=bold or mode == _FILL_AND_STROKE,
+            italic=italic,
+            fixed=fixed,
             hidden=mode == _INVISIBLE,
-            tag=self._tags.get(part, ""),
+            tag=self._tags.get(pdfium.content_id(handle), "") if handle and self._tags else "",
             angle=angle,
         )
+
+    def _font(self, index: int, handle: int | None) -> tuple[bool, bool, bool]:
+        """Whether the font of a character is bold, italic, of fixed pitch."""
+        font = pdfium.font_of(handle) if handle else None
+        known = self._fonts.get(font)
+        if known is None:
+            flags = c_int()
+            buffer = ctypes.create_string_buffer(128)
+            length = pdfium.font_info(self._page, index, buffer, 128, byref(flags))
+            name = buffer.value.decode("utf-8", "replace") if 0 < length <= 128 else ""
+            bold, italic, fixed = _by_name(name)
+            weight = pdfium.font_weight(self._page, index)
+            known = self._fonts[font] = (
+                bold or weight >= _BOLD_WEIGHT or bool(flags.value & _FORCE_BOLD),
+                italic or bool(flags.value & _ITALIC),
+                fixed or bool(flags.value & _FIXED_PITCH),
+            )
+        return known
 
 
 @lru_cache(maxsize=512)
