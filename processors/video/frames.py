@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from processors.ffmpeg.opening import blame_the_machine, decoded, opened
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.threads import granted_threads
+from processors.worker.threads import granted_threads
 
 _STEP_BACK_SECONDS = 10.0  # where an index is wrong, a seek lands too late: begin earlier
 _TOLERANCE_SECONDS = 0.001  # people round times, and so do files
