@@ -104,7 +104,7 @@ def test_hlg_is_kept_too(studio: Studio, tmp_path: Path) -> None:
 def test_the_colours_of_ordinary_video_are_said_again(studio: Studio, tmp_path: Path) -> None:
     tagged = tmp_path / "tagged.mp4"
     tags = ["-color_primaries", "bt470bg", "-color_trc", "gamma28", "-colorspace", "bt470bg", "-color_range", "tv"]
-    colours = "setparams=color_primaries=bt470bg:color_trc=gamma28:colorspace=bt470bg:range=tv"
+    colours = "setparams=color_primaries=bt470bg:color_trc=bt470bg:colorspace=bt470bg:range=tv"
     ffmpeg("-i", SAMPLE, "-t", "1", "-an", "-vf", colours, *tags, tagged)
     out, _ = studio.make(tagged, **SMALL)
     (video,) = streams(out / "video.mp4", "video")
