@@ -48,13 +48,8 @@ class Colours:
         return self.transfer == _PQ
 
     def options(self) -> dict[str, str]:
-        """The tags, as options of ffmpeg."""
-        return {
-            "color_primaries": self.primaries,
-            "color_trc": self.transfer,
-            "colorspace": self.matrix,
-            "color_range": "tv",
-        }
+        """The tags, as options of ffmpeg and of its filter setparams. The range is that of the picture."""
+        return {"color_primaries": self.primaries, "color_trc": self.transfer, "colorspace": self.matrix}
 
     def x265_params(self) -> list[str]:
         """The metadata for x265."""

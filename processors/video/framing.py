@@ -109,4 +109,11 @@ def framing(
             is_full_range=False,
         ),
         *(_FORGET_HDR if is_mapped else []),
+        *_kept_colours(spec, video),
     ]
+
+
+def _kept_colours(spec: VideoSpec, video: Video) -> list[Filter]:
+    """Say of frames what the probe knows: newer encoders believe them, and not the options."""
+    colours = video.hdr_colours if spec.hdr == "keep" else None
+    return [] if colours is None else [Filter("setparams", options=colours.options())]

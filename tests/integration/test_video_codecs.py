@@ -91,10 +91,10 @@ def test_hdr_that_is_not_kept_is_ordinary_video_all_through(studio: Studio, code
 
 def test_hlg_is_kept_too(studio: Studio, tmp_path: Path) -> None:
     hlg = tmp_path / "hlg.mp4"
-    ffmpeg(
-        "-i", BIKES, "-t", "1", "-vf", "scale=160:68", "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-x265-params",
-        "log-level=error", "-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc", hlg,
-    )  # fmt: skip
+    colours = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc"
+    x265 = ["-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-x265-params", "log-level=error"]
+    tags = ["-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc"]
+    ffmpeg("-i", BIKES, "-t", "1", "-vf", f"scale=160:68,{colours}", *x265, *tags, hlg)
     out, result = studio.make(hlg, codec="hevc", hdr="keep")
     (video,) = streams(out / "video.mp4", "video")
     assert (video["pix_fmt"], video["color_transfer"]) == ("yuv420p10le", "arib-std-b67")
@@ -104,7 +104,8 @@ def test_hlg_is_kept_too(studio: Studio, tmp_path: Path) -> None:
 def test_the_colours_of_ordinary_video_are_said_again(studio: Studio, tmp_path: Path) -> None:
     tagged = tmp_path / "tagged.mp4"
     tags = ["-color_primaries", "bt470bg", "-color_trc", "gamma28", "-colorspace", "bt470bg", "-color_range", "tv"]
-    ffmpeg("-i", SAMPLE, "-t", "1", "-an", *tags, tagged)
+    colours = "setparams=color_primaries=bt470bg:color_trc=bt470bg:colorspace=bt470bg:range=tv"
+    ffmpeg("-i", SAMPLE, "-t", "1", "-an", "-vf", colours, *tags, tagged)
     out, _ = studio.make(tagged, **SMALL)
     (video,) = streams(out / "video.mp4", "video")
     assert (video["color_space"], video["color_primaries"], video["color_range"]) == ("bt470bg", "bt470bg", "tv")
