@@ -16,6 +16,12 @@ from typing import IO, Any
 import pytest
 from hypothesis import settings
 
+from tests.resources.forking import Forks
+
+# Else each of the processes that the tests start compiles all of Pitchey again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("pitchey", deadline=None)
 settings.load_profile("pitchey")
@@ -23,6 +29,9 @@ settings.load_profile("pitchey")
 ROOT = Path(__file__).resolve().parent.parent
 RESOURCES = ROOT / "tests" / "resources"
 DEADLINE_SECONDS = 60.0
+COMMAND_SECONDS = 300.0
+LOOK_SECONDS = 0.05  #: between two looks: what is looked at is to have the processor meanwhile
+_FORKS = Forks()
 
 
 @dataclass(frozen=True)
@@ -52,16 +61,14 @@ class Pitchey:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __call__(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
-        done = subprocess.run(
-            self._command(arguments),
-            input=stdin,
-            capture_output=True,
-            text=True,
+        done = _FORKS.run(
+            [*map(str, arguments)],
+            stdin=stdin,
             cwd=self.cwd,
-            env=self._environment(environment),
-            timeout=300,
+            environment=self._environment(environment),
+            timeout_seconds=COMMAND_SECONDS,
         )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        return Answer(*done)
 
     def ok(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
         """Run a command that must succeed."""
@@ -72,7 +79,7 @@ class Pitchey:
     def start(
         self, *arguments: str | Path, stderr: int | IO[str] = subprocess.PIPE, **environment: str
     ) -> subprocess.Popen[str]:
-        """Start a command and leave it running; it is killed at the end of the test."""
+        """Start a command, a Python of its own, and leave it running; it is killed at the end of the test."""
         process = subprocess.Popen(
             self._command(arguments),
             stdin=subprocess.DEVNULL,
@@ -108,6 +115,7 @@ class Pitchey:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not is_so(job := self.job(job_id)):
             assert time.monotonic() < deadline, f"still not so: {job}"
+            time.sleep(LOOK_SECONDS)
         return job
 
     def until_working(self, job_id: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import math
 import os
 import signal
 import subprocess
@@ -80,12 +81,12 @@ def stop(
 ) -> None:
     """Stop it: running jobs get the drain time to end, then they go back to the queue."""
     wiring = Wiring.from_environment()
+    deadline = _deadline(timeout)
     holder = _running(wiring)
     os.kill(holder.pid, signal.SIGTERM)
-    if now:
-        time.sleep(_LOOK_SECONDS)  # two signals at the same moment would be one
-        os.kill(holder.pid, signal.SIGTERM)
-    _until_gone(wiring, holder, timeout)
+    if now:  # not by a second signal: it is none while the first waits to be taken, and that may be long
+        _tell(wiring, holder, lock.AT_ONCE, deadline)
+    _until_gone(wiring, holder, deadline)
 
 
 @app.command()
@@ -94,9 +95,10 @@ def drain(
 ) -> None:
     """Stop it when everything that runs has ended, however long that takes; nothing new is taken."""
     wiring = Wiring.from_environment()
+    deadline = _deadline(timeout)
     holder = _running(wiring)
-    lock.poke(wiring.state_dir, lock.DRAIN)
-    _until_gone(wiring, holder, timeout)
+    _tell(wiring, holder, lock.DRAIN, deadline)
+    _until_gone(wiring, holder, deadline)
 
 
 @app.command()
@@ -180,13 +182,33 @@ def _running(wiring: Wiring) -> lock.Holder:
     return holder
 
 
-def _until_gone(wiring: Wiring, holder: lock.Holder, timeout: float | None) -> None:
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while (current := lock.holder(wiring.state_dir)) is not None and current.pid == holder.pid:
-        if deadline is not None and time.monotonic() > deadline:
-            raise TimedOut(
-                f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back."
-            )
+def _deadline(timeout_seconds: float | None) -> float:
+    """When it is over, by the monotonic clock."""
+    return math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
+
+
+def _is_there(wiring: Wiring, holder: lock.Holder, deadline: float) -> bool:
+    """Whether a daemon still runs.
+
+    Raises:
+        TimedOut: it does, and the time (of the monotonic clock) is over.
+    """
+    current = lock.holder(wiring.state_dir)
+    if current is None or current.pid != holder.pid:
+        return False
+    if time.monotonic() > deadline:
+        raise TimedOut(f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back.")
+    return True
+
+
+def _tell(wiring: Wiring, holder: lock.Holder, message: bytes, deadline: float) -> None:
+    """Make sure that it hears: one that has just started does not listen yet, and one that is busy may be behind."""
+    while not lock.poke(wiring.state_dir, message) and _is_there(wiring, holder, deadline):
+        time.sleep(_LOOK_SECONDS)
+
+
+def _until_gone(wiring: Wiring, holder: lock.Holder, deadline: float) -> None:
+    while _is_there(wiring, holder, deadline):
         time.sleep(_LOOK_SECONDS)
     waiting = _waiting(wiring)
     jobs = "1 job waits" if waiting == 1 else f"{waiting:,} jobs wait"

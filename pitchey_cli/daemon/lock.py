@@ -19,6 +19,7 @@ LOCK_NAME = "daemon.lock"
 WAKE_NAME = "wake.sock"
 WAKE = b"wake"
 DRAIN = b"drain"
+AT_ONCE = b"at once"
 _LOCK_TRIES = 20
 _LOCK_PAUSE_SECONDS = 0.01
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pitchey_cli.daemon import recovery
-from pitchey_cli.daemon.lock import DRAIN, WAKE_NAME, socket_path
+from pitchey_cli.daemon.lock import AT_ONCE, DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.notice import (
@@ -70,6 +70,11 @@ class Shutdown:
         self._is_asked = True
         self._within(seconds)
 
+    def ask_twice(self) -> None:
+        """Hand back at once, whether it has been asked already or not."""
+        self.ask()
+        self.at_once.set()
+
     def drain(self) -> None:
         """Finish all that runs, however long it takes, and end."""
         self._is_asked = True
@@ -124,6 +129,8 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
     def on_message(message: bytes) -> None:
         if message == DRAIN:
             shutdown.drain()
+        elif message == AT_ONCE:
+            shutdown.ask_twice()
         loop.changed.set()
 
     with _wake_socket(node.config.state_dir, on_message), _watched(node, shutdown):

@@ -10,5 +10,4 @@ program   one run of ffmpeg, with its progress and its failures in words for the
 tasks     a job as a list of tasks, each with its share of the progress
 verify    whether what came out is what should have, before it becomes a result
 report    a probe as JSON
-threads   how many threads an instance has use for
 """

@@ -15,12 +15,11 @@ from processors.worker.context import Context, HandlerError
 _REPORT = "vmaf.json"  # in the out directory; a name of ours, because it stands among filters
 
 
-def score(context: Context[Any], made: str, reference: str, report: Report, *, threads: int, each: int = 1) -> float:
+def score(context: Context[Any], made: str, reference: str, report: Report, *, threads: int) -> float:
     """Measure a video against the one that it was made of; both have the same frames and the same size.
 
     Args:
         made: a file in the out directory, as is `reference`.
-        each: measure only each so many-th frame: 5 gives the same score within 0.1 for less than half of the work.
 
     Returns:
         The mean over all frames, from 0 to 100: 93 is hard to tell apart, 80 is fair (R. Rassool, "VMAF
@@ -29,11 +28,12 @@ def score(context: Context[Any], made: str, reference: str, report: Report, *, t
     Raises:
         HandlerError: no ffmpeg here can measure it.
     """
-    # Times may differ by rounding, so that frames are matched by their numbers.
+    # Times may differ by rounding, so that frames are matched by their numbers. All of them are measured: with
+    # n_subsample=5 the mean of a clip of ours was 90.0 instead of 93.1.
     steady = "settb=1/25,setpts=N"
     graph = (
         f"[0:v]{steady}[made];[1:v]{steady}[reference];"
-        f"[made][reference]libvmaf=n_threads={threads}:n_subsample={each}:log_fmt=json:log_path={_REPORT}"
+        f"[made][reference]libvmaf=n_threads={threads}:log_fmt=json:log_path={_REPORT}"
     )
     argv = [
         _program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1",

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report
 from processors.media.analysis import Sound
-from processors.media.filters import cutting
+from processors.media.filters import KNOWN_LAYOUTS, cutting
 from processors.specs.media import Denoise
 from processors.worker.context import Context, HandlerError, Rejected
 
@@ -122,14 +122,15 @@ class _Channel:
 def _rnnoise(context: Context[Any], sound: Sound, strength: float, target: str, name: str, report: Report) -> float:
     _library()
     quiet = ("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
-    raw = ("-f", "f32le", "-ar", str(RNNOISE_RATE), "-ac", str(sound.channels))
+    layout = ("-ch_layout", sound.layout) if sound.layout in KNOWN_LAYOUTS else ("-ac", str(sound.channels))
+    raw = ("-f", "f32le", "-ar", str(RNNOISE_RATE), *layout)
     at_rate = f"{cutting(sound.cut)},aresample={RNNOISE_RATE}"
     decode = [
         *quiet, *sound.arguments,
         "-filter_complex", f"[0:{sound.index}]{at_rate},volume={_SCALE}:precision=float[out]",
         "-map", "[out]", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
     ]  # fmt: skip
-    wet = f"[0:a]aformat=channel_layouts={sound.layout},volume={strength / _SCALE:.12f}:precision=float"
+    wet = f"[0:a]volume={strength / _SCALE:.12f}:precision=float"
     if strength == 1:
         inputs, graph = [], f"{wet}[out]"
     else:

@@ -9,7 +9,6 @@ from typing import Any
 
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report
-from processors.ffmpeg.threads import granted_threads
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.codecs import Container, encoder_options
@@ -19,6 +18,7 @@ from processors.media.loudness import Setting
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
 from processors.worker.context import Context
+from processors.worker.threads import granted_threads
 
 _PICTURED: tuple[Container, ...] = ("mp3", "m4a", "flac")  # hold a cover as a stream
 

@@ -22,6 +22,9 @@ _DOWN = {
     "7.1": ("FC", "BL BR SL SR"),
 }
 
+#: layouts that need no guess
+KNOWN_LAYOUTS = frozenset({"mono", "stereo", *_DOWN})
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:

@@ -14,7 +14,7 @@ from processors.media.track import Track, facts
 from processors.media.wanted import Encode
 from processors.worker.context import Context
 
-_ROUNDS = 2  # of corrections; one is the rule
+_ROUNDS = 3  # of corrections at most; one is the rule, and a third is for what is pressed down by ten dB
 _MISSED = 0.5  # LU; the promise
 
 
@@ -25,6 +25,7 @@ class Levels:
         self._context = context
         self._tracks = tracks
         self._is_album = is_album
+        self._earlier: dict[str, tuple[float, float]] = {}  #: gain and loudness of the try before, by the file's name
 
     def foresee(self) -> None:
         """Find the first setting of each file."""
@@ -87,15 +88,20 @@ class Levels:
     def _next(self, track: Track, made: Encode) -> Setting | None:
         assert made.target is not None
         after = self._made(made.preset) if self._is_album else track.made[made.name]
-        return corrected(
-            track.settings[made.name],
+        setting = track.settings[made.name]
+        found = corrected(
+            setting,
             self._source(track, made),
             after,
             target=made.target,
             true_peak=made.true_peak,
             own_peak=track.made[made.name].true_peak,
             is_album=self._is_album,
+            earlier=self._earlier.get(made.name),
         )
+        if after.integrated is not None:
+            self._earlier[made.name] = (setting.gain, after.integrated)
+        return found
 
     def _measure(self, track: Track, made: Encode, report: Report) -> None:
         track.made[made.name] = meter(self._context, made, track.scratch, seconds=track.seconds, report=report)

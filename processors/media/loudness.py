@@ -95,6 +95,7 @@ def corrected(
     true_peak: float,
     own_peak: float | None,
     is_album: bool = False,
+    earlier: tuple[float, float] | None = None,
 ) -> Setting | None:
     """What brings it closer, after what came out was measured; None where that is good.
 
@@ -103,6 +104,7 @@ def corrected(
         made: what came out; of an album, all of it.
         own_peak: dBTP of this very output.
         is_album: the gain is that of other files too: it changes for all of them, or not at all.
+        earlier: the gain of the try before, and the loudness that came of it.
     """
     loudness = made.integrated
     if before.ceiling is None and before.gain == 0.0 and source.integrated is None:
@@ -116,18 +118,20 @@ def corrected(
     if abs(missing) <= (TOLERANCE if is_album else 0.05):
         missing = 0.0
     ceiling = before.ceiling if before.ceiling is not None else true_peak - _PEAK_MARGIN
-    lowered = over + _PEAK_MARGIN if over > _PEAK_TOLERANCE else 0.0
-    yield_ = _yield(source, before, loudness)
+    lowered = over + 2 * _PEAK_MARGIN if over > _PEAK_TOLERANCE else 0.0
+    yield_ = _yield(source, before, loudness, earlier)
     raised = 0.0 if is_album else lowered * (1 - yield_)
     return _setting(source, before.gain + (missing + raised) / yield_, max(-23.9, ceiling - lowered))
 
 
-def _yield(source: Measured, before: Setting, loudness: float) -> float:
-    """The loudness that another dB of gain brings: the limiter takes ever more of it, by the square of its work."""
+def _yield(source: Measured, before: Setting, loudness: float, earlier: tuple[float, float] | None) -> float:
+    """The loudness that another dB of gain brings: what two tries show, or after one what the limiter has taken."""
+    if earlier is not None and abs(before.gain - earlier[0]) > 0.1:
+        return min(1.0, max(0.3, (loudness - earlier[1]) / (before.gain - earlier[0])))
     if before.limited == 0 or source.integrated is None:
         return 1.0
-    eaten = source.integrated + before.gain - loudness
-    return min(1.0, max(0.4, 1 - 2 * eaten / before.limited))
+    taken = source.integrated + before.gain - loudness
+    return min(1.0, max(0.6, 1 - taken / before.limited))
 
 
 def _setting(found: Measured, gain: float, ceiling: float) -> Setting:

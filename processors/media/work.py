@@ -68,6 +68,9 @@ class _Work:
         for number, (file, prefix) in enumerate(zip(self._attached(), prefixes, strict=True), start=1):
             self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
         is_album = self._spec.loudness is not None and self._spec.loudness.album
+        if is_album and not any(made.target is not None for track in self._tracks for made in track.files):
+            hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
+            raise Rejected("no_target", "One gain for an album needs a loudness to bring it to.", hint)
         self._levels = Levels(context, self._tracks, is_album=is_album)
         self._rungs: list[dict[str, Any]] = []
         self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)

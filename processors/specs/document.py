@@ -2,21 +2,100 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from processors.specs.base import Spec
+from processors.specs.base import Part, Spec
+
+DocumentFormat = Literal["text", "html", "markdown", "preview", "pdf", "pdfa", "docx", "json"]
+PreviewFormat = Literal["jpg", "png", "webp"]
+
+PAGES_PATTERN = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
+LANGUAGE_PATTERN = r"^(auto|[a-z]{3}(_[A-Za-z]+)*(\+[a-z]{3}(_[A-Za-z]+)*)*)$"
+
+Pages = Annotated[str, Field(pattern=PAGES_PATTERN, max_length=1000)]
+
+#: the file that each format with one file has
+FILES: dict[str, str] = {
+    "text": "document.txt",
+    "html": "document.html",
+    "markdown": "document.md",
+    "json": "document.json",
+    "pdf": "document.pdf",
+    "pdfa": "document-a.pdf",
+    "docx": "document.docx",
+}
+
+
+class PreviewOptions(Part):
+    """Which pictures of pages are made, and how."""
+
+    pages: Literal["first", "all"] | Pages = Field("first", description="first, all, or pages as 1-3,7; else first.")
+    width: int = Field(800, ge=16, le=4096, description="Width of the box a page is fitted into, in pixels; else 800.")
+    height: int = Field(1131, ge=16, le=4096, description="Height of that box, in pixels; else 1131, as of A4.")
+    format: PreviewFormat = Field("jpg", description="jpg, png or webp.")
+    quality: int = Field(85, ge=1, le=100, description="Of jpg and webp; else 85.")
+    contact_sheet: bool = Field(False, description="Also sheets with many small pages.")
+    columns: int = Field(4, ge=1, le=12, description="Pages in a row of a contact sheet; else 4.")
 
 
 class DocumentSpec(Spec):
-    """Turn a document into text, HTML, Markdown or pictures."""
+    """Turn a document into text, structure, pictures or another kind of document."""
 
     input_fields = ("document_url",)
 
     document_url: str = Field(min_length=1, description="Path or URL of the document.")
-    output_formats: list[Literal["text", "html", "markdown", "preview"]] = Field(["text"], min_length=1)
-    ocr_enabled: bool = False
-    language: str = "eng"
-    extract_images: bool = False
-    generate_preview: bool = False
+    output_formats: list[DocumentFormat] = Field(
+        ["text"],
+        min_length=1,
+        description="text, html, markdown, preview, pdf, pdfa, docx, json; several as text,json.",
+    )
+    ocr_enabled: bool = Field(False, description="Read the text of pages that are pictures.")
+    ocr_mode: Literal["skip-text", "redo", "force"] = Field(
+        "skip-text",
+        description="skip-text reads pages without text, redo replaces an earlier reading, force reads every page.",
+    )
+    language: str = Field(
+        "eng", pattern=LANGUAGE_PATTERN, max_length=100, description="Of the text, as eng, deu+fra, or auto."
+    )
+    extract_images: bool = Field(False, description="Also the pictures in the document, each as a file.")
+    generate_preview: bool = Field(False, description="Also pictures of pages, as outputFormats preview.")
+    preview: PreviewOptions | None = Field(None, description="Which pictures of pages are made, and how.")
+    pages: Pages | None = Field(None, description="Only these pages, as 1-3,7 or 5-.")
+    password: str | None = Field(None, max_length=500, description="What opens the document.")
+    tables: Literal["csv", "json"] | None = Field(None, description="Also each table as a file: csv or json.")
+    remove_headers: bool = Field(False, description="Leave out headers and footers that pages repeat.")
+    page_markers: bool = Field(False, description="Mark in text, html and markdown where a page begins.")
+    metadata: bool = Field(False, description="Also all that the file says of itself, as metadata.json.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DocumentSpec:
+        if self.preview is not None and not self.wants_preview:
+            raise ValueError("preview says how pages are pictured: add preview to outputFormats")
+        if self.ocr_mode != "skip-text" and not self.ocr_enabled:
+            raise ValueError(f"ocrMode {self.ocr_mode} needs ocrEnabled")
+        return self
+
+    @property
+    def wants_preview(self) -> bool:
+        """Whether pictures of pages are asked for, in one way or the other."""
+        return self.generate_preview or "preview" in self.output_formats
+
+    @property
+    def preview_options(self) -> PreviewOptions:
+        """How pages are pictured, where they are."""
+        return self.preview or PreviewOptions.model_validate({})
+
+    def kind(self) -> str:
+        """Reading pictures takes more memory, and making office formats needs another program, warm."""
+        if self.ocr_enabled:
+            return "ocr"
+        return "office" if {"pdf", "pdfa", "docx"} & {*self.output_formats} else ""
+
+    def output_paths(self) -> list[str]:
+        """The file of each format, and the picture of the first page; how many other pages there are it cannot tell."""
+        paths = [FILES[name] for name in dict.fromkeys(self.output_formats) if name in FILES]
+        if self.wants_preview and self.preview_options.pages == "first":
+            paths.append(f"preview.{self.preview_options.format}")
+        return [*paths, "metadata.json"] if self.metadata else paths

@@ -2,8 +2,18 @@
 
 work         from a spec to the tasks that carry it out
 quality      tiers, rates and sizes: the numbers and where they come from
+codecs       pure: a codec and a quality or a rate in, the options of its encoder out
+framing      pure: the part that is wanted, and what is done to its pictures
+sounds       pure: which sounds are meant, and how they are encoded; languages has their codes
+subtitles    pure: what becomes of subtitles; cues cuts their texts
 encoding     pure: spec and probe in, an ffmpeg command out
+preparing    what has to be found out before the main run can be planned
+target       the constant quality that gives a VMAF, by short trials
 transcoding  makes MP4 and WebM, and verifies them
+soundtrack   the sound as files of its own
+animation    GIF and animated WebP
+probing      what a file is, as JSON
+streaming    HLS and DASH; ladder, per_title and trials find the rungs, and renditions encode them
 frames       frames at times, of spans, or all from a time on
 timing       pure: at which times pictures are taken
 thumbnails   pictures at given times, at an interval, or so many

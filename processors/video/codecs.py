@@ -29,6 +29,9 @@ CRF: Mapping[VideoCodec, Mapping[Quality, int]] = {
 #: the best and the worst that a search for a quality considers
 CRF_RANGE: Mapping[VideoCodec, tuple[int, int]] = {"h264": (12, 40), "hevc": (12, 40), "av1": (12, 58), "vp9": (12, 58)}
 
+#: the least width and height that its encoder takes
+LEAST_SIDE: Mapping[VideoCodec, int] = {"h264": 2, "hevc": 16, "av1": 64, "vp9": 2}
+
 #: of H.264's rate, for the same picture: HEVC as in Apple's HLS authoring specification (5800 of 7800 kb/s at 1080p),
 #: VP9 as in Google's settings for video on demand, AV1 as measured on the clips above
 RATE_SHARE: Mapping[VideoCodec, float] = {"h264": 1.0, "hevc": 0.75, "vp9": 0.65, "av1": 0.6}

@@ -83,12 +83,11 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
     if texts:
         streams += texts
         options["c:s"] = CODECS[spec.output_format]
-        options |= _text_names(wanted.texts or ())
     if not is_webm:
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}
     return Transcode(
-        _command(streams, name, options, wanted.threads),
+        _command(streams, name, options, wanted.threads, _text_names(wanted.texts or ())),
         name,
         media_type,
         length(wanted.part, source.probe.duration_seconds),
@@ -172,15 +171,24 @@ def _texts(media: Any, wanted: Wanted) -> list[Any]:
     return texts
 
 
-def _text_names(texts: Sequence[Text]) -> Options:
+def _text_names(texts: Sequence[Text]) -> list[str]:
     """Say of texts that were cut what their tracks said."""
-    said = {}
+    said: list[str] = []
     for number, text in enumerate(texts):
         about = {"language": text.language, "title": text.title, "handler_name": text.title}
-        said[f"metadata:s:s:{number}"] = [f"{key}={value}" for key, value in about.items() if value]
-    return {key: value for key, value in said.items() if value}
+        for key, value in about.items():
+            said += [f"-metadata:s:s:{number}", f"{key}={value}"] if value else []
+    return said
 
 
-def _command(streams: Sequence[Any], name: str, options: Options, threads: int) -> tuple[str, ...]:
+def _command(
+    streams: Sequence[Any], name: str, options: Options, threads: int, repeated: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Write the command.
+
+    Args:
+        repeated: options of the output of which one name is given several times.
+    """
     program = [*FFMPEG, "-filter_complex_threads", str(threads)]
-    return tuple(ffmpeg.output(*streams, name, **options).compile(cmd=program, overwrite_output=True))
+    *argv, output, overwrite = ffmpeg.output(*streams, name, **options).compile(cmd=program, overwrite_output=True)
+    return (*argv, *repeated, output, overwrite)

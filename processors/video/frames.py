@@ -20,11 +20,12 @@ from av.video.stream import VideoStream
 
 from processors.ffmpeg.opening import blame_the_machine, decoded, opened
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.threads import granted_threads
+from processors.worker.threads import granted_threads
 
 _STEP_BACK_SECONDS = 10.0  # where an index is wrong, a seek lands too late: begin earlier
 _TOLERANCE_SECONDS = 0.001  # people round times, and so do files
 _NEAR_SECONDS = 1.0  # to go on decoding for so long is not worth a seek
+_GAP_SAMPLES = 24
 _FEW = 3  # threads take longer to start than so many frames take
 
 
@@ -53,14 +54,16 @@ def frames_at(source: Path, name: str, video: Video, times: Sequence[float]) -> 
 
 
 def frames_within(
-    source: Path, name: str, video: Video, spans: Sequence[tuple[float, float]]
+    source: Path, name: str, video: Video, spans: Sequence[tuple[float, float]], *, is_draft: bool = False
 ) -> Iterator[Found | None]:
-    """Find a frame of each of some spans: a key frame, which costs least, where it has one, and else its middle.
+    """Find a frame of each of some spans: a key frame, which costs least, where it has one, and else about its middle.
 
     Args:
         spans: from (included) and to (excluded), ascending.
+        is_draft: the frames are made small, so what costs time and only shows when they are large may be left out.
     """
-    with opened(source, name) as container, closing(_Walk(source, name, video, threads=granted_threads())) as walk:
+    walk = _Walk(source, name, video, threads=granted_threads(), is_draft=is_draft)
+    with opened(source, name) as container, closing(walk):
         stream = _stream(container, video)
         for start, end in spans:
             found = _key_frame(container, stream, start, end)
@@ -77,6 +80,29 @@ def frames_from(source: Path, name: str, video: Video, start: float) -> Iterator
         yield from walk.rest()
 
 
+def key_frame_gap(source: Path, name: str, video: Video, start: float, end: float) -> float | None:
+    """Estimate how far key frames are from each other at most, in seconds; None where nobody knows without decoding.
+
+    Seeks land on key frames; so it is the farthest that one landed before where it should have.
+    """
+    with opened(source, name) as container:
+        stream, origin = _stream(container, video), _origin(container)
+        gaps: list[float] = []
+        for number in range(_GAP_SAMPLES):
+            target = start + (end - start) * (number + 0.5) / _GAP_SAMPLES
+            try:
+                container.seek(round((origin + target) * av.time_base))
+                packet = next(iter(container.demux(stream)))
+            except FFmpegError as error:
+                blame_the_machine(error, source)
+                return None
+            at = _time(packet)
+            if at is None or not packet.is_keyframe:
+                return None
+            gaps.append(target - (at - origin))
+        return max(gaps)
+
+
 def measured_seconds(source: Path, name: str, video: Video) -> float:
     """How long a video is whose file does not say so: its packets are counted, and not decoded."""
     with opened(source, name) as container:
@@ -90,8 +116,9 @@ def measured_seconds(source: Path, name: str, video: Video) -> float:
 class _Walk:
     """A way through a video, forwards; back only where a file's index has led it astray."""
 
-    def __init__(self, source: Path, name: str, video: Video, *, threads: int) -> None:
+    def __init__(self, source: Path, name: str, video: Video, *, threads: int, is_draft: bool = False) -> None:
         self._source, self._name, self._video, self._threads = source, name, video, threads
+        self._is_draft = is_draft
         self._stack = ExitStack()
         self._container: InputContainer | None = None
         self._frames: Iterator[Found] = iter(())
@@ -154,6 +181,9 @@ class _Walk:
         stream = _stream(container, self._video)
         stream.thread_type = "FRAME"
         stream.codec_context.thread_count = self._threads
+        if self._is_draft:  # without the frames that no other needs, and without smoothing the edges of blocks
+            stream.codec_context.skip_frame = "NONREF"
+            stream.codec_context.options = {"skip_loop_filter": "all"}
         if start == 0:
             self._begin(container, is_start=True)
             return

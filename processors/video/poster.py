@@ -13,12 +13,12 @@ from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.specs import VideoSpec
-from processors.video.frames import Found, frames_within
+from processors.video.frames import Found, frames_within, key_frame_gap
 from processors.video.pictures import MEDIA_TYPES, Look, drawn, filtered, shaping
 from processors.video.timing import Window
 from processors.worker.context import Context, HandlerError
 
-_CANDIDATES = 12
+_FEWEST, _CANDIDATES = 4, 12
 _COST_SECONDS = 1.0  # as much as of media: for the share of the progress only
 _SIDES = (96, 54)  # of the small picture that is judged
 _BINS = 16  # of the histogram of brightness
@@ -73,14 +73,16 @@ def _score(each: Sight, usual: Sequence[float]) -> float:
 
 
 def task(context: Context[VideoSpec], source: Source, video: Video, part: Window, look: Look) -> Task:
-    """Look at a dozen frames over the whole, and make a picture of the best."""
+    """Look at a dozen frames over the whole, or fewer where key frames are rare, and make a picture of the best."""
 
     def run(report: Report) -> Made:
+        gap = key_frame_gap(source.path, source.name, video, part.start, part.end)
+        count = _CANDIDATES if not gap else max(_FEWEST, min(_CANDIDATES, int(part.seconds / gap)))
         found: list[Found] = []
-        for number, each in enumerate(frames_within(source.path, source.name, video, part.parts(_CANDIDATES)), 1):
+        for number, each in enumerate(frames_within(source.path, source.name, video, part.parts(count)), start=1):
             if each is not None:
                 found.append(each)
-            report(number / _CANDIDATES, None)
+            report(number / count, None)
         if not found:
             raise HandlerError("no_picture", f"{source.name} has no picture that can be decoded.", retryable=False)
         judged = scores([sight(_grey(each.frame, video, source.name), _SIDES[0]) for each in found])

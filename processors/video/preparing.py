@@ -15,7 +15,6 @@ from processors.ffmpeg.probe import Audio, Video, probe
 from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.threads import granted_threads
 from processors.specs import VideoSpec
 from processors.video import subtitles, target, watermark
 from processors.video.cues import clipped, cues
@@ -24,6 +23,7 @@ from processors.video.framing import Cut, cut, length, may_hide_fields
 from processors.video.quality import fit
 from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.threads import granted_threads
 
 _IDET_SECONDS = 4.0
 _SOUND_COST = 0.02  # of measuring a sound, per second of it: as a share of a second of encoding

@@ -16,7 +16,6 @@ from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.threads import granted_threads
 from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
@@ -31,6 +30,7 @@ from processors.video.sounds import LAYOUTS, audio_rate
 from processors.video.thumbnails import look
 from processors.video.timing import Window, window
 from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.threads import granted_threads
 
 _MOST_FILES = 2_000  # of scenes: more are noise, and would not fit into a command line
 _THUMBNAILS_COST, _SPLIT_COST = 0.1, 3.0  # of all, as a share of the detection's time: for the progress only

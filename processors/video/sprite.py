@@ -14,7 +14,7 @@ from processors.ffmpeg.probe import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
-from processors.video.frames import frames_within
+from processors.video.frames import frames_within, key_frame_gap
 from processors.video.pictures import MEDIA_TYPES, Look, encoded, filtered, shaping
 from processors.video.quality import fit
 from processors.video.timing import Window
@@ -22,7 +22,7 @@ from processors.worker.context import Context, HandlerError
 
 COLUMNS, ROWS = 10, 10
 _BOX = "160x160"
-_MOST_TILES = 300
+_FEWEST_TILES, _MOST_TILES = 50, 300
 _STEPS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)  # seconds that one tile stands for
 _COST = 0.03  # of a tile, in seconds of media: for the share of the progress only
 _ROUNDING = 1e-6
@@ -39,15 +39,26 @@ class Tile:
     row: int
 
 
-def tiles(part: Window) -> list[Tile]:
-    """Cut a video into spans of an even length, at most 300, and give each its place."""
-    step = next((step for step in _STEPS if part.seconds / step <= _MOST_TILES), part.seconds / _MOST_TILES)
+def tiles(part: Window, key_frame_gap: float | None = None) -> list[Tile]:
+    """Cut a video into spans of an even length, at most 300, and give each its place.
+
+    Args:
+        key_frame_gap: seconds; the spans are so long that each has a key frame, as long as there are 50 of them.
+    """
+    step = _step(part.seconds / _MOST_TILES)
+    if key_frame_gap is not None and part.seconds / _step(key_frame_gap) >= _FEWEST_TILES:
+        step = max(step, _step(key_frame_gap))
     count = max(1, math.ceil(part.seconds / step - _ROUNDING))
     edges = [part.start + number * step for number in range(count)] + [part.end]
     return [
         Tile(edges[number], edges[number + 1], number // (COLUMNS * ROWS), number % COLUMNS, number // COLUMNS % ROWS)
         for number in range(count)
     ]
+
+
+def _step(least: float) -> float:
+    """The smallest round length that is no less."""
+    return next((step for step in _STEPS if step >= least - _ROUNDING), least)
 
 
 def webvtt(tiles: Sequence[Tile], start: float, width: int, height: int, sheet_name: str) -> str:
@@ -68,14 +79,14 @@ def webvtt(tiles: Sequence[Tile], start: float, width: int, height: int, sheet_n
 def task(context: Context[VideoSpec], source: Source, video: Video, part: Window) -> Task:
     """Make the sheets, from key frames as far as there are enough."""
     spec = context.spec
-    placed = tiles(part)
+    placed = tiles(part, key_frame_gap(source.path, source.name, video, part.start, part.end))
     width, height = fit(video.width, video.height, _BOX)
     names = "sprite-{:03}." + spec.thumbnail_format
 
     def run(report: Report) -> Made:
         outputs: list[OutputFile] = []
         spans = [(tile.start, tile.end) for tile in placed]
-        frames = enumerate(frames_within(source.path, source.name, video, spans), start=1)
+        frames = enumerate(frames_within(source.path, source.name, video, spans, is_draft=True), start=1)
         small: VideoFrame | None = None
         for sheet in range(placed[-1].sheet + 1):
             row: list[VideoFrame] = []

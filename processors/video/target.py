@@ -23,7 +23,6 @@ _USUAL_SLOPE = -0.8  # VMAF per step of CRF between 85 and 95, of our clips; onl
 _LEAST_SLOPE = -0.1  # near 100 the score hardly changes any more
 _OVERSHOOT = 1.3  # of a step along a line: so that one of the next trials lies on the other side
 _MOST_TRIALS = 7
-_EACH = 5  # of the frames of a sample one is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,10 @@ def search(
     vmaf.require()
     references = _references(context, source, video, wanted, seconds)
     report(0.2, None)
-    each = _EACH if seconds is not None and seconds >= SAMPLE_SECONDS else 1
     tried: dict[int, float] = {}
     first, bounds = CRF[spec.video_codec]["medium"], CRF_RANGE[spec.video_codec]
     while (crf := next_trial(tried, spec.target_quality, first, bounds)) is not None:
-        tried[crf] = _trial(context, video, replace(wanted, crf=crf), references, each)
+        tried[crf] = _trial(context, video, replace(wanted, crf=crf), references)
         context.log(f"VMAF {tried[crf]:.2f} with CRF {crf}")
         report(1 - 0.8 * 0.6 ** len(tried), None)
     for reference in references:
@@ -132,14 +130,14 @@ def _references(
     return names
 
 
-def _trial(context: Context[VideoSpec], video: Video, wanted: Wanted, references: list[str], each: int) -> float:
+def _trial(context: Context[VideoSpec], video: Video, wanted: Wanted, references: list[str]) -> float:
     scores = []
     for reference in references:
         argv = ["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-y", "-i", reference]
         for key, value in picture_options(context.spec, video, wanted).items():
             argv += [f"-{key}:v", str(value)]
         context.run([*argv, "-fps_mode", "passthrough", "trial.mkv"])
-        scores.append(vmaf.score(context, "trial.mkv", reference, _silent, threads=wanted.threads, each=each))
+        scores.append(vmaf.score(context, "trial.mkv", reference, _silent, threads=wanted.threads))
     (context.out / "trial.mkv").unlink()
     return sum(scores) / len(scores)
 

@@ -17,8 +17,10 @@ from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, last_moment, v
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video import preparing
+from processors.video.codecs import LEAST_SIDE
 from processors.video.encoding import Text, Transcode, transcode
 from processors.video.framing import length
+from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
 _EXTRACT_COST = 0.1  # of a track of subtitles, in seconds of encoding: for the share of the progress only
@@ -26,6 +28,7 @@ _EXTRACT_COST = 0.1  # of a track of subtitles, in seconds of encoding: for the 
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
     """What has to be found out before, one run of ffmpeg, and subtitles as files."""
+    refuse_tiny(context.spec, video, source.name)
     state = preparing.prepared(context, source, video)
     seconds = length(state.wanted.part, source.probe.duration_seconds)
 
@@ -54,6 +57,21 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         Task("transcode", seconds or 1.0, run),
         *_extraction(context, source, state),
     ]
+
+
+def refuse_tiny(spec: VideoSpec, video: Video, name: str) -> None:
+    """Say early what the encoder would say in words of its own.
+
+    Raises:
+        Rejected: the picture is smaller than the codec's encoder takes.
+    """
+    width, height = fit(video.width, video.height, spec.resolution)
+    least = LEAST_SIDE[spec.video_codec]
+    if min(width, height) < least:
+        text = (
+            f"{name} would become a picture of {width}x{height}, and {spec.video_codec} needs {least}x{least} at least."
+        )
+        raise Rejected("too_small", text, "Ask for a larger resolution, or for codec h264.")
 
 
 def blame_the_input(context: Context[VideoSpec], source: Source, made_seconds: float, expected_seconds: float) -> None:

@@ -241,3 +241,14 @@ def test_stereo_at_another_rate_is_cleaned_as_well(studio: Studio, tmp_path: Pat
     assert (made["channels"], made["sample_rate"]) == (2, "44100")
     assert len(decoded(out / "wav.wav")) == pytest.approx(len(decoded(stereo)), abs=8)
     assert loudness(out / "podcast.mp3")[0] == pytest.approx(-16, abs=0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_surround_sound_keeps_its_places_when_it_is_cleaned(studio: Studio, tmp_path: Path, method: str) -> None:
+    surround = tmp_path / "surround.wav"
+    levels = "|".join(f"{level}*mod(floor(t*8),2)*sin(2*PI*440*t)" for level in (0.1, 0.2, 0.3, 0.05, 0.4, 0.5))
+    ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{levels}':c=5.1(side):s=48000:d=1", surround)
+    out, _ = studio.make(surround, outputPresets=["wav"], denoise={"method": method, "strength": 0.05})
+    made = np.frombuffer(decoded(out / "wav.wav"), dtype="<i2").reshape(-1, 6)
+    peaks = np.abs(made).max(axis=0) / 32768
+    assert peaks == pytest.approx([0.1, 0.2, 0.3, 0.05, 0.4, 0.5], rel=0.12)

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from processors.media.denoise import library_path
 from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg
 from tests.resources.workers import Worker, until
 
@@ -67,6 +69,7 @@ def test_requests_that_cannot_be_met_name_the_way_out(studio: Studio) -> None:
         ({"audioTrack": 2}, "no_such_track", "1 to 1"),
         ({"start": 100}, "start_after_end", "before 9.9"),
         ({"audioSettings": {"codec": "opus"}}, "codec_misfit", "mp3"),
+        ({"loudness": {"album": True}}, "no_target", "podcast"),
     ):
         error = studio.failure(MUSIC, **spec)
         assert error["code"] == code and hint in error["hint"], error
@@ -104,13 +107,22 @@ def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_p
     assert [stage for stage in stages if stage != "verify"] == ["probe", "analyse", "encode", "loudness", "done"]
 
 
-@pytest.mark.parametrize(
-    "spec", [{"outputPresets": ["podcast"]}, {"denoise": {"method": "fft"}}], ids=["encode", "clean"]
-)
-def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, tmp_path: Path, spec: dict[str, object]) -> None:
+CANCELLED: list[Any] = [
+    pytest.param({"outputPresets": ["podcast"]}, id="encode"),
+    pytest.param({"denoise": {"method": "fft"}}, id="fft"),
+    pytest.param(
+        {"denoise": {}},
+        id="rnnoise",
+        marks=pytest.mark.skipif(library_path() is None, reason="RNNoise is not installed"),
+    ),
+]
+
+
+@pytest.mark.parametrize("spec", CANCELLED)
+def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, tmp_path: Path, spec: dict[str, Any]) -> None:
     long = tmp_path / "long.flac"
     ffmpeg("-f", "lavfi", "-i", "anoisesrc=r=44100:d=900:a=0.1", "-ac", "2", long)
-    token = studio.begin(long, **spec)  # type: ignore[arg-type]
+    token = studio.begin(long, **spec)
     worker = psutil.Process(studio.worker.pid)
     until(lambda: any(each.name() == "ffmpeg" for each in worker.children(recursive=True)), "ffmpeg works")
     began = time.monotonic()

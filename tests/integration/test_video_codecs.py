@@ -108,3 +108,10 @@ def test_the_colours_of_ordinary_video_are_said_again(studio: Studio, tmp_path: 
     out, _ = studio.make(tagged, **SMALL)
     (video,) = streams(out / "video.mp4", "video")
     assert (video["color_space"], video["color_primaries"], video["color_range"]) == ("bt470bg", "bt470bg", "tv")
+
+
+@pytest.mark.parametrize(("codec", "least"), [("av1", 64), ("hevc", 16)])
+def test_a_picture_that_is_too_small_for_its_codec_is_refused_in_words(studio: Studio, codec: str, least: int) -> None:
+    error = studio.failure(BIKES, codec=codec, resolution="32x32")
+    assert (error["code"], error["reason"]) == ("too_small", "rejected")
+    assert error["message"].endswith(f"would become a picture of 32x14, and {codec} needs {least}x{least} at least.")

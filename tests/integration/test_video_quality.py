@@ -9,7 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from tests.resources.studio import BIKES, Studio
+from tests.resources.studio import BIKES, Studio, ffmpeg
 
 
 def vmaf(made: Path, reference: Path) -> float:
@@ -39,12 +39,16 @@ def test_the_picture_has_the_quality_that_was_asked_for(studio: Studio, codec: s
     out, result = studio.make(BIKES, codec=codec, targetQuality=target, resolution="320x136", end=3)
     found = result["outputs"][0]["details"]["quality"]
     assert target - 1 <= vmaf(out / "video.mp4", BIKES) <= target + 3
-    assert found["trials"] <= 5
+    assert found["trials"] <= 7
     assert found["vmaf"] >= target
 
 
-def test_a_quality_that_cannot_be_had_is_missed_with_a_word(studio: Studio) -> None:
-    _, result = studio.make(BIKES, targetQuality=99, resolution="32x32", end=0.4, codec="av1")
+def test_a_quality_that_cannot_be_had_is_missed_with_a_word(studio: Studio, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.mkv"  # nothing is harder to encode
+    chain = "color=gray:s=128x128:r=25:d=0.4,noise=alls=100:allf=t"
+    ffmpeg("-f", "lavfi", "-i", chain, "-c:v", "ffv1", noise)
+    _, result = studio.make(noise, targetQuality=99, outputFormat="webm")
     found = result["outputs"][0]["details"]["quality"]
-    notes = result["details"].get("notes", [])
-    assert found["vmaf"] >= 99 or "cannot be reached" in notes[0]
+    if found["vmaf"] < 99:
+        assert "VMAF 99 cannot be reached" in result["details"]["notes"][0]
+    assert found["crf"] <= 20

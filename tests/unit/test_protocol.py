@@ -43,11 +43,10 @@ def test_what_is_no_json_does_not_come_from_an_instance(number: str) -> None:
 
 @pytest.mark.parametrize("file", golden())
 def test_what_was_written_once_is_read_and_written_again_in_the_same_way(file: Path) -> None:
-    written, document = (
-        parse(file).model_dump(mode="json", by_alias=True, exclude_none=True),
-        json.loads(file.read_text()),
-    )
-    assert {key: written.get(key) for key in document} == document  # a later version has more fields, with defaults
+    # A spec gains fields with every version: what an old one did not say is not said for it.
+    is_spec = file.stem.startswith("spec-")
+    written = parse(file).model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=is_spec)
+    assert written == json.loads(file.read_text())
 
 
 @pytest.mark.parametrize("file", golden())

@@ -113,6 +113,16 @@ def test_a_longer_video_has_tiles_further_apart(seconds: float, count: int, step
     assert (len(placed), placed[0].end) == (count, step)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "gap", "step"),
+    [(600, 2.0, 2), (600, 9.3, 10), (100, 2.0, 2), (100, 9.3, 1), (36_000, 10, 120), (60, None, 1)],
+)
+def test_tiles_are_as_long_as_key_frames_are_apart_while_there_are_enough(
+    seconds: float, gap: float | None, step: float
+) -> None:
+    assert tiles(Window(0, seconds, seconds), gap)[0].end == step
+
+
 def test_a_web_vtt_names_the_sheet_and_the_rectangle_and_counts_from_the_start() -> None:
     placed = tiles(Window(3600.5, 3712.0, 5000))
     lines = webvtt(placed, 3600.5, 160, 90, "sprite-{:03}.jpg").split("\n\n")

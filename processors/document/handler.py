@@ -1,0 +1,28 @@
+"""The document service's handler. Light, so that an instance is ready early: its libraries take their time to load."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from processors.protocol import Result
+from processors.specs import DocumentSpec
+from processors.worker.context import Context
+
+
+def check() -> None:
+    """Find out before the first attempt what every attempt would fail for."""
+    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "pillow"), ("selectolax", "selectolax")):
+        if importlib.util.find_spec(module) is None:
+            raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
+
+
+def warm() -> None:
+    """Load what every attempt needs."""
+    import processors.document.work  # noqa: F401
+
+
+def handle(context: Context[DocumentSpec]) -> Result:
+    """Do what the spec asks for."""
+    from processors.document.work import result
+
+    return result(context)

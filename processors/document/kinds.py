@@ -1,0 +1,92 @@
+"""What a file is, by what is in it: its name is not believed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from processors.worker.context import Rejected
+
+Kind = Literal[
+    "pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "html", "markdown", "text", "png", "jpeg", "tiff", "webp"
+]
+
+_HEAD_BYTES = 4096
+_PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
+_MARKS: tuple[tuple[bytes, Kind], ...] = (
+    (b"{\\rtf", "rtf"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+)
+_PARTS: tuple[tuple[str, Kind], ...] = (
+    ("word/document.xml", "docx"),
+    ("ppt/presentation.xml", "pptx"),
+    ("xl/workbook.xml", "xlsx"),
+)
+_TYPES: dict[bytes, Kind] = {
+    b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/epub+zip": "epub",
+}
+_HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div", b"<p>", b"<h1")
+_MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+_CAN = "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, or a picture as PNG, JPEG, TIFF or WebP."
+
+
+def kind_of(path: Path, name: str) -> Kind:
+    """Say what a file is.
+
+    Args:
+        name: what the user calls it; of a text, its suffix alone can tell Markdown.
+
+    Raises:
+        Rejected: it is none of what the service reads.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip(b"\x00 \t\r\n"):
+        raise Rejected("empty_document", f"{name} is empty.")
+    if b"%PDF-" in head[:_PDF_WITHIN_BYTES]:
+        return "pdf"
+    for mark, kind in _MARKS:
+        if head.startswith(mark):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head.startswith(b"PK\x03\x04"):
+        return _packed(path, name)
+    return _written(head, name)
+
+
+def _packed(path: Path, name: str) -> Kind:
+    """Tell the formats that are ZIP files apart."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for part, kind in _PARTS:
+                if part in archive.NameToInfo:
+                    return kind
+            if (info := archive.NameToInfo.get("mimetype")) is not None and info.file_size < 200:
+                for mark, kind in _TYPES.items():
+                    if archive.read(info).strip() == mark:
+                        return kind
+    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+        hint = "The file seems to be cut off: copy or download it again."
+        raise Rejected("damaged_document", f"{name} cannot be unpacked: {error}.", hint) from error
+    raise Rejected("not_a_document", f"{name} is a ZIP file, but not a document.", _CAN)
+
+
+def _written(head: bytes, name: str) -> Kind:
+    """Tell texts apart, and from what is none."""
+    is_wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    if not is_wide and (b"\x00" in head or sum(byte < 9 or 14 <= byte < 27 for byte in head) > len(head) / 50):
+        raise Rejected("not_a_document", f"{name} is not a document that can be read.", _CAN)
+    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if begin.startswith((b"<!doctype html", b"<html")) or (
+        begin.startswith(b"<") and any(tag in begin for tag in _HTML_TAGS)
+    ):
+        return "html"
+    return "markdown" if Path(name).suffix.lower() in _MARKDOWN_SUFFIXES else "text"

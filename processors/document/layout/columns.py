@@ -1,0 +1,180 @@
+"""In which order what stands on a page is read.
+
+The order of the file is nearly always right, because programs write as people read: it is kept unless it contradicts
+the page. Then the page is cut along its white space: columns side by side, and between them what spans them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Generic, TypeVar
+
+from processors.document.model import Box
+
+T = TypeVar("T")
+
+_STEP = 2.0  # points between the places where a gutter is looked for
+_LEAST_GUTTER = 6.0  # points
+_MOST_CROSSING = 0.2  # of what is there may cross a gutter: titles, wide pictures
+_LEAST_LINES = 4  # on each side
+_LONG = 7.0  # times its height is a line of text long at least, and ...
+_FILLED = 0.5  # ... fills so much of its column; the cells of a table do not
+_TEXT = 0.6  # of the width of all that stands in a column is of such lines
+_MOST_ACROSS = 2  # steps along a line over a gutter, that captions and numbers make
+_JUMP = 2.0  # of its height, that something stands above what comes before it
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[T]):
+    """A thing with its place."""
+
+    thing: T
+    box: Box
+    order: int  #: in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Gutter:
+    """White space between two columns, from a height on down to another."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def parts(self, one: Box, other: Box) -> bool:
+        """Whether it stands between two things."""
+        middle = (self.left + self.right) / 2
+        y = (one.top + one.bottom) / 2
+        return self.top <= y <= self.bottom and (one.right <= middle <= other.left or other.right <= middle <= one.left)
+
+
+def reading_order(things: Sequence[Placed[T]], *, right_to_left: bool = False) -> tuple[list[Placed[T]], list[Gutter]]:
+    """Put things in order, and say where the gutters between columns are."""
+    gutters: list[Gutter] = []
+    by_file = sorted(things, key=lambda placed: placed.order)
+    cut = [placed for region in _cut(by_file, gutters, right_to_left, depth=0) for placed in region]
+    return (cut if _contradicts(by_file, gutters) else by_file), gutters
+
+
+def regions(things: Sequence[Placed[T]]) -> list[list[Placed[T]]]:
+    """Part what stands in different columns."""
+    return _cut(list(things), [], False, depth=0)
+
+
+def _contradicts(things: Sequence[Placed[T]], gutters: Sequence[Gutter]) -> bool:
+    """Whether the order of the file is not how one reads: it goes up again, or changes columns at every line."""
+    upward = across = 0
+    for before, after in pairwise(things):
+        overlap = min(before.box.right, after.box.right) - max(before.box.left, after.box.left)
+        is_same_column = overlap > 0.3 * min(before.box.width, after.box.width)
+        if is_same_column and after.box.bottom < before.box.top - _JUMP * after.box.height:
+            upward += 1
+        level = abs((before.box.top + before.box.bottom) - (after.box.top + after.box.bottom)) / 2
+        if level < min(before.box.height, after.box.height) / 2 and any(
+            gutter.parts(before.box, after.box) for gutter in gutters
+        ):
+            across += 1
+    return upward > 0 or across > _MOST_ACROSS
+
+
+def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, depth: int) -> list[list[Placed[T]]]:
+    """Cut into columns and what lies between them, in the order of reading."""
+    found = _gutter(things) if depth < 6 and len(things) >= 2 * _LEAST_LINES else None
+    if found is None:
+        return [_by_rows(things, right_to_left)]
+    left_edge, right_edge = found
+    middle = (left_edge + right_edge) / 2
+    spanning = sorted(
+        (placed for placed in things if placed.box.left < middle < placed.box.right), key=lambda placed: placed.box.top
+    )
+    rest = [placed for placed in things if not placed.box.left < middle < placed.box.right]
+    ordered: list[list[Placed[T]]] = []
+    limits = [*[(placed.box.top + placed.box.bottom) / 2 for placed in spanning], float("inf")]
+    top = float("-inf")
+    for index, limit in enumerate(limits):
+        band = [placed for placed in rest if top <= (placed.box.top + placed.box.bottom) / 2 < limit]
+        sides = (
+            [placed for placed in band if placed.box.right <= middle],
+            [placed for placed in band if placed.box.left >= middle],
+        )
+        if all(sides):
+            box_top, box_bottom = min(p.box.top for p in band), max(p.box.bottom for p in band)
+            gutters.append(Gutter(left_edge, right_edge, box_top, box_bottom))
+        for side in reversed(sides) if right_to_left else sides:
+            ordered += _cut(side, gutters, right_to_left, depth + 1)
+        if index < len(spanning):
+            ordered.append([spanning[index]])
+        top = limit
+    return ordered
+
+
+def _gutter(things: Sequence[Placed[T]]) -> tuple[float, float] | None:
+    """Find the widest gap between two columns of running text."""
+    left, right = min(p.box.left for p in things), max(p.box.right for p in things)
+    count = int((right - left) / _STEP)
+    if count < 10:
+        return None
+    crossing = [0] * (count + 2)
+    for placed in things:
+        first = max(0, int((placed.box.left - left) / _STEP) + 1)
+        last = min(count, int((placed.box.right - left) / _STEP))
+        if first < last:
+            crossing[first] += 1
+            crossing[last] -= 1
+    total, best = 0, None
+    start: int | None = None
+    limit = _MOST_CROSSING * len(things)
+    lowest = float("inf")
+    for index in range(count + 1):
+        total += crossing[index]
+        if total <= limit and total <= lowest:
+            if start is None or total < lowest:
+                start, lowest = index, total
+            continue
+        if start is not None:
+            best = _better(best, (left + start * _STEP, left + index * _STEP), things)
+        start, lowest = (index, total) if total <= limit else (None, float("inf"))
+    return best
+
+
+def _better(
+    best: tuple[float, float] | None, gap: tuple[float, float], things: Sequence[Placed[T]]
+) -> tuple[float, float] | None:
+    width = gap[1] - gap[0]
+    if width < _LEAST_GUTTER or (best is not None and width <= best[1] - best[0]):
+        return best
+    middle = (gap[0] + gap[1]) / 2
+    for side in (
+        [placed.box for placed in things if placed.box.right <= middle],
+        [placed.box for placed in things if placed.box.left >= middle],
+    ):
+        if len(side) < _LEAST_LINES:
+            return best
+        extent = max(box.right for box in side) - min(box.left for box in side)
+        whole = sum(box.width for box in side)
+        text = sum(box.width for box in side if box.width >= max(_LONG * box.height, _FILLED * extent))
+        if text < _TEXT * whole:
+            return best
+    return gap
+
+
+def _by_rows(things: list[Placed[T]], right_to_left: bool) -> list[Placed[T]]:
+    """From top to bottom, and what stands on one line in the direction of the text."""
+    ordered: list[Placed[T]] = []
+    row: list[Placed[T]] = []
+    bottom = 0.0
+    for placed in sorted(things, key=lambda placed: (placed.box.top + placed.box.bottom) / 2):
+        middle = (placed.box.top + placed.box.bottom) / 2
+        if row and middle > bottom:
+            ordered += sorted(row, key=lambda p: -p.box.right if right_to_left else p.box.left)
+            row = []
+        bottom = (
+            max(bottom, placed.box.bottom - 0.3 * placed.box.height)
+            if row
+            else (placed.box.bottom - 0.3 * placed.box.height)
+        )
+        row.append(placed)
+    return ordered + sorted(row, key=lambda p: -p.box.right if right_to_left else p.box.left)

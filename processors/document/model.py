@@ -1,0 +1,215 @@
+"""What a document is, whatever file it came from: pages of blocks, blocks of spans.
+
+Readers make it, writers take it, and neither knows the other. Boxes are in points (1/72 inch) from the top left corner
+of the page as it is shown; what has no place on a page (HTML, Markdown, office formats) has no box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
+_AS_JSON = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+Role = Literal["header", "footer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on a page."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    def joined(self, other: Box) -> Box:
+        """The smallest that holds both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point is inside."""
+        return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text that looks the same throughout."""
+
+    text: str
+    bold: bool = False
+    italic: bool = False
+    code: bool = False
+    raised: bool = False  #: a superscript
+    link: str | None = None  #: where it leads: a URL, or `#page-3`
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title of what follows."""
+
+    __pydantic_config__ = _AS_JSON
+    level: int  #: from 1 to 6
+    spans: tuple[Span, ...]
+    box: Box | None = None
+    kind: Literal["heading"] = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text."""
+
+    __pydantic_config__ = _AS_JSON
+    spans: tuple[Span, ...]
+    box: Box | None = None
+    role: Role | None = None  #: what repeats at the edges of pages
+    kind: Literal["paragraph"] = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class ListItem:
+    """An item of a list; those that follow each other are one list."""
+
+    __pydantic_config__ = _AS_JSON
+    spans: tuple[Span, ...]
+    depth: int = 0
+    number: str | None = None  #: as `3.` or `b)`; None in a list of bullets
+    checked: bool | None = None  #: of a box to tick
+    box: Box | None = None
+    kind: Literal["listItem"] = "listItem"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines of a program, as they stand."""
+
+    __pydantic_config__ = _AS_JSON
+    text: str
+    language: str | None = None
+    box: Box | None = None
+    kind: Literal["code"] = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table; one that spans several stands where the first of them is."""
+
+    __pydantic_config__ = _AS_JSON
+    spans: tuple[Span, ...]
+    columns: int = 1
+    rows: int = 1
+    header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells. A row has no cell where one from above or from the left reaches."""
+
+    __pydantic_config__ = _AS_JSON
+    rows: tuple[tuple[Cell, ...], ...]
+    box: Box | None = None
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture."""
+
+    __pydantic_config__ = _AS_JSON
+    path: str | None = None  #: of the output that holds it, where pictures are extracted
+    alternative: str = ""  #: what it shows, where the document says so
+    box: Box | None = None
+    kind: Literal["figure"] = "figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a picture or a table is called."""
+
+    __pydantic_config__ = _AS_JSON
+    spans: tuple[Span, ...]
+    box: Box | None = None
+    kind: Literal["caption"] = "caption"
+
+
+@dataclass(frozen=True, slots=True)
+class Footnote:
+    """A note below the text."""
+
+    __pydantic_config__ = _AS_JSON
+    label: str
+    spans: tuple[Span, ...]
+    box: Box | None = None
+    kind: Literal["footnote"] = "footnote"
+
+
+Block = Heading | Paragraph | ListItem | Code | Table | Figure | Caption | Footnote
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word where it stands."""
+
+    text: str
+    box: Box
+    confidence: float | None = None  #: from 0 to 1, of one that was read from a picture
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, or the whole of a document that has none."""
+
+    __pydantic_config__ = _AS_JSON
+    number: int | None  #: from 1, as the file counts; None in what has no pages
+    blocks: tuple[Block, ...]
+    width: float | None = None
+    height: float | None = None
+    words: tuple[Word, ...] = ()
+    method: Literal["text", "ocr"] = "text"  #: how its text was had
+    confidence: float | None = None  #: from 0 to 1, of a page that was read from a picture
+
+
+def plain(spans: tuple[Span, ...]) -> str:
+    """The text of spans."""
+    return "".join(span.text for span in spans)
+
+
+def grid(table: Table) -> list[list[str]]:
+    """The texts of a table, with as many in each row; what a cell spans has its text throughout."""
+    taken: dict[tuple[int, int], str] = {}
+    width = 0
+    for y, row in enumerate(table.rows):
+        x = 0
+        for cell in row:
+            while (y, x) in taken:
+                x += 1
+            text = plain(cell.spans).strip()
+            for down in range(min(cell.rows, len(table.rows) - y)):
+                for across in range(cell.columns):
+                    taken[y + down, x + across] = text
+            x += cell.columns
+            width = max(width, x)
+    width = max([width, *(x + 1 for _, x in taken)])
+    return [[taken.get((y, x), "") for x in range(width)] for y in range(len(table.rows))]
+
+
+def tables(page: Page) -> Iterator[Table]:
+    """The tables of a page."""
+    return (block for block in page.blocks if isinstance(block, Table))

@@ -1,0 +1,205 @@
+"""All that a PDF says of itself: properties, XMP, pages, fonts, outline, forms, attachments, notes, signatures."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pypdfium2.raw as raw
+
+from processors.document import apart
+from processors.document.pdf import pdfium
+from processors.document.pdf.opening import opened
+from processors.document.pdf.reading import page_at
+from processors.document.pdf.source import PdfSource
+
+_PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
+_MOST_OBJECTS = 5000  # of a page, that are asked for their font
+_MOST_FIELDS = 5000  # of all forms
+_MOST_ATTACHMENTS = 1000
+_MOST_SIGNATURES = 100
+_MOST_XMP_BYTES = 2_000_000
+_MOST_TEXT = 10_000  # characters of one value
+_SUBTYPES = {
+    getattr(raw, name): name.removeprefix("FPDF_ANNOT_").lower()
+    for name in dir(raw)
+    if name.startswith("FPDF_ANNOT_") and isinstance(getattr(raw, name), int)
+}
+_CHARS = ctypes.POINTER(ctypes.c_ushort)
+_FORM_TYPES = {raw.FORMTYPE_ACRO_FORM: "AcroForm", raw.FORMTYPE_XFA_FULL: "XFA", raw.FORMTYPE_XFA_FOREGROUND: "XFA"}
+
+Done = Callable[[int, int], None]
+
+
+def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
+    """Read it, apart.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    path, name, password = source.path, source.name, source.password
+    found: dict[str, Any] = apart.call(lambda: _of_document(path, name, password), name)
+    found["xmp"] = None if source.facts.encrypted else apart.call(lambda: _xmp(path), name)
+    found["outline"] = [asdict(entry) for entry in source.facts.outline]
+    found["tagged"] = source.facts.tagged
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        with opened(path, name, password) as document:
+            document.init_forms()
+            for index in batch:
+                say({"page": index, "about": _of_page(document, index, name)})
+
+    by_page: dict[int, dict[str, Any]] = {}
+    for value in apart.each_batch(source.batches(source.at_once()), work, name, at_once=source.at_once()):
+        by_page[value["page"]] = value["about"]
+        done(len(by_page), len(source.indexes))
+    pages = [by_page[index] for index in source.indexes]
+    found["fonts"] = sorted({font for page in pages for font in page.pop("fonts")})
+    found["fields"] = [field for page in pages for field in page.pop("fields")][:_MOST_FIELDS]
+    kinds: Counter[str] = Counter()
+    for page in pages:
+        kinds.update(page["annotations"])
+    found["annotations"] = dict(kinds)
+    found["pages"] = pages
+    return found
+
+
+def _of_document(path: Path, name: str, password: str | None) -> dict[str, Any]:
+    with opened(path, name, password) as document:
+        version = document.get_version() or 0
+        revision = raw.FPDF_GetSecurityHandlerRevision(document.raw)
+        properties = {key: document.get_metadata_value(key)[:_MOST_TEXT] for key in _PROPERTIES}
+        return {
+            "format": "pdf",
+            "version": f"{version // 10}.{version % 10}",
+            "pageCount": len(document),
+            "properties": {key: value for key, value in properties.items() if value},
+            "language": _text(lambda buffer, size: raw.FPDFCatalog_GetLanguage(document.raw, buffer, size)) or None,
+            "encryption": None
+            if revision < 0
+            else {"revision": revision, "permissions": raw.FPDF_GetDocPermissions(document.raw) & 0xFFFFFFFF},
+            "form": _FORM_TYPES.get(document.get_formtype()),
+            "attachments": [
+                document.get_attachment(index).get_name()
+                for index in range(min(document.count_attachments(), _MOST_ATTACHMENTS))
+            ],
+            "signatures": _signatures(document),
+        }
+
+
+def _signature(signature: Any) -> dict[str, Any]:
+    return {
+        "reason": _text(partial(raw.FPDFSignatureObj_GetReason, signature), ctypes.c_void_p) or None,
+        "time": _ascii(partial(raw.FPDFSignatureObj_GetTime, signature)) or None,
+        "filter": _ascii(partial(raw.FPDFSignatureObj_GetSubFilter, signature)) or None,
+    }
+
+
+def _signatures(document: Any) -> list[dict[str, Any]]:
+    """That there are some, and what they say: whether they hold is not looked at."""
+    count = max(0, min(_MOST_SIGNATURES, raw.FPDF_GetSignatureCount(document.raw)))
+    return [_signature(raw.FPDF_GetSignatureObject(document.raw, index)) for index in range(count)]
+
+
+def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
+    page = page_at(document, index, name)
+    try:
+        width, height = page.get_size()
+        annotations: Counter[str] = Counter()
+        fields = []
+        for number in range(max(0, min(_MOST_OBJECTS, raw.FPDFPage_GetAnnotCount(page.raw)))):
+            annotation = raw.FPDFPage_GetAnnot(page.raw, number)
+            kind = _SUBTYPES.get(raw.FPDFAnnot_GetSubtype(annotation), "unknown")
+            annotations[kind] += 1
+            if kind == "widget" and document.formenv is not None:
+                fields.append(_field(document.formenv, annotation, index))
+            raw.FPDFPage_CloseAnnot(annotation)
+        return {
+            "number": index + 1,
+            "label": document.get_page_label(index) or None,
+            "width": round(width, 2),
+            "height": round(height, 2),
+            "rotation": page.get_rotation(),
+            "annotations": dict(annotations),
+            "fonts": sorted(_fonts(page)),
+            "fields": fields,
+        }
+    finally:
+        page.close()
+
+
+def _field(forms: Any, annotation: Any, index: int) -> dict[str, Any]:
+    return {
+        "name": _text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldName(forms.raw, annotation, buffer, size)),
+        "value": _text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(forms.raw, annotation, buffer, size)),
+        "type": _FIELD_TYPES.get(raw.FPDFAnnot_GetFormFieldType(forms.raw, annotation), "unknown"),
+        "page": index + 1,
+    }
+
+
+_FIELD_TYPES = {
+    getattr(raw, name): name.removeprefix("FPDF_FORMFIELD_").lower()
+    for name in dir(raw)
+    if name.startswith("FPDF_FORMFIELD_") and name.count("_") == 2 and isinstance(getattr(raw, name), int)
+}
+
+
+def _fonts(page: Any) -> set[str]:
+    found: set[str] = set()
+    handle = pdfium.pointer(page.raw)
+    for index in range(min(_MOST_OBJECTS, pdfium.count_objects(handle))):
+        each = pdfium.object_at(handle, index)
+        if pdfium.object_type(each) == raw.FPDF_PAGEOBJ_TEXT:
+            font = raw.FPDFTextObj_GetFont(ctypes.cast(each, raw.FPDF_PAGEOBJECT))
+            found.add(_ascii(partial(raw.FPDFFont_GetBaseFontName, font)))
+    return found - {""}
+
+
+def _xmp(path: Path) -> dict[str, Any] | None:
+    """What pypdf makes of the XMP packet; none where there is none that can be read."""
+    try:
+        found = pypdf.PdfReader(path).xmp_metadata
+        if found is None or len(found.stream.get_data()) > _MOST_XMP_BYTES:
+            return None
+        fields = (
+            *("dc_title", "dc_creator", "dc_description", "dc_subject", "dc_language", "dc_rights", "dc_publisher"),
+            *("xmp_create_date", "xmp_modify_date", "xmp_creator_tool", "pdf_producer", "pdf_keywords"),
+            *("pdfaid_part", "pdfaid_conformance", "xmpmm_document_id"),
+        )
+        values = {field: getattr(found, field, None) for field in fields}
+    except Exception as error:  # pypdf raises whatever its own code and the XML parser do
+        return {"problem": f"{type(error).__name__}: {error}"[:_MOST_TEXT]}
+    return {field: _plain(value) for field, value in values.items() if value}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value)[:_MOST_TEXT]
+
+
+def _text(read: Callable[[Any, int], int], pointer: Any = _CHARS) -> str:
+    """A text that PDFium gives as UTF-16; empty where there is none."""
+    length = read(None, 0)
+    if not 2 < length <= 4 * _MOST_TEXT:
+        return ""
+    buffer = ctypes.create_string_buffer(length)
+    read(ctypes.cast(buffer, pointer), length)
+    return buffer.raw[: length - 2].decode("utf-16-le", "replace")
+
+
+def _ascii(read: Callable[[Any, int], int]) -> str:
+    length = read(None, 0)
+    if not 1 < length <= _MOST_TEXT:
+        return ""
+    buffer = ctypes.create_string_buffer(length)
+    read(buffer, length)
+    return buffer.value.decode("utf-8", "replace")

@@ -1,0 +1,129 @@
+"""What is made of a PDF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from processors.document.outputs import write_formats, write_images, write_tables
+from processors.document.pdf.metadata import metadata
+from processors.document.pdf.previews import chosen, contact_sheets, pictures
+from processors.document.pdf.source import PdfSource, Wants
+from processors.document.ranges import in_words
+from processors.protocol import OutputFile, Result
+from processors.specs import DocumentSpec
+from processors.worker.context import Context, Rejected
+
+_IMAGES_DIR = "images"
+_READING, _WRITING, _DRAWING = 0.6, 0.15, 0.25  # shares of the progress
+_STRUCTURED = frozenset({"html", "markdown", "json"})
+_MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+
+Done = Callable[[int, int], None]
+
+
+def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -> Result:
+    """Read a PDF, and write what the spec asks for.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    spec = context.spec
+    source = PdfSource.open(path, name, scratch, password=spec.password, pages=spec.pages)
+    wants = _wants(spec, context.out / _IMAGES_DIR)
+    outputs: list[OutputFile] = []
+    about: dict[str, Any] = {
+        "format": "pdf",
+        "pageCount": source.facts.pages,
+        "pagesRead": in_words(source.indexes),
+        "title": source.facts.title or None,
+        "tagged": source.facts.tagged,
+        "encrypted": source.facts.encrypted,
+    }
+    if wants.text or wants.structure:
+        source.read(wants, _share(context, "read", 0.0, _READING))
+        if source.silent:
+            about["pagesWithoutText"] = in_words(source.silent)
+        if source.silent and not source.has_text:
+            raise _no_text(source)
+        if wants.structure:
+            about["hiddenText"] = round(source.hidden, 3)
+        context.progress("write", _READING)
+
+        def pages() -> Any:
+            return source.pages(remove_headers=spec.remove_headers)
+
+        texts = source.texts if wants.text else None
+        known = {key: value for key, value in about.items() if value is not None}
+        outputs += write_formats(context, pages, known, texts=texts)
+        outputs += write_tables(context, pages)
+        outputs += write_images(context, context.out / _IMAGES_DIR)
+    if spec.wants_preview:
+        outputs += _previews(context, source)
+    if spec.metadata:
+        found = metadata(source, _share(context, "metadata", 0.9, 0.1))
+        (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
+        outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
+    return Result(outputs=outputs, details={"input": {key: value for key, value in about.items() if value is not None}})
+
+
+def _no_text(source: PdfSource) -> Rejected:
+    what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
+    hint = "Have them read with ocrEnabled, or ask for a preview alone."
+    return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
+
+
+def _wants(spec: DocumentSpec, images: Path) -> Wants:
+    # The text of a PDF is what stands in it, line by line, unless something is to be left out of it.
+    text_alone = "text" in spec.output_formats and not spec.remove_headers
+    structure = bool(
+        _STRUCTURED & {*spec.output_formats}
+        or spec.tables is not None
+        or spec.extract_images
+        or ("text" in spec.output_formats and not text_alone)
+    )
+    return Wants(
+        text=text_alone,
+        structure=structure,
+        words="json" in spec.output_formats,
+        images=images if spec.extract_images else None,
+    )
+
+
+def _previews(context: Context[DocumentSpec], source: PdfSource) -> list[OutputFile]:
+    options = context.spec.preview_options
+    indexes = chosen(options, source.indexes, source.facts.pages, source.name)
+    share = _DRAWING / 2 if options.contact_sheet else _DRAWING
+    begin = _READING + _WRITING
+    arguments = (source.path, source.name, source.password)
+    made = [
+        *pictures(*arguments, indexes, options, context.out, _share(context, "preview", begin, share)),
+        *(
+            contact_sheets(
+                *arguments,
+                source.indexes,
+                options,
+                context.out,
+                _share(context, "contact sheet", begin + share, share),
+            )
+            if options.contact_sheet
+            else ()
+        ),
+    ]
+    return [
+        context.output(
+            preview.path,
+            media_type=_MEDIA_TYPES[options.format],
+            role="preview" if preview.page is not None else "contactSheet",
+            details={"width": preview.width, "height": preview.height}
+            | ({} if preview.page is None else {"page": preview.page}),
+        )
+        for preview in made
+    ]
+
+
+def _share(context: Context[DocumentSpec], stage: str, begin: float, share: float) -> Done:
+    """Pass pages on as progress, as a part of the whole."""
+    return lambda done, total: context.progress(stage, begin + share * done / total)

@@ -1,0 +1,28 @@
+"""What is made of HTML, Markdown and plain text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from processors.document.kinds import Kind
+from processors.document.outputs import write_formats, write_tables
+from processors.document.text.reading import read
+from processors.protocol import Result
+from processors.specs import DocumentSpec
+from processors.worker.context import Context, Rejected
+
+
+def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind) -> Result:
+    """Read a text, and write what the spec asks for.
+
+    Raises:
+        Rejected: it cannot be read, or pages of it are asked for.
+    """
+    if context.spec.pages is not None:
+        raise Rejected("no_pages", f"{name} is {kind} and has no pages to choose.")
+    page, title, language = read(path, name, kind)
+    about = {"format": kind, "title": title, "language": language}
+    about = {key: value for key, value in about.items() if value}
+    outputs = write_formats(context, lambda: [page], about)
+    outputs += write_tables(context, lambda: [page])
+    return Result(outputs=outputs, details={"input": about})

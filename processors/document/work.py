@@ -1,0 +1,49 @@
+"""From a spec to what is made of a document: which reader, which writers, in which order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from processors.document import pdf_work, text_work
+from processors.document.kinds import Kind, kind_of
+from processors.protocol import Result
+from processors.specs import DocumentSpec
+from processors.worker.context import Context, Rejected
+
+#: what each kind of file can become here
+SERVED: dict[Kind, frozenset[str]] = {
+    "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
+    "html": frozenset({"text", "html", "markdown", "json"}),
+    "markdown": frozenset({"text", "html", "markdown", "json"}),
+    "text": frozenset({"text", "html", "markdown", "json"}),
+}
+
+
+def result(context: Context[DocumentSpec]) -> Result:
+    """Do the work, and say what came of it."""
+    path, name = context.input_path("document_url"), context.input_name("document_url")
+    context.progress("probe", 0.0)
+    kind = kind_of(path, name)
+    _refuse_what_is_not_served(context.spec, kind, name)
+    scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
+    try:
+        made = (
+            pdf_work.make(context, path, name, scratch) if kind == "pdf" else text_work.make(context, path, name, kind)
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    context.progress("done", 1.0)
+    return made
+
+
+def _refuse_what_is_not_served(spec: DocumentSpec, kind: Kind, name: str) -> None:
+    wanted = {*spec.output_formats, *(["preview"] if spec.generate_preview else [])}
+    missing = sorted(wanted - SERVED.get(kind, frozenset()))
+    if missing:
+        possible = ", ".join(sorted(SERVED.get(kind, ())))
+        hint = f"It can become {possible}." if possible else None
+        raise Rejected("conversion_not_served", f"{name} is {kind}, which cannot become {missing[0]} here.", hint)
+    if spec.ocr_enabled:
+        raise Rejected("ocr_not_served", f"{name}: reading pictures is not served by this version.")

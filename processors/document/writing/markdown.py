@@ -1,0 +1,123 @@
+"""Pages as Markdown: CommonMark with GitHub's tables, task lists and footnotes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from processors.document.model import (
+    Block,
+    Caption,
+    Code,
+    Figure,
+    Footnote,
+    Heading,
+    ListItem,
+    Page,
+    Paragraph,
+    Span,
+    Table,
+    grid,
+)
+
+_SPECIAL = re.compile(r"([\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside of a word emphasizes nothing
+_BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s)|[-+](?=\s)|>|(\d{1,9})(?=[.)]\s)|={3,}$|-{3,}$)")
+_SAFE_LINK = re.compile(r"^(https?:|mailto:|tel:|#|[\w./-]+$)", re.IGNORECASE)
+
+
+def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
+    """Write pages, in pieces.
+
+    Args:
+        page_markers: whether a comment says where each page begins.
+    """
+    before: Block | None = None
+    for page in pages:
+        if page_markers and page.number is not None:
+            yield ("" if before is None and page.number == 1 else "\n") + f"<!-- page {page.number} -->\n"
+            before = before or Paragraph(())
+        for block in page.blocks:
+            text = _block(block)
+            if text:
+                yield _between(before, block) + text + "\n"
+                before = block
+
+
+def _between(before: Block | None, block: Block) -> str:
+    is_list = isinstance(before, ListItem) and isinstance(block, ListItem)
+    return "" if before is None or is_list else "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading():
+            text = inline(block.spans, emphasis=False)
+            return f"{'#' * block.level} {text}" if text else ""
+        case Paragraph():
+            return _BEGINS_BLOCK.sub(_escaped_begin, inline(block.spans))
+        case ListItem():
+            return _item(block)
+        case Code():
+            fence = "```" if "```" not in block.text else "~~~~~"
+            return f"{fence}{block.language or ''}\n{block.text.rstrip()}\n{fence}"
+        case Table():
+            return _table(block)
+        case Figure():
+            alternative = _escaped(block.alternative)
+            return f"![{alternative}]({block.path})" if block.path else f"<!-- image {alternative}".rstrip() + " -->"
+        case Caption():
+            return inline(block.spans)
+        case Footnote():
+            return f"[^{block.label}]: {inline(block.spans)}"
+
+
+def _escaped_begin(found: re.Match[str]) -> str:
+    return f"{found[2]}\\" if found[2] else "\\" + found[0]
+
+
+def _item(item: ListItem) -> str:
+    box = "" if item.checked is None else "[x] " if item.checked else "[ ] "
+    # Other numbers than 1. and 1) are no list in Markdown: they stay what they are, in a list of bullets.
+    is_number = item.number is not None and re.fullmatch(r"\d{1,9}[.)]", item.number)
+    mark = item.number if is_number else "-" if item.number is None else f"- {item.number}"
+    return f"{'   ' * item.depth}{mark} {box}{inline(item.spans)}".rstrip()
+
+
+def _table(table: Table) -> str:
+    rows = [[_cell(text) for text in row] for row in grid(table)]
+    if not rows:
+        return ""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])
+
+
+def _cell(text: str) -> str:
+    return _escaped(" ".join(text.split())).replace("|", "\\|")
+
+
+def inline(spans: Iterable[Span], *, emphasis: bool = True) -> str:
+    """Write running text, with its emphasis and links."""
+    return "".join(_span(span, emphasis) for span in spans).strip()
+
+
+def _span(span: Span, emphasis: bool) -> str:
+    core = span.text.strip()
+    if not core:
+        return span.text
+    lead, tail = span.text[: len(span.text) - len(span.text.lstrip())], span.text[len(span.text.rstrip()) :]
+    text = _escaped(core)
+    if span.code:
+        text = f"``{core}``" if "`" in core else f"`{core}`"
+    if emphasis and not span.code:
+        text = f"*{text}*" if span.italic else text
+        text = f"**{text}**" if span.bold else text
+    if span.raised:
+        text = f"<sup>{text}</sup>"
+    if span.link and _SAFE_LINK.match(span.link):
+        target = re.sub(r"[\s<>()]", lambda found: f"%{ord(found[0]):02X}", span.link)
+        text = f"<{target}>" if target == core and ":" in target else f"[{text}]({target})"
+    return f"{lead}{text}{tail}"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)

@@ -1,0 +1,148 @@
+"""Pages become the same text in every format, and nothing in them can break out of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from markdown_it import MarkdownIt
+
+from processors.document.model import (
+    Block,
+    Box,
+    Cell,
+    Code,
+    Figure,
+    Footnote,
+    Heading,
+    ListItem,
+    Page,
+    Paragraph,
+    Span,
+    Table,
+    Word,
+)
+from processors.document.writing.as_json import as_json
+from processors.document.writing.html import html
+from processors.document.writing.markdown import markdown
+from processors.document.writing.tables import as_csv
+from processors.document.writing.text import text
+
+
+def page(*blocks: Block) -> Page:
+    return Page(1, blocks)
+
+
+def spans(words: str) -> tuple[Span, ...]:
+    return (Span(words),)
+
+
+def md(*blocks: Block) -> str:
+    return "".join(markdown([page(*blocks)]))
+
+
+def shown(markdown_text: str) -> str:
+    """What a reader of Markdown sees, as HTML."""
+    return MarkdownIt("commonmark").enable("table").render(markdown_text)
+
+
+HOSTILE = "# no *heading* <b>&amp; [x](y) `z` _u_ | 1. \\ ~~~"
+
+
+def test_text_that_looks_like_markup_stays_text() -> None:
+    assert shown(md(Paragraph(spans(HOSTILE)))) == ("<p># no *heading* &lt;b&gt;&amp; [x](y) `z` _u_ | 1. \\ ~~~</p>\n")
+    for begin in ("1. one", "- one", "+ one", "> one", "---", "## one"):
+        assert "<p>" in shown(md(Paragraph(spans(begin))))
+    assert shown(md(Heading(2, spans("a # b")))) == "<h2>a # b</h2>\n"
+
+
+def test_emphasis_and_links_stand_at_words() -> None:
+    paragraph = Paragraph(
+        (
+            Span("a "),
+            Span("bold ", bold=True),
+            Span("both", bold=True, italic=True),
+            Span(" c", link="https://a.b/x(1)"),
+        )
+    )
+    assert shown(md(paragraph)) == (
+        '<p>a <strong>bold</strong> <em><strong>both</strong></em> <a href="https://a.b/x%281%29">c</a></p>\n'
+    )
+    assert "javascript" not in md(Paragraph((Span("x", link="javascript:alert(1)"),)))
+
+
+def test_lists_have_their_depth_and_their_numbers() -> None:
+    items = [
+        ListItem(spans("one"), 0, "3."),
+        ListItem(spans("two"), 1),
+        ListItem(spans("done"), 0, None, True),
+        ListItem(spans("of letters"), 0, "b)"),
+    ]
+    assert md(*items) == "3. one\n   - two\n- [x] done\n- b) of letters\n"
+    made = "".join(html([page(*items)]))
+    assert made.count("<ul>") == made.count("</ul>") == 2
+    assert '<li dir="auto" value="3">one</li>' in made
+
+
+def table() -> Table:
+    return Table(
+        (
+            (Cell(spans("a"), columns=2, header=True), Cell(spans("b"), header=True)),
+            (Cell(spans("c"), rows=2), Cell(spans("d|e")), Cell(spans("f\ng"))),
+            (Cell(spans("h")), Cell(())),
+        )
+    )
+
+
+def test_tables_repeat_what_a_cell_spans_where_a_format_has_no_spans() -> None:
+    assert md(table()).splitlines() == [
+        "| a | a | b |",
+        "| --- | --- | --- |",
+        "| c | d\\|e | f g |",
+        "| c | h |  |",
+    ]
+    assert list(csv.reader(io.StringIO(as_csv(table())))) == [["a", "a", "b"], ["c", "d|e", "f g"], ["c", "h", ""]]
+    made = "".join(html([page(table())]))
+    assert '<th colspan="2" dir="auto">a</th>' in made
+    assert '<td rowspan="2" dir="auto">c</td>' in made
+
+
+def test_html_holds_no_markup_of_the_document() -> None:
+    made = "".join(html([page(Paragraph(spans("<script>")), Code("<b>", 'x" y'), Figure('a"b.png', '"'))], title="<i>"))
+    assert "<script>" not in made
+    assert "<title>&lt;i&gt;</title>" in made
+    assert '<img src="a&quot;b.png" alt="&quot;">' in made
+
+
+def test_code_keeps_its_fences() -> None:
+    assert shown(md(Code("a ``` b\n  c", "py"))) == '<pre><code class="language-py">a ``` b\n  c\n</code></pre>\n'
+
+
+def test_text_is_the_words_alone() -> None:
+    blocks = (Heading(1, spans("H")), Paragraph(spans("p")), table(), Footnote("1", spans("note")))
+    assert "".join(text([page(*blocks)])) == "H\n\np\n\na\ta\tb\nc\td|e\tf g\nc\th\t\n\n1 note\n"
+
+
+def test_pages_are_marked_when_asked() -> None:
+    pages = [Page(3, (Paragraph(spans("a")),)), Page(4, (Paragraph(spans("b")),))]
+    assert "<!-- page 3 -->" in "".join(markdown(pages, page_markers=True))
+    assert "".join(text(pages, page_markers=True)) == "a\n\f\nb\n"
+    assert '<section id="page-4" data-page="4">' in "".join(html(pages, page_markers=True))
+
+
+def test_json_has_boxes_and_leaves_out_what_is_not_there() -> None:
+    item = ListItem((Span("a", bold=True), Span("b")), checked=False, box=Box(1, 2, 3, 4))
+    made = json.loads("".join(as_json([Page(1, (item,), 10, 20, (Word("a", Box(1, 2, 3, 4)),))], {"format": "pdf"})))
+    [first] = made["pages"]
+    assert made["format"] == "pdf"
+    assert first["blocks"] == [
+        {
+            "kind": "listItem",
+            "spans": [{"text": "a", "bold": True}, {"text": "b"}],
+            "checked": False,
+            "box": {"left": 1, "top": 2, "right": 3, "bottom": 4},
+        }
+    ]
+    assert first["words"] == [{"text": "a", "box": {"left": 1, "top": 2, "right": 3, "bottom": 4}}]
+    assert json.loads("".join(as_json([], {}))) == {"pages": []}
