@@ -74,10 +74,14 @@ class Renditions:
 
     @property
     def texts(self) -> Sequence[Subtitle | None]:
-        """The subtitles that become tracks; None stands for the file that is given beside the video."""
+        """The subtitles that ffmpeg makes tracks of; None stands for the file that is given beside the video.
+
+        There are none where texts were made before: of a cut, or where they are to be files.
+        """
         captions = self.wanted.captions
-        has_file = captions.is_file_kept or captions.is_file_extracted
-        return [*captions.kept, *captions.extracted, *([None] if has_file else [])]
+        if self.wanted.texts is not None:
+            return []
+        return [*captions.kept, *([None] if captions.is_file_kept else [])]
 
 
 def encode(spec: VideoSpec, video: Video, source: Path, made: Renditions, folder: str) -> tuple[str, ...]:

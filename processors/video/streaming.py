@@ -19,6 +19,7 @@ from processors.streaming.measure import Measured
 from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
 from processors.video import preparing
+from processors.video.encoding import Text
 from processors.video.framing import length
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
 from processors.video.per_title import per_title
@@ -181,10 +182,16 @@ class _Stream:
         ]
 
     def _sound_tracks(self) -> list[Track]:
-        return _told_apart("audio", self.state.wanted.sounds, self.folder, ".mp4")
+        sounds = self.state.wanted.sounds
+        sources = [self.folder / f"audio-{number}.mp4" for number in range(len(sounds))]
+        return _told_apart("audio", sounds, sources)
 
     def _text_tracks(self) -> list[Track]:
-        tracks = _told_apart("text", self.made.texts, self.folder, ".vtt")
+        before = self.state.wanted.texts or self.state.extracted
+        texts = before or self.made.texts
+        sources = [self.context.out / each.name for each in before]
+        sources = sources or [self.folder / f"text-{number}.vtt" for number in range(len(texts))]
+        tracks = _told_apart("text", texts, sources)
         spoken = [track for track in tracks if "-->" in track.source.read_text(errors="replace")]
         for track in tracks:
             if track not in spoken:
@@ -236,7 +243,7 @@ def _rest_of(report: Report) -> Report:
     return rest
 
 
-def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle | None], folder: Path, suffix: str) -> list[Track]:
+def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle | Text | None], sources: Sequence[Path]) -> list[Track]:
     languages = [language_of(stream.language) if stream else None for stream in streams]
     folders = distinct([f"{kind}-{language or 'und'}" for language in languages])
     titles = distinct(
@@ -246,8 +253,8 @@ def _told_apart(kind: Any, streams: Sequence[Audio | Subtitle | None], folder: P
         ]
     )
     return [
-        Track(kind, name, folder / f"{kind}-{number}{suffix}", language, title)
-        for number, (name, language, title) in enumerate(zip(folders, languages, titles, strict=True))
+        Track(kind, name, source, language, title)
+        for name, source, language, title in zip(folders, sources, languages, titles, strict=True)
     ]
 
 
