@@ -42,14 +42,19 @@ def _problem_of(rate: str) -> str:
 class Watermark(Part):
     """A text or an image over the picture."""
 
-    text: str | None = Field(None, min_length=1, max_length=500, description="The text, in any script.")
+    text: str | None = Field(
+        None, min_length=1, max_length=500, description="The text, in any script; line breaks are kept."
+    )
     image_url: str | None = Field(None, min_length=1, description="Path or URL of the image: PNG, JPEG or WebP.")
     position: Position = Field(
         "bottom-right", description="top-left, top-right, bottom-left, bottom-right or center; else bottom-right."
     )
     opacity: float = Field(0.5, ge=0, le=1, description="From 0, unseen, to 1; else 0.5.")
     scale: float = Field(
-        0.15, gt=0, le=1, description="Width of the image as a share of the picture's; of a text its height by 4."
+        0.15,
+        gt=0,
+        le=1,
+        description="Width of an image as a share of the picture's; a line of text is a quarter as high.",
     )
     margin: float = Field(0.03, ge=0, le=0.5, description="Distance from the edges as a share of the picture's height.")
 
@@ -87,8 +92,12 @@ class Ladder(Part):
 class SceneOptions(Part):
     """How scenes are told apart, and what is made of them."""
 
-    threshold: float = Field(3.0, gt=0, le=100, description="How much a cut stands out; lower finds more.")
-    min_seconds: float = Field(0.1, ge=0, le=600, description="No scene is shorter.")
+    threshold: float = Field(
+        3.0, gt=0, le=100, description="How many times more a cut differs than its neighbours; lower finds more."
+    )
+    min_seconds: float = Field(
+        0.1, ge=0, le=600, description="No scene is shorter; what is shorter and comes back to what was is a flash."
+    )
     split: bool = Field(False, description="Also cut the video into a file for each scene.")
     thumbnails: bool = Field(True, description="A picture from the middle of each scene.")
 
@@ -136,11 +145,17 @@ class VideoSpec(Spec):
     subtitle_track: int = Field(1, ge=1, le=99, description="Which track burn takes, from 1.")
     subtitle_url: str | None = Field(None, min_length=1, description="Path or URL of a subtitle file (SRT, ASS, VTT).")
     thumbnail_times: list[Seconds] | None = Field(
-        None, max_length=100, description="Seconds at which to take a picture, as 1,2.5,8."
+        None, max_length=100, description="Seconds of the input at which to take a picture, as 1,2.5,8."
     )
-    thumbnail_interval: float | None = Field(None, gt=0, le=86400, description="Take a picture each so many seconds.")
-    thumbnail_count: int | None = Field(None, ge=1, le=1000, description="Take so many pictures, evenly spread.")
-    thumbnail_size: Resolution | None = Field(None, description="The box that pictures are fitted into, as 320x180.")
+    thumbnail_interval: float | None = Field(
+        None, gt=0, le=86400, description="Take a picture each so many seconds, from start."
+    )
+    thumbnail_count: int | None = Field(
+        None, ge=1, le=1000, description="Take so many pictures: of the middles of equal parts."
+    )
+    thumbnail_size: Resolution | None = Field(
+        None, description="The box that pictures are fitted into, as 320x180; else resolution."
+    )
     thumbnail_format: PictureFormat = Field("jpg", description="jpg, png or webp.")
     poster: bool = Field(False, description="Also one picture that stands for the video: bright, sharp, not a fade.")
     sprite: bool = Field(False, description="Also sheets of small pictures with a WebVTT file, for a seek bar.")

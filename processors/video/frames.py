@@ -26,6 +26,7 @@ _STEP_BACK_SECONDS = 10.0  # where an index is wrong, a seek lands too late: beg
 _TOLERANCE_SECONDS = 0.001  # people round times, and so do files
 _NEAR_SECONDS = 1.0  # to go on decoding for so long is not worth a seek
 _GAP_SAMPLES = 24
+_DRAFT = {"skip_loop_filter": "all"}  # the edges of blocks are not smoothed
 _FEW = 3  # threads take longer to start than so many frames take
 
 
@@ -65,6 +66,8 @@ def frames_within(
     walk = _Walk(source, name, video, threads=granted_threads(), is_draft=is_draft)
     with opened(source, name) as container, closing(walk):
         stream = _stream(container, video)
+        if is_draft:
+            stream.codec_context.options = _DRAFT
         for start, end in spans:
             found = _key_frame(container, stream, start, end)
             yield found or walk.at((start + end) / 2)
@@ -181,9 +184,9 @@ class _Walk:
         stream = _stream(container, self._video)
         stream.thread_type = "FRAME"
         stream.codec_context.thread_count = self._threads
-        if self._is_draft:  # without the frames that no other needs, and without smoothing the edges of blocks
-            stream.codec_context.skip_frame = "NONREF"
-            stream.codec_context.options = {"skip_loop_filter": "all"}
+        if self._is_draft:
+            stream.codec_context.skip_frame = "NONREF"  # without the frames that no other needs
+            stream.codec_context.options = _DRAFT
         if start == 0:
             self._begin(container, is_start=True)
             return

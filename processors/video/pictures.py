@@ -15,6 +15,7 @@ from processors.ffmpeg.filters import Filter, fitted, upright
 from processors.ffmpeg.probe import Video, display_matrix
 from processors.specs import Quality
 from processors.specs.video import PictureFormat
+from processors.video.picture_header import header
 from processors.video.quality import TIERS
 from processors.worker.context import HandlerError
 
@@ -90,7 +91,11 @@ def encoded(frame: VideoFrame, look: Look, *, has_alpha: bool = False) -> bytes:
         encoder.options = {"quality": str(_WEBP_QUALITY[look.quality])}
     frame.pts = 0
     frame.time_base = encoder.time_base
-    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    made = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    found = header(made)
+    if found is None or (found.width, found.height) != (look.width, look.height):
+        raise HandlerError("output_incomplete", f"A {look.format} of {look.width}x{look.height} could not be made.")
+    return made
 
 
 def filtered(frames: Sequence[VideoFrame], filters: Sequence[Filter]) -> VideoFrame:
