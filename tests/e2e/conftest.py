@@ -57,7 +57,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     kind = request.param
     settings = {"PITCHEY_ENGINE_KIND": kind, "PITCHEY_ENGINE_URL": _url(kind)}
     directory = tmp_path_factory.mktemp(f"images-{kind}")
-    Pitchey(directory / "state", directory, settings).ok("images", "build", "video")
+    for service in ("video", "media"):  # each has its own time
+        Pitchey(directory / "state", directory, settings).ok("images", "build", service)
     return settings
 
 

@@ -62,9 +62,9 @@ def test_what_stays_below_the_peak_is_not_limited() -> None:
 
 def test_peaks_above_what_is_asked_for_are_limited() -> None:
     found = first_setting(sound(-30, -12), -16, -1, is_lossless=True)
-    assert found.gain == pytest.approx(14)
+    assert 14 < found.gain < 15  # a limiter takes some of it
     assert found.ceiling is not None and -1.5 < found.ceiling < -1
-    assert found.limited == pytest.approx(2 - found.ceiling)
+    assert found.limited == pytest.approx(-12 + found.gain - found.ceiling)
 
 
 @given(st.floats(-69, -5), st.floats(-60, 3), st.floats(-30, -10), st.floats(-3, 0))
@@ -74,7 +74,7 @@ def test_no_sound_is_crushed_and_no_noise_raised_without_end(
     found = first_setting(sound(level, peak), target, true_peak, is_lossless=False)
     assert found.gain <= MOST_GAIN
     assert found.limited <= MOST_LIMITED + 1e-9
-    if abs(found.gain - (target - level)) > 1e-6:
+    if found.gain < target - level - 1e-6:
         assert found.note.startswith("The target is not met")
 
 
