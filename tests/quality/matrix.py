@@ -206,7 +206,7 @@ def run(command: Pitchey, found: list[Case], work: Path) -> dict[int, list[str]]
     """Put all of them through, and check them; what is wrong, by number."""
     wrong: dict[int, list[str]] = {}
     ids = [_submit(command, case, work / "job.jsonl") for case in found]
-    command("wait", *ids)
+    command.start("wait", *ids, "--quiet").communicate()
     store = SqliteStore.open(layout.database(command.state_dir), create=False)
     with closing(store):
         artifacts = LocalArtifacts(layout.artifacts(command.state_dir))
