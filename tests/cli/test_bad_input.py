@@ -226,8 +226,8 @@ def test_a_place_that_takes_no_results_is_found_before_the_work(pitchey: Pitchey
     assert pitchey.ok("jobs", "--ids").out == ""
 
 
-def test_a_result_that_cannot_be_written_in_the_end_is_kept(pitchey: Pitchey, clip: Path, slow_options) -> None:
-    run = pitchey.start("run", "video", clip, "-o", "out", *slow_options)
+def test_a_result_that_cannot_be_written_in_the_end_is_kept(pitchey: Pitchey, clip: Path, lasting_options) -> None:
+    run = pitchey.start("run", "video", clip, "-o", "out", *lasting_options)
     while not (ids := pitchey.ok("jobs", "--ids").lines):
         assert run.poll() is None
     (job_id,) = ids

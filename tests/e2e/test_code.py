@@ -44,6 +44,9 @@ fn main() {
 }
 
 
+PATIENT = ("--timeout", "60")  # on a machine that is busy the start of node alone has taken more than the usual 10 s
+
+
 @pytest.fixture
 def pitchey(code_engine: CodeEngine, tmp_path: Path) -> Iterator[Pitchey]:
     """The command line with an empty state directory, on an engine that has the image."""
@@ -64,7 +67,7 @@ def daemon(pitchey: Pitchey) -> Pitchey:
 @pytest.mark.parametrize("name", ADDING)
 def test_inputs_reach_a_program_in_its_own_way_and_its_value_comes_back(daemon: Pitchey, name: str) -> None:
     (daemon.cwd / name).write_text(ADDING[name])
-    answer = daemon.ok("run", "code", name, "--input", "[1, 2, 3]", "--input", "10", "--json").json
+    answer = daemon.ok("run", "code", name, "--input", "[1, 2, 3]", "--input", "10", *PATIENT, "--json").json
     assert answer["details"]["returned"] == {"sum": 60}
     assert answer["details"]["verdict"] == "OK"
 

@@ -215,7 +215,7 @@ def test_a_spec_that_cannot_be_is_refused_for_good(group: Group) -> None:
 
 def test_the_time_of_jobs_that_have_ended_counts_as_used(group: Group) -> None:
     before = group.engine.usage(group.id).cpu_seconds
-    group.work("import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass")
+    group.work("import time\nend = time.process_time() + 0.5\nwhile time.process_time() < end: pass", timeout=50)
     assert group.engine.usage(group.id).cpu_seconds - before > 0.45
 
 
