@@ -147,7 +147,7 @@ def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[l
             elif len(chars) != index - begin:  # something in between was left out
                 end_word(index)
                 begin = index
-            chars.append(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd")
+            chars.append(chr(code) if not 0xD800 <= code < 0xE000 else _half(code, chars))
             continue
         if (code in (2, 0xFFFE) or code == 0) and pdfium.is_hyphen(text_page, index) == 1:
             chars.append(HYPHEN)
@@ -160,6 +160,17 @@ def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[l
             spaced = True
     end_word(count)
     return words, breaks
+
+
+def _half(code: int, chars: list[str]) -> str:
+    """One of the two halves that PDFium makes of a rare character: the second becomes the whole, the first nothing."""
+    if code < 0xDC00:
+        return chr(code)
+    if not chars or not "\ud800" <= chars[-1] < "\udc00":
+        return "\ufffd"
+    whole = chr(0x10000 + (ord(chars[-1]) - 0xD800 << 10) + code - 0xDC00)
+    chars[-1] = ""
+    return whole
 
 
 def _cut(
@@ -203,6 +214,7 @@ def _word(
         base = placing.point(_X.value, _Y.value)[1]
     text = "".join(chars)
     if not text.isascii():
+        text = "".join("\ufffd" if "\ud800" <= char < "\ue000" else char for char in text)
         text = _composed(text_page, text, first)
     if style.angle:  # the base line of what stands upright has no y; its box has
         base = lowest
