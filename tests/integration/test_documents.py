@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -165,6 +166,55 @@ def test_the_outline_says_how_deep_a_heading_is(office: Office, tmp_path: Path) 
     path = written(tmp_path / "outline.pdf", [leaf.lines(50, 200, [LOREM] * 4)], outline=[("First part", 1)])
     assert office.markdown(path).startswith("# First part\n")
     assert "# A detail" not in office.markdown(path)
+
+
+def test_tags_say_what_is_a_heading(office: Office, tmp_path: Path) -> None:
+    content = b"/H2 <</MCID 0>> BDC BT /F 11 Tf 50 750 Td (Not large, not bold) Tj ET EMC"
+    content += b" /P <</MCID 1>> BDC BT /F 11 Tf 50 700 Td (The text of it, as large.) Tj ET EMC"
+    objects: dict[int, str | tuple[str, bytes]] = {
+        1: "<</Type/Catalog/Pages 2 0 R/MarkInfo<</Marked true>>/StructTreeRoot 10 0 R>>",
+        2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
+        4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/StructParents 0/Contents 5 0 R"
+        "/Resources<</Font<</F 6 0 R>>>>>>",
+        5: ("", content),
+        6: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        10: "<</Type/StructTreeRoot/K[11 0 R 12 0 R]/ParentTree 13 0 R>>",
+        11: "<</Type/StructElem/S/H2/P 10 0 R/Pg 4 0 R/K 0>>",
+        12: "<</Type/StructElem/S/P/P 10 0 R/Pg 4 0 R/K 1>>",
+        13: "<</Nums[0[11 0 R 12 0 R]]>>",
+    }
+    text = office.markdown(assembled(tmp_path / "tagged.pdf", objects))
+    assert text == "## Not large, not bold\n\nThe text of it, as large.\n"
+
+
+def test_a_sentence_goes_on_in_the_next_column(office: Office, tmp_path: Path) -> None:
+    leaf = Leaf()
+    for x, words in ((50, "of the left column and it goes on"), (310, "without an end in the right one")):
+        leaf.lines(x, 100, [words] * 8)
+    text = office.markdown(written(tmp_path / "goes_on.pdf", [leaf]))
+    assert text.count("\n\n") == 0
+    assert "it goes on without an end" in text
+
+
+def test_many_pages_are_all_there_in_their_order(office: Office, tmp_path: Path) -> None:
+    path = written(tmp_path / "many.pdf", [Leaf().text(50, 60, f"Page number {n}.") for n in range(1, 301)])
+    out, result = office.make(path, "text", "markdown")
+    expected = [f"Page number {number}." for number in range(1, 301)]
+    assert (out / "document.txt").read_text().split("\n\n") == [*expected[:-1], expected[-1] + "\n"]
+    assert (out / "document.md").read_text().split("\n\n") == [*expected[:-1], expected[-1] + "\n"]
+    assert result["details"]["input"]["pagesRead"] == "1-300"
+
+
+def test_a_job_that_is_cancelled_leaves_nothing_running(office: Office, tmp_path: Path) -> None:
+    path = written(tmp_path / "long.pdf", [Leaf().lines(50, 60, [LOREM] * 50) for _ in range(1500)])
+    token = office.begin(path, outputFormats=["markdown"])
+    with office.worker.follow(token) as events:
+        for event in events:
+            if event["type"] == "progress" and event["stage"] == "read":
+                break
+    assert office.worker.http.delete(f"/attempts/{token}?grace=10").status_code == 202
+    assert office.worker.ending(token)["error"]["code"] == "cancelled"
+    assert psutil.Process(office.worker.pid).children(recursive=True) == []
 
 
 def test_links_are_kept_and_lead_nowhere_dangerous(office: Office, tmp_path: Path) -> None:

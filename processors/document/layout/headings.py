@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from processors.document.layout.drafts import Draft
 from processors.document.layout.looks import Looks
-from processors.document.layout.markers import marker_of
+from processors.document.layout.markers import is_entry, marker_of
 
 _LONGEST = 250  # characters
 _MOST_LINES = 4
@@ -59,6 +59,8 @@ def is_heading(draft: Draft, looks: Looks, outline: Outline) -> bool:
         return False
     letters = sum(map(str.isalpha, text))
     if letters < 2 or letters < 0.4 * len(text.replace(" ", "")):
+        return False
+    if is_entry(text):
         return False
     if marker_of(text) is not None and not _NUMBERED.match(text) and draft.size < _LARGER * looks.body:
         return False
