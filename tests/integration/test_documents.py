@@ -279,11 +279,17 @@ def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     found = json.loads((office.make(path, metadata=True)[0] / "metadata.json").read_text())
     assert found["properties"]["Title"] == "A title"
     assert found["fonts"] == ["Helvetica", "Helvetica-Bold"]
+    assert (found["words"], found["hiddenText"]) == (2, False)
     assert [(entry["level"], entry["title"], entry["page"]) for entry in found["outline"]] == [
         (1, "One", 1),
         (1, "Two", 2),
     ]
     assert [(page["width"], page["annotations"]) for page in found["pages"]] == [(595, {}), (300, {"link": 1})]
+    hidden = written(tmp_path / "hidden.pdf", [Leaf().text(50, 60, "Seen").text(50, 90, "and not seen", mode=3)])
+    found = json.loads((office.make(hidden, metadata=True)[0] / "metadata.json").read_text())
+    assert (found["words"], found["hiddenText"]) == (4, True)
+    found = json.loads((office.make(DOCUMENTS / "owner_password.pdf", metadata=True)[0] / "metadata.json").read_text())
+    assert found["encryption"]["revision"] == 6
 
 
 def test_html_and_markdown_come_in_as_well(office: Office, tmp_path: Path) -> None:
