@@ -85,7 +85,9 @@ def test_a_pdf_becomes_all_that_is_asked_for_in_one_job(office: Office) -> None:
     assert any(line.startswith("3. **Templates**: Pre-designed formats") for line in lines)
     html = (out / "document.html").read_text()
     assert '<li dir="auto" value="3"><strong>Templates</strong>: Pre-designed' in html
-    pages = json.loads((out / "document.json").read_text())["pages"]
+    document = json.loads((out / "document.json").read_text())
+    pages = document["pages"]
+    assert (document["format"], document["pageCount"], document["outline"]) == ("pdf", 5, [])
     assert [page["number"] for page in pages] == [1, 2, 3, 4, 5]
     word = pages[0]["words"][0]
     assert (word["text"], round(word["box"]["left"])) == ("The", 72)
