@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
 
         texts = source.texts if wants.text else None
         known = {key: value for key, value in about.items() if value is not None}
-        outputs += write_formats(context, pages, known, texts=texts)
+        contents = [asdict(entry) for entry in source.facts.outline]
+        outputs += write_formats(context, pages, known | {"outline": contents}, texts=texts)
         outputs += write_tables(context, pages)
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -84,7 +85,9 @@ def test_a_pdf_becomes_all_that_is_asked_for_in_one_job(office: Office) -> None:
     assert any(line.startswith("3. **Templates**: Pre-designed formats") for line in lines)
     html = (out / "document.html").read_text()
     assert '<li dir="auto" value="3"><strong>Templates</strong>: Pre-designed' in html
-    pages = json.loads((out / "document.json").read_text())["pages"]
+    document = json.loads((out / "document.json").read_text())
+    pages = document["pages"]
+    assert (document["format"], document["pageCount"], document["outline"]) == ("pdf", 5, [])
     assert [page["number"] for page in pages] == [1, 2, 3, 4, 5]
     word = pages[0]["words"][0]
     assert (word["text"], round(word["box"]["left"])) == ("The", 72)
@@ -167,6 +170,55 @@ def test_the_outline_says_how_deep_a_heading_is(office: Office, tmp_path: Path) 
     assert "# A detail" not in office.markdown(path)
 
 
+def test_tags_say_what_is_a_heading(office: Office, tmp_path: Path) -> None:
+    content = b"/H2 <</MCID 0>> BDC BT /F 11 Tf 50 750 Td (Not large, not bold) Tj ET EMC"
+    content += b" /P <</MCID 1>> BDC BT /F 11 Tf 50 700 Td (The text of it, as large.) Tj ET EMC"
+    objects: dict[int, str | tuple[str, bytes]] = {
+        1: "<</Type/Catalog/Pages 2 0 R/MarkInfo<</Marked true>>/StructTreeRoot 10 0 R>>",
+        2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
+        4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/StructParents 0/Contents 5 0 R"
+        "/Resources<</Font<</F 6 0 R>>>>>>",
+        5: ("", content),
+        6: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        10: "<</Type/StructTreeRoot/K[11 0 R 12 0 R]/ParentTree 13 0 R>>",
+        11: "<</Type/StructElem/S/H2/P 10 0 R/Pg 4 0 R/K 0>>",
+        12: "<</Type/StructElem/S/P/P 10 0 R/Pg 4 0 R/K 1>>",
+        13: "<</Nums[0[11 0 R 12 0 R]]>>",
+    }
+    text = office.markdown(assembled(tmp_path / "tagged.pdf", objects))
+    assert text == "## Not large, not bold\n\nThe text of it, as large.\n"
+
+
+def test_a_sentence_goes_on_in_the_next_column(office: Office, tmp_path: Path) -> None:
+    leaf = Leaf()
+    for x, words in ((50, "of the left column and it goes on"), (310, "without an end in the right one")):
+        leaf.lines(x, 100, [words] * 8)
+    text = office.markdown(written(tmp_path / "goes_on.pdf", [leaf]))
+    assert text.count("\n\n") == 0
+    assert "it goes on without an end" in text
+
+
+def test_many_pages_are_all_there_in_their_order(office: Office, tmp_path: Path) -> None:
+    path = written(tmp_path / "many.pdf", [Leaf().text(50, 60, f"Page number {n}.") for n in range(1, 301)])
+    out, result = office.make(path, "text", "markdown")
+    expected = [f"Page number {number}." for number in range(1, 301)]
+    assert (out / "document.txt").read_text().split("\n\n") == [*expected[:-1], expected[-1] + "\n"]
+    assert (out / "document.md").read_text().split("\n\n") == [*expected[:-1], expected[-1] + "\n"]
+    assert result["details"]["input"]["pagesRead"] == "1-300"
+
+
+def test_a_job_that_is_cancelled_leaves_nothing_running(office: Office, tmp_path: Path) -> None:
+    path = written(tmp_path / "long.pdf", [Leaf().lines(50, 60, [LOREM] * 50) for _ in range(1500)])
+    token = office.begin(path, outputFormats=["markdown"])
+    with office.worker.follow(token) as events:
+        for event in events:
+            if event["type"] == "progress" and event["stage"] == "read":
+                break
+    assert office.worker.http.delete(f"/attempts/{token}?grace=10").status_code == 202
+    assert office.worker.ending(token)["error"]["code"] == "cancelled"
+    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+
+
 def test_links_are_kept_and_lead_nowhere_dangerous(office: Office, tmp_path: Path) -> None:
     leaf = Leaf().lines(50, 60, [LOREM, "Read this page.", "Do not click here."])
     leaf.link(50, 64, 140, 78, "https://example.org/a").link(50, 79, 160, 93, "javascript:alert\\(1\\)")
@@ -229,11 +281,17 @@ def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     found = json.loads((office.make(path, metadata=True)[0] / "metadata.json").read_text())
     assert found["properties"]["Title"] == "A title"
     assert found["fonts"] == ["Helvetica", "Helvetica-Bold"]
+    assert (found["words"], found["hiddenText"]) == (2, False)
     assert [(entry["level"], entry["title"], entry["page"]) for entry in found["outline"]] == [
         (1, "One", 1),
         (1, "Two", 2),
     ]
     assert [(page["width"], page["annotations"]) for page in found["pages"]] == [(595, {}), (300, {"link": 1})]
+    hidden = written(tmp_path / "hidden.pdf", [Leaf().text(50, 60, "Seen").text(50, 90, "and not seen", mode=3)])
+    found = json.loads((office.make(hidden, metadata=True)[0] / "metadata.json").read_text())
+    assert (found["words"], found["hiddenText"]) == (4, True)
+    found = json.loads((office.make(DOCUMENTS / "owner_password.pdf", metadata=True)[0] / "metadata.json").read_text())
+    assert found["encryption"]["revision"] == 6
 
 
 def test_html_and_markdown_come_in_as_well(office: Office, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def grids(markdown: str) -> list[Grid]:
     rows: Grid = []
     for line in [*markdown.splitlines(), ""]:
         if line.strip().startswith("|"):
-            rows.append([words(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))])
+            rows.append([words(cell.strip()) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))])
         elif rows:
             found.append([row for row in rows if not all(re.fullmatch(r"\s*:?-+:?\s*|", cell) for cell in row)])
             rows = []

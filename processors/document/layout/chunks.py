@@ -39,7 +39,7 @@ def items_of(ordered: Sequence[Placed[Item | Piece]], gutters: Sequence[Gutter])
         if not isinstance(line, Piece):
             chunk = None
             items.append(line)
-        elif chunk is not None and _continues(chunk, line, leading):
+        elif chunk is not None and (_continues(chunk, line, leading) or _goes_on_above(chunk, line)):
             chunk.lines.append(line)
         else:
             chunk = Chunk([line])
@@ -115,6 +115,16 @@ def _continues(chunk: Chunk, line: Piece, leading: _Leading) -> bool:
     if overlap < 0.2 * min(last.box.width, line.box.width):
         return False
     return not _begins_paragraph(chunk, last, line)
+
+
+def _goes_on_above(chunk: Chunk, line: Piece) -> bool:
+    """Whether a sentence goes on at the top of the next column."""
+    last = chunk.lines[-1]
+    one, other = last.style, line.style
+    if line.base >= last.base - 2 * last.size or one.size != other.size or one.bold != other.bold or one.fixed:
+        return False
+    is_beside = line.box.left >= last.box.right or line.box.right <= last.box.left
+    return is_beside and line.text[:1].islower() and last.text.rstrip()[-1:] not in _ENDS and len(chunk.lines) > 1
 
 
 def _begins_paragraph(chunk: Chunk, last: Piece, line: Piece) -> bool:

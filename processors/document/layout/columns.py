@@ -23,6 +23,7 @@ _LONG = 7.0  # times its height is a line of text long at least, and ...
 _FILLED = 0.5  # ... fills so much of its column; the cells of a table do not
 _TEXT = 0.6  # of the width of all that stands in a column is of such lines
 _MOST_ACROSS = 2  # steps along a line over a gutter, that captions and numbers make
+_STRIP = 10.0  # points
 _JUMP = 2.0  # of its height, that something stands above what comes before it
 
 
@@ -66,18 +67,28 @@ def regions(things: Sequence[Placed[T]]) -> list[list[Placed[T]]]:
 
 def _contradicts(things: Sequence[Placed[T]], gutters: Sequence[Gutter]) -> bool:
     """Whether the order of the file is not how one reads: it goes up again, or changes columns at every line."""
-    upward = across = 0
+    across = 0
     for before, after in pairwise(things):
-        overlap = min(before.box.right, after.box.right) - max(before.box.left, after.box.left)
-        is_same_column = overlap > 0.3 * min(before.box.width, after.box.width)
-        if is_same_column and after.box.bottom < before.box.top - _JUMP * after.box.height:
-            upward += 1
         level = abs((before.box.top + before.box.bottom) - (after.box.top + after.box.bottom)) / 2
         if level < min(before.box.height, after.box.height) / 2 and any(
             gutter.parts(before.box, after.box) for gutter in gutters
         ):
             across += 1
-    return upward > 0 or across > _MOST_ACROSS
+    return across > _MOST_ACROSS or _goes_up(things)
+
+
+def _goes_up(things: Sequence[Placed[T]]) -> bool:
+    """Whether something stands above what comes before it in the file, and not only beside it."""
+    lowest: dict[int, float] = {}  # by strip of the page: the lowest top so far
+    for placed in things:
+        box = placed.box
+        strips = range(int(box.left / _STRIP), int(box.right / _STRIP) + 1)
+        below = sum(lowest.get(strip, 0.0) > box.bottom + _JUMP * box.height for strip in strips)
+        if below > len(strips) / 2:
+            return True
+        for strip in strips:
+            lowest[strip] = max(lowest.get(strip, 0.0), box.top)
+    return False
 
 
 def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, depth: int) -> list[list[Placed[T]]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,14 +48,31 @@ class Grid:
 
 def grids_of(rules: Sequence[Rule]) -> list[Grid]:
     """Find the grids of a page, those with two columns and two rows at least."""
-    level = _merged([rule.box for rule in rules if rule.is_level], is_level=True)
-    upright = _merged([rule.box for rule in rules if not rule.is_level], is_level=False)
+    drawn = [rule for rule in rules if not rule.is_ground]
+    level = [rule.box for rule in drawn if rule.is_level]
+    upright = _merged([rule.box for rule in drawn if not rule.is_level], is_level=False)
+    grounds = [rule.box for rule in rules if rule.is_ground]
+    level = _merged([*level, *_edges(grounds, level, upright)], is_level=True)
     found = []
     for across, down in _connected(level, upright):
         grid = _grid(across, down)
         if grid is not None:
             found.append(grid)
     return found
+
+
+def _edges(grounds: Sequence[Box], level: Sequence[Box], upright: Sequence[Box]) -> Iterator[Box]:
+    """The upper and lower edges of grounds that reach from one line to another: they part rows as lines do."""
+    ends = sorted([x for box in level for x in (box.left, box.right)] + [(box.left + box.right) / 2 for box in upright])
+
+    def is_end(x: float) -> bool:
+        at = bisect_left(ends, x - _NEAR)
+        return at < len(ends) and ends[at] <= x + _NEAR
+
+    for box in grounds:
+        if is_end(box.left) and is_end(box.right):
+            yield Box(box.left, box.top, box.right, box.top)
+            yield Box(box.left, box.bottom, box.right, box.bottom)
 
 
 def _merged(boxes: Iterable[Box], *, is_level: bool) -> list[Box]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from processors.document.layout.drafts import Draft
 from processors.document.layout.looks import Looks
+from processors.document.layout.markers import is_entry, marker_of
 
 _LONGEST = 250  # characters
 _MOST_LINES = 4
@@ -59,9 +60,18 @@ def is_heading(draft: Draft, looks: Looks, outline: Outline) -> bool:
     letters = sum(map(str.isalpha, text))
     if letters < 2 or letters < 0.4 * len(text.replace(" ", "")):
         return False
-    if key(text) in outline.levels or _without_number(text) in outline.levels:
+    if is_entry(text):
+        return False
+    if marker_of(text) is not None and not _NUMBERED.match(text) and draft.size < _LARGER * looks.body:
+        return False
+    if is_in_outline(draft, outline):
         return draft.size >= 0.95 * looks.body
     return _stands_out(draft, text, looks)
+
+
+def is_in_outline(draft: Draft, outline: Outline) -> bool:
+    """Whether a file's outline names it."""
+    return key(draft.text) in outline.levels or _without_number(draft.text) in outline.levels
 
 
 def _stands_out(draft: Draft, text: str, looks: Looks) -> bool:

@@ -11,7 +11,7 @@ BOXES = {"☐": False, "☑": True, "☒": True, "\uf0a8": False, "\uf06f": Fals
 _BULLET = re.compile(rf"^([{BULLETS}])\s*(?=\S|$)|^([-–—*])\s+(?=\S)")
 _BOX = re.compile(f"^([{''.join(BOXES)}])\\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})\)|(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})\.|[①-⑳])\s+(?=\S)")
-_NOTE = re.compile(r"^(\d{1,3}\)|[*†‡§¶]{1,3}|\d{1,3})\s*(?=\S)")
+_NOTE = re.compile(r"^(\d{1,3}\)|[*†‡§¶]{1,3}|\d{1,3}(?![\d.,]))\s*(?=\S)")
 
 _LEADERS = re.compile(r"(\.\s?){4,}\s*([\divxlc]{1,6})?\s*$|(·\s?|…\s?){3,}\s*([\divxlc]{1,6})?\s*$", re.IGNORECASE)
 _DOTS = re.compile(r"\s*(\.\s?){4,}\s*|\s*([·…]\s?){3,}\s*")

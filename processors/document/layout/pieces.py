@@ -79,9 +79,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A drawn straight line; horizontal or upright, by its longer side."""
+    """A drawn straight line; horizontal or upright, by its longer side. Or the coloured ground of something."""
 
     box: Box
+    is_ground: bool = False
 
     @property
     def is_level(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from processors.document.layout.drafts import Draft, Flow
-from processors.document.layout.headings import Levels, Outline, is_heading
+from processors.document.layout.headings import Levels, Outline, is_heading, is_in_outline
 from processors.document.layout.looks import Looks, edge_key
 from processors.document.layout.markers import Marker, is_entry, marker_of, note_of, without_leaders
 from processors.document.model import (
@@ -29,6 +29,7 @@ _CAPTION = re.compile(
     r"(\d{1,3}|[IVX]{1,5}|[A-Z]\.?\d{1,3})\s*[.:–-]?|^\[?(표|그림)\s*\d+",
     re.IGNORECASE,
 )
+_MOST_HEADINGS = 6  # of a page on which all else is less
 _LONGEST_CAPTION = 600  # characters
 _SMALL = 0.93  # of the text's size: notes are smaller
 _NOTES_FROM = 0.45  # of the page's height, downwards
@@ -40,6 +41,7 @@ def page_of(flow: Flow, looks: Looks, outline: Outline, levels: Levels, *, remov
     footers: list[Block] = []
     headers: list[Block] = []
     lefts: list[float] = []  # of the lists that are open, from the outer to the inner
+    headings = _headings(flow, looks, outline)
     for item in flow.items:
         if not isinstance(item, Draft):
             blocks.append(item)
@@ -50,7 +52,9 @@ def page_of(flow: Flow, looks: Looks, outline: Outline, levels: Levels, *, remov
             if not remove_headers:
                 (headers if role == "header" else footers).append(Paragraph(item.spans, item.box, role))
             continue
-        block = _block(item, flow, looks, outline, levels, lefts)
+        block = _block(item, flow, looks, lefts)
+        if id(item) in headings and isinstance(block, Paragraph | ListItem):
+            block = Heading(levels.of_draft(item, outline), _without_bold(item.spans), item.box)
         if not isinstance(block, ListItem):
             lefts.clear()
         blocks.append(block)
@@ -66,7 +70,17 @@ def _role(draft: Draft, flow: Flow, looks: Looks) -> Role | None:
     return "header" if key.startswith("top") else "footer"
 
 
-def _block(draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Levels, lefts: list[float]) -> Block:
+def _headings(flow: Flow, looks: Looks, outline: Outline) -> set[int]:
+    """The drafts of a page that are headings, by their id."""
+    drafts = [item for item in flow.items if isinstance(item, Draft)]
+    found = [draft for draft in drafts if is_heading(draft, looks, outline)]
+    if len(found) > _MOST_HEADINGS and len(found) > len(drafts) / 2:
+        # Where nearly all stands out nothing does: these are the words of a drawing.
+        found = [draft for draft in found if draft.tag or is_in_outline(draft, outline)]
+    return {id(draft) for draft in found}
+
+
+def _block(draft: Draft, flow: Flow, looks: Looks, lefts: list[float]) -> Block:
     text = draft.text
     if draft.fixed and draft.code and (draft.lines > 1 or re.search(r"[{}();=<>]", text)):
         return Code(draft.code, box=draft.box)
@@ -78,14 +92,12 @@ def _block(draft: Draft, flow: Flow, looks: Looks, outline: Outline, levels: Lev
     if len(text) <= _LONGEST_CAPTION and _CAPTION.match(text) and not draft.tag.startswith("H"):
         return Caption(draft.spans, draft.box)
     marker = marker_of(text)
-    if is_heading(draft, looks, outline) and not (marker is not None and marker.number is None):
-        return Heading(levels.of_draft(draft, outline), _level_spans(draft.spans), draft.box)
     if marker is not None and marker.length < len(text):
         return _item(draft, marker, lefts)
     return Paragraph(draft.spans, draft.box)
 
 
-def _level_spans(spans: Sequence[Span]) -> tuple[Span, ...]:
+def _without_bold(spans: Sequence[Span]) -> tuple[Span, ...]:
     """A heading is bold by itself."""
     return tuple(replace(span, bold=False) for span in spans)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from ctypes import byref, c_float, c_int
+from ctypes import byref, c_float, c_int, c_uint
 
 from processors.document.layout.pieces import Rule
 from processors.document.model import Box, Figure
@@ -11,7 +11,7 @@ from processors.document.pdf import pdfium
 from processors.document.pdf.placing import Placing
 
 MOST_OBJECTS = 20_000  # of a page that are looked at; maps and drawings have more, and no table in it
-MOST_RULES = 1_500
+MOST_RULES = 1_000
 MOST_FIGURES = 500
 _DEEPEST = 8  # forms in forms that are looked into
 _THIN = 2.5  # points, that a line may be thick
@@ -19,6 +19,10 @@ _SHORT = 6.0  # points: what is shorter is part of a drawing
 _LEAST_FIGURE = 16.0  # points: what is smaller is a bullet or a line
 _MOST_SEGMENTS = 64  # of one path that may be a frame
 
+_LARGEST_GROUND = 0.3  # of the page
+_COLOUR = tuple(c_uint() for _ in range(4))
+_COLOUR_REFS = tuple(byref(value) for value in _COLOUR)
+_WHITE = [255, 255, 255, 255]
 _FLOATS = tuple(c_float() for _ in range(4))
 _REFS = tuple(byref(value) for value in _FLOATS)
 _MATRIX = pdfium.Matrix()
@@ -79,9 +83,18 @@ def _rules(handle: int, transform: _Transform, placing: Placing) -> list[Rule]:
     if box.width < _SHORT and box.height < _SHORT:
         return []
     count = pdfium.path_segments(handle)
-    if not 2 <= count <= _MOST_SEGMENTS or not _is_stroked(handle):
+    if not 2 <= count <= _MOST_SEGMENTS:
         return []
+    if not _is_stroked(handle):
+        return [Rule(box, is_ground=True)] if _is_ground(handle, count, box, placing) else []
     return [Rule(side) for side in _sides(handle, count, transform, placing) if _is_rule(side)]
+
+
+def _is_ground(handle: int, count: int, box: Box, placing: Placing) -> bool:
+    """Whether a path is the coloured ground of a cell or of a row."""
+    if not 4 <= count <= 6 or box.width * box.height > _LARGEST_GROUND * placing.width * placing.height:
+        return False
+    return bool(pdfium.fill_color(handle, *_COLOUR_REFS)) and [each.value for each in _COLOUR] != _WHITE
 
 
 def _sides(handle: int, count: int, transform: _Transform, placing: Placing) -> Iterator[Box]:

@@ -16,7 +16,7 @@ import pypdfium2.raw as raw
 from processors.document import apart
 from processors.document.pdf import pdfium
 from processors.document.pdf.opening import opened
-from processors.document.pdf.reading import page_at
+from processors.document.pdf.reading import page_at, text_of
 from processors.document.pdf.source import PdfSource
 
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
@@ -31,6 +31,7 @@ _SUBTYPES = {
     for name in dir(raw)
     if name.startswith("FPDF_ANNOT_") and isinstance(getattr(raw, name), int)
 }
+_INVISIBLE = 3  # a text rendering mode, ISO 32000-1, 9.3.6
 _CHARS = ctypes.POINTER(ctypes.c_ushort)
 _FORM_TYPES = {raw.FORMTYPE_ACRO_FORM: "AcroForm", raw.FORMTYPE_XFA_FULL: "XFA", raw.FORMTYPE_XFA_FOREGROUND: "XFA"}
 
@@ -60,6 +61,8 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
         by_page[value["page"]] = value["about"]
         done(len(by_page), len(source.indexes))
     pages = [by_page[index] for index in source.indexes]
+    found["words"] = sum(page["words"] for page in pages)
+    found["hiddenText"] = any(page["hiddenText"] for page in pages)
     found["fonts"] = sorted({font for page in pages for font in page.pop("fonts")})
     found["fields"] = [field for page in pages for field in page.pop("fields")][:_MOST_FIELDS]
     kinds: Counter[str] = Counter()
@@ -111,6 +114,7 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
     page = page_at(document, index, name)
     try:
         width, height = page.get_size()
+        fonts, is_hidden = _fonts(page)
         annotations: Counter[str] = Counter()
         fields = []
         for number in range(max(0, min(_MOST_OBJECTS, raw.FPDFPage_GetAnnotCount(page.raw)))):
@@ -127,7 +131,9 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
             "height": round(height, 2),
             "rotation": page.get_rotation(),
             "annotations": dict(annotations),
-            "fonts": sorted(_fonts(page)),
+            "words": len(text_of(document, index, name).split()),
+            "hiddenText": is_hidden,
+            "fonts": sorted(fonts),
             "fields": fields,
         }
     finally:
@@ -150,15 +156,18 @@ _FIELD_TYPES = {
 }
 
 
-def _fonts(page: Any) -> set[str]:
+def _fonts(page: Any) -> tuple[set[str], bool]:
+    """The names of a page's fonts, and whether it has text that is there and not drawn."""
     found: set[str] = set()
+    is_hidden = False
     handle = pdfium.pointer(page.raw)
     for index in range(min(_MOST_OBJECTS, pdfium.count_objects(handle))):
         each = pdfium.object_at(handle, index)
         if pdfium.object_type(each) == raw.FPDF_PAGEOBJ_TEXT:
             font = raw.FPDFTextObj_GetFont(ctypes.cast(each, raw.FPDF_PAGEOBJECT))
             found.add(_ascii(partial(raw.FPDFFont_GetBaseFontName, font)))
-    return found - {""}
+            is_hidden |= pdfium.render_mode(each) == _INVISIBLE
+    return found - {""}, is_hidden
 
 
 def _xmp(path: Path) -> dict[str, Any] | None:

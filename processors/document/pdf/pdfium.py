@@ -60,6 +60,7 @@ path_segments = _function("FPDFPath_CountSegments", c_int, c_void_p)
 path_segment = _function("FPDFPath_GetPathSegment", c_void_p, c_void_p, c_int)
 segment_point = _function("FPDFPathSegment_GetPoint", c_int, c_void_p, POINTER(c_float), POINTER(c_float))
 segment_type = _function("FPDFPathSegment_GetType", c_int, c_void_p)
+fill_color = _function("FPDFPageObj_GetFillColor", c_int, c_void_p, *[POINTER(c_uint)] * 4)
 path_mode = _function("FPDFPath_GetDrawMode", c_int, c_void_p, POINTER(c_int), POINTER(c_int))
 
 OBJECT_PATH, OBJECT_IMAGE, OBJECT_FORM = raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM

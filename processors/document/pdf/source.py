@@ -29,7 +29,7 @@ from processors.worker.threads import granted_threads
 
 _BATCH = 64  # pages; a process takes as long to start as to read one
 _LEAST_SHARED = 8  # pages for which a second process is worth its start ...
-_LEAST_SHARED_TEXT = 500  # ... and where their text layer is all that is read: that takes a tenth of the time
+_LEAST_SHARED_TEXT = 100  # ... and where their text layer is all that is read: that takes a tenth of the time
 
 _FLOW: TypeAdapter[Flow] = TypeAdapter(Flow)
 _SEEN: TypeAdapter[Seen] = TypeAdapter(Seen)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from ctypes import byref, c_double, c_int
+from ctypes import byref, c_double
 from dataclasses import replace
-from functools import lru_cache
 
 from processors.document.layout.inline import HYPHEN
 from processors.document.layout.markers import is_lone_marker
@@ -16,6 +13,7 @@ from processors.document.layout.pieces import Piece, Style, Word
 from processors.document.model import Box
 from processors.document.pdf import pdfium
 from processors.document.pdf.placing import Placing
+from processors.document.pdf.styles import Styles
 
 MOST_CHARS = 500_000  # of a page; a full page of the smallest print has 30,000
 _GAP_SIZES = 1.0  # of the size: words farther apart are two pieces
@@ -23,9 +21,6 @@ _MARKER_SIZES = 3.5  # of the size, that an item may stand from its bullet
 _RAISED_SIZES = 0.15  # of the size, that a superscript stands above its line
 _SPACE = 0.15  # of the size, that a space is wide at least
 _RAISED_SCALE = 0.85
-_FIXED_PITCH, _ITALIC, _FORCE_BOLD = 1, 64, 1 << 18  # flags of a font descriptor, ISO 32000-1, 9.8.2
-_INVISIBLE, _FILL_AND_STROKE = 3, 2  # text rendering modes, ISO 32000-1, 9.3.6
-_BOLD_WEIGHT = 600
 
 
 def pieces_of(
@@ -123,7 +118,7 @@ def _linked(word: Word, links: Sequence[tuple[Box, str]]) -> Word:
 
 def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[list[Word], set[int]]:
     """Read the words, and which of them begin a line."""
-    styles = _Styles(text_page, placing, tags)
+    styles = Styles(text_page, placing, tags)
     words: list[Word] = []
     breaks: set[int] = set()
     count = min(pdfium.count_chars(text_page), MOST_CHARS)
@@ -147,7 +142,7 @@ def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[l
             elif len(chars) != index - begin:  # something in between was left out
                 end_word(index)
                 begin = index
-            chars.append(chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd")
+            chars.append(chr(code) if not 0xD800 <= code < 0xE000 else _half(code, chars))
             continue
         if (code in (2, 0xFFFE) or code == 0) and pdfium.is_hyphen(text_page, index) == 1:
             chars.append(HYPHEN)
@@ -162,8 +157,19 @@ def _words(text_page: int, placing: Placing, tags: Mapping[int, str]) -> tuple[l
     return words, breaks
 
 
+def _half(code: int, chars: list[str]) -> str:
+    """One of the two halves that PDFium makes of a rare character: the second becomes the whole, the first nothing."""
+    if code < 0xDC00:
+        return chr(code)
+    if not chars or not "\ud800" <= chars[-1] < "\udc00":
+        return "\ufffd"
+    whole = chr(0x10000 + (ord(chars[-1]) - 0xD800 << 10) + code - 0xDC00)
+    chars[-1] = ""
+    return whole
+
+
 def _cut(
-    text_page: int, placing: Placing, styles: _Styles, chars: list[str], begin: int, words: list[Word], spaced: bool
+    text_page: int, placing: Placing, styles: Styles, chars: list[str], begin: int, words: list[Word], spaced: bool
 ) -> None:
     """Make a word of characters, or several where its look changes inside of it."""
     last = begin + len(chars) - 1
@@ -203,6 +209,7 @@ def _word(
         base = placing.point(_X.value, _Y.value)[1]
     text = "".join(chars)
     if not text.isascii():
+        text = "".join("\ufffd" if "\ud800" <= char < "\ue000" else char for char in text)
         text = _composed(text_page, text, first)
     if style.angle:  # the base line of what stands upright has no y; its box has
         base = lowest
@@ -236,71 +243,5 @@ def _unturned(text_page: int, text: str, first: int) -> str:
     return "".join(chars)
 
 
-_MATRIX = pdfium.Matrix()
-_MATRIX_REF = byref(_MATRIX)
 _RECT, _X, _Y = pdfium.Rect(), c_double(), c_double()
 _RECT_REF, _X_REF, _Y_REF = byref(_RECT), byref(_X), byref(_Y)
-
-
-class _Styles:
-    """How text objects look, by PDFium's handle."""
-
-    def __init__(self, text_page: int, placing: Placing, tags: Mapping[int, str]) -> None:
-        self._page = text_page
-        self._placing = placing
-        self._tags = tags
-        self._known: dict[int | None, Style] = {}
-        self._fonts: dict[int | None, tuple[bool, bool, bool]] = {}
-
-    def of(self, index: int, handle: int | None) -> Style:
-        style = self._known.get(handle)
-        if style is None:
-            style = self._known[handle] = self._look(index, handle)
-        return style
-
-    def _look(self, index: int, handle: int | None) -> Style:
-        scale, angle = 1.0, 0
-        if pdfium.char_matrix(self._page, index, _MATRIX_REF):
-            matrix = _MATRIX
-            scale = math.hypot(matrix.c, matrix.d) or 1.0
-            if matrix.b or matrix.a < 0 or not self._placing.is_upright:
-                angle = self._placing.angle(matrix.a, matrix.b)
-        mode = pdfium.render_mode(handle) if handle else 0
-        bold, italic, fixed = self._font(index, handle)
-        return Style(
-            size=round(abs(pdfium.font_size(self._page, index)) * scale * 4) / 4,
-            bold=bold or mode == _FILL_AND_STROKE,
-            italic=italic,
-            fixed=fixed,
-            hidden=mode == _INVISIBLE,
-            tag=self._tags.get(pdfium.content_id(handle), "") if handle and self._tags else "",
-            angle=angle,
-        )
-
-    def _font(self, index: int, handle: int | None) -> tuple[bool, bool, bool]:
-        """Whether the font of a character is bold, italic, of fixed pitch."""
-        font = pdfium.font_of(handle) if handle else None
-        known = self._fonts.get(font)
-        if known is None:
-            flags = c_int()
-            buffer = ctypes.create_string_buffer(128)
-            length = pdfium.font_info(self._page, index, buffer, 128, byref(flags))
-            name = buffer.value.decode("utf-8", "replace") if 0 < length <= 128 else ""
-            bold, italic, fixed = _by_name(name)
-            weight = pdfium.font_weight(self._page, index)
-            known = self._fonts[font] = (
-                bold or weight >= _BOLD_WEIGHT or bool(flags.value & _FORCE_BOLD),
-                italic or bool(flags.value & _ITALIC),
-                fixed or bool(flags.value & _FIXED_PITCH),
-            )
-        return known
-
-
-@lru_cache(maxsize=512)
-def _by_name(name: str) -> tuple[bool, bool, bool]:
-    """Whether a font is bold, italic, of fixed pitch, by its name."""
-    plain = name.rpartition("+")[2].lower()
-    bold = any(part in plain for part in ("bold", "black", "heavy", "-bd", "cmbx", "sfbx", "medi", "semib", "demi"))
-    italic = any(part in plain for part in ("italic", "oblique", "-it", "cmti", "sfti", "ital"))
-    fixed = any(part in plain for part in ("mono", "courier", "consol", "typewriter", "cmtt", "sftt", "menlo", "code"))
-    return bold and "medium" not in plain, italic, fixed

@@ -1,0 +1,33 @@
+"""A person's document through the queue and a real, limited container, on Docker and on Podman."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import RESOURCES, Pitchey
+
+DOCUMENTS = RESOURCES / "documents"
+
+
+def test_one_command_gives_markdown_json_and_a_picture(contained: Pitchey) -> None:
+    path = DOCUMENTS / "multi_page.pdf"
+    contained.ok("run", "document", path, "--output-formats", "markdown,json,preview", "-o", "out")
+    names = sorted(path.name for path in (contained.cwd / "out").iterdir())
+    assert names == ["multi_page-preview.jpg", "multi_page.json", "multi_page.md"]
+    text = (contained.cwd / "out" / "multi_page.md").read_text()
+    assert sum(line.startswith("#") for line in text.splitlines()) == 11
+    assert len(json.loads((contained.cwd / "out" / "multi_page.json").read_text())["pages"]) == 5
+
+
+@pytest.mark.by_turns
+def test_a_folder_of_documents_good_and_bad_is_told_apart(contained: Pitchey) -> None:
+    folder = contained.cwd / "in"
+    folder.mkdir()
+    for name in ("crazyones.pdf", "r6_user_password.pdf", "formatting.html"):
+        (folder / name).write_bytes((DOCUMENTS / name).read_bytes())
+    answer = contained("run", "document", folder, "--output-formats", "text", "-o", "out")
+    assert answer.code == 1
+    assert "r6_user_password.pdf is protected with a password." in answer.out + answer.err
+    assert sorted(path.name for path in (contained.cwd / "out").iterdir()) == ["crazyones.txt", "formatting.txt"]

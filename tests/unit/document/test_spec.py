@@ -1,0 +1,51 @@
+"""What may be asked of the document service, and what its outputs are called before the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from processors.specs import DocumentSpec
+
+
+def spec(**fields: Any) -> DocumentSpec:
+    return DocumentSpec.model_validate({"documentUrl": "a.pdf"} | fields)
+
+
+def test_outputs_are_known_before_the_work_as_far_as_they_can_be() -> None:
+    formats = ["markdown", "json", "preview", "markdown"]
+    assert spec(outputFormats=formats).output_paths() == ["document.md", "document.json", "preview.jpg"]
+    some = spec(outputFormats=["preview"], preview={"pages": "2-3", "format": "webp"}, metadata=True)
+    assert some.output_paths() == ["metadata.json"]
+    assert spec(generatePreview=True).output_paths() == ["document.txt", "preview.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"outputFormats": []}, "at least 1 item"),
+        ({"outputFormats": ["doc"]}, "docx"),
+        ({"pages": "0-3"}, "pattern"),
+        ({"pages": "1,,3"}, "pattern"),
+        ({"pages": "all"}, "pattern"),
+        ({"language": "english please"}, "pattern"),
+        ({"preview": {"width": 100}}, "add preview to outputFormats"),
+        ({"outputFormats": ["preview"], "preview": {"width": 100_000}}, "4096"),
+        ({"ocrMode": "redo"}, "needs ocrEnabled"),
+        ({"colour": "blue"}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        spec(**fields)
+
+
+@pytest.mark.parametrize("pages", ["1", "1-3,7", "12-", "1,1,1"])
+def test_pages_are_said_as_people_do(pages: str) -> None:
+    assert spec(pages=pages).pages == pages
+
+
+def test_jobs_that_need_the_same_come_to_the_same_instance() -> None:
+    assert [spec().kind(), spec(ocrEnabled=True).kind(), spec(outputFormats=["pdfa"]).kind()] == ["", "ocr", "office"]
