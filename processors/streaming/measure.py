@@ -97,7 +97,8 @@ def _cut(init: bytes, path: Path, track: Track) -> Cut:
         raise incomplete(name, "it has no frames")
     keys = [time for time, _, is_key in shown if is_key]
     decoded = _decoded_keys(init + data, track.kind)
-    if decoded == 0:
+    # What is first decoded of AAC is its delay: of one frame by itself nothing is left.
+    if decoded == 0 and (track.kind == "video" or len(shown) > 1):
         raise incomplete(name, "it cannot be decoded by itself")
     if decoded < len(keys) and track.kind == "video":
         raise incomplete(name, f"{len(keys) - decoded} of its {len(keys)} key frames cannot be decoded")

@@ -30,6 +30,7 @@ _DITHER: dict[Quality, dict[str, str | int]] = {  # a pattern costs fewer bytes 
     "ultra": {"dither": "sierra2_4a"},
 }
 _PALETTE = "palette.png"
+_VP8_START = b"\x9d\x01\x2a"  # of a key frame (RFC 6386, section 9.1)
 _MOST_HELD_BYTES = 150_000_000  # of frames that wait for their palette; beyond, the file is read twice
 _BYTES_PER_PIXEL = 4
 
@@ -67,6 +68,7 @@ def gif(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> list[t
 def webp(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> list[tuple[str, ...]]:
     """Say how an animated WebP is made."""
     options = {"c:v": "libwebp_anim", "quality": _WEBP_QUALITY[spec.quality], "loop": 0, "map_metadata": -1}
+    options["pix_fmt"] = "yuv420p"  # else it may be made of RGB, and larger
     return [_command(_frames(spec, source, video, wanted), "video.webp", options | wanted.part.limit)]
 
 
@@ -99,7 +101,9 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
 
 
 def read_webp(data: bytes) -> tuple[int, int, int, float]:
-    """Read an animated WebP, which FFmpeg 7 writes, but cannot read: width, height, frames, seconds.
+    """Read a WebP: width, height, frames, seconds. FFmpeg 7 writes animated ones, but cannot read them.
+
+    Where all frames are the same, there is one, and it is no animation.
 
     Raises:
         ValueError: it is none, or not a whole one.
@@ -116,6 +120,8 @@ def read_webp(data: bytes) -> tuple[int, int, int, float]:
         elif kind == b"ANMF":
             frames += 1
             milliseconds += int.from_bytes(body[12:15], "little")
+        elif kind == b"VP8 " and body[3:6] == _VP8_START:
+            frames, width, height = 1, *(int.from_bytes(body[begin : begin + 2], "little") & 0x3FFF for begin in (6, 8))
         at += 8 + size + size % 2
     if not frames:
         raise ValueError("it has no frames")

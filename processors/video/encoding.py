@@ -148,7 +148,7 @@ def frame_timing(spec: VideoSpec, video: Video) -> Options:
     if spec.framerate is not None or video.time_base is None:
         return {}
     ticks = f"{video.time_base.numerator}:{video.time_base.denominator}"
-    return {"fps_mode": "vfr", "enc_time_base": ticks}
+    return {"fps_mode:v": "vfr", "enc_time_base:v": ticks}  # the time of sounds is theirs
 
 
 def input_options(wanted: Wanted) -> dict[str, Any]:

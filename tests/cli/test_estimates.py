@@ -106,7 +106,7 @@ def test_what_could_not_be_submitted_is_not_estimated(experienced: Pitchey) -> N
     assert experienced("submit", "video", "nowhere.mp4", "--estimate").code == 3
     (experienced.cwd / "m.jsonl").write_text('{"inputUrl": "nowhere.mp4"}\n')
     answer = experienced("submit", "video", "--manifest", "m.jsonl", "--estimate")
-    assert answer.code == 3 and "m.jsonl, line 1: There is no file at nowhere.mp4." in answer.err
+    assert answer.code == 3 and "m.jsonl, line 1: inputUrl: There is no file at 'nowhere.mp4'." in answer.err
     _file(experienced, "a.mp4", 1000)
     assert experienced("submit", "video", "a.mp4", "--slots", "9", "--estimate").code == 2
 

@@ -146,7 +146,7 @@ def test_a_run_that_is_held_for_a_dead_letter_ends_and_says_so(pitchey: Pitchey,
     talk.write_text(TALK + 'if_failed = "hold"\n')
     (pitchey.cwd / "a.mp4").write_bytes(b"no video")
     answer = pitchey("pipeline", "run", talk, "a.mp4", "-o", "out")
-    assert answer.code == 1 and "held" in answer.out and "a.mp4 is not a video" in answer.err
+    assert answer.code == 1 and "held" in answer.out and "a.mp4 is not a media file" in answer.err
 
 
 def test_a_run_that_is_given_up_leaves_no_step_behind(pitchey: Pitchey, talk: Path) -> None:

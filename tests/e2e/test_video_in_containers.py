@@ -53,6 +53,52 @@ def test_one_command_gives_an_mp4_and_thumbnails_and_leaves_nothing_running(cont
 
 
 @pytest.mark.by_turns
+def test_the_image_has_what_streams_texts_and_a_wanted_quality_need(contained: Pitchey, clip: Path) -> None:
+    small = ("--resolution", "160x90", "--end", "2", "-o", "out")
+    stream = (
+        "--output-format",
+        "cmaf",
+        "--watermark-text",
+        "\u05e9\u05dc\u05d5\u05dd \u4e2d\u6587",
+        "--ladder-max-rungs",
+        "1",
+    )
+    contained.ok("run", "video", clip, *stream, *small)
+    folder = contained.cwd / "out" / clip.stem
+    assert {stream["codec_name"] for stream in _probe(folder / "master.m3u8")["streams"]} == {"h264", "aac"}
+    assert (folder / "manifest.mpd").exists()
+    contained.ok("run", "video", clip, "--target-quality", "90", *small)
+    (output,) = contained.ok("result", "@last", "--json").json["outputs"]
+    assert output["details"]["quality"]["vmaf"] > 85
+
+
+@pytest.mark.by_turns
+def test_the_time_of_an_old_avi_is_right(contained: Pitchey, tmp_path: Path, clip: Path) -> None:
+    old = tmp_path / "old.avi"
+    made = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        clip,
+        "-t",
+        "3",
+        "-s",
+        "64x36",
+        "-ac",
+        "2",
+        "-c:v",
+        "mjpeg",
+        "-c:a",
+        "pcm_s16le",
+    ]
+    subprocess.run([*made, "-r", "24", old], check=True)
+    contained.ok("run", "video", old, "--output-format", "webm", "-o", "out")
+    found = _probe(contained.cwd / "out" / "old.webm")
+    assert float(found["format"]["duration"]) == pytest.approx(3, abs=0.1)
+    assert [stream["codec_name"] for stream in found["streams"]] == ["vp9", "opus"]
+
+
 def test_a_picture_of_hdr_has_ordinary_colours(contained: Pitchey) -> None:
     clip = RESOURCES / "video" / "hdr10.mp4"
     contained.ok("run", "video", clip, "--output-format", "thumbnail", "--thumbnail-times", "1", "-o", "out")

@@ -62,6 +62,15 @@ def test_an_animated_webp_has_its_frames(studio: Studio) -> None:
     assert b"ANIM" in (out / "video.webp").read_bytes()[:64]
 
 
+def test_a_picture_that_stands_still_is_one_frame_of_webp(studio: Studio, tmp_path: Path) -> None:
+    still = tmp_path / "still.avi"
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=64x48:d=2:r=24", "-c:v", "mjpeg", still)
+    out, result = studio.make(still, outputFormat="webp")
+    details = result["outputs"][0]["details"]
+    assert (details["width"], details["height"], details["frames"]) == (64, 48, 1)
+    assert ffprobe(out / "video.webp")["video"]["codec_name"] == "webp"
+
+
 def test_a_probe_tells_all_streams_and_chapters(studio: Studio, tmp_path: Path) -> None:
     about = written(
         tmp_path / "about.txt", b";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=15\ntitle=\xc3\x84nfang\n"

@@ -170,8 +170,11 @@ def _same_length(before: float, after: float, tolerance: float) -> Iterator[str]
 
 
 def _video_seconds(found: checks.Streams) -> float:
-    video = found.first("video")
-    return float((video or {}).get("duration") or found.format["duration"])
+    video = found.first("video") or {}
+    if "duration" in video:
+        return float(video["duration"])
+    hours, minutes, seconds = (float(part) for part in video["tags"]["DURATION"].split(":"))  # Matroska's way
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def _rate(found: checks.Streams) -> float:

@@ -56,9 +56,9 @@ def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> Non
         *FFMPEG, "-filter_complex_threads", "2", *SAFE, "-threads", "2", "-i", "/in/a.mp4",
         "-filter_complex", "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1]", "-map", "[s1]", "-map", "0:1",
         "-b:a:0", "128000", "-bufsize:v", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf:v", "23",
-        "-enc_time_base", "1:15360", "-filter:a:0", "aformat=channel_layouts=mono|stereo|5.1|7.1", "-fps_mode", "vfr",
-        "-map_chapters", "0", "-map_metadata", "0", "-maxrate:v", "7800000", "-movflags", "+faststart",
-        "-pix_fmt:v", "yuv420p", "-preset:v", "medium", "-threads:v", "3", "video.mp4", "-y",
+        "-enc_time_base:v", "1:15360", "-filter:a:0", "aformat=channel_layouts=mono|stereo|5.1|7.1",
+        "-fps_mode:v", "vfr", "-map_chapters", "0", "-map_metadata", "0", "-maxrate:v", "7800000",
+        "-movflags", "+faststart", "-pix_fmt:v", "yuv420p", "-preset:v", "medium", "-threads:v", "3", "video.mp4", "-y",
     ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def test_a_webm_is_vp9_and_opus_in_its_box() -> None:
     assert option(step, "-filter_complex") == "[0:0]fps=fps=24[s0];[s0]scale=640:360[s1];[s1]setsar=1[s2]"
     wanted = {"-c:v": "libvpx-vp9", "-crf:v": "39", "-b:v": "412750", "-c:a": "libopus", "-b:a:0": "96000"}
     assert {key: option(step, key) for key in wanted} == wanted
-    assert "-fps_mode" not in step.argv
+    assert "-fps_mode:v" not in step.argv
 
 
 def test_a_cut_is_sought_in_the_input_and_ends_the_output_with_its_chapters() -> None:
