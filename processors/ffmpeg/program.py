@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,16 +13,22 @@ from processors.worker.context import Context, HandlerError, ProgramFailed
 
 _QUIET = ("-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:1")
 FFMPEG = ("ffmpeg", *_QUIET, "-loglevel", "warning")
+_HEARD_LINES = 1000  # the last ones: filters that measure say their results at the end
 TALKING = ("ffmpeg", *_QUIET, "-loglevel", "info")  #: filters that measure say their results at this level
+
+
+def commanded(threads: int) -> list[str]:
+    """Begin a command whose filters take no more processors than there are for it; encoders are told by themselves."""
+    return [*FFMPEG, "-filter_complex_threads", str(threads)]
 
 
 def run_ffmpeg(
     context: Context[Any],
     argv: Sequence[str],
     name: str,
-    report: Report,
+    report: Report | None = None,
     *,
-    seconds: float | None,
+    seconds: float | None = None,
     blame: Callable[[ProgramFailed], HandlerError | None] | None = None,
 ) -> float:
     """Run ffmpeg; give the seconds of media that it has made."""
@@ -32,9 +39,9 @@ def followed(
     context: Context[Any],
     argv: Sequence[str],
     name: str,
-    report: Report,
+    report: Report | None = None,
     *,
-    seconds: float | None,
+    seconds: float | None = None,
     blame: Callable[[ProgramFailed], HandlerError | None] | None = None,
 ) -> ProgressReader:
     """Run ffmpeg; give what it said of its progress, up to the end.
@@ -42,6 +49,7 @@ def followed(
     Args:
         argv: the whole command; begins with `FFMPEG`.
         name: what to call the input in messages.
+        report: None for a run that is too short to be told of.
         seconds: of media that it should make, where that is known.
         blame: knows better why it failed, or gives None.
 
@@ -50,7 +58,8 @@ def followed(
     """
 
     def pass_on(made: float, speed: float | None) -> None:
-        report(None if seconds is None else made / seconds if seconds else 0.0, speed)
+        if report is not None:
+            report(None if seconds is None else made / seconds if seconds else 0.0, speed)
 
     reader = ProgressReader(pass_on)
     try:
@@ -67,12 +76,12 @@ def followed(
 
 
 def heard(context: Context[Any], argv: Sequence[str], name: str, report: Report, *, seconds: float | None) -> str:
-    """Run ffmpeg; give all that it said on stderr, which else would go to the log.
+    """Run ffmpeg; give the last lines that it said on stderr, which else would go to the log.
 
     Args:
         argv: the whole command; begins with `TALKING`.
     """
-    said: list[str] = []
+    said: deque[str] = deque(maxlen=_HEARD_LINES)
 
     def listen(event: Mapping[str, Any]) -> None:
         if event["type"] == "log":

@@ -8,14 +8,13 @@ import shutil
 import subprocess
 from typing import Any
 
-from processors.ffmpeg.program import followed
-from processors.ffmpeg.tasks import Report
+from processors.ffmpeg.program import run_ffmpeg
 from processors.worker.context import Context, HandlerError
 
 _REPORT = "vmaf.json"  # in the out directory; a name of ours, because it stands among filters
 
 
-def score(context: Context[Any], made: str, reference: str, report: Report, *, threads: int) -> float:
+def score(context: Context[Any], made: str, reference: str, *, threads: int) -> float:
     """Measure a video against the one that it was made of; both have the same frames and the same size.
 
     Args:
@@ -39,7 +38,7 @@ def score(context: Context[Any], made: str, reference: str, report: Report, *, t
         _program(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-progress", "pipe:1",
         "-i", made, "-i", reference, "-lavfi", graph, "-f", "null", "-",
     ]  # fmt: skip
-    followed(context, argv, made, report, seconds=None)
+    run_ffmpeg(context, argv, made)
     measured = json.loads((context.out / _REPORT).read_text())
     return float(measured["pooled_metrics"]["vmaf"]["mean"])
 

@@ -8,7 +8,7 @@ from typing import Any
 import ffmpeg
 
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.program import commanded, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, incomplete, is_short, verified
@@ -19,6 +19,7 @@ from processors.video.framing import length
 from processors.video.quality import fit
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context
+from processors.worker.threads import granted_threads
 
 BOX = "480x480"  #: where no resolution is asked for
 FRAMERATE = 12.0  #: where none is asked for; GIF counts time in hundredths of a second
@@ -143,4 +144,5 @@ def _frames(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> An
 
 
 def _command(stream: Any, name: str, options: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(ffmpeg.output(stream, name, **options).compile(cmd=list(FFMPEG), overwrite_output=True))
+    program = commanded(granted_threads())
+    return tuple(ffmpeg.output(stream, name, **options).compile(cmd=program, overwrite_output=True))

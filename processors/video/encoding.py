@@ -14,7 +14,7 @@ import ffmpeg
 
 from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Audio, Video
-from processors.ffmpeg.program import FFMPEG
+from processors.ffmpeg.program import commanded
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
@@ -189,6 +189,6 @@ def _command(
     Args:
         repeated: options of the output of which one name is given several times.
     """
-    program = [*FFMPEG, "-filter_complex_threads", str(threads)]
-    *argv, output, overwrite = ffmpeg.output(*streams, name, **options).compile(cmd=program, overwrite_output=True)
+    made = ffmpeg.output(*streams, name, **options)
+    *argv, output, overwrite = made.compile(cmd=commanded(threads), overwrite_output=True)
     return (*argv, *repeated, output, overwrite)

@@ -16,7 +16,7 @@ import ffmpeg
 
 from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Subtitle, Video
-from processors.ffmpeg.program import FFMPEG
+from processors.ffmpeg.program import commanded
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Average, Constant, Options, encoder, with_specifier
 from processors.video.encoding import Wanted, input_options, picture, text_input
@@ -102,7 +102,7 @@ def encode(spec: VideoSpec, video: Video, source: Path, made: Renditions, folder
         track = media[str(text.index)] if text is not None else _given(wanted)
         options = bare | {"c:s": "webvtt", "flush_packets": 1}
         outputs.append(ffmpeg.output(track, f"{folder}/text-{number}.vtt", **options))
-    return tuple(ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True))
+    return tuple(ffmpeg.merge_outputs(*outputs).compile(cmd=commanded(wanted.threads), overwrite_output=True))
 
 
 def pictures(spec: VideoSpec, video: Video, media: Any, made: Renditions) -> list[Any]:

@@ -12,7 +12,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from processors.ffmpeg.filters import fitted
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.program import commanded, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
@@ -109,6 +109,9 @@ def _detected(
         message = f"{source.name} ends after {end:.1f} s, but should be {part.end:.1f} s long."
         raise Rejected("truncated", message, CUT_OFF)
     boundaries = watch.boundaries(options.threshold, options.min_seconds)
+    if len(boundaries) >= _MOST_FILES and (options.split or options.thumbnails):
+        message = f"{source.name} has {len(boundaries) + 1} scenes, and files of {_MOST_FILES} are the limit."
+        raise Rejected("too_many_scenes", message, "Raise threshold or minSeconds, or ask for the lists alone.")
     return scenes(boundaries, watch.times, max(end, watch.times[-1]), round(watch.times[0] * video.framerate))
 
 
@@ -165,9 +168,6 @@ def _thumbnails(
 def _split(
     context: Context[VideoSpec], source: Source, video: Video, found: Sequence[Scene], part: Window, report: Report
 ) -> list[OutputFile]:
-    if len(found) > _MOST_FILES:
-        message = f"{source.name} has {len(found)} scenes, and {_MOST_FILES} files are the limit."
-        raise Rejected("too_many_scenes", message, "Raise threshold or minSeconds of scenes.")
     argv = splitting(context.spec, source, video, found, part)
     run_ffmpeg(context, argv, source.name, report, seconds=part.seconds)
     streams = {"video": 1, "audio": 0 if source.probe.audio is None else 1}
@@ -187,10 +187,11 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
     """
     half_frame = 0.5 / video.framerate  # times are rounded on the way: between two frames, there is room
     cuts = ",".join(f"{scene.start_seconds - part.start - half_frame:.6f}" for scene in found[1:])
+    threads = granted_threads()
     size = fit(video.width, video.height, spec.resolution)
     rate = Constant(CRF["h264"][spec.quality], ceiling(TIERS[spec.quality], *size, video.framerate))
     options: dict[str, Any] = {
-        **with_specifier(encoder("h264", spec.quality, rate, width=size[0], threads=granted_threads()), "v"),
+        **with_specifier(encoder("h264", spec.quality, rate, width=size[0], threads=threads), "v"),
         "fps_mode": "passthrough", "f": "segment", "segment_format": "mp4", "reset_timestamps": 1,
         "segment_start_number": 1, "segment_format_options": "movflags=+faststart", "map_metadata": 0,
         "map_chapters": -1, "avoid_negative_ts": "disabled",
@@ -208,4 +209,5 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
     if source.probe.audio is not None:
         streams.append(media[str(source.probe.audio.index)].filter("aformat", channel_layouts=LAYOUTS))
         options |= {"c:a": "aac", "b:a": audio_rate(spec, source.probe.audio)}
-    return tuple(ffmpeg.output(*streams, "scene-%03d.mp4", **options).compile(cmd=list(FFMPEG), overwrite_output=True))
+    made = ffmpeg.output(*streams, "scene-%03d.mp4", **options)
+    return tuple(made.compile(cmd=commanded(threads), overwrite_output=True))

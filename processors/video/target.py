@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from processors.ffmpeg import vmaf
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.program import run_ffmpeg
+from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, CRF_RANGE, lossless
@@ -125,7 +125,7 @@ def _references(
         name = f"sample-{number}.mkv"
         own = replace(wanted, part=Cut(wanted.part.start + part.start, part.seconds))
         kept = lossless(wanted.threads, is_ten_bit=context.spec.hdr == "keep" and video.is_hdr)
-        run_ffmpeg(context, sample(context.spec, source, video, own, kept, name), source.name, _silent, seconds=None)
+        run_ffmpeg(context, sample(context.spec, source, video, own, kept, name), source.name)
         names.append(name)
     return names
 
@@ -133,14 +133,10 @@ def _references(
 def _trial(context: Context[VideoSpec], video: Video, wanted: Wanted, references: list[str]) -> float:
     scores = []
     for reference in references:
-        argv = ["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-y", "-i", reference]
+        argv = [*FFMPEG, "-y", "-i", reference]
         for key, value in picture_options(context.spec, video, wanted).items():
             argv += [f"-{key}:v", str(value)]
-        context.run([*argv, "-fps_mode", "passthrough", "trial.mkv"])
-        scores.append(vmaf.score(context, "trial.mkv", reference, _silent, threads=wanted.threads))
+        run_ffmpeg(context, [*argv, "-fps_mode", "passthrough", "trial.mkv"], reference)
+        scores.append(vmaf.score(context, "trial.mkv", reference, threads=wanted.threads))
     (context.out / "trial.mkv").unlink()
     return sum(scores) / len(scores)
-
-
-def _silent(fraction: float | None, speed: float | None) -> None:
-    """Progress of a part that is too short to be told."""

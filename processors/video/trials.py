@@ -11,7 +11,7 @@ from typing import Any
 import ffmpeg
 
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.program import FFMPEG, commanded, followed, run_ffmpeg
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, lossless, with_specifier
@@ -41,7 +41,7 @@ def tried(
     """
     reference = f"{folder}/reference.mkv"
     spec = context.spec
-    _run(context, _samples(spec, source, video, made, seconds, reference), source.name)
+    run_ffmpeg(context, _samples(spec, source, video, made, seconds, reference), source.name)
     report(0.2, None)
     sizes = list(dict.fromkeys((rung.width, rung.height) for rung in made.rungs))
     length = _frames(context, reference) / float(made.timing.framerate)
@@ -49,7 +49,7 @@ def tried(
     for number, size in enumerate(sizes):
         qualities = [CRF[spec.video_codec][spec.quality] + step for step in _CRF_STEPS]
         names = [f"{folder}/trial-{each:g}.mkv" for each in qualities]
-        _run(context, _encoded(spec, video, made, size, qualities, reference, names), source.name)
+        run_ffmpeg(context, _encoded(spec, video, made, size, qualities, reference, names), source.name)
         for crf, name in zip(qualities, names, strict=True):
             rate = 8 * (context.out / name).stat().st_size / length
             quality = decibels(_similarity(context, name, reference, made.rungs[0], folder))
@@ -75,7 +75,7 @@ def _samples(
         parts.append(node.filter("scale", made.rungs[0].width, made.rungs[0].height))
     whole = ffmpeg.concat(*parts, v=1, a=0) if len(parts) > 1 else parts[0]
     kept = lossless(made.wanted.threads, is_ten_bit=spec.hdr == "keep" and video.is_hdr)
-    return _command([ffmpeg.output(whole, name, **with_specifier(kept, "v"))])
+    return _command([ffmpeg.output(whole, name, **with_specifier(kept, "v"))], made.wanted.threads)
 
 
 def _encoded(
@@ -89,7 +89,7 @@ def _encoded(
         rung = Rung(*size, float(made.timing.framerate), _UNLIMITED, crf=crf)
         options = rung_options(free, video, rung, made.timing, made.wanted.threads)
         outputs.append(ffmpeg.output(copies[number], name, **options))
-    return _command(outputs)
+    return _command(outputs, made.wanted.threads)
 
 
 def _similarity(context: Context[Any], made: str, reference: str, best: Rung, folder: str) -> float:
@@ -100,35 +100,16 @@ def _similarity(context: Context[Any], made: str, reference: str, best: Rung, fo
         f"[0:v]scale={best.width}:{best.height}:flags=bicubic,{steady}[made];[1:v]{steady}[reference];"
         f"[made][reference]ssim=stats_file={said}"
     )
-    context.run([*FFMPEG, "-i", made, "-i", reference, "-lavfi", graph, "-f", "null", "-"], on_stdout=_ignored)
+    run_ffmpeg(context, [*FFMPEG, "-i", made, "-i", reference, "-lavfi", graph, "-f", "null", "-"], made)
     return fmean(float(value) for value in _SIMILARITY.findall((context.out / said).read_text()))
 
 
 def _frames(context: Context[Any], reference: str) -> int:
     """Count the frames of the samples: the end of a video may be nearer than it says."""
-    count = 0
-
-    def take(line: str) -> None:
-        nonlocal count
-        if line.startswith("frame="):
-            count = int(line.removeprefix("frame="))
-
-    context.run([*FFMPEG, "-i", reference, "-c", "copy", "-f", "null", "-"], on_stdout=take)
-    return max(1, count)
+    argv = [*FFMPEG, "-i", reference, "-c", "copy", "-f", "null", "-"]
+    return max(1, followed(context, argv, reference).frames)
 
 
-def _run(context: Context[Any], argv: Sequence[str], name: str) -> None:
-    run_ffmpeg(context, argv, name, _silent, seconds=None)
-
-
-def _command(outputs: Sequence[Any]) -> tuple[str, ...]:
+def _command(outputs: Sequence[Any], threads: int) -> tuple[str, ...]:
     made = outputs[0] if len(outputs) == 1 else ffmpeg.merge_outputs(*outputs)
-    return tuple(made.compile(cmd=list(FFMPEG), overwrite_output=True))
-
-
-def _silent(fraction: float | None, speed: float | None) -> None:
-    """Progress of a part that is too short to be told."""
-
-
-def _ignored(line: str) -> None:
-    """Progress that nobody needs."""
+    return tuple(made.compile(cmd=commanded(threads), overwrite_output=True))

@@ -62,10 +62,14 @@ def text_image(
         *("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning", "-y", "-f", "lavfi", "-i", canvas),
         *("-vf", f"ass={_SCRIPT}:alpha=1", "-frames:v", "1", "-f", "image2", "-update", "1", _DRAWN),
     ]
-    done = subprocess.run(
-        command, cwd=context.out, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        timeout=_DEADLINE_SECONDS,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, cwd=context.out, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            timeout=_DEADLINE_SECONDS,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        message = f"The text of the watermark was not drawn within {_DEADLINE_SECONDS:g} s."
+        raise HandlerError("watermark_failed", message) from error
     if done.returncode != 0:
         for line in done.stderr.splitlines():
             context.log(line)
