@@ -177,4 +177,4 @@ def test_the_progress_of_scenes_never_goes_back(studio: Studio) -> None:
     fractions = [event["fraction"] for event in events if event["type"] == "progress"]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert len(set(fractions)) > 5
+    assert len(set(fractions)) > 3  # as often as the worker passes it on
