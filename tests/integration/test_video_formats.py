@@ -87,6 +87,15 @@ def test_a_probe_tells_all_streams_and_chapters(studio: Studio, tmp_path: Path) 
     assert (video["isHdr"], video["mastering"]["mostLuminance"]) == (True, 1000.0)
 
 
+@pytest.mark.parametrize("suffix", ["mpg", "vob", "flv", "ts"])
+def test_a_format_whose_streams_show_up_on_the_way_is_read_as_well(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / f"recording.{suffix}"
+    ffmpeg("-t", "1", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=1", "-s", "160x90", "-map", "0:v", "-map", "1", source)
+    _, result = studio.make(source, outputFormat="probe")
+    kinds = {each["kind"] for each in result["details"]["probe"]["streams"]}
+    assert {"video", "audio"} <= kinds
+
+
 def test_an_input_that_is_smaller_than_its_result_is_kept_if_asked(studio: Studio) -> None:
     out, result = studio.make(HDR, dropLarger=True, bitrate="5M")
     (output,) = result["outputs"]
