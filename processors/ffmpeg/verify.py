@@ -76,6 +76,20 @@ def last_moment(path: Path, name: str) -> float:
         return end - (container.start_time or 0) / av.time_base
 
 
+def count_packets(path: Path, name: str, index: int, start: float, end: float) -> int:
+    """Count what a stream has between two moments, in seconds from the file's first one, without decoding it."""
+    with opened(path, name) as container:
+        first, found = (container.start_time or 0) / av.time_base, 0
+        try:
+            for packet in container.demux(container.streams[index]):
+                moment = packet.dts if packet.pts is None else packet.pts
+                if packet.size and moment is not None and packet.time_base is not None:
+                    found += start <= float(moment * packet.time_base) - first < end
+        except FFmpegError:  # what follows cannot be read
+            pass
+        return found
+
+
 def is_index_first(path: Path) -> bool:
     """Whether the box with the index of an MP4 stands before the one with the media."""
     with path.open("rb") as file:

@@ -101,7 +101,7 @@ class _Stream:
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
         expected = length(part, self.source.probe.video_seconds)
         if is_short(self.seconds, expected):
-            blame_the_input(self.context, self.source, self.seconds, expected or 0.0)
+            blame_the_input(self.context, self.source, self.seconds, expected or 0.0, self.video)
         return Made()
 
     def _try_out(self, report: Report) -> None:
