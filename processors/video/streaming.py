@@ -207,7 +207,7 @@ class _Stream:
         return {
             "segmentSeconds": round(self.steady.segment_seconds(spec.segment_seconds), 3),
             "durationSeconds": round(pictures[0].seconds, 3),
-            **({} if self.state.answer is None else {"vmaf": self.state.answer.vmaf}),
+            **({} if self.state.answer is None else {"vmafOfSamples": self.state.answer.vmaf}),
             "rungs": [
                 {
                     "path": each.track.folder,

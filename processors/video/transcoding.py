@@ -150,7 +150,8 @@ def _chosen(
     context: Context[VideoSpec], source: Source, step: Transcode, made: Probe, details: dict[str, Any], notes: list[str]
 ) -> OutputFile:
     """Give the result, or the input itself, where that is smaller and the spec says so."""
-    if not context.spec.drop_larger or made.size <= source.probe.size:
+    is_mapped = context.spec.hdr == "sdr" and source.probe.video is not None and source.probe.video.is_hdr
+    if not context.spec.drop_larger or is_mapped or made.size <= source.probe.size:
         return context.output(step.name, media_type=step.media_type, role="video", details=details)
     (context.out / step.name).unlink()
     suffix = Path(source.name).suffix.lower()

@@ -97,12 +97,14 @@ def test_a_format_whose_streams_show_up_on_the_way_is_read_as_well(studio: Studi
 
 
 def test_an_input_that_is_smaller_than_its_result_is_kept_if_asked(studio: Studio) -> None:
-    out, result = studio.make(HDR, dropLarger=True, bitrate="5M")
+    out, result = studio.make(HDR, dropLarger=True, bitrate="5M", hdr="keep", codec="hevc")
     (output,) = result["outputs"]
     assert (out / output["path"]).read_bytes() == HDR.read_bytes()
     assert output["details"]["isInput"]
     assert result["details"]["notes"][0].startswith("The result would have ")
-    out, result = studio.make(BIKES, dropLarger=True, resolution=TINY)
+    _, result = studio.make(BIKES, dropLarger=True, bitrate="30k")
+    assert "isInput" not in result["outputs"][0]["details"]
+    _, result = studio.make(HDR, dropLarger=True, bitrate="5M")  # HDR is not what was asked for
     assert "isInput" not in result["outputs"][0]["details"]
 
 
