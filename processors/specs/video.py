@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from processors.specs.base import Part, Spec
 from processors.specs.bitrate import BITRATE_PATTERN, bits_per_second
-from processors.specs.video_fields import CHANGING, FIELDS, either, formats_of
+from processors.specs.video_fields import CHANGING, FIELDS, OUTPUTS, either, formats_of
 
 Quality = Literal["low", "medium", "high", "ultra"]
 Position = Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"]
@@ -274,20 +274,9 @@ class VideoSpec(Spec):
 
     def output_paths(self) -> list[str]:
         """The video, unless only pictures are wanted or it may be the input, and the thumbnails at given times."""
-        files: dict[str, list[str]] = {
-            "mp4": ["video.mp4"],
-            "webm": ["video.webm"],
-            "gif": ["video.gif"],
-            "webp": ["video.webp"],
-            "hls": ["master.m3u8"],
-            "dash": ["manifest.mpd"],
-            "cmaf": ["master.m3u8", "manifest.mpd"],
-            "scenes": ["scenes.json", "scenes.csv", "scenes.edl"],
-            "probe": ["probe.json"],
-        }
         if self.drop_larger:
             return []
-        paths = [*files.get(self.output_format, [])]
+        paths = [*OUTPUTS.get(self.output_format, ())]
         if self.output_format == "audio" and self.audio_format != "copy" and self.audio_tracks is None:
             paths = [f"audio.{self.audio_format}"]
         paths += self.thumbnail_paths()

@@ -1,4 +1,4 @@
-"""Which fields of a video spec are of which output formats: what would be ignored is refused."""
+"""Which fields of a video spec are of which output formats, and the files of each. What would be ignored is refused."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ FIELDS: Mapping[str, frozenset[str]] = {
 #: the fields that make a video another one than the input, so that the input cannot stand for it
 CHANGING = ("start", "end", "resolution", "framerate", "deinterlace", "watermark", "audio_tracks", "loudness",
             *_BURNING)  # fmt: skip
+
+#: the files that each format always has
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "mp4": ("video.mp4",),
+    "webm": ("video.webm",),
+    "gif": ("video.gif",),
+    "webp": ("video.webp",),
+    "hls": ("master.m3u8",),
+    "dash": ("manifest.mpd",),
+    "cmaf": ("master.m3u8", "manifest.mpd"),
+    "scenes": ("scenes.json", "scenes.csv", "scenes.edl"),
+    "probe": ("probe.json",),
+}
 
 
 def formats_of(field: str) -> list[str]:

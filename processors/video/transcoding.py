@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from processors.ffmpeg.probe import Probe, Stream, Video
+from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, Expected, count_packets, is_short, last_moment, verified
+from processors.ffmpeg.verify import CUT_OFF, Expected, count_packets, is_lost, is_short, last_moment, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video import preparing
@@ -86,14 +86,14 @@ def blame_the_input(
     source: Source,
     made_seconds: float,
     expected_seconds: float,
-    stream: Stream | None = None,
+    video: Video | None = None,
 ) -> None:
     """Say that the input is too short, or that its end cannot be decoded.
 
     Not everything that gives less than its header says is cut off: the last picture of a recording may stand for long.
 
     Args:
-        stream: which one of the input has given so little, where it is one.
+        video: the picture that has given so little, where it is one.
 
     Raises:
         Rejected: the header can be trusted to know the length, and there is no more; or there is more, and it is
@@ -102,7 +102,7 @@ def blame_the_input(
     start = context.spec.start or 0.0
     if not is_short(last_moment(source.path, source.name) - start, expected_seconds):
         end, rest = start + made_seconds, start + made_seconds + _END_SECONDS
-        if stream and count_packets(source.path, source.name, stream.index, rest, start + expected_seconds):
+        if video and is_lost(source.path, source.name, video.index, rest, start + expected_seconds):
             message = f"{source.name} is damaged: nothing from {end:.1f} s on can be decoded."
             raise Rejected("damaged", message, f"Copy or download it again, or ask for what is whole: end {end:.1f}.")
         return
