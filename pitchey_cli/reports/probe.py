@@ -84,7 +84,7 @@ def _picture(stream: Document) -> Iterator[str]:
     if stream.get("rotation"):
         yield f"turned by {stream['rotation']:g}{_ROTATION_SIGN}"
     if stream.get("framerate"):
-        variable = " (variable)" if stream.get("isVariableFramerate") else ""
+        variable = " (variable)" if stream.get("isVariable") else ""
         yield f"{_number(stream['framerate'])} fps{variable}"
     if stream.get("pixelFormat") not in _UNTOLD:
         yield str(stream["pixelFormat"])
@@ -92,8 +92,8 @@ def _picture(stream: Document) -> Iterator[str]:
         yield f"HDR ({stream.get('colorTransfer') or 'unknown transfer'})"
     elif stream.get("colorSpace") not in _UNTOLD:
         yield str(stream["colorSpace"])
-    if stream.get("fieldOrder") not in (*_UNTOLD, "progressive"):
-        yield f"interlaced ({stream['fieldOrder']})"
+    if stream.get("isInterlaced"):
+        yield "interlaced"
 
 
 def _sound(stream: Document) -> Iterator[str]:

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from processors.ffmpeg.colours import Colours
+
 # Of a display matrix with a quarter turn: the signs of its second and fourth number.
 _TRANSPOSE = {
     (True, False): "clock",
@@ -44,18 +46,23 @@ def upright(display_matrix: bytes | None) -> tuple[Filter, ...]:
     return (*([Filter("hflip")] if a < 0 else []), *([Filter("vflip")] if d < 0 else []))
 
 
-def fitted(width: int, height: int, *, is_hdr: bool, framerate: float | None, is_full_range: bool) -> list[Filter]:
+def fitted(
+    width: int, height: int, *, hdr: Colours | None, framerate: float | None, is_full_range: bool
+) -> list[Filter]:
     """Give an upright picture its rate, size and colours.
 
     Args:
+        hdr: the colours of HDR that are to become ordinary.
         is_full_range: for JPEG; video has the limited range.
     """
     filters = [] if framerate is None else [Filter("fps", options={"fps": f"{framerate:g}"})]
-    span = {"out_range": "full"} if is_full_range and not is_hdr else {}
+    span = {"out_range": "full"} if is_full_range and hdr is None else {}
     filters += [Filter("scale", [width, height], span), Filter("setsar", [1])]
-    if is_hdr:
-        # PQ and HLG to BT.709: else eight bits of it, still tagged as HDR, look grey.
+    if hdr is not None:
+        # PQ and HLG to BT.709: else eight bits of it, still tagged as HDR, look grey. Files may say the transfer alone,
+        # and zscale finds no way from colours that it is not told.
         filters += [
+            Filter("setparams", options=hdr.options()),
             Filter("zscale", options={"transfer": "linear", "npl": 100}),
             Filter("format", options={"pix_fmts": "gbrpf32le"}),
             Filter("zscale", options={"primaries": "bt709"}),

@@ -38,7 +38,9 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture() as said:
-            container = av.open(str(path), options=dict(SAFE_INPUT), metadata_errors="replace")
+            # As `options` they would go to each stream too, and PyAV frees as many as there are streams
+            # after the header was read: formats without one (MPEG-PS, FLV) crash it (PyAV, issue 2010).
+            container = av.open(str(path), container_options=dict(SAFE_INPUT), metadata_errors="replace")
     except FFmpegError as error:
         blame_the_machine(error, path)
         if any("moov atom not found" in message for _, _, message in said) and _begins_as_mp4(path):

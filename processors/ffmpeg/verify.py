@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 
-from processors.ffmpeg.opening import opened
+from processors.ffmpeg.opening import decoded, opened
 from processors.ffmpeg.probe import Probe, probe
 from processors.worker.context import HandlerError, Rejected
 
@@ -74,6 +77,33 @@ def last_moment(path: Path, name: str) -> float:
         except FFmpegError:  # what follows cannot be read
             pass
         return end - (container.start_time or 0) / av.time_base
+
+
+def count_packets(path: Path, name: str, index: int, start: float, end: float) -> int:
+    """Count what a stream has between two moments, in seconds from the file's first one, without decoding it."""
+    with opened(path, name) as container:
+        first, found = (container.start_time or 0) / av.time_base, 0
+        try:
+            for packet in container.demux(container.streams[index]):
+                moment = packet.dts if packet.pts is None else packet.pts
+                if packet.size and moment is not None and packet.time_base is not None:
+                    found += start <= float(moment * packet.time_base) - first < end
+        except FFmpegError:  # what follows cannot be read
+            pass
+        return found
+
+
+def is_lost(path: Path, name: str, index: int, start: float, end: float) -> bool:
+    """Whether a picture has something between two moments, and none of it can be decoded."""
+    if not count_packets(path, name, index, start, end):
+        return False
+    with opened(path, name) as container:
+        stream = cast(VideoStream, container.streams[index])
+        first = container.start_time or 0
+        with suppress(FFmpegError):  # raw streams cannot be sought in: they are decoded from their beginning
+            container.seek(first + round(start * av.time_base))
+        times = (frame.time - first / av.time_base for frame in decoded(container, stream) if frame.time is not None)
+        return not any(time >= start for time in times)
 
 
 def is_index_first(path: Path) -> bool:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from processors.specs.base import Part, Spec
 from processors.specs.bitrate import BITRATE_PATTERN, bits_per_second
+from processors.specs.video_fields import CHANGING, FIELDS, OUTPUTS, either, formats_of
 
 Quality = Literal["low", "medium", "high", "ultra"]
 Position = Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"]
@@ -27,6 +28,9 @@ CODECS: dict[str, tuple[VideoCodec, ...]] = {
     "dash": ("h264", "hevc", "av1", "vp9"),
     "cmaf": ("h264", "hevc", "av1"),
 }
+
+_AS_LARGE_AS_IT_IS = ("flac", "wav", "copy")
+_WITH_FILES_OF_TEXT = ("mp4", "webm")
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Resolution = Annotated[str, Field(pattern=RESOLUTION_PATTERN)]
@@ -167,44 +171,73 @@ class VideoSpec(Spec):
 
     @model_validator(mode="after")
     def _fits_together(self) -> VideoSpec:
-        for problem in (self._problem_of_rate(), self._problem_of_format(), self._problem_of_pictures()):
-            if problem:
+        problems = (self._problem_of_fields, self._problem_of_rate, self._problem_of_format, self._problem_of_pictures)
+        for find in problems:
+            if problem := find():
                 raise ValueError(problem)
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError(f"end {self.end:g} is not after start {self.start:g}")
         return self
 
+    def _problem_of_fields(self) -> str:
+        for name in self._given():
+            if name not in ("input_url", "output_format", *FIELDS[self.output_format]):
+                way_out = (
+                    ": audioBitrate is that of sound" if (name, self.output_format) == ("bitrate", "audio") else ""
+                )
+                takers = either(formats_of(name))
+                return f"{self.spelled(name)} is of outputFormat {takers}, and this is {self.output_format}{way_out}"
+        for name in CHANGING if self.drop_larger else ():
+            if name in self._given():
+                text = "dropLarger may give the input itself, which is as it was"
+                return f"{text}: leave out {self.spelled(name)}, or dropLarger"
+        return ""
+
+    def _given(self) -> list[str]:
+        """The fields that say something else than they do by themselves."""
+        return [
+            name
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) != field.default and value != []
+        ]
+
     def _problem_of_rate(self) -> str:
         if self.bitrate is not None and (problem := _problem_of(self.bitrate)):
             return problem
-        if self.bitrate is not None and self.target_quality is not None:
-            return "bitrate and targetQuality say two things of one picture: give one of them"
+        said = {
+            "bitrate": self.bitrate,
+            "targetQuality": self.target_quality,
+            "ladder.perTitle": self.ladder is not None and self.ladder.per_title,
+        }
+        given = [name for name, value in said.items() if value]
+        if len(given) > 1:
+            return f"{' and '.join(given)} say two things of one picture: give one of them"
         return ""
 
     def _problem_of_format(self) -> str:
         possible = CODECS.get(self.output_format, ())
         if self.codec is not None and self.codec not in possible:
-            if not possible:
-                return f"outputFormat {self.output_format} has no video codec to choose"
             return f"codec {self.codec} does not go into {self.output_format}, which takes {', '.join(possible)}"
-        if self.hdr == "keep" and possible and self.video_codec == "h264":
+        if self.hdr == "keep" and self.video_codec == "h264":
             return "hdr keep needs codec hevc, av1 or vp9: H.264 has eight bits"
-        if self.scenes is not None and self.output_format != "scenes":
-            return f"scenes is of outputFormat scenes, and this is {self.output_format}"
-        if self.ladder is not None and self.output_format not in STREAMS:
-            return f"ladder is of outputFormat hls, dash or cmaf, and this is {self.output_format}"
-        if self.drop_larger and self.output_format not in ("mp4", "webm"):
-            return f"dropLarger is of outputFormat mp4 and webm, and this is {self.output_format}"
-        if self.drop_larger and (self._changes_what_is_seen() or self.start is not None or self.end is not None):
-            return "dropLarger may give the input itself, which has no cut, no mark and no text in it: leave one out"
-        if self.target_quality is not None and self.output_format not in CODECS:
-            return f"targetQuality is of formats with a video codec, and this is {self.output_format}"
         if self.output_format == "audio" and self.audio_format == "copy" and self.loudness is not None:
             return "loudness changes the sound, and audioFormat copy leaves it as it is: give one of them"
+        if self.output_format == "audio" and self.audio_format in _AS_LARGE_AS_IT_IS and self.audio_bitrate is not None:
+            return (
+                f"audioBitrate is of sound that is made smaller, and audioFormat {self.audio_format} leaves all of it"
+            )
+        if (
+            self.output_format == "scenes"
+            and self.audio_bitrate is not None
+            and not (self.scenes and self.scenes.split)
+        ):
+            return "audioBitrate is of scenes that become files: set scenes.split, or leave it out"
+        if self.subtitles == "extract" and self.output_format not in _WITH_FILES_OF_TEXT:
+            way_out = "keep makes WebVTT of them" if self.is_stream else "burn draws them"
+            return f"subtitles extract is of outputFormat mp4 or webm, and this is {self.output_format}: {way_out}"
+        if self.subtitle_url is not None and self.output_format in ("gif", "webp") and self.subtitles != "burn":
+            return f"{self.output_format} has no subtitles but those in its picture: set subtitles to burn"
         return ""
-
-    def _changes_what_is_seen(self) -> bool:
-        return self.watermark is not None or self.subtitles == "burn"
 
     def _problem_of_pictures(self) -> str:
         said = {
@@ -240,19 +273,10 @@ class VideoSpec(Spec):
         return self.output_format
 
     def output_paths(self) -> list[str]:
-        """The video, unless only pictures are wanted, and the thumbnails at given times."""
-        files: dict[str, list[str]] = {
-            "mp4": ["video.mp4"],
-            "webm": ["video.webm"],
-            "gif": ["video.gif"],
-            "webp": ["video.webp"],
-            "hls": ["master.m3u8"],
-            "dash": ["manifest.mpd"],
-            "cmaf": ["master.m3u8", "manifest.mpd"],
-            "scenes": ["scenes.json", "scenes.csv", "scenes.edl"],
-            "probe": ["probe.json"],
-        }
-        paths = [*files.get(self.output_format, [])]
+        """The video, unless only pictures are wanted or it may be the input, and the thumbnails at given times."""
+        if self.drop_larger:
+            return []
+        paths = [*OUTPUTS.get(self.output_format, ())]
         if self.output_format == "audio" and self.audio_format != "copy" and self.audio_tracks is None:
             paths = [f"audio.{self.audio_format}"]
         paths += self.thumbnail_paths()

@@ -94,7 +94,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
             details = _looked_at(context.out / name)
         made = details.get("durationSeconds") or 0.0
         if is_short(made, seconds):
-            blame_the_input(context, source, made, seconds or 0.0)
+            blame_the_input(context, source, made, seconds or 0.0, video)
         output = context.output(name, media_type=f"image/{spec.output_format}", role="video", details=details)
         return Made([output], {"notes": state.notes} if state.notes else {})
 

@@ -104,7 +104,7 @@ def framing(
         *fitted(
             width,
             height,
-            is_hdr=is_mapped,
+            hdr=video.hdr_colours if is_mapped else None,
             framerate=spec.framerate if steady is None else None,
             is_full_range=False,
         ),

@@ -11,8 +11,9 @@ from processors.worker.context import Context
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    if shutil.which("ffmpeg") is None:
-        raise SystemExit("ffmpeg cannot be found on PATH; on Debian: apt-get install ffmpeg")
+    for program in ("ffmpeg", "ffprobe"):
+        if shutil.which(program) is None:
+            raise SystemExit(f"{program} cannot be found on PATH; on Debian: apt-get install ffmpeg")
 
 
 def warm() -> None:

@@ -70,7 +70,7 @@ def shaping(frame: VideoFrame, video: Video, width: int, height: int, name: str)
             retryable=False,
         )
     turns = upright(display_matrix(frame))
-    return [*turns, *fitted(width, height, is_hdr=video.is_hdr, framerate=None, is_full_range=False)]
+    return [*turns, *fitted(width, height, hdr=video.hdr_colours, framerate=None, is_full_range=False)]
 
 
 def encoded(frame: VideoFrame, look: Look, *, has_alpha: bool = False) -> bytes:

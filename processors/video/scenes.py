@@ -203,7 +203,7 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
         place["t"] = part.seconds
     media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
     picture = media[str(video.index)]
-    for each in fitted(*size, is_hdr=video.is_hdr, framerate=None, is_full_range=False):
+    for each in fitted(*size, hdr=video.hdr_colours, framerate=None, is_full_range=False):
         picture = picture.filter(each.name, *each.arguments, **each.options)
     streams = [picture]
     if source.probe.audio is not None:

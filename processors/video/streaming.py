@@ -101,7 +101,7 @@ class _Stream:
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
         expected = length(part, self.source.probe.video_seconds)
         if is_short(self.seconds, expected):
-            blame_the_input(self.context, self.source, self.seconds, expected or 0.0)
+            blame_the_input(self.context, self.source, self.seconds, expected or 0.0, self.video)
         return Made()
 
     def _try_out(self, report: Report) -> None:
@@ -207,7 +207,7 @@ class _Stream:
         return {
             "segmentSeconds": round(self.steady.segment_seconds(spec.segment_seconds), 3),
             "durationSeconds": round(pictures[0].seconds, 3),
-            **({} if self.state.answer is None else {"vmaf": self.state.answer.vmaf}),
+            **({} if self.state.answer is None else {"vmafOfSamples": self.state.answer.vmaf}),
             "rungs": [
                 {
                     "path": each.track.folder,

@@ -13,7 +13,7 @@ from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.report import document, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, last_moment, verified
+from processors.ffmpeg.verify import CUT_OFF, Expected, count_packets, is_lost, is_short, last_moment, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video import preparing
@@ -23,6 +23,9 @@ from processors.video.framing import length
 from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
+_END_SECONDS = 0.5  # what rounding may move the last picture by
+_MOST_LOST = 0.1  # of the pictures: with more holes than that, it is no video that anybody wants to see
+_ONE_PICTURE_EACH = {"h264", "hevc", "av1", "vp9", "prores", "mjpeg"}  # packets of others have none, or more than one
 _EXTRACT_COST = 0.1  # of a track of subtitles, in seconds of encoding: for the share of the progress only
 
 
@@ -42,6 +45,10 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         is_mp4 = step.name.endswith(".mp4")
         expected = Expected(step.streams, frames=made.frames, is_index_first=is_mp4)
         found = verified(context.out / step.name, step.name, expected)
+        pictures_seconds = length(state.wanted.part, source.probe.video_seconds)
+        if is_short(found.video_seconds or 0.0, pictures_seconds):
+            blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds or 0.0, video)
+        state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
         details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round(made.seconds / took, 2) if took > 0 else None}
         if state.answer is not None:
@@ -74,21 +81,57 @@ def refuse_tiny(spec: VideoSpec, video: Video, name: str) -> None:
         raise Rejected("too_small", text, "Ask for a larger resolution, or for codec h264.")
 
 
-def blame_the_input(context: Context[VideoSpec], source: Source, made_seconds: float, expected_seconds: float) -> None:
-    """Say that the input is too short, where its header can be trusted to know its length.
+def blame_the_input(
+    context: Context[VideoSpec],
+    source: Source,
+    made_seconds: float,
+    expected_seconds: float,
+    video: Video | None = None,
+) -> None:
+    """Say that the input is too short, or that its end cannot be decoded.
 
-    Not everything that gives less than it says is cut off: the last picture of a recording may stand for long.
+    Not everything that gives less than its header says is cut off: the last picture of a recording may stand for long.
+
+    Args:
+        video: the picture that has given so little, where it is one.
 
     Raises:
-        Rejected: it is.
+        Rejected: the header can be trusted to know the length, and there is no more; or there is more, and it is
+            damaged.
     """
     start = context.spec.start or 0.0
     if not is_short(last_moment(source.path, source.name) - start, expected_seconds):
+        end, rest = start + made_seconds, start + made_seconds + _END_SECONDS
+        if video and is_lost(source.path, source.name, video.index, rest, start + expected_seconds):
+            message = f"{source.name} is damaged: nothing from {end:.1f} s on can be decoded."
+            raise Rejected("damaged", message, f"Copy or download it again, or ask for what is whole: end {end:.1f}.")
         return
     message = f"{source.name} ends after {made_seconds:.1f} s, but should be {expected_seconds:.1f} s long."
     if source.probe.is_duration_exact:
         raise Rejected("truncated", message, CUT_OFF)
     context.log(message)
+
+
+def lost_pictures(
+    spec: VideoSpec, source: Source, video: Video, made: ProgressReader, expected_seconds: float | None
+) -> list[str]:
+    """Say how many pictures could not be decoded: FFmpeg goes on without them.
+
+    Raises:
+        Rejected: so many that the rest is no video.
+    """
+    is_countable = spec.framerate is None and video.codec in _ONE_PICTURE_EACH and not video.is_interlaced
+    if not is_countable or not is_short(made.frames / video.framerate, expected_seconds):
+        return []
+    start = spec.start or 0.0
+    whole = count_packets(source.path, source.name, video.index, start, start + (expected_seconds or 0.0))
+    lost = whole - (made.frames + made.dropped - made.duplicated)
+    if lost <= 0:
+        return []
+    message = f"{lost} of {whole} pictures of {source.name} cannot be decoded"
+    if lost > whole * _MOST_LOST:
+        raise Rejected("damaged", f"{message}: it is damaged.", "Copy or download it again.")
+    return [f"{message}, and were left out."]
 
 
 def _changed_frames(spec: VideoSpec, made: ProgressReader) -> list[str]:
@@ -107,7 +150,8 @@ def _chosen(
     context: Context[VideoSpec], source: Source, step: Transcode, made: Probe, details: dict[str, Any], notes: list[str]
 ) -> OutputFile:
     """Give the result, or the input itself, where that is smaller and the spec says so."""
-    if not context.spec.drop_larger or made.size <= source.probe.size:
+    is_mapped = context.spec.hdr == "sdr" and source.probe.video is not None and source.probe.video.is_hdr
+    if not context.spec.drop_larger or is_mapped or made.size <= source.probe.size:
         return context.output(step.name, media_type=step.media_type, role="video", details=details)
     (context.out / step.name).unlink()
     suffix = Path(source.name).suffix.lower()

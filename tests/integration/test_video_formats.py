@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from processors.video.handler import check
 from tests.resources.studio import BIKES, BUNNY, HDR, SAMPLE, TINY, Studio, ffmpeg, ffprobe, loudness, streams, written
 
 
@@ -87,13 +88,44 @@ def test_a_probe_tells_all_streams_and_chapters(studio: Studio, tmp_path: Path) 
     assert (video["isHdr"], video["mastering"]["mostLuminance"]) == (True, 1000.0)
 
 
+@pytest.mark.parametrize("suffix", ["mpg", "vob", "flv", "ts"])
+def test_a_format_whose_streams_show_up_on_the_way_is_read_as_well(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / f"recording.{suffix}"
+    ffmpeg("-t", "1", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=1", "-s", "160x90", "-map", "0:v", "-map", "1", source)
+    _, result = studio.make(source, outputFormat="probe")
+    kinds = {each["kind"] for each in result["details"]["probe"]["streams"]}
+    assert {"video", "audio"} <= kinds
+
+
+def test_a_chapter_with_a_title_as_long_as_a_book_is_told_as_it_is(studio: Studio, tmp_path: Path) -> None:
+    title = "chapter " * 4000
+    text = f";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/10\nSTART=0\nEND=15\ntitle={title}\n"
+    clip = tmp_path / "clip.mkv"
+    about = written(tmp_path / "about.txt", text.encode())
+    ffmpeg("-i", SAMPLE, "-i", about, "-map_metadata", "1", "-c", "copy", "-t", "2", clip)
+    out, result = studio.make(clip, outputFormat="probe")
+    assert [each["title"] for each in result["details"]["probe"]["chapters"]] == [title]
+    assert [each.name for each in out.iterdir()] == ["probe.json"]
+
+
+def test_an_instance_without_ffprobe_says_so_before_its_first_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ffmpeg").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="ffprobe cannot be found"):
+        check()
+
+
 def test_an_input_that_is_smaller_than_its_result_is_kept_if_asked(studio: Studio) -> None:
-    out, result = studio.make(HDR, dropLarger=True, bitrate="5M")
+    out, result = studio.make(HDR, dropLarger=True, bitrate="5M", hdr="keep", codec="hevc")
     (output,) = result["outputs"]
     assert (out / output["path"]).read_bytes() == HDR.read_bytes()
     assert output["details"]["isInput"]
     assert result["details"]["notes"][0].startswith("The result would have ")
-    out, result = studio.make(BIKES, dropLarger=True, resolution=TINY)
+    _, result = studio.make(BIKES, dropLarger=True, bitrate="30k")
+    assert "isInput" not in result["outputs"][0]["details"]
+    _, result = studio.make(HDR, dropLarger=True, bitrate="5M")  # HDR is not what was asked for
     assert "isInput" not in result["outputs"][0]["details"]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import struct
+import subprocess
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,9 +80,49 @@ def test_half_a_file_is_never_published(studio: Studio, tmp_path: Path, output: 
     whole = tmp_path / "whole.mp4"
     ffmpeg("-i", SAMPLE, "-c", "copy", "-movflags", "+faststart", whole)
     half = written(tmp_path / "half.mp4", whole.read_bytes()[: whole.stat().st_size // 2])
-    error = studio.failure(half, outputFormat=output, resolution=TINY)
+    error = studio.failure(half, outputFormat=output, **({} if output == "audio" else {"resolution": TINY}))
     assert (error["code"], error["retryable"]) == ("truncated", False)
     assert "half.mp4" in error["message"]
+
+
+def spoilt(path: Path, tmp_path: Path, start: float, end: float) -> Path:
+    """Overwrite the pictures of these seconds; the file's index still promises them."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,pos,size"]
+    data = bytearray(path.read_bytes())
+    packets = json.loads(subprocess.run([*command, "-of", "json", path], check=True, capture_output=True).stdout)
+    for packet in packets["packets"]:
+        at, size = int(packet["pos"]), int(packet["size"])
+        if start <= float(packet["pts_time"]) < end:
+            data[at : at + size] = b"\xff" * size
+    return written(tmp_path / "spoilt.mp4", bytes(data))
+
+
+def vp9(tmp_path: Path) -> Path:
+    whole = tmp_path / "whole.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4:r=25", "-f", "lavfi", "-i", "sine=d=4", "-shortest"),
+        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-g", "12", whole),
+    )
+    return whole
+
+
+@pytest.mark.parametrize("asked", [{}, {"framerate": 10}, {"outputFormat": "hls"}, {"outputFormat": "gif"}])
+def test_a_video_of_which_only_the_beginning_can_be_decoded_is_refused(
+    studio: Studio, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    error = studio.failure(spoilt(vp9(tmp_path), tmp_path, 2.0, 9.0), **asked)
+    assert (error["code"], error["reason"]) == ("damaged", "rejected")
+    assert error["message"].startswith("spoilt.mp4 is damaged: nothing from 2.")
+
+
+def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_path: Path) -> None:
+    error = studio.failure(spoilt(vp9(tmp_path), tmp_path, 1.0, 3.0))
+    assert (error["code"], error["reason"]) == ("damaged", "rejected")
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-stream_loop", "2", "-i", whole, "-c", "copy", tmp_path / "long.mp4")
+    _, result = studio.make(spoilt(tmp_path / "long.mp4", tmp_path, 2.0, 2.9))
+    (note,) = result["details"]["notes"]
+    assert "of 300 pictures of spoilt.mp4 cannot be decoded, and were left out." in note
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:

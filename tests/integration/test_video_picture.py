@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, combed, ffmpeg, likeness, streams, times
+from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, combed, ffmpeg, ffprobe, likeness, streams, times
 
 
 def frame(source: Path, number: int, into: Path) -> Path:
@@ -89,3 +90,18 @@ def test_odd_sides_and_full_range_come_out_right(studio: Studio, tmp_path: Path)
     plain = tmp_path / "plain.png"
     ffmpeg("-i", odd, "-frames:v", "1", "-vf", "scale=160:90", plain)
     assert likeness(frame(out / "video.mp4", 0, tmp_path / "made.png"), plain) > 0.95
+
+
+def test_hdr_that_says_nothing_but_its_transfer_is_tone_mapped_too(studio: Studio, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.mkv"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x96:d=0.4:r=10,format=yuv420p10le", "-c:v", "libx265"),
+        *("-x265-params", "log-level=error:transfer=smpte2084", "-color_trc", "smpte2084", bare),
+    )
+    video = ffprobe(bare)["video"]
+    assert (video["color_transfer"], video.get("color_primaries")) == ("smpte2084", None)
+    split: dict[str, Any] = {"outputFormat": "scenes", "scenes": {"split": True, "thumbnails": False}}
+    asked: dict[str, Any]
+    for asked in ({}, {"outputFormat": "gif"}, split):
+        _, result = studio.make(bare, **asked)
+        assert not any(each["details"].get("isHdr") for each in result["outputs"])

@@ -47,7 +47,8 @@ class Studio:
             size, name = path.stat().st_size, _FIELDS.get(field, field)
             files.append({"field": name, "path": str(number), "name": path.name, "size": size, "sha256": "0" * 64})
         named = {field: path.name for field, path in paths.items()}
-        self.worker.begin(token, {"quality": "low"} | spec | named, inputs=files, timeoutSeconds=600)
+        quick = {} if spec.get("outputFormat") == "probe" else {"quality": "low"}
+        self.worker.begin(token, quick | spec | named, inputs=files, timeoutSeconds=600)
         return token
 
     def make(self, clip: Path, **spec: Any) -> tuple[Path, dict[str, Any]]:

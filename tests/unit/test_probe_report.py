@@ -8,6 +8,8 @@ import pytest
 from rich.console import Console
 
 from pitchey_cli.reports.probe import table
+from processors.ffmpeg.probe import Probe, Video
+from processors.ffmpeg.report import document
 
 DOCUMENT: dict[str, Any] = {
     "format": "mov,mp4",
@@ -24,9 +26,9 @@ DOCUMENT: dict[str, Any] = {
             "index": 0, "kind": "video", "codec": "hevc", "profile": "Main 10", "language": None, "title": None,
             "isDefault": True, "durationSeconds": 3723.5, "bitrate": 2_400_000, "tags": {},
             "width": 1920, "height": 1080, "storedWidth": 1440, "storedHeight": 1080, "sampleAspect": "4:3",
-            "rotation": 90, "framerate": 29.97002997, "isVariableFramerate": True, "pixelFormat": "yuv420p10le",
+            "rotation": 90, "framerate": 29.97002997, "isVariable": True, "pixelFormat": "yuv420p10le",
             "bitDepth": 10, "colorPrimaries": "bt2020", "colorTransfer": "smpte2084", "colorSpace": "bt2020nc",
-            "colorRange": "tv", "isHdr": True, "fieldOrder": "tt", "frames": 111_593,
+            "colorRange": "tv", "isHdr": True, "isInterlaced": True, "frames": 111_593,
         },
         {
             "index": 1, "kind": "audio", "codec": "aac", "profile": "LC", "language": "fra", "title": "Commentary",
@@ -54,11 +56,17 @@ def test_a_file_is_a_line_and_its_streams_are_rows() -> None:
     video, audio, subtitle = (next(line for line in lines if line.startswith(f"{index} ")) for index in "012")
     for said in (
         "hevc (Main 10)", "1920x1080, stored as 1440x1080, pixels 4:3, turned by 90°, 29.97 fps (variable)",
-        "yuv420p10le, HDR (smpte2084), interlaced (tt), default", "2.4 Mb/s",
+        "yuv420p10le, HDR (smpte2084), interlaced, default", "2.4 Mb/s",
     ):  # fmt: skip
         assert said in video
     assert "aac (LC)" in audio and "5.1, 44.1 kHz, “Commentary”" in audio and "fra" in audio and "128 kb/s" in audio
     assert subtitle.split() == ["2", "subtitle", "mov_text", "eng"]
+
+
+def test_what_the_video_service_writes_of_a_recording_is_what_is_shown() -> None:
+    tape = Video(0, "dvvideo", 2.0, width=768, height=576, framerate=25.0, is_interlaced=True, is_variable=True)
+    said = printed(document(Probe("avi", True, 2.0, 1000, None, [tape])))
+    assert "768x576" in said and "25 fps (variable)" in said and "interlaced" in said
 
 
 def test_chapters_have_times_as_a_player_shows_them() -> None:
@@ -75,7 +83,7 @@ def test_nothing_that_a_file_says_is_obeyed() -> None:
 def test_a_plain_picture_is_said_plainly() -> None:
     plain = {
         "kind": "video", "index": 0, "codec": "h264", "width": 320, "height": 240, "storedWidth": 320,
-        "storedHeight": 240, "sampleAspect": "1:1", "rotation": 0, "framerate": "25/1", "fieldOrder": "progressive",
+        "storedHeight": 240, "sampleAspect": "1:1", "rotation": 0, "framerate": "25/1", "isInterlaced": False,
         "colorSpace": "unknown", "pixelFormat": "yuv420p",
     }  # fmt: skip
     assert "320x240, 25/1 fps, yuv420p  " in printed({"format": "mp4", "streams": [plain]})

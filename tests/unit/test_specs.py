@@ -10,6 +10,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.operations.specs import checked, merged, service_named
 from processors.protocol import Service
 from processors.specs import VideoSpec
+from processors.specs.video_fields import FIELDS
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,43 @@ from processors.specs import VideoSpec
         ({"watermark": 3}, "watermark 3 does not fit: it has fields of its own, as watermark.text."),
         ({"outputFormat": "hls", "ladder": {"sizes": "1280x720,big"}}, "ladder.sizes.1 'big' has the wrong form."),
         ({"scenes": {"split": True}}, "scenes is of outputFormat scenes, and this is mp4."),
+        (
+            {"outputFormat": "gif", "bitrate": "1M"},
+            "bitrate is of outputFormat mp4, webm, hls, dash or cmaf, and this is",
+        ),
+        ({"outputFormat": "audio", "bitrate": "1M"}, "and this is audio: audioBitrate is that of sound."),
+        ({"outputFormat": "audio", "poster": True}, "poster is of outputFormat mp4, webm, "),
+        ({"outputFormat": "probe", "thumbnailCount": 3}, "thumbnailCount is of outputFormat mp4, "),
+        ({"outputFormat": "probe", "quality": "high"}, "quality is of outputFormat "),
+        ({"outputFormat": "probe", "start": 0}, "start is of outputFormat "),
+        ({"outputFormat": "thumbnail", "watermark": {"text": "©"}}, "watermark is of outputFormat mp4, "),
+        ({"outputFormat": "scenes", "scenes": {"split": True}, "loudness": -16}, "loudness is of outputFormat mp4, "),
+        ({"outputFormat": "scenes", "audioBitrate": "64k"}, "set scenes.split, or leave it out."),
+        (
+            {"outputFormat": "gif", "hdr": "keep"},
+            "hdr is of outputFormat mp4, webm, hls, dash or cmaf, and this is gif.",
+        ),
+        ({"outputFormat": "gif", "audioTracks": ["1"]}, "audioTracks is of outputFormat mp4, "),
+        ({"outputFormat": "gif", "subtitles": "extract"}, "subtitles extract is of outputFormat mp4 or webm, "),
+        ({"outputFormat": "webp", "subtitleUrl": "a.srt"}, "set subtitles to burn."),
+        ({"outputFormat": "hls", "subtitles": "extract"}, "keep makes WebVTT of them."),
+        ({"audioFormat": "mp3"}, "audioFormat is of outputFormat audio, and this is mp4."),
+        ({"segmentSeconds": 4}, "segmentSeconds is of outputFormat hls, dash or cmaf, and this is mp4."),
+        ({"outputFormat": "audio", "audioFormat": "flac", "audioBitrate": "1M"}, "audioFormat flac leaves all of it."),
+        (
+            {"outputFormat": "gif", "codec": "h264"},
+            "codec is of outputFormat mp4, webm, hls, dash or cmaf, and this is",
+        ),
+        ({"dropLarger": True, "audioTracks": ["none"]}, "leave out audioTracks, or dropLarger."),
+        ({"dropLarger": True, "resolution": "640x360"}, "leave out resolution, or dropLarger."),
+        ({"dropLarger": True, "loudness": -16}, "leave out loudness, or dropLarger."),
+        ({"dropLarger": True, "subtitles": "none"}, "leave out subtitles, or dropLarger."),
+        ({"dropLarger": True, "framerate": 5}, "leave out framerate, or dropLarger."),
+        ({"outputFormat": "hls", "bitrate": "1M", "ladder": {"perTitle": True}}, "bitrate and ladder.perTitle say two"),
+        (
+            {"outputFormat": "hls", "targetQuality": 90, "ladder": {"perTitle": True}},
+            "targetQuality and ladder.perTitle",
+        ),
         ({"deinterlace": "yes"}, "deinterlace 'yes' is not one of auto, on, off."),
         ({"inputUrl": ""}, "inputUrl '' does not fit"),
     ],
@@ -50,6 +88,20 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError) as caught:
         checked(Service.VIDEO, {"input_url": "clip.mp4", **fields})
     assert says in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("output", FIELDS)
+def test_a_field_that_says_what_is_so_by_itself_is_taken_everywhere(output: str) -> None:
+    plain = VideoSpec.model_validate({"inputUrl": "a"}).model_dump(by_alias=True)
+    assert checked(Service.VIDEO, plain | {"outputFormat": output})
+
+
+def test_every_field_of_a_video_is_of_a_format() -> None:
+    assert VideoSpec.model_fields.keys() == {"input_url", "output_format"}.union(*FIELDS.values())
+
+
+def test_an_input_that_may_be_kept_has_no_name_yet() -> None:
+    assert VideoSpec.model_validate({"inputUrl": "a.mov", "dropLarger": True}).output_paths() == []
 
 
 NESTED: list[Any] = []

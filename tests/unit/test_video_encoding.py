@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.colours import Colours
 from processors.ffmpeg.filters import Filter, fitted, upright
 from processors.ffmpeg.probe import Audio, Probe, Video
 from processors.ffmpeg.program import FFMPEG
@@ -93,7 +94,10 @@ def test_a_silent_video_stays_silent() -> None:
 
 def test_hdr_is_tone_mapped_in_video_and_pictures() -> None:
     assert "tonemap=" in " ".join(transcode(replace(SILENT, videos=[replace(HD, transfer="smpte2084")])).argv)
-    assert "tonemap" in [each.name for each in fitted(2, 2, is_hdr=True, framerate=None, is_full_range=True)]
+    assert "tonemap" in [
+        each.name
+        for each in fitted(2, 2, hdr=Colours("bt2020", "smpte2084", "bt2020nc"), framerate=None, is_full_range=True)
+    ]
 
 
 MATRICES = {
