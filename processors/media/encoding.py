@@ -83,6 +83,11 @@ def _written(out: Path, orders: Sequence[Order], labels: Labels, scratch: str) -
     return Inputs(files, cover)
 
 
+def beside(name: str) -> str:
+    """A file of the out directory, as ffmpeg is told of it: names of an album may begin as options or protocols do."""
+    return f"./{name}"
+
+
 def command(sound: Sound, orders: Sequence[Order], labels: Labels, inputs: Inputs) -> list[str]:
     """The command. Pure."""
     argv = [*FFMPEG, "-y", "-filter_complex_threads", str(granted_threads()), *sound.arguments]
@@ -108,7 +113,7 @@ def command(sound: Sound, orders: Sequence[Order], labels: Labels, inputs: Input
                 made.codec, made.container, bitrate=made.bitrate, bit_depth=made.bit_depth, is_float=made.is_float
             )
         argv += _container_options(made)
-        argv += [made.name]
+        argv += [beside(made.name)]
     return argv
 
 

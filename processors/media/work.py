@@ -19,7 +19,7 @@ from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
 from processors.media.deliverable import checked
 from processors.media.denoise import clean
-from processors.media.encoding import Labels, Order, encode
+from processors.media.encoding import Labels, Order, beside, encode
 from processors.media.filters import cutting
 from processors.media.levels import Levels
 from processors.media.loudness import Setting
@@ -273,7 +273,7 @@ class _Work:
             "1",
             "-update",
             "1",
-            name,
+            beside(name),
         ]
         run_ffmpeg(self._context, argv, track.source.name, lambda fraction, speed: None, seconds=None)
         if not (self._context.out / name).exists():

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from processors.media.denoise import library_path
-from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
 from tests.resources.workers import Worker, until
 
 
@@ -131,3 +131,22 @@ def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, tmp_path: P
     assert time.monotonic() - began < 1.5
     assert last["error"]["reason"] == "cancelled"
     until(lambda: not worker.children(recursive=True), "all of it is gone")
+
+
+def test_no_name_of_an_album_is_an_option_or_leaves_the_outputs(studio: Studio, tmp_path: Path) -> None:
+    names = ["file:../in/a.flac", "b/a.flac", "-x.flac", "Live:Set.flac", "50%d.flac"]
+    files = {name: tone(tmp_path / f"{number}.flac", 0.5) for number, name in enumerate(names)}
+    token = studio.begin(
+        tone(tmp_path / "main.flac", 0.5),
+        files={f"album/{name}": path for name, path in files.items()},
+        album=dict.fromkeys(names, "x"),
+        outputPresets=["mp3"],
+        spectrogram=True,
+    )
+    last = studio.worker.ending(token)
+    assert last["type"] == "result", last
+    prefixes = ["", "file:../in/a.flac-", "b/a.flac-", "-x-", "Live:Set-", "50%d-"]
+    wanted = {f"{prefix}{name}" for prefix in prefixes for name in ("mp3.mp3", "spectrogram.png")}
+    out = studio.worker.spool / token / "out"
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == wanted
+    assert {output["path"] for output in last["result"]["outputs"]} == wanted
