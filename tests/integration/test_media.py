@@ -201,6 +201,17 @@ def test_an_album_has_one_gain(studio: Studio, tmp_path: Path) -> None:
     assert said["album"]["integrated"] == pytest.approx(-20, abs=0.5)
 
 
+def test_an_album_of_mono_and_stereo_keeps_its_differences(studio: Studio, tmp_path: Path) -> None:
+    quiet = tone(tmp_path / "quiet.wav", 3, level=0.05)
+    loud = tone(tmp_path / "loud.wav", 3, level=0.2, options=("-af", "pan=stereo|c0=c0|c1=c0"))
+    out, _ = studio.make(
+        loud, files={"album/quiet.wav": quiet}, album={"quiet.wav": "quiet.wav"}, outputPresets=["mp3"],
+        loudness={"album": True, "target": -20},
+    )  # fmt: skip
+    first, second = loudness(out / "mp3.mp3")[0], loudness(out / "quiet-mp3.mp3")[0]
+    assert first - second == pytest.approx(loudness(loud)[0] - loudness(quiet)[0], abs=0.3)
+
+
 # --- silence
 
 
