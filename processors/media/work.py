@@ -153,7 +153,9 @@ class _Work:
     def _clean(self, track: Track, report: Report) -> Made:
         assert self._spec.denoise is not None
         target = f"{_SCRATCH}/{track.number}.wv"
-        track.sound = clean(self._context, track.sound, self._spec.denoise, target, track.source.name, report)
+        cleaned = clean(self._context, track.sound, self._spec.denoise, target, track.source.name, report)
+        self._refuse_truncated(track, cleaned.seconds or 0.0)  # by its source: a cut-off file is clean to its end
+        track.sound = cleaned
         return Made()
 
     def _analyse(self, track: Track, wish: Wish, report: Report) -> Made:

@@ -55,6 +55,17 @@ def test_a_file_that_was_cut_off_is_refused(studio: Studio, tmp_path: Path, suff
     assert error["code"] == "truncated" and cut.name in error["message"]
 
 
+@pytest.mark.parametrize("suffix", ["m4a", "flac"])
+def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
+    studio: Studio, tmp_path: Path, suffix: str
+) -> None:
+    whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
+    ffmpeg("-i", MUSIC, *(["-movflags", "+faststart"] if suffix == "m4a" else []), whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    error = studio.failure(cut, outputPresets=["flac"], denoise={"method": "fft"})
+    assert error["code"] == "truncated" and cut.name in error["message"]
+
+
 @pytest.mark.parametrize("sound", [MP3, ADTS, MUSIC], ids=lambda path: path.suffix)
 def test_what_is_left_of_a_file_without_an_index_is_used(studio: Studio, tmp_path: Path, sound: Path) -> None:
     cut = tmp_path / f"cut{sound.suffix}"
