@@ -171,9 +171,8 @@ class _Work:
     def _encode(self, track: Track, report: Report) -> Made:
         if self._wants_level and not track.settings:
             self._levels.foresee()
-        end = track.cut.end if track.cut.end is not None else track.sound.seconds
-        if self._spec.denoise is None and end is not None and track.sound.seconds is not None:
-            end = min(end, track.sound.seconds)
+        # Of the source, as chapters are; what is encoded may be a cleaned part of it, which begins at 0.
+        end = track.cut.end if track.sound.length is None else track.cut.start + track.sound.length
         parts = chapters.settled(self._chapters(track), track.cut.start, end)
         track.labels = replace(track.labels, parts=parts)
         orders = [Order(made, track.settings.get(made.name, Setting())) for made in track.files]
