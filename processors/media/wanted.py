@@ -145,6 +145,12 @@ def _encode(
 ) -> Encode:
     settings, loudness = spec.audio_settings, spec.loudness
     codec = (settings and settings.codec) or preset.audio_codec
+    if preset.format in _STREAMS and codec != "aac":
+        raise Rejected(
+            "codec_misfit",
+            f"A stream has AAC at several rates, and not {codec}, which the preset {name} would be made of.",
+            f"Leave the codec out, or give the preset {name} a job of its own.",
+        )
     if codec not in CONTAINERS[container]:
         takes = ", ".join(CONTAINERS[container])
         raise Rejected(

@@ -109,3 +109,9 @@ def test_encoders_are_asked_for_what_they_have(codec: Any, rate: int, channels: 
     assert found >= min(rate, CODECS[codec].highest_rate)
     once = bounded_bitrate(codec, bitrate, channels, found)
     assert bounded_bitrate(codec, once, channels, found) == once
+
+
+def test_a_stream_has_aac_and_nothing_that_knows_no_rates() -> None:
+    with pytest.raises(Rejected) as refused:
+        rates(STEREO, None, audioSettings={"codec": "flac"})
+    assert refused.value.code == "codec_misfit" and "flac" in refused.value.message
