@@ -100,6 +100,14 @@ def test_what_need_not_change_is_copied(studio: Studio) -> None:
     assert ffprobe(out / "mp3-high.mp3")["format"]["tags"]["title"] == "New"
 
 
+@pytest.mark.parametrize("codec", ["aac", "flac"])
+def test_a_player_can_begin_before_it_has_all_of_an_m4a(studio: Studio, codec: str) -> None:
+    out, _ = studio.make(MUSIC, outputPresets=["aac"], audioSettings={"codec": codec})
+    assert ffprobe(out / "aac.m4a")["audio"]["codec_name"] == codec
+    data = (out / "aac.m4a").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+
+
 def test_a_raw_stream_is_as_long_as_it_is(studio: Studio) -> None:
     out, result = studio.make(ADTS, outputPresets=["aac-high", "mp3"])
     assert result["details"]["input"]["durationSeconds"] == pytest.approx(10.0, abs=0.06)
