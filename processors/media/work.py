@@ -62,6 +62,7 @@ class _Work:
         context.progress("probe", 0.0)
         if any(preset.format in ("hls", "dash") for preset in presets_of(context.spec).values()):
             packager()  # where it is missing, that is known before the work
+        self._given_chapters = self._read_chapters()  # what is wrong with them is known before the work, too
         main = self._source(context.input_path("input_media"), context.input_name("input_media"))
         self._tracks = [self._track(main, "", 0)]
         prefixes = _prefixes([file.name for file in self._attached()])
@@ -125,14 +126,16 @@ class _Work:
         )
         return Labels(merged([tags, source.probe.tags], said), (), picture)
 
-    def _chapters(self, track: Track) -> list[Chapter]:
+    def _read_chapters(self) -> list[Chapter] | None:
         spec, context = self._spec, self._context
-        if track.prefix == "" and spec.chapters is not None:
-            return list(spec.chapters)
-        if track.prefix == "" and spec.chapters_url is not None:
-            name = context.input_name("chapters_url")
-            return chapters.from_document(context.input_path("chapters_url").read_bytes(), name)
-        return own_chapters(context, track.source)
+        if spec.chapters_url is not None:
+            return chapters.from_file(context.input_path("chapters_url"), context.input_name("chapters_url"))
+        return None if spec.chapters is None else list(spec.chapters)
+
+    def _chapters(self, track: Track) -> list[Chapter]:
+        if track.prefix == "" and self._given_chapters is not None:
+            return self._given_chapters
+        return own_chapters(self._context, track.source)
 
     def _wish(self, track: Track) -> Wish:
         mixes = sorted({made.channels for made in track.files if made.target is not None})

@@ -96,6 +96,14 @@ def test_what_is_no_list_of_chapters_is_refused(studio: Studio, tmp_path: Path, 
     assert "bad.json" in error["message"] and "startTime" in error["hint"]
 
 
+def test_a_bad_list_of_chapters_is_refused_before_the_work(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{}")
+    files = {"chapters_url": tmp_path / "bad.json"}
+    events = studio.worker.events(studio.begin(MUSIC, files=files, chaptersUrl="bad.json", outputPresets=["podcast"]))
+    assert events[-1]["error"]["code"] == "chapters_invalid"
+    assert {event["stage"] for event in events if event["type"] == "progress"} == {"probe"}
+
+
 # --- tags and covers
 
 
