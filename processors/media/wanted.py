@@ -203,8 +203,8 @@ def _holds(source: Audio, codec: AudioCodec, source_bitrate: int | None, bitrate
 
 
 def _channels(mix: str, source: int) -> int:
-    """How many channels come of a mix; a mono source stays mono, for a copy of it would only be larger."""
-    return {"keep": source, "mono": 1, "stereo": min(2, source)}[mix]
+    """How many channels come of a mix: what says stereo makes two of one, for a loudness is that of so many."""
+    return {"keep": source, "mono": 1, "stereo": 2}[mix]
 
 
 def _bitrate(spec: MediaSpec, preset: Preset, codec: AudioCodec, channels: int, sample_rate: int) -> int:
