@@ -139,7 +139,7 @@ def _graph(sound: Sound, orders: Sequence[Order]) -> tuple[list[str], dict[str, 
     chains: dict[_Chain, list[Encode]] = {}
     for order in orders:
         if not order.encode.is_copy:
-            shared = _Chain(order.encode.channels, replace(order.setting, note=""))
+            shared = _Chain(order.encode.channels, replace(order.setting, note="", is_given_up=False))
             chains.setdefault(shared, []).append(order.encode)
     if not chains:
         return [], {}
