@@ -1,4 +1,4 @@
-"""Pure: chapters, from a spec, a file or a document of the Podcasting 2.0 namespace, and back into one.
+"""Chapters, from a spec, a file or a document of the Podcasting 2.0 namespace, and back into one.
 
 The document is version 1.2 of https://github.com/Podcastindex-org/podcast-namespace, chapters/jsonChapters.md.
 """
@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from processors.specs.media import Chapter
@@ -34,6 +35,16 @@ class Part:
 def from_spec(chapters: Iterable[Chapter]) -> list[Chapter]:
     """The chapters in the order of their beginnings."""
     return sorted(chapters, key=lambda chapter: chapter.start)
+
+
+def from_file(path: Path, name: str) -> list[Chapter]:
+    """Read a document of Podcasting 2.0 from a file; no more of it than one may have.
+
+    Raises:
+        Rejected: it is none.
+    """
+    with path.open("rb") as file:
+        return from_document(file.read(_MOST_BYTES + 1), name)
 
 
 def from_document(data: bytes, name: str) -> list[Chapter]:

@@ -86,9 +86,7 @@ def bounded_bitrate(codec: AudioCodec, bitrate: int, channels: int, sample_rate:
     return bitrate
 
 
-def encoder_options(
-    codec: AudioCodec, container: Container, *, bitrate: int | None, bit_depth: int, is_float: bool
-) -> list[str]:
+def encoder_options(codec: AudioCodec, *, bitrate: int | None, bit_depth: int, is_float: bool) -> list[str]:
     """The options that make ffmpeg write it.
 
     Args:
@@ -107,6 +105,4 @@ def encoder_options(
         options += ["-b:a", str(bitrate)]
     if codec == "opus":
         options += ["-mapping_family", "-1"]
-    if codec == "aac" and container == "m4a":
-        options += ["-movflags", "+faststart"]
     return options

@@ -37,7 +37,8 @@ def checked(context: Context[Any], made: Encode, seconds: float | None) -> Probe
     Raises:
         HandlerError: it is not what it should be.
     """
-    found = verified(context.out / made.name, made.name, Expected({"audio": 1}, seconds))
+    expected = Expected({"audio": 1}, seconds, is_index_first=made.container == "m4a")
+    found = verified(context.out / made.name, made.name, expected)
     (audio,) = found.audios
     if audio.channels != made.channels and not made.is_copy:
         raise incomplete(made.name, f"it has {audio.channels} channels instead of {made.channels}")

@@ -83,6 +83,11 @@ def _written(out: Path, orders: Sequence[Order], labels: Labels, scratch: str) -
     return Inputs(files, cover)
 
 
+def beside(name: str) -> str:
+    """A file of the out directory, as ffmpeg is told of it: names of an album may begin as options or protocols do."""
+    return f"./{name}"
+
+
 def command(sound: Sound, orders: Sequence[Order], labels: Labels, inputs: Inputs) -> list[str]:
     """The command. Pure."""
     argv = [*FFMPEG, "-y", "-filter_complex_threads", str(granted_threads()), *sound.arguments]
@@ -102,13 +107,11 @@ def command(sound: Sound, orders: Sequence[Order], labels: Labels, inputs: Input
             argv += ["-map", f"{picture}:v", "-c:v", "copy", "-disposition:v:0", "attached_pic"]
         argv += ["-map_metadata", str(number), "-map_metadata:s:a:0", f"{number}:g", "-map_chapters", str(number)]
         if made.is_copy:
-            argv += ["-c:a", "copy", *(["-movflags", "+faststart"] if made.container == "m4a" else [])]
+            argv += ["-c:a", "copy"]
         else:
-            argv += encoder_options(
-                made.codec, made.container, bitrate=made.bitrate, bit_depth=made.bit_depth, is_float=made.is_float
-            )
+            argv += encoder_options(made.codec, bitrate=made.bitrate, bit_depth=made.bit_depth, is_float=made.is_float)
         argv += _container_options(made)
-        argv += [made.name]
+        argv += [beside(made.name)]
     return argv
 
 
@@ -117,7 +120,7 @@ def _container_options(made: Encode) -> list[str]:
         case "mp3":
             return ["-f", "mp3", "-id3v2_version", "3", "-write_id3v1", "0"]  # 2.4 is not read by all players
         case "m4a":
-            return ["-f", "ipod" if made.codec == "aac" else "mp4", "-strict", "-2"]
+            return ["-f", "ipod" if made.codec == "aac" else "mp4", "-strict", "-2", "-movflags", "+faststart"]
         case "wav":
             return ["-f", "wav", "-rf64", "auto"]
     return ["-f", made.container]
@@ -136,7 +139,7 @@ def _graph(sound: Sound, orders: Sequence[Order]) -> tuple[list[str], dict[str, 
     chains: dict[_Chain, list[Encode]] = {}
     for order in orders:
         if not order.encode.is_copy:
-            shared = _Chain(order.encode.channels, replace(order.setting, note=""))
+            shared = _Chain(order.encode.channels, replace(order.setting, note="", is_given_up=False))
             chains.setdefault(shared, []).append(order.encode)
     if not chains:
         return [], {}

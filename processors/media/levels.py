@@ -115,7 +115,7 @@ class Levels:
                 self._own_source(each, same)
                 for each in self._tracks
                 for same in each.files
-                if same.preset == made.preset and same.bitrate == made.bitrate
+                if same.preset == made.preset  # and not by the rate, which is another one for mono
             ]
         )
 

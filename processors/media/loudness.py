@@ -51,6 +51,7 @@ class Setting:
     ceiling: float | None = None  #: dBTP of the limiter; None: there is nothing to limit
     limited: float = 0.0  #: dB by which the highest peak is pressed down
     note: str = ""  #: a sentence for the user, where the target is not met or is met at a price
+    is_given_up: bool = False  #: the target is out of reach: no correction will meet it
 
 
 def integrated(momentary: Iterable[float]) -> float | None:
@@ -85,7 +86,7 @@ def first_setting(found: Measured, target: float, true_peak: float, *, is_lossle
         return Setting(note="The sound is silent, or too quiet to be measured; its level was left as it is.")
     ceiling = max(-23.9, true_peak - _PEAK_MARGIN - (0.0 if is_lossless else _LOSSY_MARGIN))  # alimiter's lowest: -24
     plain = _setting(found, target - loudness, ceiling)
-    if plain.note.startswith("The target"):
+    if plain.is_given_up:
         return plain
     return _setting(found, plain.gain + _TAKEN * plain.limited, ceiling)
 
@@ -115,7 +116,7 @@ def corrected(
         return None
     if loudness is None:
         return None
-    missing = 0.0 if before.note.startswith("The target") else target - loudness
+    missing = 0.0 if before.is_given_up else target - loudness
     over = 0.0 if own_peak is None else own_peak - true_peak
     if abs(missing) <= TOLERANCE and over <= _PEAK_TOLERANCE:
         return None
@@ -139,11 +140,11 @@ def _yield(source: Measured, before: Setting, loudness: float, earlier: tuple[fl
 
 
 def _setting(found: Measured, gain: float, ceiling: float) -> Setting:
-    note = ""
+    note, is_given_up = "", False
     peak = found.true_peak if found.true_peak is not None else 0.0
     if gain > MOST_GAIN:
         note = f"The target is not met: it would take {gain:.1f} dB, and more than {MOST_GAIN:g} dB raise noise alone."
-        gain = MOST_GAIN
+        gain, is_given_up = MOST_GAIN, True
     limited = max(0.0, peak + gain - ceiling)
     if limited > MOST_LIMITED:
         note = (
@@ -151,6 +152,9 @@ def _setting(found: Measured, gain: float, ceiling: float) -> Setting:
             f"{MOST_LIMITED:g} dB crush the sound."
         )
         gain, limited = gain - (limited - MOST_LIMITED), MOST_LIMITED
+        is_given_up = True
     elif limited > _HEARD_LIMITED and not note:
         note = f"Peaks were pressed down by {limited:.1f} dB to meet the target; that may be heard."
-    return Setting(gain=gain, ceiling=ceiling if limited > 0 else None, limited=limited, note=note)
+    return Setting(
+        gain=gain, ceiling=ceiling if limited > 0 else None, limited=limited, note=note, is_given_up=is_given_up
+    )

@@ -145,6 +145,12 @@ def _encode(
 ) -> Encode:
     settings, loudness = spec.audio_settings, spec.loudness
     codec = (settings and settings.codec) or preset.audio_codec
+    if preset.format in _STREAMS and codec != "aac":
+        raise Rejected(
+            "codec_misfit",
+            f"A stream has AAC at several rates, and not {codec}, which the preset {name} would be made of.",
+            f"Leave the codec out, or give the preset {name} a job of its own.",
+        )
     if codec not in CONTAINERS[container]:
         takes = ", ".join(CONTAINERS[container])
         raise Rejected(
@@ -197,8 +203,8 @@ def _holds(source: Audio, codec: AudioCodec, source_bitrate: int | None, bitrate
 
 
 def _channels(mix: str, source: int) -> int:
-    """How many channels come of a mix; a mono source stays mono, for a copy of it would only be larger."""
-    return {"keep": source, "mono": 1, "stereo": min(2, source)}[mix]
+    """How many channels come of a mix: what says stereo makes two of one, for a loudness is that of so many."""
+    return {"keep": source, "mono": 1, "stereo": 2}[mix]
 
 
 def _bitrate(spec: MediaSpec, preset: Preset, codec: AudioCodec, channels: int, sample_rate: int) -> int:

@@ -19,7 +19,7 @@ from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
 from processors.media.deliverable import checked
 from processors.media.denoise import clean
-from processors.media.encoding import Labels, Order, encode
+from processors.media.encoding import Labels, Order, beside, encode
 from processors.media.filters import cutting
 from processors.media.levels import Levels
 from processors.media.loudness import Setting
@@ -62,6 +62,7 @@ class _Work:
         context.progress("probe", 0.0)
         if any(preset.format in ("hls", "dash") for preset in presets_of(context.spec).values()):
             packager()  # where it is missing, that is known before the work
+        self._given_chapters = self._read_chapters()  # what is wrong with them is known before the work, too
         main = self._source(context.input_path("input_media"), context.input_name("input_media"))
         self._tracks = [self._track(main, "", 0)]
         prefixes = _prefixes([file.name for file in self._attached()])
@@ -125,14 +126,16 @@ class _Work:
         )
         return Labels(merged([tags, source.probe.tags], said), (), picture)
 
-    def _chapters(self, track: Track) -> list[Chapter]:
+    def _read_chapters(self) -> list[Chapter] | None:
         spec, context = self._spec, self._context
-        if track.prefix == "" and spec.chapters is not None:
-            return list(spec.chapters)
-        if track.prefix == "" and spec.chapters_url is not None:
-            name = context.input_name("chapters_url")
-            return chapters.from_document(context.input_path("chapters_url").read_bytes(), name)
-        return own_chapters(context, track.source)
+        if spec.chapters_url is not None:
+            return chapters.from_file(context.input_path("chapters_url"), context.input_name("chapters_url"))
+        return None if spec.chapters is None else list(spec.chapters)
+
+    def _chapters(self, track: Track) -> list[Chapter]:
+        if track.prefix == "" and self._given_chapters is not None:
+            return self._given_chapters
+        return own_chapters(self._context, track.source)
 
     def _wish(self, track: Track) -> Wish:
         mixes = sorted({made.channels for made in track.files if made.target is not None})
@@ -153,7 +156,9 @@ class _Work:
     def _clean(self, track: Track, report: Report) -> Made:
         assert self._spec.denoise is not None
         target = f"{_SCRATCH}/{track.number}.wv"
-        track.sound = clean(self._context, track.sound, self._spec.denoise, target, track.source.name, report)
+        cleaned = clean(self._context, track.sound, self._spec.denoise, target, track.source.name, report)
+        self._refuse_truncated(track, cleaned.seconds or 0.0)  # by its source: a cut-off file is clean to its end
+        track.sound = cleaned
         return Made()
 
     def _analyse(self, track: Track, wish: Wish, report: Report) -> Made:
@@ -169,9 +174,8 @@ class _Work:
     def _encode(self, track: Track, report: Report) -> Made:
         if self._wants_level and not track.settings:
             self._levels.foresee()
-        end = track.cut.end if track.cut.end is not None else track.sound.seconds
-        if self._spec.denoise is None and end is not None and track.sound.seconds is not None:
-            end = min(end, track.sound.seconds)
+        # Of the source, as chapters are; what is encoded may be a cleaned part of it, which begins at 0.
+        end = track.cut.end if track.sound.length is None else track.cut.start + track.sound.length
         parts = chapters.settled(self._chapters(track), track.cut.start, end)
         track.labels = replace(track.labels, parts=parts)
         orders = [Order(made, track.settings.get(made.name, Setting())) for made in track.files]
@@ -273,7 +277,7 @@ class _Work:
             "1",
             "-update",
             "1",
-            name,
+            beside(name),
         ]
         run_ffmpeg(self._context, argv, track.source.name, lambda fraction, speed: None, seconds=None)
         if not (self._context.out / name).exists():

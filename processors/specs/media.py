@@ -33,7 +33,7 @@ class AudioSettings(Part):
     bitrate: Rate | None = Field(None, description="Bit rate as 128k; else the preset's.")
     sample_rate: int | None = Field(None, ge=8000, le=192000, description="Samples per second; else the source's.")
     channels: Literal["keep", "mono", "stereo"] | None = Field(
-        None, description="keep, mono or stereo (mixed down); else the preset's."
+        None, description="keep, mono or stereo; else the preset's."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from processors.protocol import OutputFile
 from processors.streaming.measure import Measured, measured, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER, package
-from processors.streaming.playlists import raised_manifest, raised_master, with_default_sound
+from processors.streaming.playlists import as_variants, raised_manifest, raised_master, with_default_sound
 from processors.streaming.tracks import Kind, Track
 from processors.streaming.verify import verify_stream
 from processors.worker.context import Context
@@ -28,6 +28,7 @@ def make_stream(
     group_seconds: float,
     seconds: float | None,
     frame_seconds: float,
+    is_one_sound: bool = False,
 ) -> list[Measured]:
     """Package tracks, and verify what came out.
 
@@ -37,6 +38,7 @@ def make_stream(
         group_seconds: of one group of pictures.
         seconds: that the best video, or else the first sound, should last; None where that is not known.
         frame_seconds: by how much it may differ.
+        is_one_sound: the tracks are one sound at several rates, and nothing else.
 
     Returns:
         What was measured of the videos and sounds, in their order.
@@ -48,7 +50,8 @@ def make_stream(
     found = measured(context.out, tracks, segment_seconds)
     if hls:
         master = context.out / MASTER
-        master.write_text(with_default_sound(raised_master(master.read_text(), variant_bandwidths(found))))
+        text = raised_master(master.read_text(), variant_bandwidths(found))
+        master.write_text(as_variants(text) if is_one_sound else with_default_sound(text))
     if dash:
         manifest = context.out / MANIFEST
         needed = {each.track.folder: each.peak_bandwidth for each in found}

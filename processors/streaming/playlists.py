@@ -13,6 +13,7 @@ _REPRESENTATION = re.compile(
     r'<Representation [^>]*bandwidth="(?P<said>\d+)"(?:(?!</Representation>).)*? media="(?P<folder>[^"]*)/[^"/]*"',
     re.DOTALL,
 )
+_GROUP = re.compile(r',AUDIO="[^"]*"')
 _NAMESPACE = {"mpd": "urn:mpeg:dash:schema:mpd:2011"}
 
 
@@ -94,6 +95,16 @@ def with_default_sound(text: str) -> str:
     if sounds and not any(attributes_of(lines[number]).get("DEFAULT") == "YES" for number in sounds):
         lines[sounds[0]] = lines[sounds[0]].replace(",DEFAULT=NO", ",DEFAULT=YES")
     return "".join(lines)
+
+
+def as_variants(text: str) -> str:
+    """Make each rate of one sound a variant of its own.
+
+    Packager lists them as choices of one group, as languages are: a player that takes a lower variant would still play
+    the group's default. RFC 8216, 4.3.4.2.1: renditions of one group differ in their content, and not in their rate.
+    """
+    lines = [_GROUP.sub("", line) for line in text.splitlines() if not line.startswith("#EXT-X-MEDIA:TYPE=AUDIO")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
 def raised_manifest(text: str, needed: Mapping[str, int]) -> str:

@@ -64,6 +64,15 @@ def test_chapters_of_a_file_are_kept_and_moved_by_a_cut(studio: Studio, tmp_path
         assert chapters_of(out / path) == [(0, CHAPTERS[0]["title"]), (0.5, CHAPTERS[1]["title"])]
 
 
+def test_chapters_stay_where_a_part_is_cleaned(studio: Studio) -> None:
+    asked = {"outputPresets": ["flac"], "chapters": CHAPTERS, "start": 4, "denoise": {"method": "fft"}}
+    out, _ = studio.make(MUSIC, **asked)
+    found = [(0, CHAPTERS[1]["title"]), (3, CHAPTERS[2]["title"])]
+    assert chapters_of(out / "flac.flac") == found
+    out, _ = studio.make(MUSIC, **asked, end=8, trimSilence=True)
+    assert chapters_of(out / "flac.flac") == found
+
+
 def test_chapters_may_come_as_podcasting_2_0(studio: Studio, tmp_path: Path) -> None:
     document = tmp_path / "chapters.json"
     listed = [
@@ -85,6 +94,14 @@ def test_what_is_no_list_of_chapters_is_refused(studio: Studio, tmp_path: Path, 
     error = studio.failure(MUSIC, files={"chapters_url": tmp_path / "bad.json"}, chaptersUrl="bad.json")
     assert error["code"] == "chapters_invalid"
     assert "bad.json" in error["message"] and "startTime" in error["hint"]
+
+
+def test_a_bad_list_of_chapters_is_refused_before_the_work(studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("{}")
+    files = {"chapters_url": tmp_path / "bad.json"}
+    events = studio.worker.events(studio.begin(MUSIC, files=files, chaptersUrl="bad.json", outputPresets=["podcast"]))
+    assert events[-1]["error"]["code"] == "chapters_invalid"
+    assert {event["stage"] for event in events if event["type"] == "progress"} == {"probe"}
 
 
 # --- tags and covers

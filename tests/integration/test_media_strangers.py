@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from processors.media.denoise import library_path
-from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
 from tests.resources.workers import Worker, until
 
 
@@ -52,6 +52,17 @@ def test_a_file_that_was_cut_off_is_refused(studio: Studio, tmp_path: Path, suff
     ffmpeg("-i", MUSIC, *(["-movflags", "+faststart"] if suffix == "m4a" else []), whole)
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     error = studio.failure(cut, outputPresets=["podcast"])
+    assert error["code"] == "truncated" and cut.name in error["message"]
+
+
+@pytest.mark.parametrize("suffix", ["m4a", "flac"])
+def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
+    studio: Studio, tmp_path: Path, suffix: str
+) -> None:
+    whole, cut = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}"
+    ffmpeg("-i", MUSIC, *(["-movflags", "+faststart"] if suffix == "m4a" else []), whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    error = studio.failure(cut, outputPresets=["flac"], denoise={"method": "fft"})
     assert error["code"] == "truncated" and cut.name in error["message"]
 
 
@@ -131,3 +142,22 @@ def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, tmp_path: P
     assert time.monotonic() - began < 1.5
     assert last["error"]["reason"] == "cancelled"
     until(lambda: not worker.children(recursive=True), "all of it is gone")
+
+
+def test_no_name_of_an_album_is_an_option_or_leaves_the_outputs(studio: Studio, tmp_path: Path) -> None:
+    names = ["file:../in/a.flac", "b/a.flac", "-x.flac", "Live:Set.flac", "50%d.flac"]
+    files = {name: tone(tmp_path / f"{number}.flac", 0.5) for number, name in enumerate(names)}
+    token = studio.begin(
+        tone(tmp_path / "main.flac", 0.5),
+        files={f"album/{name}": path for name, path in files.items()},
+        album=dict.fromkeys(names, "x"),
+        outputPresets=["mp3"],
+        spectrogram=True,
+    )
+    last = studio.worker.ending(token)
+    assert last["type"] == "result", last
+    prefixes = ["", "file:../in/a.flac-", "b/a.flac-", "-x-", "Live:Set-", "50%d-"]
+    wanted = {f"{prefix}{name}" for prefix in prefixes for name in ("mp3.mp3", "spectrogram.png")}
+    out = studio.worker.spool / token / "out"
+    assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == wanted
+    assert {output["path"] for output in last["result"]["outputs"]} == wanted

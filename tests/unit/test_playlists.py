@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from processors.streaming.playlists import (
     Segment,
+    as_variants,
     master_entries,
     media_segments,
     peak_bandwidth,
@@ -98,3 +99,11 @@ def test_no_title_can_end_a_field_or_a_quoted_string() -> None:
 
 def test_tracks_of_one_name_are_numbered() -> None:
     assert distinct(["eng", "fra", "eng", "eng"]) == ("eng", "fra", "eng-2", "eng-3")
+
+
+def test_the_rates_of_one_sound_are_variants_and_no_group() -> None:
+    entries = master_entries(as_variants(MASTER))
+    assert [entry.tag for entry in entries if entry.tag == "#EXT-X-MEDIA"] == []
+    variants = [entry for entry in entries if entry.tag == "#EXT-X-STREAM-INF"]
+    assert [entry.uri for entry in variants] == ["video-360p/playlist.m3u8", "video-234p/playlist.m3u8"]
+    assert not any("AUDIO" in entry.attributes for entry in variants)

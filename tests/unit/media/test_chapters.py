@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.media.chapters import Part, comments, document, from_document, settled
+from processors.media.chapters import Part, comments, document, from_document, from_file, settled
 from processors.media.tags import merged, metadata
 from processors.specs.media import Chapter
 from processors.worker.context import Rejected
@@ -86,3 +88,15 @@ def test_chapters_are_comments_where_ffmpeg_writes_none() -> None:
 def test_tags_of_a_file_give_way_and_its_stale_ones_go() -> None:
     own = {"TITLE": "Old", "artist": "Ann", "encoder": "x", "CHAPTER001": "00:00", "replaygain_track_gain": "3"}
     assert merged([own], {"Title": "New", "artist": ""}) == {"title": "New"}
+
+
+def test_no_more_is_read_of_a_list_of_chapters_than_one_may_have(tmp_path: Path) -> None:
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(1024**3)
+    tracemalloc.start()
+    with pytest.raises(Rejected) as refused:
+        from_file(tmp_path / "huge.json", "huge.json")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused.value.code == "chapters_invalid" and "too large" in refused.value.message
+    assert peak < 32 * 1024**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -75,7 +76,14 @@ def test_no_sound_is_crushed_and_no_noise_raised_without_end(
     assert found.gain <= MOST_GAIN
     assert found.limited <= MOST_LIMITED + 1e-9
     if found.gain < target - level - 1e-6:
-        assert found.note.startswith("The target is not met")
+        assert found.is_given_up
+    assert found.is_given_up == found.note.startswith("The target is not met")
+
+
+def test_what_is_given_up_is_not_corrected_whatever_the_sentence_for_it_is() -> None:
+    source = sound(-60, -30)
+    before = replace(first_setting(source, -16, -1, is_lossless=True), note="Anything.")
+    assert corrected(before, source, sound(-20, -5), target=-16, true_peak=-1, own_peak=-5) is None
 
 
 def test_what_was_met_is_not_made_again() -> None:

@@ -109,3 +109,15 @@ def test_encoders_are_asked_for_what_they_have(codec: Any, rate: int, channels: 
     assert found >= min(rate, CODECS[codec].highest_rate)
     once = bounded_bitrate(codec, bitrate, channels, found)
     assert bounded_bitrate(codec, once, channels, found) == once
+
+
+def test_a_stream_has_aac_and_nothing_that_knows_no_rates() -> None:
+    with pytest.raises(Rejected) as refused:
+        rates(STEREO, None, audioSettings={"codec": "flac"})
+    assert refused.value.code == "codec_misfit" and "flac" in refused.value.message
+
+
+def test_what_says_stereo_has_two_channels_and_what_says_nothing_keeps_one() -> None:
+    mono = replace(STEREO, channels=1, layout="mono")
+    assert (one(mono, "podcast").channels, one(mono, "podcast").bitrate) == (2, 128_000)
+    assert (one(mono, "mp3").channels, one(mono, "podcast-mono").channels) == (1, 1)
