@@ -18,6 +18,7 @@ from processors.vocabulary import Service
 _FILE_ROLE = "file"  # of what a program has left
 _STREAM_ROLES = {"playlist", "segment"}  # of files that name each other, and so keep their names and folders
 _LIST_SUFFIXES = {".m3u8", ".mpd"}  # of playlists, in specs that tell their outputs before the work
+_SETS = ("sprite.", "sprite-", "scenes.", "scene-")  # how the names of others begin that name each other
 _NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
@@ -39,7 +40,7 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
         has_main: False where no output is the main one, whatever its name.
     """
     own = PurePosixPath(path)
-    if own.suffix in _LIST_SUFFIXES:
+    if own.suffix in _LIST_SUFFIXES or path.startswith(_SETS):
         return _in_folder(job_name, path)
     is_main = has_main and own.stem in _MAIN_STEMS and len(own.parts) == 1
     *folders, last = _stem(job_name).parts
@@ -49,7 +50,7 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
 def place(job: Job, output: Output) -> Path:
     """What to call an output.
 
-    A stream has a folder of its own. What a program has left keeps its folders: nobody else says that two are not one.
+    What names each other has a folder of its own, as a stream or the pictures of a seek bar. What a program has left keeps its folders: nobody else says that two are not one.
     """
     if output.role in _STREAM_ROLES:
         return Path(_in_folder(job.name, output.path))
@@ -60,7 +61,7 @@ def place(job: Job, output: Output) -> Path:
 
 
 def _in_folder(job_name: str, path: str) -> PurePosixPath:
-    """Put a part of a stream into a folder that is called after the job."""
+    """Put a file that others name into a folder that is called after the job."""
     *folders, last = _stem(job_name).parts
     return PurePosixPath(*folders, _fitting(last, ""), path)
 

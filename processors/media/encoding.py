@@ -9,6 +9,7 @@ from typing import Any
 
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report
+from processors.ffmpeg.verify import last_moment
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.codecs import Container, encoder_options
@@ -17,7 +18,7 @@ from processors.media.filters import cutting, levelling, mixing, split
 from processors.media.loudness import Setting
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
-from processors.worker.context import Context
+from processors.worker.context import Context, Rejected
 from processors.worker.threads import granted_threads
 
 _PICTURED: tuple[Container, ...] = ("mp3", "m4a", "flac")  # hold a cover as a stream
@@ -58,7 +59,16 @@ def encode(
     for order in orders:
         (context.out / order.encode.name).parent.mkdir(parents=True, exist_ok=True)
     argv = command(sound, orders, labels, _written(context.out, orders, labels, scratch))
-    return run_ffmpeg(context, argv, name, report, seconds=sound.length)
+    run_ffmpeg(context, argv, name, report, seconds=sound.length)
+    # In the end, FFmpeg 7 tells the length of the shortest stream, and that of a cover is one frame.
+    return max(_encoded_seconds(context.out / order.encode.name, name) for order in orders)
+
+
+def _encoded_seconds(path: Path, name: str) -> float:
+    try:
+        return last_moment(path, name)
+    except Rejected:  # nothing came out, not even a header
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)

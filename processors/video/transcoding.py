@@ -50,7 +50,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
             blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds or 0.0, video)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
         details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
-        details |= {"encodeSeconds": round(took, 2), "speed": round(made.seconds / took, 2) if took > 0 else None}
+        details |= {"encodeSeconds": round(took, 2), "speed": round((found.duration_seconds or made.seconds) / took, 2)}
         if state.answer is not None:
             details["quality"] = {
                 "vmaf": state.answer.vmaf, "crf": state.answer.crf, "trials": state.answer.trials

@@ -16,7 +16,7 @@ from processors.worker.context import Rejected
 
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_PIXELS = 8192 * 8192  # 256 MB, decoded
-_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "png_pipe,jpeg_pipe,webp_pipe"}
+_OPTIONS = {"protocol_whitelist": "file"}
 _HINT = "A watermark is a still PNG, JPEG or WebP."
 
 
@@ -42,7 +42,8 @@ def image(path: Path, name: str) -> VideoFrame:
         what = f"has {found.width}x{found.height} pixels"
         raise Rejected("watermark_too_large", f"The watermark {name} {what}.", "Make it smaller: 8192x8192 at most.")
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
+        # With its format: a name that ends with .jpg is else taken for one of a sequence of images.
+        with av.open(str(path), format=f"{found.format}_pipe", container_options=_OPTIONS) as container:
             frame = next(container.decode(video=0), None)
     except FFmpegError as error:
         hint = f"FFmpeg says: {error.strerror}."

@@ -50,10 +50,11 @@ class Studio:
         (self.worker.inputs / token).mkdir()
         inputs = []
         for number, (field, path) in enumerate({"input_media": sound, **(files or {})}.items()):
-            shutil.copy(path, self.worker.inputs / token / str(number))
+            own = f"{number}{path.suffix}"  # as the host names it
+            shutil.copy(path, self.worker.inputs / token / own)
             field, _, name = field.partition("/")
             inputs.append(
-                {"field": field, "path": str(number), "name": name or path.name, "size": path.stat().st_size,
+                {"field": field, "path": own, "name": name or path.name, "size": path.stat().st_size,
                  "sha256": "0" * 64}
             )  # fmt: skip
         asked = {"inputMedia": sound.name, "outputPresets": ["mp3"]} | spec

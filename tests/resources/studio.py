@@ -43,9 +43,10 @@ class Studio:
         paths = {"inputUrl": clip} | {key: value for key, value in spec.items() if isinstance(value, Path)}
         files = []
         for number, (field, path) in enumerate((paths | dict(also or {})).items()):
-            shutil.copy(path, self.worker.inputs / token / str(number))
+            own = f"{number}{path.suffix}"  # as the host names it
+            shutil.copy(path, self.worker.inputs / token / own)
             size, name = path.stat().st_size, _FIELDS.get(field, field)
-            files.append({"field": name, "path": str(number), "name": path.name, "size": size, "sha256": "0" * 64})
+            files.append({"field": name, "path": own, "name": path.name, "size": size, "sha256": "0" * 64})
         named = {field: path.name for field, path in paths.items()}
         quick = {} if spec.get("outputFormat") == "probe" else {"quality": "low"}
         self.worker.begin(token, quick | spec | named, inputs=files, timeoutSeconds=600)
