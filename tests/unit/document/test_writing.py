@@ -44,7 +44,8 @@ def md(*blocks: Block) -> str:
 
 def shown(markdown_text: str) -> str:
     """What a reader of Markdown sees, as HTML."""
-    return MarkdownIt("commonmark").enable("table").render(markdown_text)
+    made: str = MarkdownIt("commonmark").enable("table").render(markdown_text)
+    return made
 
 
 HOSTILE = "# no *heading* <b>&amp; [x](y) `z` _u_ | 1. \\ ~~~"
