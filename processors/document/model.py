@@ -15,6 +15,9 @@ from pydantic.alias_generators import to_camel
 
 _AS_JSON = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
+_MOST_AREA = 1_000_000  # places of a table
+_LONGEST_REPEATED = 1000  # characters of a cell whose text stands in every place that it spans
+
 Role = Literal["header", "footer"]
 
 
@@ -192,7 +195,12 @@ def plain(spans: tuple[Span, ...]) -> str:
 
 
 def grid(table: Table) -> list[list[str]]:
-    """The texts of a table, with as many in each row; what a cell spans has its text throughout."""
+    """The texts of a table, with as many in each row; what a cell spans has its text throughout.
+
+    A table that would be too large for that has in each row its own cells alone.
+    """
+    if _area(table) > _MOST_AREA:
+        return [[plain(cell.spans).strip() for cell in row] for row in table.rows]
     taken: dict[tuple[int, int], str] = {}
     width = 0
     for y, row in enumerate(table.rows):
@@ -203,11 +211,19 @@ def grid(table: Table) -> list[list[str]]:
             text = plain(cell.spans).strip()
             for down in range(min(cell.rows, len(table.rows) - y)):
                 for across in range(cell.columns):
-                    taken[y + down, x + across] = text
+                    is_first = not (down or across)
+                    taken[y + down, x + across] = text if is_first or len(text) <= _LONGEST_REPEATED else ""
             x += cell.columns
             width = max(width, x)
     width = max([width, *(x + 1 for _, x in taken)])
     return [[taken.get((y, x), "") for x in range(width)] for y in range(len(table.rows))]
+
+
+def _area(table: Table) -> int:
+    """The most places that a table may have."""
+    reach = sum(max((cell.columns for cell in row if cell.rows > 1), default=0) for row in table.rows)
+    widest = max((sum(cell.columns for cell in row) for row in table.rows), default=0)
+    return (widest + reach) * len(table.rows)
 
 
 def tables(page: Page) -> Iterator[Table]:

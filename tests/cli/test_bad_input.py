@@ -40,9 +40,9 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "vidoe", "a.mp4"], 2, ["There is no service 'vidoe'", "Did you mean 'video'?"]),
         (["run", "audio", "a.mp4"], 2, ["There is no service 'audio'", "There is video, "]),
         (
-            ["run", "document", "a.mp4"],
+            ["run", "inference", "a.mp4"],
             2,
-            ["The document service is not served by this version", "There is video, "],
+            ["The inference service is not served by this version", "There is video, "],
         ),
         (["dlq", "retry", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey dlq list"]),
         (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),

@@ -102,6 +102,11 @@ def test_html_that_is_nested_deep_or_without_end(office: Office, tmp_path: Path)
     page = tmp_path / "deep.html"
     page.write_text("<!doctype html>" + "<div><b>" * 900 + "the text" + "<table><tr><td colspan=99999999>" * 300)
     assert "the text" in office.markdown(page)
+    page.write_text("<!doctype html>" + "<table><tr><td>" * 2_000 + "the text")
+    assert "the text" in office.markdown(page)
+    cell = f"<td colspan={'9' * 5000} rowspan=1000>wide</td>"
+    page.write_text("<!doctype html><table>" + f"<tr>{'<td colspan=1000 rowspan=1000>x' * 40}{cell}</tr>" * 800)
+    assert "wide" in office.markdown(page)
     page.write_text("<!doctype html>" + "<div><b>" * 50_000 + "the text")
     assert office.failure(page)["code"] == "nested_too_deep"
 

@@ -109,7 +109,8 @@ def teds(expected: Grid, found: Grid) -> float:
     """TEDS: tree edit distance of two tables, as X. Zhong et al. define it (ECCV 2020)."""
     one, two = _tree(expected), _tree(found)
     size = max(_size(one), _size(two))
-    return 1 - APTED(one, two, _Costs()).compute_edit_distance() / size
+    distance: float = APTED(one, two, _Costs()).compute_edit_distance()
+    return 1 - distance / size
 
 
 def tables(expected: str, found: str) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from processors.document.layout.inline import rows_of, spans_of
@@ -16,6 +17,7 @@ _LEAST_COLUMNS = 3
 _LEAST_GAP = 0.7  # of the size, between two columns
 _WIDEST_ROWS = 3.2  # of the size, between the base lines of two rows
 _NEXT_LINE = 1.45  # of the size, from one line of a cell to the next
+_SAME_EDGE = 1.5  # points
 _MOST_WORDS = 8  # in the usual cell; more is text in columns
 
 
@@ -41,6 +43,9 @@ def aligned_tables(
         The pieces that are in none, and the tables, each with the order of its first piece.
     """
     rows = _rows(pieces)
+    origins: dict[int, Piece] = {}  # of the parts of pieces, by their id
+    for above, row in pairwise(rows):
+        _split_like(above, row, origins)
     taken: set[int] = set()
     tables: list[tuple[int, Table]] = []
     index = 0
@@ -52,7 +57,7 @@ def aligned_tables(
             continue
         members = [piece for row in rows[index:end] for piece in row.pieces]
         tables.append((min(piece.order for piece in members), table))
-        taken |= {id(piece) for piece in members}
+        taken |= {id(origins.get(id(piece), piece)) for piece in members}
         index = end
     return [piece for piece in pieces if id(piece) not in taken], tables
 
@@ -67,6 +72,28 @@ def _rows(pieces: Sequence[Piece]) -> list[_Row]:
     for row in rows:
         row.pieces.sort(key=lambda piece: piece.box.left)
     return rows
+
+
+def _split_like(above: _Row, row: _Row, origins: dict[int, Piece]) -> None:
+    """Split pieces where cells are so close that they seem one: where words begin under each cell of the row above."""
+    lefts = [piece.box.left for piece in above.pieces]
+    if len(lefts) < _LEAST_COLUMNS or len(row.pieces) >= len(lefts):
+        return
+    parts: list[Piece] = []
+    for piece in row.pieces:
+        words: list[Word] = []
+        for word in piece.words:
+            if words and any(abs(word.left - left) <= _SAME_EDGE for left in lefts):
+                parts.append(Piece(words, piece.order))
+                words = []
+            words.append(word)
+        parts.append(Piece(words, piece.order))
+        for part in parts:
+            origins.setdefault(id(part), piece)
+    if len(parts) == len(lefts) and all(
+        abs(part.box.left - left) <= _SAME_EDGE for part, left in zip(parts, lefts, strict=True)
+    ):
+        row.pieces[:] = parts
 
 
 def _run(rows: Sequence[_Row], start: int) -> int:
@@ -115,6 +142,8 @@ def _table(rows: Sequence[_Row], right_to_left: bool) -> Table | None:
     words = [word for row in rows for piece in row.pieces for word in piece.words]
     size = median(word.style.size for word in words)
     columns = _columns(words, size)
+    by_edge = _columns_by_edge(rows)
+    columns = by_edge if len(by_edge) > len(columns) else columns
     pieces = [piece for row in rows for piece in row.pieces]
     if len(columns) < _LEAST_COLUMNS or median(len(piece.words) for piece in pieces) > _MOST_WORDS:
         return None
@@ -167,6 +196,18 @@ def _columns(words: Sequence[Word], size: float) -> list[tuple[float, float]]:
         else:
             found.append((left, right))
     return found
+
+
+def _columns_by_edge(rows: Sequence[_Row]) -> list[tuple[float, float]]:
+    """The columns of rows that have as many pieces each, which begin at the same places; none of others."""
+    first = rows[0].pieces
+    for row in rows:
+        if len(row.pieces) != len(first) or any(
+            abs(one.box.left - other.box.left) > _SAME_EDGE for one, other in zip(row.pieces, first, strict=True)
+        ):
+            return []
+    ends = [max(row.pieces[index].box.right for row in rows) for index in range(len(first))]
+    return [(piece.box.left, end) for piece, end in zip(first, ends, strict=True)]
 
 
 def _distance(column: tuple[float, float], x: float) -> float:

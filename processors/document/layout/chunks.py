@@ -13,6 +13,7 @@ from processors.document.layout.pieces import Chunk, Item, Piece
 
 _WIDEST_SPACE = 4.0  # of the size, between two pieces of one line
 _LOOSE = 1.25  # of the usual distance of lines: what is farther apart is apart
+_TITLE_LEADING = 1.3  # of the size, in a title of several lines
 _OTHER_SIZE = 0.05  # share by which sizes differ that are two
 _INDENT = 0.8  # of the size
 _MOST_INDENT = 5.0
@@ -97,7 +98,10 @@ def _continues(chunk: Chunk, line: Piece, leading: _Leading) -> bool:
         return False
     if one.fixed and other.fixed and abs(one.size - other.size) < 0.5:
         return distance <= 2.6 * leading.of(line.size)
-    if distance > _LOOSE * min(leading.of(line.size), 2.0 * line.size):
+    usual = min(leading.of(line.size), 2.0 * line.size)
+    if _is_title(last, line):
+        usual = max(usual, _TITLE_LEADING * line.size)
+    if distance > _LOOSE * usual:
         return False
     if abs(one.size - other.size) > _OTHER_SIZE * max(one.size, other.size) or _is_all_bold(last) != _is_all_bold(line):
         return False
@@ -115,6 +119,12 @@ def _continues(chunk: Chunk, line: Piece, leading: _Leading) -> bool:
     if overlap < 0.2 * min(last.box.width, line.box.width):
         return False
     return not _begins_paragraph(chunk, last, line)
+
+
+def _is_title(last: Piece, line: Piece) -> bool:
+    """Whether two lines are bold and centred on each other."""
+    middle = abs((last.box.left + last.box.right) - (line.box.left + line.box.right)) / 2
+    return middle < 0.3 * line.size and _is_all_bold(last) and _is_all_bold(line)
 
 
 def _goes_on_above(chunk: Chunk, line: Piece) -> bool:

@@ -12,6 +12,7 @@ from processors.document.model import Box
 
 _NEAR = 3.0  # points: lines that close to each other are one, or touch
 _LEAST_CELL = 5.0  # points
+_LEAST_DRAWN = 0.5  # of the length of the usual line; where cells span, lines are shorter
 _MOST_LINES = 400  # of one grid in a direction
 
 
@@ -138,7 +139,23 @@ def _grid(across: list[Box], down: list[Box]) -> Grid | None:
     ys = _with_ends(ys, top, bottom)
     if not 3 <= len(xs) <= _MOST_LINES or not 3 <= len(ys) <= _MOST_LINES:
         return None
+    if (
+        _drawn_share(across, bottom_to_top=False) < _LEAST_DRAWN
+        or _drawn_share(down, bottom_to_top=True) < _LEAST_DRAWN
+    ):
+        return None
     return Grid(tuple(xs), tuple(ys), tuple(_cells(xs, ys, across, down)))
+
+
+def _drawn_share(lines: Sequence[Box], *, bottom_to_top: bool) -> float:
+    """How much of its length the usual line of a grid is drawn: the lines of a drawing only meet somewhere."""
+    spans = [(box.top, box.bottom) if bottom_to_top else (box.left, box.right) for box in lines]
+    whole = max(end for _, end in spans) - min(start for start, _ in spans)
+    places: dict[int, float] = {}
+    for box, (start, end) in zip(lines, spans, strict=True):
+        at = round(((box.left + box.right) if bottom_to_top else (box.top + box.bottom)) / 2 / _NEAR)
+        places[at] = places.get(at, 0.0) + end - start
+    return sum(min(1.0, length / whole) for length in places.values()) / len(places) if whole else 0.0
 
 
 def _places(values: list[float]) -> list[float]:

@@ -85,7 +85,7 @@ def _stands_out(draft: Draft, text: str, looks: Looks) -> bool:
     if draft.lines > 2 or len(text.split()) > _MOST_WORDS_BOLD:
         return False
     if is_bold and ratio >= 0.95:
-        return True
+        return numbered or not text[:1].islower()
     if (ratio >= _HARDLY_LARGER or draft.upper) and ratio >= 0.98 and (numbered or draft.lines == 1) and len(text) > 3:
         return numbered or ratio >= 1.08
     return text.lower() in _KNOWN and ratio >= 0.95

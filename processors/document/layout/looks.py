@@ -13,7 +13,8 @@ from processors.document.layout.drafts import Draft, Flow
 from processors.document.model import Span
 
 _EDGE = 0.12  # of the page's height, at the top and at the bottom, where what repeats may be
-_LEAST_PAGES = 3  # on which something stands before it counts as repeated; of a document of two pages: both
+_LEAST_PAGES = 3  # on which something stands before it counts as repeated ...
+_FEW_PAGES = 4  # ... in a document that is longer; in a short one half of them, and two
 _MOST_EDGES = 20_000  # different texts at edges that are counted
 _MOST_OUTSTANDING = 20_000
 _MOST_OF_PAGE = 40
@@ -68,7 +69,9 @@ class Looks:
     def is_repeated(self, key: str) -> bool:
         """Whether a text stands at the edge of many pages."""
         count = self.edges[key]
-        return count >= _LEAST_PAGES and count >= 0.2 * self.pages if self.pages > 2 else count >= 2
+        if self.pages <= _FEW_PAGES:
+            return count >= 2 and count >= 0.5 * self.pages
+        return count >= _LEAST_PAGES and count >= 0.2 * self.pages
 
 
 def seen_in(flow: Flow) -> Seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from processors.document.layout.drafts import Draft, Flow
 from processors.document.layout.headings import Levels, Outline, is_heading, is_in_outline
@@ -30,6 +31,7 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 _MOST_HEADINGS = 6  # of a page on which all else is less
+_MOST_IN_A_ROW = 4  # headings that follow a heading at once
 _LONGEST_CAPTION = 600  # characters
 _SMALL = 0.93  # of the text's size: notes are smaller
 _NOTES_FROM = 0.45  # of the page's height, downwards
@@ -77,7 +79,12 @@ def _headings(flow: Flow, looks: Looks, outline: Outline) -> set[int]:
     if len(found) > _MOST_HEADINGS and len(found) > len(drafts) / 2:
         # Where nearly all stands out nothing does: these are the words of a drawing.
         found = [draft for draft in found if draft.tag or is_in_outline(draft, outline)]
-    return {id(draft) for draft in found}
+    known = {id(draft) for draft in found}
+    for is_one, run in groupby(flow.items, key=lambda item: id(item) in known):
+        rest = [item for item in list(run)[1:] if isinstance(item, Draft)]
+        if is_one and len(rest) >= _MOST_IN_A_ROW:  # without a text to any: an address, the words of a drawing
+            known -= {id(draft) for draft in rest if not draft.tag and not is_in_outline(draft, outline)}
+    return known
 
 
 def _block(draft: Draft, flow: Flow, looks: Looks, lefts: list[float]) -> Block:

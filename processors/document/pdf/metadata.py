@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -172,6 +173,7 @@ def _fonts(page: Any) -> tuple[set[str], bool]:
 
 def _xmp(path: Path) -> dict[str, Any] | None:
     """What pypdf makes of the XMP packet; none where there is none that can be read."""
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of all that it mends
     try:
         found = pypdf.PdfReader(path).xmp_metadata
         if found is None or len(found.stream.get_data()) > _MOST_XMP_BYTES:

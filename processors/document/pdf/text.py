@@ -16,7 +16,7 @@ from processors.document.pdf.placing import Placing
 from processors.document.pdf.styles import Styles
 
 MOST_CHARS = 500_000  # of a page; a full page of the smallest print has 30,000
-_GAP_SIZES = 1.0  # of the size: words farther apart are two pieces
+_GAP_SIZES = 0.7  # of the size: words farther apart are two pieces
 _MARKER_SIZES = 3.5  # of the size, that an item may stand from its bullet
 _RAISED_SIZES = 0.15  # of the size, that a superscript stands above its line
 _SPACE = 0.15  # of the size, that a space is wide at least
@@ -38,6 +38,8 @@ def pieces_of(
     pieces: list[Piece] = []
     line: list[Word] = []
     for index, word in enumerate(words):
+        if len(line) == 1 and line[0].text == "o" and line[0].style.fixed and not word.style.fixed:
+            line[0] = replace(line[0], text="◦")  # as Word writes the bullets of the second depth
         if line and index in breaks and _is_formula(line, word):
             word = replace(word, spaced=word.left - line[-1].right > _SPACE * word.style.size)
         elif line and (index in breaks or _is_apart(line, word)) and not _follows_marker(line, word):

@@ -29,6 +29,7 @@ from processors.document.model import (
 
 _DEEPEST = 150  # of the tree that is walked
 _MOST_OPEN = 5000  # elements in each other: the time of parsing grows with their square
+_TABLE_DEPTH = 4  # of a cell in its table
 _MOST_SPAN = 1000  # columns or rows; browsers stop there as well
 _MOST_CELLS = 200_000
 _UNSEEN = frozenset(
@@ -40,6 +41,7 @@ _INLINE = frozenset(
     "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q rp rt ruby s samp small "
     "span strike strong sub sup time tt u var wbr br".split()
 )
+_SMALL_NUMBER = re.compile(r"^\s*[0-9]{1,6}\s*$")
 _OPENING = re.compile(
     r"<(/?)(?:div|span|a|b|i|u|s|em|strong|font|big|small|code|table|section|article|blockquote|ul|ol|dl|center|form)\b",
     re.IGNORECASE,
@@ -166,7 +168,7 @@ class _Reader:
                 self.blocks.append(Heading(int(tag[1]), tuple(replace(span, bold=False) for span in spans)))
         elif tag in ("ul", "ol", "menu"):
             start = node.attributes.get("start") or "1"
-            self._lists.append(_List((int(start) if start.isdecimal() else 1) if tag == "ol" else None))
+            self._lists.append(_List((int(start) if _SMALL_NUMBER.match(start) else 1) if tag == "ol" else None))
             self.children(node, depth + 1)
             self.flush()
             self._lists.pop()
@@ -224,7 +226,7 @@ class _Reader:
                 attributes = cell.attributes
                 cells.append(
                     Cell(
-                        self._apart(cell, depth),
+                        self._apart(cell, depth + _TABLE_DEPTH),
                         _count(attributes.get("colspan")),
                         _count(attributes.get("rowspan")),
                         header=cell.tag == "th",
@@ -268,7 +270,7 @@ def _is_unseen(node: LexborNode, tag: str) -> bool:
 
 
 def _count(value: str | None) -> int:
-    return min(_MOST_SPAN, max(1, int(value))) if value and value.strip().isdecimal() else 1
+    return min(_MOST_SPAN, max(1, int(value))) if value and _SMALL_NUMBER.match(value) else 1
 
 
 def _language(node: LexborNode) -> str | None:

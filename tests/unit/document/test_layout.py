@@ -135,6 +135,16 @@ def test_columns_of_short_texts_are_a_table_without_lines() -> None:
     assert grid(table) == [list(row) for row in rows]
 
 
+def test_cells_that_nearly_touch_are_parted_by_where_those_above_begin() -> None:
+    rows = [[piece(f"Head{x}", 60 + 90 * x, 100) for x in range(3)]]
+    for y in range(3):
+        words = [word for x in range(3) for word in piece(f"row{y} col{x} of it", 60 + 90 * x, 114 + 14 * y).words]
+        rows.append([Piece(words)])
+    [table] = blocks(sheet(*(each for row in rows for each in row)))
+    assert isinstance(table, Table)
+    assert grid(table)[1] == ["row0 col0 of it", "row0 col1 of it", "row0 col2 of it"]
+
+
 # --- text
 
 

@@ -44,7 +44,8 @@ def md(*blocks: Block) -> str:
 
 def shown(markdown_text: str) -> str:
     """What a reader of Markdown sees, as HTML."""
-    return MarkdownIt("commonmark").enable("table").render(markdown_text)
+    made: str = MarkdownIt("commonmark").enable("table").render(markdown_text)
+    return made
 
 
 HOSTILE = "# no *heading* <b>&amp; [x](y) `z` _u_ | 1. \\ ~~~"
@@ -106,6 +107,13 @@ def test_tables_repeat_what_a_cell_spans_where_a_format_has_no_spans() -> None:
     made = "".join(html([page(table())]))
     assert '<th colspan="2" dir="auto">a</th>' in made
     assert '<td rowspan="2" dir="auto">c</td>' in made
+
+
+def test_a_table_that_spans_all_bounds_stays_small() -> None:
+    wide = Table(((Cell(spans("x" * 5000), columns=1000, rows=1000),) * 50,) * 1000)
+    assert len(as_csv(wide)) < 1000 * 50 * 5100
+    long = Table(((Cell(spans("x" * 5000), columns=3),), (Cell(spans("y"), columns=3),)))
+    assert [[len(cell) for cell in row] for row in csv.reader(io.StringIO(as_csv(long)))] == [[5000, 0, 0], [1, 1, 1]]
 
 
 def test_html_holds_no_markup_of_the_document() -> None:
