@@ -68,6 +68,8 @@ def hand_over(
         elif job.state is JobState.SUCCEEDED and not is_quiet:
             named = [(str(item.path), item.output) for item in files]
             terminal.show(tables.finished(job, attempts, named, cached_from=source))
+            for note in tables.notes(details, [item.output for item in files]):
+                terminal.say(f"note: {note}")
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             show_failure(job)
     if failures:

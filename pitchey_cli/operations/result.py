@@ -50,7 +50,8 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
 def place(job: Job, output: Output) -> Path:
     """What to call an output.
 
-    What names each other has a folder of its own, as a stream or the pictures of a seek bar. What a program has left keeps its folders: nobody else says that two are not one.
+    What names each other has a folder of its own, as a stream or the pictures of a seek bar. What a program has left
+    keeps its folders: nobody else says that two are not one.
     """
     if output.role in _STREAM_ROLES:
         return Path(_in_folder(job.name, output.path))

@@ -27,6 +27,8 @@ STATE_COLOURS = {
     JobState.HELD: "yellow",
 }
 
+_CHANNELS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+
 
 def plain_table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An empty table in our manner."""
@@ -251,11 +253,26 @@ def _details(details: dict[str, Any]) -> str:
         parts.append(f"{details['width']}x{details['height']}")
     if "videoCodec" in details:
         parts.append(str(details["videoCodec"]))
+    elif "audioCodec" in details:
+        parts.append(str(details["audioCodec"]))
+        parts += [f"{details['bitrate'] / 1000:.0f} kb/s"] if details.get("bitrate") else []
+        parts += [_CHANNELS.get(details["audioChannels"], f"{details['audioChannels']} channels")]
     if "durationSeconds" in details:
         parts.append(duration(details["durationSeconds"]))
     if "timeSeconds" in details:
         parts.append(f"at {details['timeSeconds']:g} s")
+    if (level := details.get("loudness", {}).get("after", {}).get("integrated")) is not None:
+        parts.append(f"{level:.1f} LUFS")
     return ", ".join(parts)
+
+
+def notes(details: dict[str, Any], outputs: Sequence[Output]) -> list[str]:
+    """What a service has to say of a result that is not quite what somebody may expect: sentences."""
+    found = list(details.get("notes", ()))
+    for output in outputs:
+        said = output.details, output.details.get("loudness", {})
+        found += [each["note"] for each in said if "note" in each]
+    return list(dict.fromkeys(printable(str(each)) for each in found))
 
 
 def finished(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 from tests.conftest import Pitchey
+from tests.resources.sounds import SPEECH
 from tests.resources.workers import ROOT
 
 BIKES = ROOT / "tests" / "resources" / "video" / "bikes.mp4"
@@ -39,6 +41,23 @@ def test_a_stream_is_a_folder_that_plays_and_one_row_for_each_rendition(pitchey:
     again = pitchey(*asked)
     assert (again.code, "out/bikes/master.m3u8 exists" in again.err) == (2, True)
     assert pitchey.ok("result", "@last", "-o", "elsewhere").lines[0] == "elsewhere/bikes/master.m3u8"
+
+
+def test_what_names_pictures_names_those_that_are_there(pitchey: Pitchey) -> None:
+    pitchey.ok("run", "video", BIKES, "--output-format", "thumbnail", "--sprite", "--end", "3", "-o", "out")
+    folder = pitchey.cwd / "out" / "bikes"
+    tiles = [line.partition("#")[0] for line in (folder / "sprite.vtt").read_text().splitlines() if "#xywh=" in line]
+    assert tiles and all((folder / name).is_file() for name in tiles)
+    pitchey.ok("run", "video", BIKES, "--output-format", "scenes", "--end", "3", "-o", "out")
+    found = json.loads((folder / "scenes.json").read_text())["scenes"]
+    assert len(found) == 2 and all((folder / each["thumbnail"]).is_file() for each in found)
+
+
+def test_what_a_person_should_know_of_a_result_is_told(pitchey: Pitchey) -> None:
+    answer = pitchey.ok("run", "media", SPEECH, "-p", "mp3", "--loudness-target", "-6", "--end", "2", "-o", "out")
+    assert "mp3, " in answer.out and "mono" in answer.out and "LUFS" in answer.out
+    (note,) = [line for line in answer.err.splitlines() if line.startswith("note: ")]
+    assert "target" in note
 
 
 def test_a_stream_that_cannot_be_is_refused_before_it_is_queued(pitchey: Pitchey) -> None:
