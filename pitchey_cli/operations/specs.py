@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -109,8 +110,20 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
         return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
-    text = problem["msg"].removeprefix("Input ").removeprefix("should ").lower()
+    text = _IN_OUR_WORDS.get(kind) or _SUBJECT.sub("", problem["msg"])
     return UsageError(f"{where} {value!r} does not fit: it should {text}.", hint=what_it_is)
+
+
+_SUBJECT = re.compile(r"^[A-Z]\w*( \w+)? should ")  # of the validator's sentences
+_IN_OUR_WORDS = {
+    "float_parsing": "be a number",
+    "float_type": "be a number",
+    "int_parsing": "be a whole number",
+    "int_from_float": "be a whole number",
+    "int_type": "be a whole number",
+    "bool_parsing": "be true or false",
+    "bool_type": "be true or false",
+}
 
 
 def _place(model: type[Part], loc: Sequence[str]) -> tuple[type[Part] | None, str, str]:

@@ -20,7 +20,7 @@ from processors.specs.video_fields import FIELDS
         ({"quality": "best"}, "quality 'best' is not one of low, medium, high, ultra."),
         ({"framerate": "0"}, "framerate '0' does not fit: it should be greater than 0."),
         ({"framerate": "1e9"}, "framerate '1e9' does not fit: it should be less than or equal to 240."),
-        ({"framerate": "fast"}, "framerate 'fast' does not fit: it should be a valid number"),
+        ({"framerate": "fast"}, "framerate 'fast' does not fit: it should be a number"),
         ({"resolution": "0x0"}, "resolution '0x0' has the wrong form."),
         ({"resolution": "banana"}, "as 1280x720"),
         ({"bitrate": "-3M"}, "bitrate '-3M' has the wrong form."),
@@ -81,7 +81,10 @@ from processors.specs.video_fields import FIELDS
             "targetQuality and ladder.perTitle",
         ),
         ({"deinterlace": "yes"}, "deinterlace 'yes' is not one of auto, on, off."),
-        ({"inputUrl": ""}, "inputUrl '' does not fit"),
+        ({"inputUrl": ""}, "inputUrl '' does not fit: it should have at least 1 character."),
+        ({"framerate": "fast"}, "framerate 'fast' does not fit: it should be a number."),
+        ({"segmentSeconds": "6s"}, "segmentSeconds '6s' does not fit: it should be a whole number."),
+        ({"framerate": 500}, "framerate 500 does not fit: it should be less than or equal to 240."),
     ],
 )
 def test_a_wrong_field_is_named(fields: dict[str, Any], says: str) -> None:
