@@ -7,7 +7,7 @@ from collections.abc import Mapping
 #: hls, dash, concat, image sequences, SVG and the like are not among them: their files name other files or hosts.
 _FORMATS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,ivf,flv,asf,ogg,mxf,gif,dv,rm,nut,obu,"
-    "mp3,wav,w64,flac,aac,ac3,eac3,dts,aiff,caf,amr,ape,wv,tta,au,matroska,webvtt,srt,ass"
+    "mp3,wav,w64,flac,aac,ac3,eac3,dts,aiff,caf,amr,ape,wv,tta,au,webvtt,srt,ass"
 )
 
 #: of one picture: 16384x8192, the largest that any level of HEVC or AV1 has

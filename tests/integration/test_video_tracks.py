@@ -150,6 +150,12 @@ def test_subtitles_become_webvtt_files(studio: Studio, film: Path) -> None:
     assert streams(out / "video.mp4", "subtitle") == []
 
 
+def test_a_gif_makes_nothing_of_texts_and_sounds_that_it_cannot_hold(studio: Studio, film: Path) -> None:
+    out, result = studio.make(film, outputFormat="gif", start=1, end=2, resolution=TINY)
+    assert [each.name for each in out.iterdir()] == ["video.gif"]
+    assert "notes" not in result["details"]
+
+
 def test_texts_of_a_cut_do_not_move_the_picture(studio: Studio, film: Path, tmp_path: Path) -> None:
     """The first text begins before the cut."""
     for container in ("mp4", "webm"):
