@@ -13,6 +13,9 @@ _FORMATS = (
 #: of one picture: 16384x8192, the largest that any level of HEVC or AV1 has
 MOST_PIXELS = 16384 * 8192
 
+#: of a cover: four times as many as the largest that shops ask for; decoded, it takes 300 MB at most
+MOST_COVER_PIXELS = 6000 * 6000
+
 #: for ffmpeg, ffprobe and PyAV, before an input
 SAFE_INPUT: Mapping[str, str] = {"protocol_whitelist": "file,pipe", "format_whitelist": _FORMATS}
 

@@ -63,6 +63,25 @@ def test_a_video_that_says_it_is_huge_is_refused_by_its_size(studio: Studio, tmp
     assert "huge.avi" in error["message"]
 
 
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a", "mkv"])
+def test_a_cover_is_looked_at_before_it_is_decoded(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    for width, height in ((7000, 7000), (64, 64)):
+        cover, song = tmp_path / "cover.png", tmp_path / f"{width}.{suffix}"
+        ffmpeg("-f", "lavfi", "-i", f"color=s={width}x{height}", "-frames:v", "1", "-pix_fmt", "monob", cover)
+        sound = ("-f", "lavfi", "-i", "sine=d=1")
+        if suffix == "mkv":
+            ffmpeg(*sound, "-attach", cover, "-metadata:s:t", "mimetype=image/png", song)
+        else:
+            ffmpeg(
+                *sound, "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", song
+            )
+    error = studio.failure(tmp_path / f"7000.{suffix}", outputFormat="probe")
+    assert (error["code"], error["reason"]) == ("too_large", "rejected")
+    assert error["message"].startswith(f"7000.{suffix} has a cover of 7000x7000, ")
+    _, result = studio.make(tmp_path / f"64.{suffix}", outputFormat="probe")
+    assert [each["kind"] for each in result["details"]["probe"]["streams"]] == ["audio", "cover"]
+
+
 def box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
