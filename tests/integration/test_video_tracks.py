@@ -73,6 +73,10 @@ def test_the_default_sound_is_taken_and_the_others_are_when_asked(studio: Studio
     assert found[1]["tags"]["handler_name"] == "Doublage"
     out, _ = studio.make(film, audioTracks=["3", "en"], outputFormat="webm")
     assert languages(out / "video.webm", "audio") == [None, "eng"]
+    out, _ = studio.make(film, audioTracks=["fr"], outputFormat="webm", start=1)  # handlers are of MP4 alone
+    tags = [each["tags"] for each in (*streams(out / "video.webm", "audio"), *streams(out / "video.webm", "subtitle"))]
+    assert tags[0]["title"] == "Doublage"
+    assert not any("handler_name" in key.lower() for each in tags for key in each)
     out, _ = studio.make(film, audioTracks=["none"])
     assert streams(out / "video.mp4", "audio") == []
 
