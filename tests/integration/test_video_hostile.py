@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, written
+from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
 
 PASSWD = "file:///etc/passwd"
 SVG = f"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{PASSWD}">]>
@@ -142,6 +142,14 @@ def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_p
     _, result = studio.make(spoilt(tmp_path / "long.mp4", tmp_path, 2.0, 2.9))
     (note,) = result["details"]["notes"]
     assert "of 300 pictures of spoilt.mp4 cannot be decoded, and were left out." in note
+
+
+def test_a_recording_that_begins_between_key_frames_is_not_taken_for_damaged(studio: Studio, tmp_path: Path) -> None:
+    whole, late = tmp_path / "whole.ts", tmp_path / "late.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4:r=25", "-g", "50", "-sc_threshold", "0", "-bf", "0", whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "noise=drop=lt(n\\,25)", late)
+    out, _ = studio.make(late)
+    assert 50 <= int(ffprobe(out / "video.mp4")["video"]["nb_frames"]) <= 75
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
