@@ -42,7 +42,7 @@ def image(path: Path, name: str) -> VideoFrame:
         what = f"has {found.width}x{found.height} pixels"
         raise Rejected("watermark_too_large", f"The watermark {name} {what}.", "Make it smaller: 8192x8192 at most.")
     try:
-        with av.open(str(path), options=_OPTIONS) as container:
+        with av.open(str(path), container_options=_OPTIONS) as container:
             frame = next(container.decode(video=0), None)
     except FFmpegError as error:
         hint = f"FFmpeg says: {error.strerror}."
