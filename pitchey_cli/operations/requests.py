@@ -78,10 +78,18 @@ def drafts(request: Request) -> list[submit.Draft]:
             f"What shall the {request.service} service work on?",
             hint="Name files, folders, patterns or URLs, or - for JSON.",
         )
-    found = sources.find(request.service, request.inputs)
+    found = sources.find(request.service, request.inputs, _picked(request))
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
     drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
+
+
+def _picked(request: Request) -> frozenset[str] | None:
+    """The suffixes of files that are picked out of a folder, where they are not the service's own."""
+    is_probe = merged(SPECS[request.service], {}, request.fields).get("output_format") == "probe"
+    if request.service is Service.VIDEO and is_probe:  # it looks at sound as well
+        return sources.SUFFIXES[Service.VIDEO] | sources.SUFFIXES[Service.MEDIA]
+    return None
 
 
 def whole_fields(

@@ -50,21 +50,25 @@ class Source:
         return unquote(urlsplit(self.location).path.rpartition("/")[2]) if self.is_url else Path(self.location).name
 
 
-def find(service: Service, arguments: Sequence[str]) -> list[Source]:
+def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] | None = None) -> list[Source]:
     """Expand arguments into sources, in the order given; what a folder or pattern holds is sorted.
+
+    Args:
+        suffixes: of the files that are picked out of a folder, where they are not the service's own.
 
     Raises:
         InputNotFound: offers the nearest name.
         Denied: a folder on the way may not be searched.
         InputRejected: a folder without anything for this service.
     """
+    picked = SUFFIXES.get(service, frozenset()) if suffixes is None else suffixes
     found: list[Source] = []
     for argument in arguments:
         if (source := _elsewhere(argument)) is not None:
             found.append(source)
         else:
             with _looked_at(argument):
-                found += _on_disk(service, argument)
+                found += _on_disk(service, argument, picked)
     return _named_apart(found)
 
 
@@ -162,20 +166,20 @@ def _below(folder: Path, suffixes: Collection[str] | None) -> list[Path]:
     ]
 
 
-def _on_disk(service: Service, argument: str) -> list[Source]:
+def _on_disk(service: Service, argument: str, suffixes: Collection[str]) -> list[Source]:
     path = Path(argument)
     if path.is_dir():
         files = sorted(
             file
             for file in path.rglob("*")
-            if file.suffix.lower() in SUFFIXES.get(service, frozenset())
+            if file.suffix.lower() in suffixes
             and not any(part.startswith(".") for part in file.relative_to(path).parts)
             and file.is_file()
         )
         if not files:
             raise InputRejected(
                 f"The folder {argument} holds nothing for the {service} service.",
-                hint=f"Files are picked by their suffix: {' '.join(sorted(SUFFIXES.get(service, ())))}",
+                hint=f"Files are picked by their suffix: {' '.join(sorted(suffixes))}",
             )
         return [Source(str(file), str(file.relative_to(path).with_suffix(""))) for file in files]
     if path.exists() or path.is_symlink():

@@ -2,6 +2,7 @@
 
 safety    how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
 opening   a file, open in this process, and its frames
+picture_header  what a PNG, JPEG or WebP says of itself, before anything is made of it
 colours   the colours of HDR, as encoders are told of them
 chapters  the chapters of a file
 loudness  how loud a sound is, and what brings it to a target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -13,13 +14,16 @@ import av
 import av.logging
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from processors.ffmpeg.safety import MOST_PIXELS, SAFE_INPUT
+from processors.ffmpeg.picture_header import header
+from processors.ffmpeg.safety import MOST_COVER_PIXELS, MOST_PIXELS, SAFE_INPUT
 from processors.worker.context import HandlerError, Rejected
 
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}  # of MP4 and QuickTime files
+_STILLS = frozenset("apng bmp exr gif jpeg2000 jpegls mjpeg pam pbm pgm png ppm qoi targa tiff webp".split())
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -35,12 +39,40 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
         HandlerError: it cannot be read.
         MemoryError: there is not enough for it.
     """
+    with _first_look(path, name, frozenset()) as container:
+        for stream in container.streams.video:
+            codec = stream.codec_context
+            if codec and codec.width * codec.height > MOST_PIXELS:
+                text = f"{name} has pictures of {codec.width}x{codec.height}, which is more than any player shows."
+                raise Rejected("too_large", text, "The largest are 16384x8192.")
+        covers = {stream.index for stream in container.streams.video if is_cover(stream)}
+        moving = {
+            stream.codec_context.codec.name
+            for stream in container.streams.video
+            if stream.codec_context and stream.index not in covers
+        }
+        if not covers and not moving & _STILLS:
+            yield container
+            return
+        _refuse_large_covers(container, covers, name)
+    with _first_look(path, name, moving) as container:  # again: the covers were taken out of it
+        yield container
+
+
+@contextmanager
+def _first_look(path: Path, name: str, stills: AbstractSet[str]) -> Iterator[InputContainer]:
+    """Open a file, and look at its streams: FFmpeg decodes the first picture of those that say too little of it.
+
+    Args:
+        stills: the decoders of single pictures that it may use; those of covers would decode any size.
+    """
     av.logging.set_level(av.logging.ERROR)
     try:
         with av.logging.Capture() as said:
             # As `options` they would go to each stream too, and PyAV frees as many as there are streams
             # after the header was read: formats without one (MPEG-PS, FLV) crash it (PyAV, issue 2010).
-            container = av.open(str(path), container_options=dict(SAFE_INPUT), metadata_errors="replace")
+            options = {**SAFE_INPUT, "codec_whitelist": ",".join((av.codecs_available - _STILLS) | stills)}
+            container = av.open(str(path), container_options=options, metadata_errors="replace")
     except FFmpegError as error:
         blame_the_machine(error, path)
         if any("moov atom not found" in message for _, _, message in said) and _begins_as_mp4(path):
@@ -54,15 +86,10 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
         av.logging.set_level(None)
     with container:
         for stream in container.streams.video:
-            if not stream.codec_context:
-                continue
-            width, height = stream.codec_context.width, stream.codec_context.height
-            if width * height > MOST_PIXELS:
-                text = f"{name} has pictures of {width}x{height}, which is more than any player shows."
-                raise Rejected("too_large", text, "The largest are 16384x8192.")
-            # The slice threads that it would have by default wait for each other for ever, once in a while, in HEVC
-            # with wavefronts (FFmpeg 7.1, on a busy machine). For a few frames they gain nothing.
-            stream.codec_context.thread_count = 1
+            if stream.codec_context:
+                # The slice threads that it would have by default wait for each other for ever, once in a while, in HEVC
+                # with wavefronts (FFmpeg 7.1, on a busy machine). For a few frames they gain nothing.
+                stream.codec_context.thread_count = 1
         yield container
 
 
@@ -99,6 +126,22 @@ def blame_the_machine(error: FFmpegError, path: Path) -> None:
     except OSError as unreadable:
         text = f"The input cannot be read: {unreadable.strerror}."
         raise HandlerError("input_unreadable", text, "It is the disk, and not the file: look at it.") from unreadable
+
+
+def is_cover(stream: Stream) -> bool:
+    """Whether a stream is a picture of a file, and no moving one."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _refuse_large_covers(container: InputContainer, covers: AbstractSet[int], name: str) -> None:
+    """Read the headers of covers, which come before all else that a file has."""
+    if not covers:
+        return
+    for packet in islice(container.demux([container.streams[index] for index in covers]), len(covers)):
+        found = header(bytes(packet))
+        if found is not None and found.width * found.height > MOST_COVER_PIXELS:
+            text = f"{name} has a cover of {found.width}x{found.height}, which is more than any player shows."
+            raise Rejected("too_large", text, "Make it smaller, or take it out: 3000x3000 is usual.")
 
 
 def _begins_as_mp4(path: Path) -> bool:

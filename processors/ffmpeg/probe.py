@@ -22,7 +22,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, read_mastering
 from processors.ffmpeg.filters import upright
-from processors.ffmpeg.opening import decoded, opened
+from processors.ffmpeg.opening import decoded, is_cover, opened
 from processors.worker.context import Rejected
 
 _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know the duration; of others it is estimated
@@ -180,7 +180,7 @@ def probe(path: Path, name: str) -> Probe:
         others: list[Other] = []
         for stream in container.streams:
             codec: Any = stream.codec_context
-            if stream.type == "video" and codec and codec.width and not _is_cover(stream):
+            if stream.type == "video" and codec and codec.width and not is_cover(stream):
                 videos.append(_video(container, cast(AvVideoStream, stream)))
             elif stream.type == "audio" and codec and codec.channels:
                 audios.append(_audio(cast(AvAudioStream, stream)))
@@ -188,7 +188,7 @@ def probe(path: Path, name: str) -> Probe:
                 codec_name = codec.codec.canonical_name
                 subtitles.append(Subtitle(**_shared(stream), is_text=codec_name in _TEXT_SUBTITLES))
             else:
-                kind = "cover" if stream.type == "video" and _is_cover(stream) else stream.type
+                kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
                 others.append(Other(**_shared(stream), kind=kind))
         return Probe(
             format=container.format.name,
@@ -300,7 +300,3 @@ def _duration(stream: AvStream) -> float | None:
     except ValueError:
         return None
     return hours * 3600 + minutes * 60 + seconds
-
-
-def _is_cover(stream: AvStream) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)

@@ -20,6 +20,7 @@ CUT_OFF = "The file seems to be cut off: copy or download it again."
 
 _FEWEST_MISSING_SECONDS = 0.5  # a result may be so much shorter than its source, for rounding and padding ...
 _MISSING_SHARE = 0.02  # ... or by so much of it
+_GROUP_SECONDS = 20.0  # from a key frame to the next, hardly ever more
 _TAIL_SECONDS = 1.0  # of the end that is decoded: a file that was cut breaks there
 
 
@@ -80,13 +81,17 @@ def last_moment(path: Path, name: str) -> float:
 
 
 def count_packets(path: Path, name: str, index: int, start: float, end: float) -> int:
-    """Count what a stream has between two moments, in seconds from the file's first one, without decoding it."""
+    """Count what a stream has between two moments, in seconds from the file's first one, without decoding it.
+
+    What comes before the first key frame is not counted: a recording may begin anywhere, and it cannot be decoded.
+    """
     with opened(path, name) as container:
-        first, found = (container.start_time or 0) / av.time_base, 0
+        first, found, has_begun = (container.start_time or 0) / av.time_base, 0, False
         try:
             for packet in container.demux(container.streams[index]):
+                has_begun = has_begun or packet.is_keyframe
                 moment = packet.dts if packet.pts is None else packet.pts
-                if packet.size and moment is not None and packet.time_base is not None:
+                if has_begun and packet.size and moment is not None and packet.time_base is not None:
                     found += start <= float(moment * packet.time_base) - first < end
         except FFmpegError:  # what follows cannot be read
             pass
@@ -94,16 +99,24 @@ def count_packets(path: Path, name: str, index: int, start: float, end: float) -
 
 
 def is_lost(path: Path, name: str, index: int, start: float, end: float) -> bool:
-    """Whether a picture has something between two moments, and none of it can be decoded."""
+    """Whether a picture has something between two moments, and none of it can be decoded.
+
+    Formats without an index are sought in by bytes, and what follows may have no key frame: farther back there is one.
+    """
     if not count_packets(path, name, index, start, end):
         return False
+    return not any(_is_reached(path, name, index, start, place) for place in (start, start - _GROUP_SECONDS, 0.0))
+
+
+def _is_reached(path: Path, name: str, index: int, moment: float, start: float) -> bool:
+    """Whether decoding from a place on gives a picture that is shown at a moment or after it."""
     with opened(path, name) as container:
         stream = cast(VideoStream, container.streams[index])
         first = container.start_time or 0
         with suppress(FFmpegError):  # raw streams cannot be sought in: they are decoded from their beginning
-            container.seek(first + round(start * av.time_base))
+            container.seek(first + round(max(0.0, start) * av.time_base))
         times = (frame.time - first / av.time_base for frame in decoded(container, stream) if frame.time is not None)
-        return not any(time >= start for time in times)
+        return any(time >= moment for time in times)
 
 
 def is_index_first(path: Path) -> bool:

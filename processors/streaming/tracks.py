@@ -11,6 +11,7 @@ from typing import Literal
 Kind = Literal["video", "audio", "text"]
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LONGEST_LANGUAGE = 35  # BCP 47, section 4.4.1; it becomes the name of a folder
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f,=\"\\]+")  # would end a field of Packager's, or a quoted string of a playlist
 _LONGEST_TITLE = 80
 
@@ -28,7 +29,9 @@ class Track:
 
 def language_of(said: str | None) -> str | None:
     """Take a language from a file of a stranger, if it is one."""
-    return said.lower() if said and said != "und" and _LANGUAGE.fullmatch(said) else None
+    if not said or said == "und" or len(said) > _LONGEST_LANGUAGE or not _LANGUAGE.fullmatch(said):
+        return None
+    return said.lower()
 
 
 def title_of(said: str | None, language: str | None, number: int) -> str:

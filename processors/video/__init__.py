@@ -21,5 +21,5 @@ poster       one picture that stands for the video
 sprite       sheets of small pictures for a seek bar
 pictures     from a frame to a JPEG, PNG or WebP
 scenes       the scenes, as lists, pictures and files of their own; scene_detection and scene_files are their pure parts
-watermark    a text or an image over whatever is encoded; watermark_text, watermark_image and picture_header help it
+watermark    a text or an image over whatever is encoded; watermark_text and watermark_image help it
 """

@@ -87,7 +87,7 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}
     return Transcode(
-        _command(streams, name, options, wanted.threads, _text_names(wanted.texts or ())),
+        _command(streams, name, options, wanted.threads, _text_names(wanted.texts or (), is_webm=is_webm)),
         name,
         media_type,
         length(wanted.part, source.probe.duration_seconds),
@@ -171,11 +171,11 @@ def _texts(media: Any, wanted: Wanted) -> list[Any]:
     return texts
 
 
-def _text_names(texts: Sequence[Text]) -> list[str]:
+def _text_names(texts: Sequence[Text], *, is_webm: bool) -> list[str]:
     """Say of texts that were cut what their tracks said."""
     said: list[str] = []
     for number, text in enumerate(texts):
-        about = {"language": text.language, "title": text.title, "handler_name": text.title}
+        about = {"language": text.language, "title": text.title} | ({} if is_webm else {"handler_name": text.title})
         for key, value in about.items():
             said += [f"-metadata:s:s:{number}", f"{key}={value}"] if value else []
     return said

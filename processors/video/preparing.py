@@ -25,6 +25,7 @@ from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
 from processors.worker.threads import granted_threads
 
+_PICTURE_ALONE = ("gif", "webp")  # have no tracks of sounds and texts: those of the input matter only where burnt in
 _IDET_SECONDS = 4.0
 _SOUND_COST = 0.02  # of measuring a sound, per second of it: as a share of a second of encoding
 _SEARCH_COST = 12.0  # of a search: as much as so many seconds of encoding
@@ -54,20 +55,21 @@ def prepared(
     """
     spec = context.spec
     captions, mark = subtitles.Captions(), None
+    has_tracks = spec.output_format not in _PICTURE_ALONE
     if video is not None:
-        captions = subtitles.captions(spec, source.probe, source.name)
+        if has_tracks or spec.subtitles == "burn":
+            captions = subtitles.captions(spec, source.probe, source.name)
         mark = watermark.made(context, video, *fit(video.width, video.height, resolution or spec.resolution))
     wanted = Wanted(
         part=cut(spec, source.probe, source.name),
-        sounds=sounds(spec, source.probe, source.name),
+        sounds=sounds(spec, source.probe, source.name) if has_tracks else [],
         captions=captions,
         text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
         threads=granted_threads(),
         mark=mark,
     )
     notes = [*captions.notes, *_left_out(source, video), *(mark.notes if mark else [])]
-    is_vp9 = spec.output_format == "webm" and spec.video_codec == "vp9"
-    if video is not None and spec.hdr == "keep" and video.mastering and is_vp9:
+    if video is not None and spec.hdr == "keep" and video.mastering and spec.video_codec == "vp9":
         notes.append("The mastering display was left out: VP9 has no place for it.")
     return Preparation(wanted, notes)
 

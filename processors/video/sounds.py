@@ -62,7 +62,7 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
         chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
         options[f"filter:a:{number}"] = ",".join(chain)
         options[f"b:a:{number}"] = audio_rate(spec, audio)
-        if audio.title is not None:  # MP4 has no titles of tracks: players show the name of the handler
+        if audio.title is not None and spec.output_format == "mp4":  # has no titles: players show the handler's name
             options[f"metadata:s:a:{number}"] = f"handler_name={audio.title}"
         if number == 0 and not has_default:  # players take the first one that is a default
             options["disposition:a:0"] = "default"

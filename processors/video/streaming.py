@@ -36,6 +36,7 @@ _LEAST_STEP = 1.1  # a rung that came out nearly as large as the next better one
 _MOST_RUNGS = 12  # of the ladder that says which sizes are tried
 _HARD_SHARE = 2  # of the table's best rate: what a video that is hard to encode may cost
 _TRIAL_SHARE = 0.3  # of the progress of encoding, where there are trials before
+_SAME_RATE = 0.01  # a difference that comes of rounding
 _PACKAGE_SHARE = 0.08  # of the work of encoding
 
 
@@ -46,6 +47,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
     chosen = chosen_sounds(source.probe.audios, context.spec.audio_tracks, source.name)
     state.wanted = replace(state.wanted, sounds=chosen)  # all where nothing is said: players have a menu of them
     stream = _Stream(context, source, video, state)
+    state.notes += _other_rate(context.spec.framerate or video.framerate, float(stream.steady.framerate))
     seconds = length(state.wanted.part, source.probe.duration_seconds) or 1.0
     return [
         *preparing.tasks(context, source, video, state),
@@ -232,6 +234,13 @@ class _Stream:
                 {"path": track.folder, "language": track.language} for track in tracks if track.kind == "text"
             ],
         }
+
+
+def _other_rate(wanted: float, steady: float) -> list[str]:
+    """Say that a stream has another rate than was asked for, or than its input."""
+    if abs(steady / wanted - 1) < _SAME_RATE:
+        return []
+    return [f"The stream has {steady:.5g} frames per second instead of {wanted:.5g}: players want 10 to 60."]
 
 
 def _rest_of(report: Report) -> Report:

@@ -75,7 +75,7 @@ def text_image(
             context.log(line)
         message = "The text of the watermark could not be drawn."
         raise HandlerError("watermark_failed", message, "The attempt's log has what ffmpeg said.", retryable=False)
-    with av.open(str(context.out / _DRAWN), options={"format_whitelist": "png_pipe,image2"}) as container:
+    with av.open(str(context.out / _DRAWN), container_options={"format_whitelist": "png_pipe,image2"}) as container:
         drawn = next(container.decode(video=0))
     box = _visible(drawn)
     if box is None:

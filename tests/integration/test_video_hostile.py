@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, written
+from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
 
 PASSWD = "file:///etc/passwd"
 SVG = f"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{PASSWD}">]>
@@ -61,6 +61,25 @@ def test_a_video_that_says_it_is_huge_is_refused_by_its_size(studio: Studio, tmp
     error = studio.failure(written(tmp_path / "huge.avi", huge))
     assert error["reason"] == "rejected"
     assert "huge.avi" in error["message"]
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a", "mkv"])
+def test_a_cover_is_looked_at_before_it_is_decoded(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    for width, height in ((7000, 7000), (64, 64)):
+        cover, song = tmp_path / "cover.png", tmp_path / f"{width}.{suffix}"
+        ffmpeg("-f", "lavfi", "-i", f"color=s={width}x{height}", "-frames:v", "1", "-pix_fmt", "monob", cover)
+        sound = ("-f", "lavfi", "-i", "sine=d=1")
+        if suffix == "mkv":
+            ffmpeg(*sound, "-attach", cover, "-metadata:s:t", "mimetype=image/png", song)
+        else:
+            ffmpeg(
+                *sound, "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic", song
+            )
+    error = studio.failure(tmp_path / f"7000.{suffix}", outputFormat="probe")
+    assert (error["code"], error["reason"]) == ("too_large", "rejected")
+    assert error["message"].startswith(f"7000.{suffix} has a cover of 7000x7000, ")
+    _, result = studio.make(tmp_path / f"64.{suffix}", outputFormat="probe")
+    assert [each["kind"] for each in result["details"]["probe"]["streams"]] == ["audio", "cover"]
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -123,6 +142,14 @@ def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_p
     _, result = studio.make(spoilt(tmp_path / "long.mp4", tmp_path, 2.0, 2.9))
     (note,) = result["details"]["notes"]
     assert "of 300 pictures of spoilt.mp4 cannot be decoded, and were left out." in note
+
+
+def test_a_recording_that_begins_between_key_frames_is_not_taken_for_damaged(studio: Studio, tmp_path: Path) -> None:
+    whole, late = tmp_path / "whole.ts", tmp_path / "late.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4:r=25", "-g", "50", "-sc_threshold", "0", "-bf", "0", whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "noise=drop=lt(n\\,25)", late)
+    out, _ = studio.make(late)
+    assert 50 <= int(ffprobe(out / "video.mp4")["video"]["nb_frames"]) <= 75
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:

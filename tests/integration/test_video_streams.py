@@ -325,6 +325,14 @@ def test_hdr_stays_hdr_when_asked_and_says_so(studio: Studio) -> None:
     assert "VIDEO-RANGE=PQ" not in (mapped / "master.m3u8").read_text()
 
 
+def test_what_a_stream_cannot_have_is_told(studio: Studio) -> None:
+    asked: dict[str, Any] = {"outputFormat": "dash", "end": 0.5, "resolution": "160x90"}
+    _, result = studio.make(HDR, codec="vp9", hdr="keep", **asked)
+    assert result["details"]["notes"] == ["The mastering display was left out: VP9 has no place for it."]
+    _, result = studio.make(BIKES, framerate=120, **asked)
+    assert "The stream has 60 frames per second instead of 120: players want 10 to 60." in result["details"]["notes"]
+
+
 # --- what is not published
 
 

@@ -73,6 +73,10 @@ def test_the_default_sound_is_taken_and_the_others_are_when_asked(studio: Studio
     assert found[1]["tags"]["handler_name"] == "Doublage"
     out, _ = studio.make(film, audioTracks=["3", "en"], outputFormat="webm")
     assert languages(out / "video.webm", "audio") == [None, "eng"]
+    out, _ = studio.make(film, audioTracks=["fr"], outputFormat="webm", start=1)  # handlers are of MP4 alone
+    tags = [each["tags"] for each in (*streams(out / "video.webm", "audio"), *streams(out / "video.webm", "subtitle"))]
+    assert tags[0]["title"] == "Doublage"
+    assert not any("handler_name" in key.lower() for each in tags for key in each)
     out, _ = studio.make(film, audioTracks=["none"])
     assert streams(out / "video.mp4", "audio") == []
 
@@ -148,6 +152,12 @@ def test_subtitles_become_webvtt_files(studio: Studio, film: Path) -> None:
     text = (out / "subtitles-001.vtt").read_text()
     assert shown(text) == [(0.0, 0.5, "Grüße: it's [0:v],x=1"), (1.0, 2.5, "Zurück")]
     assert streams(out / "video.mp4", "subtitle") == []
+
+
+def test_a_gif_makes_nothing_of_texts_and_sounds_that_it_cannot_hold(studio: Studio, film: Path) -> None:
+    out, result = studio.make(film, outputFormat="gif", start=1, end=2, resolution=TINY)
+    assert [each.name for each in out.iterdir()] == ["video.gif"]
+    assert "notes" not in result["details"]
 
 
 def test_texts_of_a_cut_do_not_move_the_picture(studio: Studio, film: Path, tmp_path: Path) -> None:

@@ -82,7 +82,15 @@ def test_the_peak_is_never_more_than_that_of_the_densest_segment(cuts: list[tupl
 
 
 @pytest.mark.parametrize(
-    ("said", "language"), [("eng", "eng"), ("pt-BR", "pt-br"), ("und", None), ("e,n=1", None), ("../etc", None)]
+    ("said", "language"),
+    [
+        ("eng", "eng"),
+        ("pt-BR", "pt-br"),
+        ("und", None),
+        ("e,n=1", None),
+        ("../etc", None),
+        ("en" + "-abcdefgh" * 40, None),
+    ],
 )
 def test_only_a_language_is_taken_for_one(said: str, language: str | None) -> None:
     assert language_of(said) == language

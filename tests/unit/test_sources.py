@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, UsageError
+from pitchey_cli.operations.requests import Request, drafts
 from pitchey_cli.operations.sources import find
 from processors.protocol import Service
 
@@ -27,6 +28,14 @@ def _names(*arguments: str) -> list[str]:
 
 def test_a_folder_gives_its_media_files_with_their_folders_and_no_hidden_ones(folder: Path) -> None:
     assert _names(str(folder)) == ["a", "b", "deep/c"]
+
+
+def test_a_probe_picks_sounds_out_of_a_folder_too(folder: Path) -> None:
+    (folder / "song.flac").write_bytes(b"x")
+    probes = drafts(Request(Service.VIDEO, (str(folder),), {"outputFormat": "probe"}))
+    videos = drafts(Request(Service.VIDEO, (str(folder),)))
+    assert [each.name for each in probes] == ["a", "b", "deep/c", "song"]
+    assert [each.name for each in videos] == ["a", "b", "deep/c"]
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_suffix(folder: Path) -> None:
