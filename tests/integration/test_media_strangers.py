@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from processors.media.denoise import library_path
-from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, has_packager, tone
 from tests.resources.workers import Worker, until
 
 
@@ -116,6 +116,25 @@ def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_p
     assert ended - nearly < 0.35 * (ended - events[0]["at"])
     stages = list(dict.fromkeys(event["stage"] for event in events if event["type"] == "progress"))
     assert [stage for stage in stages if stage != "verify"] == ["probe", "analyse", "encode", "loudness", "done"]
+
+
+@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
+def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Studio, tmp_path: Path) -> None:
+    token = studio.begin(
+        MUSIC, outputPresets=["hls-audio", "mp3"], spectrogram=True, generateThumbnails=True, end=6,
+        chapters=[{"start": 0, "title": "One"}],
+    )  # fmt: skip
+    events = studio.worker.events(token)
+    assert events[-1]["type"] == "result", events[-1]
+    paths = [output["path"] for output in events[-1]["result"]["outputs"]]
+    assert paths[:2] == ["mp3.mp3", "master.m3u8"] and paths[-1] == "spectrogram.png"  # the first is the main one
+    told = [event for event in events if event["type"] == "progress"]
+    first = {event["stage"]: event["fraction"] for event in reversed(told)}
+    stages = list(dict.fromkeys(event["stage"] for event in told))
+    assert [stage for stage in stages if stage != "verify"] == [
+        "probe", "analyse", "encode", "package", "spectrogram", "done",
+    ]  # fmt: skip
+    assert first["package"] < 0.95
 
 
 CANCELLED: list[Any] = [
