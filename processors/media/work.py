@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from processors.ffmpeg.probe import probe
+from processors.ffmpeg.probe import Audio, probe
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
 from processors.ffmpeg.verify import CUT_OFF, is_short
@@ -25,7 +25,7 @@ from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged
 from processors.media.track import Track, bitrate_of, sound_of
-from processors.media.wanted import Encode, presets_of, settle
+from processors.media.wanted import Encode, left_out, presets_of, settle
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
 from processors.specs.media import Chapter
@@ -67,11 +67,13 @@ class _Work:
         for number, (file, prefix) in enumerate(zip(self._attached(), prefixes, strict=True), start=1):
             self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
         is_album = self._spec.loudness is not None and self._spec.loudness.album
-        if is_album and not any(made.target is not None for track in self._tracks for made in track.files):
-            hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
-            raise Rejected("no_target", "One gain for an album needs a loudness to bring it to.", hint)
-        self._levels = Levels(context, self._tracks, is_album=is_album)
         self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)
+        if not self._wants_level and self._spec.loudness is not None:
+            needs = "One gain for an album needs" if is_album else "A true peak is kept with"
+            if is_album or self._spec.loudness.true_peak is not None:
+                hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
+                raise Rejected("no_target", f"{needs} a loudness to bring the sound to.", hint)
+        self._levels = Levels(context, self._tracks, is_album=is_album)
 
     def result(self) -> Result:
         """Go through all stages, for all tracks."""
@@ -116,10 +118,10 @@ class _Work:
         audio, sound = sound_of(source, self._spec)
         wanted = settle(self._spec, audio, source_bitrate=bitrate_of(source.probe, audio), prefix=prefix)
         return Track(
-            source, audio, sound, wanted, self._labels(source, audio.tags, prefix), _SCRATCH, sound.cut, prefix, number
+            source, audio, sound, wanted, self._labels(source, audio, prefix), _SCRATCH, sound.cut, prefix, number
         )
 
-    def _labels(self, source: Source, tags: Any, prefix: str) -> Labels:
+    def _labels(self, source: Source, audio: Audio, prefix: str) -> Labels:
         spec, context = self._spec, self._context
         is_main = prefix == ""
         said = {key: value for key, value in (spec.tags or {}).items() if is_main or key.lower() not in _OF_ONE}
@@ -128,7 +130,10 @@ class _Work:
             if spec.cover_url is None
             else cover.read(context.input_path("cover_url"), context.input_name("cover_url"))
         )
-        return Labels(merged([tags, source.probe.tags], said), (), picture)
+        labels = merged([audio.tags, source.probe.tags], said)
+        if audio.language is not None and not any(key.lower() == "language" for key in said):
+            labels["language"] = audio.language
+        return Labels(labels, (), picture)
 
     def _read_chapters(self) -> list[Chapter] | None:
         spec, context = self._spec, self._context
@@ -153,6 +158,8 @@ class _Work:
         details: dict[str, Any] = {"input": found}
         if len(self._tracks) > 1:
             details["album"] = [{"name": track.source.name} | summary(track.source.probe) for track in self._tracks[1:]]
+        if notes := left_out(self._spec):
+            details["notes"] = notes
         return details
 
     # --- the stages

@@ -123,6 +123,22 @@ def test_tags_are_kept_unless_others_are_wanted(studio: Studio, tmp_path: Path, 
         assert "comment" not in found, name
 
 
+def test_the_language_of_a_sound_stays_with_it_unless_another_is_wanted(studio: Studio, tmp_path: Path) -> None:
+    spoken = tmp_path / "spoken.m4a"
+    ffmpeg("-i", SPEECH, "-t", "1", "-metadata:s:a", "language=deu", spoken)
+    out, _ = studio.make(spoken, outputPresets=list(CONTAINERS))
+    assert {name: tags_of(out / name)["language"] for name in CONTAINERS.values()} == dict.fromkeys(
+        CONTAINERS.values(), "deu"
+    )
+    out, _ = studio.make(spoken, outputPresets=["aac"], tags={"Language": "fra"})
+    assert tags_of(out / "aac.m4a")["language"] == "fra"
+
+
+def test_what_wav_has_no_place_for_is_said(studio: Studio, tmp_path: Path) -> None:
+    _, result = studio.make(SPEECH, outputPresets=["wav"], end=1, chapters=CHAPTERS[:1])
+    assert "chapters" in result["details"]["notes"][0]
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg"])
 def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: Path, kind: str) -> None:
     cover = tmp_path / f"cover.{kind}"
