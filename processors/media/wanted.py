@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from processors.ffmpeg.probe import Audio
-from processors.media.codecs import (
+from processors.ffmpeg.sound_codecs import (
     CODECS,
     CONTAINERS,
     LAYOUTS,

@@ -12,10 +12,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter, fitted, upright
+from processors.ffmpeg.picture_header import header
 from processors.ffmpeg.probe import Video, display_matrix
 from processors.specs import Quality
 from processors.specs.video import PictureFormat
-from processors.video.picture_header import header
 from processors.video.quality import TIERS
 from processors.worker.context import HandlerError
 

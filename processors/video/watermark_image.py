@@ -9,8 +9,8 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter, upright
+from processors.ffmpeg.picture_header import header
 from processors.ffmpeg.probe import display_matrix
-from processors.video.picture_header import header
 from processors.video.pictures import filtered
 from processors.worker.context import Rejected
 

@@ -89,6 +89,13 @@ def test_sound_comes_out_as_loud_as_asked(studio: Studio, film: Path) -> None:
     assert "notes" not in result["details"] or "left out" in result["details"]["notes"][0]
 
 
+def test_a_rate_that_is_too_high_for_one_channel_is_the_highest(studio: Studio, tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-f", "lavfi", "-i", "sine=duration=1",
+           "-shortest", tmp_path / "mono.mp4")  # fmt: skip
+    out, _ = studio.make(tmp_path / "mono.mp4", outputFormat="webm", audioBitrate="512k")
+    assert ffprobe(out / "video.webm")["audio"]["channels"] == 1
+
+
 def test_silence_stays_silent_with_a_word(studio: Studio, tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     ffmpeg(

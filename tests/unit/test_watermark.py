@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.picture_header import Header, header
 from processors.specs.video import Position, Watermark
-from processors.video.picture_header import Header, header
 from processors.video.watermark import Mark, Place, placed, shrunk
 from processors.video.watermark_text import cleaned, escaped, script, setting
 

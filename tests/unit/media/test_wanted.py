@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.probe import Audio
-from processors.media.codecs import CODECS, bounded_bitrate, nearest_rate
+from processors.ffmpeg.sound_codecs import CODECS, bounded_bitrate, nearest_rate
 from processors.media.wanted import Encode, left_out, settle
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
