@@ -1,6 +1,8 @@
 """What the services that work with FFmpeg share. It knows nothing of any spec.
 
 safety    how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
+sound_codecs    what each codec of sound can hold, and how ffmpeg is told to write it
+picture_header  what a PNG, JPEG or WebP says of itself, before anything is made of its picture
 opening   a file, open in this process, and its frames
 colours   the colours of HDR, as encoders are told of them
 chapters  the chapters of a file

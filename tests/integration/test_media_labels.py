@@ -154,6 +154,8 @@ def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: 
 
 def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None:
     text, huge, broken = tmp_path / "letter.png", tmp_path / "huge.png", tmp_path / "broken.jpg"
+    web = tmp_path / "web.webp"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=20x10:duration=1", "-frames:v", "1", web)
     text.write_text("Dear all")
     header = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     huge.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + header + bytes(4))
@@ -161,6 +163,7 @@ def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None
     broken.write_bytes(broken.read_bytes()[:300])
     for path, code, words in (
         (text, "cover_invalid", "no JPEG or PNG"),
+        (web, "cover_invalid", "no JPEG or PNG"),
         (huge, "cover_too_large", "100000x100000"),
         (broken, "cover_invalid", "damaged"),
     ):
