@@ -6,7 +6,8 @@ picture_header  what a PNG, JPEG or WebP says of itself, before anything is made
 opening   a file, open in this process, and its frames
 colours   the colours of HDR, as encoders are told of them
 chapters  the chapters of a file
-loudness  how loud a sound is, and what brings it to a target
+loudness  pure: how loud a sound is, and by how much it is to be raised or lowered
+levelling what measures a sound and levels it, as filters, and what a meter has written
 probe     what a file is: its streams, chapters and tags, or why it cannot be read
 program   one run of ffmpeg, with its progress and its failures in words for the user
 tasks     a job as a list of tasks, each with its share of the progress

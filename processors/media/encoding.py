@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.levelling import levelling
+from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.sound_codecs import CONTAINER_OPTIONS, Container, encoder_options
 from processors.ffmpeg.tasks import Report
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.cover import Cover
-from processors.media.filters import cutting, levelling, mixing, split
-from processors.media.loudness import Setting
+from processors.media.filters import cutting, mixing, split
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
 from processors.worker.context import Context

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
@@ -20,7 +21,6 @@ from processors.media.deliverable import checked
 from processors.media.denoise import clean
 from processors.media.encoding import Labels, Order, encode
 from processors.media.levels import Levels
-from processors.media.loudness import Setting
 from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged

@@ -70,6 +70,11 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
     return options
 
 
+def layouts(audio: Audio, most_channels: int) -> str:
+    """The layouts that a sound may be given, for `aformat`; of mono and stereo alone FFmpeg cannot choose for 5.1."""
+    return LAYOUTS if most_channels > 2 else "mono" if audio.channels == 1 else "stereo"
+
+
 def audio_rate(spec: VideoSpec, audio: Audio, *, codec: AudioCodec = "aac", most_channels: int = 8) -> int:
     """Bits per second: as asked for, or by the tier and the channels; never what the encoder would refuse."""
     channels = max(1, min(most_channels, audio.channels))
