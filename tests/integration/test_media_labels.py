@@ -64,6 +64,15 @@ def test_chapters_of_a_file_are_kept_and_moved_by_a_cut(studio: Studio, tmp_path
         assert chapters_of(out / path) == [(0, CHAPTERS[0]["title"]), (0.5, CHAPTERS[1]["title"])]
 
 
+def test_a_chapter_without_a_title_is_numbered(studio: Studio, tmp_path: Path) -> None:
+    about, named = tmp_path / "about.txt", tmp_path / "named.mka"
+    spans = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\n" for start, end in [(0, 900), (900, 3000)])
+    about.write_text(f";FFMETADATA1\n{spans}")
+    ffmpeg("-i", SPEECH, "-f", "ffmetadata", "-i", about, "-map_chapters", "1", "-c", "copy", named)
+    out, _ = studio.make(named, outputPresets=["aac"])
+    assert chapters_of(out / "aac.m4a") == [(0, "Chapter 1"), (0.9, "Chapter 2")]
+
+
 def test_chapters_stay_where_a_part_is_cleaned(studio: Studio) -> None:
     asked = {"outputPresets": ["flac"], "chapters": CHAPTERS, "start": 4, "denoise": {"method": "fft"}}
     out, _ = studio.make(MUSIC, **asked)
