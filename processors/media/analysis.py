@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.levelling import loop_samples, measured, metering, read_pairs
+from processors.ffmpeg.loudness import Measured
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_INPUT
 from processors.ffmpeg.tasks import Report
-from processors.media.filters import Cut, cutting, metering, mixing, peaks, silence, split
-from processors.media.loudness import Measured
+from processors.media.filters import Cut, cutting, mixing, peaks, silence, split
 from processors.media.waveform import Waveform, samples_per_pixel
 from processors.worker.context import Context
 
-WINDOW_SECONDS = 0.4  #: of momentary loudness; what is shorter is repeated
 _LEFT_SECONDS = 0.1  # of silence that is kept at each end: words do not begin at once
 _EDGE_SECONDS = 0.03  # silence that begins so early, or ends so late, is at the end
 
@@ -47,9 +46,7 @@ class Sound:
     @property
     def loop_samples(self) -> int | None:
         """How many samples a meter has to repeat, where there are too few for its window."""
-        if self.length is None or self.length >= WINDOW_SECONDS + 0.05:
-            return None
-        return max(1, round(self.sample_rate * 0.5))
+        return loop_samples(self.length, self.sample_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +112,10 @@ def analyse(context: Context[Any], sound: Sound, wish: Wish, scratch: str, name:
     )
 
 
-def measured(path: Path, *, is_looped: bool) -> Measured:
-    """Read what `filters.metering` has written."""
-    momentary: list[float] = []
-    spread, peak = 0.0, 0.0
-    for key, value in _metadata(path):
-        match key:
-            case "lavfi.r128.M":
-                momentary.append(value)
-            case "lavfi.r128.LRA":
-                spread = value
-            case "lavfi.r128.true_peak":
-                peak = max(peak, value)
-            case _ if key.startswith("lavfi.r128.true_peaks_ch"):
-                peak = max(peak, value)
-    return Measured(momentary, spread, 20 * math.log10(peak) if peak > 0 else None, is_looped)
-
-
 def _sounding(path: Path, seconds: float) -> tuple[Cut, bool]:
     """Find where sound begins and ends, in what `filters.silence` has written."""
     spans: list[list[float]] = []
-    for key, value in _metadata(path):
+    for key, value in read_pairs(path):
         if key == "lavfi.silence_start":
             spans.append([value, seconds])
         elif key == "lavfi.silence_end" and spans:
@@ -153,20 +133,9 @@ def _sounding(path: Path, seconds: float) -> tuple[Cut, bool]:
 def _waveform(path: Path, sample_rate: int, pixel: int) -> Waveform:
     lows: list[float] = []
     highs: list[float] = []
-    for key, value in _metadata(path):
+    for key, value in read_pairs(path):
         if key.endswith("Min_level"):
             lows.append(value)
         elif key.endswith("Max_level"):
             highs.append(value)
     return Waveform(sample_rate, pixel, lows, highs)
-
-
-def _metadata(path: Path) -> Iterator[tuple[str, float]]:
-    """Yield keys and numbers; a long recording has millions of lines, which are not held at once."""
-    if not path.exists():
-        return
-    with path.open() as lines:
-        for line in lines:
-            key, is_pair, value = line.partition("=")
-            if is_pair:
-                yield key, float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from processors.ffmpeg.opening import opened
+from processors.ffmpeg.picture_header import header
 from processors.ffmpeg.probe import Probe
 from processors.worker.context import Rejected
 
@@ -23,7 +24,7 @@ _MOST_SIDE = 10_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _FRONT = 3  # the kind of a picture: front cover; ID3v2.4, section 4.14, which FLAC and Ogg have taken over
-_JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # ITU-T T.81, table B.1: SOF0 to SOF15
+_KINDS: Mapping[str, Literal["jpeg", "png"]] = {"JPEG": "jpeg", "PNG": "png"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +82,10 @@ def of_file(path: Path, name: str, probe: Probe) -> Cover | None:
 
 
 def _looked_at(data: bytes) -> Cover | None:
-    if data.startswith(_PNG) and len(data) >= 24 and data[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", data[16:24])
-        return Cover(data, "png", width, height)
-    for width, height in _jpeg_sizes(data):
-        return Cover(data, "jpeg", width, height)
-    return None
-
-
-def _jpeg_sizes(data: bytes) -> Iterator[tuple[int, int]]:
-    position = 2
-    while data.startswith(_JPEG) and position + 9 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # filling
-            position += 1
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker in _JPEG_FRAMES:
-            height, width = struct.unpack(">HH", data[position + 5 : position + 9])
-            yield width, height
-            return
-        position += 2 + length
+    found = header(data)
+    if found is None or (kind := _KINDS.get(found.format)) is None:
+        return None
+    return Cover(data, kind, found.width, found.height)
 
 
 def _is_whole(cover: Cover) -> bool:

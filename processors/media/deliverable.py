@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from processors.ffmpeg.levelling import measured, metering
+from processors.ffmpeg.loudness import Measured
 from processors.ffmpeg.probe import Probe
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report
 from processors.ffmpeg.verify import Expected, incomplete, verified
-from processors.media.analysis import Sound, measured
-from processors.media.filters import metering
-from processors.media.loudness import Measured
+from processors.media.analysis import Sound
 from processors.media.wanted import Encode
 from processors.worker.context import Context
 

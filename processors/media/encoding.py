@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.levelling import levelling
+from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.sound_codecs import CONTAINER_OPTIONS, Container, encoder_options
 from processors.ffmpeg.tasks import Report
 from processors.ffmpeg.verify import last_moment
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
-from processors.media.codecs import Container, encoder_options
 from processors.media.cover import Cover
-from processors.media.filters import cutting, levelling, mixing, split
-from processors.media.loudness import Setting
+from processors.media.filters import cutting, mixing, split
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
 from processors.worker.context import Context, Rejected
@@ -126,14 +127,10 @@ def command(sound: Sound, orders: Sequence[Order], labels: Labels, inputs: Input
 
 
 def _container_options(made: Encode) -> list[str]:
-    match made.container:
-        case "mp3":
-            return ["-f", "mp3", "-id3v2_version", "3", "-write_id3v1", "0"]  # 2.4 is not read by all players
-        case "m4a":
-            return ["-f", "ipod" if made.codec == "aac" else "mp4", "-strict", "-2", "-movflags", "+faststart"]
-        case "wav":
-            return ["-f", "wav", "-rf64", "auto"]
-    return ["-f", made.container]
+    options = [word for key, value in CONTAINER_OPTIONS.get(made.container, {}).items() for word in (f"-{key}", value)]
+    if made.container == "m4a":
+        return ["-f", "ipod" if made.codec == "aac" else "mp4", "-strict", "-2", *options]
+    return ["-f", made.container, *options]
 
 
 @dataclass(frozen=True, slots=True)

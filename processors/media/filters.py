@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processors.media.loudness import Setting
-
-_LIMITER_RATE = 192_000  # peaks between samples are peaks of samples there: BS.1770-4, annex 2, asks for as much
-_ATTACK, _RELEASE = 5, 80  # milliseconds
 _SHARE = 0.7071  # -3 dB, for what is heard on both sides: ITU-R BS.775-4, table 2
 
 # The channels that go into the left and the right, by layout; the low-frequency one is left out, as BS.775 has it.
@@ -67,29 +63,6 @@ def mixing(layout: str, channels: int, wanted: int) -> str:
         stereo = f"pan=stereo|FL<{left}|FR<{right}"
         return stereo if wanted == 2 else f"{stereo},pan=mono|c0=0.5*c0+0.5*c1"
     return f"aformat=channel_layouts={ {1: 'mono', 2: 'stereo'}.get(wanted, '5.1') }".replace(" ", "")
-
-
-def levelling(setting: Setting) -> str:
-    """Raise or lower, and limit what would stand out."""
-    chain = [] if setting.gain == 0 else [f"volume={setting.gain:.3f}dB:precision=double"]
-    if setting.ceiling is not None:
-        limit = 10 ** (setting.ceiling / 20)
-        chain += [
-            f"aresample={_LIMITER_RATE}",
-            f"alimiter=limit={limit:.6f}:attack={_ATTACK}:release={_RELEASE}:level=0:latency=1",
-        ]
-    return ",".join(chain) or "anull"
-
-
-def metering(path: str, *, with_peaks: bool, shortest: int | None) -> str:
-    """Measure loudness into a file of metadata.
-
-    Args:
-        shortest: samples of a sound that is shorter than a window, which is repeated for as long as it takes.
-    """
-    repeated = "" if shortest is None else f"aloop=loop=-1:size={shortest},atrim=duration=3,"
-    peaks = ":peak=true" if with_peaks else ""
-    return f"{repeated}ebur128=metadata=1{peaks}:framelog=verbose,ametadata=print:file={path}"
 
 
 def silence(path: str) -> str:

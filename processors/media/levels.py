@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, pooled
 from processors.ffmpeg.tasks import Report
 from processors.media.deliverable import meter
 from processors.media.encoding import Order, encode
-from processors.media.loudness import Measured, Setting, corrected, first_setting, pooled
 from processors.media.track import Track, facts
 from processors.media.wanted import Encode
 from processors.worker.context import Context

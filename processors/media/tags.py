@@ -6,8 +6,8 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 
+from processors.ffmpeg.sound_codecs import Container
 from processors.media.chapters import Part, comments
-from processors.media.codecs import Container
 from processors.media.cover import Cover
 
 #: of the containers' own making: what they say of a file that is made anew is not true any more

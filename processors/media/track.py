@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from processors.ffmpeg.loudness import Measured, Setting
 from processors.ffmpeg.opening import opened
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.tasks import Source
 from processors.media.analysis import Analysis, Sound
 from processors.media.encoding import Labels
 from processors.media.filters import Cut
-from processors.media.loudness import Measured, Setting
 from processors.media.wanted import Encode, Wanted
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected

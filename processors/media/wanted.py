@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from processors.ffmpeg.probe import Audio
-from processors.media.codecs import (
+from processors.ffmpeg.sound_codecs import (
     CODECS,
     CONTAINERS,
     LAYOUTS,
@@ -24,6 +24,11 @@ from processors.worker.context import Rejected
 
 _PEAK = -1.0  # dBTP, where nobody says: EBU R 128, and what the large podcast and music services ask for
 _STREAMS = ("hls", "dash")
+_HAS_NO = {
+    "wav": ("a cover", "chapters"),
+    "hls": ("tags", "a cover", "chapters"),
+    "dash": ("tags", "a cover", "chapters"),
+}
 _SAME_RATE = 1.02  # encoders miss the rate that they were told by so much
 
 
@@ -111,6 +116,18 @@ def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix
             "album_of_streams", "A stream is made of one file, and not of an album.", "Give each file a job of its own."
         )
     return Wanted(tuple(encodes), rungs, frozenset(formats))
+
+
+def left_out(spec: MediaSpec) -> list[str]:
+    """Sentences for the user: what is asked for, and has no place in a format that is asked for too."""
+    asked = {"tags": spec.tags, "a cover": spec.cover_url, "chapters": spec.chapters or spec.chapters_url}
+    notes = []
+    for name, preset in presets_of(spec).items():
+        lost = [what for what in _HAS_NO.get(preset.format, ()) if asked[what]]
+        if lost:
+            where = " The chapters are in chapters.json." if "chapters" in lost else ""
+            notes.append(f"{name} was made without {' and '.join(lost)}: {preset.format} has no place for it.{where}")
+    return notes
 
 
 STREAM_FOLDER = ".work"  #: where renditions lie before they are packaged

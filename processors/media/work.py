@@ -9,31 +9,29 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from processors.ffmpeg.probe import probe
-from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.loudness import Setting
+from processors.ffmpeg.probe import Audio, probe
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
 from processors.ffmpeg.verify import CUT_OFF, is_short
-from processors.media import chapters, cover, waveform
+from processors.media import chapters, cover, spectrogram, waveform
 from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
 from processors.media.deliverable import checked
 from processors.media.denoise import clean
-from processors.media.encoding import Labels, Order, beside, encode
-from processors.media.filters import cutting
+from processors.media.encoding import Labels, Order, encode
 from processors.media.levels import Levels
-from processors.media.loudness import Setting
 from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged
 from processors.media.track import Track, bitrate_of, sound_of
-from processors.media.wanted import Encode, presets_of, settle
+from processors.media.wanted import Encode, left_out, presets_of, settle
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
 from processors.specs.media import Chapter
 from processors.streaming.making import published
 from processors.streaming.packager import packager
-from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.context import Context, Rejected
 
 _SCRATCH = ".work"
 _EXACT_FORMATS = {"wav", "flac", "w64"}  # tell their length, beside those that the probe knows
@@ -41,8 +39,8 @@ _OF_ONE = {"title", "track"}  # tags that are of one file, and not of an album
 
 # Seconds of work for a second of sound, on one core; only their ratio counts, for the progress.
 _CLEAN_COST, _ANALYSE_COST, _ENCODE_COST, _METER_COST, _CHECK_COST = 0.045, 0.004, 0.003, 0.006, 0.0002
+_PACKAGE_COST, _DRAW_COST = 0.0015, 0.001
 _LONG_SECONDS = 3600.0  # where the length is not known
-_PICTURE_COLUMNS, _PICTURE_SECONDS = 1200, 600  # a spectrogram of more is drawn from samples of it
 
 
 def result(context: Context[MediaSpec]) -> Result:
@@ -69,12 +67,13 @@ class _Work:
         for number, (file, prefix) in enumerate(zip(self._attached(), prefixes, strict=True), start=1):
             self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
         is_album = self._spec.loudness is not None and self._spec.loudness.album
-        if is_album and not any(made.target is not None for track in self._tracks for made in track.files):
-            hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
-            raise Rejected("no_target", "One gain for an album needs a loudness to bring it to.", hint)
-        self._levels = Levels(context, self._tracks, is_album=is_album)
-        self._rungs: list[dict[str, Any]] = []
         self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)
+        if not self._wants_level and self._spec.loudness is not None:
+            needs = "One gain for an album needs" if is_album else "A true peak is kept with"
+            if is_album or self._spec.loudness.true_peak is not None:
+                hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
+                raise Rejected("no_target", f"{needs} a loudness to bring the sound to.", hint)
+        self._levels = Levels(context, self._tracks, is_album=is_album)
 
     def result(self) -> Result:
         """Go through all stages, for all tracks."""
@@ -94,7 +93,14 @@ class _Work:
         if self._wants_level:
             cost = sum(length * _METER_COST for length in lengths) * len(self._tracks[0].files)
             tasks.append(Task("loudness", cost, self._correct))
-        tasks.append(Task("verify", sum(lengths) * _CHECK_COST, self._finish))
+        for track, length in zip(self._tracks, lengths, strict=True):
+            tasks.append(Task("verify", length * _CHECK_COST, partial(self._publish, track)))
+            if track.wanted.rungs:
+                cost = length * _PACKAGE_COST * len(track.wanted.rungs)
+                tasks.append(Task("package", cost, partial(self._stream, track)))
+            tasks.append(Task("verify", 0.0, partial(self._beside, track)))  # the first output is the main one
+            if spec.spectrogram:
+                tasks.append(Task("spectrogram", length * _DRAW_COST, partial(self._draw, track)))
         return carry_out(self._context, tasks, self._details())
 
     # --- what there is
@@ -112,10 +118,10 @@ class _Work:
         audio, sound = sound_of(source, self._spec)
         wanted = settle(self._spec, audio, source_bitrate=bitrate_of(source.probe, audio), prefix=prefix)
         return Track(
-            source, audio, sound, wanted, self._labels(source, audio.tags, prefix), _SCRATCH, sound.cut, prefix, number
+            source, audio, sound, wanted, self._labels(source, audio, prefix), _SCRATCH, sound.cut, prefix, number
         )
 
-    def _labels(self, source: Source, tags: Any, prefix: str) -> Labels:
+    def _labels(self, source: Source, audio: Audio, prefix: str) -> Labels:
         spec, context = self._spec, self._context
         is_main = prefix == ""
         said = {key: value for key, value in (spec.tags or {}).items() if is_main or key.lower() not in _OF_ONE}
@@ -124,7 +130,10 @@ class _Work:
             if spec.cover_url is None
             else cover.read(context.input_path("cover_url"), context.input_name("cover_url"))
         )
-        return Labels(merged([tags, source.probe.tags], said), (), picture)
+        labels = merged([audio.tags, source.probe.tags], said)
+        if audio.language is not None and not any(key.lower() == "language" for key in said):
+            labels["language"] = audio.language
+        return Labels(labels, (), picture)
 
     def _read_chapters(self) -> list[Chapter] | None:
         spec, context = self._spec, self._context
@@ -149,6 +158,8 @@ class _Work:
         details: dict[str, Any] = {"input": found}
         if len(self._tracks) > 1:
             details["album"] = [{"name": track.source.name} | summary(track.source.probe) for track in self._tracks[1:]]
+        if notes := left_out(self._spec):
+            details["notes"] = notes
         return details
 
     # --- the stages
@@ -202,17 +213,10 @@ class _Work:
         self._levels.correct(report)
         return Made()
 
-    def _finish(self, report: Report) -> Made:
-        outputs: list[OutputFile] = []
-        for track in self._tracks:
-            outputs += [self._published(track, made) for made in track.wanted.encodes]
-            if track.wanted.rungs:
-                outputs += self._streamed(track)
-            outputs += self._beside(track)
-        stream = {"stream": {"segmentSeconds": self._spec.segment_seconds, "audio": self._rungs}} if self._rungs else {}
-        return Made(outputs, stream)
-
     # --- what is published
+
+    def _publish(self, track: Track, report: Report) -> Made:
+        return Made([self._published(track, made) for made in track.wanted.encodes])
 
     def _published(self, track: Track, made: Encode) -> OutputFile:
         found = checked(self._context, made, track.seconds)
@@ -226,19 +230,21 @@ class _Work:
             details["note"] = "The sound is silent from beginning to end; nothing was trimmed."
         return self._context.output(made.name, media_type=made.media_type, role="audio", details=details)
 
-    def _streamed(self, track: Track) -> list[OutputFile]:
+    def _stream(self, track: Track, report: Report) -> Made:
+        report(0.0, None)
         for rung in track.wanted.rungs:
             checked(self._context, rung, track.seconds)
         tracks = streamed(self._context, track, self._spec.segment_seconds)
-        self._rungs = [
+        sounds = [
             {"path": each.folder, "bitrate": rung.bitrate, "sampleRate": rung.sample_rate, "channels": rung.channels}
             | dict(self._levels.details(track, rung))
             for each, rung in zip(tracks, track.wanted.rungs, strict=True)
         ]
-        return list(published(self._context, tracks))
+        about = {"segmentSeconds": self._spec.segment_seconds, "audio": sounds}
+        return Made(list(published(self._context, tracks)), {"stream": about})
 
-    def _beside(self, track: Track) -> list[OutputFile]:
-        """Chapters, waveform and spectrogram."""
+    def _beside(self, track: Track, report: Report) -> Made:
+        """Chapters and waveform."""
         context, outputs, prefix = self._context, list[OutputFile](), track.prefix
         if track.labels.parts:
             name = f"{prefix}chapters.json"
@@ -252,37 +258,13 @@ class _Work:
             (context.out / f"{prefix}waveform.png").write_bytes(waveform.picture(wave))
             for name, kind in (("waveform.json", "application/json"), ("waveform.png", "image/png")):
                 outputs.append(context.output(f"{prefix}{name}", media_type=kind, role="waveform"))
-        if self._spec.spectrogram:
-            outputs.append(self._spectrogram(track))
-        return outputs
+        return Made(outputs)
 
-    def _spectrogram(self, track: Track) -> OutputFile:
-        name, sound = f"{track.prefix}spectrogram.png", track.sound
-        chain = f"{cutting(sound.cut)},aformat=channel_layouts=mono"
-        length = track.seconds or 0.0
-        if length > _PICTURE_SECONDS:  # all of it would be held in memory
-            step = length / _PICTURE_COLUMNS
-            window = 4096 / sound.sample_rate
-            chain += f",asetnsamples=n=4096:p=0,aselect='lt(mod(t,{step:.6f}),{window:.6f})',asetpts=N/SR/TB"
-        graph = f"[0:{sound.index}]{chain},showspectrumpic=s={_PICTURE_COLUMNS}x512:legend=0:scale=log[out]"
-        argv = [
-            *FFMPEG,
-            "-y",
-            *sound.arguments,
-            "-filter_complex",
-            graph,
-            "-map",
-            "[out]",
-            "-frames:v",
-            "1",
-            "-update",
-            "1",
-            beside(name),
-        ]
-        run_ffmpeg(self._context, argv, track.source.name, lambda fraction, speed: None, seconds=None)
-        if not (self._context.out / name).exists():
-            raise HandlerError("output_incomplete", f"The output {name} is not what it should be: it is missing.")
-        return self._context.output(name, media_type="image/png", role="spectrogram")
+    def _draw(self, track: Track, report: Report) -> Made:
+        report(0.0, None)
+        name = f"{track.prefix}spectrogram.png"
+        spectrogram.draw(self._context, track.sound, name, track.source.name, seconds=track.seconds or 0.0)
+        return Made([self._context.output(name, media_type="image/png", role="spectrogram")])
 
 
 def _prefixes(names: Sequence[str]) -> list[str]:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg import loudness
-from processors.ffmpeg.probe import Audio, Video, probe
+from processors.ffmpeg.probe import Video, probe
 from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.specs import VideoSpec
-from processors.video import subtitles, target, watermark
+from processors.video import levels, subtitles, target, watermark
 from processors.video.cues import clipped, cues
 from processors.video.encoding import Text, TextFile, Wanted
 from processors.video.framing import Cut, cut, length, may_hide_fields
@@ -27,7 +24,7 @@ from processors.worker.threads import granted_threads
 
 _PICTURE_ALONE = ("gif", "webp")  # have no tracks of sounds and texts: those of the input matter only where burnt in
 _IDET_SECONDS = 4.0
-_SOUND_COST = 0.02  # of measuring a sound, per second of it: as a share of a second of encoding
+_SOUND_COST = 0.08  # of measuring a sound, per second of it: as a share of a second of encoding
 _SEARCH_COST = 12.0  # of a search: as much as so many seconds of encoding
 _MOST_TEXT_BYTES = 32 * 1024 * 1024
 
@@ -100,36 +97,28 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Prep
 
 
 def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -> list[Task]:
-    """Measure each sound that is to have a certain loudness."""
+    """Find what brings each sound to the loudness that is asked for; pictures that move have none."""
     wanted, goal = state.wanted, context.spec.loudness
-    if goal is None or not wanted.sounds:
+    if goal is None or not wanted.sounds or context.spec.output_format in ("gif", "webp"):
         return []
     seconds = length(wanted.part, source.probe.duration_seconds)
 
     def run(report: Report) -> Made:
-        levels: dict[int, str] = {}
+        filters: dict[int, str] = {}
         for number, audio in enumerate(wanted.sounds):
 
             def share(fraction: float | None, speed: float | None, number: int = number) -> None:
                 report((number + (fraction or 0.0)) / len(wanted.sounds), speed)
 
-            argv = _meter(source, audio, wanted.part)
-            level = loudness.measured(context, argv, source.name, share, seconds=seconds)
-            setting = loudness.setting(level, goal, audio.sample_rate)
-            if setting.filters:
-                levels[audio.index] = setting.filters
-            if setting.note:
-                state.notes.append(setting.note)
-        state.wanted = replace(state.wanted, levels=levels)
+            level = levels.found(context, source, audio, wanted.part, goal, share)
+            if level.filters:
+                filters[audio.index] = level.filters
+            if level.note:
+                state.notes.append(level.note)
+        state.wanted = replace(state.wanted, levels=filters)
         return Made()
 
     return [Task("measure", max(0.1, _SOUND_COST * (seconds or 0.0) * len(wanted.sounds)), run)]
-
-
-def _meter(source: Source, audio: Audio, part: Cut) -> Sequence[str]:
-    media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT)
-    options: dict[str, Any] = {"af": loudness.METER, "f": "null"}
-    return tuple(ffmpeg.output(media[str(audio.index)], "-", **options).compile(cmd=list(TALKING)))
 
 
 def _look(context: Context[VideoSpec], source: Source, video: Video, state: Preparation, report: Report) -> Made:

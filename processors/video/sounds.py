@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from processors.ffmpeg.probe import Audio, Probe
+from processors.ffmpeg.sound_codecs import AudioCodec, bounded_bitrate, nearest_rate
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.languages import is_same
 from processors.video.quality import TIERS
@@ -61,7 +62,7 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
     for number, audio in enumerate(audios):
         chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
         options[f"filter:a:{number}"] = ",".join(chain)
-        options[f"b:a:{number}"] = audio_rate(spec, audio)
+        options[f"b:a:{number}"] = audio_rate(spec, audio, codec="opus" if encoder == "libopus" else "aac")
         if audio.title is not None and spec.output_format == "mp4":  # has no titles: players show the handler's name
             options[f"metadata:s:a:{number}"] = f"handler_name={audio.title}"
         if number == 0 and not has_default:  # players take the first one that is a default
@@ -69,11 +70,19 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
     return options
 
 
-def audio_rate(spec: VideoSpec, audio: Audio, *, most_channels: int = 8) -> int:
-    """Bits per second: as asked for, or by the tier and the channels."""
+def layouts(audio: Audio, most_channels: int) -> str:
+    """The layouts that a sound may be given, for `aformat`; of mono and stereo alone FFmpeg cannot choose for 5.1."""
+    return LAYOUTS if most_channels > 2 else "mono" if audio.channels == 1 else "stereo"
+
+
+def audio_rate(spec: VideoSpec, audio: Audio, *, codec: AudioCodec = "aac", most_channels: int = 8) -> int:
+    """Bits per second: as asked for, or by the tier and the channels; never what the encoder would refuse."""
+    channels = max(1, min(most_channels, audio.channels))
     if spec.audio_bitrate is not None:
-        return bits_per_second(spec.audio_bitrate)
-    return TIERS[spec.quality].audio_per_channel * min(most_channels, audio.channels)
+        wanted = bits_per_second(spec.audio_bitrate)
+    else:
+        wanted = TIERS[spec.quality].audio_per_channel * channels
+    return bounded_bitrate(codec, wanted, channels, nearest_rate(codec, audio.sample_rate))
 
 
 def _what_there_is(audios: Sequence[Audio]) -> str:

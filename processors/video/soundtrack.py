@@ -12,13 +12,14 @@ from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, CONTAINERS, MEDIA_TYPES, AudioCodec, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, is_short, verified
 from processors.specs import VideoSpec
 from processors.video import preparing
 from processors.video.encoding import Wanted
 from processors.video.framing import length
-from processors.video.sounds import LAYOUTS, audio_rate
+from processors.video.sounds import audio_rate, layouts
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context, Rejected
 
@@ -31,32 +32,30 @@ class Form:
 
     suffix: str
     media_type: str
-    encoder: str
-    is_lossless: bool = False
-    layouts: str = LAYOUTS
+    codec: AudioCodec | None = None  #: None: it is copied
     muxer: str | None = None  #: where the suffix does not say it
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether its samples come back as they were."""
+        return self.codec is None or CODECS[self.codec].is_lossless
 
-FORMS: Mapping[str, Form] = {
-    "m4a": Form("m4a", "audio/mp4", "aac"),
-    "mp3": Form("mp3", "audio/mpeg", "libmp3lame", layouts="mono|stereo"),
-    "opus": Form("opus", "audio/ogg", "libopus"),
-    "flac": Form("flac", "audio/flac", "flac", is_lossless=True),
-    "wav": Form("wav", "audio/wav", "pcm_s16le", is_lossless=True),
-}
+
+_CONTAINERS: tuple[Container, ...] = ("m4a", "mp3", "opus", "flac", "wav")
+FORMS: Mapping[str, Form] = {each: Form(each, MEDIA_TYPES[each], CONTAINERS[each][0]) for each in _CONTAINERS}
 
 #: what each codec is stored in as it is; whatever is not here goes into Matroska, which holds all of them
 _AS_IT_IS: Mapping[str, Form] = {
-    "aac": Form("m4a", "audio/mp4", "copy", muxer="ipod"),
-    "alac": Form("m4a", "audio/mp4", "copy", muxer="ipod"),
-    "mp3": Form("mp3", "audio/mpeg", "copy"),
-    "opus": Form("opus", "audio/ogg", "copy"),
-    "vorbis": Form("ogg", "audio/ogg", "copy"),
-    "flac": Form("flac", "audio/flac", "copy"),
-    "ac3": Form("ac3", "audio/ac3", "copy"),
-    "eac3": Form("eac3", "audio/eac3", "copy"),
+    "aac": Form("m4a", "audio/mp4", muxer="ipod"),
+    "alac": Form("m4a", "audio/mp4", muxer="ipod"),
+    "mp3": Form("mp3", "audio/mpeg"),
+    "opus": Form("opus", "audio/ogg"),
+    "vorbis": Form("ogg", "audio/ogg"),
+    "flac": Form("flac", "audio/flac"),
+    "ac3": Form("ac3", "audio/ac3"),
+    "eac3": Form("eac3", "audio/eac3"),
 }
-_MATROSKA = Form("mka", "audio/x-matroska", "copy")
+_MATROSKA = Form("mka", "audio/x-matroska")
 
 
 def form(spec: VideoSpec, audio: Audio) -> Form:
@@ -64,7 +63,7 @@ def form(spec: VideoSpec, audio: Audio) -> Form:
     if spec.audio_format != "copy":
         return FORMS[spec.audio_format]
     if audio.codec.startswith("pcm_s") and audio.codec.endswith("le"):
-        return Form("wav", "audio/wav", "copy")
+        return Form("wav", "audio/wav")
     return _AS_IT_IS.get(audio.codec, _MATROSKA)
 
 
@@ -115,16 +114,17 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
 
 
 def _options(spec: VideoSpec, audio: Audio, own: Form, levels: Mapping[int, str]) -> dict[str, Any]:
-    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0, "c:a": own.encoder}
+    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0}
+    options |= {key: value for of, said in CONTAINER_OPTIONS.items() if of == own.suffix for key, value in said.items()}
     options |= {} if own.muxer is None else {"f": own.muxer}
-    if own.suffix == "m4a":
-        options["movflags"] = "+faststart"
-    if own.encoder == "copy":
-        return options
+    if own.codec is None:
+        return options | {"c:a": "copy"}
+    options["c:a"] = CODECS[own.codec].encoder
     chain: Sequence[str] = [*([levels[audio.index]] if audio.index in levels else [])]
+    most = CODECS[own.codec].most_channels
     if not own.is_lossless:
-        chain = [*chain, f"aformat=channel_layouts={own.layouts}"]
-        options["b:a"] = audio_rate(spec, audio, most_channels=2 if own.layouts == "mono|stereo" else 8)
-    elif own.encoder.startswith("pcm") and (audio.bit_depth or 0) > 16:
+        chain = [*chain, f"aformat=channel_layouts={layouts(audio, most)}"]
+        options["b:a"] = audio_rate(spec, audio, codec=own.codec, most_channels=most)
+    elif own.codec == "pcm" and (audio.bit_depth or 0) > 16:
         options["c:a"] = "pcm_s24le"
     return options | ({"af": ",".join(chain)} if chain else {})

@@ -64,6 +64,15 @@ def test_chapters_of_a_file_are_kept_and_moved_by_a_cut(studio: Studio, tmp_path
         assert chapters_of(out / path) == [(0, CHAPTERS[0]["title"]), (0.5, CHAPTERS[1]["title"])]
 
 
+def test_a_chapter_without_a_title_is_numbered(studio: Studio, tmp_path: Path) -> None:
+    about, named = tmp_path / "about.txt", tmp_path / "named.mka"
+    spans = "".join(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={end}\n" for start, end in [(0, 900), (900, 3000)])
+    about.write_text(f";FFMETADATA1\n{spans}")
+    ffmpeg("-i", SPEECH, "-f", "ffmetadata", "-i", about, "-map_chapters", "1", "-c", "copy", named)
+    out, _ = studio.make(named, outputPresets=["aac"])
+    assert chapters_of(out / "aac.m4a") == [(0, "Chapter 1"), (0.9, "Chapter 2")]
+
+
 def test_chapters_stay_where_a_part_is_cleaned(studio: Studio) -> None:
     asked = {"outputPresets": ["flac"], "chapters": CHAPTERS, "start": 4, "denoise": {"method": "fft"}}
     out, _ = studio.make(MUSIC, **asked)
@@ -123,6 +132,22 @@ def test_tags_are_kept_unless_others_are_wanted(studio: Studio, tmp_path: Path, 
         assert "comment" not in found, name
 
 
+def test_the_language_of_a_sound_stays_with_it_unless_another_is_wanted(studio: Studio, tmp_path: Path) -> None:
+    spoken = tmp_path / "spoken.m4a"
+    ffmpeg("-i", SPEECH, "-t", "1", "-metadata:s:a", "language=deu", spoken)
+    out, _ = studio.make(spoken, outputPresets=list(CONTAINERS))
+    assert {name: tags_of(out / name)["language"] for name in CONTAINERS.values()} == dict.fromkeys(
+        CONTAINERS.values(), "deu"
+    )
+    out, _ = studio.make(spoken, outputPresets=["aac"], tags={"Language": "fra"})
+    assert tags_of(out / "aac.m4a")["language"] == "fra"
+
+
+def test_what_wav_has_no_place_for_is_said(studio: Studio, tmp_path: Path) -> None:
+    _, result = studio.make(SPEECH, outputPresets=["wav"], end=1, chapters=CHAPTERS[:1])
+    assert "chapters" in result["details"]["notes"][0]
+
+
 @pytest.mark.parametrize("kind", ["png", "jpg"])
 def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: Path, kind: str) -> None:
     cover = tmp_path / f"cover.{kind}"
@@ -138,6 +163,8 @@ def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: 
 
 def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None:
     text, huge, broken = tmp_path / "letter.png", tmp_path / "huge.png", tmp_path / "broken.jpg"
+    web = tmp_path / "web.webp"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=20x10:duration=1", "-frames:v", "1", web)
     text.write_text("Dear all")
     header = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     huge.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x0d" + header + bytes(4))
@@ -145,6 +172,7 @@ def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None
     broken.write_bytes(broken.read_bytes()[:300])
     for path, code, words in (
         (text, "cover_invalid", "no JPEG or PNG"),
+        (web, "cover_invalid", "no JPEG or PNG"),
         (huge, "cover_too_large", "100000x100000"),
         (broken, "cover_invalid", "damaged"),
     ):

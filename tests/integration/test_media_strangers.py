@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from processors.media.denoise import library_path
-from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, has_packager, tone
 from tests.resources.workers import Worker, until
 
 
@@ -81,6 +81,7 @@ def test_requests_that_cannot_be_met_name_the_way_out(studio: Studio) -> None:
         ({"start": 100}, "start_after_end", "before 9.9"),
         ({"audioSettings": {"codec": "opus"}}, "codec_misfit", "mp3"),
         ({"loudness": {"album": True}}, "no_target", "podcast"),
+        ({"loudness": {"truePeak": -3}}, "no_target", "podcast"),
     ):
         error = studio.failure(MUSIC, **spec)
         assert error["code"] == code and hint in error["hint"], error
@@ -116,6 +117,22 @@ def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_p
     assert ended - nearly < 0.35 * (ended - events[0]["at"])
     stages = list(dict.fromkeys(event["stage"] for event in events if event["type"] == "progress"))
     assert [stage for stage in stages if stage != "verify"] == ["probe", "analyse", "encode", "loudness", "done"]
+
+
+@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
+def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Studio, tmp_path: Path) -> None:
+    token = studio.begin(
+        MUSIC, outputPresets=["hls-audio", "mp3"], spectrogram=True, generateThumbnails=True, end=6,
+        chapters=[{"start": 0, "title": "One"}],
+    )  # fmt: skip
+    events = studio.worker.events(token)
+    assert events[-1]["type"] == "result", events[-1]
+    paths = [output["path"] for output in events[-1]["result"]["outputs"]]
+    assert paths[:2] == ["mp3.mp3", "master.m3u8"] and paths[-1] == "spectrogram.png"  # the first is the main one
+    told = [event for event in events if event["type"] == "progress"]
+    stages = list(dict.fromkeys(event["stage"] for event in told))  # what lasts for a moment only is not told
+    assert {"package", "spectrogram"} & set(stages)
+    assert all(event["fraction"] < 0.95 for event in told if event["stage"] in ("analyse", "encode"))
 
 
 CANCELLED: list[Any] = [

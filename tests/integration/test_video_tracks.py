@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from processors.video.cues import cues
@@ -59,6 +62,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film
 
 
+def decoded(path: Path, *options: str) -> npt.NDArray[np.float64]:
+    command = ["ffmpeg", "-v", "error", "-i", path, "-map", "0:a:0", *options, "-f", "s16le", "-"]
+    raw = subprocess.run(command, check=True, capture_output=True).stdout
+    return np.frombuffer(raw, dtype="<i2").astype(np.float64)
+
+
 def languages(path: Path, kind: str) -> list[str | None]:
     return [each.get("tags", {}).get("language") for each in streams(path, kind)]
 
@@ -91,6 +100,49 @@ def test_sound_comes_out_as_loud_as_asked(studio: Studio, film: Path) -> None:
     out, result = studio.make(film, audioTracks=["3"], loudness=-18, audioBitrate="96k")
     assert loudness(out / "video.mp4") == pytest.approx(-18, abs=0.6)
     assert "notes" not in result["details"] or "left out" in result["details"]["notes"][0]
+
+
+def loud_film(path: Path) -> Path:
+    """3 s of clicks and tones in 5.1, whose level changes when it is mixed down, with peaks far above the rest."""
+    channel = "0.2*sin(2*PI*{0}*t)*lt(mod(t,1),0.7)+0.5*lt(mod(t,0.5),0.004)*sin(2*PI*900*t)"
+    channels = "|".join(channel.format(200 + 50 * number) for number in range(6))
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=3", "-f", "lavfi",
+        "-i", f"aevalsrc='{channels}':c=5.1:s=48000:d=3", "-c:a", "flac", "-c:v", "mpeg4", path,
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize(
+    ("goal", "spec", "made"),
+    [
+        (-12, {}, "video.mp4"),
+        (-14, {"outputFormat": "webm"}, "video.webm"),
+        (-12, {"outputFormat": "audio", "audioFormat": "mp3"}, "audio.mp3"),
+        (-23, {"outputFormat": "audio", "audioFormat": "flac"}, "audio.flac"),
+    ],
+)
+def test_what_is_delivered_has_the_loudness_also_where_peaks_are_limited_and_channels_mixed(
+    studio: Studio, tmp_path: Path, goal: float, spec: dict[str, Any], made: str
+) -> None:
+    out, result = studio.make(loud_film(tmp_path / "loud.mkv"), loudness=goal, **spec)
+    assert loudness(out / made) == pytest.approx(goal, abs=0.5), result["details"]
+
+
+def test_a_limiter_does_not_move_the_sound(studio: Studio, tmp_path: Path) -> None:
+    film = loud_film(tmp_path / "loud.mkv")
+    out, _ = studio.make(film, loudness=-6, outputFormat="audio", audioFormat="wav")  # is limited
+    before, after = (decoded(path, "-ac", "1", "-ar", "48000") for path in (film, out / "audio.wav"))
+    assert len(after) == len(before)
+    product = np.fft.irfft(np.fft.rfft(after, 2 * len(after)) * np.conj(np.fft.rfft(before, 2 * len(before))))
+    assert abs(int(product.argmax())) <= 2
+
+
+def test_a_rate_that_is_too_high_for_one_channel_is_the_highest(studio: Studio, tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-f", "lavfi", "-i", "sine=duration=1",
+           "-shortest", tmp_path / "mono.mp4")  # fmt: skip
+    out, _ = studio.make(tmp_path / "mono.mp4", outputFormat="webm", audioBitrate="512k")
+    assert ffprobe(out / "video.webm")["audio"]["channels"] == 1
 
 
 def test_silence_stays_silent_with_a_word(studio: Studio, tmp_path: Path) -> None:

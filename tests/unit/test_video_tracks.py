@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.probe import Audio, Probe, Subtitle
+from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
+from processors.video.encoding import Wanted
 from processors.video.languages import is_same
 from processors.video.sounds import sound_options, sounds
+from processors.video.soundtrack import extraction
 from processors.video.subtitles import captions, charset
 from processors.worker.context import Rejected
 
@@ -94,3 +98,20 @@ def test_both_text_and_pictures_can_be_burnt_in() -> None:
 )
 def test_the_encoding_of_subtitles_is_found(data: bytes, found: str | None) -> None:
     assert charset(data) == found
+
+
+@pytest.mark.parametrize(("container", "codec", "most"), [("webm", "libopus", 256_000), ("mp4", "aac", 288_000)])
+def test_no_encoder_is_told_a_rate_that_it_refuses(container: str, codec: str, most: int) -> None:
+    mono = Audio(1, "aac", channels=1, layout="mono")
+    options = sound_options(asked(outputFormat=container, audioBitrate="512k"), [mono], codec, {})
+    assert options["b:a:0"] == most
+
+
+def test_sounds_of_all_sizes_and_for_all_players_have_their_headers() -> None:
+    def argv(audio_format: str) -> str:
+        spec, source = asked(outputFormat="audio", audioFormat=audio_format), Source(Path("/in/a.mkv"), "a.mkv", FILM)
+        return " ".join(extraction(spec, source, Wanted(sounds=[ENGLISH]))[0])
+
+    assert "-rf64 auto" in argv("wav")
+    assert "-id3v2_version 3" in argv("mp3")
+    assert "-movflags +faststart" in argv("m4a")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.media.loudness import (
+from processors.ffmpeg.loudness import (
     MOST_GAIN,
     MOST_LIMITED,
     Measured,

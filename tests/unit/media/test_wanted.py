@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.probe import Audio
-from processors.media.codecs import CODECS, bounded_bitrate, nearest_rate
-from processors.media.wanted import Encode, settle
+from processors.ffmpeg.sound_codecs import CODECS, bounded_bitrate, nearest_rate
+from processors.media.wanted import Encode, left_out, settle
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
 
@@ -121,3 +121,15 @@ def test_what_says_stereo_has_two_channels_and_what_says_nothing_keeps_one() -> 
     mono = replace(STEREO, channels=1, layout="mono")
     assert (one(mono, "podcast").channels, one(mono, "podcast").bitrate) == (2, 128_000)
     assert (one(mono, "mp3").channels, one(mono, "podcast-mono").channels) == (1, 1)
+
+
+def test_what_has_no_place_in_a_format_is_said() -> None:
+    def notes(*presets: str, **spec: Any) -> list[str]:
+        return left_out(MediaSpec.model_validate({"inputMedia": "a", "outputPresets": presets} | spec))
+
+    everything = {"tags": {"title": "x"}, "coverUrl": "c.png", "chapters": [{"start": 0, "title": "x"}]}
+    assert notes("mp3", "wav", "hls-audio") == notes("mp3", "opus", "aac", "ogg", "flac", **everything) == []
+    wav, stream = notes("wav", "mp3", "hls-audio", **everything)
+    assert wav.startswith("wav was made without a cover and chapters") and "chapters.json" in wav
+    assert stream.startswith("hls-audio was made without tags and a cover and chapters")
+    assert notes("dash-audio", tags={"title": "x"})[0].startswith("dash-audio was made without tags:")

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from processors.specs.media import AudioCodec
-
+AudioCodec = Literal["aac", "mp3", "opus", "vorbis", "flac", "pcm"]
 Container = Literal["mp3", "m4a", "ogg", "opus", "flac", "wav"]
 
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # ISO/IEC 11172-3, 13818-3, and "2.5"
@@ -52,6 +51,13 @@ MEDIA_TYPES: Mapping[Container, str] = {
     "opus": "audio/ogg",
     "flac": "audio/flac",
     "wav": "audio/wav",
+}
+
+#: of ffmpeg's muxers
+CONTAINER_OPTIONS: Mapping[Container, Mapping[str, str]] = {
+    "mp3": {"id3v2_version": "3", "write_id3v1": "0"},  # ID3 2.4 is not read by all players
+    "m4a": {"movflags": "+faststart"},
+    "wav": {"rf64": "auto"},  # beyond 4 GiB the sizes of RIFF do not suffice: EBU Tech 3306
 }
 
 #: the layouts that libopus and players know; others are mixed into the nearest
