@@ -1,17 +1,17 @@
 """What the services that work with FFmpeg share. It knows nothing of any spec.
 
-safety    how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
-sound_codecs    what each codec of sound can hold, and how ffmpeg is told to write it
-picture_header  what a PNG, JPEG or WebP says of itself, before anything is made of its picture
-opening   a file, open in this process, and its frames
+safety          how inputs of strangers are opened: no network, no format that names other files, no picture without bounds
+opening         a file, open in this process, and its frames
+unreadable      pure: what a file seems to be that cannot be opened
+probe           what a file is: its streams and tags; chapters has those of the file
+report          a probe as JSON
 picture_header  what a PNG, JPEG or WebP says of itself, before anything is made of it
-colours   the colours of HDR, as encoders are told of them
-chapters  the chapters of a file
-loudness  pure: how loud a sound is, and by how much it is to be raised or lowered
-levelling what measures a sound and levels it, as filters, and what a meter has written
-probe     what a file is: its streams, chapters and tags, or why it cannot be read
-program   one run of ffmpeg, with its progress and its failures in words for the user
-tasks     a job as a list of tasks, each with its share of the progress
-verify    whether what came out is what should have, before it becomes a result
-report    a probe as JSON
+program         one run of ffmpeg, with its progress and its failures in words for the user
+tasks           a job as a list of tasks, each with its share of the progress
+verify          whether what came out is what should have, before it becomes a result
+filters         pure: what is done to a picture; colours are those of HDR, as encoders are told of them
+sound_codecs    pure: what each codec of sound can hold, and how ffmpeg is told to write it
+loudness        pure: how loud a sound is, and by how much it is to be raised or lowered
+levelling       what measures a sound and levels it, as filters, and what a meter has written
+vmaf            how like its source a picture is
 """

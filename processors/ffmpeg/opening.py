@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from processors.ffmpeg.picture_header import header
 from processors.ffmpeg.safety import MOST_COVER_PIXELS, MOST_PIXELS, SAFE_INPUT
+from processors.ffmpeg.unreadable import HEAD_BYTES, guess
 from processors.worker.context import HandlerError, Rejected
 
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"}  # of MP4 and QuickTime files
@@ -78,8 +79,10 @@ def _first_look(path: Path, name: str, stills: AbstractSet[str]) -> Iterator[Inp
         if any("moov atom not found" in message for _, _, message in said) and _begins_as_mp4(path):
             hint = "Its index, which stands at the end, is missing: copy or download the file again."
             raise Rejected("truncated", f"{name} is cut off: the end of the file is missing.", hint) from error
-        hint = f"FFmpeg says: {error.strerror}."
-        raise Rejected("not_media", f"{name} is not a media file that can be read.", hint) from error
+        message, hint = f"{name} is not a media file that can be read.", f"FFmpeg says: {error.strerror}."
+        if kind := guess(_head(path)):
+            hint = f"It seems to be {kind}."
+        raise Rejected("not_media", message, hint) from error
     finally:
         # A decoder's thread that has something to say would wait for Python's lock, and whoever closes the decoder has
         # that and waits for the thread.
@@ -146,5 +149,9 @@ def _refuse_large_covers(container: InputContainer, covers: AbstractSet[int], na
 
 def _begins_as_mp4(path: Path) -> bool:
     """Tell a file that was cut off from one that only bears the name."""
+    return _head(path)[4:8] in _FIRST_BOXES
+
+
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(8)[4:] in _FIRST_BOXES
+        return file.read(HEAD_BYTES)
