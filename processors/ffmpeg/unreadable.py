@@ -7,8 +7,8 @@ import re
 HEAD_BYTES = 512  #: that are looked at
 
 _LISTS = re.compile(
-    rb"#EXTM3U|ffconcat|file ['\"/\w]|\[playlist\]|<\?xml.*<(MPD|playlist|smil|asx)|<(MPD|playlist|smil|asx)|v=0\r?\n",
-    re.S | re.I,
+    rb"#EXTM3U|ffconcat|file ['\"/\w]|\[playlist\]|v=0\r?\n|(<\?xml.*)?<(MPD|playlist|smil|asx)",
+    re.DOTALL | re.IGNORECASE,
 )
 _DRAWINGS = re.compile(rb"<\?xml.*<svg|<svg", re.S | re.I)
 _KINDS = {
