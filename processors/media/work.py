@@ -107,7 +107,7 @@ class _Work:
 
     def _source(self, path: Path, name: str) -> Source:
         found = probe(path, name)
-        if found.format == "wav":
+        if found.format in ("wav", "mp3"):
             refuse_cut_off(path, name)
         return Source(path, name, found)
 
