@@ -43,10 +43,11 @@ def main() -> None:
     ):
         work = Path(directory)
         print(f"{'':44} {'Pitchey':>9} {'ffmpeg':>9} {'ratio':>7}")  # noqa: T201
-        _ladder(Studio(video), work)
-        _formats(Sounds(media), work)
-        _loudness(Sounds(media), work)
-        _sprite(Studio(video), work)
+        pictures, sounds = Studio(video), Sounds(media)
+        _ladder(pictures, work)
+        _formats(sounds, work)
+        _loudness(sounds, work)
+        _sprite(pictures, work)
 
 
 def _ladder(studio: Studio, work: Path) -> None:
@@ -55,11 +56,11 @@ def _ladder(studio: Studio, work: Path) -> None:
 
     def ours() -> None:
         _, result = studio.make(clip, outputFormat="cmaf", quality="medium", ladder={"sizes": list(SIZES)})
-        rungs[:] = result["details"]["rungs"]
+        rungs[:] = result["details"]["stream"]["rungs"]
 
     def theirs() -> None:
         for rung in rungs:
-            size, rate = f"{rung['width']}:{rung['height']}", str(rung["bitrate"])
+            size, rate = f"{rung['width']}:{rung['height']}", str(rung["bitrateLimit"])
             options = ["-c:v", "libx264", "-preset", "medium", "-crf", "23", "-maxrate", rate, "-bufsize", rate]
             options += ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0", "-pix_fmt", "yuv420p"]
             _run([*FFMPEG, "-i", clip, "-vf", f"scale={size}", *options, "-an", work / "rung.mp4"])
