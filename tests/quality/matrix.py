@@ -244,6 +244,9 @@ def main() -> int:
             {"PITCHEY_ENGINE_URL": options.url} if options.url else {}
         )
         command = Pitchey(Path(directory) / "state", Path(directory), settings)
+        if options.engine != "process":
+            for service in sorted({case.service for case in found}):
+                command.ok("images", "build", service)
         daemon = command.start_daemon()
         try:
             wrong = run(command, found, Path(directory))
