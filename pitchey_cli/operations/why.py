@@ -188,5 +188,5 @@ def _count(number: int, what: str) -> str:
 
 def _last_failure(instances: list[Instance]) -> str:
     if instances and instances[-1].state is InstanceState.LOST and instances[-1].note:
-        return f"; the last one was lost: {instances[-1].note}"
+        return f"; the last one was lost: {instances[-1].note.removesuffix('.')}"
     return ""
