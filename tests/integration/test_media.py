@@ -18,7 +18,6 @@ from tests.resources.sounds import (
     decoded,
     ffmpeg,
     ffprobe,
-    has_packager,
     loudness,
     tone,
 )
@@ -252,7 +251,6 @@ def test_silence_at_the_ends_is_cut_and_chapters_move_with_it(studio: Studio, tm
 # --- streams
 
 
-@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
 def test_a_stream_adapts_and_has_no_rate_above_its_source(studio: Studio, tmp_path: Path) -> None:
     source = tmp_path / "source.m4a"
     ffmpeg("-i", MUSIC, "-c:a", "aac", "-b:a", "140k", source)
@@ -270,7 +268,6 @@ def test_a_stream_adapts_and_has_no_rate_above_its_source(studio: Studio, tmp_pa
     assert [each["bitrate"] for each in result["details"]["stream"]["audio"]] == [128000, 64000]
 
 
-@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
 def test_a_stream_has_the_loudness_that_is_asked_for(studio: Studio) -> None:
     out, _ = studio.make(SPEECH, outputPresets=["hls-audio"], loudness={"target": -18})
     for path in sorted(out.glob("audio-*/playlist.m3u8")):

@@ -6,13 +6,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from processors.media.denoise import library_path
 from tests.resources.sounds import MUSIC, NOISY, SPEECH, Studio, decoded, ffmpeg, ffprobe, loudness
 from tests.resources.workers import Worker
 
@@ -249,10 +247,7 @@ def quiet_part(signal: Samples) -> float:
     return float(10 * np.log10(np.percentile((frames**2).mean(axis=1), 10) + 1e-12))
 
 
-METHODS: list[Any] = [
-    pytest.param("rnnoise", marks=pytest.mark.skipif(library_path() is None, reason="RNNoise is not installed")),
-    "fft",
-]
+METHODS = ("rnnoise", "fft")
 
 
 @pytest.mark.parametrize("method", METHODS)

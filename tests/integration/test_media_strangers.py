@@ -11,8 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from processors.media.denoise import library_path
-from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, has_packager, tone
+from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
 from tests.resources.workers import Worker, until
 
 
@@ -121,7 +120,6 @@ def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_p
     assert [stage for stage in stages if stage != "verify"] == ["probe", "analyse", "encode", "loudness", "done"]
 
 
-@pytest.mark.skipif(not has_packager(), reason="Shaka Packager is not installed")
 def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Studio, tmp_path: Path) -> None:
     token = studio.begin(
         MUSIC, outputPresets=["hls-audio", "mp3"], spectrogram=True, generateThumbnails=True, end=6,
@@ -140,11 +138,7 @@ def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Stu
 CANCELLED: list[Any] = [
     pytest.param({"outputPresets": ["podcast"]}, id="encode"),
     pytest.param({"denoise": {"method": "fft"}}, id="fft"),
-    pytest.param(
-        {"denoise": {}},
-        id="rnnoise",
-        marks=pytest.mark.skipif(library_path() is None, reason="RNNoise is not installed"),
-    ),
+    pytest.param({"denoise": {}}, id="rnnoise"),
 ]
 
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from processors.streaming.packager import packager
-from processors.worker.context import HandlerError
 from tests.resources.workers import ROOT, Worker
 
 SOUNDS = ROOT / "tests" / "resources" / "audio"
@@ -22,14 +20,6 @@ ADTS = SOUNDS / "sample_10s.aac"  # the same as raw AAC
 MP3 = SOUNDS / "sample_10s.mp3"  # 10 s, mono, 128k
 BIKES = ROOT / "tests" / "resources" / "video" / "bikes.mp4"  # no sound
 CLIP = ROOT / "examples" / "clip.mp4"  # 5.1
-
-
-def has_packager() -> bool:
-    """Whether streams can be packaged here."""
-    try:
-        return packager().exists()
-    except HandlerError:
-        return False
 
 
 class Studio:
