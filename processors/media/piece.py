@@ -28,8 +28,8 @@ class Piece:
     labels: Labels
     scratch: str
     cut: Cut  #: of the source: what is left of it
-    prefix: str = ""  #: of its files; empty for the job's own
-    number: int = 0
+    prefix: str = ""  #: of its files; empty where there is one alone
+    number: int = 0  #: 0: the job's own
     analysis: Analysis | None = None
     settings: dict[str, Setting] = field(default_factory=dict)  #: by the name of a file
     made: dict[str, Measured] = field(default_factory=dict)  #: by the name of a file

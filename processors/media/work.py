@@ -26,6 +26,7 @@ from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged
 from processors.media.wanted import Encode, left_out, presets_of, settle
+from processors.names import MAX_SEGMENT_BYTES, problem_with
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
 from processors.specs.media import Chapter
@@ -40,6 +41,7 @@ _OF_ONE = {"title", "track"}  # tags that are of one file, and not of an album
 # Seconds of work for a second of sound, on one core; only their ratio counts, for the progress.
 _CLEAN_COST, _ANALYSE_COST, _ENCODE_COST, _METER_COST, _CHECK_COST = 0.045, 0.004, 0.003, 0.006, 0.0002
 _PACKAGE_COST, _DRAW_COST = 0.0015, 0.001
+_LONGEST_PREFIX_BYTES = MAX_SEGMENT_BYTES - 60  # leaves room for a preset's name and a suffix
 _LONG_SECONDS = 3600.0  # where the length is not known
 
 
@@ -61,11 +63,13 @@ class _Work:
         if any(preset.format in ("hls", "dash") for preset in presets_of(context.spec).values()):
             packager()  # where it is missing, that is known before the work
         self._given_chapters = self._read_chapters()  # what is wrong with them is known before the work, too
-        main = self._source(context.input_path("input_media"), context.input_name("input_media"))
-        self._pieces = [self._piece(main, "", 0)]
-        prefixes = _prefixes([file.name for file in self._attached()])
-        for number, (file, prefix) in enumerate(zip(self._attached(), prefixes, strict=True), start=1):
-            self._pieces.append(self._piece(self._source(context.inputs / file.path, file.name), prefix, number))
+        files = [(context.input_path("input_media"), context.input_name("input_media"))]
+        files += [(context.inputs / file.path, file.name) for file in self._attached()]
+        prefixes = _prefixes([name for _, name in files])
+        self._pieces = [
+            self._piece(self._source(path, name), prefix, number)
+            for number, ((path, name), prefix) in enumerate(zip(files, prefixes, strict=True))
+        ]
         is_album = self._spec.loudness is not None and self._spec.loudness.album
         self._wants_level = any(made.target is not None for piece in self._pieces for made in piece.files)
         self._levels = Levels(context, self._pieces, is_album=is_album)
@@ -112,13 +116,11 @@ class _Work:
     def _piece(self, source: Source, prefix: str, number: int) -> Piece:
         audio, sound = sound_of(source, self._spec)
         wanted = settle(self._spec, audio, source_bitrate=bitrate_of(source.probe, audio), prefix=prefix)
-        return Piece(
-            source, audio, sound, wanted, self._labels(source, audio, prefix), _SCRATCH, sound.cut, prefix, number
-        )
+        labels = self._labels(source, audio, is_main=number == 0)
+        return Piece(source, audio, sound, wanted, labels, _SCRATCH, sound.cut, prefix, number)
 
-    def _labels(self, source: Source, audio: Audio, prefix: str) -> Labels:
+    def _labels(self, source: Source, audio: Audio, *, is_main: bool) -> Labels:
         spec, context = self._spec, self._context
-        is_main = prefix == ""
         said = {key: value for key, value in (spec.tags or {}).items() if is_main or key.lower() not in _OF_ONE}
         picture = (
             cover.of_file(source.path, source.name, source.probe)
@@ -137,7 +139,7 @@ class _Work:
         return None if spec.chapters is None else list(spec.chapters)
 
     def _chapters(self, piece: Piece) -> list[Chapter]:
-        if piece.prefix == "" and self._given_chapters is not None:
+        if piece.number == 0 and self._given_chapters is not None:
             return self._given_chapters
         return own_chapters(self._context, piece.source)
 
@@ -263,6 +265,19 @@ class _Work:
 
 
 def _prefixes(names: Sequence[str]) -> list[str]:
-    """What the outputs of an album's files begin with: the name, with its suffix where two differ in that only."""
+    """What the outputs of each file begin with: nothing of one alone; of an album's the name of the file.
+
+    Its suffix belongs to it where two differ in that only. A name that no file may have (a URL has any) is a number.
+    """
+    if len(names) == 1:
+        return [""]
     stems = [PurePosixPath(name).stem for name in names]
-    return [f"{name if stems.count(stem) > 1 else stem}-" for name, stem in zip(names, stems, strict=True)]
+    chosen = [name if stems.count(stem) > 1 else stem for name, stem in zip(names, stems, strict=True)]
+    return [
+        f"{each}-" if _is_name(each) and chosen.count(each) == 1 else f"track-{number}-"
+        for number, each in enumerate(chosen, start=1)
+    ]
+
+
+def _is_name(text: str) -> bool:
+    return problem_with(text) is None and len(PurePosixPath(text).name.encode()) <= _LONGEST_PREFIX_BYTES
