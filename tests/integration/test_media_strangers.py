@@ -35,7 +35,8 @@ def test_a_video_without_sound_is_refused(studio: Studio) -> None:
         ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
         ("concat.txt", b"ffconcat version 1.0\nfile /etc/passwd\n"),
         ("noise.flac", bytes(range(256)) * 40),
-        ("page.ogg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ("list.mp3", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
+        ("page.ogg", b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><svg>&x;</svg>"),
     ],
 )
 def test_what_is_no_sound_is_refused(studio: Studio, tmp_path: Path, name: str, content: bytes) -> None:
@@ -43,6 +44,13 @@ def test_what_is_no_sound_is_refused(studio: Studio, tmp_path: Path, name: str, 
     error = studio.failure(tmp_path / name, outputPresets=["mp3"])
     assert name in error["message"] and "passwd" not in error["message"]
     assert error["hint"]
+
+
+def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
+    misnamed = tmp_path / "sound.wav"
+    misnamed.write_bytes(MP3.read_bytes())
+    out, _ = studio.make(misnamed, outputPresets=["flac"], end=1)
+    assert len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) == pytest.approx(32000, abs=4)
 
 
 @pytest.mark.parametrize("suffix", ["m4a", "wav", "flac", "mp3"])
@@ -174,3 +182,10 @@ def test_no_name_of_an_album_is_an_option_or_leaves_the_outputs(studio: Studio, 
     out = studio.worker.spool / token / "out"
     assert {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()} == wanted
     assert {output["path"] for output in last["result"]["outputs"]} == wanted
+
+
+def test_the_instance_is_well_afterwards(studio: Studio) -> None:
+    out, _ = studio.make(MUSIC, outputPresets=["mp3"], end=0.5)
+    assert (out / "mp3.mp3").stat().st_size > 0
+    until(lambda: studio.worker.health()["busy"] == 0, "nothing is left")
+    assert not psutil.Process(studio.worker.pid).children(recursive=True)
