@@ -194,5 +194,5 @@ def test_no_name_of_an_album_is_an_option_or_leaves_the_outputs(studio: Studio, 
 def test_the_instance_is_well_afterwards(studio: Studio) -> None:
     out, _ = studio.make(MUSIC, outputPresets=["mp3"], end=0.5)
     assert (out / "mp3.mp3").stat().st_size > 0
-    until(lambda: studio.worker.health()["busy"] == 0, "nothing is left")
+    until(lambda: studio.worker.health()["attempts"] == [], "nothing is left")
     assert not psutil.Process(studio.worker.pid).children(recursive=True)

@@ -173,5 +173,5 @@ def test_text_of_strangers_is_no_filter(studio: Studio, tmp_path: Path) -> None:
 def test_the_instance_is_well_afterwards(studio: Studio) -> None:
     out, _ = studio.make(BIKES, end=0.2, resolution=TINY)
     assert (out / "video.mp4").stat().st_size > 0
-    until(lambda: studio.worker.health()["busy"] == 0, "nothing is left")
+    until(lambda: studio.worker.health()["attempts"] == [], "nothing is left")
     assert not psutil.Process(studio.worker.pid).children(recursive=True)
