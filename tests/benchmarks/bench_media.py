@@ -1,28 +1,31 @@
 """What one job saves that makes several things of one file, beside one ffmpeg for each of them.
 
-Both sides run on this machine with the same ffmpeg: the jobs in a worker, as in an instance. Prints a table.
+Both sides run in one instance of the service, with the same ffmpeg and the same limits: the job in its worker, ffmpeg by
+hand beside it when the worker has nothing to do. Prints a table of the time and of the processors' time, which other work on the machine
+changes less. Arguments choose rows: ladder formats loudness sprite.
+Needs PITCHEY_TEST_DOCKER; `make bench` sets it up.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from processors.worker.threads import granted_threads
+from tests.resources.instances import Housed
 from tests.resources.sounds import SPEECH
 from tests.resources.sounds import Studio as Sounds
 from tests.resources.studio import BIKES, BUNNY, Studio
-from tests.resources.workers import Worker
 
 ROUNDS = 3
 SIZES = ("1280x720", "960x540", "640x360", "416x234")
 PRESETS = ("mp3", "aac", "ogg", "opus")
-THREADS = str(granted_threads())
 FFMPEG = ("ffmpeg", "-v", "error", "-nostdin", "-y")
 
 #: what ffmpeg is told by hand for the same presets
@@ -36,73 +39,80 @@ BY_HAND = {
 
 def main() -> None:
     """Measure and print."""
-    with (
-        tempfile.TemporaryDirectory(dir="/var/tmp") as directory,
-        Worker(Path(directory) / "video", service="video") as video,
-        Worker(Path(directory) / "media", service="media") as media,
-    ):
+    chosen = sys.argv[1:] or ["ladder", "formats", "loudness", "sprite"]
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
         work = Path(directory)
-        print(f"{'':44} {'Pitchey':>9} {'ffmpeg':>9} {'ratio':>7}")  # noqa: T201
-        pictures, sounds = Studio(video), Sounds(media)
-        _ladder(pictures, work)
-        _formats(sounds, work)
-        _loudness(sounds, work)
-        _sprite(pictures, work)
+        work.chmod(0o755)
+        (work / "shared").mkdir()
+        shared = work / "shared"
+        print(f"{'':36} {'Pitchey':>9} {'ffmpeg':>9} {'ratio':>7} {'processor':>11} {'ffmpeg':>11} {'ratio':>7}")  # noqa: T201
+        with Housed(work / "video", service="video", shared=shared) as video:
+            if "ladder" in chosen:
+                _ladder(video, shared)
+            if "sprite" in chosen:
+                _sprite(video, shared)
+        with Housed(work / "media", service="media", shared=shared) as media:
+            if "formats" in chosen:
+                _formats(media, shared)
+            if "loudness" in chosen:
+                _loudness(media, shared)
 
 
-def _ladder(studio: Studio, work: Path) -> None:
-    clip = _looped(BUNNY, 3, work / "ladder.mp4")
+def _ladder(video: Housed, work: Path) -> None:
+    clip, studio = _looped(BUNNY, 3, work / "ladder.mp4"), Studio(video)
     rungs: list[dict[str, int]] = []
 
     def ours() -> None:
         _, result = studio.make(clip, outputFormat="cmaf", quality="medium", ladder={"sizes": list(SIZES)})
         rungs[:] = result["details"]["stream"]["rungs"]
 
-    def theirs() -> None:
+    def theirs() -> float:
+        lines = []
         for rung in rungs:
             size, rate = f"{rung['width']}:{rung['height']}", str(rung["bitrateLimit"])
             options = ["-c:v", "libx264", "-preset", "medium", "-crf", "23", "-maxrate", rate, "-bufsize", rate]
             options += ["-g", "50", "-keyint_min", "50", "-sc_threshold", "0", "-pix_fmt", "yuv420p"]
-            _run([*FFMPEG, "-i", clip, "-vf", f"scale={size}", *options, "-an", work / "rung.mp4"])
-        _run([*FFMPEG, "-i", clip, "-vn", "-c:a", "aac", "-ac", "2", "-b:a", "128k", work / "sound.mp4"])
+            lines.append([*FFMPEG, "-i", clip.name, "-vf", f"scale={size}", *options, "-an", "rung.mp4"])
+        lines.append([*FFMPEG, "-i", clip.name, "-vn", "-c:a", "aac", "-ac", "2", "-b:a", "128k", "sound.mp4"])
+        return video.execute(_script(lines))[0]
 
-    _row(f"HLS and DASH, {len(SIZES)} rungs, packaged", ours, theirs, "at most 0.85")
+    _row(video, f"HLS and DASH, {len(SIZES)} rungs, packaged", ours, theirs, "at most 0.85")
 
 
-def _formats(studio: Sounds, work: Path) -> None:
-    sound = _looped(SPEECH, 39, work / "formats.flac")
+def _formats(media: Housed, work: Path) -> None:
+    sound, studio = _looped(SPEECH, 39, work / "formats.flac"), Sounds(media)
 
     def ours() -> None:
         studio.make(sound, outputPresets=list(PRESETS))
 
-    def theirs() -> None:
-        for name in PRESETS:
-            _run([*FFMPEG, "-i", sound, *BY_HAND[name][:-1], work / BY_HAND[name][-1]])
+    def theirs() -> float:
+        return media.execute(_script([[*FFMPEG, "-i", sound.name, *BY_HAND[name]] for name in PRESETS]))[0]
 
-    _row(f"{len(PRESETS)} formats of one sound", ours, theirs, "at most 0.6")
+    _row(media, f"{len(PRESETS)} formats of one sound", ours, theirs, "at most 0.6")
 
 
-def _loudness(studio: Sounds, work: Path) -> None:
-    sound = _looped(SPEECH, 39, work / "loudness.flac")
+def _loudness(media: Housed, work: Path) -> None:
+    sound, studio = _looped(SPEECH, 39, work / "loudness.flac"), Sounds(media)
     target = "loudnorm=I=-16:TP=-1:LRA=11"
 
     def ours() -> None:
         studio.make(sound, outputPresets=["wav"], loudness={"target": -16, "truePeak": -1})
 
-    def theirs() -> None:
-        meter = ["ffmpeg", "-nostdin", "-hide_banner", "-i", str(sound), "-af", f"{target}:print_format=json"]
-        said = subprocess.run([*meter, "-f", "null", "-"], check=True, capture_output=True, text=True).stderr
+    def theirs() -> float:
+        meter = ["ffmpeg", "-nostdin", "-hide_banner", "-i", sound.name, "-af", f"{target}:print_format=json"]
+        first, said = media.execute(_script([[*meter, "-f", "null", "-"]]))
         found = json.loads(said[said.rindex("{") : said.rindex("}") + 1])
         measured = ":".join(f"measured_{key}={found[f'input_{name}']}" for key, name in
                             (("I", "i"), ("TP", "tp"), ("LRA", "lra"), ("thresh", "thresh")))  # fmt: skip
         second = f"{target}:{measured}:offset={found['target_offset']}:linear=true"
-        _run([*FFMPEG, "-i", sound, "-af", second, "-ar", "48000", "-c:a", "pcm_s16le", work / "loud.wav"])
+        options = ["-af", second, "-ar", "48000", "-c:a", "pcm_s16le", "loud.wav"]
+        return first + media.execute(_script([[*FFMPEG, "-i", sound.name, *options]]))[0]
 
-    _row("loudness, measured in the result", ours, theirs, "at most 0.5 of loudnorm's two passes")
+    _row(media, "loudness, measured in the result", ours, theirs, "at most 0.5 of loudnorm's two passes")
 
 
-def _sprite(studio: Studio, work: Path) -> None:
-    clip = _looped(BIKES, 29, work / "sprite.mp4")
+def _sprite(video: Housed, work: Path) -> None:
+    clip, studio = _looped(BIKES, 29, work / "sprite.mp4"), Studio(video)
     tiles = 0
 
     def ours() -> None:
@@ -110,29 +120,36 @@ def _sprite(studio: Studio, work: Path) -> None:
         out, _ = studio.make(clip, outputFormat="thumbnail", sprite=True)
         tiles = (out / "sprite.vtt").read_text().count("#xywh=")
 
-    def theirs() -> None:
-        for number in range(tiles):
-            at = str((number + 0.5) * 300 / tiles)
-            _run([*FFMPEG, "-ss", at, "-i", clip, "-frames:v", "1", "-vf", "scale=160:-2", work / f"{number}.jpg"])
+    def theirs() -> float:
+        moments = [str((number + 0.5) * 300 / tiles) for number in range(tiles)]
+        options = ["-frames:v", "1", "-vf", "scale=160:-2"]
+        lines = [[*FFMPEG, "-ss", at, "-i", clip.name, *options, f"{at}.jpg"] for at in moments]
+        return video.execute(_script(lines))[0]
 
-    _row("sprite sheets of five minutes", ours, theirs, "at most 0.05 of one ffmpeg per tile")
+    _row(video, "sprite sheets of five minutes", ours, theirs, "at most 0.05 of one ffmpeg per tile")
 
 
 def _looped(source: Path, again: int, target: Path) -> Path:
     codec = ("-c:a", "flac") if target.suffix == ".flac" else ("-c", "copy")
-    _run([*FFMPEG, "-stream_loop", str(again), "-i", source, *codec, target])
+    subprocess.run([*FFMPEG, "-stream_loop", str(again), "-i", source, *codec, target], check=True)
     return target
 
 
-def _run(argv: Sequence[str | Path]) -> None:
-    subprocess.run(argv, check=True)
+def _script(commands: Sequence[Sequence[str]]) -> str:
+    return "\n".join(shlex.join(command) for command in commands)
 
 
-def _row(what: str, ours: Callable[[], None], theirs: Callable[[], None], aim: str) -> None:
-    rounds = [(_timed(ours), _timed(theirs)) for _ in range(ROUNDS)]
-    mine = statistics.median(own for own, _ in rounds)
-    peer = statistics.median(other for _, other in rounds)
-    print(f"{what:44} {mine:7.2f} s {peer:7.2f} s {mine / peer:7.2f}  (aim: {aim})", flush=True)  # noqa: T201
+def _row(instance: Housed, what: str, ours: Callable[[], None], theirs: Callable[[], float], aim: str) -> None:
+    rounds: list[tuple[float, float, float, float]] = []
+    for _ in range(ROUNDS):
+        start = instance.cpu_seconds
+        mine = _timed(ours)
+        middle = instance.cpu_seconds
+        peer = theirs()
+        rounds.append((mine, peer, middle - start, instance.cpu_seconds - middle))
+    mine, peer, my_work, its_work = (statistics.median(each) for each in zip(*rounds, strict=True))
+    times = f"{what:36} {mine:7.2f} s {peer:7.2f} s {mine / peer:7.2f}"
+    print(f"{times} {my_work:9.2f} s {its_work:9.2f} s {my_work / its_work:7.2f}  (aim: {aim})", flush=True)  # noqa: T201
 
 
 def _timed(work: Callable[[], None]) -> float:
