@@ -155,7 +155,7 @@ def test_every_cue_of_a_sprite_shows_a_frame_of_its_time(studio: Studio, tmp_pat
         assert found[9] == ("00:00:09.000 --> 00:00:10.000", "sprite-001.png#xywh=1440,0,160,68")
         for number in (1, 9):
             picture = tile(out, found[number][1], tmp_path / "tile.png")
-            wanted = [0] if gap == 25 else range(9, 16)
+            wanted = [0] if gap == 25 else range(5)  # of the frames that no other refers to, some are left out
             alike = [likeness(picture, frame(clip, number * 25 + each, tmp_path / "expected.png")) for each in wanted]
             assert max(alike) > 0.95, (gap, number)
 
