@@ -14,9 +14,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.resources.instances import Housed
 from tests.resources.sounds import MUSIC, SPEECH
@@ -62,9 +62,12 @@ def _ladder(video: Housed, work: Path) -> None:
     clip, studio = _looped(BUNNY, 3, work / "ladder.mp4"), Studio(video)
     rungs: list[dict[str, int]] = []
 
-    def ours() -> None:
-        _, result = studio.make(clip, outputFormat="cmaf", quality="medium", ladder={"sizes": list(SIZES)})
+    def ours() -> float:
+        seconds, result = _job(
+            video, studio.begin(clip, outputFormat="cmaf", quality="medium", ladder={"sizes": list(SIZES)})
+        )
         rungs[:] = result["details"]["stream"]["rungs"]
+        return seconds
 
     def theirs() -> float:
         lines = []
@@ -82,8 +85,8 @@ def _ladder(video: Housed, work: Path) -> None:
 def _formats(media: Housed, work: Path) -> None:
     sound, studio = _looped(MUSIC, 29, work / "formats.flac"), Sounds(media)
 
-    def ours() -> None:
-        studio.make(sound, outputPresets=list(PRESETS))
+    def ours() -> float:
+        return _job(media, studio.begin(sound, outputPresets=list(PRESETS)))[0]
 
     def theirs() -> float:
         return media.execute(_script([[*FFMPEG, "-i", sound.name, *BY_HAND[name]] for name in PRESETS]))[0]
@@ -95,8 +98,9 @@ def _loudness(media: Housed, work: Path) -> None:
     sound, studio = _looped(SPEECH, 39, work / "loudness.flac"), Sounds(media)
     target = "loudnorm=I=-16:TP=-1:LRA=11"
 
-    def ours() -> None:
-        studio.make(sound, outputPresets=["wav"], loudness={"target": -16, "truePeak": -1})
+    def ours() -> float:
+        loudness = {"target": -16, "truePeak": -1}
+        return _job(media, studio.begin(sound, outputPresets=["wav"], loudness=loudness))[0]
 
     def theirs() -> float:
         meter = ["ffmpeg", "-nostdin", "-hide_banner", "-i", sound.name, "-af", f"{target}:print_format=json"]
@@ -115,10 +119,11 @@ def _sprite(video: Housed, work: Path) -> None:
     clip, studio = _looped(BIKES, 29, work / "sprite.mp4"), Studio(video)
     tiles = 0
 
-    def ours() -> None:
+    def ours() -> float:
         nonlocal tiles
-        out, _ = studio.make(clip, outputFormat="thumbnail", sprite=True)
-        tiles = (out / "sprite.vtt").read_text().count("#xywh=")
+        seconds, result = _job(video, studio.begin(clip, outputFormat="thumbnail", sprite=True))
+        tiles = result["outputs"][-1]["details"]["tiles"]
+        return seconds
 
     def theirs() -> float:
         moments = [str((number + 0.5) * 300 / tiles) for number in range(tiles)]
@@ -139,11 +144,11 @@ def _script(commands: Sequence[Sequence[str]]) -> str:
     return "\n".join(shlex.join(command) for command in commands)
 
 
-def _row(instance: Housed, what: str, ours: Callable[[], None], theirs: Callable[[], float], aim: str) -> None:
+def _row(instance: Housed, what: str, ours: Callable[[], float], theirs: Callable[[], float], aim: str) -> None:
     rounds: list[tuple[float, float, float, float]] = []
     for _ in range(ROUNDS):
         start = instance.cpu_seconds
-        mine = _timed(ours)
+        mine = ours()
         middle = instance.cpu_seconds
         peer = theirs()
         rounds.append((mine, peer, middle - start, instance.cpu_seconds - middle))
@@ -152,10 +157,11 @@ def _row(instance: Housed, what: str, ours: Callable[[], None], theirs: Callable
     print(f"{times} {my_work:9.2f} s {its_work:9.2f} s {my_work / its_work:7.2f}  (aim: {aim})", flush=True)  # noqa: T201
 
 
-def _timed(work: Callable[[], None]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def _job(instance: Housed, token: str) -> tuple[float, dict[str, Any]]:
+    """Wait for a job; give the seconds from when the worker took it to its result, by the clock inside too."""
+    events = instance.events(token)
+    assert events[-1]["type"] == "result", events[-1]
+    return events[-1]["at"] - events[0]["at"], events[-1]["result"]
 
 
 if __name__ == "__main__":
