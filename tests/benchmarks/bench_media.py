@@ -1,9 +1,9 @@
 """What one job saves that makes several things of one file, beside one ffmpeg for each of them.
 
-Both sides run in one instance of the service, with the same ffmpeg and the same limits: the job in its worker, ffmpeg by
-hand beside it when the worker has nothing to do. Prints a table of the time and of the processors' time, which other work on the machine
-changes less. Arguments choose rows: ladder formats loudness sprite.
-Needs PITCHEY_TEST_DOCKER; `make bench` sets it up.
+Both sides run in one instance of the service, with the same ffmpeg and the same limits: the job in its worker, ffmpeg
+by hand beside it when the worker has nothing to do. Prints a table of the time, and of the processors' time, which other
+work on the machine changes less. Arguments choose rows: ladder formats loudness sprite.
+Needs PITCHEY_TEST_DOCKER and the docker command; `make bench` sets both up.
 """
 
 from __future__ import annotations
