@@ -1,8 +1,8 @@
 """What one job saves that makes several things of one file, beside one ffmpeg for each of them.
 
 Both sides run in one instance of the service, with the same ffmpeg and the same limits: the job in its worker, ffmpeg
-by hand beside it when the worker has nothing to do. Prints a table of the time, and of the processors' time, which other
-work on the machine changes less. Arguments choose rows: ladder formats loudness sprite.
+by hand beside it when the worker has nothing to do. Prints a table of the time, and of the processors' time, which
+other work on the machine changes less. Arguments choose rows: ladder formats loudness sprite.
 Needs PITCHEY_TEST_DOCKER and the docker command; `make bench` sets both up.
 """
 
@@ -47,19 +47,22 @@ def main() -> None:
         shared = work / "shared"
         print(f"{'':36} {'Pitchey':>9} {'ffmpeg':>9} {'ratio':>7} {'processor':>11} {'ffmpeg':>11} {'ratio':>7}")  # noqa: T201
         with Housed(work / "video", service="video", shared=shared) as video:
+            pictures = Studio(video)
             if "ladder" in chosen:
-                _ladder(video, shared)
+                clip = _looped(BUNNY, 3, shared / "ladder.mp4")
+                _ladder(video, pictures, clip, "720p")
+                _ladder(video, pictures, _enlarged(clip, shared / "large.mp4"), "1080p")
             if "sprite" in chosen:
-                _sprite(video, shared)
+                _sprite(video, pictures, shared)
         with Housed(work / "media", service="media", shared=shared) as media:
+            sounds = Sounds(media)
             if "formats" in chosen:
-                _formats(media, shared)
+                _formats(media, sounds, shared)
             if "loudness" in chosen:
-                _loudness(media, shared)
+                _loudness(media, sounds, shared)
 
 
-def _ladder(video: Housed, work: Path) -> None:
-    clip, studio = _looped(BUNNY, 3, work / "ladder.mp4"), Studio(video)
+def _ladder(video: Housed, studio: Studio, clip: Path, what: str) -> None:
     rungs: list[dict[str, int]] = []
 
     def ours() -> float:
@@ -79,11 +82,11 @@ def _ladder(video: Housed, work: Path) -> None:
         lines.append([*FFMPEG, "-i", clip.name, "-vn", "-c:a", "aac", "-ac", "2", "-b:a", "128k", "sound.mp4"])
         return video.execute(_script(lines))[0]
 
-    _row(video, f"HLS and DASH, {len(SIZES)} rungs, packaged", ours, theirs, "at most 0.85")
+    _row(video, f"HLS and DASH of {what}, {len(SIZES)} rungs", ours, theirs, "at most 0.85")
 
 
-def _formats(media: Housed, work: Path) -> None:
-    sound, studio = _looped(MUSIC, 29, work / "formats.flac"), Sounds(media)
+def _formats(media: Housed, studio: Sounds, work: Path) -> None:
+    sound = _looped(MUSIC, 29, work / "formats.flac")
 
     def ours() -> float:
         return _job(media, studio.begin(sound, outputPresets=list(PRESETS)))[0]
@@ -94,8 +97,8 @@ def _formats(media: Housed, work: Path) -> None:
     _row(media, f"{len(PRESETS)} formats of one sound", ours, theirs, "at most 0.6")
 
 
-def _loudness(media: Housed, work: Path) -> None:
-    sound, studio = _looped(SPEECH, 39, work / "loudness.flac"), Sounds(media)
+def _loudness(media: Housed, studio: Sounds, work: Path) -> None:
+    sound = _looped(SPEECH, 39, work / "loudness.flac")
     target = "loudnorm=I=-16:TP=-1:LRA=11"
 
     def ours() -> float:
@@ -115,8 +118,8 @@ def _loudness(media: Housed, work: Path) -> None:
     _row(media, "loudness, measured in the result", ours, theirs, "at most 0.5 of loudnorm's two passes")
 
 
-def _sprite(video: Housed, work: Path) -> None:
-    clip, studio = _looped(BIKES, 29, work / "sprite.mp4"), Studio(video)
+def _sprite(video: Housed, studio: Studio, work: Path) -> None:
+    clip = _looped(BIKES, 29, work / "sprite.mp4")
     tiles = 0
 
     def ours() -> float:
@@ -137,6 +140,12 @@ def _sprite(video: Housed, work: Path) -> None:
 def _looped(source: Path, again: int, target: Path) -> Path:
     codec = ("-c:a", "flac") if target.suffix == ".flac" else ("-c", "copy")
     subprocess.run([*FFMPEG, "-stream_loop", str(again), "-i", source, *codec, target], check=True)
+    return target
+
+
+def _enlarged(clip: Path, target: Path) -> Path:
+    options = ["-vf", "scale=1920:1080", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-c:a", "copy"]
+    subprocess.run([*FFMPEG, "-i", clip, *options, target], check=True)
     return target
 
 
