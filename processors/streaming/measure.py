@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from av.error import FFmpegError
 from processors.ffmpeg.verify import incomplete
 from processors.streaming.playlists import peak_bandwidth
 from processors.streaming.tracks import Kind, Track
+from processors.worker.threads import granted_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def measured(out: Path, tracks: Sequence[Track], segment_seconds: float) -> list
     Raises:
         HandlerError: a segment is missing, or cannot be played by itself.
     """
-    return [_measured(out, track, segment_seconds) for track in tracks if track.kind != "text"]
+    with ThreadPoolExecutor(granted_threads()) as pool:  # FFmpeg's libraries work outside of Python's lock
+        return [_measured(out, track, segment_seconds, pool) for track in tracks if track.kind != "text"]
 
 
 def variant_bandwidths(found: Sequence[MeasuredTrack]) -> dict[str, int]:
@@ -64,12 +67,12 @@ def variant_bandwidths(found: Sequence[MeasuredTrack]) -> dict[str, int]:
     return {each.track.folder: each.peak_bandwidth + dearest for each in videos or sounds}
 
 
-def _measured(out: Path, track: Track, segment_seconds: float) -> MeasuredTrack:
+def _measured(out: Path, track: Track, segment_seconds: float, pool: ThreadPoolExecutor) -> MeasuredTrack:
     init = (out / track.folder / "init.mp4").read_bytes()
     paths = sorted((out / track.folder).glob("segment-*.m4s"))
     if not paths:
         raise incomplete(track.folder, "it has no segments")
-    segments = [_segment(init, path, track) for path in paths]
+    segments = list(pool.map(lambda path: _segment(init, path, track), paths))
     sizes, lengths = [segment.size for segment in segments], [segment.seconds for segment in segments]
     return MeasuredTrack(
         track,

@@ -164,7 +164,8 @@ def test_every_cue_of_a_sprite_shows_a_frame_of_its_time(studio: Studio, tmp_pat
         assert found[9] == ("00:00:09.000 --> 00:00:10.000", "sprite-001.png#xywh=1440,0,160,68")
         for number in (1, 9):
             picture = tile(out, found[number][1], tmp_path / "tile.png")
-            wanted = range(number * 25, number * 25 + 1) if gap == 25 else range(number * 25 + 9, number * 25 + 16)
+            # of the frames that no other refers to, some are left out
+            wanted = range(number * 25, number * 25 + (1 if gap == 25 else 5))
             alike = [likeness(picture, expected) for expected in frames_of(clip, wanted, tmp_path)]
             assert max(alike) > 0.95, (gap, number)
 
