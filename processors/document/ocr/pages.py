@@ -1,0 +1,68 @@
+"""The pages of a PDF that have to be read from their picture: one on each processor that was granted, apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from processors.document import apart
+from processors.document.ocr import engine
+from processors.document.ocr.choosing import OcrMode
+from processors.document.ocr.languages import Languages
+from processors.document.ocr.reading import Reading, read_page
+from processors.document.pdf.images import Images
+from processors.document.pdf.opening import opened
+from processors.document.pdf.source import PdfSource, Written, seen_of
+from processors.worker.threads import granted_threads
+
+_BESIDE_SECONDS = 60.0  # for the drawing of a page, and all that is not tesseract's
+
+_READING: TypeAdapter[Reading] = TypeAdapter(Reading)
+
+Done = Callable[[int, int], None]
+
+
+def read_pages(
+    source: PdfSource, languages: Languages, mode: OcrMode, images: Path | None, done: Done = lambda done, total: None
+) -> None:
+    """Read the pages that a source has left to be read, once; then the source has them as others.
+
+    Args:
+        images: the directory for the pictures in them, if they are wanted.
+
+    Raises:
+        HandlerError: the reading of a page was killed, or failed.
+        Rejected: it takes too much.
+    """
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        with opened(source.path, source.name, source.password) as document:
+            for index in batch:
+                pictures = Images(document, images) if images is not None else None
+                reading, flow = read_page(document, index, source.name, source.scratch, languages, mode, pictures)
+                _file(source, index).write_bytes(_READING.dump_json(reading))
+                with Written(source.scratch, f"read-{index:06}") as written:
+                    place = written.put("", flow)
+                said = {"page": index, "place": place, "confidence": reading.confidence} | seen_of(flow)
+                say(said)
+
+    allowed = replace(apart.limits(), seconds=engine.PAGE_SECONDS + _BESIDE_SECONDS)
+    pages = [(index,) for index in source.unread]
+    total = len(pages)
+    for count, value in enumerate(
+        apart.each_batch(pages, work, source.name, at_once=granted_threads(), allowed=allowed), start=1
+    ):
+        source.take(value)
+        done(count, total)
+
+
+def readings(source: PdfSource) -> Iterator[Reading]:
+    """What was read, page by page."""
+    return (_READING.validate_json(_file(source, index).read_bytes()) for index in source.unread)
+
+
+def _file(source: PdfSource, index: int) -> Path:
+    return source.scratch / f"{index:06}.read"

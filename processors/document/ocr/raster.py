@@ -1,0 +1,78 @@
+"""A page as a picture in grey, as fine as the scan that is on it, with level lines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pypdfium2.raw as raw
+from PIL import Image
+
+from processors.document.ocr.frames import Frame, scaled, straightened
+from processors.document.ocr.skew import skew_of
+from processors.document.pdf.reading import page_at
+
+DPI = 300  # what tesseract was trained for; finer is slower and no better
+_LEAST_DPI, _MOST_DPI = 200, 400  # a scan between them is taken as it is: drawing it anew blurs it
+MOST_PIXELS = 30_000_000  # of a picture that is read; A3 with 300 dots per inch has 17 million
+_COARSEST_DPI = 20
+_NEARLY = 1 - 1e-6  # of the scale: rounding must not add a row of pixels, because then all rows are drawn anew
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """A page as it is read."""
+
+    path: Path
+    dpi: float
+    skew: float  #: degrees, that the page is turned to the left
+    shown: Frame  #: from pixels to points of the page as it is shown
+    width: float  #: of the page as it is shown, in points
+    height: float
+    pixels: tuple[int, int]
+
+
+def rastered(document: Any, index: int, name: str, target: Path) -> Raster:
+    """Draw a page, counted from 0, into a file without compression."""
+    page = page_at(document, index, name)
+    try:
+        width, height = page.get_size()
+        dpi = dpi_of(_dots(page), width, height)
+        bitmap = page.render(scale=dpi / 72 * _NEARLY, grayscale=True, may_draw_forms=True)
+        picture = bitmap.to_pil().convert("L")
+        bitmap.close()
+    finally:
+        page.close()
+    before = picture.size
+    skew = skew_of(picture)
+    if skew:
+        picture = picture.rotate(-skew, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
+    picture.save(target, "PPM")
+    shown = straightened(skew, before, picture.size).inverse().then(scaled(72 / dpi))
+    return Raster(target, dpi, skew, shown, width, height, picture.size)
+
+
+def dpi_of(dots: float | None, width: float, height: float) -> float:
+    """Choose how fine a page is drawn.
+
+    Args:
+        dots: per inch, of the picture that covers it, if one does.
+        width: of the page, in points.
+    """
+    dpi = dots if dots is not None and _LEAST_DPI <= dots <= _MOST_DPI else float(DPI)
+    return max(_COARSEST_DPI, min(dpi, 72 * math.sqrt(MOST_PIXELS / max(1.0, width * height))))
+
+
+def _dots(page: Any) -> float | None:
+    """How fine the largest picture of a page is, if it covers half of it."""
+    width, height = page.get_size()
+    best: tuple[float, float] | None = None
+    for image in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+        left, bottom, right, top = image.get_bounds()
+        area = (right - left) * (top - bottom)
+        across, down = image.get_px_size()
+        if area > 0 and (best is None or area > best[0]):
+            best = (area, 72 * math.sqrt(across * down / area))
+    return best[1] if best is not None and best[0] >= 0.5 * width * height else None

@@ -1,0 +1,209 @@
+"""A page of a PDF, read from its picture: what stands on it for the structure, and each word for the hidden layer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from processors.document.layout.drafts import Draft, Flow
+from processors.document.layout.flowing import flow_of
+from processors.document.layout.pieces import ASCENT, DESCENT, Piece, Sheet, Word
+from processors.document.model import Box, Figure, Table
+from processors.document.ocr import engine
+from processors.document.ocr.choosing import OcrMode, kept
+from processors.document.ocr.frames import Frame, scaled, turned
+from processors.document.ocr.hocr import Found, parse
+from processors.document.ocr.languages import Languages, better_for
+from processors.document.ocr.marks import covered, is_read, pieces_of, rules_of, upright
+from processors.document.ocr.raster import Raster, rastered
+from processors.document.pdf.images import Images
+from processors.document.pdf.reading import sheet_of
+from processors.worker.context import HandlerError
+
+_COVERS = 0.5  # of the page, by a picture that is the scan itself and no figure in it
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWord:
+    """A word on a page as it is shown; lengths are in points, from the top left."""
+
+    text: str
+    confidence: float  #: from 0 to 1
+    x: float  #: where its base line begins
+    y: float
+    dx: float  #: from there to where it ends
+    dy: float
+    size: float
+    is_last: bool  #: of its line
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a page."""
+
+    page: int  #: counted from 0
+    words: tuple[ReadWord, ...]
+    turned: int  #: degrees to the right, by which the page has to be turned to be read
+    skew: float  #: degrees, that it is turned to the left beside that
+    confidence: float | None  #: of all of it, from 0 to 1; None where nothing was found
+    languages: str  #: it was read with
+
+
+def read_page(
+    document: Any,
+    index: int,
+    name: str,
+    scratch: Path,
+    languages: Languages,
+    mode: OcrMode,
+    images: Images | None = None,
+) -> tuple[Reading, Flow]:
+    """Read a page, counted from 0.
+
+    Args:
+        scratch: a directory for its picture.
+        images: where the pictures on it go, if they are wanted.
+
+    Raises:
+        HandlerError: its reading was killed, or failed.
+        Rejected: its reading takes too much.
+    """
+    sheet = sheet_of(document, index, name, images)
+    raster = rastered(document, index, name, scratch / f"{index:06}.ppm")
+    try:
+        found, used = _found(raster, languages)
+    except HandlerError as error:
+        message = f"Page {index + 1} of {name} cannot be read: {error.message}."
+        told = type(error)(error.code, message, error.hint or "Leave it out with the field pages.")
+        told.signal = error.signal
+        raise told from error
+    finally:
+        raster.path.unlink(missing_ok=True)
+    turn = upright(found)
+    level = _level(raster, turn)
+    stays = kept(mode, sheet.pieces)
+    boxes = [word.box for piece in stays for word in piece.words]
+    words = tuple(word for word in _words(found, raster) if not covered(_box(word), boxes))
+    reading = Reading(index, words, turn, round(raster.skew, 2), _confidence(words), used)
+    if not words:
+        return reading, flow_of(replace(sheet, pieces=stays), with_words=True)
+    return reading, _flow(sheet, stays, found, raster, level, reading)
+
+
+def _found(raster: Raster, languages: Languages) -> tuple[Found, str]:
+    """Read with the languages that are wanted, or with those that are found."""
+    due = time.monotonic() + engine.PAGE_SECONDS
+    used = languages.first
+    found = parse(engine.read(raster.path, used, dpi=round(raster.dpi), seconds=engine.PAGE_SECONDS))
+    better = better_for(found, used, languages)
+    if better is not None:
+        found = parse(engine.read(raster.path, better, dpi=round(raster.dpi), seconds=due - time.monotonic()))
+        used = better
+    return found, used
+
+
+def _level(raster: Raster, turn: int) -> Frame:
+    """From pixels to points of a sheet whose lines are level."""
+    return turned(turn, *raster.pixels).then(scaled(72 / raster.dpi))
+
+
+def _words(found: Found, raster: Raster) -> list[ReadWord]:
+    points = 72 / raster.dpi
+    words: list[ReadWord] = []
+    for line in found.lines:
+        if not is_read(line):
+            continue
+        level = _level(raster, line.turned)
+        back = level.inverse().then(raster.shown)
+        size = line.size * points / (ASCENT + DESCENT)
+        for mark in line.marks:
+            box = level.box(mark.box)
+            if line.turned:
+                left_base = right_base = level.box(line.box).bottom - line.descent * points
+            else:
+                left_base, right_base = (line.base_at(x) * points for x in (mark.box.left, mark.box.right))
+            x, y = back.point(box.left, left_base)
+            to_x, to_y = back.point(box.right, right_base)
+            is_last = mark is line.marks[-1]
+            words.append(ReadWord(mark.text, mark.confidence, x, y, to_x - x, to_y - y, size, is_last))
+    return words
+
+
+def _box(word: ReadWord) -> Box:
+    """Where a word stands on the page as it is shown; of one that is not level, its base line alone."""
+    up = ASCENT * word.size if abs(word.dx) > abs(word.dy) else 0.0
+    xs, ys = sorted((word.x, word.x + word.dx)), sorted((word.y, word.y + word.dy))
+    return Box(xs[0], ys[0] - up, xs[1], ys[1])
+
+
+def _confidence(words: tuple[ReadWord, ...]) -> float | None:
+    total = sum(len(word.text) for word in words)
+    return round(sum(word.confidence * len(word.text) for word in words) / total, 3) if total else None
+
+
+def _flow(sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, level: Frame, reading: Reading) -> Flow:
+    """Bring what was there and what was read together, where lines are level, and the structure back to the page."""
+    onto = raster.shown.inverse().then(level)  # from the page as it is shown
+    old = [Piece([_moved(word, onto) for word in piece.words], piece.order) for piece in stays]
+    boxes = [word.box for piece in old for word in piece.words]
+    pieces: list[Piece] = []
+    for piece in pieces_of(found, level, reading.turned, 72 / raster.dpi):
+        words = [word for word in piece.words if not covered(word.box, boxes)]
+        if words:
+            pieces.append(Piece(words, piece.order))
+    width, height = (side * 72 / raster.dpi for side in raster.pixels)
+    if reading.turned in (90, 270):
+        width, height = height, width
+    flat = Sheet(
+        sheet.number,
+        width,
+        height,
+        [*pieces, *(Piece(piece.words, len(pieces) + number) for number, piece in enumerate(old))],
+        rules_of(found, level),
+        [
+            replace(figure, box=onto.box(figure.box))
+            for figure in sheet.figures
+            if figure.box is not None and (figure.path is not None or not _covers(figure.box, sheet))
+        ],
+    )
+    turn = turned(reading.turned, raster.width, raster.height)
+    flow = flow_of(flat, with_words=True)
+    size = (raster.height, raster.width) if reading.turned in (90, 270) else (raster.width, raster.height)
+    return replace(
+        _back(flow, level.inverse().then(raster.shown).then(turn)) if raster.skew else flow,
+        width=size[0],
+        height=size[1],
+        method="ocr",
+        confidence=reading.confidence,
+        turned=reading.turned,
+    )
+
+
+def _moved(word: Word, frame: Frame) -> Word:
+    if frame == Frame():
+        return word
+    box = frame.box(word.box)
+    return replace(word, left=box.left, right=box.right, base=box.bottom - DESCENT * word.style.size)
+
+
+def _covers(box: Box, sheet: Sheet) -> bool:
+    return box.width * box.height >= _COVERS * sheet.width * sheet.height
+
+
+def _back(flow: Flow, frame: Frame) -> Flow:
+    """Put the boxes where things are on the page, whose lines are not level."""
+
+    def moved(item: Draft | Table | Figure) -> Draft | Table | Figure:
+        return item if item.box is None else replace(item, box=_rounded(frame.box(item.box)))
+
+    return replace(
+        flow,
+        items=tuple(moved(item) for item in flow.items),
+        words=tuple(replace(word, box=_rounded(frame.box(word.box))) for word in flow.words),
+    )
+
+
+def _rounded(box: Box) -> Box:
+    return Box(*(round(side, 3) for side in (box.left, box.top, box.right, box.bottom)))
