@@ -9,7 +9,22 @@ from typing import Literal
 from processors.worker.context import Rejected
 
 Kind = Literal[
-    "pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "html", "markdown", "text", "png", "jpeg", "tiff", "webp", "gif", "bmp"
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "pptx",
+    "xlsx",
+    "epub",
+    "html",
+    "markdown",
+    "text",
+    "png",
+    "jpeg",
+    "tiff",
+    "webp",
+    "gif",
+    "bmp",
 ]
 
 #: what Pillow opens; each of its pages becomes one of a PDF
@@ -40,7 +55,10 @@ _TYPES: dict[bytes, Kind] = {
 }
 _HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div", b"<p>", b"<h1")
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
-_CAN = "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, or a picture as PNG, JPEG, TIFF, WebP, GIF or BMP."
+_CAN = (
+    "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, "
+    "or a picture as PNG, JPEG, TIFF, WebP, GIF or BMP."
+)
 
 
 def kind_of(path: Path, name: str) -> Kind:

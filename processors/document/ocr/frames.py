@@ -1,4 +1,4 @@
-"""From one way to look at a page to another: as it is shown, turned upright, with level lines, in pixels or in points."""
+"""From one way to look at a page to another: as it is shown, upright, with level lines, in pixels or points."""
 
 from __future__ import annotations
 

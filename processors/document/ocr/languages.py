@@ -1,4 +1,4 @@
-"""Which languages a page is read with: those that are asked for, if they are there, or those that it is found to be in."""
+"""Which languages a page is read with: those that are asked for, or those that it is found to be in."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def languages_of(wanted: str) -> Languages:
         raise Rejected(
             "language_not_installed",
             f"Pictures cannot be read in {missing[0]} here: installed is {have}.",
-            f"Add Debian's package {package}: to the image with PITCHEY_OCR_LANGUAGES={missing[0]} pitchey images build, "
-            "or to the machine where no image is used.",
+            f"Add Debian's package {package}: to the image with PITCHEY_OCR_LANGUAGES={missing[0]} and "
+            "pitchey images build, or to the machine where no image is used.",
         )
     return Languages("+".join(dict.fromkeys(wanted.split("+"))))
 

@@ -12,6 +12,7 @@ from processors.document import apart
 from processors.document.ocr import engine
 from processors.document.ocr.choosing import OcrMode
 from processors.document.ocr.languages import Languages
+from processors.document.ocr.layer import write_searchable
 from processors.document.ocr.reading import Reading, read_page
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
@@ -20,18 +21,27 @@ from processors.worker.threads import granted_threads
 
 _BESIDE_SECONDS = 60.0  # for the drawing of a page, and all that is not tesseract's
 
+_WRITING_SECONDS = 120.0  # for a PDF with a layer, beside a second for each page
+
 _READING: TypeAdapter[Reading] = TypeAdapter(Reading)
 
 Done = Callable[[int, int], None]
 
 
 def read_pages(
-    source: PdfSource, languages: Languages, mode: OcrMode, images: Path | None, done: Done = lambda done, total: None
+    source: PdfSource,
+    languages: Languages,
+    mode: OcrMode,
+    *,
+    images: Path | None = None,
+    for_layer: bool = False,
+    done: Done = lambda done, total: None,
 ) -> None:
     """Read the pages that a source has left to be read, once; then the source has them as others.
 
     Args:
         images: the directory for the pictures in them, if they are wanted.
+        for_layer: whether `write_layer` comes after it.
 
     Raises:
         HandlerError: the reading of a page was killed, or failed.
@@ -42,7 +52,11 @@ def read_pages(
         with opened(source.path, source.name, source.password) as document:
             for index in batch:
                 pictures = Images(document, images) if images is not None else None
-                reading, flow = read_page(document, index, source.name, source.scratch, languages, mode, pictures)
+                reading, flow = read_page(
+                    *(document, index, source.name, source.scratch, languages, mode),
+                    images=pictures,
+                    for_layer=for_layer,
+                )
                 _file(source, index).write_bytes(_READING.dump_json(reading))
                 with Written(source.scratch, f"read-{index:06}") as written:
                     place = written.put("", flow)
@@ -57,6 +71,20 @@ def read_pages(
     ):
         source.take(value)
         done(count, total)
+
+
+def write_layer(source: PdfSource, target: Path) -> None:
+    """Write a PDF that can be searched: the pages of a source, with what was read of them laid over, unseen.
+
+    It is what PDF/A can be made of: the layer's font is embedded, and nothing on the pages has changed.
+
+    Raises:
+        Rejected: the PDF cannot be written anew, or takes too much memory or time.
+    """
+    font = engine.installed().font
+    arguments = (source.path, source.name, source.password, source.indexes)
+    allowed = replace(apart.limits(), seconds=_WRITING_SECONDS + len(source.indexes))
+    apart.call(lambda: write_searchable(*arguments, readings(source), font, target), source.name, allowed=allowed)
 
 
 def readings(source: PdfSource) -> Iterator[Reading]:

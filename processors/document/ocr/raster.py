@@ -12,12 +12,14 @@ from PIL import Image
 
 from processors.document.ocr.frames import Frame, scaled, straightened
 from processors.document.ocr.skew import skew_of
+from processors.document.pdf.placing import placing_of
 from processors.document.pdf.reading import page_at
 
 DPI = 300  # what tesseract was trained for; finer is slower and no better
 _LEAST_DPI, _MOST_DPI = 200, 400  # a scan between them is taken as it is: drawing it anew blurs it
 MOST_PIXELS = 30_000_000  # of a picture that is read; A3 with 300 dots per inch has 17 million
 _COARSEST_DPI = 20
+_QUALITY = 85  # of a JPEG
 _NEARLY = 1 - 1e-6  # of the scale: rounding must not add a row of pixels, because then all rows are drawn anew
 
 
@@ -29,6 +31,7 @@ class Raster:
     dpi: float
     skew: float  #: degrees, that the page is turned to the left
     shown: Frame  #: from pixels to points of the page as it is shown
+    onto: Frame  #: from those to the space of the PDF
     width: float  #: of the page as it is shown, in points
     height: float
     pixels: tuple[int, int]
@@ -39,6 +42,7 @@ def rastered(document: Any, index: int, name: str, target: Path) -> Raster:
     page = page_at(document, index, name)
     try:
         width, height = page.get_size()
+        placing = placing_of(page)
         dpi = dpi_of(_dots(page), width, height)
         bitmap = page.render(scale=dpi / 72 * _NEARLY, grayscale=True, may_draw_forms=True)
         picture = bitmap.to_pil().convert("L")
@@ -51,7 +55,21 @@ def rastered(document: Any, index: int, name: str, target: Path) -> Raster:
         picture = picture.rotate(-skew, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
     picture.save(target, "PPM")
     shown = straightened(skew, before, picture.size).inverse().then(scaled(72 / dpi))
-    return Raster(target, dpi, skew, shown, width, height, picture.size)
+    onto = Frame(placing.a, placing.b, placing.c, placing.d, placing.e, placing.f).inverse()
+    return Raster(target, dpi, skew, shown, onto, width, height, picture.size)
+
+
+def drawn_anew(document: Any, index: int, name: str, target: Path) -> Path:
+    """Draw a page in its colours into a JPEG, for a page whose text must not be found any more."""
+    page = page_at(document, index, name)
+    try:
+        width, height = page.get_size()
+        bitmap = page.render(scale=dpi_of(_dots(page), width, height) / 72 * _NEARLY, may_draw_forms=True)
+        bitmap.to_pil().convert("RGB").save(target, "JPEG", quality=_QUALITY)
+        bitmap.close()
+    finally:
+        page.close()
+    return target
 
 
 def dpi_of(dots: float | None, width: float, height: float) -> float:

@@ -17,7 +17,7 @@ from processors.document.ocr.frames import Frame, scaled, turned
 from processors.document.ocr.hocr import Found, parse
 from processors.document.ocr.languages import Languages, better_for
 from processors.document.ocr.marks import covered, is_read, pieces_of, rules_of, upright
-from processors.document.ocr.raster import Raster, rastered
+from processors.document.ocr.raster import Raster, drawn_anew, rastered
 from processors.document.pdf.images import Images
 from processors.document.pdf.reading import sheet_of
 from processors.worker.context import HandlerError
@@ -49,6 +49,9 @@ class Reading:
     skew: float  #: degrees, that it is turned to the left beside that
     confidence: float | None  #: of all of it, from 0 to 1; None where nothing was found
     languages: str  #: it was read with
+    onto: tuple[float, float, float, float, float, float]  #: a frame: from the page as it is shown to the PDF's space
+    replaces: bool = False  #: hidden text that was there before
+    drawn: Path | None = None  #: a picture of a page whose text is replaced although it is seen
 
 
 def read_page(
@@ -58,13 +61,16 @@ def read_page(
     scratch: Path,
     languages: Languages,
     mode: OcrMode,
+    *,
     images: Images | None = None,
+    for_layer: bool = False,
 ) -> tuple[Reading, Flow]:
     """Read a page, counted from 0.
 
     Args:
         scratch: a directory for its picture.
         images: where the pictures on it go, if they are wanted.
+        for_layer: whether a PDF is made of it that can be searched.
 
     Raises:
         HandlerError: its reading was killed, or failed.
@@ -86,7 +92,20 @@ def read_page(
     stays = kept(mode, sheet.pieces)
     boxes = [word.box for piece in stays for word in piece.words]
     words = tuple(word for word in _words(found, raster) if not covered(_box(word), boxes))
-    reading = Reading(index, words, turn, round(raster.skew, 2), _confidence(words), used)
+    drawn: Path | None = None
+    if for_layer and mode == "force" and any(not piece.style.hidden for piece in sheet.pieces):
+        drawn = drawn_anew(document, index, name, scratch / f"{index:06}.jpg")
+    reading = Reading(
+        index,
+        words,
+        turn,
+        skew=round(raster.skew, 2),
+        confidence=_confidence(words),
+        languages=used,
+        onto=raster.onto,
+        replaces=mode != "skip-text" and any(piece.style.hidden for piece in sheet.pieces),
+        drawn=drawn,
+    )
     if not words:
         return reading, flow_of(replace(sheet, pieces=stays), with_words=True)
     return reading, _flow(sheet, stays, found, raster, level, reading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from PIL import Image, ImageOps
 
@@ -46,9 +47,9 @@ def _best(picture: Image.Image) -> tuple[float, float]:
 
 
 def _contrast(picture: Image.Image, angle: float) -> float:
-    """How much the rows of a picture differ when it is turned, here by moving its columns, which is as good and faster."""
+    """How much the rows differ when a picture is turned; here its columns are moved, which is as good and faster."""
     slope = math.tan(math.radians(angle))
     width, height = picture.size
     moved = picture.transform((width, height), Image.Transform.AFFINE, (1, 0, 0, -slope, 1, slope * width / 2))
     rows: Sequence[int] = moved.resize((1, height), Image.Resampling.BOX).tobytes()
-    return float(sum((one - other) ** 2 for one, other in zip(rows, rows[1:], strict=False)))
+    return float(sum((one - other) ** 2 for one, other in pairwise(rows)))

@@ -1,4 +1,4 @@
-"""Pictures as a PDF with a page for each, without loss: a JPEG as it stands, black and white as a fax, the rest packed."""
+"""Pictures as a PDF, without loss: a JPEG as it stands, black and white as a fax, the rest packed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _FAST = 3  # of zlib: what is better takes three times as long for a twentieth
 _LARGEST_PAGE = 14_400.0  # points, of a PDF's page
 
 
-def write_pdf(path: Path, name: str, target: Path) -> int:
-    """Make a PDF of a picture, apart, and give its pages.
+def write_pdf(path: Path, name: str, target: Path) -> Path:
+    """Make a PDF of a picture, apart, and give its path.
 
     Raises:
         Rejected: it cannot be read, or is too large.
     """
-    return int(apart.call(lambda: _write(path, name, target), name))
+    apart.call(lambda: _write(path, name, target), name)
+    return target
 
 
 def _write(path: Path, name: str, target: Path) -> int:
@@ -86,7 +87,7 @@ def _page(objects: _Objects, about: str, data: bytes, size: tuple[float, float],
 
 
 def _picture(frame: Image.Image, path: Path) -> tuple[str, bytes, int, bool]:
-    """What is said of a picture, its bytes, by how much its page is shown turned, and whether its sides have changed."""
+    """What is said of a picture, its bytes, by how much its page is shown turned, whether its sides have changed."""
     orientation = frame.getexif().get(_ORIENTATION, 1)
     if frame.format == "JPEG" and frame.mode in ("L", "RGB") and orientation in _ROTATED:
         size = frame.size
