@@ -15,6 +15,8 @@ _GAP_SIZES = 1.1  # of the size: words farther apart are two pieces; justified l
 _SAME_SIZE = (0.84, 1.2)  # of the usual size: lines between them are as large, as their letters are never measured well
 _SIZE_STEP = 1.15  # between sizes that are told apart
 _THIN = 3.0  # points, that a drawn line may be thick
+_FEW = 300  # characters, of which which way up they are may not have been told
+_DOUBT = 0.65  # of certainty: what is upright and clear has .9
 _LEAST_CONFIDENCE = 0.2  # of a whole line: less is dirt, or a part of a picture
 
 
@@ -24,6 +26,17 @@ def upright(found: Found) -> int:
     for line in found.lines:
         counts[line.turned] += sum(len(mark.text) for mark in line.marks)
     return max(counts, key=lambda turn: counts[turn], default=0)
+
+
+def sureness(found: Found) -> float:
+    """How much was read, by how sure it is."""
+    return sum(len(mark.text) * mark.confidence for line in found.lines for mark in line.marks)
+
+
+def is_doubtful(found: Found) -> bool:
+    """Whether the little that was found may be text that stands on its head."""
+    characters = sum(len(mark.text) for line in found.lines for mark in line.marks)
+    return 0 < characters <= _FEW and sureness(found) < _DOUBT * characters
 
 
 def is_read(line: Line) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pypdfium2.raw as raw
 from PIL import Image
 
-from processors.document.ocr.frames import Frame, scaled, straightened
+from processors.document.ocr.frames import Frame, scaled, straightened, turned
 from processors.document.ocr.skew import skew_of
 from processors.document.pdf.placing import placing_of
 from processors.document.pdf.reading import page_at
@@ -35,6 +35,7 @@ class Raster:
     width: float  #: of the page as it is shown, in points
     height: float
     pixels: tuple[int, int]
+    turned: int = 0  #: degrees to the right, by which the picture is turned beside that
 
 
 def rastered(document: Any, index: int, name: str, target: Path) -> Raster:
@@ -57,6 +58,21 @@ def rastered(document: Any, index: int, name: str, target: Path) -> Raster:
     shown = straightened(skew, before, picture.size).inverse().then(scaled(72 / dpi))
     onto = Frame(placing.a, placing.b, placing.c, placing.d, placing.e, placing.f).inverse()
     return Raster(target, dpi, skew, shown, onto, width, height, picture.size)
+
+
+def turned_by(raster: Raster, degrees: int) -> Raster:
+    """Turn the picture to the right by quarters, in a file of its own."""
+    target = raster.path.with_suffix(f".{degrees}.ppm")
+    with Image.open(raster.path) as picture:
+        picture.rotate(-degrees, expand=True).save(target, "PPM")
+    across, down = raster.pixels
+    return replace(
+        raster,
+        path=target,
+        pixels=(down, across) if degrees in (90, 270) else (across, down),
+        shown=turned(degrees, across, down).inverse().then(raster.shown),
+        turned=degrees,
+    )
 
 
 def drawn_anew(document: Any, index: int, name: str, target: Path) -> Path:

@@ -16,8 +16,8 @@ from processors.document.ocr.choosing import OcrMode, kept
 from processors.document.ocr.frames import Frame, scaled, turned
 from processors.document.ocr.hocr import Found, parse
 from processors.document.ocr.languages import Languages, better_for
-from processors.document.ocr.marks import covered, is_read, pieces_of, rules_of, upright
-from processors.document.ocr.raster import Raster, drawn_anew, rastered
+from processors.document.ocr.marks import covered, is_doubtful, is_read, pieces_of, rules_of, sureness, upright
+from processors.document.ocr.raster import Raster, drawn_anew, rastered, turned_by
 from processors.document.pdf.images import Images
 from processors.document.pdf.reading import sheet_of
 from processors.worker.context import HandlerError
@@ -79,16 +79,16 @@ def read_page(
     sheet = sheet_of(document, index, name, images)
     raster = rastered(document, index, name, scratch / f"{index:06}.ppm")
     try:
-        found, used = _found(raster, languages)
+        found, used, raster = _found(raster, languages)
     except HandlerError as error:
         message = f"Page {index + 1} of {name} cannot be read: {error.message}."
         told = type(error)(error.code, message, error.hint or "Leave it out with the field pages.")
         told.signal = error.signal
         raise told from error
     finally:
-        raster.path.unlink(missing_ok=True)
+        for file in scratch.glob(f"{index:06}*.ppm"):
+            file.unlink()
     turn = upright(found)
-    level = _level(raster, turn)
     stays = kept(mode, sheet.pieces)
     boxes = [word.box for piece in stays for word in piece.words]
     words = tuple(word for word in _words(found, raster) if not covered(_box(word), boxes))
@@ -98,7 +98,7 @@ def read_page(
     reading = Reading(
         index,
         words,
-        turn,
+        (raster.turned + turn) % 360,
         skew=round(raster.skew, 2),
         confidence=_confidence(words),
         languages=used,
@@ -108,19 +108,33 @@ def read_page(
     )
     if not words:
         return reading, flow_of(replace(sheet, pieces=stays), with_words=True)
-    return reading, _flow(sheet, stays, found, raster, level, reading)
+    return reading, _flow(sheet, stays, found, raster, turn, reading)
 
 
-def _found(raster: Raster, languages: Languages) -> tuple[Found, str]:
-    """Read with the languages that are wanted, or with those that are found."""
+def _found(raster: Raster, languages: Languages) -> tuple[Found, str, Raster]:
+    """Read with the languages that are wanted, or with those that are found; and the other way round, if need be."""
     due = time.monotonic() + engine.PAGE_SECONDS
+
+    def found_on(picture: Raster, used: str) -> Found:
+        seconds = due - time.monotonic()
+        return parse(engine.read(picture.path, used, dpi=round(picture.dpi), seconds=seconds))
+
     used = languages.first
-    found = parse(engine.read(raster.path, used, dpi=round(raster.dpi), seconds=engine.PAGE_SECONDS))
+    found = found_on(raster, used)
+    # Of a few words tesseract does not tell which way up they are; where it could tell, it reads none as noise.
+    if is_doubtful(found):
+        as_shown = raster
+        for degrees in (180, 90, 270):
+            other = turned_by(as_shown, degrees)
+            again = found_on(other, used)
+            if sureness(again) > sureness(found):
+                found, raster = again, other
+            if not is_doubtful(found):
+                break
     better = better_for(found, used, languages)
     if better is not None:
-        found = parse(engine.read(raster.path, better, dpi=round(raster.dpi), seconds=due - time.monotonic()))
-        used = better
-    return found, used
+        found, used = found_on(raster, better), better
+    return found, used, raster
 
 
 def _level(raster: Raster, turn: int) -> Frame:
@@ -162,18 +176,19 @@ def _confidence(words: tuple[ReadWord, ...]) -> float | None:
     return round(sum(word.confidence * len(word.text) for word in words) / total, 3) if total else None
 
 
-def _flow(sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, level: Frame, reading: Reading) -> Flow:
+def _flow(sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, turn: int, reading: Reading) -> Flow:
     """Bring what was there and what was read together, where lines are level, and the structure back to the page."""
+    level = _level(raster, turn)
     onto = raster.shown.inverse().then(level)  # from the page as it is shown
     old = [Piece([_moved(word, onto) for word in piece.words], piece.order) for piece in stays]
     boxes = [word.box for piece in old for word in piece.words]
     pieces: list[Piece] = []
-    for piece in pieces_of(found, level, reading.turned, 72 / raster.dpi):
+    for piece in pieces_of(found, level, turn, 72 / raster.dpi):
         words = [word for word in piece.words if not covered(word.box, boxes)]
         if words:
             pieces.append(Piece(words, piece.order))
     width, height = (side * 72 / raster.dpi for side in raster.pixels)
-    if reading.turned in (90, 270):
+    if turn in (90, 270):
         width, height = height, width
     flat = Sheet(
         sheet.number,
@@ -187,11 +202,11 @@ def _flow(sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, level:
             if figure.box is not None and (figure.path is not None or not _covers(figure.box, sheet))
         ],
     )
-    turn = turned(reading.turned, raster.width, raster.height)
+    shown = turned(reading.turned, raster.width, raster.height)
     flow = flow_of(flat, with_words=True)
     size = (raster.height, raster.width) if reading.turned in (90, 270) else (raster.width, raster.height)
     return replace(
-        _back(flow, level.inverse().then(raster.shown).then(turn)) if raster.skew else flow,
+        _back(flow, level.inverse().then(raster.shown).then(shown)) if raster.skew else flow,
         width=size[0],
         height=size[1],
         method="ocr",
