@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 
 from processors.document.layout.pieces import ASCENT, DESCENT, Piece, Rule, Style, Word
 from processors.document.model import Box
@@ -15,6 +16,8 @@ _GAP_SIZES = 1.1  # of the size: words farther apart are two pieces; justified l
 _SAME_SIZE = (0.84, 1.2)  # of the usual size: lines between them are as large, as their letters are never measured well
 _SIZE_STEP = 1.15  # between sizes that are told apart
 _THIN = 3.0  # points, that a drawn line may be thick
+_BULLETS = frozenset("e o © ® ¢ « » ° * · ¢ @ ¥ §".split())  # what it takes them for
+_BULLET_GAP = 0.42  # of the size; a space is a quarter
 _FEW = 300  # characters, of which which way up they are may not have been told
 _DOUBT = 0.65  # of certainty: what is upright and clear has .9
 _LEAST_CONFIDENCE = 0.2  # of a whole line: less is dirt, or a part of a picture
@@ -48,20 +51,22 @@ def is_read(line: Line) -> bool:
     return sure >= _LEAST_CONFIDENCE * sum(weights)
 
 
-def pieces_of(found: Found, level: Frame, turn: int, points: float) -> list[Piece]:
+def pieces_of(found: Found, level: Frame, turn: int, points: float, bold: Container[int] = frozenset()) -> list[Piece]:
     """Make pieces, in the order of tesseract.
 
     Args:
+        bold: lines, by their place in what was found.
         level: from pixels to points of a sheet whose lines are level.
         turn: what most of the text is turned by.
         points: a pixel is large.
     """
-    lines = [line for line in found.lines if is_read(line)]
+    places = [place for place, line in enumerate(found.lines) if is_read(line)]
+    lines = [found.lines[place] for place in places]
     sizes = _sizes([line.size * points / (ASCENT + DESCENT) for line in lines], lines)
     pieces: list[Piece] = []
-    for line, size in zip(lines, sizes, strict=True):
-        style = Style(size, angle=(turn - line.turned) % 360)
-        words = [_word(mark, line, level, style, points) for mark in line.marks]
+    for place, line, size in zip(places, lines, sizes, strict=True):
+        style = Style(size, bold=place in bold, angle=(turn - line.turned) % 360)
+        words = _with_bullet([_word(mark, line, level, style, points) for mark in line.marks])
         for part in _parts(words):
             pieces.append(Piece(part, len(pieces)))
     return pieces
@@ -80,6 +85,15 @@ def _word(mark: Mark, line: Line, level: Frame, style: Style, points: float) -> 
     else:
         base = level.box(line.box).bottom - line.descent * points
     return Word(mark.text, box.left, box.right, base, style, confidence=mark.confidence)
+
+
+def _with_bullet(words: list[Word]) -> list[Word]:
+    """Tesseract knows no bullets: it takes them for letters and signs, which stand too far from what follows."""
+    if len(words) > 1 and words[0].text in _BULLETS:
+        first, second = words[:2]
+        if second.left - first.right >= _BULLET_GAP * first.style.size:
+            return [replace(first, text="•"), *words[1:]]
+    return words
 
 
 def _parts(words: Sequence[Word]) -> Iterator[list[Word]]:

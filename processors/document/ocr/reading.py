@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from processors.document.ocr.hocr import Found, parse
 from processors.document.ocr.languages import Languages, better_for
 from processors.document.ocr.marks import covered, is_doubtful, is_read, pieces_of, rules_of, sureness, upright
 from processors.document.ocr.raster import Raster, drawn_anew, rastered, turned_by
+from processors.document.ocr.weight import bold_lines
 from processors.document.pdf.images import Images
 from processors.document.pdf.reading import sheet_of
 from processors.worker.context import HandlerError
@@ -80,6 +82,7 @@ def read_page(
     raster = rastered(document, index, name, scratch / f"{index:06}.ppm")
     try:
         found, used, raster = _found(raster, languages)
+        bold = bold_lines(raster.path, found)
     except HandlerError as error:
         message = f"Page {index + 1} of {name} cannot be read: {error.message}."
         told = type(error)(error.code, message, error.hint or "Leave it out with the field pages.")
@@ -108,7 +111,7 @@ def read_page(
     )
     if not words:
         return reading, flow_of(replace(sheet, pieces=stays), with_words=True)
-    return reading, _flow(sheet, stays, found, raster, turn, reading)
+    return reading, _flow(sheet, stays, found, raster, turn, bold, reading)
 
 
 def _found(raster: Raster, languages: Languages) -> tuple[Found, str, Raster]:
@@ -176,14 +179,16 @@ def _confidence(words: tuple[ReadWord, ...]) -> float | None:
     return round(sum(word.confidence * len(word.text) for word in words) / total, 3) if total else None
 
 
-def _flow(sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, turn: int, reading: Reading) -> Flow:
+def _flow(
+    sheet: Sheet, stays: list[Piece], found: Found, raster: Raster, turn: int, bold: Container[int], reading: Reading
+) -> Flow:
     """Bring what was there and what was read together, where lines are level, and the structure back to the page."""
     level = _level(raster, turn)
     onto = raster.shown.inverse().then(level)  # from the page as it is shown
     old = [Piece([_moved(word, onto) for word in piece.words], piece.order) for piece in stays]
     boxes = [word.box for piece in old for word in piece.words]
     pieces: list[Piece] = []
-    for piece in pieces_of(found, level, turn, 72 / raster.dpi):
+    for piece in pieces_of(found, level, turn, 72 / raster.dpi, bold):
         words = [word for word in piece.words if not covered(word.box, boxes)]
         if words:
             pieces.append(Piece(words, piece.order))
