@@ -12,7 +12,7 @@ from pathlib import Path
 import pypdfium2
 
 from processors.document.kinds import PICTURES, kind_of
-from processors.document.ocr.languages import languages_of
+from processors.document.ocr.languages import checked
 from processors.document.ocr.pages import read_pages
 from processors.document.pdf.source import PdfSource, Wants
 from processors.document.pictures.as_pdf import write_pdf
@@ -103,7 +103,7 @@ def _source(picture: Path, scratch: Path, languages: str) -> PdfSource:
         path = write_pdf(picture, picture.name, scratch / "pictures.pdf")
     source = PdfSource.open(path, picture.name, scratch)
     source.read(Wants(text=True, structure=True, ocr="skip-text"))
-    read_pages(source, languages_of(languages), "skip-text")
+    read_pages(source, checked(languages), "skip-text")
     return source
 
 

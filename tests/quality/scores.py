@@ -71,7 +71,7 @@ def distance(a: str, b: str) -> int:
 
 
 def error_rate(expected: str, found: str) -> float:
-    """Share of characters that are wrong (CER). Kinds of quotes and dashes are alike; words that lines divide are whole."""
+    """Share of characters that are wrong (CER). Quotes and dashes of all kinds are alike, divided words whole."""
     wanted = _as_read(expected)
     return distance(wanted, _as_read(found)) / max(1, len(wanted))
 

@@ -17,9 +17,9 @@ import pytesseract
 from processors.worker.context import HandlerError, Rejected
 
 PAGE_SECONDS = 150.0  # for one page in all its passes; a dense page takes 3 to 8 on one processor
-#: without "-c", of each run: words with places, sizes and confidence
-_FORMAT = "hocr"
+_FORMAT = "hocr"  # words with places, sizes and confidence
 _SCRIPT_ONLY = "osd"  # a model that finds orientation and script, and reads nothing
+_SURE_OF_SCRIPT = 1.0  # tesseract's own measure, from 0 on
 _FONT = "pdf.ttf"  # tesseract's font without glyphs, which lies beside its models
 
 
@@ -78,6 +78,18 @@ def read(picture: Path, languages: str, *, dpi: int, seconds: float, mode: int =
         raise _failure(error.status, str(error.message)) from error
     except RuntimeError as error:
         raise Rejected("ocr_too_slow", f"its reading takes longer than {PAGE_SECONDS:g} s") from error
+
+
+def script(picture: Path, *, dpi: int, seconds: float) -> str | None:
+    """Say in which script the text on a picture is, as `Latin`; None where there is too little of it to tell."""
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    try:
+        said = pytesseract.image_to_osd(
+            str(picture), config=f"--dpi {dpi}", timeout=max(1.0, seconds), output_type=pytesseract.Output.DICT
+        )
+    except (pytesseract.TesseractError, RuntimeError):
+        return None
+    return str(said["script"]) if said.get("script_conf", 0) >= _SURE_OF_SCRIPT else None
 
 
 def _failure(status: int, words: str) -> HandlerError:

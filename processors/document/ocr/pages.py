@@ -11,8 +11,9 @@ from pydantic import TypeAdapter
 from processors.document import apart
 from processors.document.ocr import engine
 from processors.document.ocr.choosing import OcrMode
-from processors.document.ocr.languages import Languages
+from processors.document.ocr.languages import language_of, together
 from processors.document.ocr.layer import write_searchable
+from processors.document.ocr.raster import rastered
 from processors.document.ocr.reading import Reading, read_page
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
@@ -30,7 +31,7 @@ Done = Callable[[int, int], None]
 
 def read_pages(
     source: PdfSource,
-    languages: Languages,
+    languages: str,
     mode: OcrMode,
     *,
     images: Path | None = None,
@@ -40,6 +41,7 @@ def read_pages(
     """Read the pages that a source has left to be read, once; then the source has them as others.
 
     Args:
+        languages: as `deu+fra`.
         images: the directory for the pictures in them, if they are wanted.
         for_layer: whether `write_layer` comes after it.
 
@@ -63,14 +65,38 @@ def read_pages(
                 said = {"page": index, "place": place, "confidence": reading.confidence} | seen_of(flow)
                 say(said)
 
-    allowed = replace(apart.limits(), seconds=engine.PAGE_SECONDS + _BESIDE_SECONDS)
     pages = [(index,) for index in source.unread]
     total = len(pages)
     for count, value in enumerate(
-        apart.each_batch(pages, work, source.name, at_once=granted_threads(), allowed=allowed), start=1
+        apart.each_batch(pages, work, source.name, at_once=granted_threads(), allowed=_allowed()), start=1
     ):
         source.take(value)
         done(count, total)
+
+
+def find_languages(source: PdfSource) -> str:
+    """Find what the pages are written in that a source has left to be read, from the first, the last and one between.
+
+    Raises:
+        Rejected: they are in a script of which no language is installed.
+    """
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        with opened(source.path, source.name, source.password) as document:
+            for index in batch:
+                raster = rastered(document, index, source.name, source.scratch / f"{index:06}.look.ppm")
+                say({"page": index, "language": language_of(raster.path, raster.dpi, source.name)})
+
+    unread = source.unread
+    some = sorted({unread[0], unread[len(unread) // 2], unread[-1]})
+    found = apart.each_batch(
+        [(index,) for index in some], work, source.name, at_once=granted_threads(), allowed=_allowed()
+    )
+    return together([value["language"] for value in sorted(found, key=lambda value: int(value["page"]))])
+
+
+def _allowed() -> apart.Limits:
+    return replace(apart.limits(), seconds=engine.PAGE_SECONDS + _BESIDE_SECONDS)
 
 
 def write_layer(source: PdfSource, target: Path) -> None:

@@ -16,7 +16,6 @@ from processors.document.ocr import engine
 from processors.document.ocr.choosing import OcrMode, kept
 from processors.document.ocr.frames import Frame, scaled, turned
 from processors.document.ocr.hocr import Found, parse
-from processors.document.ocr.languages import Languages, better_for
 from processors.document.ocr.marks import covered, is_doubtful, is_read, pieces_of, rules_of, sureness, upright
 from processors.document.ocr.raster import Raster, drawn_anew, rastered, turned_by
 from processors.document.ocr.weight import bold_lines
@@ -61,7 +60,7 @@ def read_page(
     index: int,
     name: str,
     scratch: Path,
-    languages: Languages,
+    languages: str,
     mode: OcrMode,
     *,
     images: Images | None = None,
@@ -71,6 +70,7 @@ def read_page(
 
     Args:
         scratch: a directory for its picture.
+        languages: as `deu+fra`.
         images: where the pictures on it go, if they are wanted.
         for_layer: whether a PDF is made of it that can be searched.
 
@@ -81,7 +81,7 @@ def read_page(
     sheet = sheet_of(document, index, name, images)
     raster = rastered(document, index, name, scratch / f"{index:06}.ppm")
     try:
-        found, used, raster = _found(raster, languages)
+        found, raster = _found(raster, languages)
         bold = bold_lines(raster.path, found)
     except HandlerError as error:
         message = f"Page {index + 1} of {name} cannot be read: {error.message}."
@@ -104,7 +104,7 @@ def read_page(
         (raster.turned + turn) % 360,
         skew=round(raster.skew, 2),
         confidence=_confidence(words),
-        languages=used,
+        languages=languages,
         onto=raster.onto,
         replaces=mode != "skip-text" and any(piece.style.hidden for piece in sheet.pieces),
         drawn=drawn,
@@ -114,30 +114,26 @@ def read_page(
     return reading, _flow(sheet, stays, found, raster, turn, bold, reading)
 
 
-def _found(raster: Raster, languages: Languages) -> tuple[Found, str, Raster]:
-    """Read with the languages that are wanted, or with those that are found; and the other way round, if need be."""
+def _found(raster: Raster, languages: str) -> tuple[Found, Raster]:
+    """Read a picture; and the other way round, if need be."""
     due = time.monotonic() + engine.PAGE_SECONDS
 
-    def found_on(picture: Raster, used: str) -> Found:
+    def found_on(picture: Raster) -> Found:
         seconds = due - time.monotonic()
-        return parse(engine.read(picture.path, used, dpi=round(picture.dpi), seconds=seconds))
+        return parse(engine.read(picture.path, languages, dpi=round(picture.dpi), seconds=seconds))
 
-    used = languages.first
-    found = found_on(raster, used)
+    found = found_on(raster)
     # Of a few words tesseract does not tell which way up they are; where it could tell, it reads none as noise.
     if is_doubtful(found):
         as_shown = raster
         for degrees in (180, 90, 270):
             other = turned_by(as_shown, degrees)
-            again = found_on(other, used)
+            again = found_on(other)
             if sureness(again) > sureness(found):
                 found, raster = again, other
             if not is_doubtful(found):
                 break
-    better = better_for(found, used, languages)
-    if better is not None:
-        found, used = found_on(raster, better), better
-    return found, used, raster
+    return found, raster
 
 
 def _level(raster: Raster, turn: int) -> Frame:

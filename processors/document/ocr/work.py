@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from processors.document.ocr.languages import languages_of
-from processors.document.ocr.pages import Done, read_pages, readings
+from processors.document.ocr.languages import AUTO, checked
+from processors.document.ocr.pages import Done, find_languages, read_pages, readings
 from processors.document.pdf.source import PdfSource
 from processors.document.ranges import in_words
 from processors.specs import DocumentSpec
@@ -21,9 +21,10 @@ def read_scanned(source: PdfSource, spec: DocumentSpec, images: Path, done: Done
         HandlerError: the reading of a page was killed, or failed.
         Rejected: a language is not installed, or a page takes too much.
     """
+    languages = find_languages(source) if spec.language == AUTO else checked(spec.language)
     read_pages(
         source,
-        languages_of(spec.language),
+        languages,
         spec.ocr_mode,
         images=images if spec.extract_images else None,
         for_layer="pdf" in spec.output_formats,
@@ -38,11 +39,15 @@ def read_scanned(source: PdfSource, spec: DocumentSpec, images: Path, done: Done
         about = {
             "page": reading.page + 1,
             "confidence": reading.confidence,
-            "language": reading.languages,
             "turned": reading.turned or None,
             "skew": reading.skew or None,
         }
         if len(told) < _MOST_TOLD:
             told.append({key: value for key, value in about.items() if value is not None})
-    found: dict[str, Any] = {"mode": spec.ocr_mode, "pages": in_words(source.unread), "byPage": told}
+    found: dict[str, Any] = {
+        "mode": spec.ocr_mode,
+        "language": languages,
+        "pages": in_words(source.unread),
+        "byPage": told,
+    }
     return found | ({"confidence": round(sure / characters, 3)} if characters else {})
