@@ -154,6 +154,6 @@ def _missing(what: str, language: str) -> Rejected:
     return Rejected(
         "language_not_installed",
         f"{what}: installed is {there}.",
-        f"Add {language} to the image with PITCHEY_OCR_LANGUAGES={language} and pitchey images build; "
-        f"without images, install Debian's package {package}.",
+        f"Set document.ocr_languages to {language} and run pitchey images build; "
+        f"on the process engine install {package}.",
     )
