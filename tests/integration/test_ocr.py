@@ -12,6 +12,7 @@ from typing import Any
 import pypdfium2
 import pytest
 from PIL import Image, ImageChops, ImageOps
+from pypdf import PdfWriter
 
 from processors.document.model import Box
 from tests.integration.test_documents import DOCUMENTS, Office
@@ -213,6 +214,25 @@ def test_only_the_pages_that_were_asked_for_are_in_the_pdf(office: Office, tmp_p
     document = pypdfium2.PdfDocument(out / "document.pdf")
     assert len(document) == 1
     assert "can be selected" in document[0].get_textpage().get_text_range()
+
+
+def test_a_scan_that_is_encrypted_can_be_searched_with_its_password(
+    office: Office, tmp_path: Path, note: Image.Image
+) -> None:
+    writer = PdfWriter(clone_from=scanned(tmp_path / "plain.pdf", [note]))
+    writer.encrypt("secret", algorithm="RC4-128")
+    path = tmp_path / "encrypted.pdf"
+    writer.write(path)
+    out, _ = office.make(path, "pdf", ocrEnabled=True, password="secret")
+    text = pypdfium2.PdfDocument(out / "document.pdf")[0].get_textpage().get_text_range()
+    assert _flat(text) == " ".join(NOTE)
+
+
+def test_a_stamp_upon_an_empty_scan_stays(office: Office, tmp_path: Path) -> None:
+    stamp = Leaf()
+    stamp.commands = ["BT /F 9 Tf 3 Tr 1 0 0 1 30 20 Tm (Received today) Tj ET"]
+    path = scanned(tmp_path / "stamped.pdf", [(Image.new("L", (800, 600), 250), stamp)])
+    assert office.text(path, ocrEnabled=True) == "Received today\n"
 
 
 # --- structure

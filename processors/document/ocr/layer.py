@@ -27,13 +27,12 @@ _NAME = "/OcrText"  # of the font, among those of a page
 def write_searchable(
     path: Path,
     name: str,
-    password: str | None,
     indexes: Sequence[int],
     readings: Iterable[Reading],
     font: Path,
     target: Path,
 ) -> None:
-    """Write a PDF with the pages of another, those that were read with a layer; to be done apart.
+    """Write a PDF with the pages of another, which is not encrypted, and with a layer on those that were read.
 
     Args:
         indexes: of its pages, counted from 0.
@@ -44,8 +43,6 @@ def write_searchable(
     """
     try:
         reader = PdfReader(path)
-        if reader.is_encrypted:
-            reader.decrypt(password or "")
         writer = PdfWriter()
         if list(indexes) == list(range(len(reader.pages))):
             writer.clone_document_from_reader(reader)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pypdfium2.raw as raw
 from pydantic import TypeAdapter
 
 from processors.document import apart
@@ -62,8 +63,7 @@ def read_pages(
                 _file(source, index).write_bytes(_READING.dump_json(reading))
                 with Written(source.scratch, f"read-{index:06}") as written:
                     place = written.put("", flow)
-                said = {"page": index, "place": place, "confidence": reading.confidence} | seen_of(flow)
-                say(said)
+                say({"page": index, "place": place, "isReread": True} | seen_of(flow))
 
     pages = [(index,) for index in source.unread]
     total = len(pages)
@@ -108,9 +108,17 @@ def write_layer(source: PdfSource, target: Path) -> None:
         Rejected: the PDF cannot be written anew, or takes too much memory or time.
     """
     font = engine.installed().font
-    arguments = (source.path, source.name, source.password, source.indexes)
+
+    def write() -> None:
+        path = source.path
+        if source.facts.encrypted:  # PDFium knows all kinds of encryption, and takes it away
+            path = source.scratch / "open.pdf"
+            with opened(source.path, source.name, source.password) as document:
+                document.save(path, flags=raw.FPDF_REMOVE_SECURITY)
+        write_searchable(path, source.name, source.indexes, readings(source), font, target)
+
     allowed = replace(apart.limits(), seconds=_WRITING_SECONDS + len(source.indexes))
-    apart.call(lambda: write_searchable(*arguments, readings(source), font, target), source.name, allowed=allowed)
+    apart.call(write, source.name, allowed=allowed)
 
 
 def readings(source: PdfSource) -> Iterator[Reading]:

@@ -207,7 +207,7 @@ def _flow(
     flow = flow_of(flat, with_words=True)
     size = (raster.height, raster.width) if reading.turned in (90, 270) else (raster.width, raster.height)
     return replace(
-        _back(flow, level.inverse().then(raster.shown).then(shown)) if raster.skew else flow,
+        _back(flow, level.inverse().then(raster.shown).then(shown)),
         width=size[0],
         height=size[1],
         method="ocr",

@@ -65,7 +65,7 @@ class PdfSource:
     has_text: bool = False
     silent: list[int] = field(default_factory=list)  #: pages, counted from 0, that have pictures and no text
     unread: list[int] = field(default_factory=list)  #: pages, counted from 0, that have to be read from their picture
-    pictured: dict[int, float] = field(default_factory=dict)  #: those that were, with the confidence
+    reread: set[int] = field(default_factory=set)  #: those that were
     hidden: float = 0.0  #: share of the text that is there and not drawn
     _places: dict[int, tuple[str, int, int, int, int]] = field(default_factory=dict)
 
@@ -118,14 +118,14 @@ class PdfSource:
         if "seen" in value:
             self.looks.add(_SEEN.validate_python(value["seen"]))
             self.hidden += value["hidden"] / len(self.indexes)
-        if value.get("confidence") is not None:
-            self.pictured[value["page"]] = value["confidence"]
+        if value.get("isReread"):
+            self.reread.add(value["page"])
 
     def texts(self) -> Iterator[str]:
         """The text layer of each page; of one that was read from its picture, what was read."""
         page = self._pager()
         for index in self.indexes:
-            if index in self.pictured:
+            if index in self.reread:
                 yield "".join(text([page(index)]))
             else:
                 name, start, length, _, _ = self._places[index]

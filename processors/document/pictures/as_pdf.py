@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,7 @@ _ORIENTATION = 0x0112  # EXIF's tag
 _ROTATED = {1: 0, 3: 180, 6: 90, 8: 270}  # what is not mirrored: degrees to the right
 _STRIP_OFFSETS, _STRIP_BYTES, _ROWS_PER_STRIP = 273, 279, 278
 _FAST = 3  # of zlib: what is better takes three times as long for a twentieth
+_BYTES_A_SECOND = 500_000  # of a file, at least
 _LARGEST_PAGE = 14_400.0  # points, of a PDF's page
 
 
@@ -26,7 +28,9 @@ def write_pdf(path: Path, name: str, target: Path) -> Path:
     Raises:
         Rejected: it cannot be read, or is too large.
     """
-    apart.call(lambda: _write(path, name, target), name)
+    allowed = apart.limits()
+    allowed = replace(allowed, seconds=allowed.seconds + path.stat().st_size / _BYTES_A_SECOND)
+    apart.call(lambda: _write(path, name, target), name, allowed=allowed)
     return target
 
 
