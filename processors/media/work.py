@@ -68,11 +68,6 @@ class _Work:
             self._tracks.append(self._track(self._source(context.inputs / file.path, file.name), prefix, number))
         is_album = self._spec.loudness is not None and self._spec.loudness.album
         self._wants_level = any(made.target is not None for track in self._tracks for made in track.files)
-        if not self._wants_level and self._spec.loudness is not None:
-            needs = "One gain for an album needs" if is_album else "A true peak is kept with"
-            if is_album or self._spec.loudness.true_peak is not None:
-                hint = "Give loudness.target, as -16, or choose a preset that has one, as podcast."
-                raise Rejected("no_target", f"{needs} a loudness to bring the sound to.", hint)
         self._levels = Levels(context, self._tracks, is_album=is_album)
 
     def result(self) -> Result:

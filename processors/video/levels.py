@@ -13,9 +13,10 @@ from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setti
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_INPUT
-from processors.ffmpeg.sound_codecs import CODECS, CONTAINERS, AudioCodec
+from processors.ffmpeg.sound_codecs import CODECS
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
+from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video.framing import Cut, length
 from processors.video.sounds import LAYOUTS, audio_rate, layouts
 from processors.worker.context import Context
@@ -49,9 +50,9 @@ def form(spec: VideoSpec, audio: Audio) -> Form:
     if spec.is_stream:
         return Form("aac", "aformat=channel_layouts=stereo", 2)
     if spec.output_format == "audio" and spec.audio_format != "copy":
-        codec = CONTAINERS[spec.audio_format][0]
+        codec = CODECS_OF[spec.audio_format][0]
         most = CODECS[codec].most_channels
-        if CODECS[codec].is_lossless:
+        if codec in LOSSLESS:
             return Form(codec, "anull", most)
         return Form(codec, f"aformat=channel_layouts={layouts(audio, most)}", most)
     return Form("opus" if spec.output_format == "webm" else "aac", f"aformat=channel_layouts={LAYOUTS}", 8)
@@ -86,7 +87,7 @@ class _Rehearsal:
         before = self._measured(self._source.path, str(self._audio.index), self._part.options, self._form.mix)
         if before.integrated is None:
             return Level("", first_setting(before, goal, TRUE_PEAK, is_lossless=True).note)
-        setting = first_setting(before, goal, TRUE_PEAK, is_lossless=CODECS[self._form.codec].is_lossless)
+        setting = first_setting(before, goal, TRUE_PEAK, is_lossless=self._form.codec in LOSSLESS)
         earlier: tuple[float, float] | None = None
         for number in range(_ROUNDS + 1):
             self._share = (1 - (1 - _FIRST_SHARE) * 0.3**number, 1 - (1 - _FIRST_SHARE) * 0.3 ** (number + 1))
@@ -107,7 +108,7 @@ class _Rehearsal:
         """Make the sound, and measure it as it is decoded."""
         codec, name = self._form.codec, f"{_SCRATCH}.mka"
         options: dict[str, Any] = {"af": self._chain(setting), "c:a": CODECS[codec].encoder, "map_metadata": -1}
-        if not CODECS[codec].is_lossless:
+        if codec not in LOSSLESS:
             spec, most = self._context.spec, self._form.most_channels
             options["b:a"] = audio_rate(spec, self._audio, codec=codec, most_channels=most)
         media = ffmpeg.input(str(self._source.path), **self._part.options, **SAFE_INPUT)

@@ -12,10 +12,11 @@ from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_INPUT
-from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, CONTAINERS, MEDIA_TYPES, AudioCodec, Container
+from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, is_short, verified
 from processors.specs import VideoSpec
+from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
 from processors.video.framing import length
@@ -38,11 +39,11 @@ class Form:
     @property
     def is_lossless(self) -> bool:
         """Whether its samples come back as they were."""
-        return self.codec is None or CODECS[self.codec].is_lossless
+        return self.codec is None or self.codec in LOSSLESS
 
 
 _CONTAINERS: tuple[Container, ...] = ("m4a", "mp3", "opus", "flac", "wav")
-FORMS: Mapping[str, Form] = {each: Form(each, MEDIA_TYPES[each], CONTAINERS[each][0]) for each in _CONTAINERS}
+FORMS: Mapping[str, Form] = {each: Form(each, MEDIA_TYPES[each], CODECS_OF[each][0]) for each in _CONTAINERS}
 
 #: what each codec is stored in as it is; whatever is not here goes into Matroska, which holds all of them
 _AS_IT_IS: Mapping[str, Form] = {

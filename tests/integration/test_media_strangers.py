@@ -82,7 +82,7 @@ def test_requests_that_cannot_be_met_name_the_way_out(studio: Studio) -> None:
         ({"start": 100}, "start_after_end", "before 9.9"),
         ({"audioSettings": {"codec": "opus"}}, "codec_misfit", "mp3"),
         ({"loudness": {"album": True}}, "no_target", "podcast"),
-        ({"loudness": {"truePeak": -3}}, "no_target", "podcast"),
+        ({"segmentSeconds": 4}, "no_effect", "hls-audio"),
     ):
         error = studio.failure(MUSIC, **spec)
         assert error["code"] == code and hint in error["hint"], error

@@ -42,7 +42,7 @@ def test_thumbnails_are_numbered_as_they_were_asked_for() -> None:
 def test_a_size_of_thumbnails_goes_before_that_of_the_video() -> None:
     assert look(asked(resolution="320x320"), HD) == Look(320, 180, "jpg", "medium")
     assert look(
-        asked(resolution="320x320", thumbnailSize="160x160", thumbnailFormat="png", quality="high"), HD
+        asked(poster=True, resolution="320x320", thumbnailSize="160x160", thumbnailFormat="png", quality="high"), HD
     ) == Look(160, 90, "png", "high")
 
 

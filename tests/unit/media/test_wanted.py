@@ -132,4 +132,4 @@ def test_what_has_no_place_in_a_format_is_said() -> None:
     wav, stream = notes("wav", "mp3", "hls-audio", **everything)
     assert wav.startswith("wav was made without a cover and chapters") and "chapters.json" in wav
     assert stream.startswith("hls-audio was made without tags and a cover and chapters")
-    assert notes("dash-audio", tags={"title": "x"})[0].startswith("dash-audio was made without tags:")
+    assert notes("dash-audio", "mp3", tags={"title": "x"})[0].startswith("dash-audio was made without tags:")
