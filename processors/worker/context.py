@@ -12,6 +12,13 @@ A service is a module `processors.<service>.handler` with
         ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet;
         what it raises ends the worker...
 
+    def use_models(directory: Path) -> None:     # of a service that works with models
+        ...remember where those of this machine lie; before `check`...
+
+    def beside(listening: socket, say: Say) -> None:     # optional; see companion.py
+        ...keep for all attempts what each would else load for itself: accept on the socket, for ever, in a process of
+        its own, in which threads are allowed...
+
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
 it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out`

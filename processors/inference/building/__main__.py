@@ -1,0 +1,52 @@
+"""Make the repository of default models.
+
+    python3 -m processors.inference.building --packages DIR --out DIR [--only NAME ...]
+
+--packages is where the packages of containerfiles/inference.models.lock are unpacked, as `pip install --target` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from processors.inference.building.recipes import RECIPES
+from processors.inference.manifest import MANIFEST_NAME, Manifest
+from processors.inference.repository import sha256_of
+
+_VERSION = "1"
+
+
+def make(name: str, packages: Path, out: Path) -> None:
+    """Make one model."""
+    folder = out / name / _VERSION
+    folder.mkdir(parents=True)
+    said = RECIPES[name](packages, folder)
+    files = {
+        str(path.relative_to(folder)): {"sha256": sha256_of(path), "size": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    manifest = Manifest.model_validate({"name": name, "version": _VERSION, **said, "files": files})
+    text = manifest.model_dump_json(by_alias=True, exclude_unset=True)
+    whole = {"manifest": 1, **json.loads(text)}
+    (folder / MANIFEST_NAME).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for path in [*folder.rglob("*"), folder, folder.parent]:
+        os.chmod(path, 0o755 if path.is_dir() else 0o644)  # whatever the umask: an instance is another user
+
+
+def main() -> None:
+    """Make all that are asked for."""
+    parser = argparse.ArgumentParser(description="Make the repository of default models.")
+    parser.add_argument("--packages", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", default=list(RECIPES), choices=list(RECIPES))
+    options = parser.parse_args()
+    for name in options.only:
+        make(name, options.packages, options.out)
+
+
+if __name__ == "__main__":
+    main()
