@@ -33,11 +33,11 @@ def warm() -> None:
     """Load what every attempt needs, but no model: those are the companion's."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy starts threads, and every attempt is a fork
     import processors.inference.work  # noqa: F401
+    from processors.inference.errors import ModelError
     from processors.inference.manifest import Tokens
     from processors.inference.repository import Repository
     from processors.inference.tasks.registry import served, task_named
     from processors.inference.tokens import tokenizer
-    from processors.worker.context import HandlerError
 
     for name in served():
         task_named(name)
@@ -45,7 +45,7 @@ def warm() -> None:
     for name in repository.names():
         try:
             entry = repository.find(name)
-        except HandlerError:  # whoever asks for it is told
+        except ModelError:  # whoever asks for it is told
             continue
         if isinstance(how := entry.manifest.preprocessing, Tokens) and (entry.folder / how.tokenizer).is_file():
             tokenizer(entry.folder / how.tokenizer, how.max_tokens)

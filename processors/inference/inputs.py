@@ -70,7 +70,9 @@ def _inline(spec: InferenceSpec, takes: Takes) -> Inputs:
     if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
         raise Rejected("wrong_input", f"{spec.model} takes a text, or a list of texts.")
     if len(texts) > _MOST_TEXTS:
-        raise Rejected("too_many_inputs", f"{len(texts)} texts are more than {_MOST_TEXTS}.", "A .jsonl file may hold more.")
+        raise Rejected(
+            "too_many_inputs", f"{len(texts)} texts are more than {_MOST_TEXTS}.", "A .jsonl file may hold more."
+        )
     is_many = not isinstance(data, str)
     names = [f"text {number}" for number in range(1, len(texts) + 1)] if is_many else ["the text"]
     for name, text in zip(names, texts, strict=True):
@@ -91,7 +93,9 @@ def _text(path: Path, name: str) -> str:
 
 def _read(path: Path, name: str) -> bytes:
     if path.stat().st_size > _TEXT_BYTES:
-        raise Rejected("text_too_long", f"{name} has more than {_TEXT_BYTES >> 20} MiB.", "A .jsonl file holds many texts.")
+        raise Rejected(
+            "text_too_long", f"{name} has more than {_TEXT_BYTES >> 20} MiB.", "A .jsonl file holds many texts."
+        )
     return path.read_bytes()
 
 
@@ -113,12 +117,20 @@ def _lines(path: Path, name: str) -> Iterator[tuple[str, str]]:
             try:
                 value = json.loads(line)
             except ValueError as error:
-                raise Rejected("not_json_lines", f"{where}, is not JSON.", "A line is a text in quotes, or an object with the field text.") from error
+                raise Rejected(
+                    "not_json_lines",
+                    f"{where}, is not JSON.",
+                    "A line is a text in quotes, or an object with the field text.",
+                ) from error
             called = str(value["id"]) if isinstance(value, Mapping) and "id" in value else str(number)
             if isinstance(value, Mapping):
                 value = next((value[field] for field in _LINE_FIELDS if field in value), None)
             if not isinstance(value, str):
-                raise Rejected("not_json_lines", f"{where}, has no text.", "A line is a text in quotes, or an object with the field text.")
+                raise Rejected(
+                    "not_json_lines",
+                    f"{where}, has no text.",
+                    "A line is a text in quotes, or an object with the field text.",
+                )
             _refuse_blank(value, where)
             count += 1
             yield called, value

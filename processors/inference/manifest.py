@@ -193,10 +193,10 @@ class Manifest(_Part):
     preprocessing: Preprocessing | None = None
     postprocessing: Postprocessing | None = None
     labels: list[str] | FilePath = []  #: or the file that has one on each line
-    batching: Batching = Field(default_factory=Batching)
-    resources: Resources = Field(default_factory=Resources)
+    batching: Batching = Field(default_factory=lambda: Batching.model_validate({}))
+    resources: Resources = Field(default_factory=lambda: Resources.model_validate({}))
     licence: str = ""  #: SPDX
-    source: Source = Field(default_factory=Source)
+    source: Source = Field(default_factory=lambda: Source.model_validate({}))
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -210,7 +210,9 @@ class Manifest(_Part):
         for path in named:
             if path not in self.files:
                 raise ValueError(f"{path} is not among files")
-        if self.file is not None and not any(each == self.file or each.startswith(f"{self.file}/") for each in self.files):
+        if self.file is not None and not any(
+            each == self.file or each.startswith(f"{self.file}/") for each in self.files
+        ):
             raise ValueError(f"{self.file} is not among files")
         if isinstance(self.preprocessing, Embedded) and self.uses is None:
             raise ValueError("preprocessing embedding needs uses: the model that makes it")

@@ -9,11 +9,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from processors.inference.errors import ModelError
 from processors.inference.frameworks.port import Tensors
 from processors.inference.manifest import Manifest
 from processors.inference.repository import Entry, Repository
 from processors.inference.serving.remote import Companion, RemoteSession
-from processors.worker.context import HandlerError
 
 _MOST_NESTED = 4  # models that use models
 
@@ -51,22 +51,22 @@ class Model:
         """That have gone into it and into what it uses."""
         return self.tokens + sum(each.all_tokens() for each in (self.used, self.writer) if each is not None)
 
-    def bad(self, message: str) -> HandlerError:
+    def bad(self, message: str) -> ModelError:
         """The manifest and the model do not fit together."""
         text = f"The model {self.manifest.reference}: {message}"
-        return HandlerError("manifest_disagrees", text, "Its manifest.json has to say it.", retryable=False)
+        return ModelError("manifest_disagrees", text, "Its manifest.json has to say it.")
 
 
 def open_model(repository: Repository, companion: Companion, reference: str, depth: int = 0) -> Model:
     """Find a model and all that it uses; nothing is loaded before it is run.
 
     Raises:
-        Rejected: there is no such model.
+        NoSuchModel: there is none of this name.
     """
     entry = repository.find(reference)
     manifest = entry.manifest
     if depth > _MOST_NESTED:
-        raise HandlerError("bad_manifest", f"The model {manifest.reference} uses itself.", retryable=False)
+        raise ModelError("bad_manifest", f"The model {manifest.reference} uses itself.")
     used, writer = (
         None if name is None else open_model(repository, companion, name, depth + 1)
         for name in (manifest.uses, manifest.writes_with)

@@ -35,7 +35,7 @@ def opened(path: Path, name: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(path, formats=FORMATS)
+            picture: Image.Image = Image.open(path, formats=FORMATS)
             if picture.width * picture.height > MOST_PIXELS:
                 size = f"{picture.width}x{picture.height}"
                 raise Rejected("picture_too_large", f"{name} has {size} pixels: more than {MOST_PIXELS} are not read.")
@@ -44,7 +44,9 @@ def opened(path: Path, name: str) -> Image.Image:
         kinds = ", ".join(FORMATS)
         raise Rejected("not_a_picture", f"{name} is no picture.", f"Pictures are {kinds}.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Rejected("picture_too_large", f"{name} has too many pixels: more than {MOST_PIXELS} are not read.") from error
+        raise Rejected(
+            "picture_too_large", f"{name} has too many pixels: more than {MOST_PIXELS} are not read."
+        ) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Rejected("damaged_picture", f"{name} cannot be read: {error}.") from error
     picture = ImageOps.exif_transpose(picture)
@@ -97,4 +99,6 @@ def _array(picture: Image.Image, how: Picture) -> NDArray[Any]:
         array = array[..., ::-1]
     if how.dtype == "uint8":
         return array
-    return (array.astype(np.float32) / how.divide_by - np.float32(how.mean)) / np.float32(how.std)
+    mean, std = np.array(how.mean, np.float32), np.array(how.std, np.float32)
+    scaled: NDArray[Any] = (array.astype(np.float32) / how.divide_by - mean) / std
+    return scaled

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from processors.inference.errors import ModelError, NoSuchModel, UnsafeModel
 from processors.inference.manifest import (
     MANIFEST_NAME,
     NAME_PATTERN,
@@ -24,7 +25,6 @@ from processors.inference.manifest import (
     Manifest,
     explained,
 )
-from processors.worker.context import HandlerError, Rejected
 
 PIN_NAME = "pinned"
 
@@ -54,7 +54,7 @@ class Entry:
         """Make sure that every file is what the manifest says, and that nothing reaches out of the folder.
 
         Raises:
-            HandlerError: names the file, and what is wrong with it.
+            UnsafeModel: names the file, and what is wrong with it.
         """
         for path, wanted in self.manifest.files.items():
             file = self.folder / path
@@ -67,9 +67,9 @@ class Entry:
                 raise _damaged(f"{what} is not the one that its manifest names: its SHA-256 is another.")
 
 
-def _damaged(message: str) -> HandlerError:
+def _damaged(message: str) -> UnsafeModel:
     hint = "Remove the model and add it again: `pitchey models verify` looks at all of them."
-    return HandlerError("damaged_model", message, hint, retryable=False)
+    return UnsafeModel("damaged_model", message, hint)
 
 
 class Repository:
@@ -108,8 +108,8 @@ class Repository:
         """The model that is meant by `name` or `name@version`.
 
         Raises:
-            Rejected: there is none; offers the nearest name.
-            HandlerError: its manifest makes no sense.
+            NoSuchModel: offers the nearest name.
+            ModelError: its manifest makes no sense.
         """
         name, _, version = reference.partition("@")
         versions = self.versions(name)
@@ -117,10 +117,10 @@ class Repository:
             known = self.names()
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"There is {', '.join(known)}." if known else None
-            raise Rejected("no_such_model", f"There is no model {name!r}.", hint or "`pitchey models add` adds one.")
+            raise NoSuchModel("no_such_model", f"There is no model {name!r}.", hint or "`pitchey models add` adds one.")
         chosen = version or self.pinned(name)
         if chosen not in versions:
-            raise Rejected(
+            raise NoSuchModel(
                 "no_such_version", f"The model {name!r} has no version {version!r}.", f"It has {', '.join(versions)}."
             )
         folder = next(root / name / chosen for root in self._roots if (root / name / chosen / MANIFEST_NAME).is_file())
@@ -137,7 +137,7 @@ def read(folder: Path) -> Entry:
     """The model in a folder that is called `<name>/<version>`.
 
     Raises:
-        HandlerError: its manifest is none, or is another model's.
+        ModelError: its manifest is none, or is another model's.
     """
     reference = f"{folder.parent.name}@{folder.name}"
     what = f"The manifest of the model {reference}"
@@ -148,12 +148,12 @@ def read(folder: Path) -> Entry:
             raise ValueError(f"it has more than {_MANIFEST_BYTES >> 20} MiB")
         manifest = Manifest.model_validate(json.loads(data))
     except ValidationError as error:
-        raise HandlerError("bad_manifest", f"{what} makes no sense: {explained(error)}.", retryable=False) from error
+        raise ModelError("bad_manifest", f"{what} makes no sense: {explained(error)}.") from error
     except (OSError, ValueError) as error:
-        raise HandlerError("bad_manifest", f"{what} cannot be read: {error}.", retryable=False) from error
+        raise ModelError("bad_manifest", f"{what} cannot be read: {error}.") from error
     if manifest.reference != reference:
         message = f"{what} is that of {manifest.reference}: a model lies in <name>/<version>."
-        raise HandlerError("bad_manifest", message, retryable=False)
+        raise ModelError("bad_manifest", message)
     return Entry(manifest, folder)
 
 

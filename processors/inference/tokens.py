@@ -16,7 +16,7 @@ from processors.inference.model import Model
 
 # A fork of a process that has used its threads would wait for them for ever.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-from tokenizers import Tokenizer  # noqa: E402
+from tokenizers import Tokenizer
 
 _AT_ONCE = 8  # texts: more gain nothing on a CPU
 

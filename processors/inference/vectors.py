@@ -17,7 +17,7 @@ def embed(model: Model, texts: Sequence[str]) -> NDArray[Any]:
     """float32 [texts, dimensions]; of length 1 where the manifest says so.
 
     Raises:
-        HandlerError: the model is none that makes vectors of texts.
+        ModelError: the model is none that makes vectors of texts.
     """
     runs = model.runs
     how, pooling = runs.manifest.preprocessing, runs.manifest.postprocessing

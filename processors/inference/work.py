@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from processors.inference.errors import ModelError
 from processors.inference.inputs import Inputs, inputs_of
 from processors.inference.model import Model, open_model
 from processors.inference.outputs import write
@@ -20,11 +21,21 @@ _TEXT_PIECE = "text"  # the stage of progress events that carry generated text
 
 
 def result(context: Context[InferenceSpec], repository: Repository, address: str) -> Result:
-    """Do the work, and say what came of it."""
+    """Do the work, and say what came of it.
+
+    Raises:
+        Rejected: the model, its input or its parameters can never work.
+    """
+    try:
+        return _result(context, repository, Companion(address))
+    except ModelError as error:
+        raise Rejected(error.code, error.message, error.hint) from error
+
+
+def _result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
     started = time.monotonic()
     spec = context.spec
     context.progress("load", 0.0)
-    companion = Companion(address)
     model = open_model(repository, companion, spec.model)
     task = _task_of(model)
     _refuse_parameters(spec, task)

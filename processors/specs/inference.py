@@ -48,6 +48,7 @@ class InferenceSpec(Spec):
     input_fields = ("input_url",)
     attached_field = "input_files"
     inline_field = "input_data"
+    piped_field = "input_data"
     named_first = "model"
 
     model: str = Field(pattern=MODEL_PATTERN, description="Which model, as sentiment or sentiment@1.")

@@ -157,8 +157,8 @@ def _be(beside: Beside, listening: socket.socket, writing: int) -> NoReturn:
 
 def _close_all_but(kept: set[int]) -> None:
     """Close what belongs to the worker: an open pipe of an attempt would look like the attempt."""
-    for name in os.listdir("/proc/self/fd"):
-        if (fd := int(name)) > 2 and fd not in kept:
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        if (fd := int(entry.name)) > 2 and fd not in kept:
             with contextlib.suppress(OSError):
                 os.close(fd)
 

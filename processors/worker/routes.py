@@ -21,9 +21,7 @@ _TOKEN = re.compile(TOKEN_PATTERN)
 class Routes:
     """Answers requests; remembers when the last one came."""
 
-    def __init__(
-        self, service: Service, attempts: Attempts, loaded_models: Callable[[], list[str]] = lambda: []
-    ) -> None:
+    def __init__(self, service: Service, attempts: Attempts, loaded_models: Callable[[], list[str]] = list) -> None:
         self.last_request = time.monotonic()
         self._started = time.monotonic()
         self._service = service

@@ -8,13 +8,12 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
-import os
 from pathlib import Path
 
 from processors.inference.building.recipes import RECIPES
 from processors.inference.manifest import MANIFEST_NAME, Manifest
-from processors.inference.repository import sha256_of
 
 _VERSION = "1"
 
@@ -25,7 +24,7 @@ def make(name: str, packages: Path, out: Path) -> None:
     folder.mkdir(parents=True)
     said = RECIPES[name](packages, folder)
     files = {
-        str(path.relative_to(folder)): {"sha256": sha256_of(path), "size": path.stat().st_size}
+        str(path.relative_to(folder)): {"sha256": _sha256_of(path), "size": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
@@ -34,7 +33,12 @@ def make(name: str, packages: Path, out: Path) -> None:
     whole = {"manifest": 1, **json.loads(text)}
     (folder / MANIFEST_NAME).write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for path in [*folder.rglob("*"), folder, folder.parent]:
-        os.chmod(path, 0o755 if path.is_dir() else 0o644)  # whatever the umask: an instance is another user
+        path.chmod(0o755 if path.is_dir() else 0o644)  # whatever the umask: an instance is another user
+
+
+def _sha256_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def main() -> None:

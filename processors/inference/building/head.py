@@ -37,7 +37,7 @@ def build(weights: NDArray[Any], bias: float) -> ModelProto:
     """Vectors in, one logit per vector out."""
     constants = [
         numpy_helper.from_array(weights.astype(np.float32).reshape(-1, 1), "weights"),
-        numpy_helper.from_array(np.float32([bias]), "bias"),
+        numpy_helper.from_array(np.array([bias], np.float32), "bias"),
     ]
     graph = helper.make_graph(
         [helper.make_node("Gemm", ["embedding", "weights", "bias"], ["logits"])],

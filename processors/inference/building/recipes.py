@@ -47,7 +47,7 @@ def _sentiment(packages: Path, folder: Path) -> dict[str, Any]:
     from processors.inference.building import head  # late: onnx is there only where models are made
 
     learnt = json.loads((HERE / "sentiment.json").read_text())
-    model = head.build(np.float32(learnt["weights"]), learnt["bias"])
+    model = head.build(np.array(learnt["weights"], np.float32), learnt["bias"])
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     return {
         "description": "Whether an English text is positive, negative, or neither",

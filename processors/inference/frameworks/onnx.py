@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from processors.inference.errors import ModelError
 from processors.inference.frameworks.onnx_file import refuse_unsafe
 from processors.inference.frameworks.port import Tensors
 from processors.inference.repository import Entry
@@ -66,9 +67,13 @@ class OnnxSession:
         names = list(outputs) or self.outputs
         given = {name: self._fitting(name, value) for name, value in tensors.items() if name in self.inputs}
         if missing := sorted(self.inputs.keys() - given.keys()):
-            raise Rejected("input_missing", f"{self._what} needs the input {missing[0]!r}.", f"It takes {self.takes()}.")
+            raise Rejected(
+                "input_missing", f"{self._what} needs the input {missing[0]!r}.", f"It takes {self.takes()}."
+            )
         if wrong := [name for name in names if name not in self.outputs]:
-            raise Rejected("no_such_output", f"{self._what} has no output {wrong[0]!r}: it has {', '.join(self.outputs)}.")
+            raise Rejected(
+                "no_such_output", f"{self._what} has no output {wrong[0]!r}: it has {', '.join(self.outputs)}."
+            )
         try:
             values = self._inner.run(names, given)
         except Exception as error:  # onnxruntime has no base class for its errors
@@ -79,8 +84,7 @@ class OnnxSession:
     def takes(self) -> str:
         """Its inputs, in words."""
         return ", ".join(
-            f"{name} {_DTYPES.get(each.type, each.type)}[{', '.join(str(size) if isinstance(size, int) else '?' for size in each.shape)}]"
-            for name, each in self.inputs.items()
+            f"{name} {_DTYPES.get(each.type, each.type)}{_sizes(each)}" for name, each in self.inputs.items()
         )
 
     def close(self) -> None:
@@ -91,17 +95,27 @@ class OnnxSession:
         wanted = self.inputs[name]
         dtype = _DTYPES.get(wanted.type)
         if dtype is None:
-            raise Rejected("input_not_served", f"{self._what}: its input {name!r} is {wanted.type}, which no job can give.")
+            raise Rejected(
+                "input_not_served", f"{self._what}: its input {name!r} is {wanted.type}, which no job can give."
+            )
         fits = len(wanted.shape) == value.ndim and all(
             not isinstance(size, int) or size == have for size, have in zip(wanted.shape, value.shape, strict=True)
         )
         if not fits:
             shape = "x".join(map(str, value.shape))
-            raise Rejected("wrong_shape", f"{self._what} does not take {name!r} of {shape}.", f"It takes {self.takes()}.")
+            raise Rejected(
+                "wrong_shape", f"{self._what} does not take {name!r} of {shape}.", f"It takes {self.takes()}."
+            )
         is_text, wants_text = value.dtype.kind in "OUS", dtype == "string"
         if is_text is not wants_text:
-            raise Rejected("wrong_type", f"{self._what} does not take {name!r} as {value.dtype}.", f"It takes {self.takes()}.")
+            raise Rejected(
+                "wrong_type", f"{self._what} does not take {name!r} as {value.dtype}.", f"It takes {self.takes()}."
+            )
         return value.astype(object if wants_text else dtype, copy=False)
+
+
+def _sizes(argument: onnxruntime.NodeArg) -> str:
+    return f"[{', '.join(str(size) if isinstance(size, int) else '?' for size in argument.shape)}]"
 
 
 def _agree(entry: Entry, session: OnnxSession) -> None:
@@ -111,5 +125,7 @@ def _agree(entry: Entry, session: OnnxSession) -> None:
         ("output", entry.manifest.outputs, session.outputs),
     ):
         if wrong := next((each.name for each in said if each.name not in has), None):
-            message = f"The manifest of {entry.manifest.reference} names the {kind} {wrong!r}, which the model does not have."
-            raise HandlerError("manifest_disagrees", message, f"It has {', '.join(has)}.", retryable=False)
+            message = (
+                f"The manifest of {entry.manifest.reference} names the {kind} {wrong!r}, which the model does not have."
+            )
+            raise ModelError("manifest_disagrees", message, f"It has {', '.join(has)}.")

@@ -10,7 +10,7 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from processors.worker.context import Rejected
+from processors.inference.errors import UnsafeModel
 
 _IR_VERSION, _GRAPH, _FUNCTIONS = 1, 7, 25  # of ModelProto, onnx.proto 1.17
 _TO_TENSORS: dict[str, dict[int, str]] = {
@@ -53,15 +53,17 @@ def refuse_unsafe(path: Path, what: str) -> None:
     try:
         named = external_files(path)
     except NotOnnx as error:
-        raise Rejected("not_onnx", f"{what} is no whole ONNX file: {error}.", "Export or download it again.") from error
+        raise UnsafeModel(
+            "not_onnx", f"{what} is no whole ONNX file: {error}.", "Export or download it again."
+        ) from error
     folder = path.parent.resolve()
     for location in sorted(named):
         parts = PurePosixPath(location).parts
         if location.startswith("/") or ".." in parts or not (folder / location).resolve().is_relative_to(folder):
             message = f"{what} wants to read {location!r}, which is outside of its folder."
-            raise Rejected("unsafe_model", message, "Save it with its data inside, or beside it.")
+            raise UnsafeModel("unsafe_model", message, "Save it with its data inside, or beside it.")
         if not (folder / location).is_file():
-            raise Rejected("incomplete_model", f"{what} has data in {location!r}, which is not there.")
+            raise UnsafeModel("incomplete_model", f"{what} has data in {location!r}, which is not there.")
 
 
 def _locations(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> Iterator[str]:

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
+from processors.inference.errors import ModelError
 from processors.inference.repository import Entry
-from processors.worker.context import HandlerError, Rejected
 
 if TYPE_CHECKING:
     from processors.inference.frameworks.port import Loaded
@@ -23,26 +23,25 @@ def load(entry: Entry, threads: int) -> Loaded:
     """Look at a model's files, and load it.
 
     Raises:
-        HandlerError: its files are not what its manifest says.
-        Rejected: they are not safe to load, or nothing here loads them.
+        ModelError: its files are not what its manifest says, are not safe to load, or nothing here loads them.
     """
     framework, reference = entry.manifest.framework, entry.manifest.reference
     if framework is None:
-        raise Rejected("nothing_to_load", f"The model {reference} has no file of its own.")
+        raise ModelError("nothing_to_load", f"The model {reference} has no file of its own.")
     name, package = _MODULES.get(framework, ("", ""))
     if not name or importlib.util.find_spec(package) is None:
         here = ", ".join(each for each, (_, needs) in _MODULES.items() if importlib.util.find_spec(needs) is not None)
         message = f"The model {reference} is {framework}, which this instance does not run."
-        raise Rejected("framework_not_served", message, f"It runs {here}.")
+        raise ModelError("framework_not_served", message, f"It runs {here}.")
     module = importlib.import_module(name)
     entry.verify()
     module.check(entry)
     try:
         loaded: Loaded = module.load(entry, threads)
-    except (Rejected, HandlerError):
+    except ModelError:
         raise
     except Exception as error:  # each library has errors of its own
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"The model {reference} cannot be loaded: {words}."
-        raise HandlerError("model_not_loaded", message, retryable=False) from error
+        raise ModelError("model_not_loaded", message) from error
     return loaded

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
+from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded, Prompt, Session, Tensors
 from processors.inference.repository import Entry, Repository
@@ -53,7 +54,7 @@ def _converse(connection: socket.socket, repository: Repository, shelf: Shelf) -
                 head, tensors = receive(connection)
                 try:
                     _answer(connection, head, tensors, repository, shelf)
-                except HandlerError as error:
+                except (HandlerError, ModelError) as error:
                     send(connection, {"error": _described(error)})
                 except MemoryError:
                     raise
@@ -102,11 +103,10 @@ def _say(connection: socket.socket, piece: str) -> bool:
     return True
 
 
-def _described(error: HandlerError) -> dict[str, Any]:
+def _described(error: HandlerError | ModelError) -> dict[str, Any]:
     return {
         "code": error.code,
         "message": error.message,
         "hint": error.hint,
-        "retryable": error.retryable,
-        "rejected": isinstance(error, Rejected),
+        "is_final": isinstance(error, (ModelError, Rejected)),
     }

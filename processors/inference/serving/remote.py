@@ -60,11 +60,8 @@ class Companion:
                 "models_lost", f"What has the models went away while it ran {head['model']}.", "Try again."
             ) from error
         if (failure := answer.get("error")) is not None:
-            if failure["rejected"]:
-                raise Rejected(failure["code"], failure["message"], failure["hint"])
-            raise HandlerError(
-                failure["code"], failure["message"], failure["hint"], retryable=failure["retryable"]
-            )
+            kind = Rejected if failure["is_final"] else HandlerError
+            raise kind(failure["code"], failure["message"], failure["hint"])
         load = float(answer["seconds"]["load"])
         self.timings.load += load
         self.timings.run += time.monotonic() - started - load

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from processors.inference.errors import ModelError
 from processors.inference.frameworks.port import Loaded
 from processors.inference.repository import Entry
-from processors.worker.context import HandlerError, Rejected
 
 _FILE_FACTOR = 1.5  # what a loaded model takes beside its file, where its manifest does not say: measured 1.1 to 1.6
 _MIB = 1 << 20
@@ -27,14 +27,17 @@ class Place:
     used_at: float = 0.0
     load_seconds: float = 0.0
     ready: threading.Event = field(default_factory=threading.Event)
-    error: HandlerError | None = None
+    error: ModelError | None = None
 
 
 class Shelf:
     """Loaded models. Safe to use from several threads."""
 
     def __init__(
-        self, budget_bytes: int, load: Callable[[Entry], Loaded], on_change: Callable[[list[str]], None] = lambda _: None
+        self,
+        budget_bytes: int,
+        load: Callable[[Entry], Loaded],
+        on_change: Callable[[list[str]], None] = lambda _: None,
     ) -> None:
         """Begin with none.
 
@@ -53,8 +56,7 @@ class Shelf:
         """Have a model loaded, and keep it so while it is in use; with the seconds that this one waited for it.
 
         Raises:
-            Rejected: it is larger than the budget.
-            HandlerError: it cannot be loaded.
+            ModelError: it is larger than the budget, or cannot be loaded.
         """
         started = time.monotonic()
         place, is_mine = self._take(entry)
@@ -88,8 +90,9 @@ class Shelf:
                 return place, False
             need = memory_of(entry)
             if need > self.budget_bytes:
-                message = f"The model {reference} takes {_mib(need)} of memory, and this instance has {_mib(self.budget_bytes)} for models."
-                raise Rejected("model_too_large", message, "Give the service a larger instance type.")
+                message = f"The model {reference} takes {_mib(need)} of memory"
+                message += f", and this instance has {_mib(self.budget_bytes)} for models."
+                raise ModelError("model_too_large", message, "Give the service a larger instance type.")
             while (short := self._taken() + need - self.budget_bytes) > 0:
                 idle = [place for place in self._places.values() if not place.users and place.loaded is not None]
                 if not idle:
@@ -117,11 +120,11 @@ class Shelf:
         started = time.monotonic()
         try:
             place.loaded = self._load(place.entry)
-        except HandlerError as error:
+        except ModelError as error:
             place.error = error
         except Exception as error:
             message = f"The model {place.entry.manifest.reference} cannot be loaded: {type(error).__name__}: {error}"
-            place.error = HandlerError("model_not_loaded", message)
+            place.error = ModelError("model_not_loaded", message)
         with self._changed:
             place.load_seconds = time.monotonic() - started
             if place.error is not None:

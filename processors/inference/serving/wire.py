@@ -2,8 +2,8 @@
 
     4 bytes: length of the head, little endian; the head; the tensors' bytes, in the order of head["tensors"]
 
-A request says `run` or `generate` and the model; the answer is one frame, or for text one for each piece and a last one.
-Whoever hangs up is not worked for any more.
+A request says `run` or `generate` and the model; the answer is one frame, or for text one for each piece and a last
+one. Whoever hangs up is not worked for any more.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def send(connection: socket.socket, head: Mapping[str, Any], tensors: Mapping[st
             dtype = "string"
         else:
             array = np.ascontiguousarray(value)
-            body = memoryview(array.reshape(-1).view(np.uint8)) if array.size else b""
+            body = array.data.cast("B") if array.size else b""
             dtype = array.dtype.str
         described.append({"name": name, "dtype": dtype, "shape": list(value.shape), "bytes": len(body)})
         bodies.append(body)

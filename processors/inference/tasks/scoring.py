@@ -19,7 +19,7 @@ def scores_of(model: Model, outputs: dict[str, NDArray[Any]]) -> tuple[NDArray[A
     """float32 [inputs, labels] from 0 to 1, and how the manifest wants them.
 
     Raises:
-        HandlerError: the model gives other numbers than the manifest has labels.
+        ModelError: the model gives other numbers than the manifest has labels.
     """
     how = model.manifest.postprocessing
     if not isinstance(how, Scores):

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from processors.inference.manifest import Embedded, Scores, Strings, Tokens
 from processors.inference.model import Model
-from processors.inference.tasks.scoring import chosen, label_lines, labelled, moderated, scores_of, verdict_line, with_neutral
+from processors.inference.tasks.scoring import (
+    chosen,
+    label_lines,
+    labelled,
+    moderated,
+    scores_of,
+    verdict_line,
+    with_neutral,
+)
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.tokens import batches
 from processors.inference.vectors import embed
