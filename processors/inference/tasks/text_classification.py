@@ -12,7 +12,7 @@ from processors.inference.manifest import Embedded, Scores, Strings, Tokens
 from processors.inference.model import Model
 from processors.inference.tasks.scoring import (
     chosen,
-    label_lines,
+    best_line,
     labelled,
     moderated,
     scores_of,
@@ -53,5 +53,5 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
             raise model.bad("a classifier of texts has the preprocessing tokens, strings or embedding.")
 
 
-TASK = Task("text", _classify, label_lines, frozenset({"threshold", "top_k"}), chunk=64)
+TASK = Task("text", _classify, best_line, frozenset({"threshold", "top_k"}), chunk=64)
 MODERATION = Task("text", _moderate, verdict_line, frozenset({"threshold"}), chunk=64)
