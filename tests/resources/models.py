@@ -1,7 +1,7 @@
 """The default models, for tests of the inference service: made once, and kept in the user's cache.
 
-`python -m tests.resources.models` makes them, as scripts/setup --dev does. They are 90 MB of packages, so a test session
-that finds none makes them itself rather than fail, and sessions that run at once make them together once.
+`python -m tests.resources.models` makes them, as scripts/setup --dev does. A test session that finds none makes them
+itself rather than fail, and sessions that run at once make them once for all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from pathlib import Path
 from tests.resources.workers import ROOT
 
 LOCK = ROOT / "containerfiles" / "inference-models.lock"
-_MADE_OF = (LOCK, ROOT / "processors/inference/manifest.py", *sorted((ROOT / "processors/inference/building").glob("*.*")))
+_MADE_OF = (
+    LOCK,
+    ROOT / "processors/inference/manifest.py",
+    *sorted((ROOT / "processors/inference/building").glob("*.*")),
+)
 
 _FORGOTTEN_SECONDS = 7 * 86400.0  # after which nobody has used models of another version
 

