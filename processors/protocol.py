@@ -167,10 +167,10 @@ class ProgressEvent(_Event):
 
 
 class LogEvent(_Event):
-    """A line that a program of the attempt, or the worker itself, has written."""
+    """A line that a program of the attempt, or the worker itself, has written; or a piece of an answer."""
 
     type: Literal["log"] = "log"
-    stream: Literal["stdout", "stderr", "worker"]
+    stream: Literal["stdout", "stderr", "worker", "answer"]
     line: str
 
 

@@ -124,10 +124,8 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
             }.items()
         },
         "parameters.multi_label": FieldOption(("--multi-label/--no-multi-label",)),
-        "parameters.stop": FieldOption(("--stop",), "TEXT", _each, "A text at which an answer ends; repeatable."),
-        "parameters.labels": FieldOption(
-            ("--labels",), "LABEL,...", _between_commas, "What is chosen between, with commas; repeatable."
-        ),
+        "parameters.stop": FieldOption(("--stop",), "TEXT", _each),
+        "parameters.labels": FieldOption(("--labels",), "LABEL,...", _between_commas),
     },
     Service.MEDIA: {
         "output_presets": FieldOption(

@@ -27,6 +27,7 @@ class Model:
     used: Model | None = None  #: the model that is run before this one, or for it
     writer: Model | None = None  #: what generates text for it
     tokens: int = 0  #: that have gone in so far
+    written: int = 0  #: tokens that have come out
 
     @property
     def manifest(self) -> Manifest:
@@ -47,9 +48,11 @@ class Model:
         """Compute outputs."""
         return self.runs.session.run(tensors, outputs)
 
-    def all_tokens(self) -> int:
-        """That have gone into it and into what it uses."""
-        return self.tokens + sum(each.all_tokens() for each in (self.used, self.writer) if each is not None)
+    def all_tokens(self) -> tuple[int, int]:
+        """That have gone into it and into what it uses, and that have come out."""
+        counts = [(self.tokens, self.written)]
+        counts += [each.all_tokens() for each in (self.used, self.writer) if each is not None]
+        return sum(into for into, _ in counts), sum(out for _, out in counts)
 
     def bad(self, message: str) -> ModelError:
         """The manifest and the model do not fit together."""

@@ -17,8 +17,6 @@ from processors.protocol import Result
 from processors.specs import InferenceSpec
 from processors.worker.context import Context, Rejected
 
-_TEXT_PIECE = "text"  # the stage of progress events that carry generated text
-
 
 def result(context: Context[InferenceSpec], repository: Repository, address: str) -> Result:
     """Do the work, and say what came of it.
@@ -49,7 +47,7 @@ def _result(context: Context[InferenceSpec], repository: Repository, companion: 
 
 
 def _answers(context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs) -> list[Any]:
-    asked = Asked(context.spec.parameters, on_text=lambda text: context.log(text))
+    asked = Asked(context.spec.parameters, on_text=context.answer)
     answers: list[Any] = []
     count = len(inputs.values)
     for start in range(0, count, task.chunk):
@@ -59,14 +57,16 @@ def _answers(context: Context[InferenceSpec], model: Model, task: Task, inputs: 
 
 
 def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float) -> dict[str, Any]:
-    tokens = model.all_tokens()
+    into, out = model.all_tokens()
+    tokens = {"tokens": into} if into else {}
+    tokens |= {"generatedTokens": out} if out else {}
     timings = companion.timings
     parts = {"total": seconds, "load": timings.load, "run": timings.run}
     return {
         "model": model.manifest.name,
         "version": model.manifest.version,
         "task": model.manifest.task,
-        "usage": {"inputs": len(inputs.values), **({"tokens": tokens} if tokens else {})},
+        "usage": {"inputs": len(inputs.values), **tokens},
         "timings": {f"{name}Seconds": round(value, 6) for name, value in parts.items()},
         "device": "+".join(sorted(companion.devices)) or "cpu",
     }

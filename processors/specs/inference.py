@@ -10,7 +10,6 @@ from processors.specs.base import Part, Spec
 
 #: `name`, or `name@version`; without a version it is the one that is pinned
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
-MOST_TOKENS = 4096  #: that may be asked for; a model may be able to give less, and then gives less
 
 _Stop = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -22,15 +21,21 @@ class InferenceParameters(Part):
     temperature: float | None = Field(
         None, ge=0, le=2, description="How freely words are chosen: 0 always takes the likeliest."
     )
-    max_tokens: int | None = Field(None, ge=1, le=MOST_TOKENS, description="The longest answer, in tokens.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="The longest answer, in tokens; what is more than the model can is what it can."
+    )
     threshold: float | None = Field(None, ge=0, le=1, description="Leave out what is less sure, from 0 to 1.")
     top_k: int | None = Field(
         None, ge=1, le=1000, description="So many answers, or words to choose from, the likeliest first."
     )
     top_p: float | None = Field(None, gt=0, le=1, description="Choose from the likeliest words up to this share.")
     seed: int | None = Field(None, ge=0, lt=2**32, description="The same seed gives the same text.")
-    stop: list[_Stop] | None = Field(None, min_length=1, max_length=8, description="Texts at which an answer ends.")
-    labels: list[_Label] | None = Field(None, min_length=1, max_length=200, description="What is chosen between.")
+    stop: list[_Stop] | None = Field(
+        None, min_length=1, max_length=8, description="Texts at which an answer ends; repeatable."
+    )
+    labels: list[_Label] | None = Field(
+        None, min_length=1, max_length=200, description="What is chosen between, with commas; repeatable."
+    )
     template: str | None = Field(
         None, max_length=500, pattern=r"\{\}", description="A sentence about a label, as: This text is about {}."
     )

@@ -139,6 +139,10 @@ class Context(Generic[SpecT]):
         """Add a line to the attempt's log."""
         self.emit({"type": "log", "stream": "worker", "line": line})
 
+    def answer(self, piece: str) -> None:
+        """Pass on a piece of the answer before the rest is there; who puts all of them together has the whole."""
+        self.emit({"type": "log", "stream": "answer", "line": piece})
+
     def output(self, name: str, *, media_type: str, role: str, details: Mapping[str, Any] | None = None) -> OutputFile:
         """Describe a file in the out directory as an output; it must be a regular file and its size final."""
         found = (self.out / name).lstat()

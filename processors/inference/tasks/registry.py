@@ -11,9 +11,13 @@ from processors.inference.tasks.task import Task
 _TASKS: dict[TaskName, str] = {
     "text-classification": "text_classification:TASK",
     "text-moderation": "text_classification:MODERATION",
+    "zero-shot-classification": "zero_shot_classification:TASK",
+    "summarization": "summarization:TASK",
+    "text-generation": "text_generation:TASK",
     "feature-extraction": "feature_extraction:TASK",
     "image-classification": "image_classification:TASK",
     "image-moderation": "image_classification:MODERATION",
+    "image-feature-extraction": "image_feature_extraction:TASK",
 }
 
 
