@@ -80,6 +80,16 @@ class Strings(_Part):
     input: str = "text"
 
 
+class Words(_Part):
+    """Text becomes how often each word of a vocabulary is in it."""
+
+    kind: Literal["words"] = "words"
+    input: str = "counts"
+    vocabulary: FilePath = "vocabulary.txt"  #: one word on each line
+    lowercase: bool = True
+    least_letters: int = Field(2, ge=1)  #: of a word that counts
+
+
 class Picture(_Part):
     """A picture becomes one tensor: resized, cropped, scaled."""
 
@@ -107,7 +117,7 @@ class Embedded(_Part):
     input: str = "embedding"
 
 
-Preprocessing = Annotated[Tokens | Strings | Picture | Embedded, Field(discriminator="kind")]
+Preprocessing = Annotated[Tokens | Strings | Words | Picture | Embedded, Field(discriminator="kind")]
 
 
 class Pooling(_Part):
@@ -207,6 +217,8 @@ class Manifest(_Part):
         named = [self.labels] if isinstance(self.labels, str) else []
         if isinstance(self.preprocessing, Tokens):
             named.append(self.preprocessing.tokenizer)
+        if isinstance(self.preprocessing, Words):
+            named.append(self.preprocessing.vocabulary)
         for path in named:
             if path not in self.files:
                 raise ValueError(f"{path} is not among files")

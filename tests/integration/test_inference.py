@@ -158,6 +158,7 @@ def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
 
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:
+    oracle.ask("sentiment", "I love it")
     (companion,) = (
         int(entry.name)
         for entry in Path("/proc").iterdir()
@@ -266,3 +267,30 @@ def test_a_generation_that_is_cancelled_ends_at_once(oracle: Oracle) -> None:
 def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle) -> None:
     path = oracle.file("features", {"a": CHELSEA, "b": COFFEE, "c": ASTRONAUT}, outputFormat="binary")
     assert np.load(path, allow_pickle=False).shape == (3, 1280)
+
+
+# --- names, and what is not to be said
+
+
+def test_names_are_found_where_they_stand(oracle: Oracle) -> None:
+    text = "Apple is opening a new office in Berlin in March 2025, said Tim Cook, after paying $2 billion to Siemens."
+    found = oracle.ask("entities", text)
+    assert {each["word"]: each["entity_group"] for each in found} == {
+        "Apple": "ORG", "Berlin": "GPE", "March 2025": "DATE", "Tim Cook": "PERSON", "$2 billion": "MONEY",
+        "Siemens": "ORG",
+    }  # fmt: skip
+    assert all(text[each["start"] : each["end"]] == each["word"] for each in found)
+    assert all(0.3 < each["score"] <= 1 for each in found)
+
+
+def test_insults_are_flagged_and_kind_words_are_not(oracle: Oracle) -> None:
+    texts = [
+        "You are a wonderful person",
+        "The hospital opened a new wing",
+        "you are a stupid idiot and I hate you",
+        "shut up moron",
+    ]
+    answers = oracle.ask("moderate-text", texts)
+    assert [answer["flagged"] for answer in answers] == [False, False, True, True]
+    scores = [{each["label"]: each["score"] for each in answer["categories"]}["offensive"] for answer in answers]
+    assert max(scores[:2]) < 0.15 and min(scores[2:]) > 0.9

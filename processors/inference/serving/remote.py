@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -56,9 +57,10 @@ class Companion:
                     on_piece(answer["piece"])
         except HungUp as error:
             self._connection = None
-            raise HandlerError(
-                "models_lost", f"What has the models went away while it ran {head['model']}.", "Try again."
-            ) from error
+            message = f"The process that has the models went away while it ran {head['model']}."
+            lost = HandlerError("models_lost", message, "It is started anew: try again.")
+            lost.signal = signal.SIGKILL  # if the kernel killed for memory meanwhile, it was this
+            raise lost from error
         if (failure := answer.get("error")) is not None:
             kind = Rejected if failure["is_final"] else HandlerError
             raise kind(failure["code"], failure["message"], failure["hint"])

@@ -12,6 +12,7 @@ _TASKS: dict[TaskName, str] = {
     "text-classification": "text_classification:TASK",
     "text-moderation": "text_classification:MODERATION",
     "zero-shot-classification": "zero_shot_classification:TASK",
+    "token-classification": "token_classification:TASK",
     "summarization": "summarization:TASK",
     "text-generation": "text_generation:TASK",
     "feature-extraction": "feature_extraction:TASK",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.inference.manifest import Embedded, Scores, Strings, Tokens
+from processors.inference.manifest import Embedded, Scores, Strings, Tokens, Words
 from processors.inference.model import Model
 from processors.inference.tasks.scoring import (
     best_line,
@@ -22,6 +22,7 @@ from processors.inference.tasks.scoring import (
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.tokens import batches
 from processors.inference.vectors import embed
+from processors.inference.words import counts
 
 
 def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
@@ -42,6 +43,8 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
             given = np.empty((len(texts), 1), dtype=object)
             given[:, 0] = texts
             return scores_of(model, model.run({name: given}))
+        case Words(input=name) as how:
+            return scores_of(model, model.run({name: counts(texts, how, model.entry.folder)}))
         case Tokens() as how:
             rows: list[NDArray[Any]] = [np.zeros(0)] * len(texts)
             for places, tensors in batches(model, how, texts):
@@ -50,7 +53,7 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
                     rows[place] = row
             return np.stack(rows), wanted
         case _:
-            raise model.bad("a classifier of texts has the preprocessing tokens, strings or embedding.")
+            raise model.bad("a classifier of texts has the preprocessing tokens, words, strings or embedding.")
 
 
 TASK = Task("text", _classify, best_line, frozenset({"threshold", "top_k"}), chunk=64)
