@@ -10,6 +10,7 @@ from typing import Any
 
 from processors.inference.pictures import opened
 from processors.inference.tasks.task import Takes
+from processors.inference.tensor_files import from_file, from_json
 from processors.specs import InferenceSpec
 from processors.worker.context import Context, Rejected
 
@@ -54,6 +55,9 @@ def inputs_of(context: Context[InferenceSpec], takes: Takes) -> Inputs:
     if takes == "text" and spec.input_files is None and PurePosixPath(files[0][1]).suffix.lower() in BULK_SUFFIXES:
         texts = list(_lines(*files[0]))
         return Inputs([name for name, _ in texts], True, True, [text for _, text in texts])
+    if takes == "tensors":
+        path, name = files[0]
+        return Inputs([name], False, False, [from_file(path, name)])
     values = [_text(path, name) for path, name in files]
     return Inputs([name for _, name in files], spec.input_files is not None, False, values)
 
@@ -66,6 +70,8 @@ def _inline(spec: InferenceSpec, takes: Takes) -> Inputs:
             "not_a_picture", f"{spec.model} takes pictures, and{said or ' inputData'} is no file.",
             "Name a file or a URL; is the path right?",
         )  # fmt: skip
+    if takes == "tensors":
+        return Inputs(["the tensors"], False, False, [from_json(data, spec.model)])
     texts = [data] if isinstance(data, str) else data
     if not isinstance(texts, list) or not texts or not all(isinstance(each, str) for each in texts):
         raise Rejected("wrong_input", f"{spec.model} takes a text, or a list of texts.")

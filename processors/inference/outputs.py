@@ -44,9 +44,10 @@ def write(
     if inputs.is_bulk:
         with (out / "inference.jsonl").open("w", encoding="utf-8") as file:
             for name, answer in zip(inputs.names, answers, strict=True):
-                file.write(_json({"id": name, "output": answer}) + "\n")
+                file.write(_json({"id": name, "output": task.as_document(answer)}) + "\n")
         return "inference.jsonl", "application/x-ndjson"
-    output = list(answers) if inputs.is_many else answers[0]
+    documents = [task.as_document(answer) for answer in answers]
+    output = documents if inputs.is_many or task.is_always_list else documents[0]
     ordered = {key: envelope[key] for key in ("model", "version", "task")}
     document = {**ordered, "output": output, **{key: envelope[key] for key in envelope if key not in ordered}}
     (out / "inference.json").write_text(_json(document) + "\n", encoding="utf-8")

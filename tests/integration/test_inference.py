@@ -66,7 +66,7 @@ def test_texts_about_one_thing_lie_close_together(oracle: Oracle, tmp_path: Path
     assert vectors.shape == (3, 384) and vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     assert vectors[0] @ vectors[1] > 0.6 > 0.2 > vectors[0] @ vectors[2]
-    alone = oracle.ask("embeddings", texts[0])
+    (alone,) = oracle.ask("embeddings", texts[0])
     # The weights are int8: what else is in the batch moves the last digits.
     assert np.array(alone) @ vectors[0] > 0.99
 

@@ -25,4 +25,4 @@ def _extract(model: Model, pictures: Sequence[Image.Image], asked: Asked) -> lis
     return list(values.reshape(len(values), -1))
 
 
-TASK = Task("picture", _extract, vector_line, as_tensors=stacked, chunk=4)
+TASK = Task("picture", _extract, vector_line, as_tensors=stacked, is_always_list=True, chunk=4)

@@ -36,4 +36,6 @@ class Task:
     as_text: Callable[[Any], str]  #: one answer as a person reads it
     parameters: frozenset[str] = frozenset()  #: in snake_case; others are refused
     as_tensors: Callable[[Sequence[Any]], Mapping[str, NDArray[Any]]] | None = None  #: for outputFormat binary
+    as_document: Callable[[Any], Any] = lambda answer: answer  #: one answer as JSON has it
+    is_always_list: bool = False  #: the answer to one input is a list of one, too
     chunk: int = 32  #: inputs that are answered at once; between two of them there is progress
