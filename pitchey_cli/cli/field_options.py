@@ -35,6 +35,16 @@ def _each(flag: str, values: Sequence[str]) -> list[str]:
     return list(values)
 
 
+def _one_or_each(flag: str, values: Sequence[str]) -> str | list[str]:
+    del flag
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _between_commas(flag: str, values: Sequence[str]) -> list[str]:
+    del flag
+    return [label.strip() for text in values for label in text.split(",") if label.strip()]
+
+
 def _each_as_json(flag: str, values: Sequence[str]) -> list[Any]:
     found: list[Any] = []
     for text in values:
@@ -94,6 +104,28 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
         "allow_networking": FieldOption(("--network/--no-network",)),
         "timeout": FieldOption(("--timeout",), "SECONDS"),
         "compile_timeout": FieldOption(("--compile-timeout",), "SECONDS"),
+    },
+    Service.INFERENCE: {
+        "model": FieldOption(("--model",), "MODEL"),
+        "input_data": FieldOption(("--text",), "TEXT", _one_or_each, "A text, also one that is called as a file is."),
+        **{
+            f"parameters.{name}": FieldOption((f"--{name.replace('_', '-')}",), metavar)
+            for name, metavar in {
+                "temperature": "NUMBER",
+                "max_tokens": "COUNT",
+                "threshold": "SHARE",
+                "top_k": "COUNT",
+                "top_p": "SHARE",
+                "seed": "NUMBER",
+                "template": "TEXT",
+                "sentences": "COUNT",
+                "style": "STYLE",
+                "system": "TEXT",
+            }.items()
+        },
+        "parameters.multi_label": FieldOption(("--multi-label/--no-multi-label",)),
+        "parameters.stop": FieldOption(("--stop",), "TEXT", _each),
+        "parameters.labels": FieldOption(("--labels",), "LABEL,...", _between_commas),
     },
     Service.MEDIA: {
         "output_presets": FieldOption(

@@ -152,9 +152,9 @@ def find_ca_bundle(explicit: Path | None, environ: Mapping[str, str] = os.enviro
 
 def _image(name: str, parent: str | None, sources: Sources) -> Image:
     files = {
-        f"containerfiles/{name}.{suffix}": sources.containerfiles / f"{name}.{suffix}"
-        for suffix in ("Containerfile", "lock")
-        if (sources.containerfiles / f"{name}.{suffix}").exists()  # the code service has no libraries, so no lock
+        f"containerfiles/{path.name}": path  # the code service has no libraries, so no lock
+        for path in (sources.containerfiles / f"{name}.Containerfile", *sources.containerfiles.glob(f"{name}*.lock"))
+        if path.exists()
     }
     if name != BASE:
         files |= _code(name, sources.processors)
