@@ -58,6 +58,17 @@ class SystemClock:
             return f"{psutil.boot_time():.0f}"
 
 
+def _whoever_works_here() -> str:
+    """What the audit log calls somebody at the command line."""
+    import pwd  # late: only what changes something needs it
+
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} on this machine"
+    except KeyError:
+        return f"user {uid} on this machine"
+
+
 @dataclass(frozen=True)
 class Wiring:
     """Settings in, adapters out."""
@@ -98,7 +109,14 @@ class Wiring:
             raise StoreError(text, hint=_OTHER_STATE_DIR) from error
 
     def store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
-        """Open the database.
+        """Open the database for whoever works at this machine: what they change is in the audit log."""
+        from pitchey_cli.store.noted import noted
+
+        opened = self.plain_store(create=create, busy_seconds=busy_seconds)
+        return noted(opened, actor=_whoever_works_here, now=self.clock.now)
+
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+        """Open the database for what nobody in particular does, as the daemon's own work.
 
         Args:
             create: make it when there is none.
@@ -188,7 +206,7 @@ class Wiring:
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
 
-        store = self.store()  # a connection of its own: reading files takes long, and the writer must not wait
+        store = self.plain_store()  # a connection of its own: reading files takes long, and the writer must not wait
         try:
             submitting, now = self.submitting(store), self.clock.now()
             return list(schedules.fire(submitting, now=now, awake_since=awake_since, is_ending=is_ending))
@@ -231,7 +249,7 @@ class Wiring:
         from pitchey_cli.daemon.node import Node
         from pitchey_cli.store.writer import Writer
 
-        store = self.store()
+        store = self.plain_store()
         artifacts = self.artifacts()
         label = layout.label(store.state_id(), self.state_dir.resolve())
         writer = Writer(store)
@@ -315,7 +333,7 @@ class Wiring:
         from pitchey_cli.daemon.housekeeping import Housekeeping
         from pitchey_cli.store.writer import Writer
 
-        store = self.store()
+        store = self.plain_store()
         if not dry_run:
             store.note_time(now=self.clock.now())  # whoever asks for it by hand answers for the clock
         writer = Writer(store)
