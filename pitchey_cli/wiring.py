@@ -5,6 +5,7 @@ only read the store start in a tenth of a second because of that.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from pitchey_cli.artifacts.port import Artifacts
+    from pitchey_cli.daemon.companion import Companion
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
@@ -213,8 +215,14 @@ class Wiring:
         finally:
             store.close()
 
-    async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
-        """Be the daemon, until a signal or a drain."""
+    async def serve(
+        self, engine: Engine, *, api: str = "", on_ready: Callable[[], None], report: Callable[[str], None]
+    ) -> None:
+        """Be the daemon, until a signal or a drain.
+
+        Args:
+            api: where the API is to listen; empty: as is set.
+        """
         from pitchey_cli.daemon import process
         from pitchey_cli.daemon.lock import lock
 
@@ -223,7 +231,33 @@ class Wiring:
             lock(self.state_dir, is_daemon=True, engine=engine.kind),
             self._loop(engine, report, False) as loop,
         ):
-            await process.serve(loop, on_ready=on_ready)
+            companion = await self._api(api or self.settings.api.listen, report)
+            await process.serve(loop, on_ready=on_ready, companion=companion)
+
+    async def _api(self, where: str, report: Callable[[str], None]) -> Companion | None:
+        """The process that serves the API, with its socket open; None where none is wanted.
+
+        Raises:
+            UsageError: strangers could reach it, and there is no token by which to tell them from friends.
+        """
+        if not where:
+            return None
+        from pitchey_cli.daemon.companion import Companion, listen
+        from pitchey_cli.domain.listening import address_of
+
+        address = address_of(where)
+        store = self.plain_store()
+        try:
+            has_tokens = store.has_tokens()
+        finally:
+            store.close()
+        if not has_tokens and not address.is_private:
+            text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
+            raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
+        listener, address = await listen(address)
+        whom = "for those with a token" if has_tokens else "for anybody on this machine, because there is no token yet"
+        report(f"API at {address}, {whom}")
+        return Companion((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
         """A node inside this command, for the jobs that somebody waits for."""

@@ -112,7 +112,9 @@ def token_sentence(value: ApiToken) -> str:
     whom = f"for {value.organisation}" if value.organisation else "for all organisations"
     until = f", until {value.expires_at:%Y-%m-%d %H:%M} UTC" if value.expires_at else ""
     scopes = f", only for {', '.join(sorted(value.areas))}" if value.areas else ""
-    return f"It is a {value.role} {whom}{scopes}{until}, and is shown this once. `pitchey token revoke {value.id}` ends it."
+    ends = f"`pitchey token revoke {value.id}` ends it."
+    article = "an" if value.role[0] in "aeiou" else "a"
+    return f"It is {article} {value.role} {whom}{scopes}{until}, and is shown this once. {ends}"
 
 
 def quota_sentence(name: str, quota: Quota) -> str:

@@ -1,4 +1,4 @@
-"""The part of the store's port that is about organisations, members, tokens and the audit log. `port.py` has the rest."""
+"""The part of the store's port that is about organisations, their members and tokens, and what they do."""
 
 from __future__ import annotations
 
