@@ -86,10 +86,11 @@ class Admission:
             raise Denied("A page of somebody else asks.", hint="`pitchey token add NAME` makes a token for it.")
 
 
-def check(actor: Actor, role: Role, area: Area, *, of_all: bool) -> None:
+def check(actor: Actor, role: Role, area: Area | None, *, of_all: bool) -> None:
     """Make sure that somebody may do something.
 
     Args:
+        area: None where the token may be narrowed to anything.
         of_all: it is about the whole installation.
 
     Raises:
@@ -97,7 +98,7 @@ def check(actor: Actor, role: Role, area: Area, *, of_all: bool) -> None:
     """
     if not actor.role.includes(role):
         raise Denied(f"This takes the role {role}, and yours is {actor.role}.", hint="An admin can give it to you.")
-    if not actor.may(role, area):
+    if area is not None and not actor.may(role, area):
         scopes = ", ".join(sorted(actor.areas))
         raise Denied(f"This is about {area}, and the token is only for {scopes}.", hint=f"It takes --scope {area}.")
     if of_all and not actor.is_of_all:

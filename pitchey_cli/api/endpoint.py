@@ -94,7 +94,8 @@ class Endpoint:
             self._count(f"nobody {client}", headers)
             raise
         self._count(actor.id, headers)
-        check(actor, self.route.role, self.route.area, of_all=self.route.is_of_all)
+        area = None if self.route.is_of_any_area else self.route.area
+        check(actor, self.route.role, area, of_all=self.route.is_of_all)
         return actor
 
     def _count(self, who: str, headers: MutableMapping[str, str]) -> None:

@@ -14,16 +14,14 @@ from starlette.responses import Response
 from pitchey_cli.api import models
 from pitchey_cli.api.answers import json_answer, kept_answer, page, place_of
 from pitchey_cli.api.call import Call
+from pitchey_cli.api.ordering import order_of
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
 from pitchey_cli.domain.moments import earlier
-from pitchey_cli.engines import images
 from pitchey_cli.operations import budgets, dead_letters, lookup, orders
 from pitchey_cli.operations.cancel import cancel as cancel_jobs
-from pitchey_cli.operations.orders import Order
-from pitchey_cli.operations.scaling import check_available
 from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
@@ -82,21 +80,8 @@ def _of_service(service: str, raw: object) -> models.SubmitJob:
     )
 
 
-def _order(call: Call, asked: models.SubmitJob) -> Order:
-    service = service_named(asked.service)
-    check_available(service, images.available())
-    words = {name: getattr(asked, name) for name in models.Queueing.model_fields if getattr(asked, name) is not None}
-    words.setdefault("organisation", call.organisation)
-    if not call.actor.is_of_all and words["organisation"] != call.organisation:
-        text = f"This job is for {words['organisation']!r}, and the token is of {call.organisation!r}."
-        raise UsageError(text, hint="Leave the organisation out.")
-    if isinstance(words.get("priority"), int):
-        words["priority"] = str(words["priority"])
-    return Order(service, asked.spec, asked.name or "", words, asked.no_cache)
-
-
 async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) -> orders.Placed:
-    wanted = orders.with_key([_order(call, each) for each in asked], call.header("idempotency-key"))
+    wanted = orders.with_key([order_of(call, each) for each in asked], call.header("idempotency-key"))
 
     def stage(store: Store) -> Any:
         drafts = orders.drafts(wanted, uploads)

@@ -1,17 +1,13 @@
-"""What goes in and what comes out, as pydantic models: the OpenAPI document is made of them.
-
-What is asked for is read by these models. What is said is made by reports/as_json.py and only described here; a test
-holds every answer to its description.
-"""
+"""What is asked for, as pydantic models that read it. The OpenAPI document is made of them and of `said.py`."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from pitchey_cli.api.route import Body, Query, Said
+from pitchey_cli.api.route import Body, Query
+from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.domain.job import JobState
 from processors.vocabulary import Service
 
@@ -19,8 +15,6 @@ MOST_JOBS = 1000  #: in one request
 _PAGE = Field(50, ge=1, le=500, description="At most so many.")
 _CURSOR = Field(None, max_length=64, description="Where the page begins: `next` of the one before.")
 _WAIT = Field(None, ge=0, description="Wait so many seconds for the end, api.wait_seconds at most.")
-
-# --- what is asked for
 
 
 class Queueing(Body):
@@ -109,154 +103,133 @@ class Page(Query):
     cursor: str | None = _CURSOR
 
 
-# --- what is said
+class RunPipeline(Queueing):
+    """A pipeline, and what it is started with; the words of the queue are for all of its jobs."""
+
+    name: str = Field("pipeline", min_length=1, max_length=80, description="What to call it.")
+    steps: dict[str, Any] = Field(min_length=1, max_length=100, description="The steps, as docs/architecture has them.")
+    inputs: list[str] = Field(default_factory=list, max_length=MOST_JOBS, description="URLs and upload:NAME.")
 
 
-class ErrorSaid(Said):
-    """Why an attempt or a job did not succeed."""
+class DeadLettersQuery(Query):
+    """Which dead letters."""
 
-    code: str
-    message: str
-    hint: str | None
-
-
-class InputSaid(Said):
-    """A file or URL that a job reads."""
-
-    field: str
-    name: str
-    sha256: str | None
-    size: int | None
-    url: str | None
+    service: list[Service] | None = Field(None, description="Only those of these services.")
+    batch: str | None = Field(None, description="Only those of this batch.")
+    error: str | None = Field(None, description="Only with this error code or reason; * stands for anything.")
+    limit: int = _PAGE
+    cursor: str | None = _CURSOR
 
 
-class JobSaid(Said):
-    """A job."""
+class RetryDeadLetters(Body):
+    """Which dead letters are queued again."""
 
-    schema_: int = Field(alias="schema")
-    id: str
-    name: str
-    service: Service
-    state: JobState
-    priority: int
-    organisation: str
-    batch: str | None
-    key: str | None
-    slots: int
-    instance_type: str | None
-    is_off_peak: bool
-    last_call_at: datetime | None
-    is_spot_ok: bool
-    deadline: datetime | None
-    expires_at: datetime | None
-    idempotency_key: str | None
-    held_because: str | None
-    attempt: int
-    attempts_used: int
-    max_attempts: int
-    crashes: int
-    reason: str | None
-    error: ErrorSaid | None
-    verdict: str | None
-    progress: float | None
-    stage: str | None
-    created_at: datetime
-    run_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    spec: dict[str, Any]
-    inputs: list[InputSaid]
+    service: list[Service] | None = Field(None, description="Only those of these services.")
+    batch: str | None = Field(None, description="Only those of this batch.")
+    error: str | None = Field(None, description="Only with this error code or reason; * stands for anything.")
+    all: bool = Field(False, description="All of them.")
 
 
-class AttemptSaid(Said):
-    """One try at a job."""
+class AddSchedule(SubmitJob):
+    """A job that is submitted again and again."""
 
-    number: int
-    instance: str
-    started_at: datetime
-    accepted_at: datetime | None
-    finished_at: datetime | None
-    reason: str | None
-    error: ErrorSaid | None
-    cpu_seconds: float | None
-    peak_rss_bytes: int | None
-    bytes_in: int | None
-    bytes_out: int | None
-    cost_usd: float | None
+    schedule: str = Field(description="What to call the schedule; its jobs are a batch of that name, or of `batch`.")
+    cron: str = Field(description="When: `0 2 * * *`, `*/15 * * * MON-FRI`, `@hourly`, `@daily`.")
+    timezone: str | None = Field(None, description="As Europe/Berlin; else that of the daemon's machine.")
+    misfire: str = Field("latest", description="What passed while no daemon ran: latest, skip or all of it.")
 
 
-class OutputSaid(Said):
-    """A file that a job gave."""
+class InstancesQuery(Query):
+    """Which instances."""
 
-    path: str
-    role: str
-    media_type: str
-    sha256: str
-    size: int
-    details: dict[str, Any]
-    url: str
+    ended: bool = Field(False, description="Also those that have ended.")
+    limit: int = Field(500, ge=1, le=5000, description="At most so many, the newest.")
 
 
-class WholeJobSaid(JobSaid):
-    """A job with everything about it."""
+class CoolInstances(Body):
+    """Which pool."""
 
-    cached_from: str | None
-    attempts: list[AttemptSaid]
-    outputs: list[OutputSaid]
-    details: dict[str, Any]
+    service: Service = Field(description="Of this service.")
+    organisation: str | None = Field(None, description="For whom, where instances are not shared: of code.")
 
 
-class JobPageSaid(Said):
-    """A page of jobs, the newest first."""
+class WarmInstances(CoolInstances):
+    """How many instances are to be ready, and for how long."""
 
-    jobs: list[JobSaid]
-    next: str | None
-
-
-class JobsSaid(Said):
-    """Jobs that were submitted, in the order they came."""
-
-    jobs: list[JobSaid]
-    notices: list[str]
+    instances: int = Field(1, ge=1, le=1000, description="How many.")
+    lasting: str = Field("1h", description="For how long, as 30m or 8h.")
 
 
-class CancelSaid(Said):
-    """What became of a cancellation."""
+class ScalingEventsQuery(Query):
+    """Which changes."""
 
-    id: str
-    outcome: str
-
-
-class OutputsSaid(Said):
-    """What a job gave."""
-
-    outputs: list[OutputSaid]
-    details: dict[str, Any]
+    service: Service | None = Field(None, description="Only those of this service.")
+    limit: int = _PAGE
+    cursor: str | None = _CURSOR
 
 
-class ProblemSaid(Said):
-    """An error, as RFC 9457 has it."""
+class CostQuery(Query):
+    """Of which period, and in which tables."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    hint: str | None
-    request_id: str
-
-
-class HealthSaid(Said):
-    """Whether it works."""
-
-    status: str
-    version: str
+    period: str | None = Field(None, description="The day, week or month so far; month by default.")
+    since: str | None = Field(None, description="Since `2h`, `3d` ago, or an ISO time.")
+    until: str | None = Field(None, description="Until then instead of now.")
+    by: list[str] | None = Field(None, description="Tables by service, organisation, batch, day or type.")
+    service: Service | None = Field(None, description="Only this service.")
+    organisation: str | None = Field(None, description="Only what attempts of this organisation cost.")
 
 
-class ReadinessSaid(Said):
-    """Whether it takes jobs that somebody runs."""
+class BudgetQuery(Query):
+    """Which budget."""
 
-    status: str
-    database: bool
-    daemon: bool
-    is_draining: bool
+    organisation: str | None = Field(None, description="Of this organisation; else of one's own, or of all.")
+    service: Service | None = Field(None, description="Of this service; else of all.")
+    period: str = Field("month", description="day, week or month.")
+
+
+class SetBudget(Body):
+    """What may be spent."""
+
+    amount: str = Field(max_length=40, description="Dollars, as 25 or 25.00.")
+    organisation: str | None = Field(None, description="Of this organisation; else of one's own, or of all.")
+    service: Service | None = Field(None, description="Of this service; else of all.")
+    period: str = Field("month", description="day, week or month.")
+
+
+class OfOrganisation(Query):
+    """Of which organisation."""
+
+    organisation: str | None = Field(None, description="Another than one's own.")
+
+
+class AddOrganisation(Body):
+    """An organisation."""
+
+    name: str = Field(description="What it is called.")
+
+
+class SetQuota(Body):
+    """What an organisation may have; what is left out stays, null is any number."""
+
+    queued: int | None = Field(None, ge=0, le=10**12, description="Jobs that wait.")
+    running: int | None = Field(None, ge=0, le=10**12, description="Jobs that run at once.")
+    bytes: int | None = Field(None, ge=0, le=10**18, description="Bytes of all files that its jobs refer to.")
+
+
+class GrantRole(Body):
+    """A role for a member."""
+
+    role: Role = Field(description="viewer, submitter, operator or admin.")
+    organisation: str | None = Field(None, description="Of another organisation than one's own.")
+
+
+class AddToken(Body):
+    """What a token is to be able to do."""
+
+    name: str = Field(description="What it is for, as ci-runner.")
+    role: Role = Field(Role.SUBMITTER, description="viewer, submitter, operator or admin; at most one's own.")
+    scopes: list[Area] = Field(default_factory=list, description="Only for these areas; none: for all.")
+    organisation: str | None = Field(None, description="Whose it is, where that is not one's own.")
+    all_organisations: bool = Field(False, description="For the whole installation.")
+    member: str | None = Field(None, description="Whose: it may do no more than they may.")
+    expires: str | None = Field(None, description="After so long, as 90d.")

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from pitchey_cli import __version__
-from pitchey_cli.api import models
+from pitchey_cli.api import models, said
 from pitchey_cli.api.endpoint import parameters
 from pitchey_cli.api.problems import MEDIA_TYPE
 from pitchey_cli.api.route import Answer, Route
@@ -57,12 +57,12 @@ def _operation(route: Route) -> dict[str, Any]:
     takes += [_header(name, what) for name, what in route.notes.items()]
     who = f"Takes the role `{route.role}`" if route.role else "Anybody may"
     whole = ", and a token of all organisations" if route.is_of_all else ""
-    said = re.sub(r"\s+", " ", rest).strip()
+    more = re.sub(r"\s+", " ", rest).strip()
     found: dict[str, Any] = {
         "operationId": route.name,
         "tags": [route.area.value],
         "summary": summary,
-        "description": f"{said} {who}{whole}.".strip(),
+        "description": f"{more} {who}{whole}.".strip(),
         "parameters": takes,
         "responses": dict(_responses(route)),
         "security": [{"token": []}] if route.role else [],
@@ -121,6 +121,7 @@ def _body(route: Route) -> dict[str, Any] | None:
 _SUBMITTED: Mapping[str, dict[str, Any]] = {
     "submit": {"oneOf": [{"$ref": f"{_REFS}SubmitJob"}, {"$ref": f"{_REFS}SubmitJobs"}]},
     "submit_to_service": {"$ref": f"{_REFS}ServiceJob"},
+    "run_pipeline": {"$ref": f"{_REFS}RunPipeline"},
 }
 
 
@@ -143,14 +144,14 @@ def _content(answer: Answer) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    said = {each for route in ROUTES for each in route.answers.values() if isinstance(each, type)}
+    answers = {each for route in ROUTES for each in route.answers.values() if isinstance(each, type)}
     asked: set[type[BaseModel]] = {body for route in ROUTES if (body := parameters(route.handler)[1]) is not None}
-    asked |= {models.SubmitJob, models.SubmitJobs, models.ServiceJob, *SPECS.values()}
-    wanted = [*_in_mode(said | {models.ProblemSaid}, "serialization"), *_in_mode(asked, "validation")]
+    asked |= {models.SubmitJob, models.SubmitJobs, models.ServiceJob, models.RunPipeline, *SPECS.values()}
+    wanted = [*_in_mode(answers | {said.ProblemSaid}, "serialization"), *_in_mode(asked, "validation")]
     _, found = models_json_schema(wanted, ref_template=f"{_REFS}{{model}}")
     schemas: dict[str, Any] = found["$defs"]
     specs = [{"$ref": f"{_REFS}{SPECS[service].__name__}"} for service in Service]
-    for name in ("SubmitJob", "ServiceJob"):
+    for name in ("SubmitJob", "ServiceJob", "AddSchedule"):
         schemas[name]["properties"]["spec"] = {"description": "What is asked of the service.", "anyOf": specs}
     return schemas
 

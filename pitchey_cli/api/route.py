@@ -42,6 +42,7 @@ class Route:
     handler: Callable[..., Awaitable[Response]]
     answers: Mapping[int, Answer]
     is_of_all: bool = False  #: it is about the whole installation, and takes a token of all organisations
+    is_of_any_area: bool = False  #: whatever a token is narrowed to
     is_long: bool = False  #: it may take longer than other answers: an upload, a wait, a stream
     takes_files: bool = False  #: as multipart/form-data, beside JSON
     seconds: float = 0.0  #: for an answer, where that is not api.request_seconds

@@ -16,6 +16,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, Usag
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import queueing, requests, submit
 from pitchey_cli.operations.requests import Submitting
+from pitchey_cli.operations.schedules import NOT_RECURRING
 from pitchey_cli.operations.sources import Source, elsewhere
 from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
@@ -53,10 +54,7 @@ def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[submi
         UsageError, InputNotFound, InputRejected, Denied: names the job, where there are several.
     """
     used: set[str] = set()
-
-    def locate(location: str, called: str = "") -> Source:
-        return _located(location, called, uploads, used)
-
+    locate = locator(uploads, used)
     found: list[submit.Draft] = []
     for number, order in enumerate(orders, start=1):
         where = f"jobs, item {number}" if len(orders) > 1 else ""
@@ -66,10 +64,28 @@ def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[submi
             if not where:
                 raise
             raise type(error)(f"{where}: {error}", hint=error.hint) from error
+    refuse_unused(uploads, used)
+    return submit.named_apart(found) if len(found) > 1 else found
+
+
+def locator(uploads: Mapping[str, Upload], used: set[str]) -> submit.Locate:
+    """What finds the inputs of orders: URLs, and the files that came with them.
+
+    Args:
+        used: gets the names of the files that are found.
+    """
+
+    def locate(location: str, called: str = "") -> Source:
+        return _located(location, called, uploads, used)
+
+    return locate
+
+
+def refuse_unused(uploads: Mapping[str, Upload], used: set[str]) -> None:
+    """Refuse files that were sent for nothing: somebody has misspelt a name."""
     if unused := uploads.keys() - used:
         hint = f"Name it in a spec: {UPLOAD}{min(unused)}."
         raise UsageError(f"The file {min(unused)!r} was sent, and no job names it.", hint=hint)
-    return submit.named_apart(found) if len(found) > 1 else found
 
 
 def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -> submit.Draft:
@@ -110,6 +126,23 @@ def file_name(text: str, what: str) -> str:
         hint = f"A plain name of at most {_NAME_BYTES} bytes: no folders, no control characters."
         raise InputRejected(f"The {what} {text[:80]!r} is no name of a file.", hint=hint)
     return text
+
+
+def recurring(order: Order) -> requests.Request:
+    """What a schedule is to submit.
+
+    Raises:
+        UsageError: it would be a file of this machine, or one that was sent once.
+    """
+    drafts([order], {})  # refuses what is no URL
+    model, spec = SPECS[order.service], dict(order.spec)
+    first = next(iter(model.input_fields), "")
+    names = spellings(model, first) & spec.keys()
+    inputs = tuple(str(spec.pop(name)) for name in sorted(names))
+    words = queueing.checked({word: value for word, value in order.queueing.items() if value is not None})
+    if wrong := next((word for word in words if word in NOT_RECURRING), None):
+        raise UsageError(f"{wrong.replace('_', '-')} is of one submission, and not of one that recurs.")
+    return requests.Request(order.service, inputs, spec, {**words, "no_cache": order.no_cache})
 
 
 def stage(

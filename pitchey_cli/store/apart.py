@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from pitchey_cli.domain.errors import Denied, InputNotFound
-from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need, NewJob, Output
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, NewJob, Output
 from pitchey_cli.domain.recurrence import organisation_of
 from pitchey_cli.store.accounts import Costs
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
@@ -190,6 +190,11 @@ class _Apart:
 
     def waiting_jobs(self) -> list[WaitingJobs]:
         return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
+
+    def instances(self, *, active_only: bool = True) -> list[Instance]:
+        return [
+            each for each in self._store.instances(active_only=active_only) if each.organisation == self._organisation
+        ]
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)
