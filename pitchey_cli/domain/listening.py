@@ -32,8 +32,11 @@ class Address:
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
 
-def address_of(text: str) -> Address:
+def address_of(text: str, *, what: str = "--api") -> Address:
     """Read `HOST:PORT` or `unix:PATH`.
+
+    Args:
+        what: where it is said; for the message.
 
     Raises:
         UsageError: it is neither. Names of hosts are not looked up: what listens should not depend on a name server.
@@ -52,7 +55,7 @@ def address_of(text: str) -> Address:
     except ValueError:
         number = -1
     if not 0 <= number <= 65535:
-        raise UsageError(f"--api: {text!r} is no address to listen on.", hint=_HINT)
+        raise UsageError(f"{what}: {text!r} is no address to listen on.", hint=_HINT)
     return Address("127.0.0.1" if host == "localhost" else host, number)
 
 
