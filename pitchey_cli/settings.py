@@ -62,6 +62,17 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True)
+class ApiSettings:
+    """How the daemon is asked over HTTP."""
+
+    listen: str = _setting("", "HOST:PORT or unix:PATH to serve the API on; empty: none. --api goes before it.")
+    requests_per_minute: int = _setting(30_000, "Of one token; more are answered with 429.", least=1)
+    body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
+    request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
+    wait_seconds: float = _setting(60.0, "Longest ?wait= for a job.", least=0, most=3600)
+
+
+@dataclass(frozen=True)
 class QueueSettings:
     """Whose turn it is."""
 
@@ -247,6 +258,7 @@ class Settings:
     state_dir: str = _setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
+    api: ApiSettings = ApiSettings()
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
