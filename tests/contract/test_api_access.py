@@ -114,7 +114,7 @@ def ask(client: httpx.Client, route: Route, things: Things) -> httpx.Response:
 
 def as_described(route: Route, answer: httpx.Response) -> None:
     """An answer is one of those that the description has, and of the form that it says."""
-    kind = route.answers[answer.status_code] if answer.status_code in route.answers else ProblemSaid
+    kind = route.answers.get(answer.status_code, ProblemSaid)
     if isinstance(kind, type) and issubclass(kind, Said):
         kind.model_validate_json(answer.content)
     elif isinstance(kind, str):
@@ -153,7 +153,7 @@ def test_an_admin_of_another_organisation_finds_nothing_of_ours(api: Served, thi
     before = _state(api, things)
     answer = ask(api.client(api.token(Role.ADMIN, THEIRS)), route, things)
     assert answer.status_code < 500
-    asked_for = {part for part in things.path(route).split("/")}
+    asked_for = set(things.path(route).split("/"))
     told = [name for name in things.names if name in answer.text and name not in asked_for]
     assert told == []
     if "{" in route.path and route.name not in ("submit_to_service", "get_batch", "cancel_batch", "grant_role"):
