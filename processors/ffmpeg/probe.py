@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know
 _PACKETS_TO_FIRST_FRAME = 250  # a stream that was cut begins with what cannot be decoded
 _LOSSLESS = {"flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd"}
 _TEXT_SUBTITLES = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt", "eia_608", "ttml"}
+_WITHOUT_LENGTH = {"aac"}  # no header tells their length, and FFmpeg's estimate is off by a factor of three
 _STILL_TAGS = {"BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}  # statistics that Matroska keeps as tags
 
 # The names that FFmpeg gives to the numbers of ITU-T H.273, tables 2 to 4.
@@ -190,7 +191,7 @@ def probe(path: Path, name: str) -> Probe:
             else:
                 kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
                 others.append(Other(**_shared(stream), kind=kind))
-        return Probe(
+        found = Probe(
             format=container.format.name,
             is_duration_exact=not _EXACT_FORMATS.isdisjoint(container.format.name.split(",")),
             file_seconds=None if container.duration is None else container.duration / av.time_base,
@@ -203,6 +204,22 @@ def probe(path: Path, name: str) -> Probe:
             tags=dict(container.metadata),
             start_seconds=(container.start_time or 0) / av.time_base,
         )
+        return _counted(found, container) if container.format.name in _WITHOUT_LENGTH and audios else found
+
+
+def _counted(found: Probe, container: InputContainer) -> Probe:
+    """Say how long a sound is by its packets, and its bit rate by their sizes, without decoding them."""
+    stream = container.streams.audio[0]
+    ticks = size = 0
+    with suppress(FFmpegError):  # what follows cannot be read
+        for packet in container.demux(stream):
+            ticks, size = ticks + (packet.duration or 0), size + packet.size
+    if not ticks or stream.time_base is None:
+        return found
+    seconds = float(ticks * stream.time_base)
+    rate = round(size * 8 / seconds)
+    first = replace(found.audios[0], duration_seconds=seconds, bitrate=rate)
+    return replace(found, file_seconds=seconds, bitrate=rate, audios=[first, *found.audios[1:]])
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:

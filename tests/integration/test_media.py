@@ -272,3 +272,10 @@ def test_a_stream_has_the_loudness_that_is_asked_for(studio: Studio) -> None:
     out, _ = studio.make(SPEECH, outputPresets=["hls-audio"], loudness={"target": -18})
     for path in sorted(out.glob("audio-*/playlist.m3u8")):
         assert loudness(path)[0] == pytest.approx(-18, abs=0.5)
+
+
+def test_a_stream_of_a_raw_sound_has_all_of_its_rate(studio: Studio) -> None:
+    _, result = studio.make(ADTS, outputPresets=["hls-audio"])
+    best, least = (sound["bitrate"] for sound in result["details"]["stream"]["audio"])
+    assert best == pytest.approx(119_000, rel=0.02) and least == 64_000
+    assert result["details"]["input"]["bitrate"] == pytest.approx(119_000, rel=0.02)
