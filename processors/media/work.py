@@ -17,7 +17,7 @@ from processors.ffmpeg.verify import CUT_OFF, is_short
 from processors.media import chapters, cover, spectrogram, waveform
 from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
-from processors.media.deliverable import checked
+from processors.media.deliverable import checked, sound_rate
 from processors.media.denoise import clean
 from processors.media.encoding import Labels, Order, encode
 from processors.media.levels import Levels
@@ -216,6 +216,8 @@ class _Work:
     def _published(self, track: Track, made: Encode) -> OutputFile:
         found = checked(self._context, made, track.seconds)
         details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        if (rate := sound_rate(self._context, made, found)) is not None:
+            details["bitrate"] = rate
         if track.seconds is not None:
             details["durationSeconds"] = round(
                 track.seconds, 6
