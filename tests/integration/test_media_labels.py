@@ -301,5 +301,7 @@ def test_a_cover_is_no_part_of_the_rate_of_a_sound(studio: Studio, tmp_path: Pat
     names = ["mp3", "aac", "flac", "opus"]
     _, with_cover = studio.make(MUSIC, files={"cover_url": cover}, coverUrl="cover", outputPresets=names)
     _, without = studio.make(MUSIC, outputPresets=names)
-    rates = [[output["details"]["bitrate"] for output in made["outputs"][: len(names)]] for made in (with_cover, without)]
+    rates = [
+        [output["details"]["bitrate"] for output in made["outputs"][: len(names)]] for made in (with_cover, without)
+    ]
     assert rates[0] == pytest.approx(rates[1], rel=0.03)
