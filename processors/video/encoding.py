@@ -32,6 +32,7 @@ class TextFile:
 
     path: Path
     charset: str | None = None  #: where it is not UTF-8
+    is_styled: bool = False  #: it says by itself how it looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Text:
     name: str
     language: str | None = None
     title: str | None = None
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
     if texts:
         streams += texts
         options["c:s"] = CODECS[spec.output_format]
+        # Else FFmpeg would choose one that shows by itself, where the file has none.
+        shown = [each.is_default for each in (wanted.captions.kept if wanted.texts is None else wanted.texts)]
+        for number in range(len(texts)):
+            is_shown = number < len(shown) and shown[number]
+            options[f"disposition:s:{number}"] = "+default" if is_shown else "-default"
     if not is_webm:
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}

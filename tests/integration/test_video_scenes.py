@@ -112,7 +112,7 @@ def test_no_moment_of_sound_is_lost_between_scenes(studio: Studio, tmp_path: Pat
         *("-vf", "scale=160:68", "-preset", "ultrafast", "-c:a", "aac", film),
     )
     options = {"split": True, "thumbnails": False, "minSeconds": 1.5}
-    out, result = studio.make(film, outputFormat="scenes", scenes=options)
+    out, _ = studio.make(film, outputFormat="scenes", scenes=options)
     scenes = found(out)
     assert len(scenes) == 4
     for scene in scenes[:-1]:  # the film's own sound may end before its picture
