@@ -37,7 +37,8 @@ _PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte24
               12: "smpte432"}  # fmt: skip
 _TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1",
               14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67"}  # fmt: skip
-_MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc", 10: "bt2020c"}
+_MATRICES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc",
+             10: "bt2020c"}  # fmt: skip
 _RANGES = {1: "tv", 2: "pc"}
 _HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG
 
@@ -86,6 +87,16 @@ class Video(Stream):
     def is_hdr(self) -> bool:
         """Whether its colours are those of PQ or HLG."""
         return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def is_full_range(self) -> bool:
+        """Whether black is 0 and white 255, as in JPEG; players of video take it for 16 and 235 all the same."""
+        return self.range == "pc" or self.pixel_format.startswith("yuvj")
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether it has no brightness of its own, but red, green and blue."""
+        return self.matrix == "gbr" or self.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal8"))
 
     @property
     def hdr_colours(self) -> Colours | None:

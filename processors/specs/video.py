@@ -283,10 +283,15 @@ class VideoSpec(Spec):
             paths += [f"sprite-001.{self.thumbnail_format}", "sprite.vtt"]
         return paths
 
+    def tells_all_outputs(self) -> bool:
+        """Pictures at an interval, scenes, segments and tracks are as many as the video has."""
+        is_open = self.output_format in (*STREAMS, "scenes", "audio") or self.subtitles == "extract"
+        return not (is_open or self.drop_larger or self.sprite or self.thumbnail_interval is not None)
+
     def thumbnail_paths(self) -> list[str]:
-        """The pictures whose number the spec alone tells."""
+        """The pictures whose number the spec alone tells: of those at an interval, the first."""
         if self.thumbnail_interval is not None:
-            return []
+            return [f"thumbnail-001.{self.thumbnail_format}"]
         count = self.thumbnail_count or len(dict.fromkeys(self.thumbnail_times or ()))
         if self.output_format == "thumbnail" and count == 0 and not (self.poster or self.sprite):
             count = 1

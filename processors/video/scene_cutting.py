@@ -22,6 +22,7 @@ from processors.ffmpeg.verify import Expected, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Constant, encoder, with_specifier
+from processors.video.framing import ordinary_colours, scaling
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.scene_files import Scene
 from processors.video.sounds import LAYOUTS, audio_rate
@@ -87,7 +88,8 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
         place["t"] = part.seconds
     media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
     picture = media[str(video.index)]
-    for each in fitted(*size, hdr=video.hdr_colours, framerate=None, is_full_range=False):
+    shaped = fitted(*size, hdr=video.hdr_colours, framerate=None, is_full_range=False, scaling=scaling(video))
+    for each in [*shaped, *ordinary_colours(video)]:
         picture = picture.filter(each.name, *each.arguments, **each.options)
     folder = "" if source.probe.audio is None else f"{_SCRATCH}/"
     made = ffmpeg.output(picture, f"{folder}scene-%03d.mp4", **options)

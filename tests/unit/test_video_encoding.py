@@ -31,7 +31,7 @@ SAFE = [
     *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
     *("-protocol_whitelist", "file,pipe"),
 ]
-HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0, time_base=Fraction(1, 15360))
+HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0, time_base=Fraction(1, 15360), matrix="bt709")
 CLIP = Probe("mov,mp4", True, 10.0, 1_000_000, None, [HD], [Audio(1, "aac", 10.0, is_default=True)])
 SILENT = replace(CLIP, audios=[])
 
