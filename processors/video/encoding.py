@@ -20,6 +20,7 @@ from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF, RATE_SHARE, Average, Constant, Options, encoder, with_specifier
 from processors.video.framing import Cut, framing, length
+from processors.video.labels import without_stale
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sound_options
 from processors.video.subtitles import CODECS, Captions, burning
@@ -90,11 +91,14 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
         for number in range(len(texts)):
             is_shown = number < len(shown) and shown[number]
             options[f"disposition:s:{number}"] = "+default" if is_shown else "-default"
-    if not is_webm:
+    repeated = _text_names(wanted.texts or (), is_webm=is_webm)
+    if is_webm:
+        repeated += without_stale("g", "s:v:0", *(f"s:a:{number}" for number in range(len(wanted.sounds))))
+    else:
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}
     return Transcode(
-        _command(streams, name, options, wanted.threads, _text_names(wanted.texts or (), is_webm=is_webm)),
+        _command(streams, name, options, wanted.threads, repeated),
         name,
         media_type,
         length(wanted.part, source.probe.duration_seconds),

@@ -150,7 +150,7 @@ class Context(Generic[SpecT]):
 
         Args:
             on_stdout: takes each line of its stdout, which else goes to the log as its stderr does.
-            is_killed_at_once: at a cancellation it is not let to come to its own end: it would finish what nobody takes.
+            is_killed_at_once: at a cancellation; else it would finish what nobody takes.
 
         Raises:
             ProgramFailed: its status is not 0.

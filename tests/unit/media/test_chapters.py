@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.media.chapters import Part, comments, document, from_document, from_file, settled
+from processors.ffmpeg.chapters import comments
+from processors.media.chapters import Part, document, from_document, from_file, settled
 from processors.media.tags import merged, metadata
 from processors.specs.media import Chapter
 from processors.worker.context import Rejected
