@@ -116,6 +116,18 @@ def left_out(spec: MediaSpec) -> list[str]:
     return notes
 
 
+def other_rates(spec: MediaSpec, wanted: Wanted) -> list[str]:
+    """Sentences for the user: a sample rate that was asked for, and is another one in a result."""
+    asked = spec.audio_settings.sample_rate if spec.audio_settings else None
+    if asked is None:
+        return []
+    made = {each.preset: each for each in (*wanted.encodes, *wanted.rungs) if each.sample_rate != asked}
+    return [
+        f"{each.preset} has {each.sample_rate} Hz instead of {asked}: {each.codec} has no such rate."
+        for each in made.values()
+    ]
+
+
 STREAM_FOLDER = ".work"  #: where renditions lie before they are packaged
 _STEP = 1.2  # a rung that costs nearly as much as the next better one is worth nothing, as in ladders of pictures
 LADDER = (64_000, 128_000, 192_000)  #: bits per second of two channels, in AAC

@@ -25,7 +25,7 @@ from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged
 from processors.media.track import Track, bitrate_of, sound_of
-from processors.media.wanted import Encode, left_out, presets_of, settle
+from processors.media.wanted import Encode, left_out, other_rates, presets_of, settle
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
 from processors.specs.media import Chapter
@@ -153,7 +153,7 @@ class _Work:
         details: dict[str, Any] = {"input": found}
         if len(self._tracks) > 1:
             details["album"] = [{"name": track.source.name} | summary(track.source.probe) for track in self._tracks[1:]]
-        if notes := left_out(self._spec):
+        if notes := [*left_out(self._spec), *other_rates(self._spec, main.wanted)]:
             details["notes"] = notes
         return details
 

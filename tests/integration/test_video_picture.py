@@ -150,3 +150,23 @@ def test_red_green_and_blue_become_the_colours_that_the_result_says(studio: Stud
     command = ["ffmpeg", "-v", "error", "-i", out / "video.mp4", "-frames:v", "1", "-f", "rawvideo", "-"]
     red, blue = (subprocess.run(command, check=True, capture_output=True).stdout[160 * 90 + at * 3600] for at in (1, 0))
     assert red == pytest.approx(240, abs=2) and blue == pytest.approx(102, abs=2)  # of BT.709; 240 and 90 in BT.601
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"resolution": "1920x1080", "end": 1},
+        {"outputFormat": "thumbnail", "thumbnailSize": "1920x1080"},
+        {"outputFormat": "hls", "ladder": {"sizes": ["1920x1080", "160x90"]}, "end": 2},
+    ],
+    ids=["file", "picture", "stream"],
+)
+def test_a_size_that_is_larger_than_the_picture_is_told(studio: Studio, spec: dict[str, Any]) -> None:
+    _, result = studio.make(BIKES, **spec)
+    (note,) = [note for note in result["details"]["notes"] if "enlarged" in note]
+    assert note == "1920x1080 is larger than the picture, which was not enlarged: bikes.mp4 is 640x272."
+
+
+def test_a_size_that_only_one_side_reaches_is_none_to_tell_of(studio: Studio) -> None:
+    _, result = studio.make(BIKES, resolution="640x640", end=1)
+    assert "notes" not in result["details"]
