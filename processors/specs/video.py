@@ -76,7 +76,10 @@ class Ladder(Part):
     max_bitrate: Rate | None = Field(None, description="No rendition above this rate, as 5M.")
     min_bitrate: Rate | None = Field(None, description="No rendition below this rate, as 300k.")
     sizes: list[Resolution] | None = Field(
-        None, min_length=1, max_length=12, description="The boxes of the renditions, as 1280x720,640x360."
+        None,
+        min_length=1,
+        max_length=12,
+        description="The boxes of the renditions, as 1280x720,640x360; none is larger than the source.",
     )
     per_title: bool = Field(False, description="Find the rates by short trial encodes of this very video.")
 
@@ -122,7 +125,8 @@ class VideoSpec(Spec):
         None, ge=50, le=99, description="VMAF that the picture is to have, as 93; trial encodes find the rate."
     )
     resolution: Resolution | None = Field(
-        None, description="The box the picture is fitted into, as 1280x720; its shape is kept."
+        None,
+        description="The box the picture is fitted into, as 1280x720; its shape is kept, and it is never enlarged.",
     )
     bitrate: Rate | None = Field(None, description="Video bit rate as 2500k or 4M; else by quality.")
     framerate: float | None = Field(None, gt=0, le=240, description="Frames per second, at most 240.")
@@ -283,10 +287,15 @@ class VideoSpec(Spec):
             paths += [f"sprite-001.{self.thumbnail_format}", "sprite.vtt"]
         return paths
 
+    def tells_all_outputs(self) -> bool:
+        """Pictures at an interval, scenes, segments and tracks are as many as the video has."""
+        is_open = self.output_format in (*STREAMS, "scenes", "audio") or self.subtitles == "extract"
+        return not (is_open or self.drop_larger or self.sprite or self.thumbnail_interval is not None)
+
     def thumbnail_paths(self) -> list[str]:
-        """The pictures whose number the spec alone tells."""
+        """The pictures whose number the spec alone tells: of those at an interval, the first."""
         if self.thumbnail_interval is not None:
-            return []
+            return [f"thumbnail-001.{self.thumbnail_format}"]
         count = self.thumbnail_count or len(dict.fromkeys(self.thumbnail_times or ()))
         if self.output_format == "thumbnail" and count == 0 and not (self.poster or self.sprite):
             count = 1
