@@ -23,7 +23,7 @@ def warm() -> None:
 
 def beside() -> int | None:
     """Fork what has LibreOffice loaded for all attempts, once the first needs it."""
-    from processors.document.office.conversion import start_beside
+    from processors.document.office.asking import start_beside
 
     return start_beside()
 

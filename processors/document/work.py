@@ -6,18 +6,19 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from processors.document import pdf_work, text_work
-from processors.document.kinds import Kind, kind_of
+from processors.document import office_work, pdf_work, text_work
+from processors.document.kinds import OFFICE, TEXTS, Kind, kind_of
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
 #: what each kind of file can become here
+_WRITTEN = frozenset({"text", "html", "markdown", "json", "docx"})
+_LAID_OUT = _WRITTEN | {"pdf", "pdfa"}
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
-    "html": frozenset({"text", "html", "markdown", "json"}),
-    "markdown": frozenset({"text", "html", "markdown", "json"}),
-    "text": frozenset({"text", "html", "markdown", "json"}),
+    "pdf": _WRITTEN | {"preview"},
+    **dict.fromkeys(TEXTS, _LAID_OUT),
+    **dict.fromkeys(OFFICE, _LAID_OUT),
 }
 
 
@@ -29,9 +30,11 @@ def result(context: Context[DocumentSpec]) -> Result:
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
-        made = (
-            pdf_work.make(context, path, name, scratch) if kind == "pdf" else text_work.make(context, path, name, kind)
-        )
+        if kind == "pdf":
+            made = pdf_work.make(context, path, name, scratch)
+        else:
+            work = text_work if kind in TEXTS else office_work
+            made = work.make(context, path, name, kind, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)

@@ -31,36 +31,47 @@ _SETTINGS: tuple[tuple[str, str, str], ...] = (
 _CONVERT = """\
 Sub Convert
   On Error GoTo Failed
-  Dim how(5) As New com.sun.star.beans.PropertyValue
+  Dim how(6) As New com.sun.star.beans.PropertyValue
   how(0).Name = "Hidden" : how(0).Value = True
   how(1).Name = "Silent" : how(1).Value = True
   how(2).Name = "ReadOnly" : how(2).Value = True
   how(3).Name = "MacroExecutionMode" : how(3).Value = com.sun.star.document.MacroExecMode.NEVER_EXECUTE
   how(4).Name = "UpdateDocMode" : how(4).Value = com.sun.star.document.UpdateDocMode.NO_UPDATE
   how(5).Name = "FilterName" : how(5).Value = Environ("PITCHEY_FROM")
+  how(6).Name = "Password" : how(6).Value = Environ("PITCHEY_PASSWORD")
   document = StarDesktop.loadComponentFromURL(Environ("PITCHEY_SOURCE"), "_blank", 0, how())
   If IsNull(document) Then
     Say "it cannot be opened"
     Exit Sub
   End If
-  Dim details(2) As New com.sun.star.beans.PropertyValue
-  details(0).Name = "SelectPdfVersion" : details(0).Value = CLng(Environ("PITCHEY_PDF_VERSION"))
-  details(1).Name = "UseTaggedPDF" : details(1).Value = True
-  details(2).Name = "ExportBookmarks" : details(2).Value = True
-  If Left(Environ("PITCHEY_TO"), 3) = "MS " Then
-    Dim plainly(0) As New com.sun.star.beans.PropertyValue
-    plainly(0).Name = "FilterName" : plainly(0).Value = Environ("PITCHEY_TO")
-    document.storeToURL(Environ("PITCHEY_TARGET"), plainly())
-  Else
-    Dim into(1) As New com.sun.star.beans.PropertyValue
-    into(0).Name = "FilterName" : into(0).Value = Environ("PITCHEY_TO")
+  Dim into(1) As New com.sun.star.beans.PropertyValue
+  into(0).Name = "FilterName"
+  If Environ("PITCHEY_TO") = "pdf" Then
+    Dim details(3) As New com.sun.star.beans.PropertyValue
+    details(0).Name = "SelectPdfVersion" : details(0).Value = CLng(Environ("PITCHEY_PDF_VERSION"))
+    details(1).Name = "UseTaggedPDF" : details(1).Value = True
+    details(2).Name = "ExportBookmarks" : details(2).Value = True
+    details(3).Name = "PageRange" : details(3).Value = Environ("PITCHEY_PAGES")
+    into(0).Value = Part(document, "writer_pdf_Export", "calc_pdf_Export", "impress_pdf_Export")
     into(1).Name = "FilterData" : into(1).Value = details()
-    document.storeToURL(Environ("PITCHEY_TARGET"), into())
+  Else
+    into(0).Value = Part(document, "MS Word 2007 XML", "Calc MS Excel 2007 XML", "Impress MS PowerPoint 2007 XML")
   End If
+  document.storeToURL(Environ("PITCHEY_TARGET"), into())
   Exit Sub
 Failed:
   Say Error$
 End Sub
+
+Function Part(document, writer As String, calc As String, impress As String) As String
+  If document.supportsService("com.sun.star.sheet.SpreadsheetDocument") Then
+    Part = calc
+  ElseIf document.supportsService("com.sun.star.presentation.PresentationDocument") Then
+    Part = impress
+  Else
+    Part = writer
+  End If
+End Function
 
 Sub Say(words As String)
   number = FreeFile
