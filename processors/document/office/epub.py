@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,9 @@ from processors.worker.context import Rejected
 
 _CONTAINER = "META-INF/container.xml"
 _MOST_CHAPTERS = 10_000
+# In XHTML each element may end itself; in HTML, as which it is read, these only do.
+_VOID = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
+_EMPTY = re.compile(rf"<((?!(?:{_VOID})\b)([a-zA-Z][\w:-]*)[^<>]*)/>")
 _HTML = frozenset({"application/xhtml+xml", "text/html"})
 
 
@@ -31,11 +35,11 @@ def pages_of(package: Package, pictures: Pictures) -> tuple[list[Page], dict[str
     root = next(iter(package.xml(_CONTAINER).iter("rootfile")), None)
     part = unquote(root.get("full-path", "")) if root is not None else ""
     opf = package.xml(part)
-    made = []
+    made: list[Page] = []
     for chapter in _spine(opf, posixpath.dirname(part))[:_MOST_CHAPTERS]:
         if not package.has(chapter):
             continue
-        text = decoded(package.read(chapter), is_html=True)
+        text = _EMPTY.sub(r"<\1></\2>", decoded(package.read(chapter), is_html=True))
         if html.is_bottomless(text):
             raise Rejected("nested_too_deep", f"{package.name} is nested deeper than any text that is to be read.")
         page, _, _ = html.page_of(text)

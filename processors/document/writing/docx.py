@@ -1,6 +1,6 @@
-"""Pages as DOCX (ECMA-376, part 1): headings, lists, tables, pictures and links, in the styles that every reader knows.
+"""Pages as DOCX (ECMA-376, part 1): headings, lists, tables, pictures and links, in the styles that all know.
 
-Written straight into the archive, page by page, so that the longest document takes no more memory than its longest page.
+Written page by page, so that the longest document takes no more memory than its longest page.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ CONTENT_TYPES: Final = (
 PACKAGE: Final = (
     f'{_HEAD}<Relationships xmlns="{_RELATIONS}">'
     f'<Relationship Id="rId1" Type="{_R}/officeDocument" Target="word/document.xml"/>'
-    '<Relationship Id="rId2" Type="http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties" '
+    f'<Relationship Id="rId2" Type="{_RELATIONS}/metadata/core-properties" '
     'Target="docProps/core.xml"/></Relationships>'
 )
 
@@ -124,7 +124,8 @@ def _style(identifier: str, name: str, paragraph: str = "", run: str = "", *, ki
     based = '<w:basedOn w:val="Normal"/>' if kind == "paragraph" else ""
     inner = f"<w:pPr>{paragraph}</w:pPr>" if paragraph else ""
     inner += f"<w:rPr>{run}</w:rPr>" if run else ""
-    return f'<w:style w:type="{kind}" w:styleId="{identifier}"><w:name w:val="{name}"/>{based}<w:qFormat/>{inner}</w:style>'
+    named = f'<w:name w:val="{name}"/>{based}<w:qFormat/>'
+    return f'<w:style w:type="{kind}" w:styleId="{identifier}">{named}{inner}</w:style>'
 
 
 _MONO = '<w:rFonts w:ascii="Courier New" w:hAnsi="Courier New" w:cs="Courier New"/><w:sz w:val="19"/>'

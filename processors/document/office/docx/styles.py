@@ -1,4 +1,4 @@
-"""What the styles of a DOCX say of a paragraph: whether it is a heading, a title, a caption, code, an item of a list."""
+"""What the styles of a DOCX say of a paragraph: a heading, a title, a caption, code, an item of a list."""
 
 from __future__ import annotations
 
