@@ -61,13 +61,14 @@ class Kit:
 
         def poll(_: Any, microseconds: int) -> int:
             nonlocal is_up
-            if is_up:  # in a fork, that waits for threads of its own, as the reading of sheets has
-                woken.wait(min(_NAP_SECONDS, microseconds / 1e6) if microseconds >= 0 else _NAP_SECONDS)
-                woken.clear()
-                return 0
-            is_up = True
-            getattr(self._library, _SET_ACTIVE)(ctypes.c_bool(False))
-            idle()
+            if not is_up:
+                is_up = True
+                getattr(self._library, _SET_ACTIVE)(ctypes.c_bool(False))
+                idle()
+            # In a fork, which waits for threads of its own, as the reading of sheets has.
+            woken.wait(min(_NAP_SECONDS, microseconds / 1e6) if microseconds >= 0 else _NAP_SECONDS)
+            woken.clear()
+            return 0
 
         # It calls back only with a pointer that is not null.
         self._call(_RUN_LOOP, None, _POLL(poll), _WAKE(lambda _: woken.set()), ctypes.c_void_p(1))
