@@ -38,7 +38,10 @@ Sub Convert
   how(3).Name = "MacroExecutionMode" : how(3).Value = com.sun.star.document.MacroExecMode.NEVER_EXECUTE
   how(4).Name = "UpdateDocMode" : how(4).Value = com.sun.star.document.UpdateDocMode.NO_UPDATE
   how(5).Name = "FilterName" : how(5).Value = Environ("PITCHEY_FROM")
-  how(6).Name = "Password" : how(6).Value = Environ("PITCHEY_PASSWORD")
+  ' An empty password is a wrong one to LibreOffice 25.
+  If Environ("PITCHEY_PASSWORD") <> "" Then
+    how(6).Name = "Password" : how(6).Value = Environ("PITCHEY_PASSWORD")
+  End If
   document = StarDesktop.loadComponentFromURL(Environ("PITCHEY_SOURCE"), "_blank", 0, how())
   If IsNull(document) Then
     Say "it cannot be opened"
