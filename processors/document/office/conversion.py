@@ -48,7 +48,7 @@ def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Pa
         raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.")
     target = directory / "opened"
     try:
-        _convert(context, path, kind, target, "office")
+        _convert(context, path, kind, target, "office", password=context.spec.password)
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
@@ -125,7 +125,15 @@ def resaved(context: Context[DocumentSpec], document: Opened, target: Path) -> N
     _convert(context, document.path, document.kind, target, "office")
 
 
-def _convert(context: Context[DocumentSpec], source: Path, kind: Kind, target: Path, to: asking.Target) -> None:
+def _convert(
+    context: Context[DocumentSpec],
+    source: Path,
+    kind: Kind,
+    target: Path,
+    to: asking.Target,
+    *,
+    password: str | None = None,  # only of what has one: LibreOffice refuses it for what has none
+) -> None:
     asking.convert(
         source,
         kind,
@@ -133,6 +141,6 @@ def _convert(context: Context[DocumentSpec], source: Path, kind: Kind, target: P
         to,
         name=context.input_name("document_url"),
         most_bytes=context.request.output_limit_bytes,
-        password=context.spec.password,
+        password=password,
         pages=None if to == "office" else context.spec.pages,
     )
