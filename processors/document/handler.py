@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+from socket import socket
 
 from processors.protocol import Result
 from processors.specs import DocumentSpec
+from processors.worker.companion import Say
 from processors.worker.context import Context
+
+_NEEDED = (
+    ("pypdfium2", "pypdfium2"),
+    ("PIL", "pillow"),
+    ("selectolax", "selectolax"),
+    ("defusedxml", "defusedxml"),
+    ("python_calamine", "python-calamine"),
+    ("pypdf", "pypdf"),
+    ("pytesseract", "pytesseract"),
+)
 
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "pillow"), ("selectolax", "selectolax")):
+    for module, package in _NEEDED:
         if importlib.util.find_spec(module) is None:
             raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 
@@ -21,11 +33,11 @@ def warm() -> None:
     import processors.document.work  # noqa: F401
 
 
-def beside() -> int | None:
-    """Fork what has LibreOffice loaded for all attempts, once the first needs it."""
-    from processors.document.office.asking import start_beside
+def beside(listening: socket, say: Say) -> None:
+    """Have LibreOffice loaded for all attempts, from when the first needs it."""
+    from processors.document.office.server import serve
 
-    return start_beside()
+    serve(listening)
 
 
 def handle(context: Context[DocumentSpec]) -> Result:

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from processors.document import office_work, pdf_work, text_work
-from processors.document.kinds import OFFICE, TEXTS, Kind, kind_of
+from processors.document.kinds import OFFICE, PICTURES, TEXTS, Kind, kind_of
+from processors.document.pictures.as_pdf import write_pdf
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
@@ -16,9 +17,8 @@ from processors.worker.context import Context, Rejected
 _WRITTEN = frozenset({"text", "html", "markdown", "json", "docx"})
 _LAID_OUT = _WRITTEN | {"pdf", "pdfa"}
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": _WRITTEN | {"preview"},
-    **dict.fromkeys(TEXTS, _LAID_OUT),
-    **dict.fromkeys(OFFICE, _LAID_OUT),
+    **dict.fromkeys(("pdf", *PICTURES), _WRITTEN | {"preview"}),
+    **dict.fromkeys((*TEXTS, *OFFICE), _LAID_OUT),
 }
 
 
@@ -30,8 +30,10 @@ def result(context: Context[DocumentSpec]) -> Result:
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
-        if kind == "pdf":
-            made = pdf_work.make(context, path, name, scratch)
+        if kind in PICTURES:
+            path = write_pdf(path, name, scratch / "pictures.pdf")
+        if kind == "pdf" or kind in PICTURES:
+            made = pdf_work.make(context, path, name, scratch, kind)
         else:
             work = text_work if kind in TEXTS else office_work
             made = work.make(context, path, name, kind, scratch)
@@ -43,10 +45,11 @@ def result(context: Context[DocumentSpec]) -> Result:
 
 def _refuse_what_is_not_served(spec: DocumentSpec, kind: Kind, name: str) -> None:
     wanted = {*spec.output_formats, *(["preview"] if spec.generate_preview else [])}
-    missing = sorted(wanted - SERVED.get(kind, frozenset()))
+    served = SERVED.get(kind, frozenset())
+    if spec.ocr_enabled and (kind == "pdf" or kind in PICTURES):
+        served |= {"pdf"}
+    missing = sorted(wanted - served)
     if missing:
-        possible = ", ".join(sorted(SERVED.get(kind, ())))
+        possible = ", ".join(sorted(served))
         hint = f"It can become {possible}." if possible else None
         raise Rejected("conversion_not_served", f"{name} is {kind}, which cannot become {missing[0]} here.", hint)
-    if spec.ocr_enabled:
-        raise Rejected("ocr_not_served", f"{name}: reading pictures is not served by this version.")

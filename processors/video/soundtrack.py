@@ -12,13 +12,13 @@ from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_INPUT
-from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, CONTAINERS, MEDIA_TYPES, AudioCodec, Container
+from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, is_short, verified
 from processors.specs import VideoSpec
+from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
-from processors.video.framing import length
 from processors.video.sounds import audio_rate, layouts
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context, Rejected
@@ -38,11 +38,11 @@ class Form:
     @property
     def is_lossless(self) -> bool:
         """Whether its samples come back as they were."""
-        return self.codec is None or CODECS[self.codec].is_lossless
+        return self.codec is None or self.codec in LOSSLESS
 
 
 _CONTAINERS: tuple[Container, ...] = ("m4a", "mp3", "opus", "flac", "wav")
-FORMS: Mapping[str, Form] = {each: Form(each, MEDIA_TYPES[each], CONTAINERS[each][0]) for each in _CONTAINERS}
+FORMS: Mapping[str, Form] = {each: Form(each, MEDIA_TYPES[each], CODECS_OF[each][0]) for each in _CONTAINERS}
 
 #: what each codec is stored in as it is; whatever is not here goes into Matroska, which holds all of them
 _AS_IT_IS: Mapping[str, Form] = {
@@ -93,13 +93,13 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
     state = preparing.prepared(context, source, None)
     if not state.wanted.sounds:
         raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
-    seconds = length(state.wanted.part, source.probe.duration_seconds)
+    seconds = state.wanted.part.seconds(source.probe.duration_seconds)
 
     def run(report: Report) -> Made:
         argv, files = extraction(context.spec, source, state.wanted)
         made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
         expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
-        least = length(state.wanted.part, expected)
+        least = state.wanted.part.seconds(expected)
         if is_short(made_seconds, least):
             blame_the_input(context, source, made_seconds, least or 0.0)
         outputs = []

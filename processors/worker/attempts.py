@@ -34,24 +34,22 @@ class Attempts:
         slots: int,
         spool: Path,
         tasks: asyncio.TaskGroup,
-        spared: int | None = None,
     ) -> None:
         """Begin with none.
 
         Args:
             make: makes what does an attempt.
             spool: where each has a directory.
-            spared: a process beside the attempts, that none of their endings may kill.
         """
         self.slots = slots
         self.is_draining = False
         self.last_ended = time.monotonic()
+        self.live: set[int] = set()  #: the processes that no sweep after an attempt may kill
         self._make = make
         self._spool = spool
         self._tasks = tasks
         self._running: dict[str, Attempt] = {}
         self._ended: dict[str, Spool] = {}  # of these the disk does not have everything
-        self._children: set[int] = set() if spared is None else {spared}
 
     @property
     def running(self) -> list[str]:
@@ -98,7 +96,7 @@ class Attempts:
 
     async def _run(self, token: str, attempt: Attempt) -> None:
         try:
-            await attempt.run(self._children)
+            await attempt.run(self.live)
         except Exception as error:  # a bug of ours; the other attempts must not pay for it
             traceback.print_exc()
             attempt.abandon(error)

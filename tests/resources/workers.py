@@ -53,7 +53,6 @@ class Worker:
             directory.mkdir(parents=True, exist_ok=True)
         self._service = service
         self._options = options
-        self._beside: set[int] = set()
         self._prefix = prefix  # of the command: what sets the stage for the worker
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = os.open(self.run, os.O_PATH)  # a socket's path may have 107 bytes only
@@ -92,13 +91,12 @@ class Worker:
         # A socket that accepts, not just its file: a worker that was killed has left that behind.
         until(lambda: self._accepts() or process.poll() is not None, "the worker is ready")
         assert process.poll() is None, "the worker ended at once"
-        self._beside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
         return self
 
     def strays(self) -> list[psutil.Process]:
-        """The processes of attempts: all below the worker but those that have been beside them from the start."""
-        below = psutil.Process(self.pid).children(recursive=True)
-        return [process for process in below if process.pid not in self._beside]
+        """The processes of attempts: all below the worker but its companion, which is no session of its own."""
+        children = psutil.Process(self.pid).children()
+        return [child for child in children if child.is_running() and os.getsid(child.pid) != os.getsid(self.pid)]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and give the exit status."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import select
 import signal
 import socket
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from processors.document import apart
 from processors.document.kinds import Kind
-from processors.document.office import server
 from processors.document.office.kit import is_here
+from processors.worker import companion
 from processors.worker.context import HandlerError, Rejected
 
 Target = Literal["pdf", "pdfa", "office"]
@@ -40,24 +37,6 @@ _READS: dict[Kind, str] = {
 LAID_OUT = frozenset(_READS)  #: the kinds that LibreOffice reads by itself
 
 
-@dataclass(slots=True)
-class _Beside:
-    """Where the office is; every fork of this process knows it."""
-
-    directory: Path | None = None
-
-
-_beside = _Beside()
-
-
-def start_beside() -> int | None:
-    """Start what converts for this process and its forks; give its process, or None where LibreOffice is missing."""
-    if not is_here():
-        return None
-    pid, _beside.directory = server.start()
-    return pid
-
-
 def convert(
     source: Path,
     kind: Kind,
@@ -81,7 +60,7 @@ def convert(
         Rejected: it cannot be read, or takes too much.
         HandlerError: there is no LibreOffice, or it was killed.
     """
-    if _beside.directory is None and start_beside() is None:
+    if not is_here():
         raise HandlerError(
             "office_missing", "LibreOffice is not installed here.", "Install it, or run in the image.", retryable=False
         )
@@ -113,29 +92,18 @@ def convert(
 
 def _ask(request: dict[str, Any], name: str) -> dict[str, Any]:
     """Have the office do something; leaving means that it stops."""
-    assert _beside.directory is not None
-    deadline = time.monotonic() + SECONDS
-    with _connected(deadline) as connection:
-        connection.sendall(json.dumps(request).encode())
-        left = deadline - time.monotonic()
-        ready, _, _ = select.select([connection], [], [], max(0.0, left))
-        if not ready:
-            raise Rejected("conversion_too_long", f"{name} takes longer than {SECONDS:g} s to convert.")
-        data = connection.recv(_ANSWER_BYTES)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(SECONDS)
+        try:
+            connection.connect(companion.address())
+            connection.sendall(json.dumps(request).encode())
+            data = connection.recv(_ANSWER_BYTES)
+        except TimeoutError as error:
+            raise Rejected("conversion_too_long", f"{name} takes longer than {SECONDS:g} s to convert.") from error
+        except OSError as error:
+            raise HandlerError("office_lost", f"LibreOffice cannot be reached: {error}.") from error
     answer: dict[str, Any] = json.loads(data) if data else {"status": 1, "words": "LibreOffice has ended"}
     return answer
-
-
-def _connected(deadline: float) -> socket.socket:
-    """Connect; the guard may have been forked just before, and not listen yet."""
-    assert _beside.directory is not None
-    while True:
-        try:
-            return server.connect(_beside.directory)
-        except OSError as error:
-            if time.monotonic() > deadline or not _beside.directory.exists():
-                raise HandlerError("office_missing", f"LibreOffice cannot be reached: {error}.") from error
-            time.sleep(0.01)
 
 
 def _failed(status: int, said: str, name: str, memory: int) -> HandlerError:

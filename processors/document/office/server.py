@@ -2,17 +2,16 @@
 
 To load LibreOffice takes ten times as long as to convert a small document. So it is loaded once, and each document gets
 a fork of that process: what a document does to it is gone with the fork, and two documents never meet. That process in
-its turn is forked, when the first document comes, by one that waits and has nothing loaded; it ends when it was idle
-for a while, or when it fails, and the next document begins anew.
+its turn is forked by the companion, which waits and has nothing loaded, when the first document comes; it ends when it
+was idle for a while, or when it fails, and the next document begins anew.
 
-    worker -- guard (waits; no LibreOffice) -- office (LibreOffice) -- one fork for each document
+    worker -- companion (waits; no LibreOffice) -- office (LibreOffice) -- one fork for each document
     attempt -- a connection for each document: what is to be done, then what came of it; if it is closed, the fork dies
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import resource
@@ -21,7 +20,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,89 +28,20 @@ from processors.document.office import profile
 from processors.document.office.kit import Kit
 from processors.worker import processes
 
-_SOCKET = "office"
+_HOME = "office"  # the profile's directory, in the worker's own
 _IDLE_SECONDS = 120.0
-_WAITING = 32  # connections
 _REQUEST_BYTES = 64 * 1024
 _REQUEST_SECONDS = 5.0
 _ENDED = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLRDHUP
 
 
-def start() -> tuple[int, Path]:
-    """Start the guard; give its process, and the directory with the socket that it listens on.
-
-    It ends when the process that calls this does.
-    """
-    directory = Path(tempfile.mkdtemp(prefix="office-"))
-    pid = os.fork()
-    if pid == 0:
-        _Guard(directory, os.getppid()).run()
-    return pid, directory
-
-
-def connect(directory: Path) -> socket.socket:
-    """Connect to a server.
-
-    Raises:
-        OSError: it does not listen, or not any more.
-    """
-    connection = socket.socket(socket.AF_UNIX)
-    fd = os.open(directory, os.O_PATH)  # a socket's path may have 107 bytes only
-    try:
-        connection.connect(f"/proc/self/fd/{fd}/{_SOCKET}")
-    except OSError:
-        connection.close()
-        raise
-    finally:
-        os.close(fd)
-    return connection
-
-
-class _Guard:
-    """Waits for the first document, and for the end of the worker."""
-
-    def __init__(self, directory: Path, worker: int) -> None:
-        self._directory = directory
-        self._worker = worker
-
-    def run(self) -> NoReturn:
-        try:
-            os.setsid()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # an attempt may still need it while the worker ends
-            os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-            gc.freeze()
-            self._wait()
-        finally:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            os._exit(0)
-
-    def _wait(self) -> None:
-        with contextlib.suppress(ProcessLookupError), socket.socket(socket.AF_UNIX) as listening:
-            os.chdir(self._directory)
-            listening.bind(_SOCKET)
-            listening.listen(_WAITING)
-            worker = os.pidfd_open(self._worker)
-            while os.getppid() == self._worker:
-                poll = select.poll()
-                poll.register(worker, select.POLLIN)
-                poll.register(listening, select.POLLIN)
-                if any(fd == worker for fd, _ in poll.poll()):
-                    return
-                self._have_an_office(listening, worker)
-
-    def _have_an_office(self, listening: socket.socket, worker: int) -> None:
+def serve(listening: socket.socket) -> NoReturn:
+    """Be the companion: have an office whenever somebody asks."""
+    while True:
+        select.select([listening], [], [])
         pid = os.fork()
         if pid == 0:
-            _office(listening, self._directory)
-        office = os.pidfd_open(pid)
-        poll = select.poll()
-        poll.register(worker, select.POLLIN)
-        poll.register(office, select.POLLIN)
-        ended = [fd for fd, _ in poll.poll()]
-        if office not in ended:
-            os.kill(pid, signal.SIGKILL)
-        os.close(office)
+            _office(listening, Path.cwd() / _HOME)
         _, status = os.waitpid(pid, 0)
         if status != 0:
             _refuse(listening, os.waitstatus_to_exitcode(status))
@@ -120,21 +49,18 @@ class _Guard:
 
 def _refuse(listening: socket.socket, status: int) -> None:
     """Tell who waits that there is no office, instead of trying for ever."""
-    listening.setblocking(False)
-    with contextlib.suppress(OSError):
-        while True:
-            connection, _ = listening.accept()
-            with connection:
-                _answer(connection, {"status": status, "words": "LibreOffice does not start"})
-    listening.setblocking(True)
+    while select.select([listening], [], [], 0)[0]:
+        connection, _ = listening.accept()
+        with connection:
+            _answer(connection, {"status": status, "words": "LibreOffice does not start"})
 
 
-def _office(listening: socket.socket, directory: Path) -> NoReturn:
+def _office(listening: socket.socket, home: Path) -> NoReturn:
     """Load LibreOffice, and serve until nothing has come for a while."""
     status = 1
     try:
         processes.die_with_parent()
-        home = directory / f"office-{os.getpid()}"
+        shutil.rmtree(home, ignore_errors=True)  # of one that was killed
         profile.write(home)
         os.environ["HOME"] = str(home)
         kit = Kit(home)
