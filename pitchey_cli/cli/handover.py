@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import answers, terminal
 from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
@@ -37,11 +37,13 @@ def hand_over(
     as_json_wanted: bool,
     is_quiet: bool,
     is_exec: bool = False,
+    is_answer_shown: bool = False,
 ) -> None:
     """Write and show what came out. A result that cannot be written does not keep the others from it.
 
     Args:
         is_exec: there is one program, and nothing is to be said but by itself, unless a limit has ended it.
+        is_answer_shown: what a model answers in words is printed, and no file is written.
     """
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
@@ -51,6 +53,9 @@ def hand_over(
         unwritten: dict[str, Any] = {}
         if is_program(details) and not as_json_wanted:
             show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
+        if is_answer_shown and job.state is JobState.SUCCEEDED and answers.is_shown(outputs := store.outputs(job.id)):
+            answers.show(outputs, artifacts)
+            continue
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)

@@ -54,6 +54,12 @@ class Spec(Part):
     #: the field that names more files, a path or URL by the name that each is to have; fetched as those of input_fields
     attached_field: ClassVar[str] = ""
 
+    #: the field that takes what is worked on where that is no file; of a text that names one, the file is meant
+    inline_field: ClassVar[str] = ""
+
+    #: the field that is said first on the command line, before the inputs
+    named_first: ClassVar[str] = ""
+
     #: the field that what is piped into the command becomes
     piped_field: ClassVar[str] = ""
 

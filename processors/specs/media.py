@@ -23,6 +23,9 @@ PRESET_NAME = re.compile(PRESET_PATTERN)
 def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
     if problem := problem_among(files or ()):
         raise ValueError(problem)
+    for name in files or ():
+        if name.startswith("."):  # among the outputs, the service has folders of its own that are called so
+            raise ValueError(f"the name {name!r} begins with a dot, as those that the service itself uses")
     return files
 
 

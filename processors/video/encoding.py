@@ -12,6 +12,7 @@ from typing import Any
 
 import ffmpeg
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import commanded
@@ -19,7 +20,7 @@ from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF, RATE_SHARE, Average, Constant, Options, encoder, with_specifier
-from processors.video.framing import Cut, framing, length
+from processors.video.framing import framing
 from processors.video.labels import without_stale
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sound_options
@@ -101,7 +102,7 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
         _command(streams, name, options, wanted.threads, repeated),
         name,
         media_type,
-        length(wanted.part, source.probe.duration_seconds),
+        wanted.part.seconds(source.probe.duration_seconds),
         counts,
     )
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from processors.ffmpeg.filters import Filter, fitted
-from processors.ffmpeg.probe import Probe, Video
+from processors.ffmpeg.probe import Video
 from processors.specs import VideoSpec
 from processors.video.quality import fit
-from processors.worker.context import Rejected
 
 # Of codecs and sizes that come from tape and broadcast: their files do not always say that they are interlaced.
 _TAPE_CODECS = frozenset({"mpeg2video", "dvvideo", "prores", "rawvideo", "ffv1", "mjpeg", "v210", "huffyuv"})
@@ -24,49 +22,6 @@ _FORGET_HDR = [
     Filter("sidedata", options={"mode": "delete", "type": kind})
     for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The part of a file that is wanted. Seconds."""
-
-    start: float = 0.0
-    seconds: float | None = None  #: None: to the end
-
-    @property
-    def options(self) -> dict[str, float]:
-        """For an input: ffmpeg goes to the frame before, and decodes up to the very moment."""
-        return ({"ss": self.start} if self.start else {}) | self.limit
-
-    @property
-    def limit(self) -> dict[str, float]:
-        """For an output: else chapters would go on after the end."""
-        return {} if self.seconds is None else {"t": self.seconds}
-
-
-def cut(spec: VideoSpec, probe: Probe, name: str) -> Cut:
-    """Say what part is wanted.
-
-    Raises:
-        Rejected: the file ends before it begins.
-    """
-    start, length = spec.start or 0.0, probe.duration_seconds
-    if length is not None and start >= length and probe.is_duration_exact:
-        text = f"There is nothing from {start:g} s on: {name} is {length:g} s long."
-        raise Rejected("start_after_end", text, f"Choose a start from 0 to {length:g}.")
-    return Cut(start, None if spec.end is None else spec.end - start)
-
-
-def length(part: Cut, seconds: float | None) -> float | None:
-    """How long a part of something is, where that is known.
-
-    Args:
-        seconds: of the whole.
-    """
-    if seconds is None:
-        return None
-    rest = max(0.0, seconds - part.start)
-    return rest if part.seconds is None else min(rest, part.seconds)
 
 
 def may_hide_fields(spec: VideoSpec, video: Video) -> bool:

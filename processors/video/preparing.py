@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.probe import Video, probe
 from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
@@ -16,7 +17,7 @@ from processors.specs import VideoSpec
 from processors.video import levels, subtitles, target, watermark
 from processors.video.cues import clipped, cues
 from processors.video.encoding import Text, TextFile, Wanted
-from processors.video.framing import Cut, cut, length, may_hide_fields
+from processors.video.framing import may_hide_fields
 from processors.video.quality import fit
 from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
@@ -58,7 +59,7 @@ def prepared(
             captions = subtitles.captions(spec, source.probe, source.name)
         mark = watermark.made(context, video, *fit(video.width, video.height, resolution or spec.resolution))
     wanted = Wanted(
-        part=cut(spec, source.probe, source.name),
+        part=_part(spec, source),
         sounds=sounds(spec, source.probe, source.name) if has_tracks else [],
         captions=captions,
         text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
@@ -71,9 +72,14 @@ def prepared(
     return Preparation(wanted, notes)
 
 
+def _part(spec: VideoSpec, source: Source) -> Cut:
+    seconds = source.probe.duration_seconds if source.probe.is_duration_exact else None
+    return settled(spec.start, spec.end, seconds, source.name)
+
+
 def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:
     """What changes `state.wanted` before the main task reads it."""
-    spec, seconds = context.spec, length(state.wanted.part, source.probe.duration_seconds)
+    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.duration_seconds)
     found: list[Task] = []
     if may_hide_fields(spec, video):
         found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))
@@ -101,7 +107,7 @@ def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -
     wanted, goal = state.wanted, context.spec.loudness
     if goal is None or not wanted.sounds or context.spec.output_format in ("gif", "webp"):
         return []
-    seconds = length(wanted.part, source.probe.duration_seconds)
+    seconds = wanted.part.seconds(source.probe.duration_seconds)
 
     def run(report: Report) -> Made:
         filters: dict[int, str] = {}
@@ -123,8 +129,9 @@ def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -
 
 def _look(context: Context[VideoSpec], source: Source, video: Video, state: Preparation, report: Report) -> Made:
     """See whether the frames of a few seconds from the middle are made of two fields each."""
-    whole = length(state.wanted.part, source.probe.duration_seconds) or 0.0
-    part = Cut(state.wanted.part.start + max(0.0, (whole - _IDET_SECONDS) / 2), _IDET_SECONDS)
+    whole = state.wanted.part.seconds(source.probe.duration_seconds) or 0.0
+    start = max(0.0, (whole - _IDET_SECONDS) / 2)
+    part = state.wanted.part.within(start, start + _IDET_SECONDS)
     media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT, **SAFE_DECODER)
     step = ffmpeg.output(media[str(video.index)], "-", vf="idet", f="null")
     said = heard(context, step.compile(cmd=list(TALKING)), source.name, report, seconds=_IDET_SECONDS)

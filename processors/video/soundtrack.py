@@ -20,7 +20,6 @@ from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
-from processors.video.framing import length
 from processors.video.labels import without_stale
 from processors.video.sounds import audio_rate, layouts
 from processors.video.transcoding import blame_the_input
@@ -120,7 +119,7 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
     state = preparing.prepared(context, source, None)
     if not state.wanted.sounds:
         raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
-    seconds = length(state.wanted.part, source.probe.duration_seconds)
+    seconds = state.wanted.part.seconds(source.probe.duration_seconds)
     parts = within(chapters(context, source.path), context.spec.start or 0.0, context.spec.end)
     forms = {form(context.spec, audio).suffix for audio in state.wanted.sounds}
     if parts and (without := sorted(forms.intersection(_WITHOUT_CHAPTERS))):
@@ -130,7 +129,7 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
         argv, files = extraction(context.spec, source, state.wanted, parts)
         made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
         expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
-        least = length(state.wanted.part, expected)
+        least = state.wanted.part.seconds(expected)
         if is_short(made_seconds, least):
             blame_the_input(context, source, made_seconds, least or 0.0)
         outputs = []

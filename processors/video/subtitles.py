@@ -12,13 +12,13 @@ from typing import Any
 
 import ffmpeg
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Probe, Subtitle
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_INPUT
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
-from processors.video.framing import Cut
 from processors.worker.context import Rejected
 
 BURNT = "burnt.ass"  #: in the out directory; a name of ours, because it stands among filters

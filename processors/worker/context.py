@@ -12,6 +12,13 @@ A service is a module `processors.<service>.handler` with
         ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet;
         what it raises ends the worker...
 
+    def use_models(directory: Path) -> None:     # of a service that works with models
+        ...remember where those of this machine lie; before `check`...
+
+    def beside(listening: socket, say: Say) -> None:     # optional; see companion.py
+        ...keep for all attempts what each would else load for itself: accept on the socket, for ever, in a process of
+        its own, in which threads are allowed...
+
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
 it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out`
@@ -131,6 +138,10 @@ class Context(Generic[SpecT]):
     def log(self, line: str) -> None:
         """Add a line to the attempt's log."""
         self.emit({"type": "log", "stream": "worker", "line": line})
+
+    def answer(self, piece: str) -> None:
+        """Pass on a piece of the answer before the rest is there; who puts all of them together has the whole."""
+        self.emit({"type": "log", "stream": "answer", "line": piece})
 
     def output(self, name: str, *, media_type: str, role: str, details: Mapping[str, Any] | None = None) -> OutputFile:
         """Describe a file in the out directory as an output; it must be a regular file and its size final."""

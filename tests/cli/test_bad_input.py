@@ -39,11 +39,6 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "video", "a.mp4", "--qality", "low"], 2, ["--qality", "--quality"]),
         (["submit", "vidoe", "a.mp4"], 2, ["There is no service 'vidoe'", "Did you mean 'video'?"]),
         (["run", "audio", "a.mp4"], 2, ["There is no service 'audio'", "There is video, "]),
-        (
-            ["run", "inference", "a.mp4"],
-            2,
-            ["The inference service is not served by this version", "There is video, "],
-        ),
         (["dlq", "retry", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey dlq list"]),
         (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),
         (["submit", "video", "ftp://example.org/a.mp4"], 2, ["ftp://example.org/a.mp4", "http://"]),

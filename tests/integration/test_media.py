@@ -212,8 +212,8 @@ def test_an_album_has_one_gain(studio: Studio, tmp_path: Path) -> None:
         loudness={"album": True, "target": -20},
     )  # fmt: skip
     paths = [output["path"] for output in result["outputs"]]
-    assert paths == ["ebu.wav", "mp3.mp3", "quiet-ebu.wav", "quiet-mp3.mp3"]
-    first, second = out / "ebu.wav", out / "quiet-ebu.wav"
+    assert paths == ["loud-ebu.wav", "loud-mp3.mp3", "quiet-ebu.wav", "quiet-mp3.mp3"]
+    first, second = out / "loud-ebu.wav", out / "quiet-ebu.wav"
     assert loudness(first, second)[0] == pytest.approx(-20, abs=0.5)
     assert loudness(first)[0] - loudness(second)[0] == pytest.approx(loudness(loud)[0] - loudness(quiet)[0], abs=0.2)
     said = result["outputs"][0]["details"]["loudness"]
@@ -227,7 +227,7 @@ def test_an_album_of_mono_and_stereo_keeps_its_differences(studio: Studio, tmp_p
         loud, files={"album/quiet.wav": quiet}, album={"quiet.wav": "quiet.wav"}, outputPresets=["mp3"],
         loudness={"album": True, "target": -20},
     )  # fmt: skip
-    first, second = loudness(out / "mp3.mp3")[0], loudness(out / "quiet-mp3.mp3")[0]
+    first, second = loudness(out / "loud-mp3.mp3")[0], loudness(out / "quiet-mp3.mp3")[0]
     assert first - second == pytest.approx(loudness(loud)[0] - loudness(quiet)[0], abs=0.3)
 
 

@@ -29,7 +29,7 @@ def test_a_cut_begins_and_ends_with_the_very_frames(studio: Studio, tmp_path: Pa
 
 def test_a_start_after_the_end_is_refused(studio: Studio) -> None:
     error = studio.failure(BIKES, start=11)
-    assert (error["code"], error["hint"]) == ("start_after_end", "Choose a start from 0 to 10.")
+    assert (error["code"], error["hint"]) == ("start_after_end", "Choose a start before 10.")
 
 
 def test_frames_that_come_as_they_like_keep_their_moments(studio: Studio, tmp_path: Path) -> None:

@@ -49,8 +49,10 @@ def test_each_scene_has_a_picture_of_its_middle(studio: Studio, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("seed", "shortest", "crf"), [(6, 10, 23), (7, 3, 30), (8, 3, 38)], ids=["calm", "fast", "fast and coarse"]
 )
-def test_scenes_are_found_with_an_f1_of_95(studio: Studio, tmp_path: Path, seed: int, shortest: int, crf: int) -> None:
-    film = tmp_path / "film.mp4"
+def test_scenes_are_found_with_an_f1_of_95(
+    studio: Studio, tmp_path_factory: pytest.TempPathFactory, seed: int, shortest: int, crf: int
+) -> None:
+    film = tmp_path_factory.getbasetemp() / f"film-{seed}.mp4"
     true = edited(film, seed, shots=24, shortest=shortest, crf=crf)
     out, _ = studio.make(film, outputFormat="scenes", scenes={"thumbnails": False})
     assert compared([scene["startFrame"] for scene in found(out)[1:]], true).f1 >= 0.95

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -13,6 +13,7 @@ from tests.resources.studio import BIKES, BUNNY, CARPHONE, ffmpeg
 
 BIKES_CUTS = [30, 76, 137, 187, 242]  # found by eye
 SIZE = "160:90"
+RUSH_SIZE = "320:180"  # half of it may be cut out
 
 #: shots without a cut in them: clip, first frame, number of frames
 SHOTS = [
@@ -54,9 +55,24 @@ def frames(clip: Path) -> int:
     return int(said.stdout)
 
 
+def rushes(folder: Path) -> Mapping[Path, Path]:
+    """Make the clips small, once: a film decodes one of them for each of its shots."""
+    made = {clip: folder / f"{clip.stem}.mkv" for clip in dict.fromkeys(clip for clip, _, _ in SHOTS)}
+    for clip, small in made.items():
+        if not small.exists():
+            looks = ("-vf", f"scale={RUSH_SIZE},setsar=1,format=yuv420p", "-fps_mode", "passthrough")
+            ffmpeg("-i", clip, "-an", *looks, "-preset", "ultrafast", "-qp", "0", small)
+    return made
+
+
 def edited(target: Path, seed: int, *, shots: int, shortest: int, crf: int) -> list[int]:
-    """Cut a film of random shots; give the frames at which it is cut."""
+    """Cut a film of random shots; give the frames at which it is cut.
+
+    Args:
+        target: beside it, the small clips are kept for the next film.
+    """
     dice = random.Random(seed)
+    clips = rushes(target.parent)
     inputs: list[str | Path] = []
     chains: list[str] = []
     lengths: list[int] = []
@@ -69,7 +85,7 @@ def edited(target: Path, seed: int, *, shots: int, shortest: int, crf: int) -> l
         clip, first, length = SHOTS[choice[0]]
         taken = min(length, dice.randint(shortest, 45))
         start = first + dice.randint(0, length - taken)
-        inputs += ["-i", clip]
+        inputs += ["-i", clips[clip]]
         trim = f"trim=start_frame={start}:end_frame={start + taken},setpts=N/25/TB"
         chains.append(f"[{number}:v]{trim},{LOOKS[choice[1]]},scale={SIZE},setsar=1,format=yuv420p,fps=25[v{number}]")
         lengths.append(taken)

@@ -218,6 +218,7 @@ def test_lists_in_one_text_are_taken_in_a_part_too() -> None:
             "denoise.method 'magic' is not one of rnnoise, fft.",
         ),
         ({"output_presets": "mp3", "denoise": True}, "denoise True does not fit"),
+        ({"output_presets": "mp3", "album": {".work/a.mp3": "a.mp3"}}, "the name '.work/a.mp3' begins with a dot"),
         (
             {"output_presets": "mp3", "audio_settings": {"codec": "mp4"}},
             "audioSettings.codec 'mp4' is not one of aac, ",

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.colours import Colours
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter, fitted, upright
 from processors.ffmpeg.probe import Audio, Probe, Video
 from processors.ffmpeg.program import FFMPEG
@@ -23,7 +24,6 @@ from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF
 from processors.video.encoding import Transcode, Wanted
 from processors.video.encoding import transcode as planned_transcode
-from processors.video.framing import Cut
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sounds
 
@@ -42,7 +42,7 @@ def asked(**fields: Any) -> VideoSpec:
 
 def transcode(probe: Probe = CLIP, **fields: Any) -> Transcode:
     spec, source = asked(**fields), Source(Path("/in/a.mp4"), "a.mp4", probe)
-    part = Cut(spec.start or 0.0, None if spec.end is None else spec.end - (spec.start or 0.0))
+    part = Cut(spec.start or 0.0, spec.end)
     wanted = Wanted(part=part, sounds=sounds(spec, probe, "a.mp4"), threads=2)
     return planned_transcode(spec, source, probe.videos[0], wanted)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.sound_codecs import CODECS, bounded_bitrate, nearest_rate
 from processors.media.wanted import Encode, left_out, settle
+from processors.media.work import _prefixes
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
 
@@ -128,6 +129,20 @@ def test_what_says_stereo_has_two_channels_and_what_says_nothing_keeps_one() -> 
     mono = replace(STEREO, channels=1, layout="mono")
     assert (one(mono, "podcast").channels, one(mono, "podcast").bitrate) == (2, 128_000)
     assert (one(mono, "mp3").channels, one(mono, "podcast-mono").channels) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "prefixes"),
+    [
+        (["song.flac"], [""]),
+        (["loud.wav", "quiet.wav"], ["loud-", "quiet-"]),
+        (["a.wav", "a.flac", "side b/a.flac"], ["a.wav-", "a.flac-", "side b/a.flac-"]),
+        (["a.wav", "a.wav", "b.wav"], ["track-1-", "track-2-", "b-"]),
+        (["get?x=\u202e", "b.wav", "c" * 250], ["track-1-", "b-", "track-3-"]),
+    ],
+)
+def test_all_files_of_an_album_are_called_after_their_own(names: list[str], prefixes: list[str]) -> None:
+    assert _prefixes(names) == prefixes
 
 
 def test_what_has_no_place_in_a_format_is_said() -> None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.loudness import Measured, Setting
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.tasks import Source
 from processors.media.analysis import Analysis, Sound
 from processors.media.encoding import Labels
-from processors.media.filters import Cut
 from processors.media.wanted import Encode, Wanted
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
 
 
 @dataclass(slots=True)
-class Track:
+class Piece:
     """What is known of a sound so far."""
 
     source: Source
@@ -27,8 +27,8 @@ class Track:
     labels: Labels
     scratch: str
     cut: Cut  #: of the source: what is left of it
-    prefix: str = ""  #: of its files; empty for the job's own
-    number: int = 0
+    prefix: str = ""  #: of its files; empty where there is one alone
+    number: int = 0  #: 0: the job's own
     analysis: Analysis | None = None
     settings: dict[str, Setting] = field(default_factory=dict)  #: by the name of a file
     made: dict[str, Measured] = field(default_factory=dict)  #: by the name of a file
@@ -56,10 +56,7 @@ def sound_of(source: Source, spec: MediaSpec) -> tuple[Audio, Sound]:
         raise Rejected("no_such_track", message, f"Choose audioTrack from 1 to {len(audios)}.")
     audio = audios[spec.audio_track - 1]
     seconds = audio.duration_seconds or source.probe.file_seconds
-    if spec.start is not None and seconds is not None and spec.start >= seconds:
-        message = f"{source.name} is {seconds:g} s long: nothing is left of it from {spec.start:g} s on."
-        raise Rejected("start_after_end", message, f"Choose a start before {seconds:g}.")
-    cut = Cut(spec.start or 0.0, spec.end)
+    cut = settled(spec.start, spec.end, seconds, source.name)
     return audio, Sound(source.path, audio.index, audio.channels, audio.layout, audio.sample_rate, seconds, cut)
 
 
