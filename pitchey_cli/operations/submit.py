@@ -159,7 +159,7 @@ def _named_in(spec: Spec, fields: Sequence[str], given: Source | None, locate: L
         try:
             source = locate(location, called)
             if not source.is_url:
-                file_kinds.check(field, source.location)
+                file_kinds.check(field, source.location, source.called or source.location)
             found.append((field, source))
         except (InputNotFound, InputRejected, UsageError, Denied) as error:
             raise type(error)(f"{option}: {error}", hint=error.hint) from error
