@@ -17,6 +17,7 @@ from processors.vocabulary import Service
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
     from pitchey_cli.domain.outward import Outward
@@ -50,7 +51,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
-        asked += [self.off_peak, self.queue, lambda: self.outward().check(), self.presets]
+        asked += [self.listen, self.off_peak, self.queue, lambda: self.outward().check(), self.presets]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
         asked += [partial(policy, service) for policy in of_each for service in services]
@@ -61,6 +62,13 @@ class Policies:
             except UsageError as error:
                 found.setdefault(str(error), error)  # prices are in several of them
         return list(found.values())
+
+    def listen(self) -> Address | None:
+        """Where the API listens; None: nowhere."""
+        from pitchey_cli.domain.listening import address_of
+
+        text = self._settings.api.listen
+        return address_of(text, what="api.listen") if text else None
 
     def _one_by_one(self, section: str) -> Iterator[Policies]:
         """With one setting of a section at a time as it is set, and all others at their defaults."""

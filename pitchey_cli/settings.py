@@ -62,6 +62,17 @@ class DaemonSettings:
 
 
 @dataclass(frozen=True)
+class ApiSettings:
+    """How the daemon is asked over HTTP."""
+
+    listen: str = _setting("", "HOST:PORT or unix:PATH to serve the API on; empty: none. --api goes before it.")
+    requests_per_minute: int = _setting(30_000, "Of one token; more are answered with 429.", least=1)
+    body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
+    request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
+    wait_seconds: float = _setting(60.0, "Longest ?wait= for a job.", least=0, most=3600)
+
+
+@dataclass(frozen=True)
 class QueueSettings:
     """Whose turn it is."""
 
@@ -161,6 +172,15 @@ class MediaSettings:
 
 
 @dataclass(frozen=True)
+class DocumentSettings:
+    """What the document service has."""
+
+    ocr_languages: str = _setting(
+        "", "More languages that its image reads pictures in, as rus,jpn; by tesseract's names. It is built anew."
+    )
+
+
+@dataclass(frozen=True)
 class HostSettings:
     """What of the host the instances of all services may have together."""
 
@@ -238,12 +258,14 @@ class Settings:
     state_dir: str = _setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
+    api: ApiSettings = ApiSettings()
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
+    document: DocumentSettings = DocumentSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()

@@ -5,6 +5,7 @@ only read the store start in a tenth of a second because of that.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     import asyncio
 
     from pitchey_cli.artifacts.port import Artifacts
+    from pitchey_cli.daemon.companion import Companion
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.surroundings import Surroundings
+    from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
@@ -56,6 +59,17 @@ class SystemClock:
             import psutil  # late: Linux does not need it
 
             return f"{psutil.boot_time():.0f}"
+
+
+def _whoever_works_here() -> str:
+    """What the audit log calls somebody at the command line."""
+    import pwd  # late: only what changes something needs it
+
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} on this machine"
+    except KeyError:
+        return f"user {uid} on this machine"
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,14 @@ class Wiring:
             raise StoreError(text, hint=_OTHER_STATE_DIR) from error
 
     def store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
-        """Open the database.
+        """Open the database for whoever works at this machine: what they change is in the audit log."""
+        from pitchey_cli.store.noted import noted
+
+        opened = self.plain_store(create=create, busy_seconds=busy_seconds)
+        return noted(opened, actor=_whoever_works_here, now=self.clock.now)
+
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+        """Open the database for what nobody in particular does, as the daemon's own work.
 
         Args:
             create: make it when there is none.
@@ -164,13 +185,24 @@ class Wiring:
         chosen = self.settings.engine.ca_bundle
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
+    def sources(self) -> Sources:
+        """What images are made of."""
+        from pitchey_cli.engines.images import Sources
+
+        return Sources(ocr_languages=self.settings.document.ocr_languages)
+
+    def image_tag(self, service: Service) -> str:
+        """The image that a service runs in."""
+        from pitchey_cli.engines.images import current_tag
+
+        return current_tag(service, self.sources())
+
     def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
         """What jobs are submitted with.
 
         Args:
             is_foreground: somebody waits for them, and runs them without a daemon where there is none.
         """
-        from pitchey_cli.engines import images
         from pitchey_cli.operations.requests import Defaults, Submitting
         from pitchey_cli.operations.submit import JobSettings
 
@@ -183,20 +215,26 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, presets, off_peak, spot)
+        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
 
-        store = self.store()  # a connection of its own: reading files takes long, and the writer must not wait
+        store = self.plain_store()  # a connection of its own: reading files takes long, and the writer must not wait
         try:
             submitting, now = self.submitting(store), self.clock.now()
             return list(schedules.fire(submitting, now=now, awake_since=awake_since, is_ending=is_ending))
         finally:
             store.close()
 
-    async def serve(self, engine: Engine, *, on_ready: Callable[[], None], report: Callable[[str], None]) -> None:
-        """Be the daemon, until a signal or a drain."""
+    async def serve(
+        self, engine: Engine, *, api: str = "", on_ready: Callable[[], None], report: Callable[[str], None]
+    ) -> None:
+        """Be the daemon, until a signal or a drain.
+
+        Args:
+            api: where the API is to listen; empty: as is set.
+        """
         from pitchey_cli.daemon import process
         from pitchey_cli.daemon.lock import lock
 
@@ -205,7 +243,33 @@ class Wiring:
             lock(self.state_dir, is_daemon=True, engine=engine.kind),
             self._loop(engine, report, False) as loop,
         ):
-            await process.serve(loop, on_ready=on_ready)
+            companion = await self._api(api or self.settings.api.listen, report)
+            await process.serve(loop, on_ready=on_ready, companion=companion)
+
+    async def _api(self, where: str, report: Callable[[str], None]) -> Companion | None:
+        """The process that serves the API, with its socket open; None where none is wanted.
+
+        Raises:
+            UsageError: strangers could reach it, and there is no token by which to tell them from friends.
+        """
+        if not where:
+            return None
+        from pitchey_cli.daemon.companion import Companion, listen
+        from pitchey_cli.domain.listening import address_of
+
+        address = address_of(where)
+        store = self.plain_store()
+        try:
+            has_tokens = store.has_tokens()
+        finally:
+            store.close()
+        if not has_tokens and not address.is_private:
+            text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
+            raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
+        listener, address = await listen(address)
+        whom = "for those with a token" if has_tokens else "for anybody on this machine, because there is no token yet"
+        report(f"API at {address}, {whom}")
+        return Companion((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
         """A node inside this command, for the jobs that somebody waits for."""
@@ -231,7 +295,7 @@ class Wiring:
         from pitchey_cli.daemon.node import Node
         from pitchey_cli.store.writer import Writer
 
-        store = self.store()
+        store = self.plain_store()
         artifacts = self.artifacts()
         label = layout.label(store.state_id(), self.state_dir.resolve())
         writer = Writer(store)
@@ -290,12 +354,11 @@ class Wiring:
     def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.engines import images
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=images.current_tag(service),
+            image=self.image_tag(service),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
@@ -315,7 +378,7 @@ class Wiring:
         from pitchey_cli.daemon.housekeeping import Housekeeping
         from pitchey_cli.store.writer import Writer
 
-        store = self.store()
+        store = self.plain_store()
         if not dry_run:
             store.note_time(now=self.clock.now())  # whoever asks for it by hand answers for the clock
         writer = Writer(store)

@@ -32,10 +32,18 @@ _LOOK_SECONDS = 0.02
 READY_LINE = "ready"
 EngineOption = Annotated[str | None, typer.Option("--engine", help="docker, podman or process.", metavar="ENGINE")]
 
+ApiOption = Annotated[
+    str,
+    typer.Option("--api", help="Serve the API there: HOST:PORT, or unix:PATH.", metavar="ADDRESS", show_default=False),
+]
+
 
 @app.command()
-def run(engine: EngineOption = None) -> None:
-    """Run in the foreground. TERM drains; a second TERM hands running jobs back to the queue at once."""
+def run(engine: EngineOption = None, api: ApiOption = "") -> None:
+    """Run in the foreground. TERM drains; a second TERM hands running jobs back to the queue at once.
+
+    While nobody has made a token (`pitchey token add`), the API is served to this machine alone, to anybody on it.
+    """
     wiring = Wiring.from_environment()
     wiring.make_state_dir()
     _refuse_second(wiring)
@@ -44,18 +52,19 @@ def run(engine: EngineOption = None) -> None:
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:
         _log(f"not enforced: {lost}")
-    asyncio.run(wiring.serve(chosen, on_ready=lambda: _log(READY_LINE), report=_log))
+    asyncio.run(wiring.serve(chosen, api=api, on_ready=lambda: _log(READY_LINE), report=_log))
     _log("stopped")
 
 
 @app.command()
-def start(engine: EngineOption = None) -> None:
+def start(engine: EngineOption = None, api: ApiOption = "") -> None:
     """Start in the background, and return when it is ready."""
     wiring = Wiring.from_environment()
     wiring.make_state_dir()
     _refuse_second(wiring)
     log = _log_file(wiring)
     command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run", *(["--engine", engine] if engine else [])]
+    command += ["--api", api] if api else []
     with log.open("ab") as file:
         begin = file.tell()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
@@ -85,7 +94,7 @@ def stop(
     holder = _running(wiring)
     os.kill(holder.pid, signal.SIGTERM)
     if now:  # not by a second signal: it is none while the first waits to be taken, and that may be long
-        _tell(wiring, holder, lock.AT_ONCE, deadline)
+        lock.tell(wiring.state_dir, lock.AT_ONCE, lambda: _is_there(wiring, holder, deadline))
     _until_gone(wiring, holder, deadline)
 
 
@@ -97,7 +106,7 @@ def drain(
     wiring = Wiring.from_environment()
     deadline = _deadline(timeout)
     holder = _running(wiring)
-    _tell(wiring, holder, lock.DRAIN, deadline)
+    lock.tell(wiring.state_dir, lock.DRAIN, lambda: _is_there(wiring, holder, deadline))
     _until_gone(wiring, holder, deadline)
 
 
@@ -199,12 +208,6 @@ def _is_there(wiring: Wiring, holder: lock.Holder, deadline: float) -> bool:
     if time.monotonic() > deadline:
         raise TimedOut(f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back.")
     return True
-
-
-def _tell(wiring: Wiring, holder: lock.Holder, message: bytes, deadline: float) -> None:
-    """Make sure that it hears: one that has just started does not listen yet, and one that is busy may be behind."""
-    while not lock.poke(wiring.state_dir, message) and _is_there(wiring, holder, deadline):
-        time.sleep(_LOOK_SECONDS)
 
 
 def _until_gone(wiring: Wiring, holder: lock.Holder, deadline: float) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pitchey_cli.daemon import recovery
+from pitchey_cli.daemon.companion import Companion
 from pitchey_cli.daemon.lock import AT_ONCE, DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
@@ -119,8 +120,13 @@ def _watched(node: Node, shutdown: Shutdown) -> Iterator[None]:
         watching.cancel()
 
 
-async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
-    """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it."""
+async def serve(loop: Loop, *, on_ready: Callable[[], None], companion: Companion | None = None) -> None:
+    """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it.
+
+    Args:
+        companion: runs from before the daemon is ready until after its last attempt has ended: whoever follows a job
+            is told of its end also while the daemon drains.
+    """
     node = loop.node
     shutdown = Shutdown(node)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -133,19 +139,28 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None]) -> None:
             shutdown.ask_twice()
         loop.changed.set()
 
+    beside = contextlib.nullcontext() if companion is None else companion.running()
     with _wake_socket(node.config.state_dir, on_message), _watched(node, shutdown):
-        await recovery.take_over(loop)
-        await loop.take_up()
-        on_ready()
-        try:
-            await loop.run(shutdown.stop)
-            node.report("draining: nothing new is taken")
-            loop.firing.stop()
-            await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
-            await loop.stop_instances(why="the daemon stops")
-        finally:  # before the lock goes: the next daemon would serve the same times
-            loop.firing.stop()
-            await loop.firing.ended()
+        async with beside:
+            await _run(loop, shutdown, on_ready, companion)
+
+
+async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], companion: Companion | None) -> None:
+    """From the takeover to the last instance."""
+    await recovery.take_over(loop)
+    await loop.take_up()
+    on_ready()
+    try:
+        await loop.run(shutdown.stop)
+        loop.node.report("draining: nothing new is taken")
+        if companion is not None:
+            companion.drain()
+        loop.firing.stop()
+        await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
+        await loop.stop_instances(why="the daemon stops")
+    finally:  # before the lock goes: the next daemon would serve the same times
+        loop.firing.stop()
+        await loop.firing.ended()
 
 
 async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:

@@ -65,6 +65,10 @@ class Denied(PitcheyError):
     exit_code = ExitCode.DENIED
 
 
+class Unauthenticated(Denied):
+    """Whoever asks has not said who they are, or nobody knows them."""
+
+
 class TimedOut(PitcheyError):
     """Waiting took longer than the caller allowed."""
 
@@ -73,6 +77,12 @@ class TimedOut(PitcheyError):
 
 class BudgetReached(PitcheyError):
     """What may be spent is spent, and jobs wait."""
+
+    exit_code = ExitCode.BUDGET
+
+
+class QuotaReached(PitcheyError):
+    """An organisation has as much as it may have."""
 
     exit_code = ExitCode.BUDGET
 

@@ -5,6 +5,7 @@ pitchey.db.before-restore-<time>  what it was before a backup was put in its pla
 artifacts/            files by content
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 supervisors/<id>/     the record of a supervisor, and what it has printed
+uploads/<request>/    files that come with a request, until they are artifacts
 packages/<key>/       packages that were fetched for programs
 models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
@@ -83,6 +84,11 @@ def packages(state_dir: Path) -> Path:
 def models(state_dir: Path) -> Path:
     """Where models are kept that were added on this machine."""
     return state_dir / "models"
+
+
+def uploads(state_dir: Path) -> Path:
+    """Where files lie that come with requests, for as long as these take."""
+    return state_dir / "uploads"
 
 
 def logs(state_dir: Path) -> Path:

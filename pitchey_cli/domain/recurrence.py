@@ -14,6 +14,7 @@ from itertools import dropwhile, takewhile
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from processors.vocabulary import Service
 
 MACROS = {
@@ -50,6 +51,11 @@ class Schedule:
     is_paused: bool = False
     last_at: datetime | None = None  #: the time that was served last
     last_error: str | None = None  #: why that led to no jobs
+
+
+def organisation_of(schedule: Schedule) -> str:
+    """Whose jobs a schedule submits."""
+    return str(schedule.request.get("queueing", {}).get("organisation") or DEFAULT_ORGANISATION)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def _look_up(store: Store, artifacts: Artifacts, job: NewJob, image_of: Callable
         return Lookup(job, "it waits for another job")
     key = cache_key(job, image_of(job.service))
     keyed = replace(job, cache_key=key)
-    earlier = store.cached_job(key)
+    earlier = store.cached_job(key, job.organisation)
     if earlier is None:
         return Lookup(keyed, f"no job with the same spec, inputs and image has succeeded (key {key[:12]})")
     if not _is_whole(store, artifacts, earlier):

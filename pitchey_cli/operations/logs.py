@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,19 +29,33 @@ class LogLine:
     line: str
 
 
+@dataclass
+class Tail:
+    """Gives out the lines of a job as they come, each once."""
+
+    state_dir: Path
+    job_id: JobId
+    attempt: int | None = None  #: only this one; None: all of them
+    _read: dict[Token, int] = field(default_factory=dict)  # bytes of each attempt's events that have been given out
+
+    def new(self, store: Store) -> Iterator[LogLine]:
+        """Those that have not been given out."""
+        for item in store.attempts(self.job_id):
+            if self.attempt is None or item.number == self.attempt:
+                yield from _new_lines(self.state_dir, item, self._read)
+
+
 def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
     """Log lines in order; with `follow`, until the job has ended.
 
     Args:
         attempt: only this one; None means all of them.
     """
-    read: dict[Token, int] = {}  # bytes of each attempt's events that have been given out
+    tail = Tail(state_dir, job_id, attempt)
     while True:
         # The state is looked at before the files: what a job wrote before its end is there when the end is.
         has_ended = store.job(job_id).state in TERMINAL
-        for item in store.attempts(job_id):
-            if attempt is None or item.number == attempt:
-                yield from _new_lines(state_dir, item, read)
+        yield from tail.new(store)
         if has_ended or not follow:
             return
         time.sleep(_LOOK_SECONDS)

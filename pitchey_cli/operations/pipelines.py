@@ -19,7 +19,7 @@ from pitchey_cli.operations import inline, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
-from pitchey_cli.operations.submit import Draft
+from pitchey_cli.operations.submit import Draft, Locate
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
 from processors.vocabulary import Service
@@ -78,12 +78,15 @@ def started_with(pipeline: Pipeline, texts: Sequence[str]) -> list[Source]:
     return sources.find(service, texts)
 
 
-def plan(pipeline: Pipeline, inputs: Sequence[Source], *, available: Collection[Service]) -> list[Run]:
+def plan(
+    pipeline: Pipeline, inputs: Sequence[Source], *, available: Collection[Service], locate: Locate | None = None
+) -> list[Run]:
     """Check every step of a pipeline against its spec and against what the steps before it give.
 
     Args:
         inputs: what it is started with; each gets a run of its own, unless a step takes them all together.
         available: the services that this version serves.
+        locate: finds the files and URLs that steps name; None: those that are at hand here.
 
     Raises:
         UsageError, InputNotFound, InputRejected: names the step.
@@ -93,19 +96,19 @@ def plan(pipeline: Pipeline, inputs: Sequence[Source], *, available: Collection[
             hint = f"There is {', '.join(available)}."
             raise UsageError(f"Step {step.name}: this version does not serve {step.service} jobs.", hint=hint)
     if not inputs or pipeline.takes_inputs_together:
-        return [_run(pipeline, inputs, prefix=pipeline.name)]
-    return [_run(pipeline, [source], prefix=source.name) for source in inputs]
+        return [_run(pipeline, inputs, prefix=pipeline.name, locate=locate)]
+    return [_run(pipeline, [source], prefix=source.name, locate=locate) for source in inputs]
 
 
 def _takes_input(step: Step) -> bool:
     return isinstance(step.source, Reference) and step.source.step == INPUT
 
 
-def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str) -> Run:
+def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str, locate: Locate | None) -> Run:
     planned: dict[str, Planned] = {}
     for step in pipeline.steps:
         try:
-            drafts = tuple(_drafts(step, inputs, prefix))
+            drafts = tuple(_drafts(step, inputs, prefix, locate))
             if isinstance(step.source, Reference) and step.source.step != INPUT:
                 _check_given(step, step.source, planned[step.source.step].drafts[0])
         except (UsageError, InputNotFound, InputRejected) as error:
@@ -114,7 +117,7 @@ def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str) -> Run:
     return tuple(planned.values())
 
 
-def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
+def _drafts(step: Step, inputs: Sequence[Source], prefix: str, locate: Locate | None) -> list[Draft]:
     fields, words = queueing.split(step.service, inline.placed(step.service, step.fields))
     model = SPECS[step.service]
     works_on = {*spellings(model, next(iter(model.input_fields), "")), *spellings(model, model.inline_field)}
@@ -123,19 +126,19 @@ def _drafts(step: Step, inputs: Sequence[Source], prefix: str) -> list[Draft]:
     if wrong := next((word for word in words if word in _NOT_OF_A_STEP), None):
         raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
     drafts: list[Draft] = []
-    for source in _sources(step, inputs):
-        draft = submit.draft(step.service, fields, source)
+    for source in _sources(step, inputs, locate):
+        draft = submit.draft(step.service, fields, source, locate=locate or sources.named)
         stem = source.name if source is not None and step.is_each and _takes_input(step) else prefix
         drafts.append(replace(draft, name=f"{stem}-{step.name}", queueing=words))
     return drafts
 
 
-def _sources(step: Step, inputs: Sequence[Source]) -> Sequence[Source | None]:
+def _sources(step: Step, inputs: Sequence[Source], locate: Locate | None) -> Sequence[Source | None]:
     if isinstance(step.source, Reference):
         return inputs if step.source.step == INPUT else [Source(str(step.source), step.name)]
     if step.source is None:
         return [None]
-    found = sources.find(step.service, [step.source])
+    found = sources.find(step.service, [step.source]) if locate is None else [locate(step.source)]
     if len(found) != 1:
         raise UsageError(f"{step.source!r} are {len(found)} inputs, and a step takes one.")
     return found
@@ -147,6 +150,8 @@ def _check_given(step: Step, source: Reference, giver: Draft) -> None:
     if not known:
         return  # its spec alone does not tell
     wanted = [path for path in known if fnmatchcase(path, source.pattern)] if source.pattern else list(known[:1])
+    if not wanted and not giver.checked.tells_all_outputs():
+        return
     if not wanted:
         raise UsageError(f"{source.step} gives no {source.pattern!r}.", hint=f"It gives {', '.join(known)}.")
     if len(wanted) > 1 and not step.is_each:

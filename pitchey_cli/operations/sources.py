@@ -67,7 +67,7 @@ def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] |
     picked = SUFFIXES.get(service, frozenset()) if suffixes is None else suffixes
     found: list[Source] = []
     for argument in arguments:
-        if (source := _elsewhere(argument)) is not None:
+        if (source := elsewhere(argument)) is not None:
             found.append(source)
         else:
             with _looked_at(argument):
@@ -85,7 +85,7 @@ def named(location: str, called: str = "") -> Source:
         InputNotFound: offers the nearest name.
         InputRejected, UsageError, Denied: it is a folder, or can be neither fetched nor looked at.
     """
-    if (source := _elsewhere(location)) is not None:
+    if (source := elsewhere(location)) is not None:
         return replace(source, called=called)
     path = Path(location)
     with _looked_at(location):
@@ -96,7 +96,7 @@ def named(location: str, called: str = "") -> Source:
     return Source(location, path.stem, called=called)
 
 
-def _elsewhere(location: str) -> Source | None:
+def elsewhere(location: str) -> Source | None:
     """What is behind a URL; None of what is a path."""
     if location.startswith(("http://", "https://")):
         name = Path(unquote(urlsplit(location).path)).stem or urlsplit(location).hostname or "input"

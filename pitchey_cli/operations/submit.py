@@ -14,7 +14,7 @@ from dataclasses import field as dataclass_field
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
@@ -30,6 +30,17 @@ from processors.specs import SPECS, Spec
 
 #: what is being staged, bytes done, bytes in all where known
 StageProgress = Callable[[str, int, int | None], None]
+
+
+class Locate(Protocol):
+    """Finds the one file or URL that a field of a spec names; raises as `sources.named`."""
+
+    def __call__(self, location: str, called: str = "") -> Source:
+        """Look for it.
+
+        Args:
+            called: what the file is to be called, where that is not the last part of the location.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +105,13 @@ class JobSettings:
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
-def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Draft:
+def draft(service: Service, fields: dict[str, Any], source: Source | None, *, locate: Locate = named) -> Draft:
     """Check one job.
 
     Args:
         fields: the spec's fields; the input field is filled in from the source, when there is one.
         source: what the first input field names, or the file whose text becomes part of the spec.
+        locate: finds what the other fields name.
     """
     model = SPECS[service]
     has_content = bool(spellings(model, model.content_field) & fields.keys())
@@ -112,7 +124,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
         fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
     sources = [] if source is None or not model.input_fields else [(model.input_fields[0], source)]
-    sources += _named_in(spec, model.input_fields[len(sources) :], source)
+    sources += _named_in(spec, model.input_fields[len(sources) :], source, locate)
     main = content or source or (sources[0][1] if sources and model.input_fields else None)
     return Draft(
         service,
@@ -124,7 +136,7 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None) -> Dr
     )
 
 
-def _named_in(spec: Spec, fields: Sequence[str], given: Source | None) -> list[tuple[str, Source]]:
+def _named_in(spec: Spec, fields: Sequence[str], given: Source | None, locate: Locate) -> list[tuple[str, Source]]:
     """The files that fields of a spec name, and those that are attached; of each the field in snake_case.
 
     Args:
@@ -145,7 +157,7 @@ def _named_in(spec: Spec, fields: Sequence[str], given: Source | None) -> list[t
             found.append((field, replace(given, called=called)))
             continue
         try:
-            found.append((field, named(location, called)))
+            found.append((field, locate(location, called)))
         except (InputNotFound, InputRejected, UsageError, Denied) as error:
             raise type(error)(f"{option}: {error}", hint=error.hint) from error
     return found

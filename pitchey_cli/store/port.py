@@ -49,6 +49,7 @@ from pitchey_cli.domain.turns import Queue, QueuePolicy
 from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
+from pitchey_cli.store.tenants import Tenants
 from processors.vocabulary import Service
 
 
@@ -90,7 +91,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Alerts, Protocol):
+class Store(Accounts, Budgets, Alerts, Tenants, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -146,8 +147,10 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def set_size_hint(self, service: Service, input_kind: str, size: str) -> None:
         """Remember that this kind of input needs an instance type."""
 
-    def cached_job(self, cache_key: str) -> Job | None:
-        """The newest job that succeeded with a cache key."""
+    def cached_job(self, cache_key: str, organisation: str) -> Job | None:
+        """The newest job of an organisation that succeeded with a cache key: what others have done is not given away,
+        nor whether they have.
+        """
 
     def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
@@ -167,10 +170,16 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def batches(self) -> list[str]:
         """The names of all batches."""
 
-    def batch_counts(self, batch: str) -> dict[JobState, int]:
-        """How many jobs of a batch stand where."""
+    def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
+        """How many jobs of a batch stand where.
 
-    def batch_jobs(self, batch: str, states: Iterable[JobState] = JobState) -> Iterator[Job]:
+        Args:
+            organisation: only its jobs: another one may have a batch of the same name.
+        """
+
+    def batch_jobs(
+        self, batch: str, states: Iterable[JobState] = JobState, *, organisation: str | None = None
+    ) -> Iterator[Job]:
         """The jobs of a batch, state by state."""
 
     def accepted(self, token: Token, *, now: datetime) -> None:
@@ -252,8 +261,14 @@ class Store(Accounts, Budgets, Alerts, Protocol):
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
 
-    def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
-        """Events with an id above `after`, in order; of some jobs, or of all jobs and of none."""
+    def events(
+        self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500, organisation: str | None = None
+    ) -> list[JobEvent]:
+        """Events with an id above `after`, in order; of some jobs, or of all jobs and of none.
+
+        Args:
+            organisation: only those of its jobs; where jobs are named, these are asked for as they are.
+        """
 
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""

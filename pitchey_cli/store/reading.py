@@ -76,9 +76,9 @@ class SqliteReader:
         """The instance type on which this kind of input has succeeded; empty when nothing is known."""
         return self._db.value(QUERIES["size_hint"], {"service": service.value, "input": input_kind}) or ""
 
-    def cached_job(self, cache_key: str) -> Job | None:
-        """The newest job that succeeded with a cache key."""
-        row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key})
+    def cached_job(self, cache_key: str, organisation: str) -> Job | None:
+        """The newest job of an organisation that succeeded with a cache key."""
+        row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key, "organisation": organisation})
         return None if row is None else rows.job_from(row)
 
     def dependencies(self, job_id: JobId) -> list[Need]:
@@ -95,15 +95,18 @@ class SqliteReader:
         """The names of all batches."""
         return [row["batch"] for row in self._db.rows(QUERIES["batches"])]
 
-    def batch_counts(self, batch: str) -> dict[JobState, int]:
+    def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
         """How many jobs of a batch stand where."""
-        return {JobState(row["state"]): row["jobs"] for row in self._db.rows(QUERIES["batch_counts"], {"batch": batch})}
+        question = {"batch": batch, "organisation": organisation}
+        return {JobState(row["state"]): row["jobs"] for row in self._db.rows(QUERIES["batch_counts"], question)}
 
-    def batch_jobs(self, batch: str, states: Iterable[JobState] = JobState) -> Iterator[Job]:
+    def batch_jobs(
+        self, batch: str, states: Iterable[JobState] = JobState, *, organisation: str | None = None
+    ) -> Iterator[Job]:
         """The jobs of a batch, state by state."""
         for state in states:
             after = 0
-            question = {"batch": batch, "state": state.value, "limit": _PAGE}
+            question = {"batch": batch, "state": state.value, "organisation": organisation, "limit": _PAGE}
             while page := self._db.rows(QUERIES["batch_jobs"], {**question, "after_seq": after}):
                 after = page[-1]["seq"]
                 yield from (rows.job_from(row) for row in page)
@@ -214,10 +217,14 @@ class SqliteReader:
 
     # --- events
 
-    def events(self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500) -> list[JobEvent]:
-        """Events with an id above `after`, in order; of some jobs, or of all."""
+    def events(
+        self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500, organisation: str | None = None
+    ) -> list[JobEvent]:
+        """Events with an id above `after`, in order; of some jobs, of an organisation's, or of all."""
         question: dict[str, Any] = {"after": after, "limit": limit}
         match job_ids:
+            case [] if organisation is not None:
+                found = self._db.rows(QUERIES["events_of_organisation"], {**question, "organisation": organisation})
             case []:
                 found = self._db.rows(QUERIES["events"], question)
             case [job_id]:

@@ -32,10 +32,11 @@ from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.recurring import SqliteSchedules
 from pitchey_cli.store.retention import SqliteRetention
+from pitchey_cli.store.tenancy import SqliteTenants
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts):
+class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteTenants):
     """A Store in one file."""
 
     @classmethod

@@ -10,7 +10,17 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from processors.protocol import EVENT, INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPOOL_DIR, AttemptRequest, Service
+from processors.protocol import (
+    EVENT,
+    INPUTS_DIR,
+    RUN_DIR,
+    SOCKET_NAME,
+    SPOOL_DIR,
+    AttemptRequest,
+    OutputFile,
+    Result,
+    Service,
+)
 from processors.specs import SPECS
 from processors.worker import processes
 from processors.worker.attempt import Attempt
@@ -43,7 +53,7 @@ def main() -> None:
         handler.use_models(options.models.resolve())
     if hasattr(handler, "check"):
         handler.check()
-    for model in (SPECS[options.service], AttemptRequest):
+    for model in (SPECS[options.service], AttemptRequest, OutputFile, Result):
         model.model_rebuild()  # here, once, and not in every fork
     EVENT.rebuild()
     processes.become_subreaper()

@@ -33,6 +33,9 @@ COLD = {
     "alerts": "a row for each rule that was ever broken or silenced",
     "budgets": "a row for each budget, of which a person sets a few",
     "forget_thresholds": "tidies up, every few minutes; a few rows for each budget and period",
+    "organisations": "a listing for people; a row for each organisation of which more than the name is known",
+    "tokens": "a listing for people",
+    "revoke_tokens_of": "when an organisation is removed",
     "waiting_jobs": "a row for each line, and only for people who ask",
     "miscounted": "part of the integrity check: reads everything",
 }

@@ -34,7 +34,7 @@ class _Network:
         self.weights = weights
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = [
-            numpy_helper.from_array(np.array(value, np.float32), name) for name, value in (("zero", 0), ("six", 6))
+            numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in (("zero", 0), ("six", 6))
         ]
 
     def node(self, operator: str, inputs: list[str], name: str = "", **attributes: Any) -> str:

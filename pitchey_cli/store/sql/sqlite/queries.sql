@@ -28,7 +28,7 @@ SELECT * FROM container_jobs
 -- name: cached_job
 -- The newest one that succeeded with the same spec, inputs and image.
 SELECT * FROM container_jobs
- WHERE cache_key = :cache_key AND state = 'succeeded' AND cache_key IS NOT NULL
+ WHERE cache_key = :cache_key AND state = 'succeeded' AND cache_key IS NOT NULL AND organisation = :organisation
  ORDER BY seq DESC LIMIT 1;
 
 -- name: succeed_from_cache
@@ -465,10 +465,12 @@ SELECT count(*) FROM (SELECT 1 FROM container_jobs
 SELECT flow FROM container_jobs WHERE id = :job_id;
 
 -- name: batch_counts
-SELECT state, count(*) AS jobs FROM container_jobs WHERE batch = :batch AND batch <> '' GROUP BY state;
+SELECT state, count(*) AS jobs FROM container_jobs
+ WHERE batch = :batch AND batch <> '' AND (:organisation IS NULL OR organisation = :organisation) GROUP BY state;
 
 -- name: batch_jobs
 SELECT * FROM container_jobs WHERE batch = :batch AND batch <> '' AND state = :state AND seq > :after_seq
+   AND (:organisation IS NULL OR organisation = :organisation)
  ORDER BY seq LIMIT :limit;
 
 -- name: batches
@@ -541,6 +543,12 @@ SELECT e.id, j.id AS job_id, e.at, e.type, e.data
   JOIN container_jobs j ON j.id = wanted.value
   JOIN job_events e ON e.job_seq = j.seq
  WHERE e.id > :after ORDER BY e.id LIMIT :limit;
+
+-- name: events_of_organisation
+-- From the event to its job, and never the other way: those who follow are close behind the newest.
+SELECT e.id, j.id AS job_id, e.at, e.type, e.data
+  FROM job_events e CROSS JOIN container_jobs j ON j.seq = e.job_seq
+ WHERE e.id > :after AND j.organisation = :organisation ORDER BY e.id LIMIT :limit;
 
 -- name: last_event_id
 SELECT coalesce(max(id), 0) FROM job_events;
@@ -886,3 +894,67 @@ WITH RECURSIVE names (organisation) AS (
 SELECT c.line, sum(c.nanodollars) AS nanodollars
   FROM names JOIN container_costs c ON c.organisation = names.organisation
  WHERE c.hour >= :since GROUP BY c.line;
+
+-- --- organisations, members, tokens
+
+-- name: insert_organisation
+INSERT INTO organisations (name, created_at) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING name;
+
+-- name: organisations
+SELECT * FROM organisations ORDER BY name;
+
+-- name: organisation
+SELECT * FROM organisations WHERE name = :name;
+
+-- name: set_quota
+UPDATE organisations SET most_queued = :queued, most_running = :running, most_bytes = :bytes
+ WHERE name = :name RETURNING name;
+
+-- name: remove_organisation
+DELETE FROM organisations WHERE name = :name RETURNING name;
+
+-- name: set_member
+INSERT INTO organisation_members (organisation, member, role, added_at) VALUES (?, ?, ?, ?)
+    ON CONFLICT (organisation, member) DO UPDATE SET role = excluded.role;
+
+-- name: remove_member
+DELETE FROM organisation_members WHERE organisation = :organisation AND member = :member RETURNING member;
+
+-- name: members
+SELECT * FROM organisation_members WHERE organisation = :organisation ORDER BY member;
+
+-- name: member
+SELECT * FROM organisation_members WHERE organisation = :organisation AND member = :member;
+
+-- name: insert_token
+INSERT INTO api_tokens (id, name, organisation, role, areas, member, digest, created_at, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: tokens
+SELECT * FROM api_tokens WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at;
+
+-- name: token
+SELECT * FROM api_tokens WHERE id = :token_id;
+
+-- name: has_tokens
+SELECT EXISTS (SELECT 1 FROM api_tokens WHERE id > '');
+
+-- name: revoke_token
+UPDATE api_tokens SET revoked_at = :now WHERE id = :token_id AND revoked_at IS NULL RETURNING id;
+
+-- name: revoke_tokens_of
+UPDATE api_tokens SET revoked_at = :now WHERE organisation = :organisation AND revoked_at IS NULL;
+
+-- name: note_token_used
+UPDATE api_tokens SET last_used_at = :now WHERE id = :token_id;
+
+-- --- audit log
+
+-- name: insert_audit
+INSERT INTO audit_log (at, actor, organisation, action, target, data) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: audit_log
+SELECT * FROM audit_log WHERE id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: audit_log_of
+SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id ORDER BY id DESC LIMIT :limit;

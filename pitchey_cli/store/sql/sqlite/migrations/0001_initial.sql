@@ -424,3 +424,56 @@ CREATE TABLE alerts (
     CHECK (firing_since IS NULL OR broken_since IS NOT NULL),
     CHECK (told_at IS NULL OR firing_since IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
+
+-- Whose jobs, files and costs are apart from others', as far as more than the name is known. See domain/access.py.
+CREATE TABLE organisations (
+    name         TEXT    PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 100),
+    created_at   INTEGER NOT NULL,
+    most_queued  INTEGER CHECK (most_queued >= 0),  -- NULL: any number
+    most_running INTEGER CHECK (most_running >= 0),
+    most_bytes   INTEGER CHECK (most_bytes >= 0)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO organisations (name, created_at) VALUES ('default', 0);
+
+CREATE TABLE organisation_members (
+    organisation TEXT    NOT NULL REFERENCES organisations (name) ON DELETE CASCADE,
+    member       TEXT    NOT NULL CHECK (length(member) BETWEEN 1 AND 200),
+    role         TEXT    NOT NULL CHECK (role IN ('viewer', 'submitter', 'operator', 'admin')),
+    added_at     INTEGER NOT NULL,
+    PRIMARY KEY (organisation, member)
+) STRICT, WITHOUT ROWID;
+
+-- No row is ever removed: that there was one is why the API is closed to whoever shows none.
+CREATE TABLE api_tokens (
+    id           TEXT    PRIMARY KEY,
+    name         TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,  -- '' for the whole installation
+    role         TEXT    NOT NULL CHECK (role IN ('viewer', 'submitter', 'operator', 'admin')),
+    areas        TEXT    NOT NULL,  -- '' for all, else names with commas between
+    member       TEXT    NOT NULL,  -- '' for nobody in particular
+    digest       TEXT    NOT NULL CHECK (length(digest) = 64),
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER,
+    last_used_at INTEGER,
+    revoked_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Everything that somebody has changed, noted in the transaction that changed it.
+CREATE TABLE audit_log (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    at           INTEGER NOT NULL,
+    actor        TEXT    NOT NULL,
+    organisation TEXT    NOT NULL,
+    action       TEXT    NOT NULL,
+    target       TEXT    NOT NULL,
+    data         TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX audit_log_organisation ON audit_log (organisation, id);
+
+CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log
+BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+
+CREATE TRIGGER audit_log_is_not_cut BEFORE DELETE ON audit_log
+BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;

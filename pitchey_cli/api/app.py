@@ -1,0 +1,41 @@
+"""The application: the table of routes as ASGI has it, and problem details for what is not in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from pitchey_cli.api.admission import Admission, SignOn
+from pitchey_cli.api.desk import Desk
+from pitchey_cli.api.endpoint import Endpoint, answer_to, id_of
+from pitchey_cli.api.problems import Refused
+from pitchey_cli.api.table import ROUTES
+
+
+def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
+    """The application.
+
+    Args:
+        sign_ons: ways to say who one is, beside tokens.
+    """
+    admission = Admission(desk, sign_ons)
+    paths = [Path(each.path, Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
+    return Starlette(routes=paths, exception_handlers={HTTPException: _not_in_the_table})
+
+
+async def _not_in_the_table(request: Request, error: Exception) -> Response:
+    status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    path = request.url.path[:200]
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        hint = f"It takes {headers.get('Allow', 'others')}."
+        refused = Refused(status, "method", f"{path} takes no {request.method[:20]}.", hint=hint, headers=headers)
+    else:
+        refused = Refused(status, "not-found", f"There is nothing at {path}.", hint="GET /openapi.json lists what is.")
+    return answer_to(refused, id_of(request.scope))

@@ -1,0 +1,117 @@
+"""What all requests of a process share: connections to the database, the artifacts, the watch over events.
+
+Reads run on a few threads, each with a connection of its own; what is changed runs on the writer's thread, which
+commits for many callers at once. Both are other connections than the daemon's, as those of `pitchey submit` are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeVar
+
+from pitchey_cli.api.rates import Rates
+from pitchey_cli.api.watching import Watch
+from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain.access import Actor
+from pitchey_cli.domain.listening import Address
+from pitchey_cli.operations.requests import Submitting
+from pitchey_cli.store.apart import apart
+from pitchey_cli.store.noted import noted
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.writer import Writer
+from pitchey_cli.wiring import Wiring
+
+T = TypeVar("T")
+_READERS = 4
+
+
+class Readers:
+    """Threads that read, each with its own connection."""
+
+    def __init__(self, connect: Callable[[], Store], count: int = _READERS) -> None:
+        self._connect = connect
+        self._own = threading.local()
+        self._opened: list[Store] = []
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-reader", initializer=self._open)
+
+    def _open(self) -> None:
+        self._own.store = self._connect()
+        self._opened.append(self._own.store)
+
+    async def call(self, fn: Callable[[Store], T]) -> T:
+        """Run a function on one of them."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: fn(self._own.store))
+
+    def close(self) -> None:
+        """End the threads, and close their connections."""
+        self._pool.shutdown(cancel_futures=True)
+        for store in self._opened:
+            store.close()
+
+
+@dataclass
+class Desk:
+    """What handlers work with."""
+
+    wiring: Wiring
+    address: Address
+    readers: Readers
+    writer: Writer
+    gate: Store  #: for looking up tokens, on the loop: one row by its key
+    watch: Watch
+    rates: Rates
+    is_draining: bool = False
+    ending: asyncio.Event = field(default_factory=asyncio.Event)  #: streams end
+
+    @classmethod
+    def open(cls, wiring: Wiring, address: Address) -> Desk:
+        """Open all that it takes."""
+        settings = wiring.settings.api
+        return cls(
+            wiring=wiring,
+            address=address,
+            readers=Readers(wiring.plain_store),
+            writer=Writer(wiring.plain_store()),
+            gate=wiring.plain_store(),
+            watch=Watch(wiring.plain_store()),
+            rates=Rates(settings.requests_per_minute),
+        )
+
+    def close(self) -> None:
+        """Close everything."""
+        self.readers.close()
+        self.writer.close()
+        self.watch.close()
+        self.gate.close()
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Where files are kept."""
+        return self.wiring.artifacts()
+
+    @cached_property
+    def _submitting(self) -> Submitting:
+        return self.wiring.submitting(self.gate)
+
+    def submitting(self, store: Store) -> Submitting:
+        """What jobs are submitted with, by whoever a store is for."""
+        return replace(self._submitting, store=store)
+
+    def for_actor(self, store: Store, actor: Actor) -> Store:
+        """A store as somebody may have it: what they change is noted, what is of others is not there."""
+        kept = noted(store, actor=lambda: actor.name, now=self.wiring.clock.now)
+        return kept if actor.is_of_all else apart(kept, actor.organisation)
+
+    def poke(self) -> bool:
+        """Wake whoever runs the jobs; False when nobody does."""
+        return lock.poke(self.wiring.state_dir)
+
+    def runner(self) -> lock.Holder | None:
+        """Who runs the jobs."""
+        return lock.holder(self.wiring.state_dir)

@@ -1,0 +1,118 @@
+"""Errors as problem details (RFC 9457), in the words that the command line has for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from pitchey_cli.domain.errors import (
+    BudgetReached,
+    DaemonError,
+    Denied,
+    EngineError,
+    InputNotFound,
+    InputRejected,
+    NetworkError,
+    PitcheyError,
+    QuotaReached,
+    StaleToken,
+    StoreError,
+    TimedOut,
+    Unauthenticated,
+    UsageError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+#: the first class that an error is one of says its status and its code
+_MEANINGS: Mapping[type[PitcheyError], tuple[HTTPStatus, str]] = {
+    Unauthenticated: (HTTPStatus.UNAUTHORIZED, "unauthenticated"),
+    Denied: (HTTPStatus.FORBIDDEN, "denied"),
+    InputNotFound: (HTTPStatus.NOT_FOUND, "not-found"),
+    InputRejected: (HTTPStatus.UNPROCESSABLE_ENTITY, "input-rejected"),
+    UsageError: (HTTPStatus.UNPROCESSABLE_ENTITY, "usage"),
+    QuotaReached: (HTTPStatus.TOO_MANY_REQUESTS, "quota-reached"),
+    BudgetReached: (HTTPStatus.CONFLICT, "budget-reached"),
+    StaleToken: (HTTPStatus.CONFLICT, "stale"),
+    TimedOut: (HTTPStatus.GATEWAY_TIMEOUT, "timed-out"),
+    NetworkError: (HTTPStatus.BAD_GATEWAY, "network"),
+    DaemonError: (HTTPStatus.SERVICE_UNAVAILABLE, "no-daemon"),
+    EngineError: (HTTPStatus.SERVICE_UNAVAILABLE, "no-engine"),
+    StoreError: (HTTPStatus.SERVICE_UNAVAILABLE, "store"),
+}
+
+
+class Refused(PitcheyError):
+    """A request that is refused for how it is made, and not for what it asks.
+
+    Args:
+        status: of the answer.
+        code: a stable word for programs.
+        headers: that go with the answer.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.headers = dict(headers or {})
+
+
+def too_large(what: str, limit_bytes: int) -> Refused:
+    """Something is larger than it may be."""
+    text = f"{what} has more than {limit_bytes:,} bytes, which is the limit."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return Refused(status, "too-large", text, headers={"Connection": "close"})
+
+
+def meaning_of(error: PitcheyError) -> tuple[HTTPStatus, str]:
+    """The status and the code of an error."""
+    if isinstance(error, Refused):
+        return error.status, error.code
+    found = (meaning for kind, meaning in _MEANINGS.items() if isinstance(error, kind))
+    return next(found, (HTTPStatus.INTERNAL_SERVER_ERROR, "failed"))
+
+
+def problem(error: PitcheyError, *, request_id: str) -> Response:
+    """The answer to a request that met an error."""
+    status, code = meaning_of(error)
+    headers = dict(error.headers) if isinstance(error, Refused) else {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="pitchey"'
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("Retry-After", "5")
+    return _answer(status, code, str(error), error.hint, request_id, headers)
+
+
+def unforeseen(*, request_id: str) -> Response:
+    """The answer to a request that met a mistake of ours. What it was is in the log, and no business of strangers."""
+    text = "Something unforeseen happened while this was answered."
+    hint = "The log of the daemon has it, by the id of this request. Please report it."
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "unforeseen", text, hint, request_id, {})
+
+
+def _answer(
+    status: HTTPStatus, code: str, detail: str, hint: str, request_id: str, headers: Mapping[str, str]
+) -> Response:
+    document = {
+        "type": f"urn:pitchey:problem:{code}",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": detail,
+        "code": code,
+        "hint": hint or None,
+        "requestId": request_id,
+    }
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(body, status, headers={"Cache-Control": "no-store", **headers}, media_type=MEDIA_TYPE)

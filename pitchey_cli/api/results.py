@@ -1,0 +1,120 @@
+"""What jobs gave and wrote: outputs with ranges, and logs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from pathlib import PurePosixPath
+
+from pydantic_core import to_json
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from pitchey_cli.api import models
+from pitchey_cli.api.answers import has, kept_answer
+from pitchey_cli.api.call import Call
+from pitchey_cli.api.jobs import output as said_of
+from pitchey_cli.api.problems import Refused
+from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.job import TERMINAL, Job, JobId, Output
+from pitchey_cli.operations import result
+from pitchey_cli.operations.logs import LogLine, Tail
+from pitchey_cli.reports.as_json import time
+from pitchey_cli.store.port import Store
+
+NDJSON = "application/x-ndjson"
+_MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:; ?charset=[a-z0-9-]+)?")  # what a worker says is not trusted
+_LOOK_SECONDS = 0.2
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+async def list_outputs(call: Call) -> Response:
+    """List the outputs of a job that succeeded, and where to get each."""
+    job_id = JobId(call.part("job"))
+
+    def look(store: Store) -> dict[str, object]:
+        job = store.job(job_id)
+        found = result.outputs_of(store, job)
+        return {"outputs": [said_of(job, each) for each in found], "details": store.details(job_id)}
+
+    return kept_answer(call, await call.read(look))
+
+
+async def get_output(call: Call) -> Response:
+    """Download an output; a part of it with Range. Its ETag is the SHA-256 of its content."""
+    job_id, path = JobId(call.part("job")), call.part("path")
+
+    def find(store: Store) -> tuple[Job, Output]:
+        job = store.job(job_id)
+        for each in result.outputs_of(store, job):
+            if each.path == path:
+                return job, each
+        hint = f"GET /v1/jobs/{job_id}/outputs lists them."
+        raise InputNotFound(f"Job {job_id} has no output {path[:200]!r}.", hint=hint)
+
+    job, found = await call.read(find)
+    etag = f'"{found.sha256}"'
+    headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": "Authorization"}
+    if has(call, etag):
+        return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)
+    place = await asyncio.to_thread(call.desk.artifacts.path, found.sha256)
+    # A page that a document job gave is somebody's content, and not a page of ours.
+    headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    kind = found.media_type if _MEDIA_TYPE.fullmatch(found.media_type) else "application/octet-stream"
+    name = PurePosixPath(result.place(job, found)).name
+    _check_range(call.header("range"), found.size)
+    return _Download(place, stat_result=place.stat(), headers=headers, media_type=kind, filename=name)
+
+
+class _Download(FileResponse):
+    """A file that may be asked for in parts. A range that cannot be read is left out of account (RFC 9110, 14.2)."""
+
+    @classmethod
+    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
+        if not _RANGE.fullmatch(http_range.replace(" ", "")):
+            return []  # several ranges as well: the whole file answers them
+        found: list[tuple[int, int]] = super()._parse_range_header(http_range, file_size)
+        return found
+
+
+def _check_range(text: str | None, size: int) -> None:
+    """Refuse a range that begins behind the end."""
+    found = _RANGE.fullmatch((text or "").replace(" ", ""))
+    if found is None or not found[1]:
+        return
+    if int(found[1]) >= size or (found[2] and int(found[2]) < int(found[1])):
+        status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        headers = {"Content-Range": f"bytes */{size}"}
+        raise Refused(
+            status, "range", f"The output has {size:,} bytes.", hint="Ask for a range in it.", headers=headers
+        )
+
+
+async def get_logs(call: Call, asked: models.LogsQuery) -> Response:
+    """Stream the log of a job, a JSON object on each line; with `?follow=true` until the job has ended."""
+    job_id = JobId(call.part("job"))
+    await call.read(lambda store: store.job(job_id))  # before anything is sent
+    lines = _lines(call, job_id, asked.attempt, asked.follow)
+    return StreamingResponse(lines, media_type=NDJSON, headers={"Cache-Control": "no-store"})
+
+
+async def _lines(call: Call, job_id: JobId, attempt: int | None, follow: bool) -> AsyncIterator[bytes]:
+    tail = Tail(call.desk.wiring.state_dir, job_id, attempt)
+
+    def look(store: Store) -> tuple[bool, list[LogLine]]:
+        # The state is looked at before the files: what a job wrote before its end is there when the end is.
+        return store.job(job_id).state in TERMINAL, list(tail.new(store))
+
+    while True:
+        has_ended, found = await call.read(look)
+        if found:
+            yield b"".join(_line(each) for each in found)
+        if has_ended or not follow or call.desk.ending.is_set():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _line(value: LogLine) -> bytes:
+    said = {"attempt": value.attempt, "at": time(value.at), "stream": value.stream, "line": value.line}
+    return to_json(said) + b"\n"

@@ -1,0 +1,121 @@
+"""The server: uvicorn on a socket that somebody else has opened, with limits to how slowly a request may come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from http import HTTPStatus
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pitchey_cli.api import app
+from pitchey_cli.api.desk import Desk
+from pitchey_cli.api.endpoint import answer_to
+from pitchey_cli.api.problems import Refused
+from pitchey_cli.domain.listening import Address
+from pitchey_cli.wiring import Wiring
+
+DRAIN = b"drain\n"  #: what the daemon says when it drains; the end of what it says is the end of this process
+_HEADER_SECONDS = 10.0  # for the whole head of a request
+_HEADER_BYTES = 32 * 1024
+_KEEP_ALIVE_SECONDS = 30
+_GRACE_SECONDS = 5  # for answers that are being made when the process ends
+_CONNECTIONS = 1000
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 with an end to patience: a head that trickles in, or never comes, costs a connection and no more.
+
+    h11 and not httptools: it bounds the head of a request by itself, and is there already.
+    """
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        is_between = self.cycle is None or self.cycle.response_complete
+        if is_between and self.conn.their_state is h11.IDLE:
+            self._expect_head()  # the head has begun, and is not whole
+        else:
+            self._stop_expecting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_expecting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What h11 refuses, as a problem detail."""
+        refused = Refused(HTTPStatus.BAD_REQUEST, "not-http", "What came is no HTTP request.", hint=msg)
+        answer = answer_to(refused, "-")
+        body = bytes(answer.body)
+        head = [*answer.raw_headers, (b"connection", b"close")]
+        with contextlib.suppress(h11.LocalProtocolError):
+            for event in (h11.Response(status_code=400, headers=head), h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _expect_head(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(_HEADER_SECONDS, self.transport.close)
+
+    def _stop_expecting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+async def serve(wiring: Wiring, listener: socket.socket, address: Address, daemon: int) -> None:
+    """Answer until the daemon says no more.
+
+    Args:
+        listener: it listens already.
+        address: where it does.
+        daemon: the end of a pipe that the daemon writes to, and closes by ending, however that comes.
+    """
+    desk = Desk.open(wiring, address)
+    try:
+        server = uvicorn.Server(_config(desk))
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        hearing = asyncio.create_task(_hear(daemon, desk, server))
+        await server._serve([listener])  # serve() would take the signals, which are the daemon's
+        hearing.cancel()
+    finally:
+        desk.close()
+
+
+def _config(desk: Desk) -> uvicorn.Config:
+    return uvicorn.Config(
+        app.make(desk),
+        http=PatientProtocol,
+        loop="asyncio",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # what a client says of where it comes from is not believed
+        server_header=False,
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        limit_concurrency=_CONNECTIONS,
+    )
+
+
+async def _hear(daemon: int, desk: Desk, server: uvicorn.Server) -> None:
+    """Do what the daemon says."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    with os.fdopen(daemon, "rb", buffering=0) as pipe:
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+        while line := await reader.readline():
+            desk.is_draining = desk.is_draining or line == DRAIN
+    desk.ending.set()
+    server.should_exit = True

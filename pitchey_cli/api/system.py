@@ -1,0 +1,66 @@
+"""Whether it works, what it counts, and what it is made of."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.responses import Response
+
+from pitchey_cli import __version__
+from pitchey_cli.api.answers import json_answer
+from pitchey_cli.api.call import Call
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.operations import alerts, metrics
+from pitchey_cli.store.port import Store
+
+
+async def healthz(call: Call) -> Response:
+    """Say that the process answers."""
+    return json_answer({"status": "ok", "version": __version__})
+
+
+async def readyz(call: Call) -> Response:
+    """Say whether jobs are taken and run: 503 without a database or a daemon, and while the daemon drains."""
+    runner, has_database = call.desk.runner(), True
+    try:
+        await call.desk.readers.call(lambda store: store.last_event_id())
+    except StoreError:
+        has_database = False
+    has_daemon = runner is not None and runner.is_daemon
+    is_ready = has_database and has_daemon and not call.desk.is_draining
+    said = {
+        "status": "ready" if is_ready else "not ready",
+        "database": has_database,
+        "daemon": has_daemon,
+        "isDraining": call.desk.is_draining,
+    }
+    return json_answer(said, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def get_metrics(call: Call) -> Response:
+    """Everything that is counted, in Prometheus' text format."""
+    wiring, runner = call.desk.wiring, call.desk.runner()
+    is_daemon_running = runner is not None and runner.is_daemon
+
+    def text(store: Store) -> str:
+        as_of, rules, policy = wiring.as_of(), wiring.policies.alert_rules(), wiring.policies.queue()
+        standings = alerts.look(
+            store,
+            rules,
+            as_of,
+            policy,
+            state_dir=wiring.state_dir,
+            is_daemon_running=is_daemon_running,
+            dry_run=True,
+        )
+        return metrics.text(store, as_of, standings, version=__version__, is_daemon_running=is_daemon_running)
+
+    body = (await call.read(text)).encode()
+    return Response(body, headers={"Cache-Control": "no-store", "Content-Type": metrics.CONTENT_TYPE})
+
+
+async def get_openapi(call: Call) -> Response:
+    """This description of the API, as OpenAPI 3.1."""
+    from pitchey_cli.api.openapi import document
+
+    return json_answer(document())

@@ -1,0 +1,94 @@
+"""Every route, and the least role that it takes. What is not in this table is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pitchey_cli.api import jobs, money, people, pools, queue, results, said, schedules, system
+from pitchey_cli.api.results import NDJSON
+from pitchey_cli.api.route import Route
+from pitchey_cli.domain.access import Area, Role
+from pitchey_cli.operations.metrics import CONTENT_TYPE
+
+VIEWER, SUBMITTER, OPERATOR, ADMIN = Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN
+JOBS, SCHEDULES, POOLS, COST, ACCESS, SYSTEM = (
+    Area.JOBS, Area.SCHEDULES, Area.POOLS, Area.COST, Area.ACCESS, Area.SYSTEM
+)  # fmt: skip
+_KEY: Mapping[str, str] = MappingProxyType({"Idempotency-Key": "The same key gives the same jobs again."})
+_ETAG: Mapping[str, str] = MappingProxyType({"If-None-Match": "The ETag of what one has: 304 if it is still that."})
+_RANGE: Mapping[str, str] = MappingProxyType({**_ETAG, "Range": "A part, as bytes=0-1023.", "If-Range": "Its ETag."})
+_BYTES = "application/octet-stream"
+
+ROUTES: tuple[Route, ...] = (
+    # --- jobs
+    Route("POST", "/v1/jobs", SUBMITTER, JOBS, jobs.submit, {201: said.JobsSaid, 200: said.JobsSaid},
+          takes_files=True, is_long=True, notes=_KEY),
+    Route("GET", "/v1/jobs", VIEWER, JOBS, jobs.list_jobs, {200: said.JobPageSaid}),
+    Route("GET", "/v1/jobs/{job}", VIEWER, JOBS, jobs.get_job, {200: said.WholeJobSaid, 304: None},
+          is_long=True, notes=_ETAG),
+    Route("POST", "/v1/jobs/{job}/cancel", SUBMITTER, JOBS, jobs.cancel, {200: said.CancelSaid, 202: said.CancelSaid}),
+    Route("POST", "/v1/jobs/{job}/retry", SUBMITTER, JOBS, jobs.retry, {200: said.JobSaid}),
+    Route("GET", "/v1/jobs/{job}/outputs", VIEWER, JOBS, results.list_outputs, {200: said.OutputsSaid, 304: None},
+          notes=_ETAG),
+    Route("GET", "/v1/jobs/{job}/outputs/{path:path}", VIEWER, JOBS, results.get_output,
+          {200: _BYTES, 206: _BYTES, 304: None}, is_long=True, notes=_RANGE),
+    Route("GET", "/v1/jobs/{job}/logs", VIEWER, JOBS, results.get_logs, {200: NDJSON}, is_long=True),
+    # --- jobs by the many
+    Route("GET", "/v1/batches", VIEWER, JOBS, queue.list_batches, {200: said.BatchesSaid}),
+    Route("GET", "/v1/batches/{batch}", VIEWER, JOBS, queue.get_batch, {200: said.BatchSaid}),
+    Route("POST", "/v1/batches/{batch}/cancel", SUBMITTER, JOBS, queue.cancel_batch, {200: said.CountSaid}),
+    Route("POST", "/v1/batches/{batch}/retry", SUBMITTER, JOBS, queue.retry_batch, {200: said.CountSaid}),
+    Route("POST", "/v1/pipelines", SUBMITTER, JOBS, queue.run_pipeline, {201: said.BatchSaid},
+          takes_files=True, is_long=True),
+    Route("GET", "/v1/dead-letters", VIEWER, JOBS, queue.list_dead_letters, {200: said.JobPageSaid}),
+    Route("POST", "/v1/dead-letters/retry", OPERATOR, JOBS, queue.retry_dead_letters, {200: said.CountSaid}),
+    Route("DELETE", "/v1/dead-letters/{job}", OPERATOR, JOBS, queue.purge_dead_letter, {204: None}),
+    # --- schedules
+    Route("GET", "/v1/schedules", VIEWER, SCHEDULES, schedules.list_schedules, {200: said.SchedulesSaid}),
+    Route("POST", "/v1/schedules", OPERATOR, SCHEDULES, schedules.add_schedule, {201: said.ScheduleSaid}),
+    Route("GET", "/v1/schedules/{name}", VIEWER, SCHEDULES, schedules.get_schedule, {200: said.ScheduleSaid}),
+    Route("DELETE", "/v1/schedules/{name}", OPERATOR, SCHEDULES, schedules.remove_schedule, {204: None}),
+    Route("POST", "/v1/schedules/{name}/pause", OPERATOR, SCHEDULES, schedules.pause_schedule,
+          {200: said.ScheduleSaid}),
+    Route("POST", "/v1/schedules/{name}/resume", OPERATOR, SCHEDULES, schedules.resume_schedule,
+          {200: said.ScheduleSaid}),
+    Route("POST", "/v1/schedules/{name}/run", OPERATOR, SCHEDULES, schedules.run_schedule, {201: said.JobsSaid},
+          is_long=True),
+    # --- instances and scaling
+    Route("GET", "/v1/instances", VIEWER, POOLS, pools.list_instances, {200: said.InstancesSaid}),
+    Route("POST", "/v1/instances/warm", OPERATOR, POOLS, pools.warm_instances, {200: said.WarmSaid}, is_of_all=True),
+    Route("POST", "/v1/instances/cool", OPERATOR, POOLS, pools.cool_instances, {200: said.CoolSaid}, is_of_all=True),
+    Route("GET", "/v1/scaling", VIEWER, POOLS, pools.get_scaling, {200: said.ScalingSaid}, is_of_all=True),
+    Route("GET", "/v1/scaling/events", VIEWER, POOLS, pools.list_scaling_events, {200: said.ScalingEventsSaid},
+          is_of_all=True),
+    # --- money
+    Route("GET", "/v1/cost", VIEWER, COST, money.get_cost, {200: said.CostSaid}),
+    Route("GET", "/v1/budgets", VIEWER, COST, money.list_budgets, {200: said.BudgetsSaid}),
+    Route("PUT", "/v1/budgets", OPERATOR, COST, money.set_budget, {200: said.BudgetSaid}, is_of_all=True),
+    Route("DELETE", "/v1/budgets", OPERATOR, COST, money.remove_budget, {204: None}, is_of_all=True),
+    # --- who there is
+    Route("GET", "/v1/me", VIEWER, SYSTEM, people.whoami, {200: said.ActorSaid}, is_of_any_area=True),
+    Route("GET", "/v1/organisations", VIEWER, ACCESS, people.list_organisations, {200: said.OrganisationsSaid}),
+    Route("POST", "/v1/organisations", ADMIN, ACCESS, people.add_organisation,
+          {201: said.OrganisationSaid, 200: said.OrganisationSaid}, is_of_all=True),
+    Route("PUT", "/v1/organisations/{organisation}/quota", ADMIN, ACCESS, people.set_quota,
+          {200: said.OrganisationSaid}, is_of_all=True),
+    Route("DELETE", "/v1/organisations/{organisation}", ADMIN, ACCESS, people.remove_organisation, {204: None},
+          is_of_all=True),
+    Route("GET", "/v1/members", ADMIN, ACCESS, people.list_members, {200: said.MembersSaid}),
+    Route("PUT", "/v1/members/{member}", ADMIN, ACCESS, people.grant_role, {200: said.MemberSaid}),
+    Route("DELETE", "/v1/members/{member}", ADMIN, ACCESS, people.revoke_role, {204: None}),
+    Route("GET", "/v1/tokens", ADMIN, ACCESS, people.list_tokens, {200: said.TokensSaid}),
+    Route("POST", "/v1/tokens", ADMIN, ACCESS, people.add_token, {201: said.NewTokenSaid}),
+    Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
+    Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said.AuditSaid}),
+    # --- the system
+    Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),
+    Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
+    Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),
+    Route("GET", "/openapi.json", None, SYSTEM, system.get_openapi, {200: "application/json"}),
+    # --- a service; last, because its path is any word
+    Route("POST", "/v1/{service}", SUBMITTER, JOBS, jobs.submit_to_service,
+          {200: said.WholeJobSaid, 202: said.WholeJobSaid}, takes_files=True, is_long=True, notes=_KEY),
+)  # fmt: skip

@@ -1,0 +1,253 @@
+"""A store as one organisation sees it: what belongs to others is not there, whoever asks and whatever for.
+
+Operations are given such a store and need not think of it. It closes by itself: of what the store can do, only that is
+let through which is named here; all else belongs to the whole installation, and is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from pitchey_cli.domain.errors import Denied, InputNotFound
+from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, NewJob, Output
+from pitchey_cli.domain.recurrence import organisation_of
+from pitchey_cli.store.accounts import Costs
+from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from processors.vocabulary import Service
+
+if TYPE_CHECKING:
+    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Role
+    from pitchey_cli.domain.budget import AsOf, Budget, Standing
+    from pitchey_cli.domain.estimate import Past
+    from pitchey_cli.domain.periods import Period
+    from pitchey_cli.domain.recurrence import Schedule
+    from pitchey_cli.domain.scope import Scope
+    from pitchey_cli.store.budgets import WaitingJobs
+
+_PAGE = 500
+
+#: what belongs to nobody, and tells nothing of anybody
+SHARED = frozenset({"data_version", "last_event_id", "size_hint", "has_tokens"})
+
+
+def apart(store: Store, organisation: str) -> Store:
+    """A store in which there is nothing but what belongs to one organisation."""
+    return cast(Store, _Apart(store, organisation))
+
+
+class _Apart:
+    def __init__(self, store: Store, organisation: str) -> None:
+        self._store = store
+        self._organisation = organisation
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SHARED:
+            return getattr(self._store, name)
+        if not hasattr(self._store, name):
+            raise AttributeError(name)
+        raise Denied(
+            f"That belongs to the whole installation, and not to {self._organisation}.",
+            hint="It takes a token of all organisations: `pitchey token add NAME --all-organisations`.",
+        )
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._store.transaction()
+
+    def _own(self, organisation: str) -> None:
+        if organisation != self._organisation:
+            raise Denied(
+                f"This is about {organisation or 'all organisations'!r}, and who asks is of {self._organisation!r}.",
+                hint="Leave the organisation out.",
+            )
+
+    # --- jobs
+
+    def job(self, job_id: JobId) -> Job:
+        found = self._store.job(job_id)
+        if found.organisation != self._organisation:
+            raise InputNotFound(f"There is no job {job_id}.")  # the words for one that is not there at all
+        return found
+
+    def jobs(self, wanted: JobFilter) -> list[Job]:
+        if wanted.organisation not in (None, self._organisation):
+            return []
+        return self._store.jobs(replace(wanted, organisation=self._organisation))
+
+    def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
+        # Of all that begin so: a short prefix may be that of many others' jobs before one of these comes.
+        found: list[JobId] = []
+        for job_id in self._store.job_ids(prefix, limit=_PAGE):
+            if self._is_own(job_id):
+                found.append(job_id)
+        return found[:limit]
+
+    def _is_own(self, job_id: JobId) -> bool:
+        try:
+            return self._store.job(job_id).organisation == self._organisation
+        except InputNotFound:  # removed meanwhile
+            return False
+
+    def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
+        for job in jobs:
+            self._own(job.organisation)
+            for need in job.after:
+                self.job(need.job_id)
+            if job.cached_from is not None:
+                self.job(job.cached_from)
+        return self._store.enqueue(jobs, now=now)
+
+    def cached_job(self, cache_key: str, organisation: str) -> Job | None:
+        return self._store.cached_job(cache_key, self._organisation)
+
+    def completed(self, service: Service, *, limit: int) -> list[Past]:
+        return []  # how long others' jobs took is theirs: what is expected of these is not known
+
+    def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
+        return self._store.cancel(self.job(job_id).id, why=why, now=now)
+
+    def redrive(self, job_id: JobId, *, now: datetime) -> bool:
+        return self._store.redrive(self.job(job_id).id, now=now)
+
+    def purge(self, job_id: JobId) -> bool:
+        return self._store.purge(self.job(job_id).id)
+
+    def attempts(self, job_id: JobId) -> list[Attempt]:
+        return self._store.attempts(self.job(job_id).id)
+
+    def outputs(self, job_id: JobId) -> list[Output]:
+        return self._store.outputs(self.job(job_id).id)
+
+    def details(self, job_id: JobId) -> dict[str, Any]:
+        return self._store.details(self.job(job_id).id)
+
+    def dependencies(self, job_id: JobId) -> list[Need]:
+        return self._store.dependencies(self.job(job_id).id)
+
+    def ahead_of(self, job: Job) -> int:
+        return self._store.ahead_of(self.job(job.id))
+
+    def events(
+        self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500, organisation: str | None = None
+    ) -> list[JobEvent]:
+        for job_id in job_ids:
+            self.job(job_id)
+        return self._store.events(after=after, job_ids=job_ids, limit=limit, organisation=self._organisation)
+
+    # --- batches
+
+    def batches(self) -> list[str]:
+        return [name for name in self._store.batches() if self.batch_counts(name)]
+
+    def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
+        return self._store.batch_counts(batch, organisation=self._organisation)
+
+    def batch_jobs(
+        self, batch: str, states: Iterable[JobState] = JobState, *, organisation: str | None = None
+    ) -> Iterator[Job]:
+        return self._store.batch_jobs(batch, states, organisation=self._organisation)
+
+    # --- schedules
+
+    def schedules(self) -> Sequence[Schedule]:
+        return [each for each in self._store.schedules() if organisation_of(each) == self._organisation]
+
+    def schedule(self, name: str) -> Schedule:
+        found = self._store.schedule(name)
+        if organisation_of(found) != self._organisation:
+            raise InputNotFound(f"There is no schedule {name!r}.", hint="`pitchey schedule list` names them.")
+        return found
+
+    def add_schedule(self, schedule: Schedule) -> None:
+        self._own(organisation_of(schedule))
+        self._store.add_schedule(schedule)
+
+    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> bool:
+        return self._store.pause_schedule(self.schedule(name).name, is_paused=is_paused, next_at=next_at)
+
+    def remove_schedule(self, name: str) -> bool:
+        is_own = any(each.name == name for each in self.schedules())
+        return is_own and self._store.remove_schedule(name)
+
+    # --- budgets and costs
+
+    def budgets(self) -> Sequence[Budget]:
+        return [each for each in self._store.budgets() if each.scope.organisation == self._organisation]
+
+    def set_budget(self, budget: Budget, *, now: datetime) -> None:
+        self._own(budget.scope.organisation)
+        self._store.set_budget(budget, now=now)
+
+    def remove_budget(self, scope: Scope, period: Period) -> bool:
+        self._own(scope.organisation)
+        return self._store.remove_budget(scope, period)
+
+    def standings(self, as_of: AsOf) -> list[Standing]:
+        return [each for each in self._store.standings(as_of) if each.budget.scope.organisation == self._organisation]
+
+    def waiting_jobs(self) -> list[WaitingJobs]:
+        return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
+
+    def instances(self, *, active_only: bool = True) -> list[Instance]:
+        return [
+            each for each in self._store.instances(active_only=active_only) if each.organisation == self._organisation
+        ]
+
+    def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
+        return self._store.spent(organisation=self._organisation, service=service, since=since)
+
+    def first_booked(self, *, organisation: str | None, service: Service | None) -> datetime | None:
+        return self._store.first_booked(organisation=self._organisation, service=service)
+
+    def costs(self, *, since: datetime, until: datetime) -> Costs:
+        found = self._store.costs(since=since, until=until)
+        booked = [each for each in found.booked if each.account.organisation == self._organisation]
+        attempts = [each for each in found.attempts if each.account.organisation == self._organisation]
+        return Costs(booked, [], attempts)
+
+    # --- who there is
+
+    def organisations(self) -> Sequence[Organisation]:
+        return [each for each in self._store.organisations() if each.name == self._organisation]
+
+    def organisation(self, name: str) -> Organisation:
+        self._own(name)
+        return self._store.organisation(name)
+
+    def set_member(self, organisation: str, member: str, role: Role, *, now: datetime) -> None:
+        self._own(organisation)
+        self._store.set_member(organisation, member, role, now=now)
+
+    def remove_member(self, organisation: str, member: str) -> bool:
+        self._own(organisation)
+        return self._store.remove_member(organisation, member)
+
+    def members(self, organisation: str) -> Sequence[Member]:
+        self._own(organisation)
+        return self._store.members(organisation)
+
+    def member(self, organisation: str, name: str) -> Member | None:
+        self._own(organisation)
+        return self._store.member(organisation, name)
+
+    def add_token(self, token: ApiToken) -> None:
+        self._own(token.organisation)
+        self._store.add_token(token)
+
+    def tokens(self, *, organisation: str | None = None) -> Sequence[ApiToken]:
+        return self._store.tokens(organisation=self._organisation)
+
+    def token(self, token_id: str) -> ApiToken | None:
+        found = self._store.token(token_id)
+        return found if found is not None and found.organisation == self._organisation else None
+
+    def revoke_token(self, token_id: str, *, now: datetime) -> bool:
+        return self.token(token_id) is not None and self._store.revoke_token(token_id, now=now)
+
+    def audit_log(
+        self, *, organisation: str | None = None, before_id: int | None = None, limit: int = 50
+    ) -> Sequence[AuditEntry]:
+        return self._store.audit_log(organisation=self._organisation, before_id=before_id, limit=limit)
