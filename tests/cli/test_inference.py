@@ -73,3 +73,10 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
 def test_a_model_that_there_is_not_fails_with_the_nearest_name(asked: Pitchey, tmp_path: Path) -> None:
     answer = asked("run", "inference", "sentimnt", "x", **PROCESS)
     assert answer.code == 1 and "There is no model 'sentimnt'." in answer.err and "'sentiment'" in answer.err
+
+
+def test_the_pieces_of_a_generated_text_are_put_together_in_the_log(asked: Pitchey) -> None:
+    command = ("run", "inference", "generate", "Write one sentence about the sea.", "--max-tokens", "6")
+    written = json.loads(asked.ok(*command, **PROCESS).out)["output"]["generated_text"]
+    (job,) = map(json.loads, asked.ok("jobs", "--json").out.splitlines())
+    assert asked.ok("logs", job["id"]).out == written + "\n"
