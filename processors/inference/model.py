@@ -10,10 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
-from processors.inference.frameworks.port import Tensors
+from processors.inference.frameworks.port import Session, Tensors
 from processors.inference.manifest import Manifest
 from processors.inference.repository import Entry, Repository
-from processors.inference.serving.remote import Companion, RemoteSession
+from processors.inference.serving.remote import Companion
 
 _MOST_NESTED = 4  # models that use models
 
@@ -23,7 +23,7 @@ class Model:
     """One model of an attempt."""
 
     entry: Entry
-    session: RemoteSession
+    session: Session  #: and a Generator, of a model that writes texts
     used: Model | None = None  #: the model that is run before this one, or for it
     writer: Model | None = None  #: what generates text for it
     tokens: int = 0  #: that have gone in so far
