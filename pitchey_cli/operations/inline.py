@@ -60,6 +60,14 @@ def told_apart(
     return found, tuple(files)
 
 
+def with_input_told_apart(service: Service, line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a manifest whose `input` is a text, with that in the field for it."""
+    field, text = SPECS[service].inline_field, line.get("input")
+    if not field or not isinstance(text, str) or names_file(service, text):
+        return line
+    return {**{key: value for key, value in line.items() if key != "input"}, field: text}
+
+
 def placed(
     service: Service, fields: Mapping[str, Any], is_file: Callable[[Service, str], bool] = names_file
 ) -> dict[str, Any]:

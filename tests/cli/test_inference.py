@@ -80,3 +80,12 @@ def test_the_pieces_of_a_generated_text_are_put_together_in_the_log(asked: Pitch
     written = json.loads(asked.ok(*command, **PROCESS).out)["output"]["generated_text"]
     (job,) = map(json.loads, asked.ok("jobs", "--json").out.splitlines())
     assert asked.ok("logs", job["id"]).out == written + "\n"
+
+
+def test_a_manifest_has_a_text_or_a_file_on_each_line(asked: Pitchey) -> None:
+    lines = ["model,input,name", "sentiment,It is very good,a", "classify,coffee.jpg,b"]
+    (asked.cwd / "jobs.csv").write_text("\n".join(lines))
+    command = ("run", "inference", "--manifest", "jobs.csv", "--output-format", "text", "-o", "out")
+    asked.ok(*command, **PROCESS)
+    answers = {path.name: path.read_text().split()[0] for path in (asked.cwd / "out").iterdir()}
+    assert answers == {"a.txt": "POSITIVE", "b.txt": "espresso"}
