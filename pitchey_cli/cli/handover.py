@@ -55,6 +55,8 @@ def hand_over(
             show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
         if is_answer_shown and job.state is JobState.SUCCEEDED and answers.is_shown(outputs := store.outputs(job.id)):
             answers.show(outputs, artifacts)
+            for note in tables.notes(details, outputs):
+                terminal.say(f"note: {note}")
             continue
         if job.state is JobState.SUCCEEDED:
             try:

@@ -83,6 +83,15 @@ def test_a_file_with_a_text_on_each_line_is_answered_line_by_line(oracle: Oracle
     assert [answer["output"][0]["label"] for answer in answers[:2]] == ["NEGATIVE", "POSITIVE"]
 
 
+def test_a_text_that_is_too_long_to_be_read_whole_is_told(oracle: Oracle) -> None:
+    answer = oracle.envelope("sentiment", "It was a very good day. " * 100)
+    assert answer["usage"]["tokens"] == 256
+    assert answer["notes"] == [
+        "A text was longer than the 256 tokens that embeddings reads: the rest did not count."
+    ]  # fmt: skip
+    assert "notes" not in oracle.envelope("sentiment", "It was a very good day.")
+
+
 # --- pictures
 
 

@@ -22,7 +22,9 @@ Tensors = Mapping[str, NDArray[Any]]  #: by name; texts are arrays of dtype obje
 class Session(Protocol):
     """A loaded model."""
 
-    device: str  #: what it truly runs on: cpu, cuda, ...
+    @property
+    def device(self) -> str:
+        """What it truly runs on: cpu, cuda, ..."""
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs: those that are named, or all.
@@ -60,8 +62,9 @@ class Generated:
 class Generator(Protocol):
     """A loaded language model."""
 
-    device: str
-    context_tokens: int  #: question and answer together
+    @property
+    def device(self) -> str:
+        """What it truly runs on."""
 
     def generate(self, prompt: Prompt, say: Callable[[str], bool]) -> Generated:
         """Continue a conversation.
