@@ -17,6 +17,7 @@ from processors.vocabulary import Service
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
     from pitchey_cli.domain.outward import Outward
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
-    from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.warmth import WarmHours
     from processors.specs.media import Preset
 

@@ -1,4 +1,4 @@
-"""The API as a program meets it: submissions, results, pages, waits, and everything that can be wrong with a request."""
+"""The API as a program meets it: submissions, results, pages, waits, and all that can be wrong with a request."""
 
 from __future__ import annotations
 
