@@ -44,10 +44,15 @@ async def listen(address: Address) -> tuple[socket.socket, Address]:
             text = f"{address} may not be listened on: {error.strerror}."
             raise Denied(text, hint="Take a port above 1023.") from error
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() >= deadline:
+            may_end = error.errno == errno.EADDRINUSE and _may_be_a_daemons(address)
+            if not may_end or asyncio.get_running_loop().time() >= deadline:
                 text = f"{address} cannot be listened on: {error.strerror}."
                 raise DaemonError(text, hint="--api takes another address.") from error
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _may_be_a_daemons(address: Address) -> bool:
+    return not address.path or Path(address.path).is_socket()
 
 
 def _listen(address: Address) -> tuple[socket.socket, Address]:
