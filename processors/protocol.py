@@ -5,10 +5,11 @@ other. JSON on the wire is camelCase; snake_case is accepted as well. A spec ref
 them, so that a host and a worker of neighbouring versions can talk. Golden files in tests/resources/protocol/ hold
 every message as it once was: they must keep parsing.
 
-An instance sees three directories:
+An instance sees these directories:
 
     /inputs/<token>/   what the attempt reads (mounted read-only)
     /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json
+    /models/           models of this machine, of the inference service only (mounted read-only)
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
         GET    /health                             Health
@@ -34,6 +35,7 @@ from pydantic.alias_generators import to_camel
 from processors.vocabulary import ENDING_NAME as ENDING_NAME
 from processors.vocabulary import EVENTS_NAME as EVENTS_NAME
 from processors.vocabulary import INPUTS_DIR as INPUTS_DIR
+from processors.vocabulary import MODELS_DIR as MODELS_DIR
 from processors.vocabulary import OUT_DIR_NAME as OUT_DIR_NAME
 from processors.vocabulary import PROTOCOL_VERSION as PROTOCOL_VERSION
 from processors.vocabulary import RUN_DIR as RUN_DIR
@@ -165,10 +167,10 @@ class ProgressEvent(_Event):
 
 
 class LogEvent(_Event):
-    """A line that a program of the attempt, or the worker itself, has written."""
+    """A line that a program of the attempt, or the worker itself, has written; or a piece of an answer."""
 
     type: Literal["log"] = "log"
-    stream: Literal["stdout", "stderr", "worker"]
+    stream: Literal["stdout", "stderr", "worker", "answer"]
     line: str
 
 

@@ -12,6 +12,7 @@ PROTOCOL_VERSION = 1
 
 INPUTS_DIR = "/inputs"
 SPOOL_DIR = "/spool"
+MODELS_DIR = "/models"
 RUN_DIR = "/run/pitchey"
 SOCKET_NAME = "worker.sock"
 OUT_DIR_NAME = "out"

@@ -94,7 +94,7 @@ def stop(
     holder = _running(wiring)
     os.kill(holder.pid, signal.SIGTERM)
     if now:  # not by a second signal: it is none while the first waits to be taken, and that may be long
-        _tell(wiring, holder, lock.AT_ONCE, deadline)
+        lock.tell(wiring.state_dir, lock.AT_ONCE, lambda: _is_there(wiring, holder, deadline))
     _until_gone(wiring, holder, deadline)
 
 
@@ -106,7 +106,7 @@ def drain(
     wiring = Wiring.from_environment()
     deadline = _deadline(timeout)
     holder = _running(wiring)
-    _tell(wiring, holder, lock.DRAIN, deadline)
+    lock.tell(wiring.state_dir, lock.DRAIN, lambda: _is_there(wiring, holder, deadline))
     _until_gone(wiring, holder, deadline)
 
 
@@ -208,12 +208,6 @@ def _is_there(wiring: Wiring, holder: lock.Holder, deadline: float) -> bool:
     if time.monotonic() > deadline:
         raise TimedOut(f"Process {holder.pid} still drains.", hint="`pitchey daemon stop --now` hands its jobs back.")
     return True
-
-
-def _tell(wiring: Wiring, holder: lock.Holder, message: bytes, deadline: float) -> None:
-    """Make sure that it hears: one that has just started does not listen yet, and one that is busy may be behind."""
-    while not lock.poke(wiring.state_dir, message) and _is_there(wiring, holder, deadline):
-        time.sleep(_LOOK_SECONDS)
 
 
 def _until_gone(wiring: Wiring, holder: lock.Holder, deadline: float) -> None:

@@ -35,6 +35,16 @@ def _each(flag: str, values: Sequence[str]) -> list[str]:
     return list(values)
 
 
+def _one_or_each(flag: str, values: Sequence[str]) -> str | list[str]:
+    del flag
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _between_commas(flag: str, values: Sequence[str]) -> list[str]:
+    del flag
+    return [label.strip() for text in values for label in text.split(",") if label.strip()]
+
+
 def _each_as_json(flag: str, values: Sequence[str]) -> list[Any]:
     found: list[Any] = []
     for text in values:
@@ -95,6 +105,28 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
         "timeout": FieldOption(("--timeout",), "SECONDS"),
         "compile_timeout": FieldOption(("--compile-timeout",), "SECONDS"),
     },
+    Service.INFERENCE: {
+        "model": FieldOption(("--model",), "MODEL"),
+        "input_data": FieldOption(("--text",), "TEXT", _one_or_each, "A text, also one that is called as a file is."),
+        **{
+            f"parameters.{name}": FieldOption((f"--{name.replace('_', '-')}",), metavar)
+            for name, metavar in {
+                "temperature": "NUMBER",
+                "max_tokens": "COUNT",
+                "threshold": "SHARE",
+                "top_k": "COUNT",
+                "top_p": "SHARE",
+                "seed": "NUMBER",
+                "template": "TEXT",
+                "sentences": "COUNT",
+                "style": "STYLE",
+                "system": "TEXT",
+            }.items()
+        },
+        "parameters.multi_label": FieldOption(("--multi-label/--no-multi-label",)),
+        "parameters.stop": FieldOption(("--stop",), "TEXT", _each),
+        "parameters.labels": FieldOption(("--labels",), "LABEL,...", _between_commas),
+    },
     Service.MEDIA: {
         "output_presets": FieldOption(
             ("--preset", "-p"), "NAME", _names, "What to make, as mp3,podcast; repeatable. `pitchey presets` lists all."
@@ -110,6 +142,26 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
     },
 }
 
+#: the group of `--help` that a field is told in, where a service has too many for one; a part is a group of its own
+GROUPS: Mapping[Service, Mapping[str, tuple[str, ...]]] = {
+    Service.VIDEO: {
+        "Video": ("output_format", "codec", "quality", "target_quality", "bitrate", "start", "end", "drop_larger"),
+        "Picture": ("resolution", "framerate", "hdr", "deinterlace"),
+        "Sound": ("audio_tracks", "audio_format", "audio_bitrate", "loudness"),
+        "Subtitles": ("subtitles", "subtitle_track", "subtitle_url"),
+        "Thumbnails": (
+            "thumbnail_times", "thumbnail_interval", "thumbnail_count", "thumbnail_size", "thumbnail_format",
+            "poster", "sprite",
+        ),
+        "Stream": ("segment_seconds",),
+    },
+    Service.MEDIA: {
+        "Labels": ("tags", "cover_url", "chapters_url"),
+        "Thumbnails": ("generate_thumbnails", "spectrogram"),
+        "Stream": ("segment_seconds",),
+    },
+}  # fmt: skip
+
 #: what `--file` is for, where a service has a field for more files than the one it works on
 ATTACHING: Mapping[Service, str] = {
     Service.CODE: "Put a file or a folder beside the input; repeatable.",
@@ -123,6 +175,12 @@ AFTER_DASHES: Mapping[Service, str] = {Service.CODE: "args"}
 def option_of(service: Service, field: str) -> FieldOption | None:
     """How a field is said, if not in the usual way."""
     return OPTIONS.get(service, {}).get(field)
+
+
+def group_of(service: Service, field: str) -> str:
+    """The group that a field is told in; else the one that is called after the service."""
+    groups = GROUPS.get(service, {})
+    return next((title for title, fields in groups.items() if field in fields), service.capitalize())
 
 
 def forms(service: Service) -> dict[str, Form]:

@@ -15,6 +15,7 @@ from pitchey_cli.cli import queue_options, spec_options
 from pitchey_cli.cli.field_options import AFTER_DASHES, ATTACHING, option_of
 from pitchey_cli.cli.help_groups import write_groups
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations import inline
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.operations.specs import merged
 from processors.protocol import Service
@@ -44,8 +45,10 @@ def service_command(
     own = [each for name, each in parameters_of_body.items() if name != "asked" and name not in without]
 
     def command(**given: Any) -> None:
-        fields = merged(SPECS[service], spec_options.taken_from(service, given), _assignments(given.pop("assign")))
-        inputs, attached = tuple(given.pop("inputs") or ()), tuple(given.pop("attached", None) or ())
+        assigned = inline.placed(service, _assignments(given.pop("assign")))
+        fields = merged(SPECS[service], spec_options.taken_from(service, given), assigned)
+        attached = tuple(given.pop("attached", None) or ())
+        fields, inputs = inline.told_apart(service, fields, given.pop("inputs") or ())
         asked = Request(service, inputs, fields, queue_options.taken_from(given), attached)
         body(asked, **given)
 
@@ -103,11 +106,16 @@ def _refuse_repeated(order: Sequence[Parameter]) -> None:
 def _of_the_job(service: Service) -> Iterable[inspect.Parameter]:
     """INPUTS, and what a job of the service is."""
     panel = spec_options.panel_of(service)
-    inputs = typer.Argument(metavar="INPUT...", help="Files, folders, patterns or URLs; - reads specs as JSON.")
+    model = SPECS[service]
+    words = "Files, folders, patterns or URLs; - reads specs as JSON."
+    if model.inline_field:
+        words = f"The {model.named_first}, and what it works on: texts, or {words[0].lower()}{words[1:]}"
+    metavar = f"[{model.named_first.upper()}] INPUT..." if model.named_first else "INPUT..."
+    inputs = typer.Argument(metavar=metavar, help=words)
     yield spec_options.parameter("inputs", Annotated[list[str] | None, inputs])
     yield from spec_options.parameters(service)
-    if (words := ATTACHING.get(service)) is not None:
-        attached = typer.Option("--file", metavar="PATH", help=words, rich_help_panel=panel)
+    if (attaching := ATTACHING.get(service)) is not None:
+        attached = typer.Option("--file", metavar="PATH", help=attaching, rich_help_panel=panel)
         yield spec_options.parameter("attached", Annotated[list[str] | None, attached])
     words = "Set a field of the spec; a.b reaches into one."
     assign = typer.Option("--set", metavar="FIELD=VALUE", help=words, rich_help_panel=panel)

@@ -26,7 +26,12 @@ def with_what_is_piped(asked: Request) -> Request:
         InputRejected: it is no UTF-8, or too large.
     """
     field = SPECS[asked.service].piped_field
-    if not field or field in asked.fields or not _is_piped():
+    model = SPECS[asked.service]
+    # A program may read what is piped beside its own file; what a model works on is one thing.
+    is_else = field == model.inline_field and (
+        asked.inputs or {*model.input_fields, model.attached_field} & asked.fields.keys()
+    )
+    if not field or field in asked.fields or is_else or not _is_piped():
         return asked
     text = texts.as_text(_read_all(), "Standard input")
     return replace(asked, fields={**asked.fields, field: text}) if text else asked

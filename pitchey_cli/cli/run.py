@@ -34,7 +34,9 @@ def run(
     *,
     manifest: ManifestOption = None,
     estimate: EstimateOption = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory for the results, instead of here.", metavar="DIR")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     engine: Annotated[
         str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
@@ -54,15 +56,21 @@ def run(
         return
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     inputs += [draft.content for draft in checked if draft.content is not None]
-    refuse_existing(checked, output, overwrite=overwrite, inputs=inputs)
-    result.make_directory(output)
+    has_answer = output is None and not json and asked.service is Service.INFERENCE
+    directory = output or Path()
+    if not has_answer:
+        refuse_existing(checked, directory, overwrite=overwrite, inputs=inputs)
+    result.make_directory(directory)
     store = wiring.store()
     # In a pipe stderr is the programs' own; bars on a terminal are gone before a program's output is shown.
-    is_silent = quiet or json or is_exec or (asked.service is Service.CODE and not terminal.is_interactive())
+    is_silent = (
+        quiet or has_answer or json or is_exec or (asked.service is Service.CODE and not terminal.is_interactive())
+    )
     ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=wait, is_silent=is_silent)
     hand_over(
-        wiring, store, ended, output,
+        wiring, store, ended, directory,
         overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet, is_exec=is_exec,
+        is_answer_shown=has_answer,
     )  # fmt: skip
     raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))
 

@@ -6,13 +6,13 @@ import contextlib
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.daemon import lock
-from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.domain.errors import BudgetReached, ExitCode, PitcheyError, TimedOut, UsageError
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
@@ -21,6 +21,9 @@ from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
+
+if TYPE_CHECKING:  # a quarter of the command's start, and of no use to one that has a daemon
+    from pitchey_cli.daemon.embedded import EmbeddedNode
 
 
 class Runner:
@@ -97,7 +100,7 @@ class Runner:
             if lost:
                 terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
             for service in self._services:
-                steps = images.ensure(self._engine, service, self._wiring.ca_bundle())
+                steps = images.ensure(self._engine, service, self._wiring.ca_bundle(), sources=self._wiring.sources())
                 show_build(steps, title=f"building the {service} image (once)")
         return self._engine
 
@@ -125,6 +128,11 @@ def carry_out(
                 return finished()
             except BudgetReached:  # the jobs stay
                 raise
+            except KeyboardInterrupt:
+                if runner.is_own:
+                    terminal.say("\ninterrupted: the jobs are being cancelled")
+                runner.give_up(store, cancel)
+                raise
             except BaseException:
                 runner.give_up(store, cancel)
                 raise
@@ -133,7 +141,7 @@ def carry_out(
         raise TimedOut(f"{str(error).removesuffix('.')}; {fate}.") from error
     except KeyboardInterrupt:
         if runner.is_own:
-            terminal.say("\ninterrupted: the jobs are cancelled")
+            terminal.say("The jobs are cancelled.")
         else:
             terminal.say(f"\nThe daemon goes on. `{again}` waits again.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from pitchey_cli.cli.field_options import FieldOption, option_of
+from pitchey_cli.cli.field_options import FieldOption, group_of, option_of
 from pitchey_cli.operations.specs import merged
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
@@ -65,10 +65,10 @@ def _holds(kind: type, annotation: Any) -> bool:
 
 
 def panel_of(service: Service, path: str = "") -> str:
-    """The group of options in `--help`: that of a part, else that of the service."""
+    """The group of options in `--help`: that of a part, else that of the field, else that of the service."""
     part, dot, _ = path.partition(".")
     is_part = dot or (path and SPECS[service].part_of(path) is not None)
-    return part.replace("_", " ").capitalize() if is_part else service.capitalize()
+    return part.replace("_", " ").capitalize() if is_part else group_of(service, path)
 
 
 def parameter(name: str, annotation: Any) -> inspect.Parameter:

@@ -169,6 +169,17 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     command = ["--service", config.service, "--slots", str(config.slots)]
     command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
     command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
+    mounts = [
+        Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
+        Mount(directory / "spool", protocol.SPOOL_DIR),
+        Mount(directory / "run", protocol.RUN_DIR),
+    ]
+    if config.service is Service.INFERENCE:
+        models = layout.models(node.config.state_dir)
+        models.mkdir(exist_ok=True)
+        models.chmod(0o755)  # whatever the umask: the instance is another user
+        mounts.append(Mount(models, protocol.MODELS_DIR, is_read_only=True))
+        command += ["--models", protocol.MODELS_DIR]
     labels = {LABEL_STATE: state_id, LABEL_INSTANCE: instance_id, LABEL_SERVICE: str(config.service)}
     if config.organisation:
         labels[LABEL_ORGANISATION] = config.organisation
@@ -178,11 +189,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         command=tuple(command),
         limits=granted.granted,
         labels=labels,
-        mounts=(
-            Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
-            Mount(directory / "spool", protocol.SPOOL_DIR),
-            Mount(directory / "run", protocol.RUN_DIR),
-        ),
+        mounts=tuple(mounts),
         user=node.config.instance_user,
         runtime=config.runtime,
         is_group=config.service is Service.CODE,

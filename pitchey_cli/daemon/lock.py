@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ DRAIN = b"drain"
 AT_ONCE = b"at once"
 _LOCK_TRIES = 20
 _LOCK_PAUSE_SECONDS = 0.01
+_TELL_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,13 @@ def poke(state_dir: Path, message: bytes = WAKE) -> bool:
         sender.sendto(message, path)
         return True
     return False
+
+
+def tell(state_dir: Path, message: bytes, is_there: Callable[[], bool]) -> None:
+    """Make sure that it hears: one that has just started does not listen yet, and one that is busy may be behind.
+
+    Args:
+        is_there: whether there still is somebody to hear it; asked as long as it is not heard.
+    """
+    while not poke(state_dir, message) and is_there():
+        time.sleep(_TELL_PAUSE_SECONDS)

@@ -7,6 +7,7 @@ instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it 
 supervisors/<id>/     the record of a supervisor, and what it has printed
 uploads/<request>/    files that come with a request, until they are artifacts
 packages/<key>/       packages that were fetched for programs
+models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
@@ -78,6 +79,11 @@ def in_spool(token: Token, name: str) -> str:
 def packages(state_dir: Path) -> Path:
     """Where packages are kept that were fetched for programs."""
     return state_dir / "packages"
+
+
+def models(state_dir: Path) -> Path:
+    """Where models are kept that were added on this machine."""
+    return state_dir / "models"
 
 
 def uploads(state_dir: Path) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-from pitchey_cli.operations import cells, queueing, requests, sources, submit
+from pitchey_cli.operations import cells, inline, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Request
 from processors.vocabulary import Service
 
@@ -128,7 +128,8 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
 
 
 def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
-    fields, words = queueing.split(asked.service, {k: v for k, v in line.items() if k not in ("input", "name")})
+    said = inline.placed(asked.service, {k: v for k, v in line.items() if k not in ("input", "name")})
+    fields, words = queueing.split(asked.service, said)
     source = None
     if "input" in line:
         found = sources.find(asked.service, [str(line["input"])])

@@ -15,7 +15,7 @@ from typing import Any
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
-from pitchey_cli.operations import queueing, requests, sources, submit
+from pitchey_cli.operations import inline, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
@@ -118,9 +118,10 @@ def _run(pipeline: Pipeline, inputs: Sequence[Source], *, prefix: str, locate: L
 
 
 def _drafts(step: Step, inputs: Sequence[Source], prefix: str, locate: Locate | None) -> list[Draft]:
-    fields, words = queueing.split(step.service, step.fields)
+    fields, words = queueing.split(step.service, inline.placed(step.service, step.fields))
     model = SPECS[step.service]
-    if step.source is None and model.input_fields and not fields.keys() & spellings(model, model.input_fields[0]):
+    works_on = {*spellings(model, next(iter(model.input_fields), "")), *spellings(model, model.inline_field)}
+    if step.source is None and model.input_fields and not fields.keys() & works_on:
         raise UsageError("it works on nothing.", hint='input = "@input", "@step/output.mp4" or a path.')
     if wrong := next((word for word in words if word in _NOT_OF_A_STEP), None):
         raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
@@ -149,6 +150,8 @@ def _check_given(step: Step, source: Reference, giver: Draft) -> None:
     if not known:
         return  # its spec alone does not tell
     wanted = [path for path in known if fnmatchcase(path, source.pattern)] if source.pattern else list(known[:1])
+    if not wanted and not giver.checked.tells_all_outputs():
+        return
     if not wanted:
         raise UsageError(f"{source.step} gives no {source.pattern!r}.", hint=f"It gives {', '.join(known)}.")
     if len(wanted) > 1 and not step.is_each:

@@ -15,6 +15,7 @@ from pitchey_cli.operations.specs import checked_as
 from pitchey_cli.operations.submit import Draft
 from processors.specs import MediaSpec
 from processors.specs.media import PRESET_NAME, Preset
+from processors.specs.media_needs import problem_of
 from processors.specs.presets import PRESETS
 
 
@@ -47,7 +48,7 @@ def with_own(drafts: Sequence[Draft], own: Mapping[str, Preset]) -> list[Draft]:
     A job's own presets go before the user's, and these before those that ship.
 
     Raises:
-        UsageError: there is no preset of that name; offers the nearest.
+        UsageError: there is no preset of that name, and the nearest is offered; or the job does not fit its presets.
     """
     return [_with_own(draft, own) for draft in drafts]
 
@@ -57,10 +58,14 @@ def _with_own(draft: Draft, own: Mapping[str, Preset]) -> Draft:
     if not isinstance(spec, MediaSpec):
         return draft
     said = spec.presets or {}
+    table = {**PRESETS, **own, **said}
     for name in spec.output_presets:
-        if name not in said and name not in own and name not in PRESETS:
+        if name not in table:
             with draft.blamed():
                 raise _unknown(name, [*said, *own, *PRESETS])
+    if problem := problem_of(spec, {name: table[name] for name in spec.output_presets}):
+        with draft.blamed():
+            raise UsageError(problem.message, hint=problem.hint)
     taken = {name: own[name] for name in spec.output_presets if name in own and name not in said}
     if not taken:
         return draft

@@ -17,7 +17,7 @@ from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.operations.specs import merged, spellings
 from pitchey_cli.store.port import Store
-from processors.specs import SPECS
+from processors.specs import SPECS, Spec
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
@@ -67,11 +67,13 @@ def drafts(request: Request) -> list[submit.Draft]:
         InputNotFound, InputRejected: as sources.find.
     """
     model = SPECS[request.service]
-    has_content = bool(spellings(model, model.content_field) & request.fields.keys())
-    if has_content and request.inputs:
-        text = f"There is {request.inputs[0]!r}, and --{model.content_field} besides: which of them is it?"
-        raise UsageError(text, hint=f"A job has one {model.content_field}; --file puts more files beside it.")
-    if has_content:
+    inline = model.content_field or model.inline_field
+    is_inline = bool(spellings(model, inline) & request.fields.keys())
+    if is_inline and request.inputs:
+        text = f"There is {request.inputs[0]!r}, and {_option(inline)} besides: which of them is it?"
+        hint = f"A job has one {model.content_field}; --file puts more files beside it." if model.content_field else ""
+        raise UsageError(text, hint=hint)
+    if is_inline or (model.inline_field and _names_files(model, request.fields)):
         return [replace(submit.draft(request.service, whole_fields(request), None), is_alone=True)]
     if not request.inputs:
         raise UsageError(
@@ -82,6 +84,15 @@ def drafts(request: Request) -> list[submit.Draft]:
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
     drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
+
+
+def _names_files(model: type[Spec], fields: Mapping[str, Any]) -> bool:
+    """Whether the fields themselves say which files the job works on."""
+    return any(spellings(model, name) & fields.keys() for name in (model.input_fields[0], model.attached_field))
 
 
 def _picked(request: Request) -> frozenset[str] | None:

@@ -55,6 +55,9 @@ def place(job: Job, output: Output) -> Path:
     """
     if output.role in _STREAM_ROLES:
         return Path(_in_folder(job.name, output.path))
+    if job.service is Service.MEDIA and job.spec.get("album"):  # each is called after its own track already
+        *folders, _ = _stem(job.name).parts
+        return Path(*folders, _fitting("-".join(PurePosixPath(output.path).parts), ""))
     if output.role != _FILE_ROLE:
         return Path(file_name(job.name, output.path))
     first, *rest = PurePosixPath(output.path).parts

@@ -26,6 +26,9 @@ SUFFIXES: dict[Service, frozenset[str]] = {
     Service.DOCUMENT: frozenset(
         ".docx .epub .htm .html .jpeg .jpg .md .odt .pdf .png .pptx .rtf .tif .tiff .txt .xlsx".split()
     ),
+    Service.INFERENCE: frozenset(
+        ".bmp .csv .gif .jpeg .jpg .jsonl .md .ndjson .npy .npz .png .safetensors .tif .tiff .txt .webp".split()
+    ),
     Service.CODE: frozenset(CodeSpec.by_suffix),
 }
 

@@ -8,10 +8,18 @@ from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context
 
+_NEEDED = (
+    ("pypdfium2", "pypdfium2"),
+    ("PIL", "pillow"),
+    ("selectolax", "selectolax"),
+    ("pypdf", "pypdf"),
+    ("pytesseract", "pytesseract"),
+)
+
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "pillow"), ("selectolax", "selectolax")):
+    for module, package in _NEEDED:
         if importlib.util.find_spec(module) is None:
             raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 

@@ -9,8 +9,26 @@ from typing import Literal
 from processors.worker.context import Rejected
 
 Kind = Literal[
-    "pdf", "docx", "odt", "rtf", "pptx", "xlsx", "epub", "html", "markdown", "text", "png", "jpeg", "tiff", "webp"
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "pptx",
+    "xlsx",
+    "epub",
+    "html",
+    "markdown",
+    "text",
+    "png",
+    "jpeg",
+    "tiff",
+    "webp",
+    "gif",
+    "bmp",
 ]
+
+#: what Pillow opens; each of its pages becomes one of a PDF
+PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
 
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
@@ -22,7 +40,10 @@ _MARKS: tuple[tuple[bytes, Kind], ...] = (
     (b"MM\x00*", "tiff"),
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
 )
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 _PARTS: tuple[tuple[str, Kind], ...] = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
@@ -34,7 +55,10 @@ _TYPES: dict[bytes, Kind] = {
 }
 _HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div", b"<p>", b"<h1")
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
-_CAN = "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, or a picture as PNG, JPEG, TIFF or WebP."
+_CAN = (
+    "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, "
+    "or a picture as PNG, JPEG, TIFF, WebP, GIF or BMP."
+)
 
 
 def kind_of(path: Path, name: str) -> Kind:
@@ -55,6 +79,8 @@ def kind_of(path: Path, name: str) -> Kind:
     for mark, kind in _MARKS:
         if head.startswith(mark):
             return kind
+    if head[:2] == b"BM" and head[14:18] in _BMP_HEADERS:
+        return "bmp"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head.startswith(b"PK\x03\x04"):

@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from processors.document import pdf_work, text_work
-from processors.document.kinds import Kind, kind_of
+from processors.document.kinds import PICTURES, Kind, kind_of
+from processors.document.pictures.as_pdf import write_pdf
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
@@ -15,6 +16,7 @@ from processors.worker.context import Context, Rejected
 #: what each kind of file can become here
 SERVED: dict[Kind, frozenset[str]] = {
     "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
+    **dict.fromkeys(PICTURES, frozenset({"text", "html", "markdown", "json", "preview"})),
     "html": frozenset({"text", "html", "markdown", "json"}),
     "markdown": frozenset({"text", "html", "markdown", "json"}),
     "text": frozenset({"text", "html", "markdown", "json"}),
@@ -29,9 +31,12 @@ def result(context: Context[DocumentSpec]) -> Result:
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
-        made = (
-            pdf_work.make(context, path, name, scratch) if kind == "pdf" else text_work.make(context, path, name, kind)
-        )
+        if kind in PICTURES:
+            path = write_pdf(path, name, scratch / "pictures.pdf")
+        if kind == "pdf" or kind in PICTURES:
+            made = pdf_work.make(context, path, name, scratch, kind)
+        else:
+            made = text_work.make(context, path, name, kind)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)
@@ -40,10 +45,11 @@ def result(context: Context[DocumentSpec]) -> Result:
 
 def _refuse_what_is_not_served(spec: DocumentSpec, kind: Kind, name: str) -> None:
     wanted = {*spec.output_formats, *(["preview"] if spec.generate_preview else [])}
-    missing = sorted(wanted - SERVED.get(kind, frozenset()))
+    served = SERVED.get(kind, frozenset())
+    if spec.ocr_enabled and (kind == "pdf" or kind in PICTURES):
+        served |= {"pdf"}
+    missing = sorted(wanted - served)
     if missing:
-        possible = ", ".join(sorted(SERVED.get(kind, ())))
+        possible = ", ".join(sorted(served))
         hint = f"It can become {possible}." if possible else None
         raise Rejected("conversion_not_served", f"{name} is {kind}, which cannot become {missing[0]} here.", hint)
-    if spec.ocr_enabled:
-        raise Rejected("ocr_not_served", f"{name}: reading pictures is not served by this version.")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-AudioCodec = Literal["aac", "mp3", "opus", "vorbis", "flac", "pcm"]
+from processors.specs.media import AudioCodec
+
 Container = Literal["mp3", "m4a", "ogg", "opus", "flac", "wav"]
 
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # ISO/IEC 11172-3, 13818-3, and "2.5"
@@ -21,27 +22,16 @@ class Codec:
     rates: tuple[int, ...]
     highest_rate: int
     most_channels: int
-    is_lossless: bool
     bits_per_channel: int  #: of the bit rate, where neither a preset nor a user says one
 
 
 CODECS: Mapping[AudioCodec, Codec] = {
-    "mp3": Codec("libmp3lame", _MPEG_RATES, 48000, 2, False, 96_000),
-    "aac": Codec("aac", _AAC_RATES, 96000, 8, False, 80_000),
-    "opus": Codec("libopus", (48000,), 48000, 8, False, 64_000),  # RFC 7845: it is always played at 48 kHz
-    "vorbis": Codec("libvorbis", (), 192_000, 8, False, 80_000),
-    "flac": Codec("flac", (), 192_000, 8, True, 0),
-    "pcm": Codec("pcm_s16le", (), 192_000, 16, True, 0),
-}
-
-#: the codecs that each container takes; the first is the usual one
-CONTAINERS: Mapping[Container, tuple[AudioCodec, ...]] = {
-    "mp3": ("mp3",),
-    "m4a": ("aac", "flac"),
-    "ogg": ("vorbis", "opus", "flac"),
-    "opus": ("opus",),
-    "flac": ("flac",),
-    "wav": ("pcm",),
+    "mp3": Codec("libmp3lame", _MPEG_RATES, 48000, 2, 96_000),
+    "aac": Codec("aac", _AAC_RATES, 96000, 8, 80_000),
+    "opus": Codec("libopus", (48000,), 48000, 8, 64_000),  # RFC 7845: it is always played at 48 kHz
+    "vorbis": Codec("libvorbis", (), 192_000, 8, 80_000),
+    "flac": Codec("flac", (), 192_000, 8, 0),
+    "pcm": Codec("pcm_s16le", (), 192_000, 16, 0),
 }
 
 MEDIA_TYPES: Mapping[Container, str] = {

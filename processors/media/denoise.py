@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import subprocess
 from array import array
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
-from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.program import FFMPEG, PIPED, between, run_ffmpeg
 from processors.ffmpeg.tasks import Report
 from processors.media.analysis import Sound
 from processors.media.filters import KNOWN_LAYOUTS, cutting
 from processors.specs.media import Denoise
-from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.context import Context, Rejected
 
 RNNOISE_RATE = 48_000  #: the only one that the network knows
 RNNOISE_LAG = 960  #: samples; two frames, measured by cross-correlation with its input
@@ -121,12 +120,11 @@ class _Channel:
 
 def _rnnoise(context: Context[Any], sound: Sound, strength: float, target: str, name: str, report: Report) -> float:
     _library()
-    quiet = ("ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning")
     layout = ("-ch_layout", sound.layout) if sound.layout in KNOWN_LAYOUTS else ("-ac", str(sound.channels))
     raw = ("-f", "f32le", "-ar", str(RNNOISE_RATE), *layout)
     at_rate = f"{cutting(sound.cut)},aresample={RNNOISE_RATE}"
     decode = [
-        *quiet, *sound.arguments,
+        *PIPED, *sound.arguments,
         "-filter_complex", f"[0:{sound.index}]{at_rate},volume={_SCALE}:precision=float[out]",
         "-map", "[out]", "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1",
     ]  # fmt: skip
@@ -139,31 +137,14 @@ def _rnnoise(context: Context[Any], sound: Sound, strength: float, target: str, 
             f"{wet}[wet];[1:{sound.index}]{at_rate},volume={1 - strength}:precision=float[dry];"
             "[wet][dry]amix=inputs=2:normalize=0:duration=longest[out]"
         )
-    encode = [*quiet[:2], *quiet[3:], *raw, "-i", "pipe:0", *inputs, "-filter_complex", graph, "-map", "[out]"]
-    reader = subprocess.Popen(decode, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    writer: subprocess.Popen[bytes] | None = None
+    encode = [*PIPED, *raw, "-i", "pipe:0", *inputs, "-filter_complex", graph, "-map", "[out]", *_STORED, target]
     channels = [_Channel() for _ in range(sound.channels)]
     try:
-        writer = subprocess.Popen([*encode, *_STORED, target], stdin=subprocess.PIPE)
-        samples = _pump(cast(IO[bytes], reader.stdout), cast(IO[bytes], writer.stdin), channels, sound, report)
-        if reader.wait() != 0 or writer.wait() != 0:
-            raise _failed(name)
-    except BrokenPipeError as error:
-        raise _failed(name) from error
+        with between(decode, encode, name) as (source, sink):
+            return _pump(source, sink, channels, sound, report) / RNNOISE_RATE
     finally:
-        for program in (reader, writer):
-            if program is not None and program.poll() is None:
-                program.kill()
-                program.wait()
         for channel in channels:
             channel.close()
-    return samples / RNNOISE_RATE
-
-
-def _failed(name: str) -> HandlerError:
-    return HandlerError(
-        "denoise_failed", f"The noise of {name} could not be taken away.", "The attempt's log says why."
-    )
 
 
 def _through(channel: _Channel, samples: array[float]) -> array[float]:
@@ -197,5 +178,4 @@ def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], soun
             if sound.length:
                 report(taken / RNNOISE_RATE / sound.length, None)
             if is_last:
-                sink.close()
                 return given

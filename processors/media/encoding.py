@@ -12,7 +12,7 @@ from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.sound_codecs import CONTAINER_OPTIONS, Container, encoder_options
 from processors.ffmpeg.tasks import Report
-from processors.ffmpeg.verify import last_moment
+from processors.ffmpeg.verify import is_short, last_moment
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.cover import Cover
@@ -62,7 +62,12 @@ def encode(
     argv = command(sound, orders, labels, _written(context.out, orders, labels, scratch))
     run_ffmpeg(context, argv, name, report, seconds=sound.length)
     # In the end, FFmpeg 7 tells the length of the shortest stream, and that of a cover is one frame.
-    return max(_encoded_seconds(context.out / order.encode.name, name) for order in orders)
+    longest = 0.0
+    for order in orders:
+        longest = max(longest, _encoded_seconds(context.out / order.encode.name, name))
+        if sound.length is not None and not is_short(longest, sound.length):
+            break  # all were made of one decode; each is looked at by itself before it is published
+    return longest
 
 
 def _encoded_seconds(path: Path, name: str) -> float:

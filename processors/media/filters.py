@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from processors.ffmpeg.cut import Cut
 
 _SHARE = 0.7071  # -3 dB, for what is heard on both sides: ITU-R BS.775-4, table 2
 
@@ -20,23 +21,6 @@ _DOWN = {
 
 #: layouts that need no guess
 KNOWN_LAYOUTS = frozenset({"mono", "stereo", *_DOWN})
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The part of a sound that is wanted, in seconds from its beginning."""
-
-    start: float = 0.0
-    end: float | None = None
-
-    def within(self, start: float, end: float | None) -> Cut:
-        """A part of this part."""
-        return Cut(self.start + start, self.end if end is None else self.start + end)
-
-    def seconds(self, whole: float | None) -> float | None:
-        """How long it is."""
-        end = whole if self.end is None else self.end if whole is None else min(self.end, whole)
-        return None if end is None else max(0.0, end - self.start)
 
 
 def cutting(cut: Cut) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, pooled
+from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, of_one, pooled
 from processors.ffmpeg.tasks import Report
 from processors.media.deliverable import meter
 from processors.media.encoding import Order, encode
-from processors.media.track import Track, facts
+from processors.media.piece import Piece, facts
 from processors.media.wanted import Encode
 from processors.worker.context import Context
 
@@ -19,52 +19,54 @@ _MISSED = 0.5  # LU; the promise
 
 
 class Levels:
-    """Settings for the files of all tracks."""
+    """Settings for the files of all pieces."""
 
-    def __init__(self, context: Context[Any], tracks: Sequence[Track], *, is_album: bool) -> None:
+    def __init__(self, context: Context[Any], pieces: Sequence[Piece], *, is_album: bool) -> None:
         self._context = context
-        self._tracks = tracks
+        self._pieces = pieces
         self._is_album = is_album
         self._earlier: dict[str, tuple[float, float]] = {}  #: gain and loudness of the try before, by the file's name
 
     def foresee(self) -> None:
         """Find the first setting of each file."""
-        for track in self._tracks:
-            for made in track.files:
+        for piece in self._pieces:
+            for made in piece.files:
                 if made.target is not None:
-                    found = self._source(track, made)
-                    track.settings[made.name] = first_setting(
+                    found = self._source(piece, made)
+                    piece.settings[made.name] = first_setting(
                         found, made.target, made.true_peak, is_lossless=made.is_lossless
                     )
 
     def correct(self, report: Report) -> None:
         """Measure what was made, and make anew what is not as it was asked for."""
         report = _forward(report)
-        pending = [(track, made) for track in self._tracks for made in track.files if made.target is not None]
+        pending = [(piece, made) for piece in self._pieces for made in piece.files if made.target is not None]
         for round_number in range(_ROUNDS + 1):
-            for number, (track, made) in enumerate(pending):
-                self._measure(track, made, _part(report, round_number, number, len(pending)))
+            for number, (piece, made) in enumerate(pending):
+                self._measure(piece, made, _part(report, round_number, number, len(pending)))
             if round_number == _ROUNDS:
                 break
-            changed = [(track, made, setting) for track, made in pending if (setting := self._next(track, made))]
-            for track in self._tracks:
-                orders = [Order(made, setting) for of, made, setting in changed if of is track]
+            changed = [(piece, made, setting) for piece, made in pending if (setting := self._next(piece, made))]
+            for piece in self._pieces:
+                orders = [Order(made, setting) for of, made, setting in changed if of is piece]
                 if orders:
-                    track.settings |= {order.encode.name: order.setting for order in orders}
+                    piece.settings |= {order.encode.name: order.setting for order in orders}
                     encode(
-                        self._context, track.sound, orders, track.labels, track.scratch, track.source.name,
+                        self._context, piece.sound, orders, piece.labels, piece.scratch, piece.source.name,
                         _part(report, round_number + 0.5, 0, 1),
                     )  # fmt: skip
-            pending = [(track, made) for track, made, _ in changed]
+            pending = [(piece, made) for piece, made, _ in changed]
             if not pending:
                 break
 
-    def details(self, track: Track, made: Encode) -> Mapping[str, Any]:
+    def details(self, piece: Piece, made: Encode) -> Mapping[str, Any]:
         """What the result says of a file's loudness."""
-        if made.target is None or made.name not in track.made:
+        if made.target is None or made.name not in piece.made:
             return {}
-        setting, after = track.settings[made.name], track.made[made.name]
-        before = self._own_source(track, made)
+        setting, after = piece.settings[made.name], piece.made[made.name]
+        before = self._own_source(piece, made)
+        if self._is_album:
+            setting = of_one(setting, before.true_peak)
         note = setting.note
         loudness = after.integrated
         if not note and loudness is not None and abs(made.target - loudness) > _MISSED and not self._is_album:
@@ -82,20 +84,20 @@ class Levels:
         if self._is_album:
             found["album"] = facts(self._made(made.preset))
         if note:
-            found["note"] = note
+            found["note"] = note if len(self._pieces) == 1 else f"{piece.source.name}: {note}"
         return {"loudness": found}
 
-    def _next(self, track: Track, made: Encode) -> Setting | None:
+    def _next(self, piece: Piece, made: Encode) -> Setting | None:
         assert made.target is not None
-        after = self._made(made.preset) if self._is_album else track.made[made.name]
-        setting = track.settings[made.name]
+        after = self._made(made.preset) if self._is_album else piece.made[made.name]
+        setting = piece.settings[made.name]
         found = corrected(
             setting,
-            self._source(track, made),
+            self._source(piece, made),
             after,
             target=made.target,
             true_peak=made.true_peak,
-            own_peak=track.made[made.name].true_peak,
+            own_peak=piece.made[made.name].true_peak,
             is_album=self._is_album,
             earlier=self._earlier.get(made.name),
         )
@@ -103,32 +105,32 @@ class Levels:
             self._earlier[made.name] = (setting.gain, after.integrated)
         return found
 
-    def _measure(self, track: Track, made: Encode, report: Report) -> None:
-        track.made[made.name] = meter(self._context, made, track.scratch, seconds=track.seconds, report=report)
+    def _measure(self, piece: Piece, made: Encode, report: Report) -> None:
+        piece.made[made.name] = meter(self._context, made, piece.scratch, seconds=piece.seconds, report=report)
 
-    def _source(self, track: Track, made: Encode) -> Measured:
+    def _source(self, piece: Piece, made: Encode) -> Measured:
         """What the gain is found from: the sound as it was, or the whole album."""
         if not self._is_album:
-            return self._own_source(track, made)
+            return self._own_source(piece, made)
         return pooled(
             [
                 self._own_source(each, same)
-                for each in self._tracks
+                for each in self._pieces
                 for same in each.files
                 if same.preset == made.preset  # and not by the rate, which is another one for mono
             ]
         )
 
-    def _own_source(self, track: Track, made: Encode) -> Measured:
-        assert track.analysis is not None
-        return track.analysis.levels[made.channels]
+    def _own_source(self, piece: Piece, made: Encode) -> Measured:
+        assert piece.analysis is not None
+        return piece.analysis.levels[made.channels]
 
     def _made(self, preset: str) -> Measured:
         found = [
-            track.made[made.name]
-            for track in self._tracks
-            for made in track.files
-            if made.preset == preset and made.name in track.made
+            piece.made[made.name]
+            for piece in self._pieces
+            for made in piece.files
+            if made.preset == preset and made.name in piece.made
         ]
         return pooled([replace(each) for each in found])
 

@@ -36,6 +36,6 @@ def draw(context: Context[Any], sound: Sound, made: str, name: str, *, seconds: 
         *FFMPEG, "-y", *sound.arguments, "-filter_complex", graph, "-map", "[out]", "-frames:v", "1", "-update", "1",
         beside(made),
     ]  # fmt: skip
-    run_ffmpeg(context, argv, name, lambda fraction, speed: None, seconds=None)
+    run_ffmpeg(context, argv, name)
     if not (context.out / made).exists():
         raise incomplete(made, "it is missing")

@@ -6,19 +6,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from processors.media.deliverable import PADDING_SECONDS
-from processors.media.track import Track
+from processors.media.piece import Piece
 from processors.streaming.making import make_stream
-from processors.streaming.tracks import Track as Rendition
-from processors.streaming.tracks import language_of
+from processors.streaming.tracks import Track, language_of
 from processors.worker.context import Context
 
 
-def streamed(context: Context[Any], track: Track, segment_seconds: int) -> list[Rendition]:
+def streamed(context: Context[Any], piece: Piece, segment_seconds: int) -> list[Track]:
     """Package what was encoded at several rates; give the renditions, the best first."""
-    wanted = track.wanted
-    language = language_of(track.audio.language)
+    wanted = piece.wanted
+    language = language_of(piece.audio.language)
     renditions = [
-        Rendition("audio", PurePosixPath(rung.name).stem, context.out / rung.name, language) for rung in wanted.rungs
+        Track("audio", PurePosixPath(rung.name).stem, context.out / rung.name, language) for rung in wanted.rungs
     ]
     make_stream(
         context,
@@ -27,7 +26,7 @@ def streamed(context: Context[Any], track: Track, segment_seconds: int) -> list[
         dash="dash" in wanted.formats,
         segment_seconds=segment_seconds,
         group_seconds=segment_seconds,
-        seconds=track.seconds,
+        seconds=piece.seconds,
         frame_seconds=PADDING_SECONDS,
         is_one_sound=True,
     )

@@ -8,27 +8,14 @@ from difflib import get_close_matches
 from typing import cast
 
 from processors.ffmpeg.probe import Audio
-from processors.ffmpeg.sound_codecs import (
-    CODECS,
-    CONTAINERS,
-    LAYOUTS,
-    MEDIA_TYPES,
-    Container,
-    bounded_bitrate,
-    nearest_rate,
-)
+from processors.ffmpeg.sound_codecs import CODECS, LAYOUTS, MEDIA_TYPES, Container, bounded_bitrate, nearest_rate
 from processors.specs import MediaSpec, bits_per_second
-from processors.specs.media import AudioCodec, Preset
+from processors.specs.media import LOSSLESS, STREAMS, AudioCodec, Preset
+from processors.specs.media_needs import HAS_NO, problem_of
 from processors.specs.presets import PRESETS
 from processors.worker.context import Rejected
 
 _PEAK = -1.0  # dBTP, where nobody says: EBU R 128, and what the large podcast and music services ask for
-_STREAMS = ("hls", "dash")
-_HAS_NO = {
-    "wav": ("a cover", "chapters"),
-    "hls": ("tags", "a cover", "chapters"),
-    "dash": ("tags", "a cover", "chapters"),
-}
 _SAME_RATE = 1.02  # encoders miss the rate that they were told by so much
 
 
@@ -57,7 +44,7 @@ class Encode:
     @property
     def is_lossless(self) -> bool:
         """Whether its samples come back as they were."""
-        return CODECS[self.codec].is_lossless
+        return self.codec in LOSSLESS
 
     @property
     def layout(self) -> str:
@@ -78,7 +65,7 @@ def presets_of(spec: MediaSpec) -> Mapping[str, Preset]:
     """The presets that the job names.
 
     Raises:
-        Rejected: there is none of a name.
+        Rejected: there is none of a name, or the job does not fit them.
     """
     table = {**PRESETS, **(spec.presets or {})}
     for name in spec.output_presets:
@@ -86,7 +73,10 @@ def presets_of(spec: MediaSpec) -> Mapping[str, Preset]:
             near = get_close_matches(name, table, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(table))}."
             raise Rejected("unknown_preset", f"There is no preset {name}.", hint)
-    return {name: table[name] for name in dict.fromkeys(spec.output_presets)}
+    named = {name: table[name] for name in dict.fromkeys(spec.output_presets)}
+    if problem := problem_of(spec, named):
+        raise Rejected(problem.code, problem.message, problem.hint)
+    return named
 
 
 def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix: str = "") -> Wanted:
@@ -97,13 +87,13 @@ def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix
         prefix: of the names of the files.
 
     Raises:
-        Rejected: a preset is not known, or a codec does not go into its container.
+        Rejected: as `presets_of`.
     """
     encodes: list[Encode] = []
     rungs: tuple[Encode, ...] = ()
     formats: set[str] = set()
     for name, preset in presets_of(spec).items():
-        if preset.format in _STREAMS:
+        if preset.format in STREAMS:
             formats.add(preset.format)
             whole = _encode(spec, name, preset, source, source_bitrate, "m4a", name)
             rungs = rungs or ladder(whole, source, source_bitrate)
@@ -111,40 +101,51 @@ def settle(spec: MediaSpec, source: Audio, *, source_bitrate: int | None, prefix
             container = cast(Container, preset.format)
             path = f"{prefix}{name}.{container}"
             encodes.append(_encode(spec, name, preset, source, source_bitrate, container, path))
-    if rungs and prefix:
-        raise Rejected(
-            "album_of_streams", "A stream is made of one file, and not of an album.", "Give each file a job of its own."
-        )
     return Wanted(tuple(encodes), rungs, frozenset(formats))
 
 
 def left_out(spec: MediaSpec) -> list[str]:
     """Sentences for the user: what is asked for, and has no place in a format that is asked for too."""
-    asked = {"tags": spec.tags, "a cover": spec.cover_url, "chapters": spec.chapters or spec.chapters_url}
+    asked = {"tags": "tags", "cover_url": "a cover", "chapters": "chapters", "chapters_url": "chapters"}
     notes = []
     for name, preset in presets_of(spec).items():
-        lost = [what for what in _HAS_NO.get(preset.format, ()) if asked[what]]
+        lost = [what for field, what in asked.items() if spec.at(field) and field in HAS_NO.get(preset.format, ())]
         if lost:
             where = " The chapters are in chapters.json." if "chapters" in lost else ""
             notes.append(f"{name} was made without {' and '.join(lost)}: {preset.format} has no place for it.{where}")
     return notes
 
 
+def other_rates(spec: MediaSpec, wanted: Wanted) -> list[str]:
+    """Sentences for the user: a sample rate that was asked for, and is another one in a result."""
+    asked = spec.audio_settings.sample_rate if spec.audio_settings else None
+    if asked is None:
+        return []
+    made = {each.preset: each for each in (*wanted.encodes, *wanted.rungs) if each.sample_rate != asked}
+    return [
+        f"{each.preset} has {each.sample_rate} Hz instead of {asked}: {each.codec} has no such rate."
+        for each in made.values()
+    ]
+
+
 STREAM_FOLDER = ".work"  #: where renditions lie before they are packaged
+_STEP = 1.2  # a rung that costs nearly as much as the next better one is worth nothing, as in ladders of pictures
 LADDER = (64_000, 128_000, 192_000)  #: bits per second of two channels, in AAC
 
 
 def ladder(whole: Encode, source: Audio, source_bitrate: int | None) -> tuple[Encode, ...]:
-    """The renditions of a stream, the best first: none above its preset, or above what the source holds.
+    """The renditions of a stream, the best first, in AAC, which all players of streams know.
 
-    There is at least one. Rates are those of AAC, which all players of streams know.
+    The best one has the rate of its preset, or that of the source, where that is lossy and has less; below it are the
+    steps of the ladder that are far enough from it to be worth a switch.
     """
     lossy = source_bitrate if source.bit_depth is None else None
     best = whole.bitrate or LADDER[-1]
     if lossy is not None:
-        best = min(best, lossy)
-    rates = [rate for rate in (round(each * whole.channels / 2) for each in LADDER) if rate <= best * _SAME_RATE]
-    bounded = {bounded_bitrate("aac", rate, whole.channels, whole.sample_rate): None for rate in rates or [best]}
+        best = min(best, round(lossy, -3))
+    steps = (round(each * whole.channels / 2) for each in LADDER)
+    rates = [best, *(rate for rate in steps if rate * _STEP <= best)]
+    bounded = {bounded_bitrate("aac", rate, whole.channels, whole.sample_rate) for rate in rates}
     return tuple(
         replace(whole, name=f"{STREAM_FOLDER}/audio-{rate // 1000}k.m4a", bitrate=rate, is_copy=False)
         for rate in sorted(bounded, reverse=True)
@@ -162,26 +163,13 @@ def _encode(
 ) -> Encode:
     settings, loudness = spec.audio_settings, spec.loudness
     codec = (settings and settings.codec) or preset.audio_codec
-    if preset.format in _STREAMS and codec != "aac":
-        raise Rejected(
-            "codec_misfit",
-            f"A stream has AAC at several rates, and not {codec}, which the preset {name} would be made of.",
-            f"Leave the codec out, or give the preset {name} a job of its own.",
-        )
-    if codec not in CONTAINERS[container]:
-        takes = ", ".join(CONTAINERS[container])
-        raise Rejected(
-            "codec_misfit",
-            f"The codec {codec} does not go into {container}, which the preset {name} makes.",
-            f"{container} takes {takes}.",
-        )
     mix = (settings and settings.channels) or preset.channels
     channels = min(_channels(mix, source.channels), CODECS[codec].most_channels)
     if channels not in LAYOUTS or (codec == "mp3" and source.channels > 2):
         channels = 2 if channels > 1 else 1
     wanted_rate = (settings and settings.sample_rate) or preset.sample_rate
     rate = nearest_rate(codec, wanted_rate or source.sample_rate)
-    bitrate = None if CODECS[codec].is_lossless else _bitrate(spec, preset, codec, channels, rate)
+    bitrate = None if codec in LOSSLESS else _bitrate(spec, preset, codec, channels, rate)
     target = loudness.target if loudness and loudness.target is not None else preset.loudness
     peak = loudness.true_peak if loudness and loudness.true_peak is not None else preset.true_peak
     is_float = codec == "pcm" and preset.bit_depth is None and source.codec.startswith("pcm_f")

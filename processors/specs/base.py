@@ -54,6 +54,12 @@ class Spec(Part):
     #: the field that names more files, a path or URL by the name that each is to have; fetched as those of input_fields
     attached_field: ClassVar[str] = ""
 
+    #: the field that takes what is worked on where that is no file; of a text that names one, the file is meant
+    inline_field: ClassVar[str] = ""
+
+    #: the field that is said first on the command line, before the inputs
+    named_first: ClassVar[str] = ""
+
     #: the field that what is piped into the command becomes
     piped_field: ClassVar[str] = ""
 
@@ -71,6 +77,10 @@ class Spec(Part):
     def output_paths(self) -> list[str]:
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
+
+    def tells_all_outputs(self) -> bool:
+        """Whether there are no others than those of `output_paths`; else the input says what more there is."""
+        return True
 
     def memory_bytes(self) -> int | None:
         """What an attempt takes of its instance's memory, where the spec bounds it; else None."""

@@ -23,6 +23,9 @@ PRESET_NAME = re.compile(PRESET_PATTERN)
 def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
     if problem := problem_among(files or ()):
         raise ValueError(problem)
+    for name in files or ():
+        if name.startswith("."):  # among the outputs, the service has folders of its own that are called so
+            raise ValueError(f"the name {name!r} begins with a dot, as those that the service itself uses")
     return files
 
 
@@ -64,15 +67,20 @@ class Chapter(Part):
 
 PresetFormat = Literal["mp3", "m4a", "ogg", "opus", "flac", "wav", "hls", "dash"]
 
-USUAL_CODECS: Mapping[PresetFormat, AudioCodec] = {
-    "mp3": "mp3",
-    "m4a": "aac",
-    "ogg": "vorbis",
-    "opus": "opus",
-    "flac": "flac",
-    "wav": "pcm",
-    "hls": "aac",
-    "dash": "aac",
+STREAMS: frozenset[PresetFormat] = frozenset({"hls", "dash"})  #: formats that are folders of segments
+LISTS = {"hls": "master.m3u8", "dash": "manifest.mpd"}  #: what a player opens, of each of them
+LOSSLESS: frozenset[AudioCodec] = frozenset({"flac", "pcm"})  #: their samples come back as they were
+
+#: the codecs that each format takes; the first is the usual one; a stream has several rates, which AAC alone has
+CODECS_OF: Mapping[PresetFormat, tuple[AudioCodec, ...]] = {
+    "mp3": ("mp3",),
+    "m4a": ("aac", "flac"),
+    "ogg": ("vorbis", "opus", "flac"),
+    "opus": ("opus",),
+    "flac": ("flac",),
+    "wav": ("pcm",),
+    "hls": ("aac",),
+    "dash": ("aac",),
 }
 
 
@@ -89,10 +97,21 @@ class Preset(Part):
     true_peak: float | None = Field(None, ge=-20, le=0, description="In dBTP.")
     description: str = Field("", max_length=200, description="What it is for.")
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Preset:
+        codec, takes = self.audio_codec, CODECS_OF[self.format]
+        if codec not in takes:
+            raise ValueError(f"codec {codec} does not go into {self.format}, which takes {', '.join(takes)}")
+        if self.bitrate is not None and codec in LOSSLESS:
+            raise ValueError(f"bitrate is of sound that is made smaller, and {codec} leaves all of it")
+        if self.bit_depth is not None and codec not in LOSSLESS:
+            raise ValueError(f"bitDepth is of sound of which all is left, and {codec} makes it smaller")
+        return self
+
     @property
     def audio_codec(self) -> AudioCodec:
         """The codec that is named, or the usual one of the format."""
-        return self.codec or USUAL_CODECS[self.format]
+        return self.codec or CODECS_OF[self.format][0]
 
     def rate_of(self, channels: int) -> int | None:
         """Bits per second of so many channels: one has half of what two have; None where the preset says none."""
@@ -139,6 +158,21 @@ class MediaSpec(Spec):
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError(f"end {self.end:g} is not after start {self.start:g}")
         return self
+
+    def output_paths(self) -> list[str]:
+        """What is made of the job's own file: a file for each preset, the lists of streams, pictures of the sound."""
+        from processors.specs.presets import PRESETS  # late: a table of models, which few commands need
+
+        table = {**PRESETS, **(self.presets or {})}
+        named = {name: table[name].format for name in dict.fromkeys(self.output_presets) if name in table}
+        paths = [f"{name}.{made}" for name, made in named.items() if made not in STREAMS]
+        paths += [LISTS[made] for made in named.values() if made in STREAMS]
+        paths += ["waveform.json", "waveform.png"] if self.generate_thumbnails else []
+        return [*dict.fromkeys(paths), *(["spectrogram.png"] if self.spectrogram else [])]
+
+    def tells_all_outputs(self) -> bool:
+        """Chapters may be the file's own, and an album has more files."""
+        return False
 
     def kind(self) -> str:
         """Noise reduction has a model to load."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from processors.specs.base import Part, Spec
 from processors.specs.bitrate import BITRATE_PATTERN, bits_per_second
 from processors.specs.video_fields import CHANGING, FIELDS, OUTPUTS, either, formats_of
+from processors.specs.video_needs import NEEDS
 
 Quality = Literal["low", "medium", "high", "ultra"]
 Position = Literal["top-left", "top-right", "bottom-left", "bottom-right", "center"]
@@ -29,7 +30,6 @@ CODECS: dict[str, tuple[VideoCodec, ...]] = {
     "cmaf": ("h264", "hevc", "av1"),
 }
 
-_AS_LARGE_AS_IT_IS = ("flac", "wav", "copy")
 _WITH_FILES_OF_TEXT = ("mp4", "webm")
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -76,7 +76,10 @@ class Ladder(Part):
     max_bitrate: Rate | None = Field(None, description="No rendition above this rate, as 5M.")
     min_bitrate: Rate | None = Field(None, description="No rendition below this rate, as 300k.")
     sizes: list[Resolution] | None = Field(
-        None, min_length=1, max_length=12, description="The boxes of the renditions, as 1280x720,640x360."
+        None,
+        min_length=1,
+        max_length=12,
+        description="The boxes of the renditions, as 1280x720,640x360; none is larger than the source.",
     )
     per_title: bool = Field(False, description="Find the rates by short trial encodes of this very video.")
 
@@ -122,7 +125,8 @@ class VideoSpec(Spec):
         None, ge=50, le=99, description="VMAF that the picture is to have, as 93; trial encodes find the rate."
     )
     resolution: Resolution | None = Field(
-        None, description="The box the picture is fitted into, as 1280x720; its shape is kept."
+        None,
+        description="The box the picture is fitted into, as 1280x720; its shape is kept, and it is never enlarged.",
     )
     bitrate: Rate | None = Field(None, description="Video bit rate as 2500k or 4M; else by quality.")
     framerate: float | None = Field(None, gt=0, le=240, description="Frames per second, at most 240.")
@@ -171,7 +175,13 @@ class VideoSpec(Spec):
 
     @model_validator(mode="after")
     def _fits_together(self) -> VideoSpec:
-        problems = (self._problem_of_fields, self._problem_of_rate, self._problem_of_format, self._problem_of_pictures)
+        problems = (
+            self._problem_of_fields,
+            self._problem_of_rate,
+            self._problem_of_format,
+            self._problem_of_pictures,
+            self._problem_of_needs,
+        )
         for find in problems:
             if problem := find():
                 raise ValueError(problem)
@@ -220,23 +230,9 @@ class VideoSpec(Spec):
             return f"codec {self.codec} does not go into {self.output_format}, which takes {', '.join(possible)}"
         if self.hdr == "keep" and self.video_codec == "h264":
             return "hdr keep needs codec hevc, av1 or vp9: H.264 has eight bits"
-        if self.output_format == "audio" and self.audio_format == "copy" and self.loudness is not None:
-            return "loudness changes the sound, and audioFormat copy leaves it as it is: give one of them"
-        if self.output_format == "audio" and self.audio_format in _AS_LARGE_AS_IT_IS and self.audio_bitrate is not None:
-            return (
-                f"audioBitrate is of sound that is made smaller, and audioFormat {self.audio_format} leaves all of it"
-            )
-        if (
-            self.output_format == "scenes"
-            and self.audio_bitrate is not None
-            and not (self.scenes and self.scenes.split)
-        ):
-            return "audioBitrate is of scenes that become files: set scenes.split, or leave it out"
         if self.subtitles == "extract" and self.output_format not in _WITH_FILES_OF_TEXT:
             way_out = "keep makes WebVTT of them" if self.is_stream else "burn draws them"
             return f"subtitles extract is of outputFormat mp4 or webm, and this is {self.output_format}: {way_out}"
-        if self.subtitle_url is not None and self.output_format in ("gif", "webp") and self.subtitles != "burn":
-            return f"{self.output_format} has no subtitles but those in its picture: set subtitles to burn"
         return ""
 
     def _problem_of_pictures(self) -> str:
@@ -251,6 +247,11 @@ class VideoSpec(Spec):
         if self.output_format == "thumbnail" and self.thumbnail_times == []:
             return "thumbnailTimes is empty: name at least one time, or leave it out for the middle frame"
         return ""
+
+    def _problem_of_needs(self) -> str:
+        given = self._given()
+        unmet = (need for need in NEEDS if need.field in given and not need.is_met(self))
+        return next((f"{self.spelled(need.field)} {need.says}" for need in unmet), "")
 
     @property
     def video_codec(self) -> VideoCodec:
@@ -286,10 +287,15 @@ class VideoSpec(Spec):
             paths += [f"sprite-001.{self.thumbnail_format}", "sprite.vtt"]
         return paths
 
+    def tells_all_outputs(self) -> bool:
+        """Pictures at an interval, scenes, segments and tracks are as many as the video has."""
+        is_open = self.output_format in (*STREAMS, "scenes", "audio") or self.subtitles == "extract"
+        return not (is_open or self.drop_larger or self.sprite or self.thumbnail_interval is not None)
+
     def thumbnail_paths(self) -> list[str]:
-        """The pictures whose number the spec alone tells."""
+        """The pictures whose number the spec alone tells: of those at an interval, the first."""
         if self.thumbnail_interval is not None:
-            return []
+            return [f"thumbnail-001.{self.thumbnail_format}"]
         count = self.thumbnail_count or len(dict.fromkeys(self.thumbnail_times or ()))
         if self.output_format == "thumbnail" and count == 0 and not (self.poster or self.sprite):
             count = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import OutputFile
-from processors.streaming.measure import Measured, measured, variant_bandwidths
+from processors.streaming.measure import MeasuredTrack, measured, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER, package
 from processors.streaming.playlists import as_variants, raised_manifest, raised_master, with_default_sound
 from processors.streaming.tracks import Kind, Track
@@ -29,7 +29,7 @@ def make_stream(
     seconds: float | None,
     frame_seconds: float,
     is_one_sound: bool = False,
-) -> list[Measured]:
+) -> list[MeasuredTrack]:
     """Package tracks, and verify what came out.
 
     Args:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from av.error import FFmpegError
 from processors.ffmpeg.verify import incomplete
 from processors.streaming.playlists import peak_bandwidth
 from processors.streaming.tracks import Kind, Track
+from processors.worker.threads import granted_threads
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Segment:
     """One segment, as it was found."""
 
     size: int
@@ -28,35 +30,36 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredTrack:
     """What a track turned out to be."""
 
     track: Track
-    cuts: Sequence[Cut]
+    segments: Sequence[Segment]
     peak_bandwidth: int
     average_bandwidth: int
 
     @property
     def seconds(self) -> float:
         """From the first frame to the end of the last one."""
-        return self.cuts[-1].starts_at + self.cuts[-1].seconds - self.cuts[0].starts_at
+        return self.segments[-1].starts_at + self.segments[-1].seconds - self.segments[0].starts_at
 
     @property
     def frames(self) -> int:
         """How many there are in all."""
-        return sum(cut.frames for cut in self.cuts)
+        return sum(segment.frames for segment in self.segments)
 
 
-def measured(out: Path, tracks: Sequence[Track], segment_seconds: float) -> list[Measured]:
+def measured(out: Path, tracks: Sequence[Track], segment_seconds: float) -> list[MeasuredTrack]:
     """Read all segments of the pictures and sounds; decode the key frames, which nothing can be shown without.
 
     Raises:
         HandlerError: a segment is missing, or cannot be played by itself.
     """
-    return [_measured(out, track, segment_seconds) for track in tracks if track.kind != "text"]
+    with ThreadPoolExecutor(granted_threads()) as pool:  # FFmpeg's libraries work outside of Python's lock
+        return [_measured(out, track, segment_seconds, pool) for track in tracks if track.kind != "text"]
 
 
-def variant_bandwidths(found: Sequence[Measured]) -> dict[str, int]:
+def variant_bandwidths(found: Sequence[MeasuredTrack]) -> dict[str, int]:
     """The highest rate of each variant, by its folder: of a picture with the dearest sound, or of a sound alone."""
     sounds = [each for each in found if each.track.kind == "audio"]
     videos = [each for each in found if each.track.kind == "video"]
@@ -64,22 +67,22 @@ def variant_bandwidths(found: Sequence[Measured]) -> dict[str, int]:
     return {each.track.folder: each.peak_bandwidth + dearest for each in videos or sounds}
 
 
-def _measured(out: Path, track: Track, segment_seconds: float) -> Measured:
+def _measured(out: Path, track: Track, segment_seconds: float, pool: ThreadPoolExecutor) -> MeasuredTrack:
     init = (out / track.folder / "init.mp4").read_bytes()
     paths = sorted((out / track.folder).glob("segment-*.m4s"))
     if not paths:
         raise incomplete(track.folder, "it has no segments")
-    cuts = [_cut(init, path, track) for path in paths]
-    sizes, lengths = [cut.size for cut in cuts], [cut.seconds for cut in cuts]
-    return Measured(
+    segments = list(pool.map(lambda path: _segment(init, path, track), paths))
+    sizes, lengths = [segment.size for segment in segments], [segment.seconds for segment in segments]
+    return MeasuredTrack(
         track,
-        cuts,
+        segments,
         peak_bandwidth=int(peak_bandwidth(sizes, lengths, segment_seconds)),
         average_bandwidth=int(8 * sum(sizes) / sum(lengths)),
     )
 
 
-def _cut(init: bytes, path: Path, track: Track) -> Cut:
+def _segment(init: bytes, path: Path, track: Track) -> Segment:
     """Read one segment as a player does, knowing nothing of those before it."""
     name, data = f"{track.folder}/{path.name}", path.read_bytes()
     try:
@@ -103,7 +106,7 @@ def _cut(init: bytes, path: Path, track: Track) -> Cut:
     if decoded < len(keys) and track.kind == "video":
         raise incomplete(name, f"{len(keys) - decoded} of its {len(keys)} key frames cannot be decoded")
     last, last_seconds, _ = shown[-1]
-    return Cut(len(data), shown[0][0], last + last_seconds - shown[0][0], len(shown), keys)
+    return Segment(len(data), shown[0][0], last + last_seconds - shown[0][0], len(shown), keys)
 
 
 def _decoded_keys(data: bytes, kind: Kind) -> int:

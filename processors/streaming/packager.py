@@ -82,7 +82,7 @@ def package(
     if dash:
         argv += ["--mpd_output", MANIFEST, "--generate_static_live_mpd"]
     try:
-        context.run(argv)
+        context.run(argv, is_killed_at_once=True)
     except ProgramFailed as error:
         if error.signal is not None or error.met_full_disk:
             raise

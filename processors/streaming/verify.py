@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from processors.ffmpeg.verify import incomplete
-from processors.streaming.measure import Measured, variant_bandwidths
+from processors.streaming.measure import MeasuredTrack, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER
 from processors.streaming.playlists import master_entries, media_segments, represented
 from processors.streaming.tracks import Track
@@ -16,7 +16,7 @@ _EXTINF_SECONDS = 0.001  # playlists give milliseconds
 
 
 def verify_stream(
-    out: Path, tracks: Sequence[Track], found: Sequence[Measured], *, seconds: float | None, frame_seconds: float
+    out: Path, tracks: Sequence[Track], found: Sequence[MeasuredTrack], *, seconds: float | None, frame_seconds: float
 ) -> None:
     """Compare the segments with each other, and with what the playlists say of them.
 
@@ -40,23 +40,23 @@ def verify_stream(
         _manifest_is_true(out, found)
 
 
-def _begins_with_key_frames(measured: Measured) -> None:
-    for number, cut in enumerate(measured.cuts, start=1):
-        if not cut.key_times or cut.key_times[0] > cut.starts_at + _SAME_SECONDS:
+def _begins_with_key_frames(measured: MeasuredTrack) -> None:
+    for number, segment in enumerate(measured.segments, start=1):
+        if not segment.key_times or segment.key_times[0] > segment.starts_at + _SAME_SECONDS:
             raise incomplete(measured.track.folder, f"its segment {number} does not begin with a key frame")
 
 
-def _is_aligned(measured: Measured, first: Measured) -> None:
+def _is_aligned(measured: MeasuredTrack, first: MeasuredTrack) -> None:
     """Compare a rung with the best one: where it has key frames, the other has one too."""
-    for mine, other in zip(measured.cuts, first.cuts, strict=False):
+    for mine, other in zip(measured.segments, first.segments, strict=False):
         pairs = zip(mine.key_times, other.key_times, strict=False)
         if len(mine.key_times) != len(other.key_times) or any(abs(a - b) > _SAME_SECONDS for a, b in pairs):
             raise incomplete(measured.track.folder, f"its key frames are not those of {first.track.folder}")
-    if len(measured.cuts) != len(first.cuts):
+    if len(measured.segments) != len(first.segments):
         raise incomplete(measured.track.folder, f"it has not as many segments as {first.track.folder}")
 
 
-def _playlists_are_true(out: Path, found: Sequence[Measured], tracks: Sequence[Track]) -> None:
+def _playlists_are_true(out: Path, found: Sequence[MeasuredTrack], tracks: Sequence[Track]) -> None:
     entries = master_entries((out / MASTER).read_text())
     by_folder = {each.track.folder: each for each in found}
     variants = {each.uri.rpartition("/")[0]: each for each in entries if each.tag == "#EXT-X-STREAM-INF"}
@@ -74,9 +74,9 @@ def _playlists_are_true(out: Path, found: Sequence[Measured], tracks: Sequence[T
         if (measured := by_folder.get(folder)) is None:
             continue
         says = [segment.seconds for segment in segments]
-        is_same = len(says) == len(measured.cuts) and all(
-            abs(said - cut.seconds) <= _EXTINF_SECONDS + _SAME_SECONDS
-            for said, cut in zip(says, measured.cuts, strict=True)
+        is_same = len(says) == len(measured.segments) and all(
+            abs(said - segment.seconds) <= _EXTINF_SECONDS + _SAME_SECONDS
+            for said, segment in zip(says, measured.segments, strict=True)
         )
         if not is_same and measured.track.kind == "video":
             raise incomplete(f"{folder}/playlist.m3u8", "its segments are not as long as it says")
@@ -86,7 +86,7 @@ def _playlists_are_true(out: Path, found: Sequence[Measured], tracks: Sequence[T
             raise incomplete(MASTER, f"it says that {folder} has {said} bits per second at most, and it has {needed}")
 
 
-def _manifest_is_true(out: Path, found: Sequence[Measured]) -> None:
+def _manifest_is_true(out: Path, found: Sequence[MeasuredTrack]) -> None:
     said = represented((out / MANIFEST).read_text())
     for each in found:
         if each.track.folder not in said:

@@ -15,7 +15,6 @@ from processors.ffmpeg.verify import Expected, incomplete, is_short, verified
 from processors.specs import Quality, VideoSpec
 from processors.video import preparing
 from processors.video.encoding import Wanted, input_options, picture
-from processors.video.framing import length
 from processors.video.quality import fit
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context
@@ -52,7 +51,7 @@ def held_bytes(spec: VideoSpec, video: Video, seconds: float | None) -> float:
 
 def gif(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> list[tuple[str, ...]]:
     """Say how a GIF is made, with the palette that suits it best: in one run, or in two where it is long."""
-    seconds = length(wanted.part, source.probe.video_seconds)
+    seconds = wanted.part.seconds(source.probe.video_seconds)
     use: dict[str, Any] = {**_DITHER[spec.quality], "diff_mode": "rectangle"}
     frames = _frames(spec, source, video, wanted)
     options: dict[str, Any] = {"map_metadata": -1, "loop": 0, **wanted.part.limit}
@@ -77,7 +76,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
     """What has to be found out before, and one run of ffmpeg, or two."""
     spec = sized(context.spec, video)
     state = preparing.prepared(context, source, video, resolution=spec.resolution)
-    seconds = length(state.wanted.part, source.probe.video_seconds)
+    seconds = state.wanted.part.seconds(source.probe.video_seconds)
 
     def run(report: Report) -> Made:
         runs = (gif if spec.output_format == "gif" else webp)(spec, source, video, state.wanted)

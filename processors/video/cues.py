@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from processors.video.framing import Cut
+from processors.ffmpeg.cut import Cut
 
 _TIMES = re.compile(r"^((?:\d+:)?\d\d:\d\d\.\d{3}) --> ((?:\d+:)?\d\d:\d\d\.\d{3})(.*)$")
 
@@ -26,7 +26,7 @@ def clipped(document: str, part: Cut) -> str:
 
     FFmpeg would move everything else in the file to make room for a text that began before the part.
     """
-    until = float("inf") if part.seconds is None else part.start + part.seconds
+    until = float("inf") if part.end is None else part.end
     kept = [
         Cue(max(0.0, cue.start - part.start), min(cue.end, until) - part.start, cue.settings, cue.text)
         for cue in cues(document)

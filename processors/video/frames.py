@@ -57,7 +57,9 @@ def frames_at(source: Path, name: str, video: Video, times: Sequence[float]) -> 
 def frames_within(
     source: Path, name: str, video: Video, spans: Sequence[tuple[float, float]], *, is_draft: bool = False
 ) -> Iterator[Found | None]:
-    """Find a frame of each of some spans: a key frame, which costs least, where it has one, and else about its middle.
+    """Find a frame of each of some spans: a key frame, which costs least, where it has one, and else its first one.
+
+    What lies between the key frame before and the span has to be decoded anyway; what follows need not be.
 
     Args:
         spans: from (included) and to (excluded), ascending.
@@ -70,7 +72,7 @@ def frames_within(
             stream.codec_context.options = _DRAFT
         for start, end in spans:
             found = _key_frame(container, stream, start, end)
-            yield found or walk.at((start + end) / 2)
+            yield found or walk.within(start, end)
 
 
 def frames_from(source: Path, name: str, video: Video, start: float) -> Iterator[Found]:
@@ -145,6 +147,13 @@ class _Walk:
                 return found
             self._open(start)
         return self._forward(seconds) or self._next
+
+    def within(self, start: float, end: float) -> Found | None:
+        """Walk on to the first frame of a span, or to the one that is shown throughout it."""
+        shown, following = self.at(start), self._next
+        if shown is None or following is None or shown.at_seconds >= start - _TOLERANCE_SECONDS:
+            return shown
+        return following if following.at_seconds < end else shown
 
     def rest(self) -> Iterator[Found]:
         """Yield what comes after the frame where the walk is."""

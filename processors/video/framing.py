@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from processors.ffmpeg.filters import Filter, fitted
-from processors.ffmpeg.probe import Probe, Video
+from processors.ffmpeg.probe import Video
 from processors.specs import VideoSpec
 from processors.video.quality import fit
-from processors.worker.context import Rejected
 
 # Of codecs and sizes that come from tape and broadcast: their files do not always say that they are interlaced.
 _TAPE_CODECS = frozenset({"mpeg2video", "dvvideo", "prores", "rawvideo", "ffv1", "mjpeg", "v210", "huffyuv"})
 _TAPE_HEIGHTS = frozenset({480, 486, 512, 576, 1080})
 _TAPE_RATE = 31.0
+_HIGH_WIDTH, _HIGH_HEIGHT = 1280, 720  # from here on, what says nothing of its colours is BT.709 for players
+_PAL_HEIGHTS = frozenset({288, 576})
 
 
 # Newer FFmpegs hand these on to the encoder, and players would take what is ordinary by now for HDR.
@@ -22,49 +22,6 @@ _FORGET_HDR = [
     Filter("sidedata", options={"mode": "delete", "type": kind})
     for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The part of a file that is wanted. Seconds."""
-
-    start: float = 0.0
-    seconds: float | None = None  #: None: to the end
-
-    @property
-    def options(self) -> dict[str, float]:
-        """For an input: ffmpeg goes to the frame before, and decodes up to the very moment."""
-        return ({"ss": self.start} if self.start else {}) | self.limit
-
-    @property
-    def limit(self) -> dict[str, float]:
-        """For an output: else chapters would go on after the end."""
-        return {} if self.seconds is None else {"t": self.seconds}
-
-
-def cut(spec: VideoSpec, probe: Probe, name: str) -> Cut:
-    """Say what part is wanted.
-
-    Raises:
-        Rejected: the file ends before it begins.
-    """
-    start, length = spec.start or 0.0, probe.duration_seconds
-    if length is not None and start >= length and probe.is_duration_exact:
-        text = f"There is nothing from {start:g} s on: {name} is {length:g} s long."
-        raise Rejected("start_after_end", text, f"Choose a start from 0 to {length:g}.")
-    return Cut(start, None if spec.end is None else spec.end - start)
-
-
-def length(part: Cut, seconds: float | None) -> float | None:
-    """How long a part of something is, where that is known.
-
-    Args:
-        seconds: of the whole.
-    """
-    if seconds is None:
-        return None
-    rest = max(0.0, seconds - part.start)
-    return rest if part.seconds is None else min(rest, part.seconds)
 
 
 def may_hide_fields(spec: VideoSpec, video: Video) -> bool:
@@ -107,10 +64,35 @@ def framing(
             hdr=video.hdr_colours if is_mapped else None,
             framerate=spec.framerate if steady is None else None,
             is_full_range=False,
+            scaling=scaling(video),
         ),
+        *ordinary_colours(video),
         *(_FORGET_HDR if is_mapped else []),
         *_kept_colours(spec, video),
     ]
+
+
+def scaling(video: Video) -> dict[str, str]:
+    """Bring what is of pictures, and not of video, to what players of video take everything for."""
+    span = {"out_range": "limited"} if video.is_full_range or video.is_rgb else {}
+    return span | ({"out_color_matrix": "bt709"} if video.is_rgb else {}) if not video.is_hdr else {}
+
+
+def ordinary_colours(video: Video) -> list[Filter]:
+    """Say what was meant where a file does not say its colours: players guess by the size, which may change here.
+
+    They take high definition for BT.709, and all else for BT.601, whose primaries are those of 525 or 625 lines.
+    """
+    if video.is_hdr or (video.matrix is not None and not video.is_rgb):
+        return []
+    is_high = video.is_rgb or video.stored_height >= _HIGH_HEIGHT or video.stored_width >= _HIGH_WIDTH
+    usual = "bt709" if is_high else "bt470bg" if video.stored_height in _PAL_HEIGHTS else "smpte170m"
+    said = {
+        "color_primaries": video.primaries or usual,
+        "color_trc": video.transfer or ("bt709" if is_high else "smpte170m"),
+        "colorspace": usual,
+    }
+    return [Filter("setparams", options=said | ({"range": "limited"} if video.is_rgb else {}))]
 
 
 def _kept_colours(spec: VideoSpec, video: Video) -> list[Filter]:

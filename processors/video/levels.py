@@ -8,15 +8,16 @@ from typing import Any
 
 import ffmpeg
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.levelling import levelling, loop_samples, measured, metering
 from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_INPUT
-from processors.ffmpeg.sound_codecs import CODECS, CONTAINERS, AudioCodec
+from processors.ffmpeg.sound_codecs import CODECS
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
-from processors.video.framing import Cut, length
+from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video.sounds import LAYOUTS, audio_rate, layouts
 from processors.worker.context import Context
 
@@ -36,7 +37,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Delivery:
     """What a sound is delivered as, as far as it changes how loud it is."""
 
     codec: AudioCodec
@@ -44,17 +45,17 @@ class Form:
     most_channels: int
 
 
-def form(spec: VideoSpec, audio: Audio) -> Form:
+def delivery(spec: VideoSpec, audio: Audio) -> Delivery:
     """Say what the sounds of a job are delivered as. Pure."""
     if spec.is_stream:
-        return Form("aac", "aformat=channel_layouts=stereo", 2)
+        return Delivery("aac", "aformat=channel_layouts=stereo", 2)
     if spec.output_format == "audio" and spec.audio_format != "copy":
-        codec = CONTAINERS[spec.audio_format][0]
+        codec = CODECS_OF[spec.audio_format][0]
         most = CODECS[codec].most_channels
-        if CODECS[codec].is_lossless:
-            return Form(codec, "anull", most)
-        return Form(codec, f"aformat=channel_layouts={layouts(audio, most)}", most)
-    return Form("opus" if spec.output_format == "webm" else "aac", f"aformat=channel_layouts={LAYOUTS}", 8)
+        if codec in LOSSLESS:
+            return Delivery(codec, "anull", most)
+        return Delivery(codec, f"aformat=channel_layouts={layouts(audio, most)}", most)
+    return Delivery("opus" if spec.output_format == "webm" else "aac", f"aformat=channel_layouts={LAYOUTS}", 8)
 
 
 def found(context: Context[VideoSpec], source: Source, audio: Audio, part: Cut, goal: float, report: Report) -> Level:
@@ -71,8 +72,8 @@ class _Rehearsal:
 
     def __init__(self, context: Context[VideoSpec], source: Source, audio: Audio, part: Cut, report: Report) -> None:
         self._context, self._source, self._audio, self._part, self._report = context, source, audio, part, report
-        self._form = form(context.spec, audio)
-        self._seconds = length(part, audio.duration_seconds or source.probe.duration_seconds)
+        self._delivery = delivery(context.spec, audio)
+        self._seconds = part.seconds(audio.duration_seconds or source.probe.duration_seconds)
         self._share = (0.0, _FIRST_SHARE)  # of the progress that the next run has
 
     def level(self, goal: float) -> Level:
@@ -83,10 +84,10 @@ class _Rehearsal:
                 path.unlink()
 
     def _level(self, goal: float) -> Level:
-        before = self._measured(self._source.path, str(self._audio.index), self._part.options, self._form.mix)
+        before = self._measured(self._source.path, str(self._audio.index), self._part.options, self._delivery.mix)
         if before.integrated is None:
             return Level("", first_setting(before, goal, TRUE_PEAK, is_lossless=True).note)
-        setting = first_setting(before, goal, TRUE_PEAK, is_lossless=CODECS[self._form.codec].is_lossless)
+        setting = first_setting(before, goal, TRUE_PEAK, is_lossless=self._delivery.codec in LOSSLESS)
         earlier: tuple[float, float] | None = None
         for number in range(_ROUNDS + 1):
             self._share = (1 - (1 - _FIRST_SHARE) * 0.3**number, 1 - (1 - _FIRST_SHARE) * 0.3 ** (number + 1))
@@ -101,14 +102,14 @@ class _Rehearsal:
         raise AssertionError("the last round returns")
 
     def _chain(self, setting: Setting) -> str:
-        return f"{self._form.mix},{levelling(setting)},aresample={self._audio.sample_rate}"
+        return f"{self._delivery.mix},{levelling(setting)},aresample={self._audio.sample_rate}"
 
     def _made(self, setting: Setting) -> Measured:
         """Make the sound, and measure it as it is decoded."""
-        codec, name = self._form.codec, f"{_SCRATCH}.mka"
+        codec, name = self._delivery.codec, f"{_SCRATCH}.mka"
         options: dict[str, Any] = {"af": self._chain(setting), "c:a": CODECS[codec].encoder, "map_metadata": -1}
-        if not CODECS[codec].is_lossless:
-            spec, most = self._context.spec, self._form.most_channels
+        if codec not in LOSSLESS:
+            spec, most = self._context.spec, self._delivery.most_channels
             options["b:a"] = audio_rate(spec, self._audio, codec=codec, most_channels=most)
         media = ffmpeg.input(str(self._source.path), **self._part.options, **SAFE_INPUT)
         self._run(ffmpeg.output(media[str(self._audio.index)], name, **options, **self._part.limit))

@@ -100,19 +100,50 @@ def encoded(frame: VideoFrame, look: Look, *, has_alpha: bool = False) -> bytes:
 
 def filtered(frames: Sequence[VideoFrame], filters: Sequence[Filter]) -> VideoFrame:
     """Send frames of one kind through filters that give a single one."""
-    first = frames[0]
-    graph = av.filter.Graph()
-    # With its colours: what the source does not say is unknown to the filters, whatever the frames say later.
-    source = (
-        f"video_size={first.width}x{first.height}:pix_fmt={first.format.name}:time_base=1/25"
-        f":colorspace={first.colorspace}:range={first.color_range}"
-    )
-    nodes = [graph.add("buffer", source)]
-    nodes += [graph.add(each.name, each.text) for each in filters]
-    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+    graph = _graph(_kind(frames[0]), [(each.name, each.text) for each in filters])
     for number, frame in enumerate(frames):
-        frame.pts = number
-        frame.time_base = Fraction(1, 25)
-        graph.vpush(frame)
+        _push(graph, frame, number)
     graph.vpush(None)
     return graph.vpull()
+
+
+class Conveyor:
+    """Sends frames through filters that give one for each; they are set up anew only where frames are of another kind.
+
+    To set them up takes as long as to make three small pictures.
+    """
+
+    def __init__(self) -> None:
+        self._made_for: tuple[str, Sequence[tuple[str, str]]] | None = None
+        self._graph = av.filter.Graph()
+        self._count = 0
+
+    def sent(self, frame: VideoFrame, filters: Sequence[Filter]) -> VideoFrame:
+        """Send one."""
+        wanted = (_kind(frame), [(each.name, each.text) for each in filters])
+        if wanted != self._made_for:
+            self._made_for, self._graph = wanted, _graph(*wanted)
+        self._count += 1
+        _push(self._graph, frame, self._count)
+        return self._graph.vpull()
+
+
+def _kind(frame: VideoFrame) -> str:
+    """What filters are told of frames; with their colours, or those are unknown whatever the frames say later."""
+    return (
+        f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}:time_base=1/25"
+        f":colorspace={frame.colorspace}:range={frame.color_range}"
+    )
+
+
+def _graph(kind: str, filters: Sequence[tuple[str, str]]) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    nodes = [graph.add("buffer", kind), *(graph.add(name, text) for name, text in filters)]
+    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+    return graph
+
+
+def _push(graph: av.filter.Graph, frame: VideoFrame, number: int) -> None:
+    frame.pts = number
+    frame.time_base = Fraction(1, 25)
+    graph.vpush(frame)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.probe import Video, probe
 from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
@@ -16,7 +17,7 @@ from processors.specs import VideoSpec
 from processors.video import levels, subtitles, target, watermark
 from processors.video.cues import clipped, cues
 from processors.video.encoding import Text, TextFile, Wanted
-from processors.video.framing import Cut, cut, length, may_hide_fields
+from processors.video.framing import may_hide_fields
 from processors.video.quality import fit
 from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
@@ -58,7 +59,7 @@ def prepared(
             captions = subtitles.captions(spec, source.probe, source.name)
         mark = watermark.made(context, video, *fit(video.width, video.height, resolution or spec.resolution))
     wanted = Wanted(
-        part=cut(spec, source.probe, source.name),
+        part=_part(spec, source),
         sounds=sounds(spec, source.probe, source.name) if has_tracks else [],
         captions=captions,
         text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
@@ -71,9 +72,14 @@ def prepared(
     return Preparation(wanted, notes)
 
 
+def _part(spec: VideoSpec, source: Source) -> Cut:
+    seconds = source.probe.duration_seconds if source.probe.is_duration_exact else None
+    return settled(spec.start, spec.end, seconds, source.name)
+
+
 def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:
     """What changes `state.wanted` before the main task reads it."""
-    spec, seconds = context.spec, length(state.wanted.part, source.probe.duration_seconds)
+    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.duration_seconds)
     found: list[Task] = []
     if may_hide_fields(spec, video):
         found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))
@@ -101,7 +107,7 @@ def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -
     wanted, goal = state.wanted, context.spec.loudness
     if goal is None or not wanted.sounds or context.spec.output_format in ("gif", "webp"):
         return []
-    seconds = length(wanted.part, source.probe.duration_seconds)
+    seconds = wanted.part.seconds(source.probe.duration_seconds)
 
     def run(report: Report) -> Made:
         filters: dict[int, str] = {}
@@ -123,8 +129,9 @@ def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -
 
 def _look(context: Context[VideoSpec], source: Source, video: Video, state: Preparation, report: Report) -> Made:
     """See whether the frames of a few seconds from the middle are made of two fields each."""
-    whole = length(state.wanted.part, source.probe.duration_seconds) or 0.0
-    part = Cut(state.wanted.part.start + max(0.0, (whole - _IDET_SECONDS) / 2), _IDET_SECONDS)
+    whole = state.wanted.part.seconds(source.probe.duration_seconds) or 0.0
+    start = max(0.0, (whole - _IDET_SECONDS) / 2)
+    part = state.wanted.part.within(start, start + _IDET_SECONDS)
     media = ffmpeg.input(str(source.path), **part.options, **SAFE_INPUT, **SAFE_DECODER)
     step = ffmpeg.output(media[str(video.index)], "-", vf="idet", f="null")
     said = heard(context, step.compile(cmd=list(TALKING)), source.name, report, seconds=_IDET_SECONDS)
@@ -143,12 +150,17 @@ def _draw(context: Context[VideoSpec], source: Source, state: Preparation, repor
     if captions.is_file_burnt and text is not None:
         name = context.input_name("subtitle_url")
         given = Source(text.path, name, source.probe)
+        is_styled = text.is_styled
         argv = subtitles.convert(given, "s:0", subtitles.BURNT, "ass", charset=text.charset)
     else:
         assert captions.burnt is not None
         name = source.name
+        is_styled = captions.burnt.codec in subtitles.STYLED
         argv = subtitles.convert(source, str(captions.burnt.index), subtitles.BURNT, "ass")
     run_ffmpeg(context, argv, name, report, seconds=None)
+    if not is_styled:
+        script = context.out / subtitles.BURNT
+        script.write_text(subtitles.turned_as_written(script.read_text("utf-8", errors="replace")), "utf-8")
     return Made()
 
 
@@ -169,7 +181,7 @@ def _cut_texts(context: Context[VideoSpec], source: Source, state: Preparation, 
         if number <= len(tracks):
             track = tracks[number - 1]
             argv, of = subtitles.convert(source, str(track.index), name, "webvtt"), source.name
-            text = Text(name, track.language, track.title)
+            text = Text(name, track.language, track.title, is_default=track.is_default)
         else:
             assert given is not None
             of = context.input_name("subtitle_url")
@@ -199,9 +211,10 @@ def _text_file(context: Context[VideoSpec]) -> TextFile:
         found = probe(path, name)
     except HandlerError as error:
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint) from error
-    if not any(track.is_text for track in found.subtitles):
+    track = next((track for track in found.subtitles if track.is_text), None)
+    if track is None:
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint)
-    return TextFile(path, subtitles.charset(Path(path).read_bytes()))
+    return TextFile(path, subtitles.charset(Path(path).read_bytes()), is_styled=track.codec in subtitles.STYLED)
 
 
 def _left_out(source: Source, video: Video | None) -> list[str]:

@@ -15,7 +15,7 @@ from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video.frames import frames_within, key_frame_gap
-from processors.video.pictures import MEDIA_TYPES, Look, encoded, filtered, shaping
+from processors.video.pictures import MEDIA_TYPES, Conveyor, Look, encoded, filtered, shaping
 from processors.video.quality import fit
 from processors.video.timing import Window
 from processors.worker.context import Context, HandlerError
@@ -88,12 +88,13 @@ def task(context: Context[VideoSpec], source: Source, video: Video, part: Window
         spans = [(tile.start, tile.end) for tile in placed]
         frames = enumerate(frames_within(source.path, source.name, video, spans, is_draft=True), start=1)
         small: VideoFrame | None = None
+        conveyor = Conveyor()
         for sheet in range(placed[-1].sheet + 1):
             row: list[VideoFrame] = []
             for number, found in islice(frames, COLUMNS * ROWS):
                 if found is not None:
                     filters = shaping(found.frame, video, width, height, source.name)
-                    small = filtered([found.frame], [*filters, Filter("format", options={"pix_fmts": "yuv420p"})])
+                    small = conveyor.sent(found.frame, [*filters, Filter("format", options={"pix_fmts": "yuv420p"})])
                 if small is None:
                     raise HandlerError("no_picture", f"{source.name} has no picture at its beginning.", retryable=False)
                 row.append(small)

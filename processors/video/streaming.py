@@ -15,12 +15,11 @@ from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import is_short
 from processors.specs import Ladder, VideoSpec, bits_per_second
 from processors.streaming.making import make_stream, published
-from processors.streaming.measure import Measured
+from processors.streaming.measure import MeasuredTrack
 from processors.streaming.packager import packager
 from processors.streaming.tracks import Track, distinct, language_of, title_of
 from processors.video import preparing
 from processors.video.encoding import Text
-from processors.video.framing import length
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
@@ -48,7 +47,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
     state.wanted = replace(state.wanted, sounds=chosen)  # all where nothing is said: players have a menu of them
     stream = _Stream(context, source, video, state)
     state.notes += _other_rate(context.spec.framerate or video.framerate, float(stream.steady.framerate))
-    seconds = length(state.wanted.part, source.probe.duration_seconds) or 1.0
+    seconds = state.wanted.part.seconds(source.probe.duration_seconds) or 1.0
     return [
         *preparing.tasks(context, source, video, state),
         Task("encode", seconds, stream.encode),
@@ -97,11 +96,11 @@ class _Stream:
             self.rungs = (replace(best, bitrate=best.bitrate * _HARD_SHARE), *others)
         os.environ.setdefault("SVT_LOG", "2")  # else SVT-AV1 says thirty lines for each rung; 2 are warnings
         argv = encode(self.context.spec, self.video, self.source.path, self.made, _FOLDER)
-        wanted_seconds = length(part, self.source.probe.duration_seconds)
+        wanted_seconds = part.seconds(self.source.probe.duration_seconds)
         run_ffmpeg(self.context, argv, self.source.name, report, seconds=wanted_seconds)
         # Of several outputs, FFmpeg 7 tells the progress of the slowest, which may be sparse subtitles.
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
-        expected = length(part, self.source.probe.video_seconds)
+        expected = part.seconds(self.source.probe.video_seconds)
         if is_short(self.seconds, expected):
             blame_the_input(self.context, self.source, self.seconds, expected or 0.0, self.video)
         return Made()
@@ -110,7 +109,7 @@ class _Stream:
         """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
         asked = _asked(self.context.spec)
         every = self._ladder(asked.model_copy(update={"max_rungs": _MOST_RUNGS, "min_bitrate": None}))
-        seconds = length(self.state.wanted.part, self.source.probe.duration_seconds)
+        seconds = self.state.wanted.part.seconds(self.source.probe.duration_seconds)
         trials = tried(self.context, self.source, self.video, replace(self.made, rungs=every), seconds, _FOLDER, report)
         most = every[0].bitrate * _HARD_SHARE
         if asked.max_bitrate is not None:
@@ -201,7 +200,7 @@ class _Stream:
         return spoken
 
     def _details(
-        self, rungs: Sequence[tuple[int, Rung]], measured: Sequence[Measured], tracks: Sequence[Track]
+        self, rungs: Sequence[tuple[int, Rung]], measured: Sequence[MeasuredTrack], tracks: Sequence[Track]
     ) -> dict[str, Any]:
         """What the result says of the stream."""
         spec = self.context.spec

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from processors.ffmpeg import vmaf
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, CRF_RANGE, lossless
 from processors.video.encoding import Wanted, picture_options, sample
-from processors.video.framing import Cut
 from processors.worker.context import Context
 
 SAMPLES = 4
@@ -46,7 +46,8 @@ def samples(seconds: float | None) -> list[Cut]:
     if seconds <= _WHOLE_SECONDS:
         return [Cut(0.0, seconds)]
     step = seconds / SAMPLES
-    return [Cut(round(step * (number + 0.5) - SAMPLE_SECONDS / 2, 3), SAMPLE_SECONDS) for number in range(SAMPLES)]
+    starts = [round(step * (number + 0.5) - SAMPLE_SECONDS / 2, 3) for number in range(SAMPLES)]
+    return [Cut(start, start + SAMPLE_SECONDS) for start in starts]
 
 
 def next_trial(tried: Mapping[int, float], target: float, first: int, bounds: tuple[int, int]) -> int | None:
@@ -123,7 +124,7 @@ def _references(
     names = []
     for number, part in enumerate(samples(seconds)):
         name = f"sample-{number}.mkv"
-        own = replace(wanted, part=Cut(wanted.part.start + part.start, part.seconds))
+        own = replace(wanted, part=wanted.part.within(part.start, part.end))
         kept = lossless(wanted.threads, is_ten_bit=context.spec.hdr == "keep" and video.is_hdr)
         run_ffmpeg(context, sample(context.spec, source, video, own, kept, name), source.name)
         names.append(name)

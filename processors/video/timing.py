@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from processors.ffmpeg.cut import settled
 from processors.specs import VideoSpec
 from processors.worker.context import Rejected
 
@@ -42,11 +43,8 @@ def window(spec: VideoSpec, seconds: float, name: str) -> Window:
     Raises:
         Rejected: it begins after the end.
     """
-    start = spec.start or 0.0
-    if start >= seconds > 0:
-        message = f"There is no picture from {start:g} s on: {name} is {seconds:g} s long."
-        raise Rejected("start_after_end", message, f"Choose a start before {seconds:g}.")
-    return Window(start, min(seconds, spec.end or seconds), seconds)
+    part = settled(spec.start, spec.end, seconds, name)
+    return Window(part.start, min(seconds, spec.end or seconds), seconds)
 
 
 def thumbnail_times(spec: VideoSpec, part: Window, framerate: float, name: str) -> list[float]:

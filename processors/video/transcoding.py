@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.mp4_tracks import switch_subtitles_off
 from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
@@ -19,7 +20,6 @@ from processors.specs import VideoSpec
 from processors.video import preparing
 from processors.video.codecs import LEAST_SIDE
 from processors.video.encoding import Text, Transcode, transcode
-from processors.video.framing import length
 from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
@@ -33,7 +33,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
     """What has to be found out before, one run of ffmpeg, and subtitles as files."""
     refuse_tiny(context.spec, video, source.name)
     state = preparing.prepared(context, source, video)
-    seconds = length(state.wanted.part, source.probe.duration_seconds)
+    seconds = state.wanted.part.seconds(source.probe.duration_seconds)
 
     def run(report: Report) -> Made:
         step = transcode(context.spec, source, video, state.wanted)
@@ -43,9 +43,11 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         if is_short(made.seconds, step.seconds):
             blame_the_input(context, source, made.seconds, step.seconds or 0.0)
         is_mp4 = step.name.endswith(".mp4")
+        if is_mp4 and not state.wanted.captions.has_default:
+            switch_subtitles_off(context.out / step.name)
         expected = Expected(step.streams, frames=made.frames, is_index_first=is_mp4)
         found = verified(context.out / step.name, step.name, expected)
-        pictures_seconds = length(state.wanted.part, source.probe.video_seconds)
+        pictures_seconds = state.wanted.part.seconds(source.probe.video_seconds)
         if is_short(found.video_seconds or 0.0, pictures_seconds):
             blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds or 0.0, video)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)

@@ -16,7 +16,6 @@ from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, lossless, with_specifier
 from processors.video.encoding import input_options
-from processors.video.framing import Cut
 from processors.video.ladder import Rung
 from processors.video.per_title import Trial, decibels
 from processors.video.renditions import Renditions, rung_options, steady_picture
@@ -69,7 +68,7 @@ def _samples(
     """Keep samples without loss, at the size of the best rung and with its colours."""
     parts = []
     for part in samples(seconds):
-        own = replace(made.wanted, part=Cut(made.wanted.part.start + part.start, part.seconds))
+        own = replace(made.wanted, part=made.wanted.part.within(part.start, part.end))
         media = ffmpeg.input(str(source.path), **input_options(own))
         node = steady_picture(spec, video, media, replace(made, wanted=own))
         parts.append(node.filter("scale", made.rungs[0].width, made.rungs[0].height))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,17 +17,17 @@ import av
 from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter
+from processors.ffmpeg.program import FFMPEG, heard
 from processors.specs import VideoSpec
 from processors.specs.video import Watermark
 from processors.video.pictures import filtered
-from processors.worker.context import Context, HandlerError, Rejected
+from processors.worker.context import Context, Rejected
 
 _SCRIPT, _DRAWN = "watermark.ass", "watermark-text.png"  # in the working directory; no outputs are called so
 _FONT = "DejaVu Sans"  # where others have the letters that it has not
 _LINE_SHARE = 4  # a text with scale 1 has lines of a quarter of the picture's height
 _SMALLEST_PIXELS = 8
 _SPACING = 1.2  # of lines, and about the width of CJK letters, as multiples of the size
-_DEADLINE_SECONDS = 60
 _WORD_JOINER = "\u2060"  # invisible
 _NOT_FOUND = re.compile(r"failed to find any fallback with glyph 0x([0-9A-Fa-f]+)")
 
@@ -37,11 +36,11 @@ _ALIGNMENTS = {"top-left": 7, "bottom-left": 7, "top-right": 9, "bottom-right": 
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """How large a text is set, in pixels."""
+class Canvas:
+    """What a text is set on, and how large, in pixels."""
 
     size: int  #: of a line
-    width: int  #: of the canvas
+    width: int
     height: int
 
 
@@ -55,26 +54,14 @@ def text_image(
         HandlerError: ffmpeg failed.
     """
     text = cleaned(text)
-    set_as = setting(text, wanted, width, height)
-    (context.out / _SCRIPT).write_text(script(text, set_as, _ALIGNMENTS[wanted.position]), encoding="utf-8")
-    canvas = f"color=c=black@0:s={set_as.width}x{set_as.height},format=rgba"
-    command = [
-        *("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning", "-y", "-f", "lavfi", "-i", canvas),
-        *("-vf", f"ass={_SCRIPT}:alpha=1", "-frames:v", "1", "-f", "image2", "-update", "1", _DRAWN),
-    ]
-    try:
-        done = subprocess.run(
-            command, cwd=context.out, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=_DEADLINE_SECONDS,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        message = f"The text of the watermark was not drawn within {_DEADLINE_SECONDS:g} s."
-        raise HandlerError("watermark_failed", message) from error
-    if done.returncode != 0:
-        for line in done.stderr.splitlines():
-            context.log(line)
-        message = "The text of the watermark could not be drawn."
-        raise HandlerError("watermark_failed", message, "The attempt's log has what ffmpeg said.", retryable=False)
+    canvas = canvas_of(text, wanted, width, height)
+    (context.out / _SCRIPT).write_text(script(text, canvas, _ALIGNMENTS[wanted.position]), encoding="utf-8")
+    blank = f"color=c=black@0:s={canvas.width}x{canvas.height},format=rgba"
+    argv = [
+        *FFMPEG, "-y", "-f", "lavfi", "-i", blank, "-vf", f"ass={_SCRIPT}:alpha=1", "-frames:v", "1",
+        "-f", "image2", "-update", "1", _DRAWN,
+    ]  # fmt: skip
+    said = heard(context, argv, "The text of the watermark")
     with av.open(str(context.out / _DRAWN), container_options={"format_whitelist": "png_pipe,image2"}) as container:
         drawn = next(container.decode(video=0))
     box = _visible(drawn)
@@ -82,7 +69,7 @@ def text_image(
         raise Rejected("watermark_empty", "The text of the watermark has nothing that can be seen.", "Give it letters.")
     x, y, box_width, box_height = box
     cut = filtered([drawn], [Filter("crop", [box_width, box_height, x, y], {"exact": 1})])
-    return cut, _notes(done.stderr)
+    return cut, _notes(said)
 
 
 def cleaned(text: str) -> str:
@@ -91,7 +78,7 @@ def cleaned(text: str) -> str:
     return "\n".join("".join(each for each in line if unicodedata.category(each) not in ("Cc", "Cs")) for line in lines)
 
 
-def setting(text: str, wanted: Watermark, width: int, height: int) -> Setting:
+def canvas_of(text: str, wanted: Watermark, width: int, height: int) -> Canvas:
     """Choose the size of a text, and a canvas with room for it: long texts are set smaller, to stay in the picture.
 
     Args:
@@ -105,22 +92,22 @@ def setting(text: str, wanted: Watermark, width: int, height: int) -> Setting:
     longest = max((len(word) for word in text.split()), default=1)  # is not broken
     canvas_width = max(room_width, longest * size * _SPACING) + 2 * size
     lines = text.count("\n") + 2 + letters * size * _SPACING / canvas_width
-    return Setting(size, math.ceil(canvas_width), math.ceil(lines * size * _SPACING + 2 * size))
+    return Canvas(size, math.ceil(canvas_width), math.ceil(lines * size * _SPACING + 2 * size))
 
 
-def script(text: str, set_as: Setting, alignment: int) -> str:
+def script(text: str, canvas: Canvas, alignment: int) -> str:
     """Write a file for libass: white letters with a dark edge and a shadow, to be read on anything."""
-    outline, shadow = max(1.0, set_as.size / 16), max(0.5, set_as.size / 24)
+    outline, shadow = max(1.0, canvas.size / 16), max(0.5, canvas.size / 24)
     white, black, half = "&H00FFFFFF", "&H00000000", "&H80000000"
     edge = math.ceil(outline + shadow)
     style = (
-        f"W,{_FONT},{set_as.size},{white},{white},{black},{half},0,0,0,0,100,100,0,0,1,{outline:.2f},{shadow:.2f},"
+        f"W,{_FONT},{canvas.size},{white},{white},{black},{half},0,0,0,0,100,100,0,0,1,{outline:.2f},{shadow:.2f},"
         f"{alignment},{edge},{edge},{edge},-1"  # -1: the first strong letter of each paragraph says where it begins
     )
     return f"""[Script Info]
 ScriptType: v4.00+
-PlayResX: {set_as.width}
-PlayResY: {set_as.height}
+PlayResX: {canvas.width}
+PlayResY: {canvas.height}
 WrapStyle: 0
 ScaledBorderAndShadow: yes
 

@@ -10,11 +10,22 @@ import os
 from pathlib import Path
 from types import ModuleType
 
-from processors.protocol import EVENT, INPUTS_DIR, RUN_DIR, SOCKET_NAME, SPOOL_DIR, AttemptRequest, Service
+from processors.protocol import (
+    EVENT,
+    INPUTS_DIR,
+    RUN_DIR,
+    SOCKET_NAME,
+    SPOOL_DIR,
+    AttemptRequest,
+    OutputFile,
+    Result,
+    Service,
+)
 from processors.specs import SPECS
 from processors.worker import processes
 from processors.worker.attempt import Attempt
 from processors.worker.attempts import Attempts
+from processors.worker.companion import Companion
 from processors.worker.serving import serve
 from processors.worker.spool import Spool
 
@@ -28,6 +39,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--spool", type=Path, default=Path(SPOOL_DIR), help="directory for what attempts give")
     parser.add_argument("--idle-exit", type=float, default=0, metavar="SECONDS",
                         help="end when nothing has run and nobody has asked for so long; 0 is never")  # fmt: skip
+    parser.add_argument("--models", type=Path, metavar="DIR", help="directory of models, of a service that has some")
     parser.add_argument("--handler", metavar="MODULE", help="module of the handler, instead of the service's own")
     return parser.parse_args()
 
@@ -37,9 +49,11 @@ def main() -> None:
     options = _options()
     inputs, spool = options.inputs.resolve(), options.spool.resolve()
     handler = importlib.import_module(options.handler or f"processors.{options.service}.handler")
+    if options.models is not None:
+        handler.use_models(options.models.resolve())
     if hasattr(handler, "check"):
         handler.check()
-    for model in (SPECS[options.service], AttemptRequest):
+    for model in (SPECS[options.service], AttemptRequest, OutputFile, Result):
         model.model_rebuild()  # here, once, and not in every fork
     EVENT.rebuild()
     processes.become_subreaper()
@@ -52,8 +66,15 @@ def main() -> None:
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
         return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks)
 
+    companion = Companion(handler.beside) if hasattr(handler, "beside") else None
     is_of_use = asyncio.run(
-        serve(options.service, attempts_of, idle_exit=options.idle_exit, warm=lambda: _warm(handler))
+        serve(
+            options.service,
+            attempts_of,
+            idle_exit=options.idle_exit,
+            warm=lambda: _warm(handler),
+            companion=companion,
+        )
     )
     if not is_of_use:
         raise SystemExit(1)

@@ -44,12 +44,12 @@ class Attempts:
         self.slots = slots
         self.is_draining = False
         self.last_ended = time.monotonic()
+        self.live: set[int] = set()  #: the processes that no sweep after an attempt may kill
         self._make = make
         self._spool = spool
         self._tasks = tasks
         self._running: dict[str, Attempt] = {}
         self._ended: dict[str, Spool] = {}  # of these the disk does not have everything
-        self._children: set[int] = set()
 
     @property
     def running(self) -> list[str]:
@@ -96,7 +96,7 @@ class Attempts:
 
     async def _run(self, token: str, attempt: Attempt) -> None:
         try:
-            await attempt.run(self._children)
+            await attempt.run(self.live)
         except Exception as error:  # a bug of ours; the other attempts must not pay for it
             traceback.print_exc()
             attempt.abandon(error)

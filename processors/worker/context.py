@@ -12,6 +12,13 @@ A service is a module `processors.<service>.handler` with
         ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet;
         what it raises ends the worker...
 
+    def use_models(directory: Path) -> None:     # of a service that works with models
+        ...remember where those of this machine lie; before `check`...
+
+    def beside(listening: socket, say: Say) -> None:     # optional; see companion.py
+        ...keep for all attempts what each would else load for itself: accept on the socket, for ever, in a process of
+        its own, in which threads are allowed...
+
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
 it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out`
@@ -132,6 +139,10 @@ class Context(Generic[SpecT]):
         """Add a line to the attempt's log."""
         self.emit({"type": "log", "stream": "worker", "line": line})
 
+    def answer(self, piece: str) -> None:
+        """Pass on a piece of the answer before the rest is there; who puts all of them together has the whole."""
+        self.emit({"type": "log", "stream": "answer", "line": piece})
+
     def output(self, name: str, *, media_type: str, role: str, details: Mapping[str, Any] | None = None) -> OutputFile:
         """Describe a file in the out directory as an output; it must be a regular file and its size final."""
         found = (self.out / name).lstat()
@@ -139,11 +150,18 @@ class Context(Generic[SpecT]):
             raise HandlerError("output_not_a_file", f"The output {name} is not a regular file.", retryable=False)
         return OutputFile(path=name, media_type=media_type, role=role, size=found.st_size, details=dict(details or {}))
 
-    def run(self, argv: Sequence[str | Path], *, on_stdout: Callable[[str], None] | None = None) -> None:
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        on_stdout: Callable[[str], None] | None = None,
+        is_killed_at_once: bool = False,
+    ) -> None:
         """Run a program to its end.
 
         Args:
             on_stdout: takes each line of its stdout, which else goes to the log as its stderr does.
+            is_killed_at_once: at a cancellation; else it would finish what nobody takes.
 
         Raises:
             ProgramFailed: its status is not 0.
@@ -167,6 +185,8 @@ class Context(Generic[SpecT]):
                     _pass_on(selector)
                 except Terminated as signalled:  # so is the program: it may clean up, and have its last words
                     terminated = signalled
+                    if is_killed_at_once:
+                        program.kill()
         if terminated is not None:
             raise terminated
         if program.returncode != 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
@@ -20,11 +21,12 @@ _TOKEN = re.compile(TOKEN_PATTERN)
 class Routes:
     """Answers requests; remembers when the last one came."""
 
-    def __init__(self, service: Service, attempts: Attempts) -> None:
+    def __init__(self, service: Service, attempts: Attempts, loaded_models: Callable[[], list[str]] = list) -> None:
         self.last_request = time.monotonic()
         self._started = time.monotonic()
         self._service = service
         self._attempts = attempts
+        self._loaded_models = loaded_models
 
     def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -53,6 +55,7 @@ class Routes:
             slots=self._attempts.slots,
             attempts=self._attempts.running,
             draining=self._attempts.is_draining,
+            loaded_models=self._loaded_models(),
             uptime_seconds=round(time.monotonic() - self._started, 3),
             usage=cgroup.read_usage(),
         )

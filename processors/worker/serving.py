@@ -15,6 +15,7 @@ from pathlib import Path
 from processors.protocol import SOCKET_NAME, Service
 from processors.worker.attempt import INTERRUPTED
 from processors.worker.attempts import Attempts
+from processors.worker.companion import Companion
 from processors.worker.http import Connection
 from processors.worker.routes import Routes
 
@@ -28,6 +29,7 @@ async def serve(
     *,
     idle_exit: float,
     warm: Callable[[], None],
+    companion: Companion | None = None,
 ) -> bool:
     """Serve on a socket in the current directory, until TERM, or until the worker has been idle for so many seconds.
 
@@ -37,6 +39,7 @@ async def serve(
         attempts_of: makes the table of attempts, whose tasks belong to the group.
         idle_exit: 0 is never.
         warm: called after the first answer: whoever asked whether the worker is ready has had its answer.
+        companion: started then, too.
 
     Returns:
         Whether it was of use: False when warming failed, because every attempt would fail for the same.
@@ -47,7 +50,7 @@ async def serve(
     connections: dict[asyncio.Task[None], Connection] = {}
     async with asyncio.TaskGroup() as tasks:
         attempts = attempts_of(tasks)
-        routes = Routes(service, attempts)
+        routes = Routes(service, attempts, companion.loaded_models if companion else list)
         is_warm = False
         is_of_use = True
 
@@ -58,6 +61,8 @@ async def serve(
                 is_warm = True
                 try:
                     warm()
+                    if companion is not None:
+                        companion.start(attempts.live)
                 except Exception as error:
                     sys.stderr.write(f"The {service} service cannot work here: {error!r}.\n")
                     is_of_use = False
@@ -72,6 +77,8 @@ async def serve(
         server = await asyncio.start_unix_server(connected, sock=_listen())
         await _until_told_or_idle(told_to_stop, routes, attempts, idle_exit)
         attempts.stop_all(INTERRUPTED, _STOP_GRACE_SECONDS)
+    if companion is not None:
+        companion.end()
     server.close()
     for connection in connections.values():
         connection.end()

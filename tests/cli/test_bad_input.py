@@ -39,11 +39,6 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "video", "a.mp4", "--qality", "low"], 2, ["--qality", "--quality"]),
         (["submit", "vidoe", "a.mp4"], 2, ["There is no service 'vidoe'", "Did you mean 'video'?"]),
         (["run", "audio", "a.mp4"], 2, ["There is no service 'audio'", "There is video, "]),
-        (
-            ["run", "inference", "a.mp4"],
-            2,
-            ["The inference service is not served by this version", "There is video, "],
-        ),
         (["dlq", "retry", "zzzz"], 3, ["There is no job 'zzzz'", "pitchey dlq list"]),
         (["submit", "video", "-"], 2, ["Standard input, line 2", "not JSON"]),
         (["submit", "video", "ftp://example.org/a.mp4"], 2, ["ftp://example.org/a.mp4", "http://"]),
@@ -209,6 +204,54 @@ def test_a_thumbnail_in_the_way_is_found_before_the_work(pitchey: Pitchey, clip:
     answer = pitchey("run", "video", clip, "--thumbnail-times", "1,2", "-o", "out")
     _is_one_error(answer, 2, "sample_10s-thumbnail-002.jpg exists", "--overwrite")
     assert pitchey.ok("jobs", "--ids").out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("talk-mp3.mp3", ["-p", "mp3"]),
+        ("talk-podcast.mp3", ["-p", "flac,podcast"]),
+        ("talk/master.m3u8", ["-p", "hls-audio"]),
+        ("talk-waveform.png", ["-p", "mp3", "--generate-thumbnails"]),
+        ("talk-spectrogram.png", ["-p", "mp3", "--spectrogram"]),
+    ],
+)
+def test_a_sound_in_the_way_is_found_before_the_work(pitchey: Pitchey, name: str, options: list[str]) -> None:
+    (pitchey.cwd / "talk.wav").write_bytes(b"RIFF")
+    (pitchey.cwd / "out" / name).parent.mkdir(parents=True)
+    (pitchey.cwd / "out" / name).touch()
+    answer = pitchey("run", "media", "talk.wav", *options, "-o", "out")
+    _is_one_error(answer, 2, f"out/{name} exists", "--overwrite")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sample_10s-thumbnail-001.png", ["--thumbnail-interval", "2", "--thumbnail-format", "png"]),
+        ("sample_10s-thumbnail-003.jpg", ["--thumbnail-count", "3"]),
+        ("sample_10s-poster.jpg", ["--poster"]),
+        ("sample_10s/sprite.vtt", ["--sprite"]),
+    ],
+)
+def test_a_picture_in_the_way_is_found_before_the_work(
+    pitchey: Pitchey, clip: Path, name: str, options: list[str]
+) -> None:
+    (pitchey.cwd / "out" / name).parent.mkdir(parents=True)
+    (pitchey.cwd / "out" / name).touch()
+    answer = pitchey("run", "video", clip, "--output-format", "thumbnail", *options, "-o", "out")
+    _is_one_error(answer, 2, f"out/{name} exists", "--overwrite")
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_a_result_in_json_is_said_even_where_a_file_is_in_its_way(pitchey: Pitchey, clip: Path) -> None:
+    made = pitchey.ok("run", "video", clip, "--output-format", "thumbnail", "-o", "out", "--json").json
+    again = pitchey("result", made["id"], "-o", "out", "--json")
+    assert (again.code, again.json["outputs"][0]["role"]) == (2, "thumbnail")
+    assert "exists" in again.json["error"]["message"] and "--overwrite" in again.err
+    looked = pitchey.ok("result", made["id"], "--list", "--json").json
+    assert looked["outputs"][0]["file"] == "sample_10s-thumbnail-001.jpg" and "error" not in looked
+    assert [path.name for path in pitchey.cwd.iterdir()] == ["out"]
 
 
 def test_a_folder_in_the_way_is_found_before_the_work_and_overwrite_does_not_help(pitchey: Pitchey, clip: Path) -> None:

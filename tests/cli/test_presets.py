@@ -49,6 +49,27 @@ def test_a_wrong_one_is_named_with_its_file_and_stops_nothing_else(pitchey: Pitc
     pitchey.ok("submit", "video", clip)
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("-p", "mp3", "--codec", "opus"), "The codec opus does not go into mp3, which the preset mp3 makes."),
+        (("-p", "voice", "--codec", "aac"), "The codec aac does not go into opus, which the preset voice makes."),
+        (("-p", "mp3", "--loudness-album", "--loudness-target", "-16"), "loudness.album is one gain for several files"),
+    ],
+)
+def test_what_does_not_fit_a_preset_is_refused_when_it_is_submitted(
+    pitchey: Pitchey, file: Path, clip: Path, words: tuple[str, ...], says: str
+) -> None:
+    answer = pitchey("submit", "media", clip, *words)
+    assert answer.code == 2 and says in answer.err
+
+
+def test_a_preset_whose_codec_does_not_go_into_its_format_is_named(pitchey: Pitchey, file: Path) -> None:
+    file.write_text(OWN + 'codec = "aac"\n')
+    answer = pitchey("presets")
+    assert answer.code == 2 and "media.presets.voice: codec aac does not go into opus, which takes opus." in answer.err
+
+
 def test_a_preset_that_is_no_table_is_refused(pitchey: Pitchey, file: Path) -> None:
     file.write_text("[media]\npresets = 3\n")
     answer = pitchey("status")

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conftest import Pitchey
-from tests.resources.sounds import SPEECH
+from tests.resources.sounds import SPEECH, tone
 from tests.resources.workers import ROOT
 
 BIKES = ROOT / "tests" / "resources" / "video" / "bikes.mp4"
@@ -58,6 +58,15 @@ def test_what_a_person_should_know_of_a_result_is_told(pitchey: Pitchey) -> None
     assert "mp3, " in answer.out and "mono" in answer.out and "LUFS" in answer.out
     (note,) = [line for line in answer.err.splitlines() if line.startswith("note: ")]
     assert "target" in note
+
+
+def test_the_files_of_an_album_are_called_after_their_own_tracks(pitchey: Pitchey) -> None:
+    for name in ("loud", "quiet"):
+        tone(pitchey.cwd / f"{name}.wav", 0.5)
+    pitchey.ok("run", "media", "loud.wav", "--file", "quiet.wav", "-p", "mp3,flac", "-o", "out")
+    assert sorted(path.name for path in (pitchey.cwd / "out").iterdir()) == [
+        "loud-flac.flac", "loud-mp3.mp3", "quiet-flac.flac", "quiet-mp3.mp3",
+    ]  # fmt: skip
 
 
 def test_a_stream_that_cannot_be_is_refused_before_it_is_queued(pitchey: Pitchey) -> None:

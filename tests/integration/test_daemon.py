@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from pitchey_cli.daemon import lock
 from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
 
 
@@ -83,6 +84,35 @@ def test_a_second_term_hands_back_at_once(pitchey: Pitchey, clip: Path, slow_opt
     assert pitchey.ok("daemon", "stop", "--now").err == "The daemon has stopped. 1 job waits for the next one.\n"
     assert daemon.wait(30) == 0
     assert pitchey.job(job_id)["state"] == "queued"
+
+
+def test_stop_now_is_heard_by_a_daemon_that_has_not_taken_the_first_signal_yet(
+    pitchey: Pitchey, clip: Path, slow_options: list[str]
+) -> None:
+    """Of two signals that wait, one is left: it would drain for an hour."""
+    daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="3600")
+    job_id = _submit(pitchey, clip, *slow_options)
+    pitchey.until_working(job_id)
+    daemon.send_signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGTERM)
+    answer = pitchey("daemon", "stop", "--now", "--timeout", "0")
+    assert answer.code == 5 and "still drains" in answer.err
+    daemon.send_signal(signal.SIGCONT)
+    assert daemon.wait(30) == 0
+    job = pitchey.job(job_id)
+    assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
+
+
+def test_drain_is_heard_by_a_daemon_that_is_behind_with_what_it_was_told(pitchey: Pitchey) -> None:
+    daemon = pitchey.start_daemon()
+    daemon.send_signal(signal.SIGSTOP)
+    while lock.poke(pitchey.state_dir):
+        pass  # until no more go in
+    answer = pitchey("daemon", "drain", "--timeout", "0")
+    assert answer.code == 5 and "`pitchey daemon stop --now` hands its jobs back." in answer.err
+    draining = pitchey.start("daemon", "drain")
+    daemon.send_signal(signal.SIGCONT)
+    assert (draining.wait(30), daemon.wait(30)) == (0, 0)
 
 
 def test_drain_lets_running_work_end_and_takes_nothing_new(

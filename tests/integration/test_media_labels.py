@@ -150,11 +150,13 @@ def test_what_wav_has_no_place_for_is_said(studio: Studio, tmp_path: Path) -> No
 def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: Path, kind: str) -> None:
     cover = tmp_path / f"cover.{kind}"
     ffmpeg("-f", "lavfi", "-i", "testsrc=size=200x100:duration=1", "-frames:v", "1", cover)
-    out, _ = studio.make(MUSIC, files={"cover_url": cover}, coverUrl="cover", outputPresets=list(CONTAINERS))
+    short = tmp_path / "short.ogg"
+    ffmpeg("-i", MUSIC, "-t", "1", "-c", "copy", short)
+    out, _ = studio.make(short, files={"cover_url": cover}, coverUrl="cover", outputPresets=list(CONTAINERS))
     for name in CONTAINERS.values():
         picture = ffprobe(out / name)["video"]
         assert (picture["width"], picture["height"], picture["disposition"]["attached_pic"]) == (200, 100, 1), name
-        again, _ = studio.make(out / name, outputPresets=["mp3"], end=1)
+        again, _ = studio.make(out / name, outputPresets=["mp3"], end=0.5)
         command = ["ffmpeg", "-v", "error", "-i", again / "mp3.mp3", "-map", "0:v", "-c", "copy", "-f", "data", "-"]
         assert subprocess.run(command, check=True, capture_output=True).stdout == cover.read_bytes(), name
 
@@ -292,3 +294,16 @@ def test_surround_sound_keeps_its_places_when_it_is_cleaned(studio: Studio, tmp_
     made = np.frombuffer(decoded(out / "wav.wav"), dtype="<i2").reshape(-1, 6)
     peaks = np.abs(made).max(axis=0) / 32768
     assert peaks == pytest.approx([0.1, 0.2, 0.3, 0.05, 0.4, 0.5], rel=0.12)
+
+
+def test_a_cover_is_no_part_of_the_rate_of_a_sound(studio: Studio, tmp_path: Path) -> None:
+    cover = tmp_path / "cover.png"
+    ffmpeg("-f", "lavfi", "-i", "nullsrc=size=400x400,geq=random(1)*255:128:128", "-frames:v", "1", cover)
+    assert cover.stat().st_size > 100_000
+    names = ["mp3", "aac", "flac", "opus"]
+    _, with_cover = studio.make(MUSIC, files={"cover_url": cover}, coverUrl="cover", outputPresets=names)
+    _, without = studio.make(MUSIC, outputPresets=names)
+    rates = [
+        [output["details"]["bitrate"] for output in made["outputs"][: len(names)]] for made in (with_cover, without)
+    ]
+    assert rates[0] == pytest.approx(rates[1], rel=0.03)

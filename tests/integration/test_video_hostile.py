@@ -9,9 +9,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
+from tests.resources.workers import until
 
 PASSWD = "file:///etc/passwd"
 SVG = f"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{PASSWD}">]>
@@ -171,3 +173,5 @@ def test_text_of_strangers_is_no_filter(studio: Studio, tmp_path: Path) -> None:
 def test_the_instance_is_well_afterwards(studio: Studio) -> None:
     out, _ = studio.make(BIKES, end=0.2, resolution=TINY)
     assert (out / "video.mp4").stat().st_size > 0
+    until(lambda: studio.worker.health()["attempts"] == [], "nothing is left")
+    assert not psutil.Process(studio.worker.pid).children(recursive=True)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.resources.films import BIKES_CUTS, SIZE, compared, edited, frames
 from tests.resources.studio import BIKES, BUNNY, CARPHONE, SAMPLE, Studio, ffmpeg, ffprobe, likeness
 from tests.resources.workers import Worker
-
-BIKES_CUTS = [30, 76, 137, 187, 242]  # found by eye
-SIZE = "160:90"
-
-#: shots without a cut in them: clip, first frame, number of frames
-SHOTS = [
-    *((BIKES, start, end - start) for start, end in zip([0, *BIKES_CUTS[:-1]], BIKES_CUTS, strict=True)),
-    (BUNNY, 0, 130),
-    (CARPHONE, 0, 118),
-]
-LOOKS = ["null", "hflip", "crop=iw/2:ih/2:0:0", "crop=iw/2:ih/2:iw/2:ih/2", "eq=brightness=-0.2"]
 
 
 @pytest.fixture(scope="module")
@@ -36,45 +25,6 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 def found(out: Path) -> list[dict[str, Any]]:
     scenes: list[dict[str, Any]] = json.loads((out / "scenes.json").read_text())["scenes"]
     return scenes
-
-
-def frames(clip: Path) -> int:
-    counted = ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries"]
-    said = subprocess.run([*counted, "stream=nb_read_frames", "-of", "csv=p=0", clip], check=True, capture_output=True)
-    return int(said.stdout)
-
-
-def edited(target: Path, seed: int, *, shots: int, shortest: int, crf: int) -> list[int]:
-    """Cut a film of random shots; give the frames at which it is cut."""
-    dice = random.Random(seed)
-    inputs: list[str | Path] = []
-    chains: list[str] = []
-    lengths: list[int] = []
-    last = (-1, -1)
-    for number in range(shots):
-        choice = last
-        while choice == last:
-            choice = dice.randrange(len(SHOTS)), dice.randrange(len(LOOKS))
-        last = choice
-        clip, first, length = SHOTS[choice[0]]
-        taken = min(length, dice.randint(shortest, 45))
-        start = first + dice.randint(0, length - taken)
-        inputs += ["-i", clip]
-        trim = f"trim=start_frame={start}:end_frame={start + taken},setpts=N/25/TB"
-        chains.append(f"[{number}:v]{trim},{LOOKS[choice[1]]},scale={SIZE},setsar=1,format=yuv420p,fps=25[v{number}]")
-        lengths.append(taken)
-    joined = "".join(f"[v{number}]" for number in range(shots)) + f"concat=n={shots}:v=1:a=0"
-    encoder = ["-preset", "ultrafast", "-crf", str(crf), "-r", "25"]
-    ffmpeg(*inputs, "-filter_complex", ";".join([*chains, joined]), *encoder, target)
-    assert frames(target) == sum(lengths)
-    return list(accumulate(lengths))[:-1]
-
-
-def f1(said: Sequence[int], true: Sequence[int]) -> float:
-    """How well cuts were found, at a frame more or less: the harmonic mean of precision and recall."""
-    right = sum(any(abs(one - other) <= 1 for one in said) for other in true)
-    wrong = sum(not any(abs(one - other) <= 1 for other in true) for one in said)
-    return 2 * right / (2 * right + wrong + len(true) - right)
 
 
 def test_the_cuts_of_a_film_are_found_on_their_frame(studio: Studio) -> None:
@@ -90,7 +40,7 @@ def test_the_cuts_of_a_film_are_found_on_their_frame(studio: Studio) -> None:
 
 
 def test_each_scene_has_a_picture_of_its_middle(studio: Studio, tmp_path: Path) -> None:
-    out, _ = studio.make(BIKES, outputFormat="scenes", quality="ultra", thumbnailFormat="png")
+    out, _ = studio.make(BIKES, outputFormat="scenes", thumbnailFormat="png")
     expected = tmp_path / "expected.png"
     ffmpeg("-i", BIKES, "-vf", "select=eq(n\\,162)", "-frames:v", "1", expected)  # of frames 137 to 186
     assert likeness(out / "scene-004.png", expected) > 0.99
@@ -99,11 +49,13 @@ def test_each_scene_has_a_picture_of_its_middle(studio: Studio, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("seed", "shortest", "crf"), [(6, 10, 23), (7, 3, 30), (8, 3, 38)], ids=["calm", "fast", "fast and coarse"]
 )
-def test_scenes_are_found_with_an_f1_of_95(studio: Studio, tmp_path: Path, seed: int, shortest: int, crf: int) -> None:
-    film = tmp_path / "film.mp4"
+def test_scenes_are_found_with_an_f1_of_95(
+    studio: Studio, tmp_path_factory: pytest.TempPathFactory, seed: int, shortest: int, crf: int
+) -> None:
+    film = tmp_path_factory.getbasetemp() / f"film-{seed}.mp4"
     true = edited(film, seed, shots=24, shortest=shortest, crf=crf)
     out, _ = studio.make(film, outputFormat="scenes", scenes={"thumbnails": False})
-    assert f1([scene["startFrame"] for scene in found(out)[1:]], true) >= 0.95
+    assert compared([scene["startFrame"] for scene in found(out)[1:]], true).f1 >= 0.95
 
 
 @pytest.mark.parametrize("clip", [BUNNY, CARPHONE, SAMPLE], ids=lambda clip: clip.name)
@@ -152,6 +104,28 @@ def test_scenes_are_cut_out_with_every_frame_and_their_sound(studio: Studio, tmp
     beginning = subprocess.run(command, check=True, capture_output=True).stdout
     loudest = max(abs(int.from_bytes(beginning[at : at + 2], "little", signed=True)) for at in range(0, 1900, 2))
     assert loudest > 8000
+
+
+def test_no_moment_of_sound_is_lost_between_scenes(studio: Studio, tmp_path: Path) -> None:
+    """A tone that never stops must be as loud at both ends of each scene as in its middle."""
+    film = tmp_path / "film.mp4"
+    ffmpeg(
+        *("-i", BIKES, "-f", "lavfi", "-i", "aevalsrc=0.5*sin(6283*t):d=10:s=44100"),
+        *("-vf", "scale=160:68", "-preset", "ultrafast", "-c:a", "aac", film),
+    )
+    options = {"split": True, "thumbnails": False, "minSeconds": 1.5}
+    out, _ = studio.make(film, outputFormat="scenes", scenes=options)
+    scenes = found(out)
+    assert len(scenes) == 4
+    for scene in scenes[:-1]:  # the film's own sound may end before its picture
+        command = ["ffmpeg", "-v", "error", "-i", out / scene["video"], "-map", "a", "-ac", "1", "-f", "s16le", "-"]
+        heard = array("h", subprocess.run(command, check=True, capture_output=True).stdout)
+        seconds = scene["endSeconds"] - scene["startSeconds"]
+        assert len(heard) / 44100 == pytest.approx(seconds, abs=0.03) and len(heard) / 44100 > seconds - 0.001
+        beginning, end = heard[:441], heard[int((seconds - 0.011) * 44100) : int(seconds * 44100)]
+        assert min(max(beginning), max(end)) > 10_000, scene
+        assert float(ffprobe(out / scene["video"])["audio"]["start_time"]) == pytest.approx(0, abs=0.001)
+    assert all(not path.is_dir() for path in out.iterdir())
 
 
 def test_only_the_part_that_is_asked_for_is_looked_at(studio: Studio) -> None:

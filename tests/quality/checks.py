@@ -18,6 +18,11 @@ class Streams:
     streams: list[dict[str, Any]]
     chapters: list[dict[str, Any]]
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Whether it has pictures and sounds."""
+        return frozenset(each["codec_type"] for each in self.streams) & {"video", "audio"}
+
     def first(self, kind: str) -> dict[str, Any] | None:
         """The first stream of a kind that is no cover."""
         found = (each for each in self.streams if each["codec_type"] == kind)

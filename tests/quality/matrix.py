@@ -2,8 +2,9 @@
 
     python -m tests.quality.matrix FOLDER --engine docker --url unix:///...
 
-The jobs go through a whole Pitchey; the checks ask ffmpeg and ffprobe alone. Prints a table with a line for each file
-and format. Exit code 1 if anything is wrong.
+A sound and a video with tags, chapters and a cover are made of the first ones of the folder, and go with them. The jobs
+go through a whole Pitchey; the checks ask ffmpeg and ffprobe alone. Prints a line for each file and format. Exit code 1
+if anything is wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.conftest import Pitchey
-from tests.quality import checks
+from tests.quality import checks, labels
 from tests.quality.playlists import Rendition, master
 
 VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".ts"}
@@ -64,9 +65,21 @@ class Case:
     spec: dict[str, Any]
 
 
-def cases(folder: Path) -> Iterator[Case]:
-    """All jobs for the files of a folder."""
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEOS | SOUNDS):
+def files(folder: Path) -> list[Path]:
+    """The videos and sounds of a folder."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEOS | SOUNDS)
+
+
+def with_labels(found: list[Path], folder: Path) -> list[Path]:
+    """The files, and those with labels that are made of the first of them."""
+    sounds = [path for path in found if path.suffix.lower() in SOUNDS]
+    videos = [path for path in found if path.suffix.lower() in VIDEOS]
+    return [*found, *(labels.labelled(sounds[0], videos[0], folder) if sounds and videos else [])]
+
+
+def cases(found: list[Path]) -> Iterator[Case]:
+    """All jobs for some files."""
+    for path in found:
         if path.suffix.lower() in VIDEOS:
             has_sound = checks.streams(path).first("audio") is not None
             for what, spec in VIDEO_JOBS.items():
@@ -91,8 +104,10 @@ def _check_video(case: Case, out: Path) -> Iterator[str]:
     yield from _same_length(_video_seconds(source), _video_seconds(result), 1 / _rate(source))
     if made.suffix == ".mp4" and not checks.is_index_first(made):
         yield "its index is not first"
-    if len(result.streams) < min(2, len(source.streams)):
+    if result.kinds < source.kinds:  # chapters of an MP4 are a stream of data besides
         yield "a stream is missing"
+    if case.source.stem == "labelled":
+        yield from labels.missing(made, has_cover=False)
 
 
 def _check_stream(case: Case, out: Path) -> Iterator[str]:
@@ -144,6 +159,8 @@ def _check_sound(case: Case, out: Path) -> Iterator[str]:
             yield f"{after.integrated:.1f} LUFS instead of {TARGETS[case.what]:.1f}"
         if after.true_peak > -1.0 + _TOLERANCE_DB:
             yield f"true peak {after.true_peak:.1f} dBTP"
+    if case.source.stem == "labelled":
+        yield from labels.missing(made, has_cover=True)
 
 
 def _check_pictures(case: Case, out: Path) -> Iterator[str]:
@@ -238,8 +255,9 @@ def main() -> int:
     parser.add_argument("--url", default="")
     parser.add_argument("--only", default="", help="jobs whose name begins so")
     options = parser.parse_args()
-    found = [case for case in cases(options.folder.resolve()) if case.what.startswith(options.only)]
     with tempfile.TemporaryDirectory(prefix="pitchey-matrix-", dir="/var/tmp") as directory:
+        given = with_labels(files(options.folder.resolve()), Path(directory))
+        found = [case for case in cases(given) if case.what.startswith(options.only)]
         settings = {"PITCHEY_ENGINE_KIND": options.engine} | (
             {"PITCHEY_ENGINE_URL": options.url} if options.url else {}
         )

@@ -21,6 +21,7 @@ HDR = CLIPS / "hdr10.mp4"
 TINY = "160x90"
 
 
+_ENCODED = ("mp4", "webm", "hls", "dash", "cmaf", "gif", "webp")
 _FIELDS = {"inputUrl": "input_url", "subtitleUrl": "subtitle_url"}
 
 
@@ -48,7 +49,7 @@ class Studio:
             size, name = path.stat().st_size, _FIELDS.get(field, field)
             files.append({"field": name, "path": own, "name": path.name, "size": size, "sha256": "0" * 64})
         named = {field: path.name for field, path in paths.items()}
-        quick = {} if spec.get("outputFormat") == "probe" else {"quality": "low"}
+        quick = {"quality": "low"} if spec.get("outputFormat", "mp4") in _ENCODED else {}
         self.worker.begin(token, quick | spec | named, inputs=files, timeoutSeconds=600)
         return token
 

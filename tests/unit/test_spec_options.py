@@ -8,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from pitchey_cli.cli.field_options import GROUPS, option_of
 from pitchey_cli.cli.job_options import command_class, service_command
 from pitchey_cli.cli.queue_options import taken_from
 from pitchey_cli.domain.errors import UsageError
@@ -104,6 +105,11 @@ def test_every_option_of_a_spec_is_told_in_the_group_of_its_part(service: Servic
         for field in part.model_fields.values() if part is not None else ():
             words = " ".join((field.description or "").split())
             assert words in " ".join(groups[name.replace("_", " ").capitalize()].split())
+    for title, fields in GROUPS.get(service, {}).items():
+        for name in fields:
+            option = option_of(service, name)
+            words = (option.help if option else "") or model.model_fields[name].description or ""
+            assert words in " ".join(groups[title].split())
     assert "--priority" in groups["Queue"] and "--set" in groups[service.capitalize()]
     assert "--help" in groups["Options"]
 

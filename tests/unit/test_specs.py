@@ -65,7 +65,7 @@ from processors.specs.video_fields import FIELDS
         ({"outputFormat": "hls", "subtitles": "extract"}, "keep makes WebVTT of them."),
         ({"audioFormat": "mp3"}, "audioFormat is of outputFormat audio, and this is mp4."),
         ({"segmentSeconds": 4}, "segmentSeconds is of outputFormat hls, dash or cmaf, and this is mp4."),
-        ({"outputFormat": "audio", "audioFormat": "flac", "audioBitrate": "1M"}, "audioFormat flac leaves all of it."),
+        ({"outputFormat": "audio", "audioFormat": "flac", "audioBitrate": "1M"}, "choose another audioFormat."),
         (
             {"outputFormat": "gif", "codec": "h264"},
             "codec is of outputFormat mp4, webm, hls, dash or cmaf, and this is",
@@ -79,6 +79,44 @@ from processors.specs.video_fields import FIELDS
         (
             {"outputFormat": "hls", "targetQuality": 90, "ladder": {"perTitle": True}},
             "targetQuality and ladder.perTitle",
+        ),
+        ({"subtitleTrack": 2}, "subtitleTrack says which track is burnt in: set subtitles to burn, or leave it out."),
+        (
+            {"subtitleTrack": 2, "subtitles": "burn", "subtitleUrl": "a.srt"},
+            "subtitleTrack is one of the video's own, and subtitleUrl is burnt in: give one of them.",
+        ),
+        ({"subtitles": "none", "subtitleUrl": "a.srt"}, "subtitleUrl names subtitles, and subtitles none leaves them "),
+        ({"thumbnailFormat": "png"}, "thumbnailFormat is of pictures, and none is taken: set thumbnailTimes, "),
+        ({"thumbnailSize": "320x180"}, "thumbnailSize is of pictures, and none is taken that it could be of"),
+        ({"thumbnailSize": "320x180", "sprite": True}, "thumbnailSize is of pictures, and none is taken that it"),
+        (
+            {"outputFormat": "thumbnail", "thumbnailSize": "320x180", "resolution": "640x360"},
+            "resolution and thumbnailSize say two things of one picture: give one of them.",
+        ),
+        (
+            {"outputFormat": "thumbnail", "sprite": True, "resolution": "640x360"},
+            "resolution is of videos and pictures",
+        ),
+        ({"outputFormat": "thumbnail", "thumbnailFormat": "png", "quality": "high"}, "and png leaves all of it"),
+        ({"outputFormat": "scenes", "scenes": {"thumbnails": False}, "quality": "high"}, "none is made: leave it out."),
+        ({"outputFormat": "scenes", "scenes": {"thumbnails": False}, "thumbnailSize": "90x160"}, "none is taken that "),
+        (
+            {"audioTracks": "none", "audioBitrate": "64k"},
+            "audioBitrate is of sound, and audioTracks none leaves it out",
+        ),
+        ({"outputFormat": "hls", "audioTracks": "none", "loudness": -16}, "loudness is of sound, and audioTracks none"),
+        ({"outputFormat": "audio", "audioTracks": "none"}, "audioTracks none leaves no sound to extract: name a track"),
+        (
+            {"outputFormat": "audio", "audioFormat": "copy", "loudness": -16},
+            "loudness changes the sound, and audioForm",
+        ),
+        (
+            {"outputFormat": "audio", "audioFormat": "wav", "quality": "high"},
+            "quality is of sound that is made smaller",
+        ),
+        (
+            {"outputFormat": "audio", "audioBitrate": "64k", "quality": "high"},
+            "quality and audioBitrate say two things",
         ),
         ({"deinterlace": "yes"}, "deinterlace 'yes' is not one of auto, on, off."),
         ({"inputUrl": ""}, "inputUrl '' does not fit: it should have at least 1 character."),
@@ -97,6 +135,26 @@ def test_a_wrong_field_is_named(fields: dict[str, Any], says: str) -> None:
 def test_a_field_that_says_what_is_so_by_itself_is_taken_everywhere(output: str) -> None:
     plain = VideoSpec.model_validate({"inputUrl": "a"}).model_dump(by_alias=True)
     assert checked(Service.VIDEO, plain | {"outputFormat": output})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"subtitles": "burn", "subtitleTrack": 2},
+        {"poster": True, "thumbnailSize": "320x180", "thumbnailFormat": "png", "quality": "high"},
+        {"sprite": True, "thumbnailFormat": "webp"},
+        {"outputFormat": "thumbnail", "thumbnailSize": "320x180", "quality": "high"},
+        {"outputFormat": "thumbnail", "resolution": "320x180"},
+        {"outputFormat": "scenes", "thumbnailSize": "320x180", "thumbnailFormat": "png"},
+        {"outputFormat": "scenes", "scenes": {"split": True}, "resolution": "640x360", "thumbnailSize": "320x180"},
+        {"outputFormat": "scenes", "scenes": {"split": True, "thumbnails": False}, "quality": "high"},
+        {"outputFormat": "audio", "audioFormat": "mp3", "quality": "high"},
+        {"outputFormat": "audio", "audioFormat": "wav", "loudness": -16},
+        {"outputFormat": "cmaf", "audioTracks": ["none", "1"], "audioBitrate": "64k"},
+    ],
+)
+def test_a_field_that_has_an_effect_beside_others_is_taken(fields: dict[str, Any]) -> None:
+    assert checked(Service.VIDEO, {"inputUrl": "clip.mp4", **fields})
 
 
 def test_every_field_of_a_video_is_of_a_format() -> None:
@@ -157,12 +215,25 @@ def test_lists_in_one_text_are_taken_in_a_part_too() -> None:
             "denoise.method 'magic' is not one of rnnoise, fft.",
         ),
         ({"output_presets": "mp3", "denoise": True}, "denoise True does not fit"),
+        ({"output_presets": "mp3", "album": {".work/a.mp3": "a.mp3"}}, "the name '.work/a.mp3' begins with a dot"),
         (
             {"output_presets": "mp3", "audio_settings": {"codec": "mp4"}},
             "audioSettings.codec 'mp4' is not one of aac, ",
         ),
         ({"output_presets": "mp3", "chapters": [{"start": 0}]}, "needs the field 'chapters.0.title'"),
         ({"output_presets": "a", "presets": {"a": {"format": "mp4"}}}, "presets.a.format 'mp4' is not one of mp3, m4a"),
+        (
+            {"output_presets": "a", "presets": {"a": {"format": "mp3", "codec": "opus"}}},
+            "codec opus does not go into mp3, which takes mp3.",
+        ),
+        (
+            {"output_presets": "a", "presets": {"a": {"format": "flac", "bitrate": "96k"}}},
+            "bitrate is of sound that is made smaller, and flac leaves all of it.",
+        ),
+        (
+            {"output_presets": "a", "presets": {"a": {"format": "opus", "bit_depth": 24}}},
+            "bitDepth is of sound of which all is left, and opus makes it smaller.",
+        ),
     ],
 )
 def test_a_wrong_field_of_a_media_spec_is_named(fields: dict[str, Any], says: str) -> None:

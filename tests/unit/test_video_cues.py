@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.cut import Cut
 from processors.video.cues import Cue, clipped, cues
-from processors.video.framing import Cut
 
 DOCUMENT = """WEBVTT
 
@@ -28,12 +28,12 @@ def test_cues_are_read_with_hours_settings_and_names() -> None:
 
 
 def test_what_began_before_the_cut_is_shown_from_its_beginning() -> None:
-    assert list(cues(clipped(DOCUMENT, Cut(2.0, 10.0)))) == [Cue(0.0, 1.0, " align:left", "one\nline")]
-    assert clipped(DOCUMENT, Cut(4.0, 10.0)) == "WEBVTT\n"
+    assert list(cues(clipped(DOCUMENT, Cut(2.0, 12.0)))) == [Cue(0.0, 1.0, " align:left", "one\nline")]
+    assert clipped(DOCUMENT, Cut(4.0, 14.0)) == "WEBVTT\n"
 
 
 @given(st.integers(0, 5000), st.none() | st.integers(1, 5000))
 def test_no_text_is_outside_of_its_part(start: int, seconds: int | None) -> None:
-    for cue in cues(clipped(DOCUMENT, Cut(float(start), None if seconds is None else float(seconds)))):
+    for cue in cues(clipped(DOCUMENT, Cut(float(start), None if seconds is None else float(start + seconds)))):
         assert 0 <= cue.start < cue.end
         assert seconds is None or cue.end <= seconds

@@ -42,7 +42,7 @@ def test_thumbnails_are_numbered_as_they_were_asked_for() -> None:
 def test_a_size_of_thumbnails_goes_before_that_of_the_video() -> None:
     assert look(asked(resolution="320x320"), HD) == Look(320, 180, "jpg", "medium")
     assert look(
-        asked(resolution="320x320", thumbnailSize="160x160", thumbnailFormat="png", quality="high"), HD
+        asked(poster=True, resolution="320x320", thumbnailSize="160x160", thumbnailFormat="png", quality="high"), HD
     ) == Look(160, 90, "png", "high")
 
 
@@ -73,7 +73,7 @@ def test_times_come_from_an_interval_a_number_or_the_middle(fields: dict[str, An
         ({"thumbnailTimes": [1], "start": 2}, "thumbnail_before_start", "at 1 s: the job begins at 2 s of a.mp4."),
         ({"thumbnailCount": 301}, "too_many_thumbnails", "301 pictures are asked for, but a.mp4 has only 300 frames."),
         ({"thumbnailInterval": 0.01}, "too_many_thumbnails", "1000 pictures are asked for, but a.mp4 has only 300"),
-        ({"sprite": True, "start": 11}, "start_after_end", "no picture from 11 s on: a.mp4 is 10 s long."),
+        ({"sprite": True, "start": 11}, "start_after_end", "nothing from 11 s on: a.mp4 is 10 s long."),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(fields: dict[str, Any], code: str, message: str) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.probe import Audio, Subtitle, Video
 from processors.specs import VideoSpec
 from processors.video.encoding import Wanted
-from processors.video.framing import Cut
 from processors.video.ladder import Rung
 from processors.video.renditions import Renditions, encode, timing
 from processors.video.sounds import chosen_sounds
@@ -22,7 +22,7 @@ from processors.worker.context import Rejected
 
 
 def command(rungs: list[Rung], *, video: Video | None = None, sounds: list[Audio] | None = None, **spec: Any) -> str:
-    part = Cut(spec.get("start", 0.0), spec["end"] - spec.get("start", 0.0) if "end" in spec else None)
+    part = Cut(spec.get("start", 0.0), spec.get("end"))
     wanted = Wanted(part, sounds or [], Captions(kept=[Subtitle(3, "subrip")]), threads=2)
     made = Renditions(rungs, timing(rungs[0].framerate), wanted)
     picture = video or Video(0, "h264", width=1280, height=720)

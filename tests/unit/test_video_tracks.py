@@ -55,8 +55,9 @@ def test_a_track_that_is_not_there_is_named_with_those_that_are(wanted: str) -> 
 
 
 def test_a_player_finds_a_default_among_what_is_left() -> None:
-    assert sound_options(asked(), [ENGLISH, SILENT_LANGUAGE], "aac", {})["disposition:a:0"] == "default"
-    assert "disposition:a:0" not in sound_options(asked(), [ENGLISH, FRENCH], "aac", {})
+    assert sound_options(asked(), [ENGLISH, SILENT_LANGUAGE], "aac", {})["disposition:a:0"] == "+default"
+    made = sound_options(asked(), [ENGLISH, FRENCH], "aac", {})
+    assert (made["disposition:a:0"], made["disposition:a:1"]) == ("-default", "+default")
 
 
 def test_a_gain_comes_before_the_layout() -> None:

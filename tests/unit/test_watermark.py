@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from processors.ffmpeg.picture_header import Header, header
 from processors.specs.video import Position, Watermark
 from processors.video.watermark import Mark, Place, placed, shrunk
-from processors.video.watermark_text import cleaned, escaped, script, setting
+from processors.video.watermark_text import canvas_of, cleaned, escaped, script
 
 
 def mark(position: Position = "bottom-right", margin: float = 0.05, width: int = 100, height: int = 50) -> Mark:
@@ -94,7 +94,7 @@ def test_a_text_cannot_command_libass() -> None:
 def test_a_text_is_one_line_of_its_script(text: str) -> None:
     wanted = Watermark(text=text)
     text = cleaned(text)
-    lines = script(text, setting(text, wanted, 640, 360), 9).split("\n")
+    lines = script(text, canvas_of(text, wanted, 640, 360), 9).split("\n")
     assert len(lines) == 15
     assert lines[-2].startswith("Dialogue: 0,0:00:00.00,9:59:59.99,W,,0,0,0,,")
     said = lines[-2].partition(",,0,0,0,,")[2]
@@ -103,7 +103,7 @@ def test_a_text_is_one_line_of_its_script(text: str) -> None:
 
 @given(st.text(st.sampled_from("a \n界"), min_size=1, max_size=500), st.floats(0.01, 1), st.integers(64, 4096))
 def test_the_canvas_of_a_text_stays_small_enough_to_be_drawn(text: str, scale: float, width: int) -> None:
-    found = setting(cleaned(text), Watermark(text=text, scale=scale), width, width * 9 // 16)
+    found = canvas_of(cleaned(text), Watermark(text=text, scale=scale), width, width * 9 // 16)
     assert found.size >= 8
     assert found.width <= 24_000
     assert found.width * found.height <= 12 * max(width, 640) ** 2

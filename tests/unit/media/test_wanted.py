@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.sound_codecs import CODECS, bounded_bitrate, nearest_rate
 from processors.media.wanted import Encode, left_out, settle
+from processors.media.work import _prefixes
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
 
@@ -78,9 +79,16 @@ def test_what_need_not_change_is_copied(
 
 def test_a_stream_has_no_rate_above_its_source() -> None:
     assert rates(STEREO, 700_000) == [192_000, 128_000, 64_000]
-    assert rates(MP3, 130_000) == [128_000, 64_000]
+    assert rates(MP3, 130_000) == [130_000, 64_000]
     assert rates(MP3, 48_000) == [48_000]
     assert rates(STEREO, None, audioSettings={"channels": "mono"}) == [96_000, 64_000, 32_000]
+
+
+def test_the_best_rung_of_a_lossy_source_has_all_that_it_holds() -> None:
+    assert rates(MP3, 119_077) == [119_000, 64_000]
+    assert rates(MP3, 170_000) == [170_000, 128_000, 64_000]
+    assert rates(MP3, 320_000) == [192_000, 128_000, 64_000]
+    assert rates(STEREO, None, audioSettings={"bitrate": "100k"}) == [100_000, 64_000]
 
 
 def test_a_stream_and_its_twin_share_their_renditions() -> None:
@@ -123,6 +131,20 @@ def test_what_says_stereo_has_two_channels_and_what_says_nothing_keeps_one() -> 
     assert (one(mono, "mp3").channels, one(mono, "podcast-mono").channels) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("names", "prefixes"),
+    [
+        (["song.flac"], [""]),
+        (["loud.wav", "quiet.wav"], ["loud-", "quiet-"]),
+        (["a.wav", "a.flac", "side b/a.flac"], ["a.wav-", "a.flac-", "side b/a.flac-"]),
+        (["a.wav", "a.wav", "b.wav"], ["track-1-", "track-2-", "b-"]),
+        (["get?x=\u202e", "b.wav", "c" * 250], ["track-1-", "b-", "track-3-"]),
+    ],
+)
+def test_all_files_of_an_album_are_called_after_their_own(names: list[str], prefixes: list[str]) -> None:
+    assert _prefixes(names) == prefixes
+
+
 def test_what_has_no_place_in_a_format_is_said() -> None:
     def notes(*presets: str, **spec: Any) -> list[str]:
         return left_out(MediaSpec.model_validate({"inputMedia": "a", "outputPresets": presets} | spec))
@@ -132,4 +154,4 @@ def test_what_has_no_place_in_a_format_is_said() -> None:
     wav, stream = notes("wav", "mp3", "hls-audio", **everything)
     assert wav.startswith("wav was made without a cover and chapters") and "chapters.json" in wav
     assert stream.startswith("hls-audio was made without tags and a cover and chapters")
-    assert notes("dash-audio", tags={"title": "x"})[0].startswith("dash-audio was made without tags:")
+    assert notes("dash-audio", "mp3", tags={"title": "x"})[0].startswith("dash-audio was made without tags:")

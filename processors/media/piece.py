@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.loudness import Measured, Setting
-from processors.ffmpeg.opening import opened
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.tasks import Source
 from processors.media.analysis import Analysis, Sound
 from processors.media.encoding import Labels
-from processors.media.filters import Cut
 from processors.media.wanted import Encode, Wanted
 from processors.specs import MediaSpec
 from processors.worker.context import Rejected
 
 
 @dataclass(slots=True)
-class Track:
+class Piece:
     """What is known of a sound so far."""
 
     source: Source
@@ -28,8 +27,8 @@ class Track:
     labels: Labels
     scratch: str
     cut: Cut  #: of the source: what is left of it
-    prefix: str = ""  #: of its files; empty for the job's own
-    number: int = 0
+    prefix: str = ""  #: of its files; empty where there is one alone
+    number: int = 0  #: 0: the job's own
     analysis: Analysis | None = None
     settings: dict[str, Setting] = field(default_factory=dict)  #: by the name of a file
     made: dict[str, Measured] = field(default_factory=dict)  #: by the name of a file
@@ -56,11 +55,8 @@ def sound_of(source: Source, spec: MediaSpec) -> tuple[Audio, Sound]:
         message = f"{source.name} has {many}, and no track {spec.audio_track}."
         raise Rejected("no_such_track", message, f"Choose audioTrack from 1 to {len(audios)}.")
     audio = audios[spec.audio_track - 1]
-    seconds = _seconds(source, audio)
-    if spec.start is not None and seconds is not None and spec.start >= seconds:
-        message = f"{source.name} is {seconds:g} s long: nothing is left of it from {spec.start:g} s on."
-        raise Rejected("start_after_end", message, f"Choose a start before {seconds:g}.")
-    cut = Cut(spec.start or 0.0, spec.end)
+    seconds = audio.duration_seconds or source.probe.file_seconds
+    cut = settled(spec.start, spec.end, seconds, source.name)
     return audio, Sound(source.path, audio.index, audio.channels, audio.layout, audio.sample_rate, seconds, cut)
 
 
@@ -68,16 +64,6 @@ def bitrate_of(probe: Probe, audio: Audio) -> int | None:
     """The bit rate of a sound; of a file that has nothing else, it is the file's."""
     alone = len(probe.audios) == 1 and not probe.videos
     return audio.bitrate or (probe.bitrate if alone else None)
-
-
-def _seconds(source: Source, audio: Audio) -> float | None:
-    if source.probe.format != "aac":
-        return audio.duration_seconds or source.probe.file_seconds
-    # A raw stream has no header that tells its length, and FFmpeg's estimate from the first frames is far off.
-    with opened(source.path, source.name) as container:
-        stream = container.streams.audio[0]
-        ticks = sum(packet.duration or 0 for packet in container.demux(stream))
-        return float(ticks * stream.time_base) if stream.time_base is not None else None
 
 
 def facts(measured: Measured) -> dict[str, Any]:

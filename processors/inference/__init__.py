@@ -1,0 +1,1 @@
+"""The inference service: models in a repository, kept loaded beside the attempts, and the tasks that use them."""

@@ -1,0 +1,1 @@
+"""What runs models: one module per format of file. See registry.py."""

@@ -1,0 +1,48 @@
+"""Which module loads which framework's files; imported when first needed, because each is heavy."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+
+from processors.inference.errors import ModelError
+from processors.inference.repository import Entry
+
+if TYPE_CHECKING:
+    from processors.inference.frameworks.port import Loaded
+
+#: the module with `check` and `load`, and the package that it needs
+_MODULES = {
+    "onnx": ("processors.inference.frameworks.onnx", "onnxruntime"),
+    "spacy": ("processors.inference.frameworks.spacy", "spacy"),
+    "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
+}
+
+
+def load(entry: Entry, threads: int) -> Loaded:
+    """Look at a model's files, and load it.
+
+    Raises:
+        ModelError: its files are not what its manifest says, are not safe to load, or nothing here loads them.
+    """
+    framework, reference = entry.manifest.framework, entry.manifest.reference
+    if framework is None:
+        raise ModelError("nothing_to_load", f"The model {reference} has no file of its own.")
+    name, package = _MODULES.get(framework, ("", ""))
+    if not name or importlib.util.find_spec(package) is None:
+        here = ", ".join(each for each, (_, needs) in _MODULES.items() if importlib.util.find_spec(needs) is not None)
+        message = f"The model {reference} is {framework}, which this instance does not run."
+        raise ModelError("framework_not_served", message, f"It runs {here}.")
+    module = importlib.import_module(name)
+    entry.verify()
+    module.check(entry)
+    try:
+        loaded: Loaded = module.load(entry, threads)
+    except ModelError:
+        raise
+    except Exception as error:  # each library has errors of its own
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        message = f"The model {reference} cannot be loaded: {words}."
+        raise ModelError("model_not_loaded", message) from error
+    return loaded

@@ -1,0 +1,77 @@
+"""A model as tasks have it: what its manifest says, the session that runs it, and the models that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from processors.inference.errors import ModelError
+from processors.inference.frameworks.port import Tensors
+from processors.inference.manifest import Manifest
+from processors.inference.repository import Entry, Repository
+from processors.inference.serving.remote import Companion, RemoteSession
+
+_MOST_NESTED = 4  # models that use models
+
+
+@dataclass
+class Model:
+    """One model of an attempt."""
+
+    entry: Entry
+    session: RemoteSession
+    used: Model | None = None  #: the model that is run before this one, or for it
+    writer: Model | None = None  #: what generates text for it
+    tokens: int = 0  #: that have gone in so far
+    written: int = 0  #: tokens that have come out
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is written beside it."""
+        return self.entry.manifest
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """What its classes are called, in order."""
+        return self.entry.labels()
+
+    @property
+    def runs(self) -> Model:
+        """The model whose file is run: itself, or the one that it is another use of."""
+        return self if self.manifest.file is not None or self.used is None else self.used.runs
+
+    def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
+        """Compute outputs."""
+        return self.runs.session.run(tensors, outputs)
+
+    def all_tokens(self) -> tuple[int, int]:
+        """That have gone into it and into what it uses, and that have come out."""
+        counts = [(self.tokens, self.written)]
+        counts += [each.all_tokens() for each in (self.used, self.writer) if each is not None]
+        return sum(into for into, _ in counts), sum(out for _, out in counts)
+
+    def bad(self, message: str) -> ModelError:
+        """The manifest and the model do not fit together."""
+        text = f"The model {self.manifest.reference}: {message}"
+        return ModelError("manifest_disagrees", text, "Its manifest.json has to say it.")
+
+
+def open_model(repository: Repository, companion: Companion, reference: str, depth: int = 0) -> Model:
+    """Find a model and all that it uses; nothing is loaded before it is run.
+
+    Raises:
+        NoSuchModel: there is none of this name.
+    """
+    entry = repository.find(reference)
+    manifest = entry.manifest
+    if depth > _MOST_NESTED:
+        raise ModelError("bad_manifest", f"The model {manifest.reference} uses itself.")
+    used, writer = (
+        None if name is None else open_model(repository, companion, name, depth + 1)
+        for name in (manifest.uses, manifest.writes_with)
+    )
+    return Model(entry, companion.session(manifest.reference), used, writer)

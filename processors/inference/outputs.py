@@ -1,0 +1,99 @@
+"""Answers as the file that a job leaves: JSON, JSON Lines, text, or tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.inference.inputs import Inputs
+from processors.inference.tasks.task import Task
+from processors.worker.context import Rejected
+
+_SAFE_DTYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+_ALIGNMENT = 8
+
+
+def write(
+    out: Path, form: str, task: Task, inputs: Inputs, answers: Sequence[Any], envelope: Mapping[str, Any]
+) -> tuple[str, str]:
+    """Write the answers.
+
+    Args:
+        envelope: what is said of the run beside its output.
+
+    Returns:
+        The file's name, and its media type.
+
+    Raises:
+        Rejected: the task has no tensors to give.
+    """
+    if form == "binary":
+        return _binary(out, task, answers, envelope)
+    if form == "text":
+        text = "\n".join(task.as_text(answer) for answer in answers)
+        (out / "inference.txt").write_text(text + "\n", encoding="utf-8")
+        return "inference.txt", "text/plain; charset=utf-8"
+    if inputs.is_bulk:
+        with (out / "inference.jsonl").open("w", encoding="utf-8") as file:
+            for name, answer in zip(inputs.names, answers, strict=True):
+                file.write(_json({"id": name, "output": task.as_document(answer)}) + "\n")
+        return "inference.jsonl", "application/x-ndjson"
+    documents = [task.as_document(answer) for answer in answers]
+    output = documents if inputs.is_many or task.is_always_list else documents[0]
+    ordered = {key: envelope[key] for key in ("model", "version", "task")}
+    document = {**ordered, "output": output, **{key: envelope[key] for key in envelope if key not in ordered}}
+    (out / "inference.json").write_text(_json(document) + "\n", encoding="utf-8")
+    return "inference.json", "application/json"
+
+
+def _binary(out: Path, task: Task, answers: Sequence[Any], envelope: Mapping[str, Any]) -> tuple[str, str]:
+    if task.as_tensors is None:
+        message = f"{envelope['model']} answers with words: there are no tensors for outputFormat binary."
+        raise Rejected("no_tensors", message, "Ask for json or text.")
+    tensors = task.as_tensors(answers)
+    if len(tensors) == 1:
+        with (out / "inference.npy").open("wb") as file:
+            np.save(file, next(iter(tensors.values())), allow_pickle=False)
+        return "inference.npy", "application/octet-stream"
+    (out / "inference.safetensors").write_bytes(safetensors(tensors))
+    return "inference.safetensors", "application/octet-stream"
+
+
+def safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
+    """Tensors in the format of the library safetensors: the length of a JSON head, the head, the bytes of all.
+
+    Raises:
+        Rejected: one has a type that the format does not have.
+    """
+    head: dict[str, Any] = {}
+    bodies: list[bytes] = []
+    at = 0
+    for name, value in tensors.items():
+        if value.dtype.name not in _SAFE_DTYPES:
+            raise Rejected("no_tensors", f"The output {name!r} is {value.dtype}, which safetensors cannot hold.")
+        body = np.ascontiguousarray(value).tobytes()
+        offsets = [at, at + len(body)]
+        head[name] = {"dtype": _SAFE_DTYPES[value.dtype.name], "shape": list(value.shape), "data_offsets": offsets}
+        bodies.append(body)
+        at += len(body)
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text + b"".join(bodies)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON")

@@ -1,0 +1,104 @@
+"""Pictures as the tensors that models take. Reading them happens in the attempt: a picture may be anybody's."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from processors.inference.manifest import Picture
+from processors.worker.context import Rejected
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MOST_PIXELS = 100_000_000
+_RESAMPLE = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_PADDING = 0
+
+
+def opened(path: Path, name: str) -> Image.Image:
+    """The picture in a file, the right way up and in RGB; of one with several frames the first.
+
+    Raises:
+        Rejected: it is no picture, too large, or broken.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            picture: Image.Image = Image.open(path, formats=FORMATS)
+            if picture.width * picture.height > MOST_PIXELS:
+                size = f"{picture.width}x{picture.height}"
+                raise Rejected("picture_too_large", f"{name} has {size} pixels: more than {MOST_PIXELS} are not read.")
+            picture.load()
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise Rejected("not_a_picture", f"{name} is no picture.", f"Pictures are {kinds}.") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Rejected(
+            "picture_too_large", f"{name} has too many pixels: more than {MOST_PIXELS} are not read."
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise Rejected("damaged_picture", f"{name} cannot be read: {error}.") from error
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        over = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(over, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
+def tensor(pictures: Sequence[Image.Image], how: Picture) -> NDArray[Any]:
+    """One tensor of all pictures: [pictures, channels, height, width], or as the layout has it."""
+    arrays = np.stack([_array(_fitted(picture, how), how) for picture in pictures])
+    return arrays if how.layout == "nhwc" else np.ascontiguousarray(arrays.transpose(0, 3, 1, 2))
+
+
+def _fitted(picture: Image.Image, how: Picture) -> Image.Image:
+    size, resample = (how.width, how.height), _RESAMPLE[how.resample]
+    if how.stretch_first is not None:
+        picture = picture.resize((how.stretch_first, how.stretch_first), resample)
+        picture = _recompressed(picture, how)
+    match how.fit:
+        case "crop":
+            share = how.crop_share * min(picture.width / how.width, picture.height / how.height)
+            width, height = int(how.width * share), int(how.height * share)
+            left, top = (picture.width - width) // 2, (picture.height - height) // 2
+            box = (left, top, left + max(1, width), top + max(1, height))
+            fitted = picture.crop(box).resize(size, resample)
+        case "pad":
+            fitted = ImageOps.pad(picture, size, resample, color=_PADDING, centering=(0, 0))
+        case _:
+            fitted = picture.resize(size, resample)
+    if how.stretch_first is None:
+        fitted = _recompressed(fitted, how)
+    return fitted.convert("L") if how.channels == "gray" else fitted
+
+
+def _recompressed(picture: Image.Image, how: Picture) -> Image.Image:
+    if how.recompress is None:
+        return picture
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=how.recompress)
+    return Image.open(data).convert("RGB")
+
+
+def _array(picture: Image.Image, how: Picture) -> NDArray[Any]:
+    """[height, width, channels]."""
+    array = np.asarray(picture)
+    array = array[..., None] if array.ndim == 2 else array
+    if how.channels == "bgr":
+        array = array[..., ::-1]
+    if how.dtype == "uint8":
+        return array
+    mean, std = np.array(how.mean, np.float32), np.array(how.std, np.float32)
+    scaled: NDArray[Any] = (array.astype(np.float32) / how.divide_by - mean) / std
+    return scaled

@@ -1,0 +1,112 @@
+"""The companion of an inference instance: it has the models, and runs them for whoever asks on the socket.
+
+One thread per connection; an attempt has one. Requests are in wire.py; what loads and runs is behind the ports.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, cast
+
+from processors.inference.errors import ModelError
+from processors.inference.frameworks import registry
+from processors.inference.frameworks.port import Generator, Loaded, Prompt, Session, Tensors
+from processors.inference.repository import Entry, Repository
+from processors.inference.serving.shelf import Shelf
+from processors.inference.serving.wire import HungUp, receive, send
+from processors.worker.cgroup import read_usage
+from processors.worker.context import HandlerError, Rejected
+from processors.worker.threads import granted_threads
+
+_SHARE = 0.6  # of the instance's memory that models may take; attempts decode pictures in the rest
+_BUDGET_BYTES = 4 << 30  # where nothing bounds the instance
+
+
+def budget_bytes() -> int:
+    """The memory that models may take here."""
+    limit = read_usage().memory_limit_bytes
+    return _BUDGET_BYTES if limit is None else int(limit * _SHARE)
+
+
+def serve(listening: socket.socket, repository: Repository, say: Callable[[list[str]], None]) -> None:
+    """Serve for ever."""
+    threads = granted_threads()
+
+    def load(entry: Entry) -> Loaded:
+        return registry.load(entry, threads)
+
+    shelf = Shelf(budget_bytes(), load, say)
+    while True:
+        connection, _ = listening.accept()
+        threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
+
+
+def _converse(connection: socket.socket, repository: Repository, shelf: Shelf) -> None:
+    """Answer one attempt until it hangs up."""
+    with connection:
+        try:
+            while True:
+                head, tensors = receive(connection)
+                try:
+                    _answer(connection, head, tensors, repository, shelf)
+                except (HandlerError, ModelError) as error:
+                    send(connection, {"error": _described(error)})
+                except MemoryError:
+                    raise
+                except Exception as error:
+                    if isinstance(error, HungUp):
+                        raise
+                    traceback.print_exc()
+                    message = f"Running a model failed unexpectedly: {type(error).__name__}: {error}"
+                    send(connection, {"error": _described(HandlerError("internal_error", message))})
+        except HungUp:
+            pass
+        except MemoryError:
+            sys.stderr.write("A model needed more memory than there is.\n")
+
+
+def _answer(
+    connection: socket.socket, head: dict[str, Any], tensors: Tensors, repository: Repository, shelf: Shelf
+) -> None:
+    entry = repository.find(head["model"])
+    with shelf.borrow(entry) as (loaded, waited):
+        started = time.monotonic()
+        if head["do"] == "generate":
+            generator = cast(Generator, loaded)
+            done = generator.generate(Prompt(**head["prompt"]), lambda piece: _say(connection, piece))
+            facts: dict[str, Any] = {
+                "done": {
+                    "finish_reason": done.finish_reason,
+                    "prompt_tokens": done.prompt_tokens,
+                    "generated_tokens": done.generated_tokens,
+                }
+            }
+            outputs = None
+        else:
+            outputs = cast(Session, loaded).run(tensors, head.get("outputs", ()))
+            facts = {}
+        took = {"load": waited, "run": time.monotonic() - started}
+        send(connection, {**facts, "device": loaded.device, "seconds": took}, outputs)
+
+
+def _say(connection: socket.socket, piece: str) -> bool:
+    """Pass on a piece of text; whether anybody is still there to read it."""
+    try:
+        send(connection, {"piece": piece})
+    except HungUp:
+        return False
+    return True
+
+
+def _described(error: HandlerError | ModelError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "is_final": isinstance(error, (ModelError, Rejected)),
+    }

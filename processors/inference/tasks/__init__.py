@@ -1,0 +1,1 @@
+"""What models are good for: one small module per task. See registry.py."""

@@ -1,0 +1,138 @@
+"""Tensors that a job gives: in the spec itself, or as .npy, .npz or safetensors. No pickle is read."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.worker.context import Rejected
+
+Tensors = dict[str, NDArray[Any]]
+
+ONLY = ""  #: the name of a tensor in a file that has but one
+
+MOST_BYTES = 1 << 30  # of all tensors of one job, unpacked
+_HEAD_BYTES = 16 << 20
+#: as the Open Inference Protocol, version 2, calls them
+DATATYPES = {
+    "FP64": "float64", "FP32": "float32", "FP16": "float16", "INT64": "int64", "INT32": "int32", "INT16": "int16",
+    "INT8": "int8", "UINT8": "uint8", "BOOL": "bool", "BYTES": "object",
+}  # fmt: skip
+_SAFE = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
+    "BOOL": "?",
+}  # fmt: skip
+
+
+def from_file(path: Path, name: str) -> Tensors:
+    """The tensors in a file, by the suffix of what the user calls it.
+
+    Raises:
+        Rejected: it is not what it is called, is broken, or unpacks to too much.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    readers = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}
+    if suffix not in readers:
+        raise Rejected("not_tensors", f"{name} is no file of tensors.", f"Those are {', '.join(readers)}.")
+    try:
+        return readers[suffix](path, name)
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+        message = f"{name} cannot be read as tensors: {str(error).splitlines()[0] if str(error) else 'it is broken'}."
+        raise Rejected("damaged_tensors", message) from error
+
+
+def from_json(said: Any, model: str) -> Tensors:
+    """Tensors as a spec has them: by name, lists of numbers, or objects with datatype, shape and data.
+
+    Raises:
+        Rejected: they are neither.
+    """
+    hint = 'As {"input": [[1, 2]]}, or {"input": {"datatype": "FP32", "shape": [1, 2], "data": [1, 2]}}.'
+    if not isinstance(said, Mapping) or not said:
+        raise Rejected("not_tensors", f"{model} takes tensors by name.", hint)
+    found: Tensors = {}
+    for name, value in said.items():
+        try:
+            if isinstance(value, Mapping):
+                array = np.array(value["data"], dtype=DATATYPES[value.get("datatype", "FP32")])
+                found[str(name)] = array.reshape(value["shape"])
+            else:
+                found[str(name)] = _plain(value)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise Rejected("not_tensors", f"The tensor {name!r} makes no sense: {error}.", hint) from error
+    return found
+
+
+def as_json(name: str, value: NDArray[Any]) -> dict[str, Any]:
+    """A tensor as the Open Inference Protocol has it."""
+    datatype = next((said for said, dtype in DATATYPES.items() if dtype == value.dtype.name), "BYTES")
+    return {"name": name, "datatype": datatype, "shape": list(value.shape), "data": value.ravel().tolist()}
+
+
+def _plain(value: Any) -> NDArray[Any]:
+    array = np.array(value)
+    if array.dtype.kind not in "biufOUS":
+        raise ValueError("it is neither numbers nor texts")
+    return array.astype(object) if array.dtype.kind in "US" else array
+
+
+def _npy(path: Path, name: str) -> Tensors:
+    with path.open("rb") as file:
+        return {ONLY: _array(file, name)}
+
+
+def _npz(path: Path, name: str) -> Tensors:
+    with zipfile.ZipFile(path) as archive:
+        _refuse_large(sum(each.file_size for each in archive.infolist()), name)
+        found: Tensors = {}
+        for each in archive.infolist():
+            with archive.open(each) as file:
+                found[each.filename.removesuffix(".npy")] = _array(file, name)
+    return found
+
+
+def _array(file: Any, name: str) -> NDArray[Any]:
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise Rejected("unsafe_tensors", f"{name} holds pickled objects, which could run code.", "Save plain numbers.")
+    size = math.prod(shape) * dtype.itemsize
+    _refuse_large(size, name)
+    data = file.read(size)
+    if len(data) < size:
+        raise ValueError("it ends in the middle")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
+
+
+def _safetensors(path: Path, name: str) -> Tensors:
+    _refuse_large(path.stat().st_size, name)
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    if length > min(_HEAD_BYTES, len(data) - 8):
+        raise ValueError("it ends in the middle")
+    head = json.loads(data[8 : 8 + length])
+    body = memoryview(data)[8 + length :]
+    found: Tensors = {}
+    for key, said in head.items():
+        if key == "__metadata__":
+            continue
+        begin, end = said["data_offsets"]
+        dtype = np.dtype(_SAFE[said["dtype"]])
+        if not 0 <= begin <= end <= len(body) or end - begin != math.prod(said["shape"]) * dtype.itemsize:
+            raise ValueError(f"its tensor {key!r} does not lie in it")
+        found[key] = np.frombuffer(body[begin:end], dtype).reshape(said["shape"])
+    return found
+
+
+def _refuse_large(size: int, name: str) -> None:
+    if size > MOST_BYTES:
+        message = f"{name} unpacks to {size >> 20} MiB of tensors: more than {MOST_BYTES >> 20} are not read."
+        raise Rejected("tensors_too_large", message)

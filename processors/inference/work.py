@@ -1,0 +1,89 @@
+"""From a spec to its answers: which model, which task, how its inputs go in, and what is said of the run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from processors.inference.errors import ModelError
+from processors.inference.inputs import Inputs, inputs_of
+from processors.inference.model import Model, open_model
+from processors.inference.outputs import write
+from processors.inference.repository import Repository
+from processors.inference.serving.remote import Companion
+from processors.inference.tasks.registry import served, task_named
+from processors.inference.tasks.task import Asked, Task
+from processors.protocol import Result
+from processors.specs import InferenceSpec
+from processors.worker.context import Context, Rejected
+
+
+def result(context: Context[InferenceSpec], repository: Repository, address: str) -> Result:
+    """Do the work, and say what came of it.
+
+    Raises:
+        Rejected: the model, its input or its parameters can never work.
+    """
+    try:
+        return _result(context, repository, Companion(address))
+    except ModelError as error:
+        raise Rejected(error.code, error.message, error.hint) from error
+
+
+def _result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+    started = time.monotonic()
+    spec = context.spec
+    context.progress("load", 0.0)
+    model = open_model(repository, companion, spec.model)
+    task = _task_of(model)
+    _refuse_parameters(spec, task)
+    inputs = inputs_of(context, task.takes)
+    answers = _answers(context, model, task, inputs)
+    envelope = _envelope(model, companion, inputs, time.monotonic() - started)
+    name, media_type = write(context.out, spec.output_format, task, inputs, answers, envelope)
+    context.progress("done", 1.0)
+    output = context.output(name, media_type=media_type, role="answer", details={"format": spec.output_format})
+    return Result(outputs=[output], details=envelope)
+
+
+def _answers(context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs) -> list[Any]:
+    asked = Asked(context.spec.parameters, on_text=context.answer)
+    answers: list[Any] = []
+    count = len(inputs.values)
+    for start in range(0, count, task.chunk):
+        answers += task.answer(model, inputs.at(start, task.chunk, task.takes), asked)
+        context.progress("run", len(answers) / count)
+    return answers
+
+
+def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float) -> dict[str, Any]:
+    into, out = model.all_tokens()
+    tokens = {"tokens": into} if into else {}
+    tokens |= {"generatedTokens": out} if out else {}
+    timings = companion.timings
+    parts = {"total": seconds, "load": timings.load, "run": timings.run}
+    return {
+        "model": model.manifest.name,
+        "version": model.manifest.version,
+        "task": model.manifest.task,
+        "usage": {"inputs": len(inputs.values), **tokens},
+        "timings": {f"{name}Seconds": round(value, 6) for name, value in parts.items()},
+        "device": "+".join(sorted(companion.devices)) or "cpu",
+    }
+
+
+def _task_of(model: Model) -> Task:
+    task = task_named(model.manifest.task)
+    if task is None:
+        message = f"The model {model.manifest.reference} is for {model.manifest.task}, which is not served here."
+        raise Rejected("task_not_served", message, f"There is {', '.join(served())}.")
+    return task
+
+
+def _refuse_parameters(spec: InferenceSpec, task: Task) -> None:
+    given = [name for name in type(spec.parameters).model_fields if getattr(spec.parameters, name) is not None]
+    if wrong := next((name for name in given if name not in task.parameters), None):
+        takes = ", ".join(spec.parameters.spelled(name) for name in sorted(task.parameters))
+        hint = f"It takes {takes}." if takes else "It takes no parameters."
+        message = f"{spec.model} has no use for the parameter {spec.parameters.spelled(wrong)}."
+        raise Rejected("unknown_parameter", message, hint)

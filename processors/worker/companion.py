@@ -1,0 +1,167 @@
+"""The process beside the attempts, of a service that keeps something for all of them, as models that stay loaded.
+
+An attempt is a fork that ends with its job, so what it loads is gone after it. The companion is forked from the worker
+as well, but once, and lives as long as the instance. Attempts speak to it through a socket that the worker has bound
+before: one that connects while the companion is still starting, or is started anew, waits for it to accept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from processors.worker import processes
+from processors.worker.lines import LineSplitter
+
+SOCKET_NAME = "companion.sock"
+
+Say = Callable[[list[str]], None]  #: tells the worker what it has loaded, each time anew
+Beside = Callable[[socket.socket, Say], None]  #: what the companion does, until it is killed
+
+_BACKLOG = 128
+_LINE_BYTES = 64 * 1024
+_FIRST_DELAY_SECONDS = 0.1  # before one that has died is started anew; doubled each time
+_LONGEST_DELAY_SECONDS = 30.0
+_GOOD_LIFE_SECONDS = 60.0  # after which the next death is the first one again
+
+_worker_pid = os.getpid()
+
+
+def address() -> str:
+    """Where attempts reach the companion.
+
+    The socket lies in the worker's directory, whose path may be longer than the 107 bytes that a socket's may have.
+    """
+    return f"/proc/{_worker_pid}/cwd/{SOCKET_NAME}"
+
+
+class Companion:
+    """The companion, as the worker sees it: started, and started anew when it dies."""
+
+    def __init__(self, beside: Beside) -> None:
+        """Bind the socket in the current directory."""
+        global _worker_pid
+        _worker_pid = os.getpid()
+        self._beside = beside
+        self._loaded: list[str] = []
+        self._listening = socket.socket(socket.AF_UNIX)
+        Path(SOCKET_NAME).unlink(missing_ok=True)
+        self._listening.bind(SOCKET_NAME)
+        Path(SOCKET_NAME).chmod(0o600)
+        self._listening.listen(_BACKLOG)
+        self._pid: int | None = None
+        self._live: set[int] = set()
+        self._delay = _FIRST_DELAY_SECONDS
+        self._again: asyncio.TimerHandle | None = None
+        self._is_ended = False
+
+    def start(self, live: set[int]) -> None:
+        """Fork it.
+
+        Args:
+            live: the processes that no sweep after an attempt may kill; the companion is among them while it lives.
+        """
+        self._live = live
+        reading, writing = os.pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _be(self._beside, self._listening, writing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(writing)
+        os.set_blocking(reading, False)
+        self._pid = pid
+        live.add(pid)
+        loop = asyncio.get_running_loop()
+        lines = LineSplitter(self._on_line, _LINE_BYTES)
+        pidfd, started = os.pidfd_open(pid), time.monotonic()
+
+        def read() -> None:
+            with contextlib.suppress(BlockingIOError):
+                data = os.read(reading, _LINE_BYTES)
+                if not data:
+                    loop.remove_reader(reading)
+                lines.feed(data)
+
+        def ended() -> None:
+            loop.remove_reader(pidfd)
+            loop.remove_reader(reading)
+            os.close(pidfd)
+            os.close(reading)
+            live.discard(pid)
+            status, _ = processes.reap(pid)
+            self._pid = None
+            self._loaded = []
+            if not self._is_ended:
+                sys.stderr.write(f"The companion ended with status {status}; it is started anew.\n")
+                self._start_again(lived=time.monotonic() - started)
+
+        loop.add_reader(reading, read)
+        loop.add_reader(pidfd, ended)
+
+    def loaded_models(self) -> list[str]:
+        """What it has said last that it has."""
+        return self._loaded
+
+    def end(self) -> None:
+        """Kill it for good: nothing that it has is worth keeping."""
+        self._is_ended = True
+        if self._again is not None:
+            self._again.cancel()
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGKILL)
+        self._listening.close()
+        Path(SOCKET_NAME).unlink(missing_ok=True)
+
+    def _start_again(self, *, lived: float) -> None:
+        if lived > _GOOD_LIFE_SECONDS:
+            self._delay = _FIRST_DELAY_SECONDS
+        self._again = asyncio.get_running_loop().call_later(self._delay, self.start, self._live)
+        self._delay = min(_LONGEST_DELAY_SECONDS, self._delay * 2)
+
+    def _on_line(self, line: str) -> None:
+        with contextlib.suppress(ValueError):
+            self._loaded = [str(each) for each in json.loads(line)]
+
+
+def _be(beside: Beside, listening: socket.socket, writing: int) -> NoReturn:
+    """Be the companion, to its end."""
+    try:
+        gc.freeze()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _close_all_but({listening.fileno(), writing})
+        processes.die_with_parent()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+        beside(listening, lambda value: _say(writing, value))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Close what belongs to the worker: an open pipe of an attempt would look like the attempt."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        if (fd := int(entry.name)) > 2 and fd not in kept:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _say(fd: int, loaded: list[str]) -> None:
+    os.write(fd, json.dumps(loaded).encode() + b"\n")

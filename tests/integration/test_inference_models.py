@@ -1,0 +1,200 @@
+"""Models of a user's own through a real worker: good ones need a manifest and no more; bad ones are told apart."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.resources import onnx_models
+from tests.resources.onnx_models import COLOURS, PICTURE, add, add_classifier
+from tests.resources.oracle import Oracle
+from tests.resources.workers import Worker
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def oracle(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+    with Worker(tmp_path_factory.mktemp("own"), "--models", str(models), service="inference") as worker:
+        yield Oracle(worker)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "grass.png"
+    Image.new("RGB", (60, 40), (10, 200, 30)).save(path)
+    return path
+
+
+# --- good ones
+
+
+def test_a_classifier_of_ones_own_needs_a_manifest_and_no_more(oracle: Oracle, models: Path, picture: Path) -> None:
+    add_classifier(models, "colour", onnx_models.colours())
+    answer = oracle.envelope("colour", picture)
+    assert [each["label"] for each in answer["output"]] == ["green", "blue", "red"]
+    assert sum(each["score"] for each in answer["output"]) == pytest.approx(1, abs=1e-4)
+    assert (answer["model"], answer["version"]) == ("colour", "1")
+
+
+def test_versions_live_side_by_side_and_one_is_pinned(oracle: Oracle, models: Path, picture: Path) -> None:
+    for version in ("9", "10"):
+        labels = [f"{label}-{version}" for label in COLOURS]
+        add_classifier(models, "tint", onnx_models.colours(), version=version, labels=labels)
+    assert oracle.envelope("tint", picture)["version"] == "10"
+    assert oracle.ask("tint@9", picture)[0]["label"] == "green-9"
+    (models / "tint" / "pinned").write_text("9\n")
+    assert oracle.envelope("tint", picture)["version"] == "9"
+
+
+def test_tensors_go_in_and_out_as_they_are(oracle: Oracle, models: Path, tmp_path: Path) -> None:
+    inputs = [{"name": "image", "shape": [-1, 3, 8, 8]}]
+    add(models, "raw", onnx_models.colours(), task="tensors", inputs=inputs)
+    ones = np.ones((2, 3, 8, 8), np.float32) * np.float32([1, 2, 3])[None, :, None, None]
+    (tensor,) = oracle.ask("raw", {"image": ones.tolist()})["outputs"]
+    assert (tensor["name"], tensor["datatype"], tensor["shape"]) == ("logits", "FP32", [2, 3])
+    assert tensor["data"] == pytest.approx([10, 20, 30] * 2)
+    np.save(tmp_path / "ones.npy", ones)
+    np.savez_compressed(tmp_path / "ones.npz", image=ones)
+    for name in ("ones.npy", "ones.npz"):
+        out = oracle.file("raw", tmp_path / name, outputFormat="binary")
+        assert np.load(out, allow_pickle=False) == pytest.approx(np.tile([10, 20, 30], (2, 1)))
+    error = oracle.failure("raw", {"image": [[1.0]]})
+    assert error["code"] == "wrong_shape" and "It takes image float32[?, 3, 8, 8]." in error["hint"]
+
+
+# --- manifests that do not fit
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "says"),
+    [
+        ({"labels": ["red", "green"]}, "manifest_disagrees", "it gives 3 scores, and there are 2 labels"),
+        ({"preprocessing": {**PICTURE, "width": 16}}, "wrong_shape", "It takes image float32[?, 3, 8, 8]."),
+        ({"preprocessing": {**PICTURE, "input": "img"}}, "input_missing", "needs the input 'image'"),
+        ({"outputs": [{"name": "scores"}]}, "manifest_disagrees", "names the output 'scores'"),
+        ({"task": "image-clasification"}, "bad_manifest", "task: Input should be"),
+        ({"labels": "labels.txt"}, "bad_manifest", "labels.txt is not among files"),
+        ({"file": "../model.onnx"}, "bad_manifest", "is no path inside the model's folder"),
+        ({"framework": "torch"}, "framework_not_served", "is torch, which this instance does not run"),
+        ({"task": "object-detection"}, "task_not_served", "object-detection"),
+        ({"resources": {"memoryBytes": 1 << 50}}, "model_too_large", "MiB of memory, and this instance has"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_told_with_the_reason(
+    oracle: Oracle, models: Path, picture: Path, said: dict[str, Any], code: str, says: str
+) -> None:
+    name = f"bad-{len(list(models.iterdir()))}"
+    if (manifest := said.get("file")) is None:
+        add_classifier(models, name, onnx_models.colours(), **said)
+    else:
+        folder = add_classifier(models, name, onnx_models.colours())
+        document = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps(document | {"file": manifest}))
+    error = oracle.failure(name, picture)
+    assert (error["code"], error["retryable"]) == (code, False), error
+    assert says in f"{error['message']} {error.get('hint', '')}" and name in error["message"], error
+
+
+# --- files that are not what they should be
+
+
+class _Payload:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_pickle_is_refused_and_not_run(oracle: Oracle, models: Path, picture: Path, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    add_classifier(models, "pickled", pickle.dumps(_Payload(trap)))
+    assert oracle.failure("pickled", picture)["code"] == "not_onnx"
+    objects = tmp_path / "objects.npy"
+    np.save(objects, np.array([_Payload(trap)], dtype=object), allow_pickle=True)
+    add(models, "plain", onnx_models.colours(), task="tensors", inputs=[{"name": "image"}])
+    assert oracle.failure("plain", objects)["code"] == "unsafe_tensors"
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("make", [onnx_models.with_data_in, onnx_models.with_data_in_a_node])
+@pytest.mark.parametrize("location", ["../secret.bin", "/etc/hostname", "a/../../secret.bin"])
+def test_a_model_that_reads_files_of_others_is_refused(
+    oracle: Oracle, models: Path, make: Any, location: str, picture: Path
+) -> None:
+    name = f"reaching-{len(list(models.iterdir()))}"
+    (add_classifier(models, name, make(location)).parent / "secret.bin").write_bytes(bytes(16))
+    error = oracle.failure(name, picture)
+    assert error["code"] == "unsafe_model" and location in error["message"], error
+
+
+def test_a_link_out_of_the_folder_is_not_followed(oracle: Oracle, models: Path, picture: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(16))
+    folder = add_classifier(models, "linked", onnx_models.with_data_in("w.bin"), others={"w.bin": bytes(16)})
+    (folder / "w.bin").unlink()
+    (folder / "w.bin").symlink_to(secret)
+    assert oracle.failure("linked", picture)["code"] == "damaged_model"
+
+
+def test_data_beside_the_model_is_read(oracle: Oracle, models: Path) -> None:
+    numbers = np.arange(4, dtype=np.float32).tobytes()
+    add(models, "beside", onnx_models.with_data_in("w.bin"), task="tensors", others={"w.bin": numbers})
+    (tensor,) = oracle.ask("beside", {"unused": [1]})["outputs"]
+    assert tensor["data"] == [0, 1, 2, 3]
+
+
+def test_files_that_are_cut_changed_or_mislabelled_are_told_apart(
+    oracle: Oracle, models: Path, picture: Path, tmp_path: Path
+) -> None:
+    whole = onnx_models.colours()
+    gguf = b"GGUF" + (3).to_bytes(4, "little") + bytes(16)
+    for name, data, code in (
+        ("cut", whole[: len(whole) // 2], "not_onnx"),
+        ("empty", b"", "not_onnx"),
+        ("mislabelled", gguf, "not_onnx"),
+        ("words", b"This is no model at all, but a sentence.", "not_onnx"),
+    ):
+        add_classifier(models, name, data)
+        error = oracle.failure(name, picture)
+        assert error["code"] == code and error["retryable"] is False, error
+    folder = add_classifier(models, "changed", whole)
+    (folder / "model.onnx").write_bytes(whole[:-1] + b"\0")
+    assert "its SHA-256 is another" in oracle.failure("changed", picture)["message"]
+    add(models, "talks", whole, framework="gguf", file="model.gguf", task="text-generation")
+    assert oracle.failure("talks", "hello")["code"] == "not_gguf"
+    add(models, "claims", gguf[:8] + b"\xff" * 16, framework="gguf", file="model.gguf", task="text-generation")
+    assert oracle.failure("claims", "hello")["code"] == "not_gguf"
+
+
+def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
+    oracle: Oracle, models: Path, tmp_path: Path
+) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (3 << 30,)})
+    bomb = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("image.npy", "w") as file,
+    ):
+        file.write(header.getvalue())
+        for _ in range(1100):
+            file.write(bytes(1 << 20))
+    assert bomb.stat().st_size < 8 << 20
+    add(models, "small", onnx_models.colours(), task="tensors", inputs=[{"name": "image"}])
+    error = oracle.failure("small", bomb)
+    assert error["code"] == "tensors_too_large" and "bomb.npz unpacks to 1100 MiB" in error["message"]

@@ -1,0 +1,88 @@
+"""Small ONNX models of a user's own, good and hostile, and repositories with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from processors.inference.building.versions import IR_VERSION, OPSET
+
+COLOURS = ["red", "green", "blue"]
+PICTURE = {"kind": "picture", "input": "image", "width": 8, "height": 8, "divideBy": 255}
+
+
+def colours() -> bytes:
+    """Pictures [N, 3, 8, 8] in, one logit for each colour out: ten times how much of it there is."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("Mul", ["flat", "ten"], ["logits"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 8, 8])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])
+    return _model(nodes, [image], [logits], [numpy_helper.from_array(np.float32(10), "ten")])
+
+
+def with_data_in(location: str) -> bytes:
+    """A model whose four numbers lie in another file."""
+    weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", location), ("offset", "0"), ("length", "16")):
+        pair = weights.external_data.add()
+        pair.key, pair.value = key, value
+    node = helper.make_node("Identity", ["w"], ["y"])
+    return _model([node], [], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])], [weights])
+
+
+def with_data_in_a_node(location: str) -> bytes:
+    """The same, hidden in the attribute of an operator."""
+    model = onnx.load_model_from_string(with_data_in(location))
+    tensor = model.graph.initializer.pop()
+    model.graph.node[0].CopyFrom(helper.make_node("Constant", [], ["y"], value=tensor))
+    return bytes(model.SerializeToString())
+
+
+def _model(nodes: Any, inputs: Any, outputs: Any, constants: Any) -> bytes:
+    graph = helper.make_graph(nodes, "g", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    return bytes(model.SerializeToString())
+
+
+def add(
+    root: Path, name: str, data: bytes, *, version: str = "1", others: dict[str, bytes] | None = None, **said: Any
+) -> Path:
+    """Put a model into a repository, with the manifest that belongs to it; its folder."""
+    folder = root / name / version
+    folder.mkdir(parents=True)
+    manifest: dict[str, Any] = {
+        "manifest": 1,
+        "name": name,
+        "version": version,
+        "framework": "onnx",
+        "file": "model.onnx",
+    }
+    manifest |= said
+    files = {manifest["file"]: data, **(others or {})}
+    for path, content in files.items():
+        (folder / path).write_bytes(content)
+    manifest["files"] = {
+        path: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for path, content in files.items()
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def add_classifier(root: Path, name: str, data: bytes, **said: Any) -> Path:
+    """A classifier of pictures by their colour."""
+    usual = {
+        "task": "image-classification",
+        "preprocessing": PICTURE,
+        "postprocessing": {"kind": "scores"},
+        "labels": COLOURS,
+    }
+    return add(root, name, data, **(usual | said))
