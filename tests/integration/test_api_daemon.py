@@ -29,7 +29,7 @@ class Daemon:
     address: str
 
     @property
-    def companion(self) -> psutil.Process:
+    def front(self) -> psutil.Process:
         """The process that serves the API."""
         children = psutil.Process(self.process.pid).children()
         return next(each for each in children if "pitchey_cli.api" in each.cmdline())
@@ -78,12 +78,12 @@ def test_an_api_that_breaks_is_started_again_and_the_daemon_goes_on(pitchey: Pit
     daemon = start(pitchey)
     with daemon.client() as client:
         client.get("/healthz")
-        first = daemon.companion
+        first = daemon.front
         first.send_signal(signal.SIGKILL)
         until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, "it is dead")
     with daemon.client() as client:  # whoever connects meanwhile waits, and is not refused
         assert client.get("/healthz").status_code == 200
-    assert daemon.companion.pid != first.pid and daemon.process.poll() is None
+    assert daemon.front.pid != first.pid and daemon.process.poll() is None
 
 
 def test_while_the_daemon_drains_jobs_are_still_followed_and_readiness_is_gone(
@@ -104,7 +104,7 @@ def test_while_the_daemon_drains_jobs_are_still_followed_and_readiness_is_gone(
 
 def test_a_daemon_that_is_killed_takes_its_api_along_and_the_next_has_the_same_address(pitchey: Pitchey) -> None:
     daemon = start(pitchey)
-    api = daemon.companion
+    api = daemon.front
     with daemon.client() as client:
         client.get("/healthz")  # it serves, and is not on its way up any more
     daemon.process.kill()

@@ -25,7 +25,7 @@ _AGAIN_SECONDS = (0.2, 1.0, 5.0, 30.0)  # after the first, the second, ... break
 _STEADY_SECONDS = 60.0  # one that ran for so long has not broken again, but anew
 _END_SECONDS = 10.0  # it answers what it has begun to answer, and ends; then it is killed
 _LOOK_SECONDS = 0.05
-_BIND_SECONDS = 10.0  # for the companion of a daemon that was killed to let go of the address
+_BIND_SECONDS = 10.0  # for the front of a daemon that was killed to let go of the address
 _DRAIN = b"drain\n"
 
 
@@ -89,7 +89,7 @@ def _remove_stale(path: Path) -> None:
 
 
 @dataclass
-class Companion:
+class Front:
     """The process, and the socket that it serves."""
 
     command: Sequence[str]  #: without the descriptor and the address, which come behind
