@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from pitchey_cli.artifacts.port import Artifacts
-    from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.embedded import EmbeddedNode
+    from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
