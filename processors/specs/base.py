@@ -72,6 +72,11 @@ class Spec(Part):
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
 
+    @property
+    def keeps_folder(self) -> bool:
+        """Whether its outputs name each other, or are many: they keep their names then, in a folder of their own."""
+        return False
+
     def memory_bytes(self) -> int | None:
         """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
         return None
