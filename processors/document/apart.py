@@ -71,13 +71,25 @@ def call(work: Callable[[], Any], name: str, *, allowed: Limits | None = None) -
     Raises:
         Rejected: what the work raised, or that it died.
     """
-    found: list[Any] = []
+    return list(told(lambda say: say(work()), name, allowed=allowed))[-1]
+
+
+def told(work: Callable[[Say], None], name: str, *, allowed: Limits | None = None) -> Iterator[Any]:
+    """Do something apart that takes longer, and give what it says meanwhile: each value is a sign of life.
+
+    Raises:
+        Rejected: what the work raised, or that it died.
+    """
     try:
-        for _, value in _run([lambda say: say(work())], 1, allowed or limits()):
-            found.append(value)
+        for _, value in _run([work], 1, allowed or limits()):
+            yield value
     except _Ended as error:
-        raise Rejected("damaged_document", f"{name} cannot be read: looking at it {error.why}.") from error
-    return found[0]
+        message = f"{name} cannot be read: looking at it {error.why}."
+        if error.signal is signal.SIGKILL:  # as of a page
+            killed = HandlerError("document_killed", message, "Give the job a larger instance type.")
+            killed.signal = error.signal
+            raise killed from error
+        raise Rejected("damaged_document", message) from error
 
 
 def each_batch(

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from processors.document import paper_work
 from processors.document.outputs import write_formats, write_images, write_tables
 from processors.document.pdf.metadata import metadata
 from processors.document.pdf.previews import chosen, contact_sheets, pictures
@@ -64,11 +65,14 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
         outputs += _previews(context, source)
+    written, notes = paper_work.make(context, source, _share(context, "pdf", _READING, _WRITING))
+    outputs += written
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
         outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
-    return Result(outputs=outputs, details={"input": {key: value for key, value in about.items() if value is not None}})
+    known = {key: value for key, value in about.items() if value is not None}
+    return Result(outputs=outputs, details={"input": known} | ({"notes": notes} if notes else {}))
 
 
 def _no_text(source: PdfSource) -> Rejected:

@@ -14,7 +14,7 @@ from processors.worker.context import Context, Rejected
 
 #: what each kind of file can become here
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
+    "pdf": frozenset({"text", "html", "markdown", "json", "preview", "pdf", "pdfa"}),
     "html": frozenset({"text", "html", "markdown", "json"}),
     "markdown": frozenset({"text", "html", "markdown", "json"}),
     "text": frozenset({"text", "html", "markdown", "json"}),

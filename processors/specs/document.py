@@ -52,7 +52,7 @@ class Split(Part):
 class Rotate(Part):
     """Which pages are turned, and how far."""
 
-    degrees: Literal[90, 180, 270] = Field(description="Clockwise: 90, 180 or 270.")
+    degrees: int = Field(ge=90, le=270, multiple_of=90, description="Clockwise: 90, 180 or 270.")
     pages: Pages | None = Field(None, description="These pages, as 1-3,7; else all.")
 
 

@@ -1,0 +1,111 @@
+"""What is made of a PDF as PDFs: a copy, parts, an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from processors.document import apart
+from processors.document.paper import making
+from processors.document.paper.assembly import Part, joined
+from processors.document.paper.cuts import Cut, cuts_of
+from processors.document.paper.making import Turn
+from processors.document.pdf.source import PdfSource
+from processors.document.ranges import in_words, pages_of
+from processors.protocol import OutputFile
+from processors.specs import DocumentSpec
+from processors.specs.document import FILES
+from processors.worker.context import Context
+
+_MEDIA_TYPE = "application/pdf"
+_PARTS_DIR = "parts"
+
+Done = Callable[[int, int], None]
+
+
+def make(context: Context[DocumentSpec], source: PdfSource, done: Done) -> tuple[list[OutputFile], list[str]]:
+    """Write the PDFs that the spec asks for.
+
+    Returns:
+        The outputs, and what is to be said of them.
+
+    Raises:
+        Rejected: it cannot be read, or not cut there.
+    """
+    spec = context.spec
+    outputs: list[OutputFile] = []
+    notes: list[str] = []
+    if "pdf" in spec.output_formats:
+        if spec.split is None:
+            outputs.append(_copy(context, source, notes, done))
+        else:
+            outputs += _parts(context, source, notes, done)
+    return outputs, notes
+
+
+def join(parts: Sequence[Part], target: Path, done: Done) -> None:
+    """Write several PDFs as one.
+
+    Raises:
+        Rejected: one of them cannot be read.
+    """
+
+    def work(say: apart.Say) -> None:
+        joined(parts, target, lambda number, total: say([number, total]))
+
+    for number, total in apart.told(work, parts[0].name):
+        done(number, total)
+
+
+def _copy(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> OutputFile:
+    spec = context.spec
+    name = FILES["pdf"]
+    indexes = None if len(source.indexes) == source.facts.pages else source.indexes
+    work = partial(making.copy, _part(source), indexes, context.out / name, _turn(source, spec), spec.output_password)
+    for said in apart.told(work, source.name):
+        notes += _notes(said)
+    done(1, 1)
+    details = {"format": "pdf", "pages": len(source.indexes), "encrypted": spec.output_password is not None}
+    return context.output(name, media_type=_MEDIA_TYPE, role="document", details=details)
+
+
+def _parts(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> list[OutputFile]:
+    spec = context.spec
+    assert spec.split is not None
+    cuts = cuts_of(spec.split, source.indexes, source.facts.pages, source.facts.outline, source.name)
+    names = [f"{_PARTS_DIR}/part-{number + 1:03}.pdf" for number in range(len(cuts))]
+    (context.out / _PARTS_DIR).mkdir(exist_ok=True)
+    targets = [context.out / name for name in names]
+    work = partial(making.split, _part(source), cuts, targets, _turn(source, spec), spec.output_password)
+    for said in apart.told(work, source.name):
+        notes += _notes(said)
+        if "part" in said:
+            done(said["part"] + 1, len(cuts))
+    return [
+        context.output(name, media_type=_MEDIA_TYPE, role="part", details=_about(cut))
+        for name, cut in zip(names, cuts, strict=True)
+    ]
+
+
+def _about(cut: Cut) -> dict[str, Any]:
+    return {"pages": in_words(list(cut.pages))} | ({"title": cut.title} if cut.title else {})
+
+
+def _part(source: PdfSource) -> Part:
+    return Part(source.path, source.name, source.password)
+
+
+def _turn(source: PdfSource, spec: DocumentSpec) -> Turn | None:
+    if spec.rotate is None:
+        return None
+    return Turn(frozenset(pages_of(spec.rotate.pages, source.facts.pages, source.name)), spec.rotate.degrees)
+
+
+def _notes(said: dict[str, Any]) -> list[str]:
+    """What was taken out, as a sentence."""
+    if not said.get("cleaned"):
+        return []
+    what = ", ".join(f"{kind} ({times})" for kind, times in sorted(said["cleaned"].items()))
+    return [f"Taken out, because it acts or holds no more: {what}."]
