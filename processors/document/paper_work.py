@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from processors.document import apart
-from processors.document.paper import making
-from processors.document.paper.assembly import Part, joined
+from processors.document.paper import making, pictures
+from processors.document.paper.assembly import Part, joined, stacked
 from processors.document.paper.cuts import Cut, cuts_of
 from processors.document.paper.making import Turn
 from processors.document.pdf.source import PdfSource
@@ -18,9 +18,11 @@ from processors.protocol import OutputFile
 from processors.specs import DocumentSpec
 from processors.specs.document import FILES
 from processors.worker.context import Context
+from processors.worker.threads import granted_threads
 
 _MEDIA_TYPE = "application/pdf"
 _PARTS_DIR = "parts"
+_FRAMES = 8  # of a picture that one process makes pages of
 
 Done = Callable[[int, int], None]
 
@@ -109,3 +111,31 @@ def _notes(said: dict[str, Any]) -> list[str]:
         return []
     what = ", ".join(f"{kind} ({times})" for kind, times in sorted(said["cleaned"].items()))
     return [f"Taken out, because it acts or holds no more: {what}."]
+
+
+def from_picture(path: Path, name: str, scratch: Path, done: Done) -> Path:
+    """Write a picture as a PDF, each of its frames as a page.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    frames = int(apart.call(lambda: pictures.look(path, name), name)["frames"])
+    at_once = granted_threads() if frames > 1 else 1
+    size = min(_FRAMES, -(-frames // at_once))
+    batches = [range(start, min(frames, start + size)) for start in range(0, frames, size)]
+    finished: set[int] = set()
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        pictures.write(path, name, batch, scratch / f"frames-{batch[0]:05}.pdf", say)
+
+    for value in apart.each_batch(batches, work, name, at_once=at_once):
+        finished.add(value["page"])
+        done(len(finished), frames)
+    made = sorted(scratch.glob("frames-*.pdf"))
+    if len(made) == 1:
+        return made[0]
+    target = scratch / "picture.pdf"
+    apart.call(lambda: stacked(made, target), name)
+    for each in made:
+        each.unlink()
+    return target

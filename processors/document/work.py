@@ -7,17 +7,25 @@ import tempfile
 from pathlib import Path
 
 from processors.document import pdf_work, text_work
+from processors.document.intake import PAPER, as_pdf, has_appended
 from processors.document.kinds import Kind, kind_of
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
+_TEXTS = frozenset({"text", "html", "markdown", "json"})
+_PAPERS = frozenset({"preview", "pdf", "pdfa"})
+
 #: what each kind of file can become here
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": frozenset({"text", "html", "markdown", "json", "preview", "pdf", "pdfa"}),
-    "html": frozenset({"text", "html", "markdown", "json"}),
-    "markdown": frozenset({"text", "html", "markdown", "json"}),
-    "text": frozenset({"text", "html", "markdown", "json"}),
+    "pdf": _TEXTS | _PAPERS,
+    "html": _TEXTS,
+    "markdown": _TEXTS,
+    "text": _TEXTS,
+    "png": _PAPERS,
+    "jpeg": _PAPERS,
+    "tiff": _PAPERS,
+    "webp": _PAPERS,
 }
 
 
@@ -29,9 +37,10 @@ def result(context: Context[DocumentSpec]) -> Result:
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
-        made = (
-            pdf_work.make(context, path, name, scratch) if kind == "pdf" else text_work.make(context, path, name, kind)
-        )
+        if kind in PAPER or has_appended(context):
+            made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch)
+        else:
+            made = text_work.make(context, path, name, kind)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)

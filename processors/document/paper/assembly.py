@@ -49,6 +49,14 @@ def joined(parts: Sequence[Part], target: Path, done: Callable[[int, int], None]
         made.save(target, object_stream_mode=pikepdf.ObjectStreamMode.generate)
 
 
+def stacked(paths: Sequence[Path], target: Path) -> None:
+    """Write PDFs that we have made ourselves, and that have nothing but pages, as one."""
+    with ExitStack() as sources, pikepdf.new() as made:
+        for path in paths:
+            made.pages.extend(sources.enter_context(pikepdf.open(path)).pages)
+        made.save(target)
+
+
 def taken(source: pikepdf.Pdf, indexes: Sequence[int], *, is_part: bool) -> pikepdf.Pdf:
     """A PDF of some pages of another, which must stay open until it is written.
 
