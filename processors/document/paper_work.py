@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from processors.document import apart
+from processors.document import apart, archive_work
 from processors.document.paper import making, pictures
 from processors.document.paper.assembly import Part, joined, stacked
 from processors.document.paper.cuts import Cut, cuts_of
@@ -44,6 +44,8 @@ def make(context: Context[DocumentSpec], source: PdfSource, done: Done) -> tuple
             outputs.append(_copy(context, source, notes, done))
         else:
             outputs += _parts(context, source, notes, done)
+    if "pdfa" in spec.output_formats:
+        outputs.append(_archive(context, source, notes, done))
     return outputs, notes
 
 
@@ -61,11 +63,25 @@ def join(parts: Sequence[Part], target: Path, done: Done) -> None:
         done(number, total)
 
 
+def _archive(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> OutputFile:
+    name = FILES["pdfa"]
+    turn = _turn(source, context.spec)
+    about, said = archive_work.make(_part(source), _chosen(source), turn, source.scratch, context.out / name, done)
+    notes += said
+    done(1, 1)
+    details = {"format": "pdfa", "pages": len(source.indexes), **about}
+    return context.output(name, media_type=_MEDIA_TYPE, role="document", details=details)
+
+
+def _chosen(source: PdfSource) -> list[int] | None:
+    """The pages that are wanted; None for all."""
+    return None if len(source.indexes) == source.facts.pages else source.indexes
+
+
 def _copy(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> OutputFile:
     spec = context.spec
     name = FILES["pdf"]
-    indexes = None if len(source.indexes) == source.facts.pages else source.indexes
-    work = partial(making.copy, _part(source), indexes, context.out / name, _turn(source, spec), spec.output_password)
+    work = partial(making.copy, _part(source), _chosen(source), context.out / name, _turn(source, spec), spec.output_password)
     for said in apart.told(work, source.name):
         notes += _notes(said)
     done(1, 1)

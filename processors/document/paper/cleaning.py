@@ -9,7 +9,7 @@ import pikepdf
 from pikepdf import Name
 
 #: what may be done where one clicks: go somewhere, and switch layers or fields; all else is taken away
-_QUIET = frozenset({"/GoTo", "/GoToR", "/URI", "/Named", "/Thread", "/SetOCGState", "/ResetForm", "/Hide"})
+QUIET = frozenset({"/GoTo", "/GoToR", "/URI", "/Named", "/Thread", "/SetOCGState", "/ResetForm", "/Hide"})
 _ACTIONS = ("/A", "/PA", "/OpenAction", "/Next")  # the keys of what is done
 _PLAYED = frozenset({"/RichMedia", "/Movie", "/Sound", "/Screen", "/3D"})  # annotations that play
 _MEDIA = ("/RichMediaContent", "/RichMediaSettings", "/Movie", "/Sound", "/3DD", "/3DA", "/MK")
@@ -19,11 +19,15 @@ _ENTITIES = (b"<!DOCTYPE", b"<!ENTITY", "<!DOCTYPE".encode("utf-16-le"), "<!ENTI
 _MOST_XMP_BYTES = 4_000_000
 
 
-def clean(pdf: pikepdf.Pdf) -> Counter[str]:
-    """Take it out, wherever in the file it is; what each was, and how often."""
+def clean(pdf: pikepdf.Pdf, quiet: frozenset[str] = QUIET) -> Counter[str]:
+    """Take it out, wherever in the file it is; what each was, and how often.
+
+    Args:
+        quiet: the actions that may stay.
+    """
     found: Counter[str] = Counter()
     for each in pdf.objects:
-        _clean(each, found, 0)
+        _clean(each, found, quiet, 0)
     root = pdf.Root
     _take(root, ("/Perms", "/Requirements", "/NeedsRendering", "/Collection"))
     if isinstance(names := root.get("/Names"), pikepdf.Dictionary) and "/JavaScript" in names:
@@ -37,14 +41,14 @@ def clean(pdf: pikepdf.Pdf) -> Counter[str]:
     return found
 
 
-def _clean(each: Any, found: Counter[str], depth: int) -> None:
+def _clean(each: Any, found: Counter[str], quiet: frozenset[str], depth: int) -> None:
     """Clean an object, and what is written in it; what it refers to has its own turn."""
     if depth > _DEEPEST:
         return
     if isinstance(each, pikepdf.Array):
         for item in each:
             if isinstance(item, (pikepdf.Array, pikepdf.Dictionary)) and not item.is_indirect:
-                _clean(item, found, depth + 1)
+                _clean(item, found, quiet, depth + 1)
         return
     if not isinstance(each, (pikepdf.Dictionary, pikepdf.Stream)):
         return
@@ -53,7 +57,7 @@ def _clean(each: Any, found: Counter[str], depth: int) -> None:
         found["actions that happen by themselves"] += 1
     for key in _ACTIONS:
         if key in each:
-            kinds = _forbidden(each[key])
+            kinds = _forbidden(each[key], quiet)
             if kinds:
                 found.update(kinds)
                 del each[key]
@@ -66,14 +70,14 @@ def _clean(each: Any, found: Counter[str], depth: int) -> None:
         found["signature"] += 1
     for key, item in each.items():
         if isinstance(item, (pikepdf.Array, pikepdf.Dictionary)) and not item.is_indirect and key != "/Parent":
-            _clean(item, found, depth + 1)
+            _clean(item, found, quiet, depth + 1)
 
 
-def _forbidden(action: Any) -> list[str]:
+def _forbidden(action: Any, quiet: frozenset[str]) -> list[str]:
     """What kinds of action that act there are in one, or in several; of those after them each has its own turn."""
     several = list(action) if isinstance(action, pikepdf.Array) else [action]
     kinds = [str(each["/S"]) for each in several if isinstance(each, pikepdf.Dictionary) and "/S" in each]
-    return [kind[1:] for kind in kinds if kind not in _QUIET]
+    return [kind[1:] for kind in kinds if kind not in quiet]
 
 
 def _take(holder: Any, keys: tuple[str, ...]) -> None:

@@ -122,7 +122,7 @@ def _stored(pdf: pikepdf.Pdf, picture: Image.Image, path: Path) -> pikepdf.Strea
     with Image.open(io.BytesIO(data)) as again:
         again.draft("L", (max(1, size[0] // 8), max(1, size[1] // 8)))  # an eighth is read in a fraction of the time
         again.load()
-    stream = _image(pdf, data, size, _COLOURS[mode], Filter=Name.DCTDecode)
+    stream = image(pdf, data, size, _COLOURS[mode], Filter=Name.DCTDecode)
     if mode == "CMYK" and has_adobe:  # Adobe writes how much paper is left, and not how much ink there is
         stream.Decode = Array([1, 0] * 4)
     return stream
@@ -137,23 +137,24 @@ def _drawn(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         picture = picture.convert("LA" if picture.mode in ("LA", "La") else "RGBA")
         alpha = picture.getchannel("A")
         if alpha.getextrema() != (255, 255):
-            mask = _packed(pdf, alpha)
+            mask = packed(pdf, alpha)
         picture = picture.convert("L" if picture.mode == "LA" else "RGB")
     if picture.mode in ("I;16B", "I;16L", "I;16N", "I"):
         picture = picture.convert("I").convert("I;16")
     if picture.mode not in (*_COLOURS, "P"):
         picture = picture.convert("L" if picture.mode == "F" else "RGB")
-    stream = _packed(pdf, picture)
+    stream = packed(pdf, picture)
     if mask is not None:
         stream.SMask = mask
     return stream
 
 
-def _packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
+def packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
+    """A picture without transparency as it is in a PDF, without loss."""
     if picture.mode == "1":
         return _faxed(pdf, picture)
     if picture.mode == "CMYK":
-        return _image(
+        return image(
             pdf, zlib.compress(picture.tobytes(), 6), picture.size, Name.DeviceCMYK, Filter=Name.FlateDecode
         )
     colours: Any = _COLOURS.get(picture.mode)
@@ -166,7 +167,7 @@ def _packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
     bits = 16 if picture.mode == "I;16" else 8
     channels = 3 if picture.mode == "RGB" else 1
     rows = Dictionary(Predictor=15, Colors=channels, BitsPerComponent=bits, Columns=picture.width)
-    stream = _image(pdf, data, picture.size, colours, Filter=Name.FlateDecode, DecodeParms=rows)
+    stream = image(pdf, data, picture.size, colours, Filter=Name.FlateDecode, DecodeParms=rows)
     stream.BitsPerComponent = bits
     return stream
 
@@ -191,12 +192,13 @@ def _faxed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         data = file.getvalue()[start : start + length]
     # In the file white is one, as in a PDF; the code's black stands for ones.
     parameters = Dictionary(K=-1, Columns=picture.width, Rows=picture.height, BlackIs1=True)
-    stream = _image(pdf, data, picture.size, Name.DeviceGray, Filter=Name.CCITTFaxDecode, DecodeParms=parameters)
+    stream = image(pdf, data, picture.size, Name.DeviceGray, Filter=Name.CCITTFaxDecode, DecodeParms=parameters)
     stream.BitsPerComponent = 1
     return stream
 
 
-def _image(pdf: pikepdf.Pdf, data: bytes, size: tuple[int, int], colours: Any, **more: Any) -> pikepdf.Stream:
+def image(pdf: pikepdf.Pdf, data: bytes, size: tuple[int, int], colours: Any, **more: Any) -> pikepdf.Stream:
+    """A picture whose data are already as they are to be, with eight bits for a colour."""
     width, height = size
     return pikepdf.Stream(
         pdf,
