@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,26 @@ from processors.worker.context import Rejected
 from processors.worker.threads import granted_threads
 
 _BATCH = 8  # pages that one process draws
+_JUDGE_SECONDS = 1.0  # for a page; most take a tenth
 _ROUNDS = 3  # of drawing pages that the judge did not approve of
 
 Done = Callable[[int, int], None]
 
 
 def make(
-    source: Part, indexes: Sequence[int] | None, turn: Turn | None, scratch: Path, target: Path, done: Done
+    source: Part,
+    pages: int,
+    indexes: Sequence[int] | None,
+    turn: Turn | None,
+    scratch: Path,
+    target: Path,
+    done: Done,
 ) -> tuple[dict[str, Any], list[str]]:
     """Write an archive.
 
     Args:
-        indexes: pages, counted from 0; None for all.
+        pages: how many the archive has.
+        indexes: which, counted from 0; None for all.
 
     Returns:
         What is to be told of it, and sentences for the user.
@@ -41,7 +51,8 @@ def make(
         arranged = source.path
     else:
         apart.call(lambda: making.arrange(source, indexes, arranged, turn), name)
-    found = _said(apart.told(lambda say: making.first(arranged, name, mended, say), name))
+    allowed = _allowed(pages)
+    found = _said(apart.told(lambda say: making.first(arranged, name, mended, say), name, allowed=allowed))
     notes = list(found["notes"])
     drawn: dict[int, str] = {}
     files: list[tuple[Sequence[int], Path]] = []
@@ -52,7 +63,7 @@ def make(
         if wanted:
             files += _redrawn(arranged, name, sorted(wanted), scratch, done)
             drawn |= wanted
-        found = _said(apart.told(lambda say: making.last(mended, name, files, target, say), name))
+        found = _said(apart.told(partial(making.last, mended, name, files, target), name, allowed=allowed))
         notes += found["notes"]
         wanted = {int(page): str(why) for page, why in found["pages"] if int(page) not in drawn}
         if not found["pages"] and not found["problem"]:
@@ -61,6 +72,12 @@ def make(
             break
     reason = found["problem"] or next(why for _, why in found["pages"])
     raise _impossible(name, reason)
+
+
+def _allowed(pages: int) -> apart.Limits:
+    """The judge looks at all pages before it says a word."""
+    usual = apart.limits()
+    return replace(usual, seconds=usual.seconds + _JUDGE_SECONDS * pages)
 
 
 def _redrawn(

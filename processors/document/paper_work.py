@@ -66,7 +66,8 @@ def join(parts: Sequence[Part], target: Path, done: Done) -> None:
 def _archive(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> OutputFile:
     name = FILES["pdfa"]
     turn = _turn(source, context.spec)
-    about, said = archive_work.make(_part(source), _chosen(source), turn, source.scratch, context.out / name, done)
+    pages, target = len(source.indexes), context.out / name
+    about, said = archive_work.make(_part(source), pages, _chosen(source), turn, source.scratch, target, done)
     notes += said
     done(1, 1)
     details = {"format": "pdfa", "pages": len(source.indexes), **about}

@@ -12,10 +12,12 @@ from pikepdf.pdfa import Finding
 
 _PLACE = re.compile(r"^obj (\d+) (\d+)")
 _UNKNOWN_KEYS = re.compile(r"unrecognized key\(s\) ([^ ]+(?:, [^ ]+)*) are not checked")
-_ROLES_WITH_EXTRAS = re.compile(r"\((Catalog|Page|LinkAnnot|TextAnnot|MarkupAnnot|Annot|ImageXObject|FormXObject)\)")
+_KEY = re.compile(r" (/[^ ]+)(?= \()")
 _UP = frozenset({"/Parent", "/P", "/Dest", "/D", "/StructParent", "/StructParents", "/Popup", "/IRT"})
-_SHADES = ("pikepdf:shading", "pikepdf:schema-Resources")
-_PLAIN = frozenset({"/DeviceRGB", "/DeviceGray", "/CalRGB", "/CalGray", "/Lab"})
+#: what the judge says of colours that it does not know: shades, patterns and spot colours
+_UNKNOWN_COLOURS = re.compile(r"shadings|[Pp]attern|/Separation")
+_LAYERS = ("pikepdf:optional-content", "pikepdf:schema-Properties")
+_PLAIN = frozenset({"/DeviceRGB", "/DeviceGray", "/CalRGB", "/CalGray", "/Lab", "/Pattern"})
 _MOST_OBJECTS = 100_000  # of a page
 
 
@@ -50,9 +52,9 @@ def without_extras(pdf: pikepdf.Pdf, findings: Iterable[Finding]) -> bool:
     changed = False
     for finding in findings:
         place, extras = _PLACE.match(finding.where), _UNKNOWN_KEYS.search(finding.message)
-        if place is None or extras is None or not _ROLES_WITH_EXTRAS.search(finding.where):
+        if place is None or extras is None:
             continue
-        holder: Any = pdf.get_object(int(place[1]), int(place[2]))
+        holder: Any = _at(pdf.get_object(int(place[1]), int(place[2])), finding.where)
         for key in extras[1].split(", "):
             if isinstance(holder, (Dictionary, Stream)) and key in holder:
                 del holder[key]
@@ -60,28 +62,40 @@ def without_extras(pdf: pikepdf.Pdf, findings: Iterable[Finding]) -> bool:
     return changed
 
 
+def _at(holder: Any, where: str) -> Any:
+    """The part of an object that is meant, as `obj 13 0 (FormXObject) /Resources (Resources)`."""
+    for key in _KEY.findall(where):
+        holder = holder.get(key) if isinstance(holder, (Dictionary, Stream)) else None
+    return holder
+
+
 def serious(pdf: pikepdf.Pdf, findings: Iterable[Finding]) -> list[Finding]:
-    """Leave out what the judge only does not know: shades whose colours are those of the archive."""
-    found = list(findings)
-    if any(_is_of_shades(finding) for finding in found):
-        return [finding for finding in found if not (_is_of_shades(finding) and _are_shades_plain(pdf, finding))]
-    return found
+    """Leave out what the judge only does not know, where it is good.
+
+    That are shades, patterns of shades and spot colours whose colours are those of the archive, and names of layers
+    where no layer is.
+    """
+    known: dict[tuple[str, str], bool] = {}
+
+    def is_good(finding: Finding) -> bool:
+        if finding.kind != "unsupported":
+            return False
+        if finding.rule in _LAYERS:
+            return "/OCProperties" not in pdf.Root
+        place = _PLACE.match(finding.where)
+        if place is None or not _UNKNOWN_COLOURS.search(finding.message):
+            return False
+        if place.groups() not in known:
+            known[place.groups()] = _are_colours_plain(pdf.get_object(int(place[1]), int(place[2])))  # type: ignore[index]
+        return known[place.groups()]  # type: ignore[index]
+
+    return [finding for finding in findings if not is_good(finding)]
 
 
-def _is_of_shades(finding: Finding) -> bool:
-    about = f"{finding.where} {finding.message}"
-    return (
-        finding.kind == "unsupported"
-        and finding.rule in _SHADES
-        and ("shading" in finding.message or "patterns" in about)
-    )
-
-
-def _are_shades_plain(pdf: pikepdf.Pdf, finding: Finding) -> bool:
-    place = _PLACE.match(finding.where)
-    if place is None:
+def _are_colours_plain(holder: Any) -> bool:
+    """Whether all that the judge does not know among the colours of a page, a form or a picture is good."""
+    if not isinstance(holder, (Dictionary, Stream)):
         return False
-    holder: Any = pdf.get_object(int(place[1]), int(place[2]))
     resources = holder.get("/Resources", holder)
     if not isinstance(resources, Dictionary):
         return False
@@ -90,18 +104,23 @@ def _are_shades_plain(pdf: pikepdf.Pdf, finding: Finding) -> bool:
         if not isinstance(pattern, Dictionary) or "/ExtGState" in pattern or pattern.get("/PatternType") != 2:
             return False
         shades.append(pattern.get("/Shading"))
-    return all(_is_plain(shade) for shade in shades)
+    spaces = [shade.get("/ColorSpace") if isinstance(shade, (Dictionary, Stream)) else None for shade in shades]
+    named = resources.get("/ColorSpace")
+    spaces += _values(named) if isinstance(named, Dictionary) else [] if named is None else [named]  # of a picture
+    return all(_is_plain(space) for space in spaces)
 
 
-def _is_plain(shade: Any) -> bool:
-    if not isinstance(shade, (Dictionary, Stream)):
-        return False
-    space = shade.get("/ColorSpace")
-    if isinstance(space, Array) and len(space):
-        if space[0] == Name.ICCBased:
+def _is_plain(space: Any) -> bool:
+    if isinstance(space, Array) and len(space) > 1:
+        kind = space[0]
+        if kind == Name.ICCBased:
             return isinstance(space[1], Stream) and space[1].get("/N") in (1, 3)
-        space = space[0]
-    return str(space) in _PLAIN
+        if kind == Name.Pattern or kind == Name.Indexed:
+            return _is_plain(space[1])
+        if kind == Name.Separation and len(space) > 3:
+            return _is_plain(space[2])
+        return str(kind) in _PLAIN
+    return str(space) in _PLAIN if isinstance(space, Name) else isinstance(space, Array) and space[0] == Name.Pattern
 
 
 def _values(holder: Any) -> Iterator[Any]:

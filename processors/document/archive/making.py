@@ -6,13 +6,12 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pikepdf
 from pikepdf import pdfa
 
 from processors.document.apart import Say
-from processors.document.archive import faces, findings
+from processors.document.archive import colours, faces, findings
 from processors.document.archive.mending import has_hidden_layers, mend
 from processors.document.archive.redrawing import replace
 from processors.document.paper.assembly import Part, rotate, taken
@@ -62,6 +61,9 @@ def first(path: Path, name: str, target: Path, say: Say) -> None:
             fonts = "font that was" if count == 1 else "fonts that were"
             notes.append(f"{count} {fonts} not in the document became Liberation, which is as wide.")
         say({})
+        if count := colours.lighten(pdf) + colours.lighten_pictures(pdf):
+            notes.append("Colours of ink, or JPEG 2000, became colours of light: an archive has one kind of colour.")
+        say({})
         mended = _judged(pdf, notes, lambda: pdfa.check(pdf, FLAVOUR).findings, lambda: say({}))
         pages = dict(mended.pages)
         if hides:  # what is in a hidden layer would be seen without it; only a picture shows the page as it was
@@ -82,14 +84,19 @@ def last(path: Path, name: str, drawn: Sequence[tuple[Sequence[int], Path]], tar
         for indexes, file in drawn:
             replace(pdf, indexes, file)
             say({})
-        notes: list[str] = []
-        mended = _judged(pdf, notes, lambda: pdfa.check(pdf, FLAVOUR).findings, lambda: say({}))
-        pdf.save(target, **pdfa.resolve_save_kwargs(FLAVOUR, linearize=True))
+        pdfa.prepare(pdf, FLAVOUR)
         say({})
-        report = pdfa.validate_written(target, FLAVOUR)
-        wrong = findings.serious(pdf, report.findings) if report.findings else []
-    problem = mended.problem or (str(wrong[0].message) if wrong and not mended.pages else "")
-    say({"pages": [[page, why] for page, why in mended.pages.items()], "notes": notes, "problem": problem})
+        pdf.save(target, **pdfa.resolve_save_kwargs(FLAVOUR, linearize=True))
+    say({})
+    found = pdfa.validate_written(target, FLAVOUR).findings
+    say({})
+    pages: dict[int, str] = {}
+    problem = ""
+    if found:
+        with pikepdf.open(target) as written:
+            pages, rest = findings.pages_of(written, findings.serious(written, found))
+        problem = _as_text(rest)
+    say({"pages": [[page, why] for page, why in pages.items()], "notes": [], "problem": problem})
 
 
 def _judged(
@@ -98,7 +105,7 @@ def _judged(
     """Prepare a document and have it judged; give up what it can do without, until nothing is wrong but with pages."""
     expendable = list(_EXPENDABLE)
     pages: dict[int, str] = {}
-    rest: list[Any] = []
+    rest: list[pdfa.Finding] = []
     for _ in range(_ROUNDS + len(expendable)):
         pdfa.prepare(pdf, FLAVOUR)
         alive()
@@ -115,7 +122,11 @@ def _judged(
         for key in keys:
             if key in pdf.Root:
                 del pdf.Root[key]
-    return Mended(pages, notes, f"{rest[0].message} ({rest[0].rule})" if rest else "")
+    return Mended(pages, notes, _as_text(rest))
+
+
+def _as_text(rest: Sequence[pdfa.Finding]) -> str:
+    return f"{rest[0].message} ({rest[0].rule})" if rest else ""
 
 
 def _quiet() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name, sanitize
+from fontTools.cffLib import CFFFontSet
+from pikepdf import Array, Dictionary, Name, Stream, sanitize
 
 from processors.document.paper.cleaning import clean
 
@@ -17,6 +19,8 @@ _ACTIONS = frozenset({"/GoTo", "/GoToR", "/URI", "/Thread"})  # ISO 19005-2, 6.5
 _MODES = frozenset({"/UseNone", "/UseOutlines", "/UseThumbs", "/FullScreen"})
 _PAGE_EXTRAS = ("/PieceInfo", "/Thumb", "/AF", "/PresSteps", "/B", "/SeparationInfo", "/Hid")
 _PLAYED = frozenset({"/FileAttachment", "/RichMedia", "/Movie", "/Sound", "/Screen", "/3D", "/PrinterMark", "/TrapNet"})
+_STREAM_EXTRAS = frozenset({"/PieceInfo", "/OC", "/LastModified", "/OPI", "/Alternates", "/PS", "/Ref", "/LC"})
+_DEEPEST_OUTLINE = 30
 _BARE = frozenset({"/Link", "/Popup"})  # annotations that need no picture of themselves
 _MARKED = frozenset({"/Highlight", "/Underline", "/StrikeOut", "/Squiggly"})
 _YELLOW = (1.0, 0.9, 0.3)
@@ -50,10 +54,8 @@ def mend(pdf: pikepdf.Pdf) -> list[str]:
                 del page[key]
         _mend_annotations(pdf, page)
     for each in pdf.objects:
-        if isinstance(each, Dictionary) and each.get("/Type") == Name.FontDescriptor:
-            for key in ("/CIDSet", "/CharSet"):  # of no use, and wrong in many files
-                if key in each:
-                    del each[key]
+        _mend_object(each)
+    notes += _mend_outline(pdf)
     return notes
 
 
@@ -68,6 +70,83 @@ def has_hidden_layers(pdf: pikepdf.Pdf) -> bool:
     return usual.get("/BaseState") == Name.OFF or len(usual.get("/OFF", Array())) > 0
 
 
+def _mend_object(each: Any) -> None:
+    if isinstance(each, Stream):
+        for key in list(each.keys()):
+            if key in _STREAM_EXTRAS or key.startswith("/PTEX."):
+                del each[key]
+        if each.get("/Subtype") == Name.Form:
+            _forget_fonts(each)
+        return
+    if not isinstance(each, Dictionary):
+        return
+    if each.get("/Type") == Name.FontDescriptor:
+        if "/CIDSet" in each:  # of no use, and wrong in many files
+            del each["/CIDSet"]
+    elif each.get("/Subtype") == Name.CIDFontType2 and "/CIDToGIDMap" not in each:
+        each["/CIDToGIDMap"] = Name.Identity  # which it is without saying so
+    elif each.get("/Subtype") == Name.Type1 and "/Encoding" not in each and each.get("/FirstChar") == 0:
+        if glyph := glyph_of_code_zero(each):
+            each["/Encoding"] = Dictionary(Type=Name.Encoding, Differences=Array([0, Name(f"/{glyph}")]))
+
+
+def _forget_fonts(form: Any) -> None:
+    """Take away the fonts that a drawing names and does not use: those of a field are all of its form's."""
+    resources = form.get("/Resources")
+    fonts = resources.get("/Font") if isinstance(resources, Dictionary) else None
+    if not isinstance(fonts, Dictionary):
+        return
+    try:
+        data = form.read_bytes()
+    except pikepdf.PdfError:
+        return
+    used = {key: value for key, value in fonts.items() if key.encode() in data}
+    if len(used) < len(fonts.keys()):
+        own = Dictionary({key: value for key, value in resources.items() if key != "/Font"})
+        own["/Font"] = Dictionary(used)
+        form["/Resources"] = own
+
+
+def glyph_of_code_zero(font: Any) -> str | None:
+    """The glyph that a compact font has as number 0, if it says so itself: many readers of such fonts overlook it."""
+    descriptor = font.get("/FontDescriptor")
+    program = descriptor.get("/FontFile3") if isinstance(descriptor, Dictionary) else None
+    if not isinstance(program, Stream):
+        return None
+    try:
+        data = program.read_bytes()
+        fonts = CFFFontSet()
+        fonts.decompile(io.BytesIO(data), None)
+        place = fonts[0].rawDict.get("Encoding", 0)
+        if not isinstance(place, int) or place < 2:  # one of those that everybody knows
+            return None
+        form, count = data[place] & 0x7F, data[place + 1]
+        if form == 0:
+            codes = list(data[place + 2 : place + 2 + count])
+        else:
+            pairs = zip(data[place + 2 :: 2], data[place + 3 :: 2], strict=False)
+            codes = [code for (first, left), _ in zip(pairs, range(count), strict=False)
+                     for code in range(first, first + left + 1)]
+        return str(fonts[0].charset[codes.index(0) + 1]) if 0 in codes else None
+    except Exception:  # fontTools raises whatever its own code does
+        return None
+
+
+def _mend_outline(pdf: pikepdf.Pdf) -> list[str]:
+    """Write the outline anew: in many files its numbers and texts are not quite what they should be."""
+    if "/Outlines" not in pdf.Root:
+        return []
+    try:
+        with pdf.open_outline(max_depth=_DEEPEST_OUTLINE) as outline:
+            is_empty = not outline.root
+        if is_empty:
+            del pdf.Root["/Outlines"]
+        return []
+    except (pikepdf.OutlineStructureError, pikepdf.PdfError, TypeError, ValueError, AttributeError, KeyError):
+        del pdf.Root["/Outlines"]
+        return ["Its outline is not in the archive: it cannot be read."]
+
+
 def _flatten_form(pdf: pikepdf.Pdf) -> None:
     pdf.generate_appearance_streams()
     others: list[Any] = []
@@ -78,7 +157,8 @@ def _flatten_form(pdf: pikepdf.Pdf) -> None:
     pdf.flatten_annotations("all")
     for page, kept in zip(pdf.pages, others, strict=True):
         page.obj["/Annots"] = Array(kept)
-    del pdf.Root["/AcroForm"]
+    if "/AcroForm" in pdf.Root:
+        del pdf.Root["/AcroForm"]
 
 
 def _annotations(page: pikepdf.Page) -> list[Any]:
