@@ -21,6 +21,13 @@ def warm() -> None:
     import processors.document.work  # noqa: F401
 
 
+def beside() -> int | None:
+    """Fork what has LibreOffice loaded for all attempts, once the first needs it."""
+    from processors.document.office.asking import start_beside
+
+    return start_beside()
+
+
 def handle(context: Context[DocumentSpec]) -> Result:
     """Do what the spec asks for."""
     from processors.document.work import result

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from processors.document import paper_work
 from processors.document.kinds import Kind, kind_of
+from processors.document.office.conversion import pdf_of
 from processors.document.paper.assembly import Part
 from processors.specs import DocumentSpec
-from processors.worker.context import Context, Rejected
+from processors.worker.context import Context
 
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp"})
 PAPER: frozenset[Kind] = frozenset({"pdf"}) | PICTURES  #: what can be one
@@ -47,4 +48,4 @@ def _one(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         return path
     if kind in PICTURES:
         return paper_work.from_picture(path, name, scratch, lambda done, total: context.progress("pages", None))
-    raise Rejected("conversion_not_served", f"{name} is {kind}, which cannot become a PDF here.")
+    return pdf_of(path, kind, context, directory=scratch)

@@ -27,8 +27,13 @@ _FRAMES = 8  # of a picture that one process makes pages of
 Done = Callable[[int, int], None]
 
 
-def make(context: Context[DocumentSpec], source: PdfSource, done: Done) -> tuple[list[OutputFile], list[str]]:
+def make(
+    context: Context[DocumentSpec], source: PdfSource, formats: Sequence[str], done: Done
+) -> tuple[list[OutputFile], list[str]]:
     """Write the PDFs that the spec asks for.
+
+    Args:
+        formats: which of them: pdf, pdfa.
 
     Returns:
         The outputs, and what is to be said of them.
@@ -39,12 +44,12 @@ def make(context: Context[DocumentSpec], source: PdfSource, done: Done) -> tuple
     spec = context.spec
     outputs: list[OutputFile] = []
     notes: list[str] = []
-    if "pdf" in spec.output_formats:
+    if "pdf" in formats:
         if spec.split is None:
             outputs.append(_copy(context, source, notes, done))
         else:
             outputs += _parts(context, source, notes, done)
-    if "pdfa" in spec.output_formats:
+    if "pdfa" in formats:
         outputs.append(_archive(context, source, notes, done))
     return outputs, notes
 

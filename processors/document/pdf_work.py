@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.document import paper_work
-from processors.document.outputs import write_formats, write_images, write_tables
+from processors.document.outputs import without_pictures, write_docx, write_formats, write_images, write_tables
 from processors.document.pdf.metadata import metadata
 from processors.document.pdf.previews import chosen, contact_sheets, pictures
 from processors.document.pdf.source import PdfSource, Wants
@@ -20,7 +20,7 @@ from processors.worker.context import Context, Rejected
 
 _IMAGES_DIR = "images"
 _READING, _WRITING, _DRAWING = 0.6, 0.15, 0.25  # shares of the progress
-_STRUCTURED = frozenset({"html", "markdown", "json"})
+_STRUCTURED = frozenset({"html", "markdown", "json", "docx"})
 _MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 Done = Callable[[int, int], None]
@@ -34,7 +34,9 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
     """
     spec = context.spec
     source = PdfSource.open(path, name, scratch, password=spec.password, pages=spec.pages)
-    wants = _wants(spec, context.out / _IMAGES_DIR)
+    # Pictures that are not asked for are still part of a DOCX.
+    root = context.out if spec.extract_images else scratch
+    wants = _wants(spec, root / _IMAGES_DIR)
     outputs: list[OutputFile] = []
     about: dict[str, Any] = {
         "format": "pdf",
@@ -60,12 +62,15 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
         texts = source.texts if wants.text else None
         known = {key: value for key, value in about.items() if value is not None}
         contents = [asdict(entry) for entry in source.facts.outline]
-        outputs += write_formats(context, pages, known | {"outline": contents}, texts=texts)
+        shown = pages if spec.extract_images else lambda: map(without_pictures, pages())
+        outputs += write_formats(context, shown, known | {"outline": contents}, texts=texts)
         outputs += write_tables(context, pages)
+        if "docx" in spec.output_formats:
+            outputs.append(write_docx(context, pages(), source.facts.title, folder=root, breaks=spec.page_markers))
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
-        outputs += _previews(context, source)
-    written, notes = paper_work.make(context, source, _share(context, "pdf", _READING, _WRITING))
+        outputs += previews(context, source)
+    written, notes = paper_work.make(context, source, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
     outputs += written
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
@@ -94,11 +99,12 @@ def _wants(spec: DocumentSpec, images: Path) -> Wants:
         text=text_alone,
         structure=structure,
         words="json" in spec.output_formats,
-        images=images if spec.extract_images else None,
+        images=images if spec.extract_images or "docx" in spec.output_formats else None,
     )
 
 
-def _previews(context: Context[DocumentSpec], source: PdfSource) -> list[OutputFile]:
+def previews(context: Context[DocumentSpec], source: PdfSource) -> list[OutputFile]:
+    """Make pictures of pages as the spec asks for."""
     options = context.spec.preview_options
     indexes = chosen(options, source.indexes, source.facts.pages, source.name)
     share = _DRAWING / 2 if options.contact_sheet else _DRAWING

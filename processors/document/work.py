@@ -6,26 +6,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from processors.document import pdf_work, text_work
-from processors.document.intake import PAPER, as_pdf, has_appended
-from processors.document.kinds import Kind, kind_of
+from processors.document import office_work, pdf_work, text_work
+from processors.document.intake import PAPER, PICTURES, as_pdf, has_appended
+from processors.document.kinds import OFFICE, TEXTS, Kind, kind_of
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
-_TEXTS = frozenset({"text", "html", "markdown", "json"})
-_PAPERS = frozenset({"preview", "pdf", "pdfa"})
-
 #: what each kind of file can become here
+_WRITTEN = frozenset({"text", "html", "markdown", "json", "docx"})
+_PAPER = frozenset({"preview", "pdf", "pdfa"})
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": _TEXTS | _PAPERS,
-    "html": _TEXTS,
-    "markdown": _TEXTS,
-    "text": _TEXTS,
-    "png": _PAPERS,
-    "jpeg": _PAPERS,
-    "tiff": _PAPERS,
-    "webp": _PAPERS,
+    "pdf": _WRITTEN | _PAPER,
+    **dict.fromkeys(TEXTS, _WRITTEN | _PAPER),
+    **dict.fromkeys(OFFICE, _WRITTEN | _PAPER),
+    **dict.fromkeys(PICTURES, _PAPER),
 }
 
 
@@ -40,7 +35,8 @@ def result(context: Context[DocumentSpec]) -> Result:
         if kind in PAPER or has_appended(context):
             made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch)
         else:
-            made = text_work.make(context, path, name, kind)
+            work = text_work if kind in TEXTS else office_work
+            made = work.make(context, path, name, kind, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)

@@ -44,13 +44,14 @@ def main() -> None:
     EVENT.rebuild()
     processes.become_subreaper()
     _freeze()
+    beside = handler.beside() if hasattr(handler, "beside") else None
     os.chdir(options.run)
 
     def attempt(request: AttemptRequest, directory: Spool) -> Attempt:
         return Attempt(request, handler.handle, inputs / request.token, directory)
 
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
-        return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks)
+        return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks, spared=beside)
 
     is_of_use = asyncio.run(
         serve(options.service, attempts_of, idle_exit=options.idle_exit, warm=lambda: _warm(handler))

@@ -34,12 +34,14 @@ class Attempts:
         slots: int,
         spool: Path,
         tasks: asyncio.TaskGroup,
+        spared: int | None = None,
     ) -> None:
         """Begin with none.
 
         Args:
             make: makes what does an attempt.
             spool: where each has a directory.
+            spared: a process beside the attempts, that none of their endings may kill.
         """
         self.slots = slots
         self.is_draining = False
@@ -49,7 +51,7 @@ class Attempts:
         self._tasks = tasks
         self._running: dict[str, Attempt] = {}
         self._ended: dict[str, Spool] = {}  # of these the disk does not have everything
-        self._children: set[int] = set()
+        self._children: set[int] = set() if spared is None else {spared}
 
     @property
     def running(self) -> list[str]:

@@ -12,10 +12,14 @@ A service is a module `processors.<service>.handler` with
         ...import what is heavy, once; the worker is ready by then, and its first attempt is usually not there yet;
         what it raises ends the worker...
 
-`check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
-process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
-it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below `context.out`
-(which is also the working directory). When it returns, or raises, all processes that it has started are killed.
+    def beside() -> int | None:     # optional
+        ...fork a process that serves all attempts, and give its number; it must end when the worker does...
+
+`check`, `warm` and `beside` run in the worker, and must start no thread and open no file: every attempt is a fork of
+that process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is
+allowed: it may block, use threads, leak, crash. It has no network by default, reads its inputs, and writes below
+`context.out` (which is also the working directory). When it returns, or raises, all processes that it has started are
+killed.
 
 - Say what goes on: `context.progress(stage, fraction)`, as often as you like; the worker thins it out.
 - Run programs with `context.run(argv)`. Their stderr goes to the attempt's log, and so does what the handler prints.
