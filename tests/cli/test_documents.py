@@ -15,12 +15,11 @@ MULTI_PAGE = ROOT / "tests" / "resources" / "documents" / "multi_page.pdf"
 
 
 def test_a_document_finds_its_pictures_where_they_are_written(pitchey: Pitchey) -> None:
-    picture = pitchey.cwd / "red.png"
-    Image.new("RGB", (40, 30), "red").save(picture)
-    pitchey.ok("run", "document", picture, "--output-formats", "pdf", "-o", "made")
-    pdf = pitchey.cwd / "made" / "red.pdf"
-    pitchey.ok("run", "document", pdf, "--output-formats", "markdown,html,preview", "--extract-images", "-o", "out")
-    folder = pitchey.cwd / "out" / "red"
+    Image.new("RGB", (40, 30), "red").save(pitchey.cwd / "red.png")
+    written(pitchey.cwd / "text.pdf", [Leaf().text(50, 60, "A picture follows.")])
+    asked = ("run", "document", "text.pdf", "--file", "red.png", "--extract-images", "-o", "out", "--output-formats")
+    pitchey.ok(*asked, "markdown,html,preview")
+    folder = pitchey.cwd / "out" / "text"
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert [name for name in found if not name.startswith("images/")] == [
         "document.html",
@@ -32,7 +31,7 @@ def test_a_document_finds_its_pictures_where_they_are_written(pitchey: Pitchey) 
         assert len(links) == 1
         with Image.open(folder / links[0]) as linked:
             assert linked.size == (40, 30)
-    again = pitchey("run", "document", pdf, "--output-formats", "markdown", "--extract-images", "-o", "out")
+    again = pitchey(*asked, "markdown")
     assert again.code == 2
     assert "document.md exists" in again.err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,17 @@ class Office:
         self.worker = worker
         self._count = 0
 
-    def begin(self, document: Path, **spec: Any) -> str:
+    def begin(self, document: Path, *, append: Sequence[Path] = (), **spec: Any) -> str:
         self._count += 1
         token = f"d{self._count}.1"
         (self.worker.inputs / token).mkdir()
-        shutil.copy(document, self.worker.inputs / token / "0")
-        size = document.stat().st_size
-        file = {"field": "document_url", "path": "0", "name": document.name, "size": size, "sha256": "0" * 64}
-        self.worker.begin(token, {"documentUrl": document.name} | spec, inputs=[file])
+        files = []
+        for number, path in enumerate([document, *append]):
+            shutil.copy(path, self.worker.inputs / token / str(number))
+            about = {"path": str(number), "name": path.name, "size": path.stat().st_size, "sha256": "0" * 64}
+            files.append({"field": "append" if number else "document_url", **about})
+        named = {"append": {path.name: str(path) for path in append}} if append else {}
+        self.worker.begin(token, {"documentUrl": document.name} | named | spec, inputs=files)
         return token
 
     def make(self, document: Path, *formats: str, **spec: Any) -> tuple[Path, dict[str, Any]]:
@@ -280,7 +283,7 @@ def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     path = written(tmp_path / "titled.pdf", leaves, title="A title", outline=[("One", 1), ("Two", 2)])
     found = json.loads((office.make(path, metadata=True)[0] / "metadata.json").read_text())
     assert found["properties"]["Title"] == "A title"
-    assert found["fonts"] == ["Helvetica", "Helvetica-Bold"]
+    assert [font["name"] for font in found["fonts"]] == ["Helvetica", "Helvetica-Bold"]
     assert (found["words"], found["hiddenText"]) == (2, False)
     assert [(entry["level"], entry["title"], entry["page"]) for entry in found["outline"]] == [
         (1, "One", 1),
