@@ -61,7 +61,12 @@ def links_of_both(before: pikepdf.Pdf, after: pikepdf.Pdf) -> list[tuple[Any, An
 def everything(path: Path) -> bytes:
     """All that is in a PDF, unpacked."""
     with pikepdf.open(path) as pdf, io.BytesIO() as file:
-        pdf.save(file, stream_decode_level=pikepdf.StreamDecodeLevel.generalized, qdf=True)
+        pdf.save(
+            file,
+            compress_streams=False,
+            stream_decode_level=pikepdf.StreamDecodeLevel.generalized,
+            object_stream_mode=pikepdf.ObjectStreamMode.disable,
+        )
         return file.getvalue()
 
 

@@ -19,6 +19,7 @@ from processors.document.paper.making import Turn
 from processors.document.paper.opening import opened
 
 FLAVOUR = "2b"
+_MOST_POINTS = 14_400.0  # a side of a page, ISO 19005-2, 6.1.13
 _ROUNDS = 4  # of mending what the judge has named
 #: what a document may do without, in the order in which it is given up when the judge finds fault with the document
 _EXPENDABLE: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -66,6 +67,10 @@ def first(path: Path, name: str, target: Path, say: Say) -> None:
         say({})
         mended = _judged(pdf, notes, lambda: pdfa.check(pdf, FLAVOUR).findings, lambda: say({}))
         pages = dict(mended.pages)
+        for index, page in enumerate(pdf.pages):
+            left, bottom, right, top = (float(side) for side in page.mediabox)
+            if max(abs(right - left), abs(top - bottom)) > _MOST_POINTS:
+                pages.setdefault(index, "it is larger than a page may be")
         if hides:  # what is in a hidden layer would be seen without it; only a picture shows the page as it was
             pages = dict.fromkeys(range(len(pdf.pages)), "it has hidden layers")
         pdf.save(target, **pdfa.resolve_save_kwargs(FLAVOUR))

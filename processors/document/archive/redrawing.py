@@ -118,7 +118,8 @@ def _lines(page: Any, left: float, top: float, scale: float) -> list[Line]:
             (top - word.base) * scale,
             max(0.1, word.right - word.left) * scale,
             max(0.5, word.style.size) * scale,
+            is_followed=place + 1 < len(piece.words) and piece.words[place + 1].spaced,
         )
         for piece in pieces
-        for word in piece.words
+        for place, word in enumerate(piece.words)
     ]
