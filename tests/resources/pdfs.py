@@ -23,7 +23,7 @@ class Leaf:
     def text(self, x: float, y: float, text: str, size: float = 11, font: str = "F", mode: int = 0) -> Leaf:
         """Put a line of text with its base line at y; mode 3 is not drawn."""
         escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-        place = f"{x:g} {self.height - y:g}"
+        place = f"{x:.10g} {self.height - y:.10g}"
         self.commands.append(f"BT /{font} {size:g} Tf {mode} Tr 1 0 0 1 {place} Tm ({escaped}) Tj ET")
         return self
 
@@ -62,7 +62,7 @@ def written(path: Path, leaves: Sequence[Leaf], *, title: str = "", outline: Seq
         kids.append(f"{page} 0 R")
         annotations = f"/Annots[{' '.join(leaf.annotations)}]" if leaf.annotations else ""
         objects[page] = (
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {leaf.width:g} {leaf.height:g}]/Rotate {leaf.rotate}"
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {leaf.width:.10g} {leaf.height:.10g}]/Rotate {leaf.rotate}"
             f"/Resources<</Font<<{fonts}>>>>/Contents {content} 0 R{annotations}>>"
         )
         objects[content] = ("", "\n".join(leaf.commands).encode("cp1252"))

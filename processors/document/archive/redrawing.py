@@ -105,21 +105,24 @@ def _stream(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
 
 
 def _lines(page: Any, left: float, top: float, scale: float) -> list[Line]:
-    """The words of a page, each where it stands."""
+    """The text of a page, line by line where it stands."""
     text_page = page.get_textpage()
     try:
         pieces = pieces_of(pdfium.pointer(text_page.raw), placing_of(page), {}, [])
     finally:
         text_page.close()
-    return [
-        Line(
-            word.text.replace(HYPHEN, "-"),
-            (left + word.left) * scale,
-            (top - word.base) * scale,
-            max(0.1, word.right - word.left) * scale,
-            max(0.5, word.style.size) * scale,
-            is_followed=place + 1 < len(piece.words) and piece.words[place + 1].spaced,
+    lines = []
+    for piece in pieces:
+        words = piece.words
+        text = "".join(f" {word.text}" if word.spaced and place else word.text for place, word in enumerate(words))
+        box, size = piece.box, max(word.style.size for word in words)
+        lines.append(
+            Line(
+                text.replace(HYPHEN, "-"),
+                (left + box.left) * scale,
+                (top - piece.base) * scale,
+                max(0.1, box.width) * scale,
+                max(0.5, size) * scale,
+            )
         )
-        for piece in pieces
-        for place, word in enumerate(piece.words)
-    ]
+    return lines

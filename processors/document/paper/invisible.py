@@ -35,7 +35,6 @@ class Line:
     y: float
     width: float
     size: float
-    is_followed: bool = False  #: a space comes after it, and more on the same line
 
 
 def font(pdf: pikepdf.Pdf) -> pikepdf.Object:
@@ -92,7 +91,6 @@ def content(lines: Iterable[Line], name: str) -> bytes:
             size = round(line.size, 1) or 0.1
             parts.append(f"/{name} {size:g} Tf")
         codes = "".join(f"{ord(char) if ord(char) <= _LAST else _REPLACEMENT:04X}" for char in text)
-        codes += "0020" if line.is_followed else ""
         stretch = min(1000.0, max(1.0, 100 * line.width / (len(text) * size)))
         parts.append(f"{stretch:.1f} Tz 1 0 0 1 {line.x:.2f} {line.y:.2f} Tm <{codes}> Tj")
     parts.append("ET")
