@@ -135,9 +135,7 @@ def each_batch(
                     waiting.append(left)
 
 
-def _task(
-    work: Callable[[Sequence[int], Say], None], batch: Sequence[int], count: mmap.mmap
-) -> Callable[[Say], None]:
+def _task(work: Callable[[Sequence[int], Say], None], batch: Sequence[int], count: mmap.mmap) -> Callable[[Say], None]:
     """Work that counts its pages in memory that outlives it."""
 
     def run(say: Say) -> None:

@@ -87,7 +87,9 @@ def _chosen(source: PdfSource) -> list[int] | None:
 def _copy(context: Context[DocumentSpec], source: PdfSource, notes: list[str], done: Done) -> OutputFile:
     spec = context.spec
     name = FILES["pdf"]
-    work = partial(making.copy, _part(source), _chosen(source), context.out / name, _turn(source, spec), spec.output_password)
+    work = partial(
+        making.copy, _part(source), _chosen(source), context.out / name, _turn(source, spec), spec.output_password
+    )
     for said in apart.told(work, source.name):
         notes += _notes(said)
     done(1, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from PIL import Image
 
@@ -41,7 +40,10 @@ def test_parts_and_pictures_of_pages_have_a_folder_and_one_file_has_none(pitchey
     names = sorted(path.name for path in (pitchey.cwd / "parts" / "multi_page" / "parts").iterdir())
     assert names == ["part-001.pdf", "part-002.pdf", "part-003.pdf"]
     pitchey.ok("run", "document", MULTI_PAGE, "--output-formats", "preview,pdf", "--pages", "2-3", "-o", "whole")
-    assert sorted(path.name for path in (pitchey.cwd / "whole").iterdir()) == ["multi_page-preview.jpg", "multi_page.pdf"]
+    assert sorted(path.name for path in (pitchey.cwd / "whole").iterdir()) == [
+        "multi_page-preview.jpg",
+        "multi_page.pdf",
+    ]
 
 
 def test_more_documents_follow_the_first_in_the_order_they_are_named(pitchey: Pitchey) -> None:

@@ -197,7 +197,9 @@ def test_nothing_in_a_copy_acts_and_links_stay(office: Office, tmp_path: Path, s
     out, result = office.make(acting(tmp_path / "acting.pdf"), "pdf", **spec)
     made = out / result["outputs"][0]["path"]
     inside = everything(made)
-    assert not [word for word in (b"JavaScript", b"Launch", b"/bin/sh", b"/AA", b"/XFA", b"app.alert") if word in inside]
+    assert not [
+        word for word in (b"JavaScript", b"Launch", b"/bin/sh", b"/AA", b"/XFA", b"app.alert") if word in inside
+    ]
     assert b"http://a.b/" in inside
     assert texts(made)[0].strip() == "The text stays"
     assert "JavaScript" in result["details"]["notes"][0]
@@ -222,7 +224,7 @@ def test_a_jpeg_goes_in_as_it_is_and_stands_upright(office: Office, tmp_path: Pa
     picture = Image.new("RGB", (400, 200), "white")
     picture.paste("red", (0, 0, 200, 200))
     picture.save(tmp_path / "photo.jpg", dpi=(200, 100), exif=exif, quality=90)
-    out, result = office.make(tmp_path / "photo.jpg", "pdf", "preview", preview={"width": 144, "height": 144})
+    out, _result = office.make(tmp_path / "photo.jpg", "pdf", "preview", preview={"width": 144, "height": 144})
     assert (tmp_path / "photo.jpg").read_bytes() in (out / "document.pdf").read_bytes()
     with pypdfium2.PdfDocument(out / "document.pdf") as document:
         assert document[0].get_size() == (144, 144)
@@ -235,7 +237,9 @@ def test_every_page_of_a_tiff_is_a_page_of_its_size(office: Office, tmp_path: Pa
     frames = [Image.new("1", (850, 1100), number % 2) for number in range(11)]
     frames[3] = Image.new("CMYK", (200, 100), (0, 255, 255, 0))
     frames[0].save(tmp_path / "fax.tif", save_all=True, append_images=frames[1:], dpi=(100, 100), compression=None)
-    out, result = office.make(tmp_path / "fax.tif", "pdf", "preview", preview={"pages": "all", "width": 100, "height": 99})
+    out, _result = office.make(
+        tmp_path / "fax.tif", "pdf", "preview", preview={"pages": "all", "width": 100, "height": 99}
+    )
     with pypdfium2.PdfDocument(out / "document.pdf") as document:
         assert [page.get_size() for page in document] == [(612, 792) if page != 3 else (144, 72) for page in range(11)]
     with Image.open(out / "preview-0002.jpg") as white, Image.open(out / "preview-0003.jpg") as black:

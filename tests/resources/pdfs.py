@@ -160,14 +160,15 @@ def acting(path: Path) -> Path:
     script = "<</S/JavaScript/JS(app.alert\\(1\\))>>"
     start = "<</S/Launch/F(/bin/sh)>>"
     link = "<</Type/Annot/Subtype/Link/Rect[0 0 50 50]/Border[0 0 0]"
+    web = f"{link}/A<</S/URI/URI(http://a.b/)/Next {script}>>>>"
     return assembled(
         path,
         {
-            1: f"<</Type/Catalog/Pages 2 0 R/OpenAction {script}/AA<</WC {script}>>/Names<</JavaScript<</Names[(a){script}]>>>>"
-            "/AcroForm<</Fields[8 0 R]/XFA(<xdp/>)>>>>",
+            1: f"<</Type/Catalog/Pages 2 0 R/OpenAction {script}/AA<</WC {script}>>"
+            f"/Names<</JavaScript<</Names[(a){script}]>>>>/AcroForm<</Fields[8 0 R]/XFA(<xdp/>)>>>>",
             2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
             4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 5 0 R/Resources<</Font<</F 6 0 R>>>>"
-            f"/AA<</O {start}>>/Annots[{link}/A {start}>> {link}/A<</S/URI/URI(http://a.b/)/Next {script}>>>> 7 0 R 8 0 R]>>",
+            f"/AA<</O {start}>>/Annots[{link}/A {start}>> {web} 7 0 R 8 0 R]>>",
             5: ("", b"BT /F 12 Tf 20 100 Td (The text stays) Tj ET"),
             6: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
             7: "<</Type/Annot/Subtype/RichMedia/Rect[0 0 9 9]/RichMediaContent<</Assets<<>>>>>>",

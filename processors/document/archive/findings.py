@@ -125,7 +125,7 @@ def _is_plain(space: Any) -> bool:
 
 def _values(holder: Any) -> Iterator[Any]:
     if isinstance(holder, Dictionary):
-        for key in holder.keys():
+        for key in holder:
             yield holder[key]
 
 

@@ -85,9 +85,8 @@ def _mend_object(each: Any) -> None:
             del each["/CIDSet"]
     elif each.get("/Subtype") == Name.CIDFontType2 and "/CIDToGIDMap" not in each:
         each["/CIDToGIDMap"] = Name.Identity  # which it is without saying so
-    elif each.get("/Subtype") == Name.Type1 and "/Encoding" not in each and each.get("/FirstChar") == 0:
-        if glyph := glyph_of_code_zero(each):
-            each["/Encoding"] = Dictionary(Type=Name.Encoding, Differences=Array([0, Name(f"/{glyph}")]))
+    elif each.get("/Subtype") == Name.Type1 and (glyph := glyph_of_code_zero(each)):
+        each["/Encoding"] = Dictionary(Type=Name.Encoding, Differences=Array([0, Name(f"/{glyph}")]))
 
 
 def _forget_fonts(form: Any) -> None:
@@ -109,6 +108,8 @@ def _forget_fonts(form: Any) -> None:
 
 def glyph_of_code_zero(font: Any) -> str | None:
     """The glyph that a compact font has as number 0, if it says so itself: many readers of such fonts overlook it."""
+    if "/Encoding" in font or font.get("/FirstChar") != 0:
+        return None
     descriptor = font.get("/FontDescriptor")
     program = descriptor.get("/FontFile3") if isinstance(descriptor, Dictionary) else None
     if not isinstance(program, Stream):
@@ -125,8 +126,11 @@ def glyph_of_code_zero(font: Any) -> str | None:
             codes = list(data[place + 2 : place + 2 + count])
         else:
             pairs = zip(data[place + 2 :: 2], data[place + 3 :: 2], strict=False)
-            codes = [code for (first, left), _ in zip(pairs, range(count), strict=False)
-                     for code in range(first, first + left + 1)]
+            codes = [
+                code
+                for (first, left), _ in zip(pairs, range(count), strict=False)
+                for code in range(first, first + left + 1)
+            ]
         return str(fonts[0].charset[codes.index(0) + 1]) if 0 in codes else None
     except Exception:  # fontTools raises whatever its own code does
         return None
@@ -177,7 +181,7 @@ def _mend_annotations(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
                 del each[key]
         picture: Any = each.get("/AP")
         if isinstance(picture, Dictionary):
-            for key in [key for key in picture.keys() if key != "/N"]:
+            for key in [key for key in picture if key != "/N"]:
                 del picture[key]
         elif kind not in _BARE and (drawn := _picture(pdf, each, kind)) is not None:
             each["/AP"] = Dictionary(N=drawn)
@@ -189,7 +193,7 @@ def _mend_annotations(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
 
 
 def _picture(pdf: pikepdf.Pdf, annotation: Any, kind: str) -> pikepdf.Object | None:
-    """How a note looks that does not say how: every reader draws its own then, and an archive may not leave it to them."""
+    """How a note looks that does not say how: each reader draws its own then, and an archive may not leave it to them."""
     try:
         left, bottom, right, top = (float(each) for each in annotation["/Rect"])
         colour = [float(each) for each in annotation.get("/C", ())]

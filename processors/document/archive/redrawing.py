@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
-from PIL import Image
 from pikepdf import Array, Dictionary, Name
+from PIL import Image
 
 from processors.document.apart import Say
 from processors.document.layout.inline import HYPHEN

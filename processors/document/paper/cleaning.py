@@ -1,4 +1,4 @@
-"""Takes out of a PDF what acts: scripts, programs to start, films; and what was signed, because it is signed no more."""
+"""Takes out of a PDF what acts: scripts, programs to start, films; and signatures, which hold no more."""
 
 from __future__ import annotations
 

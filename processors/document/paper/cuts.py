@@ -21,9 +21,7 @@ class Cut:
     title: str | None = None  #: that of its chapter
 
 
-def cuts_of(
-    split: Split, indexes: Sequence[int], count: int, outline: Sequence[Entry], name: str
-) -> list[Cut]:
+def cuts_of(split: Split, indexes: Sequence[int], count: int, outline: Sequence[Entry], name: str) -> list[Cut]:
     """Say which pages each part has.
 
     Args:

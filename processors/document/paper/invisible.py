@@ -56,9 +56,7 @@ def font(pdf: pikepdf.Pdf) -> pikepdf.Object:
         Type=Name.Font,
         Subtype=Name.CIDFontType2,
         BaseFont=Name(f"/{_NAME}"),
-        CIDSystemInfo=Dictionary(
-            Registry=pikepdf.String("Adobe"), Ordering=pikepdf.String("Identity"), Supplement=0
-        ),
+        CIDSystemInfo=Dictionary(Registry=pikepdf.String("Adobe"), Ordering=pikepdf.String("Identity"), Supplement=0),
         FontDescriptor=pdf.make_indirect(descriptor),
         DW=_UNITS,
         CIDToGIDMap=pdf.make_stream(b"\x00\x01" * (_LAST + 1)),

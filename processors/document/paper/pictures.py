@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
-from PIL import Image, ImageOps, UnidentifiedImageError
 from pikepdf import Array, Dictionary, Name
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from processors.document.apart import Say
 from processors.document.paper.sizes import Size, shown, size_of
@@ -154,9 +154,7 @@ def packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
     if picture.mode == "1":
         return _faxed(pdf, picture)
     if picture.mode == "CMYK":
-        return image(
-            pdf, zlib.compress(picture.tobytes(), 6), picture.size, Name.DeviceCMYK, Filter=Name.FlateDecode
-        )
+        return image(pdf, zlib.compress(picture.tobytes(), 6), picture.size, Name.DeviceCMYK, Filter=Name.FlateDecode)
     colours: Any = _COLOURS.get(picture.mode)
     if colours is None:  # of a palette
         palette = bytes(picture.getpalette("RGB") or ())

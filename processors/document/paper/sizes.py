@@ -35,7 +35,9 @@ def size_of(width: int, height: int, dots: Any, turned: int = 1) -> Size:
         size = _fitting(width, height, _A4, _USUAL_DOTS)
     else:
         size = Size(width * _POINTS / across, height * _POINTS / down)
-        is_unknown = max(abs(across - _UNKNOWN_DOTS), abs(down - _UNKNOWN_DOTS)) < 0.5  # a PNG has whole dots in a metre
+        is_unknown = (
+            max(abs(across - _UNKNOWN_DOTS), abs(down - _UNKNOWN_DOTS)) < 0.5
+        )  # a PNG has whole dots in a metre
         if is_unknown and not _fits(size, _A3):
             size = _fitting(width, height, _A4, _USUAL_DOTS)
     if turned > 4:

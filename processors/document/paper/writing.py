@@ -1,4 +1,4 @@
-"""PDFs as files: linear, so that a reader shows the first page before it has the last; encrypted where that is asked."""
+"""PDFs as files: linear, so that a reader shows the first page before it has the last; encrypted if asked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import pikepdf
 
 
-def save(pdf: pikepdf.Pdf, target: Path, *, password: str | None = None, step: Callable[[], None] | None = None) -> None:
+def save(
+    pdf: pikepdf.Pdf, target: Path, *, password: str | None = None, step: Callable[[], None] | None = None
+) -> None:
     """Write a PDF.
 
     Args:
