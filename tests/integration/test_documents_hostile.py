@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from PIL import Image
 
@@ -41,7 +40,7 @@ def healthy(office: Office) -> Iterator[None]:
     yield
     assert "crazy ones" in office.text(DOCUMENTS / "crazyones.pdf")
     assert office.worker.health()["attempts"] == []
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def test_a_page_larger_than_any_paper(office: Office, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 from processors.protocol import SOCKET_NAME
 
@@ -52,6 +53,7 @@ class Worker:
             directory.mkdir(parents=True, exist_ok=True)
         self._service = service
         self._options = options
+        self._beside: set[int] = set()
         self._prefix = prefix  # of the command: what sets the stage for the worker
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = os.open(self.run, os.O_PATH)  # a socket's path may have 107 bytes only
@@ -90,7 +92,13 @@ class Worker:
         # A socket that accepts, not just its file: a worker that was killed has left that behind.
         until(lambda: self._accepts() or process.poll() is not None, "the worker is ready")
         assert process.poll() is None, "the worker ended at once"
+        self._beside = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
         return self
+
+    def strays(self) -> list[psutil.Process]:
+        """The processes of attempts: all below the worker but those that have been beside them from the start."""
+        below = psutil.Process(self.pid).children(recursive=True)
+        return [process for process in below if process.pid not in self._beside]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and give the exit status."""

@@ -18,6 +18,7 @@ from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
 _OPEN_DOCUMENT: frozenset[Kind] = frozenset({"odt", "ods", "odp"})
+_MAIN_PARTS: dict[Kind, str] = {"docx": "word/document.xml", **dict.fromkeys(_OPEN_DOCUMENT, "content.xml")}
 _MANIFEST = "META-INF/manifest.xml"
 
 
@@ -57,6 +58,9 @@ def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Pa
 
 def _is_locked(path: Path, name: str, kind: Kind) -> bool:
     with Package(path, name) as package:
+        package.refuse_entities()
+        if package.has(part := _MAIN_PARTS.get(kind, "")):
+            package.refuse_depth(part)
         if kind not in _OPEN_DOCUMENT or not package.has(_MANIFEST):
             return False
         return next(package.xml(_MANIFEST).iter("manifest-encryption-data"), None) is not None

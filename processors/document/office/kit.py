@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ _PROGRAM = Path("/usr/lib/libreoffice/program")
 _LIBRARY = _PROGRAM / "libmergedlo.so"
 _GET_ERROR, _RUN_MACRO, _RUN_LOOP = 3, 11, 13  # places in the table of functions
 _PLACES = 14
+_NAP_SECONDS = 0.05
 # Off again once it is loaded: else LibreOffice draws for a viewer that asks for tiles.
 _SET_ACTIVE = "_ZN10comphelper14LibreOfficeKit9setActiveEb"
 
@@ -54,12 +56,22 @@ class Kit:
     def loop(self, idle: Callable[[], NoReturn]) -> None:
         """Start it to the end, and then call what never returns."""
 
-        def poll(_: Any, __: int) -> int:
-            getattr(self._library, _SET_ACTIVE)(ctypes.c_bool(False))
-            idle()
+        woken = threading.Event()
+        is_up = False
+
+        def poll(_: Any, microseconds: int) -> int:
+            nonlocal is_up
+            if not is_up:
+                is_up = True
+                getattr(self._library, _SET_ACTIVE)(ctypes.c_bool(False))
+                idle()
+            # In a fork, which waits for threads of its own, as the reading of sheets has.
+            woken.wait(min(_NAP_SECONDS, microseconds / 1e6) if microseconds >= 0 else _NAP_SECONDS)
+            woken.clear()
+            return 0
 
         # It calls back only with a pointer that is not null.
-        self._call(_RUN_LOOP, None, _POLL(poll), _WAKE(lambda _: None), ctypes.c_void_p(1))
+        self._call(_RUN_LOOP, None, _POLL(poll), _WAKE(lambda _: woken.set()), ctypes.c_void_p(1))
 
     def run(self, macro: str) -> str:
         """Run a macro; what went wrong, or nothing."""

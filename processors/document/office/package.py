@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, Self
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, ParseError
+from xml.parsers import expat
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
@@ -27,6 +28,7 @@ _MOST_BYTES = 1024 * 1024 * 1024  # of all entries, unpacked
 _MOST_PART_BYTES = 128 * 1024 * 1024  # of one that is read
 _UNSUSPICIOUS_BYTES = 32 * 1024 * 1024
 _MOST_RATIO = 200  # unpacked to packed, above that; XML of large tables comes to 30
+_HEAD_BYTES = 256 * 1024  # of a part, in which declarations are looked for: they stand at its beginning
 _DEEPEST = 2  # archives within archives that are looked into
 _MOST_XML_DEPTH = 200
 _NESTED = re.compile(r"\.(zip|docx|docm|xlsx|xlsm|pptx|pptm|odt|ods|odp|epub|jar)$", re.IGNORECASE)
@@ -126,13 +128,53 @@ class Package:
         try:
             root: Element = fromstring(self.read(part), forbid_dtd=True)
         except DefusedXmlException as error:
-            raise Rejected(
-                "unsafe_document", f"{self.name} declares entities in {part}, which no office program does."
-            ) from error
+            raise _unsafe(self.name, part) from error
         except (ParseError, ValueError, LookupError) as error:
             raise _damaged(self.name, f"{part}: {error}") from error
         _shorten(root, self.name)
         return root
+
+    def refuse_entities(self) -> None:
+        """See that no part declares entities, where others than we read them.
+
+        Raises:
+            Rejected: one does.
+        """
+        for entry in self._archive.infolist():
+            if not entry.filename.lower().endswith((".xml", ".rels")) or entry.flag_bits & 1:
+                continue
+            try:
+                with self._archive.open(entry) as file:
+                    head = file.read(_HEAD_BYTES).replace(b"\0", b"")  # as UTF-16 has them between its letters
+            except Exception as error:  # as for reading
+                raise _damaged(self.name, f"{entry.filename} is damaged") from error
+            if b"<!ENTITY" in head:
+                raise _unsafe(self.name, entry.filename)
+
+    def refuse_depth(self, part: str) -> None:
+        """See that a part is not nested deeper than any document, without keeping it: others than we read it.
+
+        Raises:
+            Rejected: it is, or it is damaged.
+        """
+        depth = 0
+
+        def begin(_: str, __: object) -> None:
+            nonlocal depth
+            depth += 1
+            if depth > _MOST_XML_DEPTH:
+                raise _too_deep(self.name)
+
+        def end(_: str) -> None:
+            nonlocal depth
+            depth -= 1
+
+        parser = expat.ParserCreate()
+        parser.StartElementHandler, parser.EndElementHandler = begin, end
+        try:
+            parser.Parse(self.read(part), True)
+        except expat.ExpatError as error:
+            raise _damaged(self.name, f"{part}: {error}") from error
 
     def relations(self, part: str) -> dict[str, Relation]:
         """Where a part leads to, by the names that it has for that."""
@@ -149,16 +191,6 @@ class Package:
             kind = each.get("Type", "").rpartition("/")[2]
             found[each.get("Id", "")] = Relation(kind, target, is_outside)
         return found
-
-
-def check(path: Path, name: str) -> None:
-    """See that an archive is within bounds, without reading it.
-
-    Raises:
-        Rejected: it is damaged, or unpacks to too much.
-    """
-    with Package(path, name):
-        pass
 
 
 def _bound(archive: zipfile.ZipFile, packed: int, name: str, depth: int = 0) -> None:
@@ -199,13 +231,21 @@ def _shorten(root: Element, name: str) -> None:
         if not below:
             return
         level = below
-    raise Rejected("nested_too_deep", f"{name} is nested deeper than any document that is meant to be read.")
+    raise _too_deep(name)
 
 
 def _short(tag: str) -> str:
     uri, _, local = tag[1:].partition("}")
     prefix = _PREFIXES.get(uri, "?")
     return f"{prefix}-{local}" if prefix else local  # a colon would be looked up in a map by find()
+
+
+def _too_deep(name: str) -> Rejected:
+    return Rejected("nested_too_deep", f"{name} is nested deeper than any document that is meant to be read.")
+
+
+def _unsafe(name: str, part: str) -> Rejected:
+    return Rejected("unsafe_document", f"{name} declares entities in {part}, which no office program does.")
 
 
 def _damaged(name: str, why: str) -> Rejected:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
 from processors.document.model import Figure, Span
-from processors.document.office.docx.styles import Styles, is_on
+from processors.document.office.docx.styles import Styles, is_monospaced, is_on
 from processors.document.office.package import Relation
 
 _LINK = re.compile(r'^\s*HYPERLINK\s+(?:"([^"]*)"|(?!\\)(\S+))?(?:.*?\\l\s+"([^"]*)")?')
 _PAGE_FIELD = re.compile(r"^\s*(PAGE|NUMPAGES|SECTIONPAGES|PAGEREF)\b")
-_MONOSPACED = re.compile(r"courier|consolas|mono|menlo|lucida console|source code", re.IGNORECASE)
 _GONE = frozenset({"w-del", "w-moveFrom", "w-pPr", "w-rPr", "w-sdtPr", "w-annotationRef", "w-footnoteRef", "w-tblPr"})
 _TICKED, _UNTICKED = "☒☑✓✔", "☐□"
 _SIGNS = {"F0FE": "☒", "F0FD": "☒", "F052": "☑", "F0A8": "☐", "F06F": "☐", "F0B7": "•", "F0E0": "→", "F0FC": "✔"}
@@ -137,7 +136,9 @@ class Runs:
             return look
         named = properties.find("w-rStyle")
         style = self._styles.of(named.get("w-val") if named is not None else None)
-        look = replace(look, bold=look.bold or style.bold, italic=look.italic or style.italic)
+        look = replace(
+            look, bold=look.bold or style.bold, italic=look.italic or style.italic, code=look.code or style.code
+        )
         for each in properties:
             match each.tag:
                 case "w-b":
@@ -147,7 +148,7 @@ class Runs:
                 case "w-vertAlign":
                     look = replace(look, raised=each.get("w-val") == "superscript")
                 case "w-rFonts":
-                    look = replace(look, code=bool(_MONOSPACED.search(each.get("w-ascii", ""))))
+                    look = replace(look, code=is_monospaced(each))
                 case _:
                     pass
         hidden = properties.find("w-vanish")

@@ -12,6 +12,7 @@ Look = Literal["heading", "title", "caption", "code", "text"]
 _DEEPEST = 20  # styles that are based on each other
 _CODE = re.compile(r"\b(code|preformatted|listing|verbatim)\b", re.IGNORECASE)
 _HEADING = re.compile(r"heading ([1-9])$", re.IGNORECASE)
+_MONOSPACED = re.compile(r"courier|consolas|mono|menlo|lucida console|source code", re.IGNORECASE)
 _NO_HEADING = 9  # of an outline level: body text
 _MOST_LEVEL = 6
 
@@ -26,6 +27,7 @@ class Style:
     depth: int | None = None  #: in that list
     bold: bool = False
     italic: bool = False
+    code: bool = False  #: in a font whose letters are equally wide
 
 
 PLAIN = Style()
@@ -85,6 +87,9 @@ def _with_properties(style: Style, element: Element) -> Style:
         if depth is not None and depth.get("w-val", "").isdecimal():
             style = replace(style, depth=int(depth.get("w-val", "0")))
     bold, italic = element.find("w-rPr/w-b"), element.find("w-rPr/w-i")
+    fonts = element.find("w-rPr/w-rFonts")
+    if fonts is not None:
+        style = replace(style, code=is_monospaced(fonts))
     if bold is not None:
         style = replace(style, bold=is_on(bold))
     if italic is not None:
@@ -99,6 +104,11 @@ def with_outline(style: Style, value: str) -> Style:
     if int(value) >= _NO_HEADING:
         return replace(style, look="text", level=None) if style.look == "heading" else style
     return replace(style, look="heading", level=min(_MOST_LEVEL, int(value) + 1))
+
+
+def is_monospaced(fonts: Element) -> bool:
+    """Whether the letters of a font are equally wide, by its name."""
+    return bool(_MONOSPACED.search(fonts.get("w-ascii", "")))
 
 
 def is_on(element: Element) -> bool:
