@@ -9,9 +9,18 @@ from processors.specs import DocumentSpec
 from processors.worker.context import Context
 
 
+_PACKAGES = (
+    ("pypdfium2", "pypdfium2"),
+    ("PIL", "pillow"),
+    ("pikepdf", "pikepdf"),
+    ("fontTools", "fonttools"),
+    ("selectolax", "selectolax"),
+)
+
+
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in (("pypdfium2", "pypdfium2"), ("PIL", "pillow"), ("selectolax", "selectolax")):
+    for module, package in _PACKAGES:
         if importlib.util.find_spec(module) is None:
             raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 

@@ -12,7 +12,7 @@ from processors.specs import DocumentSpec
 from processors.worker.context import Context
 
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp"})
-PAPER: frozenset[Kind] = frozenset({"pdf"}) | PICTURES  #: what can be one
+PAPER: frozenset[Kind] = frozenset({"pdf", *PICTURES})  #: what is one, or becomes one as it is
 
 _JOINED = "joined.pdf"
 

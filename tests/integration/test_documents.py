@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from PIL import Image
 
@@ -363,3 +364,28 @@ def test_what_cannot_be_asked_gets_one_clear_error(office: Office, tmp_path: Pat
     cut = tmp_path / "cut.pdf"
     cut.write_bytes(b"%PDF-1.7\n%%EOF\n")
     assert office.failure(cut)["code"] == "damaged_document"
+
+
+def test_two_thousand_pages_take_no_more_memory_than_fifty_and_none_is_lost(office: Office, tmp_path: Path) -> None:
+    def peak(pages: int, *formats: str, **spec: Any) -> tuple[int, Path, int]:
+        leaves = [
+            Leaf().lines(50, 60, [f"Page {number} of many, line {line}" for line in range(3)], 9)
+            for number in range(1, pages + 1)
+        ]
+        path = written(tmp_path / f"{pages}.pdf", leaves, outline=[("Begin", 1), ("End", pages)])
+        token = office.begin(path, outputFormats=list(formats), **spec)
+        last = office.worker.ending(token)
+        assert last["type"] == "result", last
+        told = [event for event in office.worker.events(token) if event["type"] == "progress"]
+        return last["metrics"]["peakRssBytes"], office.worker.spool / token / "out", len(told)
+
+    few, _, _ = peak(50, "text", "markdown", "pdf")
+    many, out, told = peak(2000, "text", "markdown", "pdf")
+    text = (out / "document.txt").read_text()
+    assert [f"Page {number} of many, line 2\n" in text for number in range(1, 2001)] == [True] * 2000
+    assert many < few + 60 * 1024 * 1024
+    assert told > 20
+    _, out, _ = peak(2000, "pdf", split={"every": 400})
+    with pypdfium2.PdfDocument(out / "parts" / "part-005.pdf") as part:
+        assert len(part) == 400
+        assert part[399].get_textpage().get_text_range().startswith("Page 2000 of many")

@@ -149,7 +149,7 @@ def test_a_bomb_is_passed_on_as_it_is_and_is_no_archive(
     office: Office, tmp_path: Path, make: Callable[[Path], Path]
 ) -> None:
     path = make(tmp_path / "bomb.pdf")
-    out, result = office.make(path, "pdf")
+    _, result = office.make(path, "pdf")
     assert result["outputs"][0]["size"] < 2 * path.stat().st_size + 10_000
     started = time.monotonic()
     token = office.begin(path, outputFormats=["pdfa"])

@@ -29,8 +29,9 @@ def lighten(pdf: pikepdf.Pdf) -> int:
     count = 0
     for page in pdf.pages:
         page.contents_coalesce()
-        if isinstance(page.obj.get("/Contents"), Stream):
-            count += _rewrite(page.obj["/Contents"])
+        content = page.obj.get("/Contents")
+        if isinstance(content, Stream):
+            count += _rewrite(content)
         _regroup(page.obj)
     for each in pdf.objects:
         if isinstance(each, Stream) and each.get("/Subtype") == Name.Form:
@@ -55,7 +56,7 @@ def _rewrite(stream: Stream) -> bool:
         if not _IN_INK.search(data):
             return False
         instructions = pikepdf.parse_content_stream(stream)
-    except (pikepdf.PdfError, pikepdf.PdfParsingError):
+    except pikepdf.PdfError:
         return False
     made: list[Any] = []
     changed = False
@@ -130,7 +131,9 @@ def _redone(pdf: pikepdf.Pdf, stream: Stream) -> bool:
     except Exception:  # Pillow and pikepdf raise whatever a strange picture makes them
         return False
     keep = {key: stream[key] for key in ("/SMask", "/Intent", "/StructParent") if key in stream}
-    stream.write(made.read_raw_bytes(), filter=made.get("/Filter"), decode_parms=made.get("/DecodeParms"))
+    filters: Any = made.get("/Filter")
+    parameters: Any = made.get("/DecodeParms")
+    stream.write(made.read_raw_bytes(), filter=filters, decode_parms=parameters)
     for key in ("/ColorSpace", "/BitsPerComponent", "/Width", "/Height"):
         stream[key] = made[key]
     for key, value in keep.items():

@@ -125,8 +125,7 @@ def _is_plain(space: Any) -> bool:
 
 def _values(holder: Any) -> Iterator[Any]:
     if isinstance(holder, Dictionary):
-        for key in holder:
-            yield holder[key]
+        yield from (value for _, value in holder.items())
 
 
 def _objects(start: Any) -> set[tuple[int, int]]:

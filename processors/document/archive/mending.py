@@ -181,8 +181,8 @@ def _mend_annotations(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
                 del each[key]
         picture: Any = each.get("/AP")
         if isinstance(picture, Dictionary):
-            for key in [key for key in picture if key != "/N"]:
-                del picture[key]
+            for part in [part for part, _ in picture.items() if part != "/N"]:
+                del picture[part]
         elif kind not in _BARE and (drawn := _picture(pdf, each, kind)) is not None:
             each["/AP"] = Dictionary(N=drawn)
         kept.append(each)
@@ -193,7 +193,7 @@ def _mend_annotations(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
 
 
 def _picture(pdf: pikepdf.Pdf, annotation: Any, kind: str) -> pikepdf.Object | None:
-    """How a note looks that does not say how: each reader draws its own then, and an archive may not leave it to them."""
+    """How a note looks that does not say how: each reader draws its own then, which an archive may not leave to it."""
     try:
         left, bottom, right, top = (float(each) for each in annotation["/Rect"])
         colour = [float(each) for each in annotation.get("/C", ())]
@@ -202,9 +202,9 @@ def _picture(pdf: pikepdf.Pdf, annotation: Any, kind: str) -> pikepdf.Object | N
     red, green, blue = colour if len(colour) == 3 else _YELLOW
     if kind == "/Text":
         annotation["/Rect"] = Array([left, top - _NOTE_POINTS, left + _NOTE_POINTS, top])
-        box = [0, 0, _NOTE_POINTS, _NOTE_POINTS]
+        sides = Array([0, 0, _NOTE_POINTS, _NOTE_POINTS])
         drawing = f"{red:g} {green:g} {blue:g} rg 0.4 G 1 1 16 16 re B 4 12 m 14 12 l 4 9 m 14 9 l 4 6 m 10 6 l S"
-        return pdf.make_stream(drawing.encode(), Type=Name.XObject, Subtype=Name.Form, BBox=Array(box))
+        return pdf.make_stream(drawing.encode(), Type=Name.XObject, Subtype=Name.Form, BBox=sides)
     if kind not in _MARKED:
         return None
     points = [float(each) for each in annotation.get("/QuadPoints", ())]
@@ -218,7 +218,7 @@ def _picture(pdf: pikepdf.Pdf, annotation: Any, kind: str) -> pikepdf.Object | N
             begin, end = y2 + share * (y0 - y2), y3 + share * (y1 - y3)
             parts.append(f"{x2:g} {begin:g} m {x3:g} {end:g} l S")
     look = Dictionary(ExtGState=Dictionary(M=Dictionary(Type=Name.ExtGState, BM=Name.Multiply)))
-    box = [left, bottom, right, top]
+    box: list[float] = [left, bottom, right, top]
     return pdf.make_stream(
         "\n".join(parts).encode(),
         Type=Name.XObject,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ import pikepdf
 
 from processors.worker.context import Rejected
 
+#: what pikepdf raises where something is not what it should be, as a number in place of a dictionary
+_STRANGE = (pikepdf.PdfError, IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
 _DAMAGED_HINT = "The file seems to be cut off or damaged: copy or download it again."
 
 
@@ -24,8 +27,11 @@ def opened(path: Path, name: str, password: str | None) -> Iterator[pikepdf.Pdf]
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)  # it tells of all that it mends
     try:
         with _open(path, name, password or "") as pdf:
+            if len(pdf.pages) == 0:  # PDFium may have found one that qpdf does not take for one
+                raise Rejected("damaged_document", f"{name} is a PDF without a page.", _DAMAGED_HINT)
             yield pdf
-    except pikepdf.PdfError as error:
+    except _STRANGE as error:
+        traceback.print_exc()  # to the log: it may be a bug of ours all the same
         raise Rejected("damaged_document", f"{name} cannot be written as a PDF.", _DAMAGED_HINT) from error
     except RecursionError as error:
         raise Rejected("damaged_document", f"{name} is nested too deeply to be written as a PDF.") from error

@@ -216,7 +216,7 @@ def _profile(pdf: pikepdf.Pdf, picture: Image.Image, stream: pikepdf.Stream) -> 
     data = picture.info.get("icc_profile")
     if not data or not 128 <= len(data) <= _MOST_PROFILE_BYTES or data[36:40] != b"acsp":
         return None
-    channels = {Name.DeviceGray: 1, Name.DeviceRGB: 3, Name.DeviceCMYK: 4}.get(stream.get("/ColorSpace"))
+    channels = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4}.get(str(stream.get("/ColorSpace")))
     if channels is None or _PROFILES.get(data[16:20]) != channels:
         return None
     return Array([Name.ICCBased, pdf.make_indirect(pikepdf.Stream(pdf, data, N=channels))])

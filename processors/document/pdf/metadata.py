@@ -18,6 +18,7 @@ from processors.document.pdf.opening import opened
 from processors.document.pdf.reading import page_at, text_of
 from processors.document.pdf.source import PdfSource
 from processors.document.pdf.structure import structure_of
+from processors.worker.context import Rejected
 
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
 _MOST_OBJECTS = 5000  # of a page, that are asked for their font
@@ -44,8 +45,11 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     """
     path, name, password = source.path, source.name, source.password
     found: dict[str, Any] = apart.call(lambda: _of_document(path, name, password), name)
-    found |= apart.call(lambda: structure_of(path, name, password), name)
-    for signature, signer in zip(found["signatures"], found.pop("signers"), strict=False):
+    try:
+        found |= apart.call(lambda: structure_of(path, name, password), name)
+    except Rejected as error:  # what PDFium reads all the same
+        found["problem"] = error.message
+    for signature, signer in zip(found["signatures"], found.pop("signers", ()), strict=False):
         signature |= signer
     found["outline"] = [asdict(entry) for entry in source.facts.outline]
     found["tagged"] = source.facts.tagged
