@@ -8,7 +8,6 @@ from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context
 
-
 _PACKAGES = (
     ("pypdfium2", "pypdfium2"),
     ("PIL", "pillow"),
