@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from processors.worker.threads import granted_threads
 
 _MEDIA_TYPE = "application/pdf"
 _PARTS_DIR = "parts"
+_PAGE_SECONDS = 0.1  # for a page that is copied; most take a hundredth
 _FRAMES = 8  # of a picture that one process makes pages of
 
 Done = Callable[[int, int], None]
@@ -90,7 +92,7 @@ def _copy(context: Context[DocumentSpec], source: PdfSource, notes: list[str], d
     work = partial(
         making.copy, _part(source), _chosen(source), context.out / name, _turn(source, spec), spec.output_password
     )
-    for said in apart.told(work, source.name):
+    for said in apart.told(work, source.name, allowed=_allowed(source)):
         notes += _notes(said)
     done(1, 1)
     details = {"format": "pdf", "pages": len(source.indexes), "encrypted": spec.output_password is not None}
@@ -105,7 +107,7 @@ def _parts(context: Context[DocumentSpec], source: PdfSource, notes: list[str], 
     (context.out / _PARTS_DIR).mkdir(exist_ok=True)
     targets = [context.out / name for name in names]
     work = partial(making.split, _part(source), cuts, targets, _turn(source, spec), spec.output_password)
-    for said in apart.told(work, source.name):
+    for said in apart.told(work, source.name, allowed=_allowed(source)):
         notes += _notes(said)
         if "part" in said:
             done(said["part"] + 1, len(cuts))
@@ -117,6 +119,12 @@ def _parts(context: Context[DocumentSpec], source: PdfSource, notes: list[str], 
 
 def _about(cut: Cut) -> dict[str, Any]:
     return {"pages": in_words(list(cut.pages))} | ({"title": cut.title} if cut.title else {})
+
+
+def _allowed(source: PdfSource) -> apart.Limits:
+    """All pages are gone through before the first word."""
+    usual = apart.limits()
+    return replace(usual, seconds=usual.seconds + _PAGE_SECONDS * source.facts.pages)
 
 
 def _part(source: PdfSource) -> Part:

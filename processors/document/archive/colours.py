@@ -91,7 +91,12 @@ def _rewrite(stream: Stream) -> bool:
 
 
 def _regroup(holder: Any) -> None:
-    """What is blended in ink is blended in light."""
+    """What is blended in ink is blended in light, and light is not printed over."""
+    resources = holder.get("/Resources")
+    states = resources.get("/ExtGState") if isinstance(resources, Dictionary) else None
+    for _, state in states.items() if isinstance(states, Dictionary) else ():
+        if isinstance(state, Dictionary) and "/OPM" in state:
+            del state["/OPM"]
     group = holder.get("/Group")
     if isinstance(group, Dictionary) and group.get("/CS") == Name.DeviceCMYK:
         group["/CS"] = Name.DeviceRGB
