@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,52 @@ def test_every_kind_of_document_is_pictured(office: Office, tmp_path: Path, suff
         with Image.open(out / name) as picture:
             darkest, lightest = picture.convert("L").getextrema()
         assert lightest - darkest > 100 or suffix == "png"
+
+
+# --- what a PDF says of itself
+
+
+def test_a_pdf_that_has_everything_is_told_of(office: Office, tmp_path: Path) -> None:
+    with pikepdf.open(DOCUMENTS / "commented.pdf") as pdf:
+        pdf.add_pages_from(pikepdf.open(DOCUMENTS / "form.pdf"))
+        pdf.Root.Lang = pikepdf.String("de-AT")
+        pdf.attachments["data.csv"] = pikepdf.AttachedFileSpec(pdf, b"1,2,3", mime_type="text/csv", description="Rows")
+        with pdf.open_metadata() as xmp:
+            xmp["dc:title"], xmp["pdfaid:part"] = "Everything", "2"
+        with pdf.open_outline() as outline:
+            outline.root.append(pikepdf.OutlineItem("The form", 1))
+        signature = pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot,
+            Subtype=pikepdf.Name.Widget,
+            FT=pikepdf.Name.Sig,
+            T=pikepdf.String("signature"),
+            Rect=pikepdf.Array([0, 0, 0, 0]),
+            V=pikepdf.Dictionary(
+                Type=pikepdf.Name.Sig,
+                Filter=pikepdf.Name("/Adobe.PPKLite"),
+                SubFilter=pikepdf.Name("/adbe.pkcs7.detached"),
+                Name=pikepdf.String("Ada"),
+                Reason=pikepdf.String("I agree"),
+            ),
+        )
+        field = pdf.make_indirect(signature)
+        pdf.Root.AcroForm.Fields.append(field)
+        pdf.pages[1].Annots.append(field)
+        allowed = pikepdf.Permissions(print_highres=False, print_lowres=False)
+        pdf.save(tmp_path / "all.pdf", encryption=pikepdf.Encryption(owner="o", user="u", allow=allowed))
+    out, _ = office.make(tmp_path / "all.pdf", password="u", metadata=True)
+    found = json.loads((out / "metadata.json").read_text())
+    assert found["xmp"]["dc:title"] == "Everything"
+    assert found["xmp"]["pdfaid:part"] == "2"
+    assert found["attachments"] == [{"name": "data.csv", "description": "Rows", "mediaType": "text/csv", "size": 5}]
+    assert (found["encryption"]["bits"], found["encryption"]["openedAs"]) == (256, "user")
+    assert {"print", "copy"} & {*found["encryption"]["permissions"]} == {"copy"}
+    assert found["signatures"] == [{"reason": "I agree", "time": None, "filter": "adbe.pkcs7.detached", "name": "Ada"}]
+    assert found["language"] == "de-AT"
+    assert [(note["kind"], note["author"]) for note in found["notes"]] == [("text", "moose")] * 2
+    assert found["annotations"]["highlight"] == 1
+    assert [entry["title"] for entry in found["outline"]] == ["The form"]
+    assert [field["name"] for field in found["fields"]][:1] == ["foo"]
+    assert all({"name", "embedded"} == font.keys() for font in found["fonts"])
+    assert [(page["number"], round(page["width"])) for page in found["pages"]] == [(1, 612), (2, 595)]
+    assert (found["words"] > 150, found["hiddenText"]) == (True, False)
