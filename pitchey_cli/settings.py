@@ -161,6 +161,15 @@ class MediaSettings:
 
 
 @dataclass(frozen=True)
+class DocumentSettings:
+    """What the document service has."""
+
+    ocr_languages: str = _setting(
+        "", "More languages that its image reads pictures in, as rus,jpn; by tesseract's names. It is built anew."
+    )
+
+
+@dataclass(frozen=True)
 class HostSettings:
     """What of the host the instances of all services may have together."""
 
@@ -244,6 +253,7 @@ class Settings:
     network: NetworkSettings = NetworkSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
+    document: DocumentSettings = DocumentSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.surroundings import Surroundings
+    from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
@@ -164,13 +165,24 @@ class Wiring:
         chosen = self.settings.engine.ca_bundle
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
+    def sources(self) -> Sources:
+        """What images are made of."""
+        from pitchey_cli.engines.images import Sources
+
+        return Sources(ocr_languages=self.settings.document.ocr_languages)
+
+    def image_tag(self, service: Service) -> str:
+        """The image that a service runs in."""
+        from pitchey_cli.engines.images import current_tag
+
+        return current_tag(service, self.sources())
+
     def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
         """What jobs are submitted with.
 
         Args:
             is_foreground: somebody waits for them, and runs them without a daemon where there is none.
         """
-        from pitchey_cli.engines import images
         from pitchey_cli.operations.requests import Defaults, Submitting
         from pitchey_cli.operations.submit import JobSettings
 
@@ -183,7 +195,7 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
-        return Submitting(store, self.artifacts(), defaults_of, images.current_tag, presets, off_peak, spot)
+        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -290,12 +302,11 @@ class Wiring:
     def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.engines import images
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=images.current_tag(service),
+            image=self.image_tag(service),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,

@@ -36,7 +36,7 @@ def doctor(
                 state_dir=wiring.state_dir,
                 open_store=wiring.store,
                 connect=lambda: wiring.engine(engine),
-                images=[operation.Wanted(service, images.current_tag(service)) for service in images.available()],
+                images=[operation.Wanted(service, wiring.image_tag(service)) for service in images.available()],
                 wanted_runtimes={each: wiring.policies.service(each).runtime for each in images.available()},
                 problems=problems,
                 spot_node=None if problems else _spot_node(wiring),

@@ -38,9 +38,9 @@ def build(
     chosen = [_available(name) for name in services] if services else images.available()
     target = wiring.engine(engine)
     for service in chosen:
-        steps = images.ensure(target, service, wiring.ca_bundle(ca_bundle))
+        steps = images.ensure(target, service, wiring.ca_bundle(ca_bundle), sources=wiring.sources())
         show_build(steps, title=f"building the {service} image")
-        typer.echo(images.current_tag(service))
+        typer.echo(wiring.image_tag(service))
 
 
 @app.command(name="list")
@@ -48,8 +48,9 @@ def list_(
     engine: EngineOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """List Pitchey's images."""
-    found = Wiring.from_environment().engine(engine).images()
-    current = {image.tag for image in images.plan(images.available())}
+    wiring = Wiring.from_environment()
+    found = wiring.engine(engine).images()
+    current = {image.tag for image in images.plan(images.available(), wiring.sources())}
     if json:
         terminal.show_json(
             [{"tag": item.tag, "sizeBytes": item.size_bytes, "isCurrent": item.tag in current} for item in found]
@@ -69,7 +70,8 @@ def list_(
 @app.command()
 def prune(engine: EngineOption = None) -> None:
     """Remove Pitchey's images that are no longer current."""
-    for tag in images.prune(Wiring.from_environment().engine(engine)):
+    wiring = Wiring.from_environment()
+    for tag in images.prune(wiring.engine(engine), wiring.sources()):
         typer.echo(tag)
 
 

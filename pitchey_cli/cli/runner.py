@@ -97,7 +97,7 @@ class Runner:
             if lost:
                 terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
             for service in self._services:
-                steps = images.ensure(self._engine, service, self._wiring.ca_bundle())
+                steps = images.ensure(self._engine, service, self._wiring.ca_bundle(), sources=self._wiring.sources())
                 show_build(steps, title=f"building the {service} image (once)")
         return self._engine
 

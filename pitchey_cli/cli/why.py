@@ -26,10 +26,8 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
     holder = lock.holder(wiring.state_dir)
 
     def has_image() -> bool | None:
-        from pitchey_cli.engines import images
-
         try:
-            return wiring.engine(holder.engine if holder else None).has_image(images.current_tag(found.service))
+            return wiring.engine(holder.engine if holder else None).has_image(wiring.image_tag(found.service))
         except EngineError:
             return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import containerfiles
 import processors
-from pitchey_cli.domain.errors import EngineError, InputNotFound
+from pitchey_cli.domain.errors import EngineError, InputNotFound, UsageError
 from pitchey_cli.engines.bootstrap import ensure_debian
 from pitchey_cli.engines.port import LABEL_IMAGE, BuildStep, Engine
 from processors.vocabulary import Service
@@ -28,6 +29,7 @@ _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
 _SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
 _HASH_DIGITS = 12
+_LANGUAGE = re.compile(r"[a-z]{3}(_[a-z]+)*")
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 #: of the host, for what a build fetches: proxies, and a registry of npm where there is another than its own
@@ -39,10 +41,27 @@ _PASSED_VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the files lie that images are made of."""
+    """Where the files lie that images are made of, and what was chosen for them."""
 
     containerfiles: Path = Path(containerfiles.__file__).parent
     processors: Path = Path(processors.__file__).parent
+    ocr_languages: str = ""  #: more than those that the image of documents has, as `rus,jpn`
+
+    def arguments(self, name: str) -> dict[str, str]:
+        """What is chosen for the building of an image.
+
+        Raises:
+            UsageError: these are no languages.
+        """
+        if name != Service.DOCUMENT or not self.ocr_languages:
+            return {}
+        languages = sorted({each.strip() for each in self.ocr_languages.split(",")})
+        if not all(_LANGUAGE.fullmatch(each) for each in languages):
+            raise UsageError(
+                f"These are no languages of tesseract: {self.ocr_languages}.",
+                hint="document.ocr_languages takes names as rus or chi_sim, with commas between them.",
+            )
+        return {"OCR_LANGUAGES": " ".join(languages)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,7 @@ class Image:
     tag: str
     parent: str | None  #: tag of the image it is built on; None for base, which is built on Debian
     files: Mapping[str, Path]  #: name in the build context -> file
+    arguments: Mapping[str, str]  #: what was chosen for its building
 
     @property
     def containerfile(self) -> str:
@@ -84,6 +104,7 @@ def ensure(
     service: Service | None,
     ca_bundle: Path | None = None,
     *,
+    sources: Sources = SOURCES,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[BuildStep]:
     """Build what is missing of a service's images, or of the base alone. Nothing happens unless it is iterated over.
@@ -91,12 +112,12 @@ def ensure(
     Args:
         ca_bundle: what a proxy before the package index signs with; see `find_ca_bundle`.
     """
-    for image in plan([service] if service else []):
+    for image in plan([service] if service else [], sources):
         if engine.has_image(image.tag):
             continue
         if image.parent is None:
             yield from ensure_debian(engine)
-        arguments = {name: environ[name] for name in _PASSED_VARIABLES if environ.get(name)}
+        arguments = {name: environ[name] for name in _PASSED_VARIABLES if environ.get(name)} | {**image.arguments}
         if image.parent is not None:
             arguments["BASE"] = image.parent
         with build_context(image, ca_bundle) as context:
@@ -105,13 +126,13 @@ def ensure(
             )
 
 
-def prune(engine: Engine) -> list[str]:
+def prune(engine: Engine, sources: Sources = SOURCES) -> list[str]:
     """Remove the images of other versions. One that is in use stays.
 
     Returns:
         The tags that are gone.
     """
-    current = {image.tag for image in plan(available())}
+    current = {image.tag for image in plan(available(), sources)}
     stale = [image for image in engine.images() if image.tag not in current]
     gone: list[str] = []
     for image in sorted(stale, key=lambda image: image.labels.get(LABEL_IMAGE) == BASE):  # children first
@@ -142,7 +163,10 @@ def _image(name: str, parent: str | None, sources: Sources) -> Image:
         content = path.read_bytes()
         digest.update(f"\0{arcname}\0{len(content)}\0".encode())
         digest.update(content)
-    return Image(name, f"{_REPOSITORY}/{name}:{digest.hexdigest()[:_HASH_DIGITS]}", parent, files)
+    arguments = sources.arguments(name)
+    for argument, value in arguments.items():
+        digest.update(f"\0{argument}={value}\0".encode())
+    return Image(name, f"{_REPOSITORY}/{name}:{digest.hexdigest()[:_HASH_DIGITS]}", parent, files, arguments)
 
 
 def _code(name: str, root: Path) -> dict[str, Path]:

@@ -227,8 +227,10 @@ def _value(line: bytes) -> Any:
     match message:
         case {"rejected": [code, text, hint]}:
             raise Rejected(code, text, hint)
-        case {"failed": [code, text, hint]}:
-            raise HandlerError(code, text, hint)
+        case {"failed": [code, text, hint, number]}:
+            error = HandlerError(code, text, hint)
+            error.signal = signal.Signals(number) if number else None
+            raise error
         case {"bug": text}:
             raise RuntimeError(text)
         case _:
@@ -268,7 +270,7 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
         except Rejected as error:
             _write(fd, {"rejected": [error.code, error.message, error.hint]})
         except HandlerError as error:
-            _write(fd, {"failed": [error.code, error.message, error.hint]})
+            _write(fd, {"failed": [error.code, error.message, error.hint, error.signal]})
         status = 0
     except MemoryError:
         status = _NO_MEMORY

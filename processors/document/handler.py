@@ -14,6 +14,8 @@ _PACKAGES = (
     ("pikepdf", "pikepdf"),
     ("fontTools", "fonttools"),
     ("selectolax", "selectolax"),
+    ("pypdf", "pypdf"),
+    ("pytesseract", "pytesseract"),
 )
 
 

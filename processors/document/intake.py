@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.document import paper_work
-from processors.document.kinds import Kind, kind_of
+from processors.document.kinds import PICTURES, Kind, kind_of
 from processors.document.office.conversion import pdf_of
 from processors.document.paper.assembly import Part
 from processors.specs import DocumentSpec
 from processors.worker.context import Context
 
-PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp"})
 PAPER: frozenset[Kind] = frozenset({"pdf", *PICTURES})  #: what is one, or becomes one as it is
 
 _JOINED = "joined.pdf"

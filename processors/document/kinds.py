@@ -13,7 +13,7 @@ Kind = Literal[
     "pdf",
     "docx", "odt", "rtf", "doc", "pptx", "odp", "ppt", "xlsx", "ods", "xls", "locked", "epub",
     "html", "markdown", "text",
-    "png", "jpeg", "tiff", "webp",
+    "png", "jpeg", "tiff", "webp", "gif", "bmp",
 ]  # fmt: skip
 
 TEXTS: frozenset[Kind] = frozenset({"html", "markdown", "text"})
@@ -21,6 +21,9 @@ TEXTS: frozenset[Kind] = frozenset({"html", "markdown", "text"})
 OFFICE: frozenset[Kind] = frozenset(
     {"docx", "odt", "rtf", "doc", "pptx", "odp", "ppt", "xlsx", "ods", "xls", "locked", "epub"}
 )
+
+#: what Pillow opens; each of its pages becomes one of a PDF
+PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
 
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
@@ -32,7 +35,10 @@ _MARKS: tuple[tuple[bytes, Kind], ...] = (
     (b"MM\x00*", "tiff"),
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
+    (b"GIF87a", "gif"),
+    (b"GIF89a", "gif"),
 )
+_BMP_HEADERS = frozenset(size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124))
 _PARTS: tuple[tuple[str, Kind], ...] = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
@@ -54,7 +60,10 @@ _STREAMS: tuple[tuple[str, Kind], ...] = (
 )
 _HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div", b"<p>", b"<h1")
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
-_CAN = "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, or a picture as PNG, JPEG, TIFF or WebP."
+_CAN = (
+    "It can be PDF, DOCX, ODT, RTF, PPTX, XLSX, EPUB, HTML, Markdown, text, "
+    "or a picture as PNG, JPEG, TIFF, WebP, GIF or BMP."
+)
 
 
 def kind_of(path: Path, name: str) -> Kind:
@@ -75,6 +84,8 @@ def kind_of(path: Path, name: str) -> Kind:
     for mark, kind in _MARKS:
         if head.startswith(mark):
             return kind
+    if head[:2] == b"BM" and head[14:18] in _BMP_HEADERS:
+        return "bmp"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
     if head.startswith(b"PK\x03\x04"):

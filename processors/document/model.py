@@ -19,6 +19,7 @@ _MOST_AREA = 1_000_000  # places of a table
 _LONGEST_REPEATED = 1000  # characters of a cell whose text stands in every place that it spans
 
 Role = Literal["header", "footer"]
+Method = Literal["text", "ocr"]  #: how text was had: it stood there, or was read from a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,9 @@ class Page:
     width: float | None = None
     height: float | None = None
     words: tuple[Word, ...] = ()
-    method: Literal["text", "ocr"] = "text"  #: how its text was had
+    method: Method = "text"
     confidence: float | None = None  #: from 0 to 1, of a page that was read from a picture
+    turned: int = 0  #: degrees to the right, by which it was turned to be read; boxes are of the page turned like that
 
 
 def plain(spans: tuple[Span, ...]) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from processors.document import paper_work
+from processors.document.kinds import Kind
+from processors.document.ocr.pages import write_layer
+from processors.document.ocr.work import read_scanned
 from processors.document.outputs import without_pictures, write_docx, write_formats, write_images, write_tables
 from processors.document.pdf.metadata import metadata
 from processors.document.pdf.previews import chosen, contact_sheets, pictures
@@ -20,14 +23,20 @@ from processors.worker.context import Context, Rejected
 
 _IMAGES_DIR = "images"
 _READING, _WRITING, _DRAWING = 0.6, 0.15, 0.25  # shares of the progress
+_LOOKING = 0.1  # the same, of the look at pages that tells which are read from their pictures
+_LAYERED = "layered.pdf"
+_PAPER = frozenset({"pdf", "pdfa"})
 _STRUCTURED = frozenset({"html", "markdown", "json", "docx"})
 _MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 Done = Callable[[int, int], None]
 
 
-def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -> Result:
+def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, kind: Kind = "pdf") -> Result:
     """Read a PDF, and write what the spec asks for.
+
+    Args:
+        kind: of the file that it was made of, if it was.
 
     Raises:
         Rejected: it cannot be read.
@@ -39,19 +48,24 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
     wants = _wants(spec, root / _IMAGES_DIR)
     outputs: list[OutputFile] = []
     about: dict[str, Any] = {
-        "format": "pdf",
+        "format": kind,
         "pageCount": source.facts.pages,
         "pagesRead": in_words(source.indexes),
         "title": source.facts.title or None,
         "tagged": source.facts.tagged,
         "encrypted": source.facts.encrypted,
     }
+    details: dict[str, Any] = {"input": about}
     if wants.text or wants.structure:
-        source.read(wants, _share(context, "read", 0.0, _READING))
+        looking = _LOOKING if spec.ocr_enabled else _READING
+        source.read(wants, _share(context, "read", 0.0, looking))
+        if source.unread:
+            images = context.out / _IMAGES_DIR
+            details["ocr"] = read_scanned(source, spec, images, _share(context, "ocr", looking, _READING - looking))
         if source.silent:
             about["pagesWithoutText"] = in_words(source.silent)
-        if source.silent and not source.has_text:
-            raise _no_text(source)
+        if (source.silent or source.unread) and not source.has_text:
+            raise _no_text(source, was_read=spec.ocr_enabled)
         if wants.structure:
             about["hiddenText"] = round(source.hidden, 3)
         context.progress("write", _READING)
@@ -70,17 +84,29 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path) -
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
         outputs += previews(context, source)
-    written, notes = paper_work.make(context, source, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
+    paper = _searchable(source, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
+    written, notes = paper_work.make(context, paper, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
     outputs += written
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
         outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
-    known = {key: value for key, value in about.items() if value is not None}
-    return Result(outputs=outputs, details={"input": known} | ({"notes": notes} if notes else {}))
+    details["input"] = {key: value for key, value in about.items() if value is not None}
+    return Result(outputs=outputs, details=details | ({"notes": notes} if notes else {}))
 
 
-def _no_text(source: PdfSource) -> Rejected:
+def _searchable(source: PdfSource, scratch: Path) -> PdfSource:
+    """The pages that are wanted, with what was read of them laid over: all that is written is made of these."""
+    layered = scratch / _LAYERED
+    write_layer(source, layered)
+    return PdfSource.open(layered, source.name, scratch)
+
+
+def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:
+    if was_read:
+        where = "its page" if len(source.indexes) == 1 else f"its {len(source.indexes)} pages"
+        hint = "It may be empty, in another language than the field language says, or too coarse: see its preview."
+        return Rejected("no_text_found", f"No text was found in {source.name}: nothing can be read on {where}.", hint)
     what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
     hint = "Have them read with ocrEnabled, or ask for a preview alone."
     return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
@@ -93,6 +119,7 @@ def _wants(spec: DocumentSpec, images: Path) -> Wants:
         _STRUCTURED & {*spec.output_formats}
         or spec.tables is not None
         or spec.extract_images
+        or spec.ocr_enabled  # what has to be read is told by all that is on a page
         or ("text" in spec.output_formats and not text_alone)
     )
     return Wants(
@@ -100,6 +127,7 @@ def _wants(spec: DocumentSpec, images: Path) -> Wants:
         structure=structure,
         words="json" in spec.output_formats,
         images=images if spec.extract_images or "docx" in spec.output_formats else None,
+        ocr=spec.ocr_mode if spec.ocr_enabled else None,
     )
 
 

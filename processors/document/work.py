@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from processors.document import office_work, pdf_work, text_work
-from processors.document.intake import PAPER, PICTURES, as_pdf, has_appended
-from processors.document.kinds import OFFICE, TEXTS, Kind, kind_of
+from processors.document.intake import PAPER, as_pdf, has_appended
+from processors.document.kinds import OFFICE, PICTURES, TEXTS, Kind, kind_of
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
@@ -20,7 +20,7 @@ SERVED: dict[Kind, frozenset[str]] = {
     "pdf": _WRITTEN | _PAPER,
     **dict.fromkeys(TEXTS, _WRITTEN | _PAPER),
     **dict.fromkeys(OFFICE, _WRITTEN | _PAPER),
-    **dict.fromkeys(PICTURES, _PAPER),
+    **dict.fromkeys(PICTURES, _WRITTEN | _PAPER),
 }
 
 
@@ -33,7 +33,7 @@ def result(context: Context[DocumentSpec]) -> Result:
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
         if kind in PAPER or has_appended(context):
-            made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch)
+            made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch, kind)
         else:
             work = text_work if kind in TEXTS else office_work
             made = work.make(context, path, name, kind, scratch)
@@ -45,10 +45,9 @@ def result(context: Context[DocumentSpec]) -> Result:
 
 def _refuse_what_is_not_served(spec: DocumentSpec, kind: Kind, name: str) -> None:
     wanted = {*spec.output_formats, *(["preview"] if spec.generate_preview else [])}
-    missing = sorted(wanted - SERVED.get(kind, frozenset()))
+    served = SERVED.get(kind, frozenset())
+    missing = sorted(wanted - served)
     if missing:
-        possible = ", ".join(sorted(SERVED.get(kind, ())))
+        possible = ", ".join(sorted(served))
         hint = f"It can become {possible}." if possible else None
         raise Rejected("conversion_not_served", f"{name} is {kind}, which cannot become {missing[0]} here.", hint)
-    if spec.ocr_enabled:
-        raise Rejected("ocr_not_served", f"{name}: reading pictures is not served by this version.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pypdfium2
 import pytest
 
 from tests.conftest import RESOURCES, Pitchey
@@ -31,3 +32,15 @@ def test_a_folder_of_documents_good_and_bad_is_told_apart(contained: Pitchey) ->
     assert answer.code == 1
     assert "r6_user_password.pdf is protected with a password." in answer.out + answer.err
     assert sorted(path.name for path in (contained.cwd / "out").iterdir()) == ["crazyones.txt", "formatting.txt"]
+
+
+def test_a_scan_becomes_text_and_a_pdf_that_can_be_searched(contained: Pitchey) -> None:
+    scan = DOCUMENTS / "scans" / "phototest_upside_down.png"
+    options = ("--ocr-enabled", "--language", "eng+deu+fra+ita+nld+por+spa", "--output-formats", "text,json,pdf")
+    contained.ok("run", "document", scan, *options, "-o", "out")
+    text = (contained.cwd / "out" / "phototest_upside_down.txt").read_text()
+    assert " ".join(text.split()).startswith("This is a lot of 12 point text to test the ocr code and see if it works")
+    [page] = json.loads((contained.cwd / "out" / "phototest_upside_down.json").read_text())["pages"]
+    assert (page["method"], page["turned"]) == ("ocr", 180)
+    made = pypdfium2.PdfDocument(contained.cwd / "out" / "phototest_upside_down.pdf")
+    assert "The quick brown dog" in made[0].get_textpage().get_text_range()

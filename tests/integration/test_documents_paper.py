@@ -263,7 +263,7 @@ def test_a_picture_that_says_no_size_or_a_mad_one_fits_on_paper(office: Office, 
     path = tmp_path / "cut.jpg"
     Image.effect_noise((800, 800), 90).save(path)
     path.write_bytes(path.read_bytes()[:20_000])
-    assert office.failure(path, "pdf")["code"] == "damaged_document"
+    assert office.failure(path, "pdf")["code"] == "damaged_picture"
 
 
 # --- pictures of pages of every kind

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.quality import scores
+from tests.quality import scans, scores
 
 _ROUNDS = 5  # of each way, in turns
 
@@ -38,18 +38,22 @@ def main() -> None:
     parser.add_argument("--only", help="one converter alone")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write what the converters make")
     parser.add_argument("--speed", type=Path, metavar="PDF", help="also the time of its text and Markdown")
+    parser.add_argument("--scanned", action="store_true", help="pictures of the pages instead, beside tesseract alone")
+    parser.add_argument("--ocr", type=Path, metavar="DIR", help="also pictures that have their text beside them")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
     pairs = list(_references(options.folder, options.suffix))
     if not pairs:
         raise SystemExit(f"There is no *{options.suffix} with its *.gt.md in {options.folder}.")
     print(f"{len(pairs)} documents\n{'':14} {'NID':>6} {'F1':>6} {'TEDS':>6} {'seconds':>8}")  # noqa: T201
-    for name, module, convert in CONVERTERS:
+    for name, module, convert in SCANNED if options.scanned else CONVERTERS:
         if (options.only and name != options.only) or importlib.util.find_spec(module) is None:
             continue
         _print(name, _measured(name, convert, pairs, options.keep), options.each)
     if options.speed is not None:
         _speed(options.speed)
+    if options.ocr is not None:
+        scans.print_error_rates(options.ocr)
 
 
 def _speed(path: Path) -> None:
@@ -198,6 +202,11 @@ CONVERTERS: list[tuple[str, str, Convert]] = [
     ("liteparse", "liteparse", _liteparse),
     ("markitdown", "markitdown", _markitdown),
     ("kreuzberg", "kreuzberg", _kreuzberg),
+]
+
+SCANNED: list[tuple[str, str, Convert]] = [
+    ("pitchey", "processors", scans.markdown_of),
+    ("tesseract", "processors", scans.tesseract_of),
 ]
 
 if __name__ == "__main__":

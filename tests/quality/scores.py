@@ -50,6 +50,40 @@ def common_length(a: str, b: str) -> int:
     return len(a) - row.bit_count()
 
 
+def distance(a: str, b: str) -> int:
+    """Levenshtein's distance, by G. Myers' bit-parallel algorithm (1999)."""
+    if not a or not b:
+        return len(a) + len(b)
+    masks: dict[str, int] = {}
+    for index, char in enumerate(a):
+        masks[char] = masks.get(char, 0) | 1 << index
+    full, last = (1 << len(a)) - 1, 1 << len(a) - 1
+    up, down, score = full, 0, len(a)
+    for char in b:
+        same = masks.get(char, 0)
+        vertical = same | down
+        horizontal = (((same & up) + up) ^ up) | same
+        more, fewer = down | (full & ~(horizontal | up)), up & horizontal
+        score += bool(more & last) - bool(fewer & last)
+        more, fewer = (more << 1 | 1) & full, fewer << 1 & full
+        up, down = fewer | (full & ~(vertical | more)), more & vertical
+    return score
+
+
+def error_rate(expected: str, found: str) -> float:
+    """Share of characters that are wrong (CER). Quotes and dashes of all kinds are alike, divided words whole."""
+    wanted = _as_read(expected)
+    return distance(wanted, _as_read(found)) / max(1, len(wanted))
+
+
+def _as_read(text: str) -> str:
+    text = re.sub(r"(\w)[-\u00ad]\s*\n\s*(?=[a-z])", r"\1", unicodedata.normalize("NFKC", text))
+    return " ".join(text.translate(_ALIKE).split())
+
+
+_ALIKE = str.maketrans({**dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‘’‚", "'"), **dict.fromkeys("–—−", "-")})
+
+
 def indel(a: str, b: str) -> float:
     """Normalized similarity by insertions and deletions."""
     return 2 * common_length(a, b) / (len(a) + len(b)) if a or b else 1.0

@@ -6,11 +6,12 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.errors import ImageBuildFailed
+from pitchey_cli.domain.errors import ImageBuildFailed, UsageError
 from pitchey_cli.engines import builds, images
 from pitchey_cli.engines.bootstrap import mmdebstrap_command
 from pitchey_cli.engines.images import SOURCES, Sources, available, current_tag, find_ca_bundle, plan
@@ -44,6 +45,18 @@ def test_the_image_of_programs_has_their_launchers_and_needs_no_libraries() -> N
     code = plan([Service.CODE])[1]
     assert "processors/code/launch.js" in code.files
     assert "containerfiles/code.lock" not in code.files
+
+
+def test_more_languages_make_another_image_of_documents_and_of_nothing_else() -> None:
+    more = replace(SOURCES, ocr_languages="rus, chi_sim")
+    assert plan([Service.DOCUMENT], more)[1].arguments == {"OCR_LANGUAGES": "chi_sim rus"}
+    assert current_tag(Service.DOCUMENT, more) != current_tag(Service.DOCUMENT)
+    assert current_tag(Service.DOCUMENT, more) == current_tag(
+        Service.DOCUMENT, replace(SOURCES, ocr_languages="chi_sim,rus")
+    )
+    assert current_tag(Service.VIDEO, more) == current_tag(Service.VIDEO)
+    with pytest.raises(UsageError, match="no languages"):
+        plan([Service.DOCUMENT], replace(SOURCES, ocr_languages="rus; rm -r x"))
 
 
 def test_a_copy_of_the_same_files_has_the_same_tags(sources: Sources) -> None:

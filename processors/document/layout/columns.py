@@ -23,6 +23,7 @@ _LONG = 7.0  # times its height is a line of text long at least, and ...
 _FILLED = 0.5  # ... fills so much of its column; the cells of a table do not
 _TEXT = 0.6  # of the width of all that stands in a column is of such lines
 _MOST_ACROSS = 2  # steps along a line over a gutter, that captions and numbers make
+_MOST_PARTED = 2  # times: a page has up to eight columns
 _STRIP = 10.0  # points
 _JUMP = 2.0  # of its height, that something stands above what comes before it
 
@@ -122,8 +123,12 @@ def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, de
     return ordered
 
 
-def _gutter(things: Sequence[Placed[T]]) -> tuple[float, float] | None:
-    """Find the widest gap between two columns of running text."""
+def _gutter(things: Sequence[Placed[T]], depth: int = 0) -> tuple[float, float] | None:
+    """Find the widest gap between two columns of running text, or between several on a side.
+
+    Args:
+        depth: how often a page was parted to come here.
+    """
     left, right = min(p.box.left for p in things), max(p.box.right for p in things)
     count = int((right - left) / _STEP)
     if count < 10:
@@ -146,28 +151,29 @@ def _gutter(things: Sequence[Placed[T]]) -> tuple[float, float] | None:
                 start, lowest = index, total
             continue
         if start is not None:
-            best = _better(best, (left + start * _STEP, left + index * _STEP), things)
+            best = _better(best, (left + start * _STEP, left + index * _STEP), things, depth)
         start, lowest = (index, total) if total <= limit else (None, float("inf"))
     return best
 
 
 def _better(
-    best: tuple[float, float] | None, gap: tuple[float, float], things: Sequence[Placed[T]]
+    best: tuple[float, float] | None, gap: tuple[float, float], things: Sequence[Placed[T]], depth: int
 ) -> tuple[float, float] | None:
     width = gap[1] - gap[0]
     if width < _LEAST_GUTTER or (best is not None and width <= best[1] - best[0]):
         return best
     middle = (gap[0] + gap[1]) / 2
     for side in (
-        [placed.box for placed in things if placed.box.right <= middle],
-        [placed.box for placed in things if placed.box.left >= middle],
+        [placed for placed in things if placed.box.right <= middle],
+        [placed for placed in things if placed.box.left >= middle],
     ):
         if len(side) < _LEAST_LINES:
             return best
-        extent = max(box.right for box in side) - min(box.left for box in side)
-        whole = sum(box.width for box in side)
-        text = sum(box.width for box in side if box.width >= max(_LONG * box.height, _FILLED * extent))
-        if text < _TEXT * whole:
+        boxes = [placed.box for placed in side]
+        extent = max(box.right for box in boxes) - min(box.left for box in boxes)
+        whole = sum(box.width for box in boxes)
+        text = sum(box.width for box in boxes if box.width >= max(_LONG * box.height, _FILLED * extent))
+        if text < _TEXT * whole and (depth >= _MOST_PARTED or _gutter(side, depth + 1) is None):
             return best
     return gap
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from processors.document.layout.inline import spans_of
 from processors.document.layout.pieces import Chunk, Piece
-from processors.document.model import Box, Figure, Span, Table, Word, plain
+from processors.document.model import Box, Figure, Method, Span, Table, Word, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class Flow:
     sizes: tuple[tuple[float, int, int], ...] = ()  #: of its text, each with characters, and how many of them are bold
     hidden: float = 0.0  #: share of its characters that are there and not drawn
     right_to_left: bool = False
+    method: Method = "text"
+    confidence: float | None = None  #: from 0 to 1, of a page that was read from a picture
+    turned: int = 0  #: degrees to the right, by which the page as it is shown has to be turned to be read
 
 
 def draft_of(chunk: Chunk, *, at_edge: bool = False) -> Draft:

@@ -59,7 +59,7 @@ def flow_of(sheet: Sheet, *, with_words: bool = False) -> Flow:
         sheet.width,
         sheet.height,
         tuple(drafts),
-        tuple(PlacedWord(word.text, word.box) for word in _words(sheet.pieces)) if with_words else (),
+        tuple(PlacedWord(word.text, word.box, word.confidence) for word in _words(sheet.pieces)) if with_words else (),
         tuple((size, total, bold) for size, (total, bold) in sizes.items()),
         hidden / characters if characters else 0.0,
         right_to_left,

@@ -40,6 +40,7 @@ class Word:
     spaced: bool = True  #: whether a space stands before it
     raised: bool = False
     link: str | None = None
+    confidence: float | None = None  #: from 0 to 1, of one that was read from a picture
 
     @property
     def box(self) -> Box:

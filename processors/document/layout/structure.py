@@ -60,7 +60,16 @@ def page_of(flow: Flow, looks: Looks, outline: Outline, levels: Levels, *, remov
         if not isinstance(block, ListItem):
             lefts.clear()
         blocks.append(block)
-    return Page(flow.number, (*headers, *_joined(blocks), *footers), flow.width, flow.height, flow.words)
+    return Page(
+        flow.number,
+        (*headers, *_joined(blocks), *footers),
+        flow.width,
+        flow.height,
+        flow.words,
+        method=flow.method,
+        confidence=flow.confidence,
+        turned=flow.turned,
+    )
 
 
 def _role(draft: Draft, flow: Flow, looks: Looks) -> Role | None:

@@ -25,6 +25,7 @@ from processors.worker.context import Rejected
 MOST_FRAMES = 5000
 _MOST_PIXELS = 100_000_000  # of a picture that is decoded; A3 at 600 dots per inch has 70 million
 _MOST_STORED = 500_000_000  # of a JPEG, which is not
+_FEW_COLOURS = 256  # that are looked at
 _MOST_PROFILE_BYTES = 4_000_000
 _ORIENTATION = 274  # Exif 2.32, 4.6.4
 _COLOURS = {"1": Name.DeviceGray, "L": Name.DeviceGray, "I;16": Name.DeviceGray}
@@ -78,21 +79,21 @@ def write(path: Path, name: str, frames: Sequence[int], target: Path, say: Say) 
 def _opened(path: Path, name: str) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # ours are looked at below, and this process is for one file
     try:
-        return Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP"))
+        return Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
         raise _damaged(name) from error
 
 
 def _damaged(name: str) -> Rejected:
-    hint = "The file seems to be cut off or damaged: copy or download it again."
-    return Rejected("damaged_document", f"{name} is a picture that cannot be read.", hint)
+    hint = "The file seems to be cut off or damaged: copy or scan it again."
+    return Rejected("damaged_picture", f"{name} is a picture that cannot be read.", hint)
 
 
 def _add(pdf: pikepdf.Pdf, picture: Image.Image, path: Path, name: str) -> None:
     is_stored = picture.format in ("JPEG", "MPO") and picture.mode in ("L", "RGB", "CMYK")
     most = _MOST_STORED if is_stored else _MOST_PIXELS
     if picture.width * picture.height > most:
-        size = f"{picture.width} by {picture.height} pixels"
+        size = f"{picture.width} x {picture.height} pixels"
         raise Rejected("picture_too_large", f"{name} has {size}; at most {most // 1_000_000} million are read.")
     dots = picture.info.get("dpi")
     if is_stored:
@@ -141,8 +142,10 @@ def _drawn(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         picture = picture.convert("L" if picture.mode == "LA" else "RGB")
     if picture.mode in ("I;16B", "I;16L", "I;16N", "I"):
         picture = picture.convert("I").convert("I;16")
-    if picture.mode not in (*_COLOURS, "P"):
+    if picture.mode not in _COLOURS:
         picture = picture.convert("L" if picture.mode == "F" else "RGB")
+    if picture.mode == "RGB" and _is_grey(picture):
+        picture = picture.convert("L")
     stream = packed(pdf, picture)
     if mask is not None:
         stream.SMask = mask
@@ -155,12 +158,9 @@ def packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         return _faxed(pdf, picture)
     if picture.mode == "CMYK":
         return image(pdf, zlib.compress(picture.tobytes(), 6), picture.size, Name.DeviceCMYK, Filter=Name.FlateDecode)
-    colours: Any = _COLOURS.get(picture.mode)
-    if colours is None:  # of a palette
-        palette = bytes(picture.getpalette("RGB") or ())
-        colours = Array([Name.Indexed, Name.DeviceRGB, len(palette) // 3 - 1, pikepdf.String(palette)])
+    colours = _COLOURS[picture.mode]
     with io.BytesIO() as file:
-        picture.save(file, "PNG", **({"bits": 8} if picture.mode == "P" else {}))
+        picture.save(file, "PNG")
         data = b"".join(_chunks(file.getvalue()))
     bits = 16 if picture.mode == "I;16" else 8
     channels = 3 if picture.mode == "RGB" else 1
@@ -168,6 +168,12 @@ def packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
     stream = image(pdf, data, picture.size, colours, Filter=Name.FlateDecode, DecodeParms=rows)
     stream.BitsPerComponent = bits
     return stream
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    """Whether a picture in three colours has none."""
+    colours: Any = picture.getcolors(_FEW_COLOURS)
+    return colours is not None and all(red == green == blue for _, (red, green, blue) in colours)
 
 
 def _chunks(png: bytes) -> Iterator[bytes]:

@@ -70,6 +70,15 @@ def is_pictured(document: Any, index: int, name: str) -> bool:
         page.close()
 
 
+def is_blank(document: Any, index: int, name: str) -> bool:
+    """Whether nothing is on a page."""
+    page = page_at(document, index, name)
+    try:
+        return bool(pdfium.count_objects(pdfium.pointer(page.raw)) == 0)
+    finally:
+        page.close()
+
+
 def _clean(text: str) -> str:
     # PDFium writes U+FFFE where it has found that a word goes on in the next line, and takes the line's end away.
     text = _DIVIDED.sub(lambda found: found[1] if found[1].islower() else f"-{found[1]}", text.replace("\r\n", "\n"))

@@ -6,6 +6,7 @@ pages is never in memory as a whole, only how it looks.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,13 @@ from processors.document.layout.headings import Levels, Outline
 from processors.document.layout.looks import Looks, Seen, seen_in
 from processors.document.layout.structure import page_of
 from processors.document.model import Figure, Page
+from processors.document.ocr.choosing import OcrMode, facts_of, is_to_be_read
 from processors.document.pdf.facts import Facts, facts_from, look
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
-from processors.document.pdf.reading import is_pictured, sheet_of, text_of
+from processors.document.pdf.reading import is_blank, is_pictured, sheet_of, text_of
 from processors.document.ranges import pages_of
+from processors.document.writing.text import text
 from processors.worker.threads import granted_threads
 
 _BATCH = 64  # pages; a process takes as long to start as to read one ...
@@ -46,6 +49,7 @@ class Wants:
     structure: bool = False
     words: bool = False  #: each word with its box; of the structure
     images: Path | None = None  #: the directory for its pictures
+    ocr: OcrMode | None = None  #: which pages are left to be read from their picture; of the structure
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class PdfSource:
     looks: Looks = field(default_factory=Looks)
     has_text: bool = False
     silent: list[int] = field(default_factory=list)  #: pages, counted from 0, that have pictures and no text
+    unread: list[int] = field(default_factory=list)  #: pages, counted from 0, that have to be read from their picture
+    reread: set[int] = field(default_factory=set)  #: those that were
     hidden: float = 0.0  #: share of the text that is there and not drawn
     _places: dict[int, tuple[str, int, int, int, int]] = field(default_factory=dict)
 
@@ -95,35 +101,50 @@ class PdfSource:
         def work(batch: Sequence[int], say: apart.Say) -> None:
             _read_batch(self, batch, wants, say)
 
-        hidden = 0.0
         least, most = (_LEAST_SHARED, _BATCH) if wants.structure else (_LEAST_SHARED_TEXT, _BATCH_TEXT)
         at_once = self.at_once(least)
         for value in apart.each_batch(self.batches(at_once, most), work, self.name, at_once=at_once):
-            self._places[value["page"]] = tuple(value["place"])
-            self.has_text |= value["hasText"]
-            if value["isSilent"]:
-                self.silent.append(value["page"])
-            if wants.structure:
-                self.looks.add(_SEEN.validate_python(value["seen"]))
-                hidden += value["hidden"]
+            self.take(value)
             done(len(self._places), len(self.indexes))
-        self.silent.sort()
-        self.hidden = hidden / len(self.indexes)
+        self.unread.sort()
+
+    def take(self, value: dict[str, Any]) -> None:
+        """Take what was said of a page that was read; that it must be read in another way, or all."""
+        self._places[value["page"]] = tuple(value["place"])
+        if value.get("unread"):
+            self.unread.append(value["page"])
+            return
+        self.has_text |= value["hasText"]
+        if value["isSilent"]:
+            bisect.insort(self.silent, value["page"])
+        if "seen" in value:
+            self.looks.add(_SEEN.validate_python(value["seen"]))
+            self.hidden += value["hidden"] / len(self.indexes)
+        if value.get("isReread"):
+            self.reread.add(value["page"])
 
     def texts(self) -> Iterator[str]:
-        """The text layer of each page."""
+        """The text layer of each page; of one that was read from its picture, what was read."""
+        page = self._pager()
         for index in self.indexes:
-            name, start, length, _, _ = self._places[index]
-            yield self._part(f"{name}.text", start, length).decode()
+            if index in self.reread:
+                yield "".join(text([page(index)]))
+            else:
+                name, start, length, _, _ = self._places[index]
+                yield self._part(f"{name}.text", start, length).decode()
 
     def pages(self, *, remove_headers: bool = False) -> Iterator[Page]:
         """The structure of each page."""
+        return map(self._pager(remove_headers=remove_headers), self.indexes)
+
+    def _pager(self, *, remove_headers: bool = False) -> Callable[[int], Page]:
         outline = Outline.of([(entry.level, entry.title) for entry in self.facts.outline])
         levels = Levels.of(self.looks, outline)
-        for index in self.indexes:
-            name, _, _, start, length = self._places[index]
-            flow = _FLOW.validate_json(self._part(f"{name}.flow", start, length))
-            yield page_of(flow, self.looks, outline, levels, remove_headers=remove_headers)
+        return lambda index: page_of(self._flow(index), self.looks, outline, levels, remove_headers=remove_headers)
+
+    def _flow(self, index: int) -> Flow:
+        name, _, _, start, length = self._places[index]
+        return _FLOW.validate_json(self._part(f"{name}.flow", start, length))
 
     def _part(self, name: str, start: int, length: int) -> bytes:
         with (self.scratch / name).open("rb") as file:
@@ -133,32 +154,63 @@ class PdfSource:
 
 def _read_batch(source: PdfSource, batch: Sequence[int], wants: Wants, say: apart.Say) -> None:
     """Read pages, in a process of its own: into files named by the first of them."""
-    name = f"{batch[0]:06}"
     with (
-        (source.scratch / f"{name}.text").open("wb") as texts,
-        (source.scratch / f"{name}.flow").open("wb") as flows,
+        Written(source.scratch, f"{batch[0]:06}") as written,
         opened(source.path, source.name, source.password) as document,
     ):
         for index in batch:
             said: dict[str, Any] = {"page": index}
-            text = text_of(document, index, source.name).encode() if wants.text else b""
-            flow_bytes = b""
-            text_start, flow_start = texts.tell(), flows.tell()
+            layer = text_of(document, index, source.name) if wants.text else ""
+            flow: Flow | None = None
             if wants.structure:
                 images = Images(document, wants.images) if wants.images is not None else None
-                flow = flow_of(sheet_of(document, index, source.name, images), with_words=wants.words)
-                flow_bytes = _FLOW.dump_json(flow)
-                has_text = bool(flow.sizes)
-                is_silent = not has_text and any(isinstance(item, Figure) for item in flow.items)
-                said["seen"] = _SEEN.dump_python(seen_in(flow), mode="json")
-                said["hidden"] = flow.hidden
+                sheet = sheet_of(document, index, source.name, images)
+                if wants.ocr is not None:
+                    facts = facts_of(sheet, is_blank=is_blank(document, index, source.name))
+                    said["unread"] = is_to_be_read(wants.ocr, facts)
+                flow = flow_of(sheet, with_words=wants.words)
+                said |= seen_of(flow)
             else:
-                has_text = bool(text.strip())
+                has_text = bool(layer.strip())
                 is_silent = not has_text and is_pictured(document, index, source.name)
-            said |= {"hasText": has_text, "isSilent": is_silent}
-            for file, data in ((texts, text), (flows, flow_bytes)):
-                if data:
-                    file.write(data)
-                    file.flush()
-            said["place"] = [name, text_start, len(text), flow_start, len(flow_bytes)]
+                said |= {"hasText": has_text, "isSilent": is_silent}
+            said["place"] = written.put(layer, flow)
             say(said)
+
+
+def seen_of(flow: Flow) -> dict[str, Any]:
+    """What is said of a page beside where it is written, for `PdfSource.take`."""
+    has_text = bool(flow.sizes)
+    return {
+        "hasText": has_text,
+        "isSilent": not has_text and any(isinstance(item, Figure) for item in flow.items),
+        "seen": _SEEN.dump_python(seen_in(flow), mode="json"),
+        "hidden": flow.hidden,
+    }
+
+
+class Written:
+    """Two files for what was read, which a process writes and the attempt reads when it writes pages."""
+
+    def __init__(self, scratch: Path, name: str) -> None:
+        self._name = name
+        self._texts = (scratch / f"{name}.text").open("wb")
+        self._flows = (scratch / f"{name}.flow").open("wb")
+
+    def __enter__(self) -> Written:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._texts.close()
+        self._flows.close()
+
+    def put(self, text: str, flow: Flow | None) -> list[str | int]:
+        """Write a page, and give its place: the name of the files, then where it begins in each and how long it is."""
+        data = text.encode()
+        dumped = b"" if flow is None else _FLOW.dump_json(flow)
+        place: list[str | int] = [self._name, self._texts.tell(), len(data), self._flows.tell(), len(dumped)]
+        self._texts.write(data)
+        self._flows.write(dumped)
+        self._texts.flush()
+        self._flows.flush()
+        return place
