@@ -167,6 +167,12 @@ def test_pictures_scans_and_chosen_pages_are_archived(office: Office, tmp_path: 
     assert width > height
 
 
+def test_a_scan_that_is_read_is_an_archive_that_can_be_searched(office: Office) -> None:
+    target, details, _ = archived(office, DOCUMENTS / "scans" / "phototest.tif", ocrEnabled=True)
+    assert "pagesRedrawn" not in details
+    assert "quick brown" in texts(target)[0]
+
+
 def test_a_page_larger_than_any_paper_is_made_as_large_as_one_may_be(office: Office, tmp_path: Path) -> None:
     path = written(tmp_path / "huge.pdf", [Leaf(1_000_000, 500_000).text(100, 100, "Large", 50_000)])
     target, details, _ = archived(office, path)
