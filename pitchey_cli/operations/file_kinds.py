@@ -46,11 +46,12 @@ _KINDS: Mapping[str, _Kinds] = {
 }
 
 
-def check(field: str, location: str) -> None:
+def check(field: str, location: str, name: str) -> None:
     """Look at the beginning of a file on this machine.
 
     Args:
         field: in snake_case, of a part as `watermark.image_url`.
+        name: what to call it in messages.
 
     Raises:
         InputRejected: it is of no kind that the field takes.
@@ -64,4 +65,4 @@ def check(field: str, location: str) -> None:
     except OSError:  # whoever takes the file says so
         return
     if not any(test(head) for test in kinds.tests):
-        raise InputRejected(f"{location} is no {kinds.name}.", hint=f"Only {kinds.name} can be taken here.")
+        raise InputRejected(f"{name} is no {kinds.name}.", hint=f"Only {kinds.name} can be taken here.")

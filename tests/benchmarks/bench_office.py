@@ -7,19 +7,25 @@ one. Prints a table.
 
 from __future__ import annotations
 
+import resource
 import statistics
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 from tests.integration.test_documents import DOCUMENTS, Office
 from tests.resources.offices import docx, paragraph
 from tests.resources.workers import Worker
 
-ROUNDS = 5
+ROUNDS = 3
 AIM = 0.35
+
+Times = tuple[float, float]  #: by the clock, and of the processor
 
 
 def main() -> None:
@@ -28,20 +34,22 @@ def main() -> None:
         work = Path(directory)
         sources = _sources(work)
         _by_soffice(sources[:1], work)  # its first call makes the profile
-        apart: list[float] = []
-        first: list[float] = []
-        warm: list[float] = []
+        apart: list[Times] = []
+        first: list[Times] = []
+        warm: list[Times] = []
         for number in range(ROUNDS):
-            apart.append(_seconds(lambda: _by_soffice(sources, work)))
+            apart.append(_timed(lambda: _by_soffice(sources, work), _of_children))
             with Worker(work / f"worker-{number}", "--slots", "2", service="document") as worker:
-                office = Office(worker)
-                first.append(_seconds(lambda office=office: _as_batch(office, sources)))  # type: ignore[misc]
-                warm.append(_seconds(lambda office=office: _as_batch(office, sources)))  # type: ignore[misc]
-        peer = statistics.median(apart)
-        print(f"{'six DOCX to PDF':44} {'seconds':>9} {'ratio':>7}")  # noqa: T201
+                office, of_worker = Office(worker), partial(_of_all_below, worker.pid)
+                for times in (first, warm):
+                    times.append(_timed(partial(_as_batch, office, sources), of_worker))
+        print(f"{'six DOCX to PDF':44} {'seconds':>9} {'ratio':>7} {'processor':>11} {'ratio':>7}")  # noqa: T201
         rows = (("soffice, a call for each", apart), ("Pitchey, LibreOffice not loaded yet", first), ("loaded", warm))
-        for name, times in rows:
-            print(f"{name:44} {statistics.median(times):9.2f} {statistics.median(times) / peer:7.2f}")  # noqa: T201
+        peer = [statistics.median(column) for column in zip(*apart, strict=True)]
+        for name, found in rows:
+            wall, processor = (statistics.median(column) for column in zip(*found, strict=True))
+            ratios = (wall / peer[0], processor / peer[1])
+            print(f"{name:44} {wall:9.2f} {ratios[0]:7.2f} {processor:11.2f} {ratios[1]:7.2f}")  # noqa: T201
         print(f"aim: {AIM} at most")  # noqa: T201
 
 
@@ -73,10 +81,21 @@ def _as_batch(office: Office, sources: list[Path]) -> None:
         assert last["type"] == "result", last
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
+def _timed(work: Callable[[], None], processor_seconds: Callable[[], float]) -> Times:
+    started, used = time.perf_counter(), processor_seconds()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, processor_seconds() - used
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _of_all_below(pid: int) -> float:
+    """Of a worker with all that it has started and that has ended, and with what is beside its attempts."""
+    worker = psutil.Process(pid)
+    return sum(sum(process.cpu_times()[:4]) for process in (worker, *worker.children(recursive=True)))
 
 
 if __name__ == "__main__":

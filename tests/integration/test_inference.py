@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -168,12 +169,9 @@ def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:
     oracle.ask("sentiment", "I love it")
-    (companion,) = (
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdecimal()
-        and (entry / "stat").read_text().rpartition(")")[2].split()[1] == str(oracle.worker.pid)
-    )
+    worker = psutil.Process(oracle.worker.pid)
+    until(lambda: len(worker.children()) == 1, "the attempt has ended, and the companion is there alone")
+    companion = worker.children()[0].pid
 
     os.kill(companion, signal.SIGKILL)
     until(lambda: not is_alive(companion), "the companion has died")
