@@ -23,7 +23,8 @@ def refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite:
     """Find out before the work what would otherwise stop it after: a result that would replace a file."""
     for draft in checked:
         for path in draft.output_paths:
-            result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
+            name = result.file_name(draft.name, path, keeps_folder=draft.checked.keeps_folder)
+            result.refuse_existing(output / name, overwrite=overwrite, keep=inputs)
 
 
 def hand_over(

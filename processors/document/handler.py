@@ -10,9 +10,11 @@ from processors.specs import DocumentSpec
 from processors.worker.companion import Say
 from processors.worker.context import Context
 
-_NEEDED = (
+_PACKAGES = (
     ("pypdfium2", "pypdfium2"),
     ("PIL", "pillow"),
+    ("pikepdf", "pikepdf"),
+    ("fontTools", "fonttools"),
     ("selectolax", "selectolax"),
     ("defusedxml", "defusedxml"),
     ("python_calamine", "python-calamine"),
@@ -23,7 +25,7 @@ _NEEDED = (
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in _NEEDED:
+    for module, package in _PACKAGES:
         if importlib.util.find_spec(module) is None:
             raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from processors.document import ranges
+from processors.document import paper_work, pdf_work, ranges
 from processors.document.kinds import Kind
 from processors.document.model import Page
 from processors.document.office import reading
@@ -19,6 +19,7 @@ from processors.document.outputs import (
     write_images,
     write_tables,
 )
+from processors.document.pdf.source import PdfSource
 from processors.protocol import OutputFile, Result
 from processors.specs import DocumentSpec
 from processors.specs.document import FILES
@@ -67,15 +68,23 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
 
 
 def laid_out(context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path) -> list[OutputFile]:
-    """Make the PDFs that the spec asks for."""
-    made = []
-    for wanted in dict.fromkeys(context.spec.output_formats):
-        if wanted not in ("pdf", "pdfa"):
-            continue
+    """Make the PDFs and the pictures of pages that the spec asks for."""
+    spec, name = context.spec, context.input_name("document_url")
+    by_office = "pdfa" in spec.output_formats and spec.rotate is None
+    wanted = {*spec.output_formats} & {"pdf", "pdfa"}
+    made: list[OutputFile] = []
+    if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
         context.progress("lay out", _WRITTEN)
-        pdf_of(path, kind, context, directory=scratch, archival=wanted == "pdfa").rename(context.out / FILES[wanted])
-        details = {"format": "pdf"} | ({"conformance": "PDF/A-2b"} if wanted == "pdfa" else {})
-        made.append(context.output(FILES[wanted], media_type="application/pdf", role="document", details=details))
+        source = PdfSource.open(pdf_of(path, kind, context, directory=scratch), name, scratch)
+        formats = sorted(wanted - ({"pdfa"} if by_office else set()))
+        made += paper_work.make(context, source, formats, lambda done, total: None)[0]
+        if spec.wants_preview:
+            made += pdf_work.previews(context, source)
+    if by_office:
+        context.progress("lay out", _WRITTEN)
+        pdf_of(path, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        details = {"format": "pdfa", "conformance": "PDF/A-2b"}
+        made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
     return made
 
 

@@ -22,12 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -88,7 +87,8 @@ class Bare:
         """One number for each text."""
         codes = self._tokenizer.encode_batch(list(texts))
         ids, mask, types = (
-            np.array([getattr(code, name) for code in codes], np.int64) for name in ("ids", "attention_mask", "type_ids")
+            np.array([getattr(code, name) for code in codes], np.int64)
+            for name in ("ids", "attention_mask", "type_ids")
         )
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         (hidden,) = self._body.run(None, given)
