@@ -83,7 +83,8 @@ def _task_of(model: Model) -> Task:
 
 
 def _refuse_parameters(spec: InferenceSpec, task: Task) -> None:
-    given = [name for name in type(spec.parameters).model_fields if getattr(spec.parameters, name) is not None]
+    fields = type(spec.parameters).model_fields.items()
+    given = [name for name, field in fields if getattr(spec.parameters, name) != field.default]
     if wrong := next((name for name in given if name not in task.parameters), None):
         takes = ", ".join(spec.parameters.spelled(name) for name in sorted(task.parameters))
         hint = f"It takes {takes}." if takes else "It takes no parameters."

@@ -39,7 +39,7 @@ class InferenceParameters(Part):
     template: str | None = Field(
         None, max_length=500, pattern=r"\{\}", description="A sentence about a label, as: This text is about {}."
     )
-    multi_label: bool | None = Field(None, description="Several labels may be right at once.")
+    multi_label: bool = Field(False, description="Several labels may be right at once.")
     sentences: int | None = Field(None, ge=1, le=100, description="How long a summary is.")
     style: Literal["extractive", "abstractive"] | None = Field(
         None, description="extractive takes whole sentences of the text, abstractive writes new ones."
