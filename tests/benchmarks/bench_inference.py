@@ -88,7 +88,8 @@ class Bare:
         """One number for each text."""
         codes = self._tokenizer.encode_batch(list(texts))
         ids, mask, types = (
-            np.array([getattr(code, name) for code in codes], np.int64) for name in ("ids", "attention_mask", "type_ids")
+            np.array([getattr(code, name) for code in codes], np.int64)
+            for name in ("ids", "attention_mask", "type_ids")
         )
         given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
         (hidden,) = self._body.run(None, given)
