@@ -15,7 +15,9 @@ after the other on a warm instance beside the bare call. Docker needs PITCHEY_TE
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -42,12 +44,16 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import follow, submit
 from pitchey_cli.store.sqlite import SqliteStore
+from processors.inference.frameworks import registry
+from processors.inference.repository import Repository
+from processors.inference.serving.ready import made_ready
 from processors.vocabulary import Service
 from tests.resources.models import default_models
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1, 2, 4, 8, 16, 32)
 SINGLES = 40
+LOADED = ("embeddings", "sentiment", "classify", "moderate-image", "moderate-text", "entities", "generate")
 BEGINNINGS = (
     "The battery", "This phone", "My new kettle", "The hotel room", "The film", "The pasta", "Their support",
     "The second season", "Every single page", "The delivery", "The screen", "The main actor",
@@ -257,6 +263,25 @@ def singles(bare: Bare, side: Running) -> None:
     print(f"one text, warm, p50: {ours_p50:.1f} ms, bare {theirs_p50:.1f}: {more:.1f} ms more (aim: 15)")  # noqa: T201
 
 
+def memory(models: Path) -> None:
+    """What each model takes of memory when it is loaded and has run, beside what its manifest says."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for name in LOADED:
+            taken, said = pool.apply(_memory_of, (models, name))
+            print(f"memory of {name}: {taken / 2**20:.0f} MiB, and its manifest says {said / 2**20:.0f}")  # noqa: T201
+
+
+def _memory_of(models: Path, name: str) -> tuple[int, int]:
+    entry = Repository([models]).find(name)
+    framework = entry.manifest.framework
+    importlib.import_module(f"processors.inference.frameworks.{framework}")
+    before = psutil.Process().memory_full_info().uss
+    loaded = made_ready(registry.load(entry, 2), entry.manifest)
+    taken = psutil.Process().memory_full_info().uss - before
+    loaded.close()
+    return taken, entry.manifest.resources.memory_bytes
+
+
 @contextmanager
 def pitchey(models: Path, engine: str, slots: int, *, has_batches: bool) -> Iterator[Running]:
     with (
@@ -275,6 +300,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     models = default_models()
+    memory(models)
     bare = Bare(models, len(os.sched_getaffinity(0)))
     with (
         pitchey(models, chosen.engine, chosen.slots, has_batches=True) as batched,

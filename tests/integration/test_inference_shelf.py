@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from processors.inference import rehearsal
 from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded
@@ -20,6 +23,7 @@ from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.samples import sample
 from processors.inference.serving.shelf import Shelf, memory_of
+from processors.protocol import Result
 from tests.resources.models import default_models
 from tests.resources.oracle import Oracle
 from tests.resources.workers import Worker, until
@@ -149,3 +153,28 @@ def test_models_are_measured_on_what_their_manifests_say(repository: Repository)
         found = measure(registry.load(entry, 1), entry.manifest)  # type: ignore[arg-type]
         assert found is not None and found.seconds[1] > 0
         assert 1 <= found.batching.max_size <= 64
+
+
+def test_attempts_on_texts_are_rehearsed_without_models(
+    monkeypatch: pytest.MonkeyPatch, repository: Repository
+) -> None:
+    done: list[str] = []
+    whole = rehearsal.perform
+
+    def noting(*arguments: Any) -> Result:
+        result = whole(*arguments)
+        done.append(f"{result.details['model']}: {result.details['task']}")
+        return result
+
+    monkeypatch.setattr(rehearsal, "perform", noting)
+    rehearsal.rehearse(repository)
+    assert done == ["embeddings: feature-extraction", "sentiment: text-classification"]
+
+
+def test_a_manifest_that_claims_too_much_does_not_keep_the_worker_from_starting(tmp_path: Path) -> None:
+    model = default_models() / "embeddings" / "1"
+    shutil.copytree(model, tmp_path / "embeddings" / "1")
+    said = json.loads((model / "manifest.json").read_text())
+    said["outputs"][0]["shape"] = [-1, 10**9, 10**9]
+    (tmp_path / "embeddings" / "1" / "manifest.json").write_text(json.dumps(said))
+    rehearsal.rehearse(Repository([tmp_path]))
