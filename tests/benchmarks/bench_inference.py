@@ -139,7 +139,10 @@ class Running:
         self._daemon: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Running:
-        command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run"]
+        pitchey = [sys.executable, "-m", "pitchey_cli.cli"]
+        if not self.has_processes:
+            subprocess.run([*pitchey, "images", "build", "inference"], env=self._environment, check=True)
+        command = [*pitchey, "daemon", "run"]
         self._daemon = subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE, text=True)
         assert self._daemon.stderr is not None
         if not any(line.rstrip().endswith(" ready") for line in self._daemon.stderr):
