@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -139,6 +140,16 @@ def read(folder: Path) -> Entry:
     Raises:
         ModelError: its manifest is none, or is another model's.
     """
+    try:
+        found = (folder / MANIFEST_NAME).stat()
+    except OSError:
+        return _read(folder, ())  # which says what is wrong
+    return _read(folder, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=256)
+def _read(folder: Path, state: tuple[int, ...]) -> Entry:
+    """Kept for as long as the file is the same: every attempt of an instance reads those of its models."""
     reference = f"{folder.parent.name}@{folder.name}"
     what = f"The manifest of the model {reference}"
     try:

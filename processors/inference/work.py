@@ -25,12 +25,18 @@ def result(context: Context[InferenceSpec], repository: Repository, address: str
         Rejected: the model, its input or its parameters can never work.
     """
     try:
-        return _result(context, repository, Companion(address))
+        return perform(context, repository, Companion(address))
     except ModelError as error:
         raise Rejected(error.code, error.message, error.hint) from error
 
 
-def _result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+def perform(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+    """Do the work with a companion.
+
+    Raises:
+        ModelError: the model can never work.
+        Rejected: its input or its parameters cannot.
+    """
     started = time.monotonic()
     spec = context.spec
     context.progress("load", 0.0)
