@@ -31,6 +31,8 @@ TaskName = Literal[
     "tensors",
 ]
 Framework = Literal["onnx", "gguf", "spacy", "tflite", "torch", "torchscript", "tensorflow"]
+#: what loads these can run code that is in the file: an operator has to allow it
+RUNS_CODE: frozenset[Framework] = frozenset({"torch", "torchscript", "tensorflow"})
 Dtype = Literal["float32", "float16", "float64", "int64", "int32", "uint8", "int8", "bool", "string"]
 
 
@@ -206,6 +208,7 @@ class Manifest(_Part):
     batching: Batching = Field(default_factory=lambda: Batching.model_validate({}))
     resources: Resources = Field(default_factory=lambda: Resources.model_validate({}))
     licence: str = ""  #: SPDX
+    code_allowed_by: str = ""  #: who has allowed a framework that can run code; nobody: it is not loaded
     source: Source = Field(default_factory=lambda: Source.model_validate({}))
 
     @model_validator(mode="after")
