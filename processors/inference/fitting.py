@@ -118,7 +118,7 @@ class _Fit:
         scores = self.output("postprocessing.scores", how.scores)
         if how.classes is not None:
             self.output("postprocessing.classes", how.classes)
-        elif scores is not None and scores.shape and scores.shape[-1] not in (_ANY, len(labels)):
+        elif scores is not None and len(scores.shape) == 3 and scores.shape[-1] not in (_ANY, len(labels)):
             self.refuse(f"the model gives {scores.shape[-1]} scores for each box, and there are {len(labels)} labels")
 
 

@@ -96,7 +96,7 @@ class Opener:
             folder = self._folder("package")
             archive = registries.fetch(source, folder)
             _refuse_other(archive, source, sha256)
-            return self._unpacked(archive, archive.name, Opened(source, folder, package=_package(source, archive.name)))
+            return self._unpacked(archive, archive.name, Opened(source, folder, package=f"{source} ({archive.name})"))
         if source.startswith(("http://", "https://")):
             artifact, name = self.fetch(source)
             file = self.artifacts.path(artifact.sha256)
@@ -139,8 +139,3 @@ def _refuse_other(file: Path, called: str, sha256: str | None) -> None:
             f"{called} has the SHA-256 {found}, and {sha256.lower()} was asked for.",
             hint="It is another file, or was changed on the way; nothing was added.",
         )
-
-
-def _package(source: str, archive: str) -> str:
-    """`pip:name` and what came of it, so that it can be found again."""
-    return f"{source.partition(':')[2].partition('==')[0]} ({archive})"
