@@ -68,6 +68,13 @@ DEFAULTS = (
     ),
     Default("moderate-text", "text-moderation", "onnx", "MIT", "Whether an English text insults"),
     Default(
+        "recommend-fit",
+        "recommendation-fit",
+        None,
+        "Apache-2.0",
+        "Makes a recommender out of who has what: `pitchey models add` takes what comes of it",
+    ),
+    Default(
         "sentiment",
         "text-classification",
         "onnx",

@@ -244,3 +244,23 @@ def test_what_can_run_code_is_taken_from_an_operator_only_and_that_is_written_do
     pitchey.ok("models", "add", "script", scripted, "--manifest", "m.json", "--allow-code")
     said = pitchey.ok("models", "show", "script", "--json").json["manifest"]
     assert said["codeAllowedBy"].endswith("on this machine")
+
+
+# --- recommendation
+
+
+def test_a_recommender_is_fitted_added_and_asked(pitchey: Pitchey) -> None:
+    rows = [f"{user},{item}" for user in ("ann", "ben", "cleo") for item in ("tent", "stove", "map")]
+    rows += [f"{user},{item}" for user in ("dan", "eve") for item in ("lamp", "desk")]
+    rows += ["finn,tent", "finn,stove", "gil,lamp"]
+    (pitchey.cwd / "bought.csv").write_text("user,item\n" + "\n".join(rows) + "\n")
+    (pitchey.cwd / "fit.json").write_text(json.dumps({"task": "recommendation-fit"}))
+    pitchey.ok("models", "add", "fit", "--manifest", "fit.json")
+    summary = pitchey.ok("run", "inference", "fit", "bought.csv").json["output"]
+    assert summary == {"users": 7, "items": 5, "interactions": 16, "describedItems": 0}
+    pitchey.ok("run", "inference", "fit", "bought.csv", "--output-format", "binary", "-o", "shop.safetensors")
+    added = pitchey.ok("models", "add", "shop", "shop.safetensors")
+    assert "shop@1 is added: recommendation, recommender" in added.err
+    answer = pitchey.ok("run", "inference", "shop", "--text", "finn", "--top-k", "1").json
+    assert [each["item"] for each in answer["output"]] == ["map"]
+    (pitchey.cwd / "fit.json").unlink()

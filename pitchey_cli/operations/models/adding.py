@@ -31,6 +31,7 @@ from processors.inference.manifest import (
     NAME_PATTERN,
     RUNS_CODE,
     VERSION_PATTERN,
+    WITHOUT_MODEL,
     Manifest,
     TaskName,
     Tokens,
@@ -43,7 +44,7 @@ _MANIFEST_BYTES = 4 << 20
 _TOKENIZER = "tokenizer.json"
 _LABELS = "labels.txt"
 _TEXTS = ("file", "framework", "task", "version")  # fields that are used before the whole is checked
-_TASK_OF = {"gguf": "text-generation"}  # of frameworks that have but one
+_TASK_OF = {"gguf": "text-generation", "recommender": "recommendation"}  # of frameworks that have but one
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class _Making:
 
     def _take_model(self, said: dict[str, Any]) -> None:
         if self._opened is None:
-            if said.get("uses") is None:
+            if said.get("uses") is None and said.get("task") not in WITHOUT_MODEL:
                 hint = "`pitchey models add NAME FILE`; only a model that uses another has no file."
                 raise UsageError(f"The model {self._wish.name} has no source.", hint=hint)
             return

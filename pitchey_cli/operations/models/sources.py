@@ -12,7 +12,7 @@ from pitchey_cli.domain.errors import InputNotFound, InputRejected
 from pitchey_cli.models import registries, unpacking
 from processors.inference.repository import sha256_of
 
-_MODEL_SUFFIXES = (".onnx", ".gguf", ".tflite", ".pt", ".pt2", ".pth", ".torchscript")
+_MODEL_SUFFIXES = (".onnx", ".gguf", ".tflite", ".pt", ".pt2", ".pth", ".torchscript", ".safetensors")
 _MOST_NAMED = 8  # files, in a message
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "onnx": ("processors.inference.frameworks.onnx", "onnxruntime"),
     "spacy": ("processors.inference.frameworks.spacy", "spacy"),
+    "recommender": ("processors.inference.frameworks.recommender", "numpy"),
     "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
 }
 

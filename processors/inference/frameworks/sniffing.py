@@ -13,6 +13,8 @@ _HEAD_BYTES = 16
 _PICKLE = tuple(b"\x80" + bytes([version]) for version in range(2, 6))  # the opcode PROTO, and its versions
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _JSON_HEAD = b'{"'  # of a safetensors file, after its length
+_SAFETENSORS_HEAD = 1 << 20  # bytes of it that are looked at
+_RECOMMENDS = b'"near_items"'  # a table that only recommenders have
 _NO_NETWORK = "It has numbers and no network: export the model as ONNX."
 
 
@@ -44,6 +46,8 @@ def framework_of(path: Path, what: str) -> Framework:
     if head.startswith(_HDF5):
         raise UnsafeModel("unknown_format", f"{what} is HDF5, which nothing here loads.", "Export it as ONNX.")
     if head[8:10] == _JSON_HEAD:
+        if _RECOMMENDS in _safetensors_head(path):
+            return "recommender"
         raise UnsafeModel("unknown_format", f"{what} is a safetensors file.", _NO_NETWORK)
     try:
         onnx_file.external_files(path)
@@ -51,6 +55,11 @@ def framework_of(path: Path, what: str) -> Framework:
         hint = "ONNX, GGUF and TFLite are known by their bytes; is the file whole?"
         raise UnsafeModel("unknown_format", f"{what} is no model that is known here: {error}.", hint) from error
     return "onnx"
+
+
+def _safetensors_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(min(_SAFETENSORS_HEAD, int.from_bytes(file.read(8), "little")))
 
 
 def _of_folder(path: Path, what: str) -> Framework:
