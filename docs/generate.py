@@ -1,4 +1,4 @@
-"""Writes what a machine can list: docs/cli.md, docs/settings.md and the tables in docs/states.md.
+"""Writes what a machine can list: docs/cli.md, docs/settings.md, tables in docs/states.md and architecture/18-api.md.
 
 `python docs/generate.py` writes them; `--check` exits 1 when one is not what it would write.
 """
@@ -117,16 +117,34 @@ def _yes(value: bool) -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page, whole."""
-    states = DOCS / "states.md"
-    begin, end = "<!-- generated -->\n", "<!-- end -->\n"
-    text = states.read_text(encoding="utf-8")
-    head, _, rest = text.partition(begin)
-    _, _, tail = rest.partition(end)
+    states, api = DOCS / "states.md", DOCS / "architecture" / "18-api.md"
     return {
         DOCS / "cli.md": cli(),
         DOCS / "settings.md": settings_page(),
-        states: f"{head}{begin}{states_tables()}{end}{tail}",
+        states: _with_part(states, states_tables()),
+        api: _with_part(api, routes()),
     }
+
+
+def routes() -> str:
+    """The part of docs/architecture/18-api.md that follows from the code."""
+    from pitchey_cli.api.table import ROUTES
+
+    parts = ["| route | takes | does |", "| --- | --- | --- |"]
+    for route in ROUTES:
+        whole = ", of all organisations" if route.is_of_all else ""
+        who = f"{route.role}{whole}" if route.role else "nothing"
+        does = (route.handler.__doc__ or "").strip().partition("\n")[0]
+        path = route.path.replace(":path}", "}")
+        parts.append(f"| `{route.method} {path}` | {who} | {does} |")
+    return "\n".join(parts) + "\n"
+
+
+def _with_part(page: Path, part: str) -> str:
+    """A page, with what is generated in its place."""
+    begin, end = "<!-- generated -->\n", "<!-- end -->\n"
+    head, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    return f"{head}{begin}{part}{end}{rest.partition(end)[2]}"
 
 
 def main() -> int:

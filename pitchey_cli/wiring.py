@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from pitchey_cli.artifacts.port import Artifacts
-    from pitchey_cli.daemon.companion import Companion
     from pitchey_cli.daemon.embedded import EmbeddedNode
+    from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
@@ -265,10 +265,10 @@ class Wiring:
             lock(self.state_dir, is_daemon=True, engine=engine.kind),
             self._loop(engine, report, False) as loop,
         ):
-            companion = await self._api(api or self.settings.api.listen, report)
-            await process.serve(loop, on_ready=on_ready, companion=companion)
+            front = await self._api(api or self.settings.api.listen, report)
+            await process.serve(loop, on_ready=on_ready, front=front)
 
-    async def _api(self, where: str, report: Callable[[str], None]) -> Companion | None:
+    async def _api(self, where: str, report: Callable[[str], None]) -> Front | None:
         """The process that serves the API, with its socket open; None where none is wanted.
 
         Raises:
@@ -276,7 +276,7 @@ class Wiring:
         """
         if not where:
             return None
-        from pitchey_cli.daemon.companion import Companion, listen
+        from pitchey_cli.daemon.front import Front, listen
         from pitchey_cli.domain.listening import address_of
 
         address = address_of(where)
@@ -291,7 +291,7 @@ class Wiring:
         listener, address = await listen(address)
         whom = "for those with a token" if has_tokens else "for anybody on this machine, because there is no token yet"
         report(f"API at {address}, {whom}")
-        return Companion((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
+        return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
         """A node inside this command, for the jobs that somebody waits for."""

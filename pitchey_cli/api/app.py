@@ -10,11 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
+from starlette.routing import WebSocketRoute
 
 from pitchey_cli.api.admission import Admission, SignOn
 from pitchey_cli.api.desk import Desk
 from pitchey_cli.api.endpoint import Endpoint, answer_to, id_of
 from pitchey_cli.api.problems import Refused
+from pitchey_cli.api.sockets import EventSocket
 from pitchey_cli.api.table import ROUTES
 
 
@@ -26,7 +28,8 @@ def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
     """
     admission = Admission(desk, sign_ons)
     paths = [Path(each.path, Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
-    return Starlette(routes=paths, exception_handlers={HTTPException: _not_in_the_table})
+    events = WebSocketRoute("/v1/events", EventSocket(desk, admission))
+    return Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
 
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:

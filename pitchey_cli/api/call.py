@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -31,6 +31,7 @@ class Call:
     desk: Desk
     actor: Actor
     id: str
+    admit: Callable[[], Awaitable[Actor]]  #: look once more whether they may: a stream lasts longer than a token may
     headers: dict[str, str] = field(default_factory=dict)  #: that the answer gets beside its own
 
     @property

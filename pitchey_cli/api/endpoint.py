@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, get_type_hints
 
@@ -62,7 +63,7 @@ class Endpoint:
 
     async def _answer(self, request: Request, request_id: str, headers: MutableMapping[str, str]) -> Response:
         actor = await self._admitted(request, headers)
-        call = Call(request, self.desk, actor, request_id)
+        call = Call(request, self.desk, actor, request_id, admit=partial(self._permitted, request))
         asked = [await self._read(kind, call) for kind in (self._query, self._body) if kind is not None]
         if self._query is None and request.query_params:
             checked_as(Query, query_of(request), "This request")
@@ -94,9 +95,18 @@ class Endpoint:
             self._count(f"nobody {client}", headers)
             raise
         self._count(actor.id, headers)
-        area = None if self.route.is_of_any_area else self.route.area
-        check(actor, self.route.role, area, of_all=self.route.is_of_all)
+        self._check(actor)
         return actor
+
+    async def _permitted(self, request: Request) -> Actor:
+        actor = await self.admission.actor(request)
+        self._check(actor)
+        return actor
+
+    def _check(self, actor: Actor) -> None:
+        if self.route.role is not None:
+            area = None if self.route.is_of_any_area else self.route.area
+            check(actor, self.route.role, area, of_all=self.route.is_of_all)
 
     def _count(self, who: str, headers: MutableMapping[str, str]) -> None:
         verdict = self.desk.rates.take(who, now=time.monotonic())

@@ -96,6 +96,16 @@ class LogsQuery(Query):
     follow: bool = Field(False, description="Go on until the job has ended.")
 
 
+class EventsQuery(Query):
+    """Which events, and from which on."""
+
+    after: int | None = Field(None, ge=0, le=2**63 - 1, description="Behind this one; else with what is new.")
+    job: list[str] | None = Field(None, max_length=100, description="Only those of these jobs.")
+    batch: str | None = Field(None, description="Only those of this batch.")
+    service: list[Service] | None = Field(None, description="Only those of these services.")
+    type: list[str] | None = Field(None, max_length=50, description="Only these: submitted, progress, succeeded, ...")
+
+
 class Page(Query):
     """Which page."""
 

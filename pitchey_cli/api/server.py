@@ -96,6 +96,8 @@ def _config(desk: Desk) -> uvicorn.Config:
     return uvicorn.Config(
         app.make(desk),
         http=PatientProtocol,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,  # of a message of a client, which means nothing
         loop="asyncio",
         lifespan="off",
         log_level="warning",

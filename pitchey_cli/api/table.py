@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pitchey_cli.api import jobs, money, people, pools, queue, results, said, schedules, system
+from pitchey_cli.api import events, jobs, money, people, pools, queue, results, said, schedules, system
+from pitchey_cli.api.events import EVENT_STREAM
 from pitchey_cli.api.results import NDJSON
 from pitchey_cli.api.route import Route
 from pitchey_cli.domain.access import Area, Role
@@ -34,6 +35,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs/{job}/outputs/{path:path}", VIEWER, JOBS, results.get_output,
           {200: _BYTES, 206: _BYTES, 304: None}, is_long=True, notes=_RANGE),
     Route("GET", "/v1/jobs/{job}/logs", VIEWER, JOBS, results.get_logs, {200: NDJSON}, is_long=True),
+    Route("GET", "/v1/events", VIEWER, JOBS, events.stream_events, {200: EVENT_STREAM}, is_long=True,
+          notes={"Last-Event-ID": "The last event that one has seen."}),
     # --- jobs by the many
     Route("GET", "/v1/batches", VIEWER, JOBS, queue.list_batches, {200: said.BatchesSaid}),
     Route("GET", "/v1/batches/{batch}", VIEWER, JOBS, queue.get_batch, {200: said.BatchSaid}),

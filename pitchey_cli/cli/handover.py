@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pitchey_cli.cli import answers, terminal
 from pitchey_cli.cli.program_output import show_ending, show_written
@@ -49,24 +50,28 @@ def hand_over(
     for job in ended:
         attempts, source, details = store.attempts(job.id), cached_from(store, job), store.details(job.id)
         files: list[result.Exported] = []
+        unwritten: dict[str, Any] = {}
         if is_program(details) and not as_json_wanted:
             show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
         if is_answer_shown and job.state is JobState.SUCCEEDED and answers.is_shown(outputs := store.outputs(job.id)):
             answers.show(outputs, artifacts)
+            for note in tables.notes(details, outputs):
+                terminal.say(f"note: {note}")
             continue
         if job.state is JobState.SUCCEEDED:
             try:
                 files = result.export(store, artifacts, job, output, overwrite=overwrite, keep=inputs)
             except PitcheyError as error:
                 error.hint = f"The result is kept: `pitchey result {job.id} -o DIR` writes it elsewhere."
-                if len(ended) == 1:
-                    raise
                 failures.append(error)
-                terminal.show_error(error)
-                continue
+                if not as_json_wanted:
+                    if len(ended) > 1:
+                        terminal.show_error(error)
+                    continue
+                unwritten = {"error": as_json.unwritten(error)}
         if as_json_wanted:
             document = as_json.job_in_full(job, attempts, store.outputs(job.id), details, cached_from=source)
-            terminal.show_json_lines([{**document, "files": [str(item.path) for item in files]}])
+            terminal.show_json_lines([{**document, "files": [str(item.path) for item in files], **unwritten}])
         elif is_program(details):
             if not is_quiet and (not is_exec or has_met_a_limit(details)):
                 show_ending(job, details, files, is_named=len(ended) > 1)
@@ -77,6 +82,8 @@ def hand_over(
                 terminal.say(f"note: {note}")
         elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
             show_failure(job)
+    if failures and len(ended) == 1:
+        raise failures[0]
     if failures:
         raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")
 

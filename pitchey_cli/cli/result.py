@@ -10,6 +10,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.program_output import show_ending, show_written
+from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.program import has_met_a_limit, is_program
 from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
@@ -31,7 +32,10 @@ def result(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not say how a program ended.")] = False,
     is_exec: ExecOption = False,
 ) -> None:
-    """Write the outputs of every JOB into a directory; prints the paths.
+    """Write the outputs of every JOB into a directory; prints the paths. `--list` only says what there is.
+
+    With --json the document is printed even where a file that exists keeps the outputs from being written: it has the
+    error then, and the exit code is the error's.
 
     Of a program it prints what the program printed, and says on stderr how it ended and where its files are. Exit code
     1 if a program did not end well.
@@ -41,20 +45,28 @@ def result(
     found = [store.job(resolve(store, text)) for text in jobs]
     if is_exec:
         check_one_program(len(found))
+    failed: PitcheyError | None = None
     for job in found:
+        error: PitcheyError | None = None
         everything, details = operation.outputs_of(store, job), store.details(job.id)
         is_shown = is_program(details) and not list_only and not json
         if is_shown:
             show_written(details, everything, artifacts, is_exec=is_exec)
-        if list_only:
-            exported = [operation.Exported(item, operation.place(job, item)) for item in everything]
-        else:
-            exported = operation.export(store, artifacts, job, output, overwrite=overwrite, with_streams=streams)
+        exported = [operation.Exported(item, operation.place(job, item)) for item in everything]
+        if not list_only:
+            try:
+                exported = operation.export(store, artifacts, job, output, overwrite=overwrite, with_streams=streams)
+            except PitcheyError as met:
+                if not json:
+                    raise
+                error, failed = met, failed or met
         if json:
             from pitchey_cli.reports import as_json
 
             files = [{"file": str(item.path), **as_json.output(item.output)} for item in exported]
             document = {"schema": as_json.SCHEMA, "job": job.id, "outputs": files, "details": details}
+            if error is not None:
+                document["error"] = as_json.unwritten(error)
             terminal.show_json_lines([document])
         elif is_shown:
             if not quiet and (not is_exec or has_met_a_limit(details)):
@@ -62,5 +74,7 @@ def result(
         else:
             for item in exported:
                 terminal.show_line(str(item.path))
+    if failed is not None:
+        raise failed
     if not list_only:
         raise typer.Exit(exit_code_of(store, found, is_exec=is_exec))

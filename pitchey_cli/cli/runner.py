@@ -128,6 +128,11 @@ def carry_out(
                 return finished()
             except BudgetReached:  # the jobs stay
                 raise
+            except KeyboardInterrupt:
+                if runner.is_own:
+                    terminal.say("\ninterrupted: the jobs are being cancelled")
+                runner.give_up(store, cancel)
+                raise
             except BaseException:
                 runner.give_up(store, cancel)
                 raise
@@ -136,7 +141,7 @@ def carry_out(
         raise TimedOut(f"{str(error).removesuffix('.')}; {fate}.") from error
     except KeyboardInterrupt:
         if runner.is_own:
-            terminal.say("\ninterrupted: the jobs are cancelled")
+            terminal.say("The jobs are cancelled.")
         else:
             terminal.say(f"\nThe daemon goes on. `{again}` waits again.")
         raise typer.Exit(ExitCode.INTERRUPTED) from None

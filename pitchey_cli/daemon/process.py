@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pitchey_cli.daemon import recovery
-from pitchey_cli.daemon.companion import Companion
+from pitchey_cli.daemon.front import Front
 from pitchey_cli.daemon.lock import AT_ONCE, DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
@@ -120,11 +120,11 @@ def _watched(node: Node, shutdown: Shutdown) -> Iterator[None]:
         watching.cancel()
 
 
-async def serve(loop: Loop, *, on_ready: Callable[[], None], companion: Companion | None = None) -> None:
+async def serve(loop: Loop, *, on_ready: Callable[[], None], front: Front | None = None) -> None:
     """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it.
 
     Args:
-        companion: runs from before the daemon is ready until after its last attempt has ended: whoever follows a job
+        front: runs from before the daemon is ready until after its last attempt has ended: whoever follows a job
             is told of its end also while the daemon drains.
     """
     node = loop.node
@@ -139,13 +139,13 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None], companion: Companio
             shutdown.ask_twice()
         loop.changed.set()
 
-    beside = contextlib.nullcontext() if companion is None else companion.running()
+    beside = contextlib.nullcontext() if front is None else front.running()
     with _wake_socket(node.config.state_dir, on_message), _watched(node, shutdown):
         async with beside:
-            await _run(loop, shutdown, on_ready, companion)
+            await _run(loop, shutdown, on_ready, front)
 
 
-async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], companion: Companion | None) -> None:
+async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], front: Front | None) -> None:
     """From the takeover to the last instance."""
     await recovery.take_over(loop)
     await loop.take_up()
@@ -153,8 +153,8 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], com
     try:
         await loop.run(shutdown.stop)
         loop.node.report("draining: nothing new is taken")
-        if companion is not None:
-            companion.drain()
+        if front is not None:
+            front.drain()
         loop.firing.stop()
         await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
         await loop.stop_instances(why="the daemon stops")

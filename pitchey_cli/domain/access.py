@@ -80,6 +80,15 @@ class Quota:
 
 
 @dataclass(frozen=True)
+class Use:
+    """What of its quota an organisation has."""
+
+    queued: int = 0
+    running: int = 0
+    bytes: int | None = None  #: None where there is no limit to it: nobody counts then
+
+
+@dataclass(frozen=True)
 class Organisation:
     """Somebody whose jobs, files and costs are apart from others'."""
 

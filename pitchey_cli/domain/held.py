@@ -38,13 +38,15 @@ def held_because(queue: Queue, policy: QueuePolicy, *, now: datetime) -> Mapping
     found = Counter[str]()
     for flow in turns.flows:
         if left := flow.queued - turns.free_in(flow):
-            found[_reason(flow, policy, now)] += left
+            found[_reason(flow, policy, queue.room, now)] += left
     return found
 
 
-def _reason(flow: Flow, policy: QueuePolicy, now: datetime) -> str:
+def _reason(flow: Flow, policy: QueuePolicy, room: Mapping[str, int], now: datetime) -> str:
     if flow.is_off_peak and not policy.off_peak.contains(now):
         return "off-peak hours"
     if policy.is_spot and not flow.is_spot_ok:
         return "a node that no cloud may take away"
-    return f"the limit of the key {flow.key!r}"
+    if room.get(flow.organisation, 1) <= 0:
+        return f"the quota of {flow.organisation}"
+    return f"the limit of the key {flow.key!r}" if flow.key else f"the quota of {flow.organisation}"

@@ -12,8 +12,8 @@ flow the oldest goes first. Among flows:
    slots / weight of service. Who was away cannot save up turns: more than `_MOST_CREDIT` of them are forgotten.
 3. Within an organisation the flow goes first that was served longest ago: batches take turns.
 
-A flow is passed over while its key is at its limits, outside of the off-peak hours that it waits for, while a budget
-that covers it is used up, and on a node that may be taken away, unless its jobs do not mind.
+A flow is passed over while its key or its organisation is at its limits, outside of the off-peak hours that it waits
+for, while a budget that covers it is used up, and on a node that may be taken away, unless its jobs do not mind.
 """
 
 from __future__ import annotations
@@ -112,6 +112,7 @@ class Queue:
     served: Mapping[str, float] = field(default_factory=dict)  #: organisation -> service it has had, for its weight
     keys: Mapping[str, KeyUse] = field(default_factory=dict)
     service: Service | None = None  #: of the pool
+    room: Mapping[str, int] = field(default_factory=dict)  #: organisation -> jobs it may start, where that is bounded
 
 
 class Turns:
@@ -133,6 +134,7 @@ class Turns:
             organisation: max(queue.served.get(organisation, 0.0), floor)
             for organisation in {flow.organisation for flow in queue.flows}
         }  #: organisation -> service, with the turns given here
+        self._left = dict(queue.room)  # organisation -> jobs that it may still start
         self._turn = 0
 
     def next(self) -> Flow | None:
@@ -150,6 +152,8 @@ class Turns:
         line.level = flow.priority  # served just now: it has not waited
         self._turn += 1
         line.last_turn = self._turn
+        if flow.organisation in self._left:
+            self._left[flow.organisation] -= 1
         self.served[flow.organisation] += slots / self._policy.weights.get(flow.organisation, 1.0)
         if flow.key:
             self._key(flow.key).start(self._policy.limit_of(flow.key), self._now)
@@ -171,23 +175,30 @@ class Turns:
 
     def demand(self) -> int:
         """How many jobs could run now, if there were room."""
-        by_key: dict[str, int] = {}
-        free = 0
+        by_key: dict[tuple[str, str], int] = {}
+        free: dict[str, int] = {}
         for line in self._lines.values():
-            if not self._may_go(line.flow):
+            flow = line.flow
+            if not self._may_go(flow):
                 continue
-            if line.flow.key:
-                by_key[line.flow.key] = by_key.get(line.flow.key, 0) + line.left
+            if flow.key:
+                by_key[flow.organisation, flow.key] = by_key.get((flow.organisation, flow.key), 0) + line.left
             else:
-                free += line.left
-        return free + sum(min(left, self._room(key)) for key, left in by_key.items())
+                free[flow.organisation] = free.get(flow.organisation, 0) + line.left
+        rooms = {key: self._room(key) for _, key in by_key}
+        for (organisation, key), left in by_key.items():  # those of one key share its room, whosever they are
+            taken = min(left, rooms[key])
+            rooms[key] -= taken
+            free[organisation] = free.get(organisation, 0) + taken
+        return sum(min(jobs, self._left.get(organisation, jobs)) for organisation, jobs in free.items())
 
     def free_in(self, flow: Flow) -> int:
         """How many of one line could run now, if there were room and nobody in the others."""
         line = self._lines.get(flow.id)
         if line is None or not self._may_go(flow):
             return 0
-        return min(line.left, self._room(flow.key)) if flow.key else line.left
+        bounds = [self._room(flow.key)] if flow.key else []
+        return min([line.left, *bounds, self._left.get(flow.organisation, line.left)])
 
     def oldest(self) -> datetime | None:
         """Since when the first of those waits who could run now, if there were room."""
@@ -202,6 +213,8 @@ class Turns:
         if flow.is_off_peak and not self._is_off_peak:
             return False
         if self._policy.is_spot and not flow.is_spot_ok:
+            return False
+        if self._left.get(flow.organisation, 1) <= 0:
             return False
         return not flow.key or self._room(flow.key) > 0
 

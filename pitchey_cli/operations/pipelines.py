@@ -150,6 +150,8 @@ def _check_given(step: Step, source: Reference, giver: Draft) -> None:
     if not known:
         return  # its spec alone does not tell
     wanted = [path for path in known if fnmatchcase(path, source.pattern)] if source.pattern else list(known[:1])
+    if not wanted and not giver.checked.tells_all_outputs():
+        return
     if not wanted:
         raise UsageError(f"{source.step} gives no {source.pattern!r}.", hint=f"It gives {', '.join(known)}.")
     if len(wanted) > 1 and not step.is_each:

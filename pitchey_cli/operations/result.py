@@ -130,7 +130,7 @@ def make_directory(directory: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{directory} is a file.", hint="--output names a directory for the results.") from error
     except OSError as error:
-        text = f"{directory} is no directory for results: {error.strerror}."
+        text = f"The directory {directory} cannot be made: {error.strerror}."
         raise UsageError(text, hint="--output chooses another place.") from error
     try:
         with tempfile.TemporaryFile(dir=directory):  # only a try tells: root may, and a read-only disk does not

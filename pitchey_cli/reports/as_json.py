@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.recurrence import Schedule
@@ -20,6 +21,11 @@ def time(value: datetime | None) -> str | None:
 
 def _error(error: JobError | None) -> dict[str, Any] | None:
     return None if error is None else {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def unwritten(error: PitcheyError) -> dict[str, Any]:
+    """Why a result was not written; the job itself has succeeded."""
+    return {"code": "result_not_written", "message": str(error), "hint": error.hint or None}
 
 
 def job(value: Job) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
-    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Role
+    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role, Use
     from pitchey_cli.domain.budget import AsOf, Budget, Standing
     from pitchey_cli.domain.estimate import Past
     from pitchey_cli.domain.periods import Period
@@ -216,6 +216,10 @@ class _Apart:
     def organisation(self, name: str) -> Organisation:
         self._own(name)
         return self._store.organisation(name)
+
+    def use_of(self, name: str, quota: Quota) -> Use:
+        self._own(name)
+        return self._store.use_of(name, quota)
 
     def set_member(self, organisation: str, member: str, role: Role, *, now: datetime) -> None:
         self._own(organisation)

@@ -53,7 +53,12 @@ class SqliteReader:
         is_shared = len({flow.organisation for flow in flows}) > 1
         shares = self._db.rows(QUERIES["shares"], question) if is_shared else []
         served = {row["organisation"]: row["served"] for row in shares}
-        return Queue(flows, served, self._keys_in_use() if any(flow.key for flow in flows) else {}, pool.service)
+        keys = self._keys_in_use() if any(flow.key for flow in flows) else {}
+        return Queue(flows, served, keys, pool.service, self._room_of_organisations())
+
+    def _room_of_organisations(self) -> dict[str, int]:
+        quotas = self._db.rows(QUERIES["running_quotas"])
+        return {row["name"]: max(0, row["most_running"] - row["running"]) for row in quotas}
 
     @staticmethod
     def _about(pool: PoolKey, foreground_only: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
-    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role
+    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role, Use
 
 _END = 2**63 - 1
 
@@ -36,6 +36,19 @@ class SqliteTenants(SqliteReader):
         if row is None:
             raise _unknown(name)
         return _organisation(row)
+
+    def use_of(self, name: str, quota: Quota) -> Use:
+        """What an organisation has of what it may have."""
+        from pitchey_cli.domain.access import Use
+
+        queued = self._db.value(QUERIES["queued_of_organisation"], {"organisation": name})
+        for state in ("scheduled", "held"):
+            limit = _END if quota.queued is None else max(0, quota.queued + 1 - queued)
+            question = {"state": state, "organisation": name, "limit": limit}
+            queued += self._db.value(QUERIES["waiting_of_organisation"], question)
+        of_all = {row["name"]: row["running"] for row in self._db.rows(QUERIES["running_quotas"])}
+        row = self._db.row(QUERIES["organisation"], {"name": name})
+        return Use(queued, of_all.get(name, 0), None if row is None else row["bytes"])
 
     def set_quota(self, name: str, quota: Quota) -> None:
         """Bound what an organisation may have; InputNotFound when it is not known."""

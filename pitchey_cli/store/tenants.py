@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # `pitchey status` starts without
-    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role
+    from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role, Use
 
 
 class Tenants(Protocol):
@@ -21,6 +21,9 @@ class Tenants(Protocol):
 
     def organisation(self, name: str) -> Organisation:
         """One organisation; InputNotFound when it is not known."""
+
+    def use_of(self, name: str, quota: Quota) -> Use:
+        """What an organisation has of what it may have. Jobs that wait are counted to just beyond the quota."""
 
     def set_quota(self, name: str, quota: Quota) -> None:
         """Bound what an organisation may have; InputNotFound when it is not known."""

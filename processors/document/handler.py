@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from socket import socket
 
 from processors.protocol import Result
 from processors.specs import DocumentSpec
+from processors.worker.companion import Say
 from processors.worker.context import Context
 
 _NEEDED = (
     ("pypdfium2", "pypdfium2"),
     ("PIL", "pillow"),
     ("selectolax", "selectolax"),
+    ("defusedxml", "defusedxml"),
+    ("python_calamine", "python-calamine"),
     ("pypdf", "pypdf"),
     ("pytesseract", "pytesseract"),
 )
@@ -27,6 +31,13 @@ def check() -> None:
 def warm() -> None:
     """Load what every attempt needs."""
     import processors.document.work  # noqa: F401
+
+
+def beside(listening: socket, say: Say) -> None:
+    """Have LibreOffice loaded for all attempts, from when the first needs it."""
+    from processors.document.office.server import serve
+
+    serve(listening)
 
 
 def handle(context: Context[DocumentSpec]) -> Result:

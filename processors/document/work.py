@@ -6,20 +6,19 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from processors.document import pdf_work, text_work
-from processors.document.kinds import PICTURES, Kind, kind_of
+from processors.document import office_work, pdf_work, text_work
+from processors.document.kinds import OFFICE, PICTURES, TEXTS, Kind, kind_of
 from processors.document.pictures.as_pdf import write_pdf
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
 #: what each kind of file can become here
+_WRITTEN = frozenset({"text", "html", "markdown", "json", "docx"})
+_LAID_OUT = _WRITTEN | {"pdf", "pdfa"}
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
-    **dict.fromkeys(PICTURES, frozenset({"text", "html", "markdown", "json", "preview"})),
-    "html": frozenset({"text", "html", "markdown", "json"}),
-    "markdown": frozenset({"text", "html", "markdown", "json"}),
-    "text": frozenset({"text", "html", "markdown", "json"}),
+    **dict.fromkeys(("pdf", *PICTURES), _WRITTEN | {"preview"}),
+    **dict.fromkeys((*TEXTS, *OFFICE), _LAID_OUT),
 }
 
 
@@ -36,7 +35,8 @@ def result(context: Context[DocumentSpec]) -> Result:
         if kind == "pdf" or kind in PICTURES:
             made = pdf_work.make(context, path, name, scratch, kind)
         else:
-            made = text_work.make(context, path, name, kind)
+            work = text_work if kind in TEXTS else office_work
+            made = work.make(context, path, name, kind, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,37 @@ def read(text: str) -> list[Chapter]:
         ]
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"ffprobe has written something else: {error!r}") from error
+
+
+def within(found: Sequence[Chapter], start: float, end: float | None) -> list[Chapter]:
+    """Those of a part of the file, at the times that they have there.
+
+    Args:
+        end: None for the end of the file.
+    """
+    kept = [each for each in found if each.end > start and (end is None or each.start < end)]
+    return [
+        Chapter(max(0.0, each.start - start), (each.end if end is None else min(each.end, end)) - start, each.title)
+        for each in kept
+    ]
+
+
+def comments(parts: Iterable[tuple[float, str, str | None]]) -> Mapping[str, str]:
+    """Chapters as the comments that players look for in Ogg and FLAC, where FFmpeg writes none, or wrong ones.
+
+    Args:
+        parts: the beginning of each in seconds, its title and its address.
+    """
+    found: dict[str, str] = {}
+    for number, (start, title, url) in enumerate(parts):
+        hours, rest = divmod(round(start * 1000), 3_600_000)
+        minutes, rest = divmod(rest, 60_000)
+        seconds, milliseconds = divmod(rest, 1000)
+        found[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}"
+        found[f"CHAPTER{number:03}NAME"] = title
+        if url:
+            found[f"CHAPTER{number:03}URL"] = url
+    return found
 
 
 def document(found: list[Chapter]) -> list[dict[str, Any]]:

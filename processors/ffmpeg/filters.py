@@ -47,17 +47,24 @@ def upright(display_matrix: bytes | None) -> tuple[Filter, ...]:
 
 
 def fitted(
-    width: int, height: int, *, hdr: Colours | None, framerate: float | None, is_full_range: bool
+    width: int,
+    height: int,
+    *,
+    hdr: Colours | None,
+    framerate: float | None,
+    is_full_range: bool,
+    scaling: Mapping[str, str] | None = None,
 ) -> list[Filter]:
     """Give an upright picture its rate, size and colours.
 
     Args:
         hdr: the colours of HDR that are to become ordinary.
         is_full_range: for JPEG; video has the limited range.
+        scaling: what else the scaler is told.
     """
     filters = [] if framerate is None else [Filter("fps", options={"fps": f"{framerate:g}"})]
     span = {"out_range": "full"} if is_full_range and hdr is None else {}
-    filters += [Filter("scale", [width, height], span), Filter("setsar", [1])]
+    filters += [Filter("scale", [width, height], {**span, **(scaling or {})}), Filter("setsar", [1])]
     if hdr is not None:
         # PQ and HLG to BT.709: else eight bits of it, still tagged as HDR, look grey. Files may say the transfer alone,
         # and zscale finds no way from colours that it is not told.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Method = Literal["integrated", "ungated", "silent"]
@@ -129,6 +129,23 @@ def corrected(
     return _setting(source, before.gain + (missing + raised) / yield_, max(-23.9, ceiling - lowered))
 
 
+def of_one(shared: Setting, true_peak: float | None) -> Setting:
+    """What a setting that is found for an album does to one of its files.
+
+    Args:
+        true_peak: dBTP of the file before.
+    """
+    peak = -math.inf if true_peak is None else true_peak
+    limited = 0.0 if shared.ceiling is None else max(0.0, peak + shared.gain - shared.ceiling)
+    return replace(shared, limited=limited, note=shared.note if shared.is_given_up else _price(limited))
+
+
+def _price(limited: float) -> str:
+    if limited <= _HEARD_LIMITED:
+        return ""
+    return f"Peaks were pressed down by {limited:.1f} dB to meet the target; that may be heard."
+
+
 def _yield(source: Measured, before: Setting, loudness: float, earlier: tuple[float, float] | None) -> float:
     """The loudness that another dB of gain brings: what two tries show, or after one what the limiter has taken."""
     if earlier is not None and abs(before.gain - earlier[0]) > 0.1:
@@ -153,8 +170,8 @@ def _setting(found: Measured, gain: float, ceiling: float) -> Setting:
         )
         gain, limited = gain - (limited - MOST_LIMITED), MOST_LIMITED
         is_given_up = True
-    elif limited > _HEARD_LIMITED and not note:
-        note = f"Peaks were pressed down by {limited:.1f} dB to meet the target; that may be heard."
+    elif not note:
+        note = _price(limited)
     return Setting(
         gain=gain, ceiling=ceiling if limited > 0 else None, limited=limited, note=note, is_given_up=is_given_up
     )

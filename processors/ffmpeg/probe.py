@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know
 _PACKETS_TO_FIRST_FRAME = 250  # a stream that was cut begins with what cannot be decoded
 _LOSSLESS = {"flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd"}
 _TEXT_SUBTITLES = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt", "eia_608", "ttml"}
+_WITHOUT_LENGTH = {"aac"}  # no header tells their length, and FFmpeg's estimate is off by a factor of three
 _STILL_TAGS = {"BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}  # statistics that Matroska keeps as tags
 
 # The names that FFmpeg gives to the numbers of ITU-T H.273, tables 2 to 4.
@@ -36,7 +37,8 @@ _PRIMARIES = {1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte24
               12: "smpte432"}  # fmt: skip
 _TRANSFERS = {1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 8: "linear", 13: "iec61966-2-1",
               14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 18: "arib-std-b67"}  # fmt: skip
-_MATRICES = {0: "gbr", 1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc", 10: "bt2020c"}
+_MATRICES = {0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc",
+             10: "bt2020c"}  # fmt: skip
 _RANGES = {1: "tv", 2: "pc"}
 _HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG
 
@@ -85,6 +87,16 @@ class Video(Stream):
     def is_hdr(self) -> bool:
         """Whether its colours are those of PQ or HLG."""
         return self.transfer in _HDR_TRANSFERS
+
+    @property
+    def is_full_range(self) -> bool:
+        """Whether black is 0 and white 255, as in JPEG; players of video take it for 16 and 235 all the same."""
+        return self.range == "pc" or self.pixel_format.startswith("yuvj")
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether it has no brightness of its own, but red, green and blue."""
+        return self.matrix == "gbr" or self.pixel_format.startswith(("gbr", "rgb", "bgr", "argb", "abgr", "pal8"))
 
     @property
     def hdr_colours(self) -> Colours | None:
@@ -190,7 +202,7 @@ def probe(path: Path, name: str) -> Probe:
             else:
                 kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
                 others.append(Other(**_shared(stream), kind=kind))
-        return Probe(
+        found = Probe(
             format=container.format.name,
             is_duration_exact=not _EXACT_FORMATS.isdisjoint(container.format.name.split(",")),
             file_seconds=None if container.duration is None else container.duration / av.time_base,
@@ -203,6 +215,22 @@ def probe(path: Path, name: str) -> Probe:
             tags=dict(container.metadata),
             start_seconds=(container.start_time or 0) / av.time_base,
         )
+        return _counted(found, container) if container.format.name in _WITHOUT_LENGTH and audios else found
+
+
+def _counted(found: Probe, container: InputContainer) -> Probe:
+    """Say how long a sound is by its packets, and its bit rate by their sizes, without decoding them."""
+    stream = container.streams.audio[0]
+    ticks = size = 0
+    with suppress(FFmpegError):  # what follows cannot be read
+        for packet in container.demux(stream):
+            ticks, size = ticks + (packet.duration or 0), size + packet.size
+    if not ticks or stream.time_base is None:
+        return found
+    seconds = float(ticks * stream.time_base)
+    rate = round(size * 8 / seconds)
+    first = replace(found.audios[0], duration_seconds=seconds, bitrate=rate)
+    return replace(found, file_seconds=seconds, bitrate=rate, audios=[first, *found.audios[1:]])
 
 
 def display_matrix(frame: VideoFrame) -> bytes | None:

@@ -67,7 +67,8 @@ def followed(
 
     reader = ProgressReader(pass_on)
     try:
-        context.run(argv, on_stdout=reader)
+        # Told to end, it would first encode all that it holds: AV1 at its best takes seconds for that.
+        context.run(argv, on_stdout=reader, is_killed_at_once=True)
     except ProgramFailed as error:
         if error.signal is not None or error.met_full_disk:
             raise

@@ -48,7 +48,7 @@ def carry_out(context: Context[Any], tasks: Sequence[Task], details: Mapping[str
     """Run tasks one after the other, and say how far the whole is.
 
     Args:
-        details: of the result, beside what the tasks add.
+        details: of the result, beside what the tasks add; the notes of all are one list.
     """
     started = time.monotonic()
     total = sum(task.cost for task in tasks) or 1.0
@@ -68,7 +68,8 @@ def carry_out(context: Context[Any], tasks: Sequence[Task], details: Mapping[str
 
         made = task.run(report)
         outputs += made.outputs
-        merged |= made.details
+        notes = [*merged.get("notes", ()), *made.details.get("notes", ())]
+        merged |= {**made.details, **({"notes": notes} if notes else {})}
         done += task.cost
         context.progress(task.stage, done / total)
     context.progress("done", 1.0)

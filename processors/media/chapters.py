@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,17 +128,3 @@ def document(parts: Sequence[Part]) -> bytes:
             chapter["img"] = part.image
         chapters.append(chapter)
     return json.dumps({"version": _VERSION, "chapters": chapters}, ensure_ascii=False, indent=2).encode() + b"\n"
-
-
-def comments(parts: Sequence[Part]) -> Mapping[str, str]:
-    """Chapters as the comments that players look for in Ogg Vorbis and FLAC, where FFmpeg writes none."""
-    found: dict[str, str] = {}
-    for number, part in enumerate(parts):
-        hours, rest = divmod(round(part.start * 1000), 3_600_000)
-        minutes, rest = divmod(rest, 60_000)
-        seconds, milliseconds = divmod(rest, 1000)
-        found[f"CHAPTER{number:03}"] = f"{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}"
-        found[f"CHAPTER{number:03}NAME"] = part.title
-        if part.url:
-            found[f"CHAPTER{number:03}URL"] = part.url
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from processors.ffmpeg.levelling import measured, metering
 from processors.ffmpeg.loudness import Measured
+from processors.ffmpeg.opening import opened
 from processors.ffmpeg.probe import Probe
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.tasks import Report
@@ -29,6 +30,19 @@ def meter(context: Context[Any], made: Encode, scratch: str, *, seconds: float |
     argv = [*FFMPEG, "-xerror", *sound.arguments, "-filter_complex", graph, "-map", "[out]", "-f", "null", "-"]
     run_ffmpeg(context, argv, made.name, report, seconds=seconds)
     return measured(context.out / path, is_looped=sound.loop_samples is not None)
+
+
+def sound_rate(context: Context[Any], made: Encode, found: Probe) -> int | None:
+    """Bits per second of the sound of a file: a cover counts for the file, and is none of it."""
+    if not any(other.kind == "cover" for other in found.others):
+        return found.bitrate
+    (audio,) = found.audios
+    seconds = found.duration_seconds
+    if not seconds:
+        return audio.bitrate
+    with opened(context.out / made.name, made.name) as container:
+        size = sum(packet.size for packet in container.demux(container.streams[audio.index]))
+    return round(size * 8 / seconds)
 
 
 def checked(context: Context[Any], made: Encode, seconds: float | None) -> Probe:

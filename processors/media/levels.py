@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, pooled
+from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, of_one, pooled
 from processors.ffmpeg.tasks import Report
 from processors.media.deliverable import meter
 from processors.media.encoding import Order, encode
@@ -65,6 +65,8 @@ class Levels:
             return {}
         setting, after = piece.settings[made.name], piece.made[made.name]
         before = self._own_source(piece, made)
+        if self._is_album:
+            setting = of_one(setting, before.true_peak)
         note = setting.note
         loudness = after.integrated
         if not note and loudness is not None and abs(made.target - loudness) > _MISSED and not self._is_album:
@@ -82,7 +84,7 @@ class Levels:
         if self._is_album:
             found["album"] = facts(self._made(made.preset))
         if note:
-            found["note"] = note
+            found["note"] = note if len(self._pieces) == 1 else f"{piece.source.name}: {note}"
         return {"loudness": found}
 
     def _next(self, piece: Piece, made: Encode) -> Setting | None:

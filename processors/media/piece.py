@@ -7,7 +7,6 @@ from typing import Any
 
 from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.loudness import Measured, Setting
-from processors.ffmpeg.opening import opened
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.tasks import Source
 from processors.media.analysis import Analysis, Sound
@@ -56,7 +55,7 @@ def sound_of(source: Source, spec: MediaSpec) -> tuple[Audio, Sound]:
         message = f"{source.name} has {many}, and no track {spec.audio_track}."
         raise Rejected("no_such_track", message, f"Choose audioTrack from 1 to {len(audios)}.")
     audio = audios[spec.audio_track - 1]
-    seconds = _seconds(source, audio)
+    seconds = audio.duration_seconds or source.probe.file_seconds
     cut = settled(spec.start, spec.end, seconds, source.name)
     return audio, Sound(source.path, audio.index, audio.channels, audio.layout, audio.sample_rate, seconds, cut)
 
@@ -65,16 +64,6 @@ def bitrate_of(probe: Probe, audio: Audio) -> int | None:
     """The bit rate of a sound; of a file that has nothing else, it is the file's."""
     alone = len(probe.audios) == 1 and not probe.videos
     return audio.bitrate or (probe.bitrate if alone else None)
-
-
-def _seconds(source: Source, audio: Audio) -> float | None:
-    if source.probe.format != "aac":
-        return audio.duration_seconds or source.probe.file_seconds
-    # A raw stream has no header that tells its length, and FFmpeg's estimate from the first frames is far off.
-    with opened(source.path, source.name) as container:
-        stream = container.streams.audio[0]
-        ticks = sum(packet.duration or 0 for packet in container.demux(stream))
-        return float(ticks * stream.time_base) if stream.time_base is not None else None
 
 
 def facts(measured: Measured) -> dict[str, Any]:

@@ -6,8 +6,9 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 
+from processors.ffmpeg.chapters import comments
 from processors.ffmpeg.sound_codecs import Container
-from processors.media.chapters import Part, comments
+from processors.media.chapters import Part
 from processors.media.cover import Cover
 
 #: of the containers' own making: what they say of a file that is made anew is not true any more
@@ -39,7 +40,7 @@ def metadata(tags: Mapping[str, str], parts: Sequence[Part], container: Containe
     """
     written = dict(tags)
     if container in COMMENTED:
-        written |= comments(parts)
+        written |= comments((part.start, part.title, part.url) for part in parts)
     if container in _IN_OGG and cover is not None:
         written["METADATA_BLOCK_PICTURE"] = base64.b64encode(cover.block).decode()
     lines = [";FFMETADATA1", *(f"{_escaped(key)}={_escaped(value)}" for key, value in written.items())]

@@ -116,21 +116,36 @@ def left_out(spec: MediaSpec) -> list[str]:
     return notes
 
 
+def other_rates(spec: MediaSpec, wanted: Wanted) -> list[str]:
+    """Sentences for the user: a sample rate that was asked for, and is another one in a result."""
+    asked = spec.audio_settings.sample_rate if spec.audio_settings else None
+    if asked is None:
+        return []
+    made = {each.preset: each for each in (*wanted.encodes, *wanted.rungs) if each.sample_rate != asked}
+    return [
+        f"{each.preset} has {each.sample_rate} Hz instead of {asked}: {each.codec} has no such rate."
+        for each in made.values()
+    ]
+
+
 STREAM_FOLDER = ".work"  #: where renditions lie before they are packaged
+_STEP = 1.2  # a rung that costs nearly as much as the next better one is worth nothing, as in ladders of pictures
 LADDER = (64_000, 128_000, 192_000)  #: bits per second of two channels, in AAC
 
 
 def ladder(whole: Encode, source: Audio, source_bitrate: int | None) -> tuple[Encode, ...]:
-    """The renditions of a stream, the best first: none above its preset, or above what the source holds.
+    """The renditions of a stream, the best first, in AAC, which all players of streams know.
 
-    There is at least one. Rates are those of AAC, which all players of streams know.
+    The best one has the rate of its preset, or that of the source, where that is lossy and has less; below it are the
+    steps of the ladder that are far enough from it to be worth a switch.
     """
     lossy = source_bitrate if source.bit_depth is None else None
     best = whole.bitrate or LADDER[-1]
     if lossy is not None:
-        best = min(best, lossy)
-    rates = [rate for rate in (round(each * whole.channels / 2) for each in LADDER) if rate <= best * _SAME_RATE]
-    bounded = {bounded_bitrate("aac", rate, whole.channels, whole.sample_rate): None for rate in rates or [best]}
+        best = min(best, round(lossy, -3))
+    steps = (round(each * whole.channels / 2) for each in LADDER)
+    rates = [best, *(rate for rate in steps if rate * _STEP <= best)]
+    bounded = {bounded_bitrate("aac", rate, whole.channels, whole.sample_rate) for rate in rates}
     return tuple(
         replace(whole, name=f"{STREAM_FOLDER}/audio-{rate // 1000}k.m4a", bitrate=rate, is_copy=False)
         for rate in sorted(bounded, reverse=True)

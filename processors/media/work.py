@@ -17,7 +17,7 @@ from processors.ffmpeg.verify import CUT_OFF, is_short
 from processors.media import chapters, cover, spectrogram, waveform
 from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
-from processors.media.deliverable import checked
+from processors.media.deliverable import checked, sound_rate
 from processors.media.denoise import clean
 from processors.media.encoding import Labels, Order, encode
 from processors.media.levels import Levels
@@ -25,7 +25,7 @@ from processors.media.piece import Piece, bitrate_of, sound_of
 from processors.media.promised import refuse_cut_off
 from processors.media.streams import streamed
 from processors.media.tags import merged
-from processors.media.wanted import Encode, left_out, presets_of, settle
+from processors.media.wanted import Encode, left_out, other_rates, presets_of, settle
 from processors.names import MAX_SEGMENT_BYTES, problem_with
 from processors.protocol import InputFile, OutputFile, Result
 from processors.specs import MediaSpec
@@ -155,7 +155,7 @@ class _Work:
         details: dict[str, Any] = {"input": found}
         if len(self._pieces) > 1:
             details["album"] = [{"name": piece.source.name} | summary(piece.source.probe) for piece in self._pieces[1:]]
-        if notes := left_out(self._spec):
+        if notes := [*left_out(self._spec), *other_rates(self._spec, main.wanted)]:
             details["notes"] = notes
         return details
 
@@ -218,6 +218,8 @@ class _Work:
     def _published(self, piece: Piece, made: Encode) -> OutputFile:
         found = checked(self._context, made, piece.seconds)
         details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        if (rate := sound_rate(self._context, made, found)) is not None:
+            details["bitrate"] = rate
         if piece.seconds is not None:
             details["durationSeconds"] = round(
                 piece.seconds, 6

@@ -78,6 +78,10 @@ class Spec(Part):
         """The outputs that the spec alone tells: what stands in their way is found before the work, and not after."""
         return []
 
+    def tells_all_outputs(self) -> bool:
+        """Whether there are no others than those of `output_paths`; else the input says what more there is."""
+        return True
+
     def memory_bytes(self) -> int | None:
         """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
         return None

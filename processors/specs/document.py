@@ -32,12 +32,14 @@ class PreviewOptions(Part):
     """Which pictures of pages are made, and how."""
 
     pages: Literal["first", "all"] | Pages = Field("first", description="first, all, or pages as 1-3,7; else first.")
-    width: int = Field(800, ge=16, le=4096, description="Width of the box a page is fitted into, in pixels; else 800.")
-    height: int = Field(1131, ge=16, le=4096, description="Height of that box, in pixels; else 1131, as of A4.")
+    width: int = Field(
+        800, ge=16, le=4096, description="Width of the box a page is fitted into, in pixels; by default 800."
+    )
+    height: int = Field(1131, ge=16, le=4096, description="Height of that box, in pixels; by default 1131, as of A4.")
     format: PreviewFormat = Field("jpg", description="jpg, png or webp.")
-    quality: int = Field(85, ge=1, le=100, description="Of jpg and webp; else 85.")
+    quality: int = Field(85, ge=1, le=100, description="Of jpg and webp; by default 85.")
     contact_sheet: bool = Field(False, description="Also sheets with many small pages.")
-    columns: int = Field(4, ge=1, le=12, description="Pages in a row of a contact sheet; else 4.")
+    columns: int = Field(4, ge=1, le=12, description="Pages in a row of a contact sheet; by default 4.")
 
 
 class DocumentSpec(Spec):

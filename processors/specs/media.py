@@ -68,6 +68,7 @@ class Chapter(Part):
 PresetFormat = Literal["mp3", "m4a", "ogg", "opus", "flac", "wav", "hls", "dash"]
 
 STREAMS: frozenset[PresetFormat] = frozenset({"hls", "dash"})  #: formats that are folders of segments
+LISTS = {"hls": "master.m3u8", "dash": "manifest.mpd"}  #: what a player opens, of each of them
 LOSSLESS: frozenset[AudioCodec] = frozenset({"flac", "pcm"})  #: their samples come back as they were
 
 #: the codecs that each format takes; the first is the usual one; a stream has several rates, which AAC alone has
@@ -148,7 +149,9 @@ class MediaSpec(Spec):
     presets: dict[Annotated[str, Field(pattern=PRESET_PATTERN)], Preset] | None = Field(
         None, max_length=100, description="Presets beside those that ship; the settings' are added by themselves."
     )
-    segment_seconds: int = Field(6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; else 6.")
+    segment_seconds: int = Field(
+        6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; by default 6."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> MediaSpec:
@@ -157,6 +160,21 @@ class MediaSpec(Spec):
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError(f"end {self.end:g} is not after start {self.start:g}")
         return self
+
+    def output_paths(self) -> list[str]:
+        """What is made of the job's own file: a file for each preset, the lists of streams, pictures of the sound."""
+        from processors.specs.presets import PRESETS  # late: a table of models, which few commands need
+
+        table = {**PRESETS, **(self.presets or {})}
+        named = {name: table[name].format for name in dict.fromkeys(self.output_presets) if name in table}
+        paths = [f"{name}.{made}" for name, made in named.items() if made not in STREAMS]
+        paths += [LISTS[made] for made in named.values() if made in STREAMS]
+        paths += ["waveform.json", "waveform.png"] if self.generate_thumbnails else []
+        return [*dict.fromkeys(paths), *(["spectrogram.png"] if self.spectrogram else [])]
+
+    def tells_all_outputs(self) -> bool:
+        """Chapters may be the file's own, and an album has more files."""
+        return False
 
     def kind(self) -> str:
         """Noise reduction has a model to load."""

@@ -21,6 +21,7 @@ from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF, RATE_SHARE, Average, Constant, Options, encoder, with_specifier
 from processors.video.framing import framing
+from processors.video.labels import without_stale
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sound_options
 from processors.video.subtitles import CODECS, Captions, burning
@@ -33,6 +34,7 @@ class TextFile:
 
     path: Path
     charset: str | None = None  #: where it is not UTF-8
+    is_styled: bool = False  #: it says by itself how it looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Text:
     name: str
     language: str | None = None
     title: str | None = None
+    is_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,19 @@ def transcode(spec: VideoSpec, source: Source, video: Video, wanted: Wanted) -> 
     if texts:
         streams += texts
         options["c:s"] = CODECS[spec.output_format]
-    if not is_webm:
+        # Else FFmpeg would choose one that shows by itself, where the file has none.
+        shown = [each.is_default for each in (wanted.captions.kept if wanted.texts is None else wanted.texts)]
+        for number in range(len(texts)):
+            is_shown = number < len(shown) and shown[number]
+            options[f"disposition:s:{number}"] = "+default" if is_shown else "-default"
+    repeated = _text_names(wanted.texts or (), is_webm=is_webm)
+    if is_webm:
+        repeated += without_stale("g", "s:v:0", *(f"s:a:{number}" for number in range(len(wanted.sounds))))
+    else:
         options["movflags"] = "+faststart"
     counts = {"video": 1, "audio": len(wanted.sounds), "subtitle": len(texts)}
     return Transcode(
-        _command(streams, name, options, wanted.threads, _text_names(wanted.texts or (), is_webm=is_webm)),
+        _command(streams, name, options, wanted.threads, repeated),
         name,
         media_type,
         wanted.part.seconds(source.probe.duration_seconds),

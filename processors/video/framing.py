@@ -13,6 +13,8 @@ from processors.video.quality import fit
 _TAPE_CODECS = frozenset({"mpeg2video", "dvvideo", "prores", "rawvideo", "ffv1", "mjpeg", "v210", "huffyuv"})
 _TAPE_HEIGHTS = frozenset({480, 486, 512, 576, 1080})
 _TAPE_RATE = 31.0
+_HIGH_WIDTH, _HIGH_HEIGHT = 1280, 720  # from here on, what says nothing of its colours is BT.709 for players
+_PAL_HEIGHTS = frozenset({288, 576})
 
 
 # Newer FFmpegs hand these on to the encoder, and players would take what is ordinary by now for HDR.
@@ -62,10 +64,35 @@ def framing(
             hdr=video.hdr_colours if is_mapped else None,
             framerate=spec.framerate if steady is None else None,
             is_full_range=False,
+            scaling=scaling(video),
         ),
+        *ordinary_colours(video),
         *(_FORGET_HDR if is_mapped else []),
         *_kept_colours(spec, video),
     ]
+
+
+def scaling(video: Video) -> dict[str, str]:
+    """Bring what is of pictures, and not of video, to what players of video take everything for."""
+    span = {"out_range": "limited"} if video.is_full_range or video.is_rgb else {}
+    return span | ({"out_color_matrix": "bt709"} if video.is_rgb else {}) if not video.is_hdr else {}
+
+
+def ordinary_colours(video: Video) -> list[Filter]:
+    """Say what was meant where a file does not say its colours: players guess by the size, which may change here.
+
+    They take high definition for BT.709, and all else for BT.601, whose primaries are those of 525 or 625 lines.
+    """
+    if video.is_hdr or (video.matrix is not None and not video.is_rgb):
+        return []
+    is_high = video.is_rgb or video.stored_height >= _HIGH_HEIGHT or video.stored_width >= _HIGH_WIDTH
+    usual = "bt709" if is_high else "bt470bg" if video.stored_height in _PAL_HEIGHTS else "smpte170m"
+    said = {
+        "color_primaries": video.primaries or usual,
+        "color_trc": video.transfer or ("bt709" if is_high else "smpte170m"),
+        "colorspace": usual,
+    }
+    return [Filter("setparams", options=said | ({"range": "limited"} if video.is_rgb else {}))]
 
 
 def _kept_colours(spec: VideoSpec, video: Video) -> list[Filter]:

@@ -150,12 +150,17 @@ def _draw(context: Context[VideoSpec], source: Source, state: Preparation, repor
     if captions.is_file_burnt and text is not None:
         name = context.input_name("subtitle_url")
         given = Source(text.path, name, source.probe)
+        is_styled = text.is_styled
         argv = subtitles.convert(given, "s:0", subtitles.BURNT, "ass", charset=text.charset)
     else:
         assert captions.burnt is not None
         name = source.name
+        is_styled = captions.burnt.codec in subtitles.STYLED
         argv = subtitles.convert(source, str(captions.burnt.index), subtitles.BURNT, "ass")
     run_ffmpeg(context, argv, name, report, seconds=None)
+    if not is_styled:
+        script = context.out / subtitles.BURNT
+        script.write_text(subtitles.turned_as_written(script.read_text("utf-8", errors="replace")), "utf-8")
     return Made()
 
 
@@ -176,7 +181,7 @@ def _cut_texts(context: Context[VideoSpec], source: Source, state: Preparation, 
         if number <= len(tracks):
             track = tracks[number - 1]
             argv, of = subtitles.convert(source, str(track.index), name, "webvtt"), source.name
-            text = Text(name, track.language, track.title)
+            text = Text(name, track.language, track.title, is_default=track.is_default)
         else:
             assert given is not None
             of = context.input_name("subtitle_url")
@@ -206,9 +211,10 @@ def _text_file(context: Context[VideoSpec]) -> TextFile:
         found = probe(path, name)
     except HandlerError as error:
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint) from error
-    if not any(track.is_text for track in found.subtitles):
+    track = next((track for track in found.subtitles if track.is_text), None)
+    if track is None:
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint)
-    return TextFile(path, subtitles.charset(Path(path).read_bytes()))
+    return TextFile(path, subtitles.charset(Path(path).read_bytes()), is_styled=track.codec in subtitles.STYLED)
 
 
 def _left_out(source: Source, video: Video | None) -> list[str]:

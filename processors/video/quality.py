@@ -44,6 +44,12 @@ def fit(width: int, height: int, box: str | None) -> tuple[int, int]:
     return _even(width * scale, min(width, box_width)), _even(height * scale, min(height, box_height))
 
 
+def is_larger(width: int, height: int, box: str) -> bool:
+    """Whether a picture would have to be enlarged to fill a box."""
+    box_width, box_height = (int(side) for side in box.split("x"))
+    return min(box_width / width, box_height / height) > 1
+
+
 def _even(side: float, limit: int) -> int:
     """Round to the nearest even number that is within the limit."""
     return max(2, min(round(side / 2) * 2, limit - limit % 2))

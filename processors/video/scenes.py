@@ -6,31 +6,23 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import ffmpeg
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from processors.ffmpeg.filters import fitted
 from processors.ffmpeg.probe import Video
-from processors.ffmpeg.program import commanded, run_ffmpeg
-from processors.ffmpeg.report import summary
-from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, Expected, is_short, verified
+from processors.ffmpeg.verify import CUT_OFF, is_short
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.specs.video import SceneOptions
-from processors.video.codecs import CRF, Constant, encoder, with_specifier
 from processors.video.frames import frames_at, frames_from, measured_seconds
 from processors.video.pictures import MEDIA_TYPES, drawn
-from processors.video.quality import TIERS, ceiling, fit
+from processors.video.scene_cutting import cut_out
 from processors.video.scene_detection import HEIGHT, WIDTH, Boundary, Watch
 from processors.video.scene_files import Scene, document, edit_list, table
-from processors.video.sounds import LAYOUTS, audio_rate
 from processors.video.thumbnails import look
 from processors.video.timing import Window, window
 from processors.worker.context import Context, HandlerError, Rejected
-from processors.worker.threads import granted_threads
 
 _MOST_FILES = 2_000  # of scenes: more are noise, and would not fit into a command line
 _THUMBNAILS_COST, _SPLIT_COST = 0.1, 3.0  # of all, as a share of the detection's time: for the progress only
@@ -54,7 +46,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         return Made(_thumbnails(context, source, video, found, report))
 
     def split(report: Report) -> Made:
-        return Made(_split(context, source, video, found, part, report))
+        return Made(cut_out(context, source, video, found, part, report))
 
     made = [Task("scenes", part.seconds, detect)]
     if options.thumbnails:
@@ -163,51 +155,3 @@ def _thumbnails(
         outputs.append(context.output(name, media_type=MEDIA_TYPES[wanted.format], role="thumbnail", details=details))
         report(scene.number / len(found), None)
     return outputs
-
-
-def _split(
-    context: Context[VideoSpec], source: Source, video: Video, found: Sequence[Scene], part: Window, report: Report
-) -> list[OutputFile]:
-    argv = splitting(context.spec, source, video, found, part)
-    run_ffmpeg(context, argv, source.name, report, seconds=part.seconds)
-    streams = {"video": 1, "audio": 0 if source.probe.audio is None else 1}
-    outputs: list[OutputFile] = []
-    for scene in found:
-        name = f"{scene.name}.mp4"
-        made = verified(context.out / name, name, Expected(streams, scene.end_seconds - scene.start_seconds))
-        details = summary(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
-        outputs.append(context.output(name, media_type="video/mp4", role="scene", details=details))
-    return outputs
-
-
-def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Scene], part: Window) -> tuple[str, ...]:
-    """Say how all scenes are cut out in one run: each begins with a key frame that the encoder is told to make.
-
-    Times before 0, which B-frames have when they are decoded, are left alone: else the first scene would begin late.
-    """
-    half_frame = 0.5 / video.framerate  # times are rounded on the way: between two frames, there is room
-    cuts = ",".join(f"{scene.start_seconds - part.start - half_frame:.6f}" for scene in found[1:])
-    threads = granted_threads()
-    size = fit(video.width, video.height, spec.resolution)
-    rate = Constant(CRF["h264"][spec.quality], ceiling(TIERS[spec.quality], *size, video.framerate))
-    options: dict[str, Any] = {
-        **with_specifier(encoder("h264", spec.quality, rate, width=size[0], threads=threads), "v"),
-        "fps_mode": "passthrough", "f": "segment", "segment_format": "mp4", "reset_timestamps": 1,
-        "segment_start_number": 1, "segment_format_options": "movflags=+faststart", "map_metadata": 0,
-        "map_chapters": -1, "avoid_negative_ts": "disabled",
-    }  # fmt: skip
-    # Without cuts, there is one segment; an empty list would be refused.
-    options |= {"force_key_frames": cuts, "segment_times": cuts} if cuts else {"segment_time": 10**6}
-    place: dict[str, Any] = {"ss": part.start} if part.start else {}
-    if part.end < part.length:
-        place["t"] = part.seconds
-    media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
-    picture = media[str(video.index)]
-    for each in fitted(*size, hdr=video.hdr_colours, framerate=None, is_full_range=False):
-        picture = picture.filter(each.name, *each.arguments, **each.options)
-    streams = [picture]
-    if source.probe.audio is not None:
-        streams.append(media[str(source.probe.audio.index)].filter("aformat", channel_layouts=LAYOUTS))
-        options |= {"c:a": "aac", "b:a": audio_rate(spec, source.probe.audio)}
-    made = ffmpeg.output(*streams, "scene-%03d.mp4", **options)
-    return tuple(made.compile(cmd=commanded(threads), overwrite_output=True))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from processors.ffmpeg.languages import is_same
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.sound_codecs import bounded_bitrate, nearest_rate
 from processors.specs import VideoSpec, bits_per_second
 from processors.specs.media import AudioCodec
-from processors.video.languages import is_same
 from processors.video.quality import TIERS
 from processors.worker.context import Rejected
 
@@ -54,20 +54,22 @@ def chosen_sounds(audios: Sequence[Audio], wanted: Sequence[str] | None, name: s
 def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels: Mapping[int, str]) -> dict[str, Any]:
     """Say how tracks are encoded; each is mapped as it is, so that its language and title stay with it.
 
+    The one that players choose is the first that is named; of all tracks, the one that the file says.
+
     Args:
         encoder: ffmpeg's name of it.
         levels: filters that bring tracks to a loudness, by the tracks' indexes.
     """
     options: dict[str, Any] = {"c:a": encoder} if audios else {}
-    has_default = any(audio.is_default for audio in audios)
+    is_in_order = spec.audio_tracks is not None and "all" not in spec.audio_tracks
+    first = next((number for number, audio in enumerate(audios) if audio.is_default and not is_in_order), 0)
     for number, audio in enumerate(audios):
         chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
         options[f"filter:a:{number}"] = ",".join(chain)
         options[f"b:a:{number}"] = audio_rate(spec, audio, codec="opus" if encoder == "libopus" else "aac")
         if audio.title is not None and spec.output_format == "mp4":  # has no titles: players show the handler's name
             options[f"metadata:s:a:{number}"] = f"handler_name={audio.title}"
-        if number == 0 and not has_default:  # players take the first one that is a default
-            options["disposition:a:0"] = "default"
+        options[f"disposition:a:{number}"] = "+default" if number == first else "-default"
     return options
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import ffmpeg
 
+from processors.ffmpeg.chapters import Chapter, chapters, comments, within
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
@@ -19,6 +20,7 @@ from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
+from processors.video.labels import without_stale
 from processors.video.sounds import audio_rate, layouts
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context, Rejected
@@ -67,8 +69,18 @@ def form(spec: VideoSpec, audio: Audio) -> Form:
     return _AS_IT_IS.get(audio.codec, _MATROSKA)
 
 
-def extraction(spec: VideoSpec, source: Source, wanted: Wanted) -> tuple[tuple[str, ...], list[tuple[str, Form]]]:
-    """Say how all tracks become files in one run of ffmpeg; give their names and forms too."""
+_COMMENTED = ("opus", "ogg", "flac")  # have chapters as comments, which FFmpeg does not write, or writes wrong
+_WITHOUT_CHAPTERS = ("wav", "ac3", "eac3")
+
+
+def extraction(
+    spec: VideoSpec, source: Source, wanted: Wanted, parts: Sequence[Chapter] = ()
+) -> tuple[tuple[str, ...], list[tuple[str, Form]]]:
+    """Say how all tracks become files in one run of ffmpeg; give their names and forms too.
+
+    Args:
+        parts: the chapters, at the times that they have in the result.
+    """
     media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT)
     outputs, files = [], []
     for number, audio in enumerate(wanted.sounds, start=1):
@@ -77,8 +89,22 @@ def extraction(spec: VideoSpec, source: Source, wanted: Wanted) -> tuple[tuple[s
         options = _options(spec, audio, own, wanted.levels)
         outputs.append(ffmpeg.output(media[str(audio.index)], name, **options, **wanted.part.limit))
         files.append((name, own))
-    argv = ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True)
+    argv: list[str] = ffmpeg.merge_outputs(*outputs).compile(cmd=list(FFMPEG), overwrite_output=True)
+    for name, own in files:
+        place = argv.index(name)
+        argv[place:place] = _labels(own, parts)
     return tuple(argv), files
+
+
+def _labels(own: Form, parts: Sequence[Chapter]) -> list[str]:
+    """Say what becomes of chapters and tags: options that are given several times."""
+    options = without_stale("g", "s:a:0")
+    if own.suffix in _COMMENTED:
+        numbered = enumerate(parts, start=1)
+        said = comments((each.start, each.title or f"Chapter {number}", None) for number, each in numbered)
+        options += ["-map_chapters", "-1"]
+        options += [word for key, value in said.items() for word in ("-metadata:g", f"{key}={value}")]
+    return options
 
 
 def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
@@ -94,9 +120,13 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
     if not state.wanted.sounds:
         raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
     seconds = state.wanted.part.seconds(source.probe.duration_seconds)
+    parts = within(chapters(context, source.path), context.spec.start or 0.0, context.spec.end)
+    forms = {form(context.spec, audio).suffix for audio in state.wanted.sounds}
+    if parts and (without := sorted(forms.intersection(_WITHOUT_CHAPTERS))):
+        state.notes.append(f"The chapters were left out: {' and '.join(without)} has no place for them.")
 
     def run(report: Report) -> Made:
-        argv, files = extraction(context.spec, source, state.wanted)
+        argv, files = extraction(context.spec, source, state.wanted, parts)
         made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
         expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
         least = state.wanted.part.seconds(expected)
@@ -114,7 +144,7 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
 
 
 def _options(spec: VideoSpec, audio: Audio, own: Form, levels: Mapping[int, str]) -> dict[str, Any]:
-    options: dict[str, Any] = {"map_metadata": 0, "map_chapters": 0}
+    options: dict[str, Any] = {"map_metadata": 0} | ({} if own.suffix in _COMMENTED else {"map_chapters": 0})
     options |= {key: value for of, said in CONTAINER_OPTIONS.items() if of == own.suffix for key, value in said.items()}
     options |= {} if own.muxer is None else {"f": own.muxer}
     if own.codec is None:

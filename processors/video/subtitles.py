@@ -22,6 +22,7 @@ from processors.specs import VideoSpec
 from processors.worker.context import Rejected
 
 BURNT = "burnt.ass"  #: in the out directory; a name of ours, because it stands among filters
+STYLED = ("ass", "ssa")  #: codecs of texts that say how they look
 CODECS: Mapping[str, str] = {"mp4": "mov_text", "webm": "webvtt"}
 
 
@@ -41,6 +42,11 @@ class Captions:
     def tracks(self) -> int:
         """The tracks of the output."""
         return len(self.kept) + self.is_file_kept
+
+    @property
+    def has_default(self) -> bool:
+        """Whether a track of the output shows by itself."""
+        return any(each.is_default for each in self.kept)
 
     @property
     def has_burnt_text(self) -> bool:
@@ -84,6 +90,19 @@ def burning(part: Cut) -> list[Filter]:
         draw,
         Filter("setpts", [f"PTS-{part.start:.6f}/TB"]),
     ]
+
+
+def turned_as_written(script: str) -> str:
+    """Let the first strong letter of each line say where it begins: else what runs from right to left would not.
+
+    Only for a script that was made of a file without styles: an author's own says by itself how it is laid out.
+    """
+    lines = script.splitlines()
+    return "\n".join(
+        # The last field is the encoding; -1 is libass's word for it.
+        f"{line.rpartition(',')[0]},-1" if line.startswith("Style:") else line
+        for line in lines
+    )
 
 
 def convert(source: Source, track: str, output: str, codec: str, *, charset: str | None = None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.mp4_tracks import switch_subtitles_off
 from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
@@ -42,6 +43,8 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         if is_short(made.seconds, step.seconds):
             blame_the_input(context, source, made.seconds, step.seconds or 0.0)
         is_mp4 = step.name.endswith(".mp4")
+        if is_mp4 and not state.wanted.captions.has_default:
+            switch_subtitles_off(context.out / step.name)
         expected = Expected(step.streams, frames=made.frames, is_index_first=is_mp4)
         found = verified(context.out / step.name, step.name, expected)
         pictures_seconds = state.wanted.part.seconds(source.probe.video_seconds)

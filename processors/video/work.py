@@ -8,6 +8,7 @@ from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
 from processors.video import animation, probing, scenes, soundtrack, streaming, thumbnails, transcoding
+from processors.video.quality import is_larger
 from processors.worker.context import Context, Rejected
 
 
@@ -17,7 +18,19 @@ def result(context: Context[VideoSpec]) -> Result:
     context.progress("probe", 0.0)
     source = Source(path, name, probe(path, name))
     about = summary(source.probe) | {"streams": document(source.probe)["streams"]}
-    return carry_out(context, _tasks(context, source), {"input": about})
+    notes = _not_enlarged(context.spec, source)
+    return carry_out(context, _tasks(context, source), {"input": about} | ({"notes": notes} if notes else {}))
+
+
+def _not_enlarged(spec: VideoSpec, source: Source) -> list[str]:
+    """Say which sizes that were asked for the picture does not come to: it is never enlarged."""
+    video = source.probe.video
+    if video is None:
+        return []
+    asked = [*((spec.ladder and spec.ladder.sizes) or ()), spec.resolution, spec.thumbnail_size]
+    boxes = dict.fromkeys(box for box in asked if box and is_larger(video.width, video.height, box))
+    size = f"{source.name} is {video.width}x{video.height}"
+    return [f"{box} is larger than the picture, which was not enlarged: {size}." for box in boxes]
 
 
 def _tasks(context: Context[VideoSpec], source: Source) -> list[Task]:

@@ -150,11 +150,18 @@ class Context(Generic[SpecT]):
             raise HandlerError("output_not_a_file", f"The output {name} is not a regular file.", retryable=False)
         return OutputFile(path=name, media_type=media_type, role=role, size=found.st_size, details=dict(details or {}))
 
-    def run(self, argv: Sequence[str | Path], *, on_stdout: Callable[[str], None] | None = None) -> None:
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        on_stdout: Callable[[str], None] | None = None,
+        is_killed_at_once: bool = False,
+    ) -> None:
         """Run a program to its end.
 
         Args:
             on_stdout: takes each line of its stdout, which else goes to the log as its stderr does.
+            is_killed_at_once: at a cancellation; else it would finish what nobody takes.
 
         Raises:
             ProgramFailed: its status is not 0.
@@ -178,6 +185,8 @@ class Context(Generic[SpecT]):
                     _pass_on(selector)
                 except Terminated as signalled:  # so is the program: it may clean up, and have its last words
                     terminated = signalled
+                    if is_killed_at_once:
+                        program.kill()
         if terminated is not None:
             raise terminated
         if program.returncode != 0:

@@ -424,3 +424,13 @@ def test_a_job_of_the_command_line_and_one_of_the_api_are_of_one_queue(api: Serv
     assert client.get(f"/v1/jobs/{job_id}").json()["service"] == VIDEO
     mine = client.post("/v1/jobs", json=PROGRAM).json()["jobs"][0]["id"]
     assert api.store.job(mine).state is JobState.QUEUED
+
+
+def test_an_organisation_that_has_what_it_may_have_is_told_so(api: Served, client: httpx.Client) -> None:
+    submitter = api.client(api.token(Role.SUBMITTER, "small"))
+    assert client.put("/v1/organisations/small/quota", json={"queued": 1}).json()["quota"]["queued"] == 1
+    assert submitter.post("/v1/jobs", json=PROGRAM).status_code == 201
+    found = problem(submitter.post("/v1/jobs", json=PROGRAM), 429)
+    assert found["code"] == "quota-reached" and "may have 1 jobs that wait" in found["detail"]
+    assert client.put("/v1/organisations/small/quota", json={"queued": None}).json()["quota"]["queued"] is None
+    assert submitter.post("/v1/jobs", json=PROGRAM).status_code == 201

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from PIL import Image
 
@@ -216,7 +215,7 @@ def test_a_job_that_is_cancelled_leaves_nothing_running(office: Office, tmp_path
                 break
     assert office.worker.http.delete(f"/attempts/{token}?grace=10").status_code == 202
     assert office.worker.ending(token)["error"]["code"] == "cancelled"
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def test_links_are_kept_and_lead_nowhere_dangerous(office: Office, tmp_path: Path) -> None:

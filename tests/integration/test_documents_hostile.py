@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from PIL import Image
 
@@ -30,7 +29,7 @@ def healthy(office: Office) -> Iterator[None]:
     yield
     assert "crazy ones" in office.text(DOCUMENTS / "crazyones.pdf")
     assert office.worker.health()["attempts"] == []
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def test_a_page_larger_than_any_paper(office: Office, tmp_path: Path) -> None:

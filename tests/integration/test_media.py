@@ -231,6 +231,18 @@ def test_an_album_of_mono_and_stereo_keeps_its_differences(studio: Studio, tmp_p
     assert first - second == pytest.approx(loudness(loud)[0] - loudness(quiet)[0], abs=0.3)
 
 
+def test_what_it_costs_an_album_is_said_of_the_track_that_it_costs(studio: Studio, tmp_path: Path) -> None:
+    calm, clicks = tone(tmp_path / "calm.wav", 3, level=0.05), tmp_path / "clicks.wav"
+    ffmpeg("-f", "lavfi", "-i", "aevalsrc='0.8*lt(mod(t,1),0.001)+0.05*sin(2*PI*440*t)':s=44100:d=3", clicks)
+    _, result = studio.make(
+        calm, files={"album/clicks.wav": clicks}, album={"clicks.wav": "clicks.wav"}, outputPresets=["flac"],
+        loudness={"album": True, "target": -19},
+    )  # fmt: skip
+    first, second = (output["details"]["loudness"] for output in result["outputs"][:2])
+    assert "note" not in first and first["limited"] == 0
+    assert second["note"].startswith("clicks.wav: Peaks were pressed down by ") and second["limited"] > 6
+
+
 # --- silence
 
 
@@ -259,16 +271,34 @@ def test_a_stream_adapts_and_has_no_rate_above_its_source(studio: Studio, tmp_pa
     assert {"mp3.mp3", "master.m3u8", "manifest.mpd"} <= set(paths)
     master = (out / "master.m3u8").read_text()
     listed = [line for line in master.splitlines() if line.endswith("playlist.m3u8")]
-    assert listed == ["audio-128k/playlist.m3u8", "audio-64k/playlist.m3u8"]
+    best, least = (each["bitrate"] for each in result["details"]["stream"]["audio"])
+    assert 125_000 < best < 150_000 and least == 64_000
+    names = [f"audio-{rate // 1000}k" for rate in (best, least)]
+    assert listed == [f"{name}/playlist.m3u8" for name in names]
     assert master.count("#EXT-X-STREAM-INF:") == 2 and "EXT-X-MEDIA" not in master
     assert (out / "manifest.mpd").read_text().count("<Representation ") == 2
-    for name in ("audio-128k", "audio-64k"):
+    for name in names:
         assert len(list((out / name).glob("*.m4s"))) == 3
         assert len(decoded(out / name / "playlist.m3u8")) / 4 / 44100 == pytest.approx(9.99, abs=0.1)
-    assert [each["bitrate"] for each in result["details"]["stream"]["audio"]] == [128000, 64000]
 
 
 def test_a_stream_has_the_loudness_that_is_asked_for(studio: Studio) -> None:
     out, _ = studio.make(SPEECH, outputPresets=["hls-audio"], loudness={"target": -18})
     for path in sorted(out.glob("audio-*/playlist.m3u8")):
         assert loudness(path)[0] == pytest.approx(-18, abs=0.5)
+
+
+def test_a_stream_of_a_raw_sound_has_all_of_its_rate(studio: Studio) -> None:
+    _, result = studio.make(ADTS, outputPresets=["hls-audio"])
+    best, least = (sound["bitrate"] for sound in result["details"]["stream"]["audio"])
+    assert best == pytest.approx(119_000, rel=0.02) and least == 64_000
+    assert result["details"]["input"]["bitrate"] == pytest.approx(119_000, rel=0.02)
+
+
+def test_a_rate_that_a_codec_has_not_is_said_to_be_another(studio: Studio) -> None:
+    out, result = studio.make(MUSIC, outputPresets=["aac", "flac", "opus"], audioSettings={"sampleRate": 12345})
+    assert ffprobe(out / "aac.m4a")["audio"]["sample_rate"] == "16000"
+    assert result["details"]["notes"] == [
+        "aac has 16000 Hz instead of 12345: aac has no such rate.",
+        "opus has 48000 Hz instead of 12345: opus has no such rate.",
+    ]

@@ -294,3 +294,16 @@ def test_surround_sound_keeps_its_places_when_it_is_cleaned(studio: Studio, tmp_
     made = np.frombuffer(decoded(out / "wav.wav"), dtype="<i2").reshape(-1, 6)
     peaks = np.abs(made).max(axis=0) / 32768
     assert peaks == pytest.approx([0.1, 0.2, 0.3, 0.05, 0.4, 0.5], rel=0.12)
+
+
+def test_a_cover_is_no_part_of_the_rate_of_a_sound(studio: Studio, tmp_path: Path) -> None:
+    cover = tmp_path / "cover.png"
+    ffmpeg("-f", "lavfi", "-i", "nullsrc=size=400x400,geq=random(1)*255:128:128", "-frames:v", "1", cover)
+    assert cover.stat().st_size > 100_000
+    names = ["mp3", "aac", "flac", "opus"]
+    _, with_cover = studio.make(MUSIC, files={"cover_url": cover}, coverUrl="cover", outputPresets=names)
+    _, without = studio.make(MUSIC, outputPresets=names)
+    rates = [
+        [output["details"]["bitrate"] for output in made["outputs"][: len(names)]] for made in (with_cover, without)
+    ]
+    assert rates[0] == pytest.approx(rates[1], rel=0.03)

@@ -34,6 +34,8 @@ COLD = {
     "budgets": "a row for each budget, of which a person sets a few",
     "forget_thresholds": "tidies up, every few minutes; a few rows for each budget and period",
     "organisations": "a listing for people; a row for each organisation of which more than the name is known",
+    "set_quota": "counts all jobs of an organisation, once, when its bytes get a limit",
+    "queued_of_organisation": "a row for each line; only for those with a quota",
     "tokens": "a listing for people",
     "revoke_tokens_of": "when an organisation is removed",
     "waiting_jobs": "a row for each line, and only for people who ask",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from processors.video.handler import check
+from tests.resources import sounds
 from tests.resources.studio import BIKES, BUNNY, HDR, SAMPLE, TINY, Studio, ffmpeg, ffprobe, loudness, streams, written
 
 
@@ -23,6 +24,44 @@ def test_sound_is_taken_out_in_every_form(studio: Studio, form: str, codec: str)
     made = ffprobe(out / output["path"])
     assert (made["audio"]["codec_name"], "video" in made) == (codec, False)
     assert float(made["format"]["duration"]) == pytest.approx(1.5, abs=0.06)
+
+
+@pytest.mark.parametrize("form", ["m4a", "mp3", "opus", "flac", "wav"])
+def test_sound_keeps_its_chapters_and_no_tags_of_the_file_that_it_was_in(
+    studio: Studio, tmp_path: Path, form: str
+) -> None:
+    about = ";FFMETADATA1\ntitle=Walk\n" + "".join(
+        f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={start + 1000}\ntitle=Part {start}\n"
+        for start in (0, 1000, 2000)
+    )
+    film = tmp_path / "film.mov"
+    ffmpeg(
+        *("-i", SAMPLE, "-i", written(tmp_path / "about.txt", about.encode()), "-t", "3", "-map_metadata", "1"),
+        *("-map_chapters", "1", "-c", "copy", "-metadata:s:a:0", "handler_name=A. Maker", film),
+    )
+    out, result = studio.make(film, outputFormat="audio", audioFormat=form, start=0.5)
+    made = sounds.ffprobe(out / f"audio.{form}")
+    said = {**made["format"].get("tags", {}), **made["audio"].get("tags", {})}
+    tags = {key.lower(): value for key, value in said.items()}
+    assert tags["title"] == "Walk"
+    of_containers = {"major_brand", "minor_version", "compatible_brands", "vendor_id", "handler_name", "duration"}
+    if form != "m4a":  # has its own
+        assert not of_containers & tags.keys()
+    if form == "wav":
+        assert any("chapters were left out: wav" in note for note in result["details"]["notes"])
+        return
+    found = [(float(each["start_time"]), each["tags"]["title"]) for each in made["chapters"]]
+    assert found == [(0.0, "Part 0"), (0.5, "Part 1000"), (1.5, "Part 2000")]
+    assert not any("chapters" in note for note in result["details"].get("notes", []))
+
+
+def test_a_webm_has_no_tags_of_the_file_that_it_was_made_of(studio: Studio, tmp_path: Path) -> None:
+    film = tmp_path / "film.mov"
+    ffmpeg("-i", SAMPLE, "-t", "1", "-c", "copy", "-metadata", "title=Walk", film)
+    out, _ = studio.make(film, outputFormat="webm", resolution=TINY)
+    made = ffprobe(out / "video.webm")
+    tags = {key.lower() for part in made.values() if isinstance(part, dict) for key in part.get("tags", {})}
+    assert "title" in tags and not tags & {"major_brand", "compatible_brands", "vendor_id", "handler_name"}
 
 
 def test_surround_sound_fits_into_mp3_and_each_track_has_its_file(studio: Studio, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,67 @@ def test_hdr_that_says_nothing_but_its_transfer_is_tone_mapped_too(studio: Studi
     for asked in ({}, {"outputFormat": "gif"}, split):
         _, result = studio.make(bare, **asked)
         assert not any(each["details"].get("isHdr") for each in result["outputs"])
+
+
+def colours(path: Path) -> tuple[str | None, ...]:
+    video = ffprobe(path)["video"]
+    return tuple(video.get(key) for key in ("color_range", "color_space", "color_primaries", "color_transfer"))
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm"])
+def test_what_has_the_range_of_pictures_gets_that_of_video(studio: Studio, tmp_path: Path, form: str) -> None:
+    """Players take all video for limited: full range would lose its darkest and its brightest parts."""
+    camera = tmp_path / "camera.avi"
+    picture = "gradients=s=160x120:c0=black:c1=white:x0=0:y0=0:x1=159:y1=0:d=1:r=5,format=yuvj420p"
+    ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "mjpeg", "-q:v", "2", camera)
+    out, _ = studio.make(camera, outputFormat=form, quality="high")
+    made = ffprobe(out / f"video.{form}")["video"]
+    assert (made["pix_fmt"], made["color_range"]) == ("yuv420p", "tv")
+    grey = ["-frames:v", "1", "-vf", "format=gray"]
+    ffmpeg("-i", camera, *grey, tmp_path / "before.png")
+    ffmpeg("-i", out / f"video.{form}", *grey, tmp_path / "after.png")
+    assert likeness(tmp_path / "before.png", tmp_path / "after.png") > 0.98
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [("1280x720", "bt709"), ("720x576", "bt470bg"), ("640x480", "smpte170m")],
+)
+def test_what_does_not_say_its_colours_is_said_to_have_those_of_its_size(
+    studio: Studio, tmp_path: Path, size: str, expected: str
+) -> None:
+    untold = tmp_path / "untold.mp4"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=s={size}:d=0.4:r=5,format=yuv420p", "-preset", "ultrafast", untold)
+    assert colours(untold)[1:] == (None, None, None)
+    out, _ = studio.make(untold, resolution="320x180")
+    assert colours(out / "video.mp4")[1:3] == (expected, expected)
+
+
+def test_red_green_and_blue_become_the_colours_that_the_result_says(studio: Studio, tmp_path: Path) -> None:
+    screen = tmp_path / "screen.mkv"
+    ffmpeg("-f", "lavfi", "-i", "color=red:s=160x90:d=0.4:r=5,format=gbrp", "-c:v", "ffv1", screen)
+    out, _ = studio.make(screen, quality="high")
+    assert colours(out / "video.mp4") == ("tv", "bt709", "bt709", "bt709")
+    command = ["ffmpeg", "-v", "error", "-i", out / "video.mp4", "-frames:v", "1", "-f", "rawvideo", "-"]
+    red, blue = (subprocess.run(command, check=True, capture_output=True).stdout[160 * 90 + at * 3600] for at in (1, 0))
+    assert red == pytest.approx(240, abs=2) and blue == pytest.approx(102, abs=2)  # of BT.709; 240 and 90 in BT.601
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"resolution": "1920x1080", "end": 1},
+        {"outputFormat": "thumbnail", "thumbnailSize": "1920x1080"},
+        {"outputFormat": "hls", "ladder": {"sizes": ["1920x1080", "160x90"]}, "end": 2},
+    ],
+    ids=["file", "picture", "stream"],
+)
+def test_a_size_that_is_larger_than_the_picture_is_told(studio: Studio, spec: dict[str, Any]) -> None:
+    _, result = studio.make(BIKES, **spec)
+    (note,) = [note for note in result["details"]["notes"] if "enlarged" in note]
+    assert note == "1920x1080 is larger than the picture, which was not enlarged: bikes.mp4 is 640x272."
+
+
+def test_a_size_that_only_one_side_reaches_is_none_to_tell_of(studio: Studio) -> None:
+    _, result = studio.make(BIKES, resolution="640x640", end=1)
+    assert "notes" not in result["details"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,28 @@ def test_scenes_are_cut_out_with_every_frame_and_their_sound(studio: Studio, tmp
     beginning = subprocess.run(command, check=True, capture_output=True).stdout
     loudest = max(abs(int.from_bytes(beginning[at : at + 2], "little", signed=True)) for at in range(0, 1900, 2))
     assert loudest > 8000
+
+
+def test_no_moment_of_sound_is_lost_between_scenes(studio: Studio, tmp_path: Path) -> None:
+    """A tone that never stops must be as loud at both ends of each scene as in its middle."""
+    film = tmp_path / "film.mp4"
+    ffmpeg(
+        *("-i", BIKES, "-f", "lavfi", "-i", "aevalsrc=0.5*sin(6283*t):d=10:s=44100"),
+        *("-vf", "scale=160:68", "-preset", "ultrafast", "-c:a", "aac", film),
+    )
+    options = {"split": True, "thumbnails": False, "minSeconds": 1.5}
+    out, _ = studio.make(film, outputFormat="scenes", scenes=options)
+    scenes = found(out)
+    assert len(scenes) == 4
+    for scene in scenes[:-1]:  # the film's own sound may end before its picture
+        command = ["ffmpeg", "-v", "error", "-i", out / scene["video"], "-map", "a", "-ac", "1", "-f", "s16le", "-"]
+        heard = array("h", subprocess.run(command, check=True, capture_output=True).stdout)
+        seconds = scene["endSeconds"] - scene["startSeconds"]
+        assert len(heard) / 44100 == pytest.approx(seconds, abs=0.03) and len(heard) / 44100 > seconds - 0.001
+        beginning, end = heard[:441], heard[int((seconds - 0.011) * 44100) : int(seconds * 44100)]
+        assert min(max(beginning), max(end)) > 10_000, scene
+        assert float(ffprobe(out / scene["video"])["audio"]["start_time"]) == pytest.approx(0, abs=0.001)
+    assert all(not path.is_dir() for path in out.iterdir())
 
 
 def test_only_the_part_that_is_asked_for_is_looked_at(studio: Studio) -> None:

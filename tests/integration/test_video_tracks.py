@@ -20,6 +20,7 @@ from tests.resources.studio import (
     brightest_at,
     ffmpeg,
     ffprobe,
+    likeness,
     loudness,
     pgs,
     streams,
@@ -88,6 +89,40 @@ def test_the_default_sound_is_taken_and_the_others_are_when_asked(studio: Studio
     assert not any("handler_name" in key.lower() for each in tags for key in each)
     out, _ = studio.make(film, audioTracks=["none"])
     assert streams(out / "video.mp4", "audio") == []
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm"])
+def test_the_first_sound_that_is_named_is_the_default_one(studio: Studio, film: Path, form: str) -> None:
+    out, _ = studio.make(film, audioTracks=["eng", "fra"], outputFormat=form, end=2)
+    assert languages(out / f"video.{form}", "audio") == ["eng", "fra"]
+    assert [each["disposition"]["default"] for each in streams(out / f"video.{form}", "audio")] == [1, 0]
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm"])
+@pytest.mark.parametrize("shown", [[0, 0], [0, 1]])
+@pytest.mark.parametrize("part", [{}, {"start": 1}])
+def test_only_those_subtitles_show_by_themselves_that_the_file_says(
+    studio: Studio, film: Path, tmp_path: Path, form: str, shown: list[int], part: dict[str, Any]
+) -> None:
+    said = tmp_path / "said.mkv"
+    flags = [
+        word for number, is_on in enumerate(shown) for word in (f"-disposition:s:{number}", "default" * is_on or "0")
+    ]
+    ffmpeg("-i", film, "-map", "0:v", "-map", "0:s:0", "-map", "0:s:1", "-c", "copy", *flags, said)
+    assert [each["disposition"]["default"] for each in streams(said, "subtitle")] == shown
+    out, _ = studio.make(said, outputFormat=form, **part)
+    assert [each["disposition"]["default"] for each in streams(out / f"video.{form}", "subtitle")] == shown
+
+
+def test_text_that_runs_from_right_to_left_is_burnt_in_from_there(studio: Studio, tmp_path: Path) -> None:
+    """What ends a sentence stands on its left, as it does where marks say so."""
+    pictures = []
+    for name, text in (("plain", "שלום!"), ("marked", "\u200fשלום!\u200f"), ("wrong", "\u200eשלום!\u200e")):
+        given = written(tmp_path / f"{name}.srt", f"1\n00:00:00,000 --> 00:00:02,000\n{text}\n".encode())
+        out, _ = studio.make(BIKES, subtitleUrl=given, subtitles="burn", end=1)
+        pictures.append(tmp_path / f"{name}.png")
+        ffmpeg("-i", out / "video.mp4", "-vf", "crop=240:60:200:205", "-frames:v", "1", pictures[-1])
+    assert likeness(pictures[0], pictures[1]) > 0.99 > likeness(pictures[0], pictures[2])
 
 
 def test_a_language_that_is_not_there_is_answered_with_those_that_are(studio: Studio, film: Path) -> None:

@@ -148,6 +148,7 @@ def served(state_dir: Path, *, path: str = "", host: str = "127.0.0.1", **enviro
         listener.bind(path)
     else:
         listener = socket.create_server((host, 0))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         address = Address(host, listener.getsockname()[1])
     listener.listen()
     heard, told = os.pipe()

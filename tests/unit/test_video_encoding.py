@@ -31,7 +31,7 @@ SAFE = [
     *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
     *("-protocol_whitelist", "file,pipe"),
 ]
-HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0, time_base=Fraction(1, 15360))
+HD = Video(0, "h264", 10.0, width=1920, height=1080, framerate=30.0, time_base=Fraction(1, 15360), matrix="bt709")
 CLIP = Probe("mov,mp4", True, 10.0, 1_000_000, None, [HD], [Audio(1, "aac", 10.0, is_default=True)])
 SILENT = replace(CLIP, audios=[])
 
@@ -57,6 +57,7 @@ def test_an_mp4_is_capped_h264_and_aac_that_a_browser_can_start_at_once() -> Non
         *FFMPEG, "-filter_complex_threads", "2", *SAFE, "-threads", "2", "-i", "/in/a.mp4",
         "-filter_complex", "[0:0]scale=1920:1080[s0];[s0]setsar=1[s1]", "-map", "[s1]", "-map", "0:1",
         "-b:a:0", "128000", "-bufsize:v", "15600000", "-c:a", "aac", "-c:v", "libx264", "-crf:v", "23",
+            "-disposition:a:0", "+default",
         "-enc_time_base:v", "1:15360", "-filter:a:0", "aformat=channel_layouts=mono|stereo|5.1|7.1",
         "-fps_mode:v", "vfr", "-map_chapters", "0", "-map_metadata", "0", "-maxrate:v", "7800000",
         "-movflags", "+faststart", "-pix_fmt:v", "yuv420p", "-preset:v", "medium", "-threads:v", "3", "video.mp4", "-y",

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.languages import is_same
 from processors.ffmpeg.probe import Audio, Probe, Subtitle
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
 from processors.video.encoding import Wanted
-from processors.video.languages import is_same
 from processors.video.sounds import sound_options, sounds
 from processors.video.soundtrack import extraction
 from processors.video.subtitles import captions, charset
@@ -55,8 +55,9 @@ def test_a_track_that_is_not_there_is_named_with_those_that_are(wanted: str) -> 
 
 
 def test_a_player_finds_a_default_among_what_is_left() -> None:
-    assert sound_options(asked(), [ENGLISH, SILENT_LANGUAGE], "aac", {})["disposition:a:0"] == "default"
-    assert "disposition:a:0" not in sound_options(asked(), [ENGLISH, FRENCH], "aac", {})
+    assert sound_options(asked(), [ENGLISH, SILENT_LANGUAGE], "aac", {})["disposition:a:0"] == "+default"
+    made = sound_options(asked(), [ENGLISH, FRENCH], "aac", {})
+    assert (made["disposition:a:0"], made["disposition:a:1"]) == ("-default", "+default")
 
 
 def test_a_gain_comes_before_the_layout() -> None:

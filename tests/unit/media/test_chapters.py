@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.media.chapters import Part, comments, document, from_document, from_file, settled
+from processors.ffmpeg.chapters import comments
+from processors.media.chapters import Part, document, from_document, from_file, settled
 from processors.media.tags import merged, metadata
 from processors.specs.media import Chapter
 from processors.worker.context import Rejected
@@ -66,7 +67,7 @@ def test_a_change_of_picture_is_no_chapter() -> None:
 
 
 def test_comments_have_hours_and_milliseconds() -> None:
-    assert comments([Part(3723.0456, 4000, "Late")]) == {"CHAPTER000": "01:02:03.046", "CHAPTER000NAME": "Late"}
+    assert comments([(3723.0456, "Late", None)]) == {"CHAPTER000": "01:02:03.046", "CHAPTER000NAME": "Late"}
 
 
 # --- the file of metadata

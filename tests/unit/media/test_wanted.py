@@ -79,9 +79,16 @@ def test_what_need_not_change_is_copied(
 
 def test_a_stream_has_no_rate_above_its_source() -> None:
     assert rates(STEREO, 700_000) == [192_000, 128_000, 64_000]
-    assert rates(MP3, 130_000) == [128_000, 64_000]
+    assert rates(MP3, 130_000) == [130_000, 64_000]
     assert rates(MP3, 48_000) == [48_000]
     assert rates(STEREO, None, audioSettings={"channels": "mono"}) == [96_000, 64_000, 32_000]
+
+
+def test_the_best_rung_of_a_lossy_source_has_all_that_it_holds() -> None:
+    assert rates(MP3, 119_077) == [119_000, 64_000]
+    assert rates(MP3, 170_000) == [170_000, 128_000, 64_000]
+    assert rates(MP3, 320_000) == [192_000, 128_000, 64_000]
+    assert rates(STEREO, None, audioSettings={"bitrate": "100k"}) == [100_000, 64_000]
 
 
 def test_a_stream_and_its_twin_share_their_renditions() -> None:

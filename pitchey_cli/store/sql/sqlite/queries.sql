@@ -907,8 +907,30 @@ SELECT * FROM organisations ORDER BY name;
 SELECT * FROM organisations WHERE name = :name;
 
 -- name: set_quota
-UPDATE organisations SET most_queued = :queued, most_running = :running, most_bytes = :bytes
+-- When the bytes get their first limit, they are counted: of all its jobs, once.
+UPDATE organisations
+   SET most_queued = :queued, most_running = :running, most_bytes = :bytes,
+       bytes = CASE WHEN :bytes IS NULL THEN NULL WHEN bytes IS NOT NULL THEN bytes ELSE
+               (SELECT coalesce(sum((SELECT coalesce(sum(value ->> 'size'), 0) FROM json_each(j.inputs))), 0)
+                  FROM container_jobs j WHERE j.organisation = :name)
+             + (SELECT coalesce(sum(a.size), 0)
+                  FROM container_jobs j JOIN job_outputs o ON o.job_seq = j.seq JOIN artifacts a ON a.sha256 = o.sha256
+                 WHERE j.organisation = :name) END
  WHERE name = :name RETURNING name;
+
+-- name: running_quotas
+-- Whose jobs may not all run at once, and how many do.
+SELECT o.name, o.most_running, count(j.seq) AS running
+  FROM organisations o LEFT JOIN container_jobs j ON j.state = 'running' AND j.organisation = o.name
+ WHERE o.most_running IS NOT NULL GROUP BY o.name, o.most_running;
+
+-- name: queued_of_organisation
+SELECT coalesce(sum(queued), 0) FROM job_flows WHERE organisation = :organisation AND queued > 0;
+
+-- name: waiting_of_organisation
+-- Those that are in no line yet, counted up to the limit.
+SELECT count(*) FROM (SELECT 1 FROM container_jobs
+                       WHERE state = :state AND organisation = :organisation LIMIT :limit);
 
 -- name: remove_organisation
 DELETE FROM organisations WHERE name = :name RETURNING name;

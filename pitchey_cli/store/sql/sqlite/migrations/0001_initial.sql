@@ -431,8 +431,46 @@ CREATE TABLE organisations (
     created_at   INTEGER NOT NULL,
     most_queued  INTEGER CHECK (most_queued >= 0),  -- NULL: any number
     most_running INTEGER CHECK (most_running >= 0),
-    most_bytes   INTEGER CHECK (most_bytes >= 0)
+    most_bytes   INTEGER CHECK (most_bytes >= 0),
+    -- Of the files that its jobs refer to, each counted for each job: counted by the triggers below, and only while there
+    -- is a limit to it.
+    bytes        INTEGER CHECK ((bytes IS NULL) = (most_bytes IS NULL))
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX organisations_running ON organisations (most_running, name) WHERE most_running IS NOT NULL;
+
+CREATE TRIGGER bytes_of_a_new_job AFTER INSERT ON container_jobs
+    WHEN EXISTS (SELECT 1 FROM organisations WHERE name = NEW.organisation AND most_bytes IS NOT NULL)
+BEGIN
+    UPDATE organisations
+       SET bytes = bytes + (SELECT coalesce(sum(value ->> 'size'), 0) FROM json_each(NEW.inputs))
+     WHERE name = NEW.organisation;
+END;
+
+CREATE TRIGGER bytes_of_a_job_that_was_fed AFTER UPDATE OF inputs ON container_jobs
+    WHEN EXISTS (SELECT 1 FROM organisations WHERE name = NEW.organisation AND most_bytes IS NOT NULL)
+BEGIN
+    UPDATE organisations
+       SET bytes = bytes + (SELECT coalesce(sum(value ->> 'size'), 0) FROM json_each(NEW.inputs))
+                         - (SELECT coalesce(sum(value ->> 'size'), 0) FROM json_each(OLD.inputs))
+     WHERE name = NEW.organisation;
+END;
+
+CREATE TRIGGER bytes_of_a_removed_job BEFORE DELETE ON container_jobs
+    WHEN EXISTS (SELECT 1 FROM organisations WHERE name = OLD.organisation AND most_bytes IS NOT NULL)
+BEGIN
+    UPDATE organisations
+       SET bytes = bytes - (SELECT coalesce(sum(value ->> 'size'), 0) FROM json_each(OLD.inputs))
+                         - (SELECT coalesce(sum(a.size), 0)
+                              FROM job_outputs o JOIN artifacts a ON a.sha256 = o.sha256 WHERE o.job_seq = OLD.seq)
+     WHERE name = OLD.organisation;
+END;
+
+CREATE TRIGGER bytes_of_a_new_output AFTER INSERT ON job_outputs
+BEGIN
+    UPDATE organisations SET bytes = bytes + (SELECT size FROM artifacts WHERE sha256 = NEW.sha256)
+     WHERE name = (SELECT organisation FROM container_jobs WHERE seq = NEW.job_seq) AND most_bytes IS NOT NULL;
+END;
 
 INSERT INTO organisations (name, created_at) VALUES ('default', 0);
 

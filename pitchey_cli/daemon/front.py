@@ -25,7 +25,7 @@ _AGAIN_SECONDS = (0.2, 1.0, 5.0, 30.0)  # after the first, the second, ... break
 _STEADY_SECONDS = 60.0  # one that ran for so long has not broken again, but anew
 _END_SECONDS = 10.0  # it answers what it has begun to answer, and ends; then it is killed
 _LOOK_SECONDS = 0.05
-_BIND_SECONDS = 10.0  # for the companion of a daemon that was killed to let go of the address
+_BIND_SECONDS = 10.0  # for the front of a daemon that was killed to let go of the address
 _DRAIN = b"drain\n"
 
 
@@ -44,10 +44,15 @@ async def listen(address: Address) -> tuple[socket.socket, Address]:
             text = f"{address} may not be listened on: {error.strerror}."
             raise Denied(text, hint="Take a port above 1023.") from error
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() >= deadline:
+            may_end = error.errno == errno.EADDRINUSE and _may_be_a_daemons(address)
+            if not may_end or asyncio.get_running_loop().time() >= deadline:
                 text = f"{address} cannot be listened on: {error.strerror}."
                 raise DaemonError(text, hint="--api takes another address.") from error
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _may_be_a_daemons(address: Address) -> bool:
+    return not address.path or Path(address.path).is_socket()
 
 
 def _listen(address: Address) -> tuple[socket.socket, Address]:
@@ -62,6 +67,8 @@ def _listen(address: Address) -> tuple[socket.socket, Address]:
     else:
         opened = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Head and body of an answer are two writes: without this the second may wait 40 ms for the first to be confirmed.
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.bind((address.host, address.port))
         address = Address(address.host, opened.getsockname()[1])
     opened.listen(_BACKLOG)
@@ -82,7 +89,7 @@ def _remove_stale(path: Path) -> None:
 
 
 @dataclass
-class Companion:
+class Front:
     """The process, and the socket that it serves."""
 
     command: Sequence[str]  #: without the descriptor and the address, which come behind

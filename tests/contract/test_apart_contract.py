@@ -1,0 +1,143 @@
+"""A store as one organisation sees it: all that it lets through is looked at here, and whatever is new is closed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pitchey_cli.domain.access import ApiToken, AuditEntry, Role
+from pitchey_cli.domain.budget import AsOf, Budget
+from pitchey_cli.domain.errors import Denied, InputNotFound
+from pitchey_cli.domain.job import Dependency, JobId, NewJob
+from pitchey_cli.domain.periods import Period
+from pitchey_cli.domain.recurrence import Misfire, Schedule
+from pitchey_cli.domain.scope import Scope
+from pitchey_cli.store import apart as module
+from pitchey_cli.store.apart import apart
+from pitchey_cli.store.noted import noted
+from pitchey_cli.store.port import JobFilter, Store
+from processors.vocabulary import Service
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+AS_OF = AsOf(NOON, "b", 0, UTC)
+OURS, THEIRS = "acme", "rival"
+METHODS = sorted(name for name, _ in inspect.getmembers(Store, inspect.isfunction) if not name.startswith("_"))
+OPEN = {name for name in vars(module._Apart) if not name.startswith("_")} | module.SHARED
+
+
+def job(name: str, organisation: str, **changes: object) -> NewJob:
+    return NewJob(JobId(name), Service.VIDEO, {}, organisation=organisation, batch="night", **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def ours(store: Store) -> Iterator[Store]:
+    """What we see of a store in which both of us have the same things."""
+    for name in (OURS, THEIRS):
+        store.add_organisation(name, now=NOON)
+        store.enqueue([job(f"{name}1", name, idempotency_key="k")], now=NOON)
+        request = {"service": "video", "inputs": [], "fields": {}, "queueing": {"organisation": name}}
+        store.add_schedule(Schedule(f"s-{name}", Service.VIDEO, "@daily", "", Misfire.SKIP, request, NOON, NOON))
+        store.set_budget(Budget(Scope(name), Period.DAY, 10), now=NOON)
+        store.set_member(name, f"ada of {name}", Role.ADMIN, now=NOON)
+        store.add_token(ApiToken(f"t-{name}", "ci", name, Role.VIEWER, frozenset(), "", NOON, None, digest="0" * 64))
+        store.note_action(AuditEntry(NOON, "ada", name, "submit", f"{name}1"))
+    yield apart(store, OURS)
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - OPEN))
+def test_what_is_not_named_there_is_denied(ours: Store, name: str) -> None:
+    with pytest.raises(Denied, match="belongs to the whole installation"):
+        getattr(ours, name)
+
+
+def test_what_is_named_there_is_of_the_port() -> None:
+    assert set(METHODS) >= OPEN, "something is let through that no store has"
+
+
+def test_all_lists_have_what_is_ours_and_nothing_else(ours: Store) -> None:
+    jobs = [ours.jobs(JobFilter()), list(ours.batch_jobs("night")), [ours.job(JobId("acme1"))]]
+    assert {each.organisation for found in jobs for each in found} == {OURS}
+    assert sum(ours.batch_counts("night").values()) == 1 and ours.batches() == ["night"]
+    assert ours.jobs(JobFilter(organisation=THEIRS)) == []
+    assert ours.job_ids("r") == [] and ours.job_ids("a") == ["acme1"]
+    assert {each.job_id for each in ours.events(after=0)} == {"acme1"}
+    assert [each.name for each in ours.schedules()] == ["s-acme"]
+    assert [each.scope.organisation for each in ours.budgets()] == [OURS]
+    assert [each.budget.scope.organisation for each in ours.standings(AS_OF)] == [OURS]
+    assert [each.scope.organisation for each in ours.waiting_jobs()] == [OURS]
+    assert [each.name for each in ours.organisations()] == [OURS]
+    assert [each.id for each in ours.tokens()] == [each.id for each in ours.tokens(organisation=THEIRS)] == ["t-acme"]
+    assert {each.organisation for each in ours.audit_log()} == {OURS}
+    assert {each.organisation for each in ours.audit_log(organisation=THEIRS)} == {OURS}
+
+
+def test_what_is_theirs_is_not_there(ours: Store) -> None:
+    theirs = JobId("rival1")
+    for ask in (ours.job, ours.attempts, ours.outputs, ours.details, ours.dependencies, ours.purge):
+        with pytest.raises(InputNotFound, match="There is no job rival1"):
+            ask(theirs)
+    with pytest.raises(InputNotFound):
+        ours.cancel(theirs, why="", now=NOON)
+    with pytest.raises(InputNotFound):
+        ours.redrive(theirs, now=NOON)
+    with pytest.raises(InputNotFound):
+        ours.events(after=0, job_ids=[theirs])
+    with pytest.raises(InputNotFound):
+        ours.schedule("s-rival")
+    assert ours.token("t-rival") is None and not ours.revoke_token("t-rival", now=NOON)
+    assert not ours.remove_schedule("s-rival")
+
+
+def test_nothing_is_made_for_them(ours: Store) -> None:
+    with pytest.raises(Denied):
+        ours.enqueue([job("x", THEIRS)], now=NOON)
+    with pytest.raises(InputNotFound):
+        ours.enqueue([job("x", OURS, after=(Dependency(JobId("rival1")),))], now=NOON)
+    with pytest.raises(InputNotFound):
+        ours.enqueue([job("x", OURS, cached_from=JobId("rival1"))], now=NOON)
+    for scope in (Scope(THEIRS), Scope()):
+        with pytest.raises(Denied):
+            ours.set_budget(Budget(scope, Period.DAY, 1), now=NOON)
+        with pytest.raises(Denied):
+            ours.remove_budget(scope, Period.DAY)
+    with pytest.raises(Denied):
+        ours.set_member(THEIRS, "eve", Role.ADMIN, now=NOON)
+    with pytest.raises(Denied):
+        ours.members(THEIRS)
+    for organisation in (THEIRS, ""):
+        made = ApiToken("t", "ci", organisation, Role.ADMIN, frozenset(), "", NOON, None, digest="0" * 64)
+        with pytest.raises(Denied):
+            ours.add_token(made)
+
+
+def test_the_same_idempotency_key_is_another_one_for_each(ours: Store) -> None:
+    assert ours.enqueue([job("acme2", OURS, idempotency_key="k")], now=NOON) == ["acme1"]
+
+
+def test_a_result_is_not_taken_from_another_organisation(store: Store) -> None:
+    assert store.cached_job("key", OURS) is None
+
+
+def test_what_fails_leaves_no_note_and_what_changes_nothing_neither(store: Store) -> None:
+    hand = noted(store, actor=lambda: "ada", now=lambda: NOON)
+    hand.enqueue([job("one", OURS, idempotency_key="k")], now=NOON)
+    hand.enqueue([job("two", OURS, idempotency_key="k")], now=NOON)
+    hand.cancel(JobId("one"), why="enough", now=NOON)
+    hand.cancel(JobId("one"), why="enough", now=NOON + timedelta(hours=1))
+    with pytest.raises(InputNotFound):
+        hand.cancel(JobId("none"), why="", now=NOON)
+    assert [(each.action, each.target, each.actor) for each in store.audit_log()] == [
+        ("cancel", "one", "ada"),
+        ("submit", "one", "ada"),
+    ]
+
+
+def test_a_change_that_is_undone_takes_its_note_along(store: Store) -> None:
+    hand = noted(store, actor=lambda: "ada", now=lambda: NOON)
+    with pytest.raises(RuntimeError), store.transaction():
+        hand.enqueue([job("one", OURS)], now=NOON)
+        raise RuntimeError
+    assert list(store.audit_log()) == [] and store.jobs(JobFilter()) == []
