@@ -258,9 +258,8 @@ def test_a_recommender_is_fitted_added_and_asked(pitchey: Pitchey) -> None:
     pitchey.ok("models", "add", "fit", "--manifest", "fit.json")
     summary = pitchey.ok("run", "inference", "fit", "bought.csv").json["output"]
     assert summary == {"users": 7, "items": 5, "interactions": 16, "describedItems": 0}
-    pitchey.ok("run", "inference", "fit", "bought.csv", "--output-format", "binary", "-o", "shop.safetensors")
-    added = pitchey.ok("models", "add", "shop", "shop.safetensors")
+    pitchey.ok("run", "inference", "fit", "bought.csv", "--output-format", "binary", "-o", "fitted")
+    added = pitchey.ok("models", "add", "shop", "fitted")
     assert "shop@1 is added: recommendation, recommender" in added.err
     answer = pitchey.ok("run", "inference", "shop", "--text", "finn", "--top-k", "1").json
     assert [each["item"] for each in answer["output"]] == ["map"]
-    (pitchey.cwd / "fit.json").unlink()
