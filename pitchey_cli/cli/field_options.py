@@ -126,6 +126,7 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
         "parameters.multi_label": FieldOption(("--multi-label/--no-multi-label",)),
         "parameters.stop": FieldOption(("--stop",), "TEXT", _each),
         "parameters.labels": FieldOption(("--labels",), "LABEL,...", _between_commas),
+        "parameters.liked": FieldOption(("--liked",), "ITEM,...", _between_commas),
     },
     Service.MEDIA: {
         "output_presets": FieldOption(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -125,6 +126,41 @@ def add(
         entry = adding.add(desk, wish)
     said_of_it = f"{entry.manifest.task}, {entry.manifest.framework or entry.manifest.uses}"
     terminal.say(f"{entry.manifest.reference} is added: {said_of_it}, {size(entry.manifest.size)}.")
+
+
+@app.command()
+def warm(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="NAME, or NAME@VERSION.")],
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
+    ] = None,
+) -> None:
+    """Have models loaded, by a job each that works on nothing of meaning. Where a daemon runs they stay loaded."""
+    from pitchey_cli.cli.foreground import run_to_the_end
+    from pitchey_cli.cli.handover import show_failure
+    from pitchey_cli.daemon import lock
+    from pitchey_cli.domain.job import JobState
+    from pitchey_cli.operations.models import warming
+    from pitchey_cli.operations.requests import Request, drafts
+    from pitchey_cli.reports.wording import duration
+    from processors.vocabulary import Service
+
+    wiring = Wiring.from_environment()
+    known, asked = wiring.models(), Request(Service.INFERENCE, ())
+    with tempfile.TemporaryDirectory(prefix="pitchey-") as scratch:
+        checked = [each for model in models for each in drafts(warming.request(known, model, Path(scratch)))]
+        store = wiring.store()
+        ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=None, is_silent=True)
+    for model, job in zip(models, ended, strict=True):
+        if job.state is not JobState.SUCCEEDED:
+            show_failure(job)
+            continue
+        seconds = store.details(job.id).get("timings", {}).get("loadSeconds")
+        terminal.say(f"{model} is loaded; its job waited {duration(seconds)} for that.")
+    if (holder := lock.holder(wiring.state_dir)) is None or not holder.is_daemon:
+        terminal.say("note: no daemon runs, so nothing stays loaded.")
+    if any(job.state is not JobState.SUCCEEDED for job in ended):
+        raise typer.Exit(ExitCode.JOB_FAILED)
 
 
 @app.command()

@@ -37,7 +37,7 @@ class InferenceParameters(Part):
         None, min_length=1, max_length=200, description="What is chosen between, with commas; repeatable."
     )
     liked: list[_Label] | None = Field(
-        None, min_length=1, max_length=1000, description="Items that somebody likes, beside what is known of them."
+        None, min_length=1, max_length=1000, description="Items that somebody likes, with commas; repeatable."
     )
     template: str | None = Field(
         None, max_length=500, pattern=r"\{\}", description="A sentence about a label, as: This text is about {}."

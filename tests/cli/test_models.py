@@ -118,6 +118,20 @@ def test_the_models_of_the_image_are_listed_and_are_not_this_machines_to_remove(
     assert near.code == 3 and "Did you mean 'sentiment'?" in near.err
 
 
+def test_a_model_is_warmed_by_a_job_and_one_that_cannot_be_loaded_is_told(pitchey: Pitchey, colours: Path) -> None:
+    pitchey.ok("models", "add", "colour", colours, *CLASSIFIER)
+    pitchey.ok("models", "add", "broken", colours, *CLASSIFIER)
+    file = pitchey.state_dir / "models" / "broken" / "1" / "colours.onnx"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    answer = pitchey("models", "warm", "colour", "broken")
+    assert answer.code == 1, answer
+    assert "colour is loaded; its job waited" in answer.err and "no daemon runs, so nothing stays loaded" in answer.err
+    assert "its SHA-256 is another" in answer.err
+    pitchey.ok("models", "add", "raw", colours, "--task", "tensors")
+    assert "What raw@1 could work on is not known here." in pitchey("models", "warm", "raw").err
+    assert pitchey("models", "warm", "nothing").code == 3
+
+
 # --- where they come from
 
 
