@@ -120,6 +120,7 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
                 "template": "TEXT",
                 "sentences": "COUNT",
                 "style": "STYLE",
+                "method": "METHOD",
                 "system": "TEXT",
             }.items()
         },

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,17 @@ NEIGHBOURS = 50  #: that are kept of each item
 _LEAST = np.finfo(np.float64).tiny  # nothing is divided by less
 _WORD = re.compile(r"\w{2,}")
 
+#: (users, items, weights) of interactions -> the factors of users [users, n], and of items [items, n]
+Factorise = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 Near = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
-def fit(found: Interactions) -> dict[str, NDArray[Any]]:
-    """The tables of a recommender: see `tables.Tables`."""
+def fit(found: Interactions, *, factorise: Factorise | None = None) -> dict[str, NDArray[Any]]:
+    """The tables of a recommender: see `tables.Tables`.
+
+    Args:
+        factorise: finds what users and items have in common, beside what items are near to.
+    """
     pairs = np.array(list(found.rows), np.int64).reshape(-1, 2)
     weights = np.fromiter(found.rows.values(), np.float32, len(found.rows))
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
@@ -36,7 +43,9 @@ def fit(found: Interactions) -> dict[str, NDArray[Any]]:
     near, scores = _nearest(items, users, _even(users, weights), count, len(found.users))
     rows, columns, values = _words(found.texts)
     content_near, content_scores = _nearest(rows, columns, values, count, int(columns.max(initial=-1)) + 1)
+    factors = {} if factorise is None else _factors(factorise(users, items, weights), (len(found.users), count))
     return {
+        **factors,
         "items.json": _packed(list(found.items)),
         "users.json": _packed(list(found.users)),
         "history_starts": starts.astype(np.int64),
@@ -48,6 +57,17 @@ def fit(found: Interactions) -> dict[str, NDArray[Any]]:
         "content_items": content_near,
         "content_scores": content_scores,
     }
+
+
+def _factors(
+    found: tuple[NDArray[np.float32], NDArray[np.float32]], counts: tuple[int, int]
+) -> dict[str, NDArray[Any]]:
+    """Those without interactions have none, and the last of them may be missing in what was found."""
+    tables: dict[str, NDArray[Any]] = {}
+    for name, values, count in zip(("user_factors", "item_factors"), found, counts, strict=True):
+        tables[name] = np.zeros((count, values.shape[1]), np.float32)
+        tables[name][: len(values)] = values
+    return tables
 
 
 def _packed(identifiers: list[str]) -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ _NAMES = (
     "items.json", "users.json", "history_starts", "history_items", "history_weights", "popularity", "near_items",
     "near_scores", "content_items", "content_scores",
 )  # fmt: skip
+_FACTORS = ("user_factors", "item_factors")  # of one that was fitted with als
 
 
 class BadTables(ValueError):
@@ -26,7 +27,8 @@ class Tables:
 
     Args:
         tensors: `items.json` and `users.json` are identifiers as JSON; `history_items` and `history_weights` what each
-            user has, from `history_starts[user]` on; `near_*` and `content_*` [items, k] the nearest of each item.
+            user has, from `history_starts[user]` on; `near_*` and `content_*` [items, k] the nearest of each item;
+            `user_factors` [users, n] and `item_factors` [items, n], where there are some, what both have in common.
 
     Raises:
         BadTables: says what is wrong.
@@ -42,6 +44,7 @@ class Tables:
         self._starts, self._history = tensors["history_starts"], tensors["history_items"]
         self._weights, self._popularity = tensors["history_weights"], tensors["popularity"]
         self._near = [(tensors[f"{kind}_items"], tensors[f"{kind}_scores"]) for kind in ("near", "content")]
+        self._factors = [tensors[name] for name in _FACTORS if name in tensors]
         self._refuse_misfit(len(users))
 
     def known(self, user: str) -> bool:
@@ -68,6 +71,11 @@ class Tables:
             for (near, cosines), share in zip(self._near, (trust, 1 - trust), strict=True):
                 np.add.at(scores, near[has], cosines[has] * (share * weights)[:, None])
             scores /= weights.sum()
+        if place is not None and self._factors:
+            users, items = self._factors
+            # Of an item that few have the factors say as little as its users do.
+            trust = self._popularity / (self._popularity + _EVEN_AT)
+            scores = trust * np.clip(items @ users[place], 0, 1) + (1 - trust) * scores
         # What nothing speaks for comes last, the most popular first, and below what something speaks for.
         least = scores[scores > 0].min(initial=1.0) / 2
         usual = self._popularity / max(1.0, float(self._popularity.max(initial=1.0)))
@@ -77,6 +85,9 @@ class Tables:
         return [(self.items[number], float(scores[number])) for number in best if scores[number] >= 0]
 
     def _refuse_misfit(self, users: int) -> None:
+        shapes = [each.shape for each in self._factors]
+        if shapes and shapes != [(users, shapes[0][-1]), (len(self.items), shapes[0][-1])]:
+            raise BadTables("its factors do not fit its users and items")
         items, history = len(self.items), len(self._history)
         fits = (
             self._starts.shape == (users + 1,)

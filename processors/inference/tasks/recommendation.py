@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.inference.model import Model
-from processors.inference.recommending.fitting import fit
-from processors.inference.recommending.interactions import read
+from processors.inference.recommending.als import alternating
+from processors.inference.recommending.fitting import Factorise, fit
+from processors.inference.recommending.interactions import Interactions, read
 from processors.inference.tasks.scoring import rounded
 from processors.inference.tasks.task import Asked, Task
 
@@ -31,9 +32,14 @@ class Fitted:
 
 
 def _fit(model: Model, inputs: Sequence[list[tuple[str, Path]]], asked: Asked) -> list[Fitted]:
-    del model, asked
-    found = [read(files) for files in inputs]
-    return [Fitted(fit(each), len(each.users), len(each.items), len(each.rows), len(each.texts)) for each in found]
+    del model
+    factorise = alternating if asked.parameters.method == "als" else None
+    return [_fitted(read(files), factorise) for files in inputs]
+
+
+def _fitted(found: Interactions, factorise: Factorise | None) -> Fitted:
+    tensors = fit(found, factorise=factorise)
+    return Fitted(tensors, len(found.users), len(found.items), len(found.rows), len(found.texts))
 
 
 def _document(fitted: Fitted) -> dict[str, Any]:
@@ -73,5 +79,5 @@ def _line(answer: Any) -> str:
     return "; ".join(f"{each['item']} {each['score']:.3f}" for each in answer) or "nothing"
 
 
-FIT = Task("files", _fit, _fit_line, as_tensors=_tables, as_document=_document, chunk=1)
+FIT = Task("files", _fit, _fit_line, frozenset({"method"}), as_tensors=_tables, as_document=_document, chunk=1)
 TASK = Task("text", _recommend, _line, frozenset({"top_k", "threshold", "liked"}), chunk=64)

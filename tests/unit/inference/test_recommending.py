@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from processors.inference.recommending.als import alternating
 from processors.inference.recommending.fitting import fit
 from processors.inference.recommending.interactions import read
 from processors.inference.recommending.tables import BadTables, Tables
@@ -94,7 +95,8 @@ def test_cosines_are_those_of_the_whole_matrix(tmp_path: Path) -> None:
         assert wanted[item][near] == pytest.approx(scores, abs=1e-6)
 
 
-def test_of_tastes_that_differ_more_is_found_than_what_is_popular(tmp_path: Path) -> None:
+@pytest.mark.parametrize("factorise", [None, alternating], ids=["cosine", "als"])
+def test_of_tastes_that_differ_more_is_found_than_what_is_popular(tmp_path: Path, factorise: Any) -> None:
     """Leave one out: each of 200 users has a taste of eight, and now and then something else."""
     dice = np.random.default_rng(5)
     rows, left = [], {}
@@ -103,10 +105,21 @@ def test_of_tastes_that_differ_more_is_found_than_what_is_popular(tmp_path: Path
         own = 8 * dice.permutation(15)[:10] + taste
         left[f"u{user}"] = f"i{own[0]}"
         rows += [f"u{user},i{item}" for item in {*own[1:].tolist(), *dice.integers(0, 120, 3).tolist()} - {own[0]}]
-    shop = tables(tmp_path, "user,item\n" + "\n".join(rows) + "\n")
+    (tmp_path / "a.csv").write_text("user,item\n" + "\n".join(rows) + "\n")
+    shop = Tables(fit(read([("a.csv", tmp_path / "a.csv")]), factorise=factorise))
     hits = sum(item in names(shop.recommend(user, [], 10)) for user, item in left.items())
     popular = names(shop.recommend("stranger", [], 10))
     assert hits > 3 * sum(item in popular for item in left.values())
+
+
+def test_factors_leave_nobody_out_who_has_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(SHOP + "zoe,tent,0\n")
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, ITEMS)))
+    files = [(name, tmp_path / name) for name in ("a.csv", "b.jsonl")]
+    shop = Tables(fit(read(files), factorise=alternating))
+    assert "desk" in names(shop.recommend("gil", [], 2))
+    assert names(shop.recommend("zoe", [], 1)) == ["tent"]
+    assert names(shop.recommend("stranger", ["rucksack"], 1)) == ["tent"]
 
 
 @pytest.mark.parametrize(
