@@ -94,7 +94,7 @@ class Repository:
             for path in _folders(root / name, VERSION_PATTERN)
             if (path / MANIFEST_NAME).is_file()
         }
-        return sorted(found, key=_by_numbers)
+        return sorted(found, key=by_numbers)
 
     def pinned(self, name: str) -> str | None:
         """The version that is meant where none is said; None where there is no such model."""
@@ -186,6 +186,6 @@ def _folders(root: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _by_numbers(version: str) -> list[tuple[int, int, str]]:
-    """Sort 10 after 9: numbers by their value, and what is between them as text."""
+def by_numbers(version: str) -> list[tuple[int, int, str]]:
+    """The key by which versions are sorted, 10 after 9: numbers by their value, and what is between them as text."""
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", version) if part]

@@ -36,6 +36,12 @@ class InferenceParameters(Part):
     labels: list[_Label] | None = Field(
         None, min_length=1, max_length=200, description="What is chosen between, with commas; repeatable."
     )
+    liked: list[_Label] | None = Field(
+        None, min_length=1, max_length=1000, description="Items that somebody likes, with commas; repeatable."
+    )
+    method: Literal["cosine", "als"] | None = Field(
+        None, description="How recommend-fit learns: cosine of items, or als besides: factors of users and items."
+    )
     template: str | None = Field(
         None, max_length=500, pattern=r"\{\}", description="A sentence about a label, as: This text is about {}."
     )
