@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +25,7 @@ from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 
+_PAUSE_SECONDS = 0.03  # between two looks of one who waits: on a busy queue there is a commit every few milliseconds
 _OUTCOMES = {CancelResult.CANCELLED: "cancelled", CancelResult.REQUESTED: "stopping", CancelResult.FINISHED: "ended"}
 
 
@@ -87,9 +87,8 @@ async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) ->
         drafts = orders.drafts(wanted, uploads)
         return orders.stage(call.desk.submitting(store), wanted, drafts, now=call.now)
 
-    jobs = await call.read(stage)
-    place = partial(orders.place, call.desk.submitting(call.desk.gate), jobs=jobs, now=call.now)
-    placed = await call.write(lambda store: place(store=store))
+    jobs = await call.work(stage)
+    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, now=call.now))
     call.desk.poke()
     if placed.is_replay:
         call.headers["Idempotency-Replayed"] = "true"
@@ -175,6 +174,7 @@ async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:
                 waits[0].cancel()
                 if waits[0] not in done:
                     return False
+                await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         for task in leaving:
             task.cancel()

@@ -109,8 +109,7 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
         orders.refuse_unused(uploads, used)
         return pipelines.start(call.desk.submitting(store), parsed, runs, words, batch=asked.batch or "", now=call.now)
 
-    # On a connection of its own: its inputs are staged in between, and other writers must not wait for that.
-    name = await call.read(start)
+    name = await call.work(start)
     call.desk.poke()
     found = await call.read(lambda store: batches.summary(store, name))
     return json_answer(_summary(found), HTTPStatus.CREATED, {"Location": f"/v1/batches/{name}"})

@@ -78,8 +78,7 @@ async def resume_schedule(call: Call) -> Response:
 async def run_schedule(call: Call) -> Response:
     """Submit the jobs of a schedule once more, now."""
     name = call.part("name")
-    # On a connection of its own: its files are read in between, and other writers must not wait for that.
-    ids = await call.read(lambda store: operation.run_now(call.desk.submitting(store), name, now=call.now))
+    ids = await call.work(lambda store: operation.run_now(call.desk.submitting(store), name, now=call.now))
     call.desk.poke()
     found = await call.read(lambda store: [as_json.job(store.job(each)) for each in ids])
     return json_answer({"jobs": found, "notices": []}, HTTPStatus.CREATED)

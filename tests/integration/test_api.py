@@ -281,6 +281,9 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
             "the machine that serves this",
         ),
         (b'{"jobs": []}', 422, "jobs"),
+        (b'{"jobs": ["AAA"]}', 422, "jobs.0 'AAA' does not fit"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "slots": true}', 422, "slots True"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "noCache": "no"}', 422, "noCache 'no'"),
         (b'{"service": "code", "spec": {}, "pad": "' + b"x" * 30_000 + b'"}', 413, "20,000 bytes"),
     ],
 )
