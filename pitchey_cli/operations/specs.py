@@ -106,9 +106,7 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         return UsageError(f"{where} {value!r} is not one of {', '.join(every)}.")
     if kind in ("model_type", "model_attributes_type"):
         field = owner.field_named(where.rpartition(".")[2]) if owner is not None else ""
-        part = (
-            owner.part_of(field) if owner is not None and field else owner
-        )  # of a list of parts, owner is what it has
+        part = owner.part_of(field) if owner is not None and field else owner  # of a list of parts it is what is in it
         example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
