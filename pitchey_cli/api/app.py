@@ -29,7 +29,9 @@ def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
     admission = Admission(desk, sign_ons)
     paths = [Path(each.path, Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
     events = WebSocketRoute(SOCKET_PATH, EventSocket(desk, admission, SOCKET_ROLE, SOCKET_AREA))
-    return Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
+    made = Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
+    made.router.redirect_slashes = False  # a path is in the table, or it is not
+    return made
 
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -152,8 +153,6 @@ def whole(store: Store, job_id: JobId) -> dict[str, Any]:
 
 def output(job: Job, value: Output) -> dict[str, Any]:
     """An output, and where to get it."""
-    from urllib.parse import quote
-
     return {**as_json.output(value), "url": f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -47,8 +48,8 @@ async def add_schedule(call: Call, asked: models.AddSchedule) -> Response:
 
     added = await call.write(add)
     call.desk.poke()
-    location = {"Location": f"/v1/schedules/{added.name}"}
-    return json_answer(as_json.schedule(added), HTTPStatus.CREATED, location if added.name.isascii() else None)
+    location = {"Location": f"/v1/schedules/{quote(added.name)}"}
+    return json_answer(as_json.schedule(added), HTTPStatus.CREATED, location)
 
 
 async def pause_schedule(call: Call) -> Response:
