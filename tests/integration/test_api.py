@@ -276,6 +276,11 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
         (b'{"service": "video", "spec": {"inputUrl": "file:///etc/passwd"}}', 422, "cannot be fetched"),
         (b'{"service": "video", "spec": {"inputUrl": "upload:none"}}', 422, "no upload"),
         (
+            b'{"service": "code", "spec": {"language": "python", "code": "x", "inputFiles": {"a": "/etc/passwd"}}}',
+            422,
+            "the machine that serves this",
+        ),
+        (
             b'{"service": "video", "spec": {"inputUrl": "http://a.example/b.mp4", "watermark": {"imageUrl": "/x"}}}',
             422,
             "the machine that serves this",
