@@ -165,6 +165,7 @@ GROUPS: Mapping[Service, Mapping[str, tuple[str, ...]]] = {
 #: what `--file` is for, where a service has a field for more files than the one it works on
 ATTACHING: Mapping[Service, str] = {
     Service.CODE: "Put a file or a folder beside the input; repeatable.",
+    Service.DOCUMENT: "Another document that follows it in one PDF, or a folder of them; repeatable.",
     Service.MEDIA: "Another track of the same album, or a folder of them; repeatable. One gain: --loudness-album.",
 }
 

@@ -23,7 +23,8 @@ def refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite:
     """Find out before the work what would otherwise stop it after: a result that would replace a file."""
     for draft in checked:
         for path in draft.output_paths:
-            result.refuse_existing(output / result.file_name(draft.name, path), overwrite=overwrite, keep=inputs)
+            name = result.file_name(draft.name, path, keeps_folder=draft.checked.keeps_folder)
+            result.refuse_existing(output / name, overwrite=overwrite, keep=inputs)
 
 
 def hand_over(
@@ -55,6 +56,8 @@ def hand_over(
             show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
         if is_answer_shown and job.state is JobState.SUCCEEDED and answers.is_shown(outputs := store.outputs(job.id)):
             answers.show(outputs, artifacts)
+            for note in tables.notes(details, outputs):
+                terminal.say(f"note: {note}")
             continue
         if job.state is JobState.SUCCEEDED:
             try:

@@ -11,6 +11,8 @@ from pitchey_cli.operations import logs as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
 
+_PIECES = "answer"  #: of a text that a model writes, as it comes
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -28,9 +30,16 @@ def logs(
     wiring = Wiring.from_environment()
     store = wiring.store()
     job_id = resolve(store, job)
-    is_empty = True
+    is_empty, goes_on = True, False
     for line in operation.lines(store, wiring.state_dir, job_id, attempt=attempt, follow=follow):
         is_empty = False
-        terminal.show_line((f"{line.at:%H:%M:%S.%f}"[:-3] + " " if timestamps else "") + line.line, has_colours=True)
+        is_piece = line.stream == _PIECES and not timestamps
+        if goes_on and not is_piece:
+            terminal.show_line("")
+        goes_on = is_piece
+        text = (f"{line.at:%H:%M:%S.%f}"[:-3] + " " if timestamps else "") + line.line
+        terminal.show_line(text, has_colours=True, end="" if is_piece else "\n")
+    if goes_on:
+        terminal.show_line("")
     if is_empty:
         terminal.say(f"{job_id} has written no log lines.")

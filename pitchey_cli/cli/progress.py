@@ -10,7 +10,7 @@ from typing import Any
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.engines.port import BuildStep
-from pitchey_cli.reports.wording import printable
+from pitchey_cli.reports.wording import duration, printable
 
 _MAX_BARS = 12  # more than that scroll away, and say no more than a sum
 _LINE_SECONDS = 10.0
@@ -25,19 +25,36 @@ def job_progress(total: int, *, is_quiet: bool = False) -> Iterator[Callable[[Jo
         with _bars(total) as show:
             yield show
     else:
-        yield _state_lines()
+        yield state_lines()
 
 
-def _state_lines() -> Callable[[Job], None]:
+def state_lines(clock: Callable[[], float] = time.monotonic) -> Callable[[Job], None]:
+    """A line for each change of a job's state, and now and then how far it is.
+
+    Args:
+        clock: seconds, from any moment on.
+    """
     seen: dict[str, JobState] = {}
+    said_at: dict[str, float] = {}
 
     def show(job: Job) -> None:
+        now = clock()
+        if seen.get(job.id) == job.state is JobState.RUNNING and now - said_at[job.id] >= _LINE_SECONDS:
+            said_at[job.id] = now
+            terminal.say(f"{job.id} {_how_far(job)} {printable(job.name)}")
         if seen.get(job.id) != job.state:
-            seen[job.id] = job.state
+            seen[job.id], said_at[job.id] = job.state, now
             why = f": {printable(job.error.message)}" if job.error and job.state is not JobState.RUNNING else ""
             terminal.say(f"{job.id} {job.state} {printable(job.name)}{why}")
 
     return show
+
+
+def _how_far(job: Job) -> str:
+    """What it is doing, how much of it is done, and how long the rest may take; as far as that is known."""
+    share = "" if job.progress is None else f" {job.progress:.0%}"
+    rest = "" if job.eta_seconds is None else f", about {duration(round(job.eta_seconds))} left,"
+    return f"{job.stage or job.state}{share}{rest}"
 
 
 @contextmanager

@@ -46,13 +46,14 @@ def show(renderable: RenderableType) -> None:
     out().print(renderable)
 
 
-def show_line(text: str, *, has_colours: bool = False) -> None:
+def show_line(text: str, *, has_colours: bool = False, end: str = "\n") -> None:
     """Print a line as it is, and on a terminal without what that would obey.
 
     Args:
         has_colours: it is a program's own, which may have some.
+        end: what comes after it; nothing, where it goes on.
     """
-    line = f"{text}\n"
+    line = f"{text}{end}"
     if sys.stdout.isatty():
         line = coloured(line) if has_colours else escaped(line)
     sys.stdout.write(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import Grant, grant
-from pitchey_cli.domain.placement import Candidate
+from pitchey_cli.domain.placement import Candidate, kinds_of
 from pitchey_cli.domain.pools import is_shared
 from pitchey_cli.domain.prices import Tariff
 from pitchey_cli.engines import runtimes
@@ -61,13 +62,14 @@ class PooledInstance:
     idle_since: float = 0.0  #: monotonic
     seen_tick: int | None = None  #: when another daemon, since the machine's last start, last knew it to be there
     ended_tick: int | None = None  #: of one that was found gone: nothing on it is paid for after that
-    kinds: set[str] = field(default_factory=set)  #: of jobs that it has run: it has warm what they need
+    kinds: set[str] = field(default_factory=set)  #: of jobs for which it has warm what they need
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
     organisations: set[str] = field(default_factory=set)  #: that it has worked for
     available_since: datetime | None = None  #: since when it is ready without a break
     cpu: float | None = None  #: share of its CPUs that it used lately; None is not known
     memory: float | None = None  #: share of its memory
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  #: held while it is paused, woken or stopped
+    _loaded: set[str] = field(default_factory=set)  # kinds of the models that it had when it was last asked
     _cpu_seconds: float | None = None
     _used_at: float = 0.0  # monotonic
 
@@ -95,6 +97,12 @@ class PooledInstance:
         """Give it no new work; the first reason stays."""
         self.retired_because = self.retired_because or why
         self.has_died = self.has_died or has_died
+
+    def note_models(self, models: Iterable[str]) -> None:
+        """Learn which models it has loaded now; for those that had to make room it is not warm any more."""
+        loaded = kinds_of(models)
+        self.kinds = self.kinds - (self._loaded - loaded) | loaded
+        self._loaded = loaded
 
     def note_usage(self, usage: InstanceUsage, now: float) -> None:
         """Learn what it uses. `now` is monotonic."""

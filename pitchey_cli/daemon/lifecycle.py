@@ -107,6 +107,7 @@ class Lifecycle:
             if instance.ended_tick is None and await asyncio.to_thread(self._is_gone, record.id):
                 instance.ended_tick = record.seen_tick
         else:
+            instance.note_models(health.loaded_models)
             if not is_of_this_boot:
                 instance.retire("the machine has been started anew since")
             elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:

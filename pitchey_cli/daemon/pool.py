@@ -141,6 +141,7 @@ class Pool:
                     await self._unanswered(instance, error)
                 continue
             instance.unanswered = 0
+            instance.note_models(health.loaded_models)
             if health.draining:
                 instance.retire("it drains")
             elif instance.attempts:

@@ -1,8 +1,8 @@
 """Which instance gets a job. Pure: the instances as they are, and the job, go in; a place and its reason come out.
 
-The warm instance that fits best: one that already has what the job needs (its model, its language), then one that
-worked for the same organisation, then the least loaded. One that has just failed a job of this kind comes last, and
-before it those that the pool would rather do without: they are to fall idle.
+The warm instance that fits best: one that already has what the job needs (its model, its language), then one that the
+pool would not rather do without (those are to fall idle), then one that worked for the same organisation, then the least
+loaded. One that has just failed a job of this kind comes last.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Candidate:
     instance_id: str
     slots: int
     free_slots: int
-    kinds: Collection[str] = ()  #: kinds of jobs that it has run
+    kinds: Collection[str] = ()  #: kinds of jobs for which it has what they need
     failed_kinds: Collection[str] = ()  #: whose last attempt there failed
     organisations: Collection[str] = ()
     is_surplus: bool = False  #: the pool would rather do without it
@@ -80,6 +80,15 @@ class Places:
         return f"{', '.join(words)}; {'the only one' if fitting == 1 else f'the best of {fitting}'} with room"
 
 
+def kinds_of(models: Iterable[str]) -> set[str]:
+    """The kinds of jobs for which an instance is warm that has these models, `name@version`.
+
+    A job that names no version means the one that is pinned. Which that is only the instance knows for sure, and seldom
+    are there two: the name alone counts, too.
+    """
+    return {kind for model in models for kind in (model, model.partition("@")[0])}
+
+
 def slots_needed(job: Waiting | Job, slots: int) -> int:
     """How many of an instance's slots a job takes: never more than there are."""
     return slots if job.crashes else min(job.slots, slots)
@@ -88,8 +97,8 @@ def slots_needed(job: Waiting | Job, slots: int) -> int:
 def _rank(each: Candidate, job: Waiting) -> tuple[bool, bool, bool, bool, float, str]:
     return (
         job.kind in each.failed_kinds,
-        each.is_surplus,
         job.kind not in each.kinds,
+        each.is_surplus,
         job.organisation not in each.organisations,
         1 - each.free_slots / each.slots,
         each.instance_id,

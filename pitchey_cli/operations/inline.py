@@ -7,7 +7,7 @@ the service takes: then a missing file is an error, and not a strange text.
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,21 @@ def told_apart(
     return found, tuple(files)
 
 
-def placed(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
+def with_input_told_apart(service: Service, line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A line of a manifest whose `input` is a text, with that in the field for it."""
+    field, text = SPECS[service].inline_field, line.get("input")
+    if not field or not isinstance(text, str) or names_file(service, text):
+        return line
+    return {**{key: value for key, value in line.items() if key != "input"}, field: text}
+
+
+def placed(
+    service: Service, fields: Mapping[str, Any], is_file: Callable[[Service, str], bool] = names_file
+) -> dict[str, Any]:
     """Fields of a spec in which a text that names a file is in the field for files.
+
+    Args:
+        is_file: whether a text does.
 
     Raises:
         UsageError: of several, some name files and others do not.
@@ -69,12 +82,12 @@ def placed(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
     model = SPECS[service]
     found = merged(model, {}, fields)
     value = found.get(model.inline_field)
-    if isinstance(value, str) and names_file(service, value):
+    if isinstance(value, str) and is_file(service, value):
         del found[model.inline_field]
         return {**found, model.input_fields[0]: value}
     if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
         return found
-    files = [each for each in value if names_file(service, each)]
+    files = [each for each in value if is_file(service, each)]
     if not files:
         return found
     if len(files) < len(value):

@@ -128,6 +128,7 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
 
 
 def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
+    line = inline.with_input_told_apart(asked.service, line)
     said = inline.placed(asked.service, {k: v for k, v in line.items() if k not in ("input", "name")})
     fields, words = queueing.split(asked.service, said)
     source = None

@@ -15,7 +15,7 @@ from typing import Any
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
-from pitchey_cli.operations import queueing, requests, submit
+from pitchey_cli.operations import inline, queueing, requests, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.schedules import NOT_RECURRING
 from pitchey_cli.operations.sources import Source, elsewhere
@@ -90,7 +90,7 @@ def refuse_unused(uploads: Mapping[str, Upload], used: set[str]) -> None:
 
 
 def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -> submit.Draft:
-    model, spec = SPECS[order.service], dict(order.spec)
+    model, spec = SPECS[order.service], inline.placed(order.service, order.spec, _names_file)
     first = next(iter(model.input_fields), "")
     if MAIN in uploads and first and not spellings(model, first) & spec.keys():
         spec[first] = f"{UPLOAD}{MAIN}"
@@ -99,6 +99,12 @@ def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -
     if order.name:
         draft = replace(draft, name=queueing.name(order.name, "name"))
     return replace(draft, queueing=words, is_alone=True)
+
+
+def _names_file(service: Service, text: str) -> bool:
+    """Whether a text that a model might work on is a URL, or a file that came with the order."""
+    del service
+    return text.startswith((UPLOAD, "http://", "https://")) and not any(letter.isspace() for letter in text)
 
 
 def _located(location: str, called: str, uploads: Mapping[str, Upload], used: set[str]) -> Source:

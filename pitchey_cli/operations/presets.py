@@ -62,7 +62,7 @@ def _with_own(draft: Draft, own: Mapping[str, Preset]) -> Draft:
     for name in spec.output_presets:
         if name not in table:
             with draft.blamed():
-                raise _unknown(name, [*said, *own, *PRESETS])
+                raise _unknown(name, table)
     if problem := problem_of(spec, {name: table[name] for name in spec.output_presets}):
         with draft.blamed():
             raise UsageError(problem.message, hint=problem.hint)
@@ -73,7 +73,13 @@ def _with_own(draft: Draft, own: Mapping[str, Preset]) -> Draft:
     return replace(draft, spec=whole.model_dump(mode="json", by_alias=True, exclude_none=True), checked=whole)
 
 
-def _unknown(name: str, known: Sequence[str]) -> UsageError:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    offer = f"Did you mean {near[0]!r}? " if near else ""
+def _unknown(name: str, known: Mapping[str, Preset]) -> UsageError:
+    word = name.lower()
+    makers = [each for each, preset in known.items() if word in (preset.format, preset.audio_codec)]
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    offer = ""
+    if makers:
+        offer = f"{', '.join(makers)} make{'s' * (len(makers) == 1)} {word}. "
+    elif near:
+        offer = f"Did you mean {' or '.join(map(repr, near))}? "
     return UsageError(f"There is no preset {name!r}.", hint=f"{offer}`pitchey presets` lists them all.")

@@ -76,10 +76,10 @@ def drafts(request: Request) -> list[submit.Draft]:
     if is_inline or (model.inline_field and _names_files(model, request.fields)):
         return [replace(submit.draft(request.service, whole_fields(request), None), is_alone=True)]
     if not request.inputs:
-        raise UsageError(
-            f"What shall the {request.service} service work on?",
-            hint="Name files, folders, patterns or URLs, or - for JSON.",
-        )
+        hint = "Name files, folders, patterns or URLs, or - for JSON."
+        if model.inline_field:
+            hint = f"`pitchey run {request.service} {model.named_first.upper()} TEXT`, or files, or - for JSON."
+        raise UsageError(f"What shall the {request.service} service work on?", hint=hint)
     found = sources.find(request.service, request.inputs, _picked(request))
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
     drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]

@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
 from pitchey_cli.domain.program import PRINTED_ROLES
 from pitchey_cli.store.port import Store
+from processors.specs import SPECS
 from processors.vocabulary import Service
 
 _FILE_ROLE = "file"  # of what a program has left
@@ -31,16 +32,17 @@ class Exported:
     path: Path
 
 
-def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPath:
+def file_name(job_name: str, path: str, *, has_main: bool = True, keeps_folder: bool = False) -> PurePosixPath:
     """What to call an output: after the job where it is the job's main output, else with its own name behind.
 
     A job's name may have come from anybody: it never leaves the directory.
 
     Args:
         has_main: False where no output is the main one, whatever its name.
+        keeps_folder: all outputs of the job keep their names, in a folder that is called after it.
     """
     own = PurePosixPath(path)
-    if own.suffix in _LIST_SUFFIXES or path.startswith(_SETS):
+    if keeps_folder or own.suffix in _LIST_SUFFIXES or path.startswith(_SETS):
         return _in_folder(job_name, path)
     is_main = has_main and own.stem in _MAIN_STEMS and len(own.parts) == 1
     *folders, last = _stem(job_name).parts
@@ -50,8 +52,8 @@ def file_name(job_name: str, path: str, *, has_main: bool = True) -> PurePosixPa
 def place(job: Job, output: Output) -> Path:
     """What to call an output.
 
-    What names each other has a folder of its own, as a stream or the pictures of a seek bar. What a program has left
-    keeps its folders: nobody else says that two are not one.
+    What names each other has a folder of its own, as a stream, the pictures of a seek bar, or a document that links to
+    its pictures. What a program has left keeps its folders: nobody else says that two are not one.
     """
     if output.role in _STREAM_ROLES:
         return Path(_in_folder(job.name, output.path))
@@ -59,7 +61,8 @@ def place(job: Job, output: Output) -> Path:
         *folders, _ = _stem(job.name).parts
         return Path(*folders, _fitting("-".join(PurePosixPath(output.path).parts), ""))
     if output.role != _FILE_ROLE:
-        return Path(file_name(job.name, output.path))
+        spec = SPECS[job.service].model_validate(job.spec)
+        return Path(file_name(job.name, output.path, keeps_folder=spec.keeps_folder))
     first, *rest = PurePosixPath(output.path).parts
     return Path(file_name(job.name, first, has_main=False), *rest)
 
@@ -130,7 +133,7 @@ def make_directory(directory: Path) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(f"{directory} is a file.", hint="--output names a directory for the results.") from error
     except OSError as error:
-        text = f"{directory} is no directory for results: {error.strerror}."
+        text = f"The directory {directory} cannot be made: {error.strerror}."
         raise UsageError(text, hint="--output chooses another place.") from error
     try:
         with tempfile.TemporaryFile(dir=directory):  # only a try tells: root may, and a read-only disk does not

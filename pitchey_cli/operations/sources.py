@@ -6,7 +6,7 @@ import glob
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -34,6 +34,7 @@ SUFFIXES: dict[Service, frozenset[str]] = {
 
 
 MOST_ATTACHED = 100
+_NEAR = 0.7  # of 1: how much a name has to have in common with one that is not there, to be offered for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,13 @@ def _on_disk(service: Service, argument: str, suffixes: Collection[str]) -> list
 def _nearest(path: Path) -> str:
     folder = path.parent if path.parent.is_dir() else Path()
     try:
-        near = get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=1)
+        names = [entry.name for entry in folder.iterdir()]
+        # Names that share no more than their suffix are not near.
+        near = [
+            name
+            for name in get_close_matches(path.name, names, n=3)
+            if SequenceMatcher(None, path.stem.lower(), Path(name).stem.lower()).ratio() >= _NEAR
+        ]
     except OSError:
         near = []
     if near:

@@ -14,6 +14,7 @@ from pitchey_cli.domain.errors import UsageError
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
 from processors.specs.base import Part
+from processors.specs.video import RESOLUTION_FORM, RESOLUTION_PATTERN
 
 P = TypeVar("P", bound=Part)
 
@@ -92,7 +93,7 @@ def _split(model: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageError:
-    owner, where, what_it_is = _place(model, [str(each) for each in problem["loc"]])
+    owner, where, what_it_is = _place(model, problem["loc"])
     kind, value = problem["type"], problem.get("input")
     if kind == "extra_forbidden":
         return _unknown(owner, where, what)
@@ -109,6 +110,8 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         part = owner.part_of(field) if owner is not None and field else owner  # of a list of parts it is what is in it
         example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
+    if kind == "string_pattern_mismatch" and problem["ctx"]["pattern"] == RESOLUTION_PATTERN:
+        return UsageError(f"{where} {value!r} does not fit: it should be {RESOLUTION_FORM}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
         return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
     text = _IN_OUR_WORDS.get(kind) or _SUBJECT.sub("", problem["msg"])
@@ -127,11 +130,16 @@ _IN_OUR_WORDS = {
 }
 
 
-def _place(model: type[Part], loc: Sequence[str]) -> tuple[type[Part] | None, str, str]:
+def _place(model: type[Part], loc: Sequence[str | int]) -> tuple[type[Part] | None, str, str]:
     """Where something is wrong: what has the field, the way there as JSON spells it, and what the field is for."""
     owner: type[Part] | None = model
-    inner, spelled, what_it_is = owner, [], ""
-    for text in loc:
+    inner, what_it_is = owner, ""
+    spelled: list[str] = []
+    for each in loc:
+        if isinstance(each, int) and spelled:  # of a list: people count from 1
+            spelled[-1] += f" (number {each + 1})"
+            continue
+        text = str(each)
         owner = inner
         name = owner.field_named(text) if owner is not None else ""
         inner = owner.part_of(name) if owner is not None and name else None

@@ -21,7 +21,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, Usag
 from pitchey_cli.domain.fitting import larger_of
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, Dependency, JobId, JobInput, NewJob, input_kind
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
-from pitchey_cli.operations import quotas, texts
+from pitchey_cli.operations import file_kinds, quotas, texts
 from pitchey_cli.operations.sources import Source, named
 from pitchey_cli.operations.specs import checked, spellings
 from pitchey_cli.store.port import Store
@@ -157,7 +157,10 @@ def _named_in(spec: Spec, fields: Sequence[str], given: Source | None, locate: L
             found.append((field, replace(given, called=called)))
             continue
         try:
-            found.append((field, locate(location, called)))
+            source = locate(location, called)
+            if not source.is_url:
+                file_kinds.check(field, source.location, source.called or source.location)
+            found.append((field, source))
         except (InputNotFound, InputRejected, UsageError, Denied) as error:
             raise type(error)(f"{option}: {error}", hint=error.hint) from error
     return found

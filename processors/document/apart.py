@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import resource
 import selectors
@@ -30,6 +31,8 @@ _LEAST_MEMORY_BYTES = 192 * 1024 * 1024
 _SHARE = 0.6  # of the instance's memory that one process may have
 _SECONDS = 60.0  # for one page, or one look at a file
 _CHUNK_BYTES = 1024 * 1024
+_HASTE_SECONDS = 0.02  # between words: to wake the parent for every page would take a tenth of the text's time
+_COUNT_BYTES = 8
 
 Say = Callable[[Any], None]  #: passes a value that JSON can say on to the parent, which is a sign of life as well
 
@@ -68,13 +71,25 @@ def call(work: Callable[[], Any], name: str, *, allowed: Limits | None = None) -
     Raises:
         Rejected: what the work raised, or that it died.
     """
-    found: list[Any] = []
+    return list(told(lambda say: say(work()), name, allowed=allowed))[-1]
+
+
+def told(work: Callable[[Say], None], name: str, *, allowed: Limits | None = None) -> Iterator[Any]:
+    """Do something apart that takes longer, and give what it says meanwhile: each value is a sign of life.
+
+    Raises:
+        Rejected: what the work raised, or that it died.
+    """
     try:
-        for _, value in _run([lambda say: say(work())], 1, allowed or limits()):
-            found.append(value)
+        for _, value in _run([work], 1, allowed or limits()):
+            yield value
     except _Ended as error:
-        raise Rejected("damaged_document", f"{name} cannot be read: looking at it {error.why}.") from error
-    return found[0]
+        message = f"{name} cannot be read: looking at it {error.why}."
+        if error.signal is signal.SIGKILL:  # as of a page
+            killed = HandlerError("document_killed", message, "Give the job a larger instance type.")
+            killed.signal = error.signal
+            raise killed from error
+        raise Rejected("damaged_document", message) from error
 
 
 def each_batch(
@@ -101,14 +116,16 @@ def each_batch(
         batch_of = list(waiting)
         waiting.clear()
         done: list[set[int]] = [set() for _ in batch_of]
-        tasks = [_task(work, batch) for batch in batch_of]
+        counts = [mmap.mmap(-1, _COUNT_BYTES) for _ in batch_of]
+        tasks = [_task(work, batch, counts[tag]) for tag, batch in enumerate(batch_of)]
         try:
             for tag, value in _run(tasks, at_once, running):
                 done[tag].add(value["page"])
                 yield value
             return
         except _Ended as error:
-            culprit = next(page for page in batch_of[error.tag] if page not in done[error.tag])
+            # What was done and not yet said died with the process, and is done again; the culprit is the one after.
+            culprit = batch_of[error.tag][min(_count(counts[error.tag]), len(batch_of[error.tag]) - 1)]
             if len(batch_of[error.tag]) == 1:
                 raise _too_much(culprit, name, error) from error
             waiting.append((culprit,))
@@ -118,8 +135,22 @@ def each_batch(
                     waiting.append(left)
 
 
-def _task(work: Callable[[Sequence[int], Say], None], batch: Sequence[int]) -> Callable[[Say], None]:
-    return lambda say: work(batch, say)
+def _task(work: Callable[[Sequence[int], Say], None], batch: Sequence[int], count: mmap.mmap) -> Callable[[Say], None]:
+    """Work that counts its pages in memory that outlives it."""
+
+    def run(say: Say) -> None:
+        def say_and_count(value: Any) -> None:
+            say(value)
+            if value["page"] >= 0:  # less is a mere sign of life
+                count[:] = (_count(count) + 1).to_bytes(_COUNT_BYTES, "big")
+
+        work(batch, say_and_count)
+
+    return run
+
+
+def _count(count: mmap.mmap) -> int:
+    return int.from_bytes(count[:], "big")
 
 
 def _too_much(page: int, name: str, ended: _Ended) -> HandlerError:
@@ -232,8 +263,10 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
         most = _address_space() + allowed.memory_bytes
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+        words = _Words(fd)
         try:
-            task(lambda value: _write(fd, {"value": value}))
+            task(words.say)
+            words.flush()
         except Rejected as error:
             _write(fd, {"rejected": [error.code, error.message, error.hint]})
         except HandlerError as error:
@@ -253,12 +286,31 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
             os._exit(status)
 
 
+class _Words:
+    """Passes values on, those of one moment together."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._kept: list[Any] = []
+        self._passed_at = 0.0
+
+    def say(self, value: Any) -> None:
+        self._kept.append(value)
+        if time.monotonic() - self._passed_at >= _HASTE_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        _write(self._fd, *({"value": value} for value in self._kept))
+        self._kept.clear()
+        self._passed_at = time.monotonic()
+
+
 def _address_space() -> int:
     """What this process has mapped, in bytes."""
     return int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _write(fd: int, message: Any) -> None:
-    data = json.dumps(message).encode() + b"\n"
+def _write(fd: int, *messages: Any) -> None:
+    data = "".join(f"{json.dumps(message)}\n" for message in messages).encode()
     while data:
         data = data[os.write(fd, data) :]

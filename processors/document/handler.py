@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+from socket import socket
 
 from processors.protocol import Result
 from processors.specs import DocumentSpec
+from processors.worker.companion import Say
 from processors.worker.context import Context
 
-_NEEDED = (
+_PACKAGES = (
     ("pypdfium2", "pypdfium2"),
     ("PIL", "pillow"),
+    ("pikepdf", "pikepdf"),
+    ("fontTools", "fonttools"),
     ("selectolax", "selectolax"),
+    ("defusedxml", "defusedxml"),
+    ("python_calamine", "python-calamine"),
     ("pypdf", "pypdf"),
     ("pytesseract", "pytesseract"),
 )
@@ -19,7 +25,7 @@ _NEEDED = (
 
 def check() -> None:
     """Find out before the first attempt what every attempt would fail for."""
-    for module, package in _NEEDED:
+    for module, package in _PACKAGES:
         if importlib.util.find_spec(module) is None:
             raise SystemExit(f"the Python package {package} cannot be found; pip install {package}")
 
@@ -27,6 +33,13 @@ def check() -> None:
 def warm() -> None:
     """Load what every attempt needs."""
     import processors.document.work  # noqa: F401
+
+
+def beside(listening: socket, say: Say) -> None:
+    """Have LibreOffice loaded for all attempts, from when the first needs it."""
+    from processors.document.office.server import serve
+
+    serve(listening)
 
 
 def handle(context: Context[DocumentSpec]) -> Result:

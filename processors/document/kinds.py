@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -10,22 +11,16 @@ from processors.worker.context import Rejected
 
 Kind = Literal[
     "pdf",
-    "docx",
-    "odt",
-    "rtf",
-    "pptx",
-    "xlsx",
-    "epub",
-    "html",
-    "markdown",
-    "text",
-    "png",
-    "jpeg",
-    "tiff",
-    "webp",
-    "gif",
-    "bmp",
-]
+    "docx", "odt", "rtf", "doc", "pptx", "odp", "ppt", "xlsx", "ods", "xls", "locked", "epub",
+    "html", "markdown", "text",
+    "png", "jpeg", "tiff", "webp", "gif", "bmp",
+]  # fmt: skip
+
+TEXTS: frozenset[Kind] = frozenset({"html", "markdown", "text"})
+#: what office programs write; `locked` is DOCX, XLSX or PPTX with a password
+OFFICE: frozenset[Kind] = frozenset(
+    {"docx", "odt", "rtf", "doc", "pptx", "odp", "ppt", "xlsx", "ods", "xls", "locked", "epub"}
+)
 
 #: what Pillow opens; each of its pages becomes one of a PDF
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
@@ -51,8 +46,18 @@ _PARTS: tuple[tuple[str, Kind], ...] = (
 )
 _TYPES: dict[bytes, Kind] = {
     b"application/vnd.oasis.opendocument.text": "odt",
+    b"application/vnd.oasis.opendocument.presentation": "odp",
+    b"application/vnd.oasis.opendocument.spreadsheet": "ods",
     b"application/epub+zip": "epub",
 }
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Office wrote until 2007, and writes around what is encrypted
+_STREAMS: tuple[tuple[str, Kind], ...] = (
+    ("EncryptedPackage", "locked"),
+    ("WordDocument", "doc"),
+    ("PowerPoint Document", "ppt"),
+    ("Workbook", "xls"),
+    ("Book", "xls"),
+)
 _HTML_TAGS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<table", b"<div", b"<p>", b"<h1")
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd"})
 _CAN = (
@@ -85,6 +90,8 @@ def kind_of(path: Path, name: str) -> Kind:
         return "webp"
     if head.startswith(b"PK\x03\x04"):
         return _packed(path, name)
+    if head.startswith(_COMPOUND):
+        return _compound(path, name)
     return _written(head, name)
 
 
@@ -103,6 +110,15 @@ def _packed(path: Path, name: str) -> Kind:
         hint = "The file seems to be cut off: copy or download it again."
         raise Rejected("damaged_document", f"{name} cannot be unpacked: {error}.", hint) from error
     raise Rejected("not_a_document", f"{name} is a ZIP file, but not a document.", _CAN)
+
+
+def _compound(path: Path, name: str) -> Kind:
+    """Tell the formats that are files of streams apart, by the names of those."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for stream, kind in _STREAMS:
+            if data.find(f"{stream}\0".encode("utf-16-le")) >= 0:
+                return kind
+    raise Rejected("not_a_document", f"{name} is an old office file, but not a document.", _CAN)
 
 
 def _written(head: bytes, name: str) -> Kind:

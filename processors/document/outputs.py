@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from processors.document.model import Page, tables
+from processors.document.model import Figure, Page, tables
+from processors.document.writing import docx
 from processors.document.writing.as_json import as_json
 from processors.document.writing.html import html
 from processors.document.writing.markdown import markdown
@@ -26,6 +28,7 @@ _MEDIA_TYPES = {
     "markdown": "text/markdown; charset=utf-8",
     "json": "application/json",
 }
+_DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _TABLES_DIR = "tables"
 
 
@@ -91,6 +94,35 @@ def write_tables(context: Context[DocumentSpec], pages: Pages) -> list[OutputFil
             details: dict[str, Any] = {"rows": len(table.rows), "page": page.number}
             made.append(context.output(name, media_type=media_type, role="table", details=details))
     return made
+
+
+def write_docx(
+    context: Context[DocumentSpec],
+    pages: Iterable[Page],
+    title: str,
+    *,
+    folder: Path | None = None,
+    breaks: bool = False,
+) -> OutputFile:
+    """Write pages as DOCX.
+
+    Args:
+        folder: what the paths of their pictures are relative to.
+        breaks: whether each page begins on a new one.
+    """
+    docx.write(context.out / FILES["docx"], pages, title=title, folder=folder, breaks=breaks)
+    return docx_output(context)
+
+
+def docx_output(context: Context[DocumentSpec]) -> OutputFile:
+    """Name the DOCX that was made."""
+    return context.output(FILES["docx"], media_type=_DOCX_TYPE, role="document", details={"format": "docx"})
+
+
+def without_pictures(page: Page) -> Page:
+    """A page whose pictures are no files, for outputs beside which there are none."""
+    blocks = (replace(block, path=None) if isinstance(block, Figure) else block for block in page.blocks)
+    return replace(page, blocks=tuple(blocks))
 
 
 def write_images(context: Context[DocumentSpec], directory: Path) -> list[OutputFile]:

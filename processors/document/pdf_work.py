@@ -8,24 +8,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from processors.document import paper_work
 from processors.document.kinds import Kind
 from processors.document.ocr.pages import write_layer
 from processors.document.ocr.work import read_scanned
-from processors.document.outputs import write_formats, write_images, write_tables
+from processors.document.outputs import without_pictures, write_docx, write_formats, write_images, write_tables
 from processors.document.pdf.metadata import metadata
 from processors.document.pdf.previews import chosen, contact_sheets, pictures
 from processors.document.pdf.source import PdfSource, Wants
 from processors.document.ranges import in_words
 from processors.protocol import OutputFile, Result
 from processors.specs import DocumentSpec
-from processors.specs.document import FILES
 from processors.worker.context import Context, Rejected
 
 _IMAGES_DIR = "images"
 _READING, _WRITING, _DRAWING = 0.6, 0.15, 0.25  # shares of the progress
 _LOOKING = 0.1  # the same, of the look at pages that tells which are read from their pictures
-_PDF = {"format": "pdf"}
-_STRUCTURED = frozenset({"html", "markdown", "json"})
+_LAYERED = "layered.pdf"
+_PAPER = frozenset({"pdf", "pdfa"})
+_STRUCTURED = frozenset({"html", "markdown", "json", "docx"})
 _MEDIA_TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 Done = Callable[[int, int], None]
@@ -42,7 +43,9 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
     """
     spec = context.spec
     source = PdfSource.open(path, name, scratch, password=spec.password, pages=spec.pages)
-    wants = _wants(spec, context.out / _IMAGES_DIR)
+    # Pictures that are not asked for are still part of a DOCX.
+    root = context.out if spec.extract_images else scratch
+    wants = _wants(spec, root / _IMAGES_DIR)
     outputs: list[OutputFile] = []
     about: dict[str, Any] = {
         "format": kind,
@@ -73,20 +76,30 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
         texts = source.texts if wants.text else None
         known = {key: value for key, value in about.items() if value is not None}
         contents = [asdict(entry) for entry in source.facts.outline]
-        outputs += write_formats(context, pages, known | {"outline": contents}, texts=texts)
-        if "pdf" in spec.output_formats:
-            write_layer(source, context.out / FILES["pdf"])
-            outputs.append(context.output(FILES["pdf"], media_type="application/pdf", role="document", details=_PDF))
+        shown = pages if spec.extract_images else lambda: map(without_pictures, pages())
+        outputs += write_formats(context, shown, known | {"outline": contents}, texts=texts)
         outputs += write_tables(context, pages)
+        if "docx" in spec.output_formats:
+            outputs.append(write_docx(context, pages(), source.facts.title, folder=root, breaks=spec.page_markers))
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
-        outputs += _previews(context, source)
+        outputs += previews(context, source)
+    paper = _searchable(source, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
+    written, notes = paper_work.make(context, paper, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
+    outputs += written
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
         outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
     details["input"] = {key: value for key, value in about.items() if value is not None}
-    return Result(outputs=outputs, details=details)
+    return Result(outputs=outputs, details=details | ({"notes": notes} if notes else {}))
+
+
+def _searchable(source: PdfSource, scratch: Path) -> PdfSource:
+    """The pages that are wanted, with what was read of them laid over: all that is written is made of these."""
+    layered = scratch / _LAYERED
+    write_layer(source, layered)
+    return PdfSource.open(layered, source.name, scratch)
 
 
 def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:
@@ -113,12 +126,13 @@ def _wants(spec: DocumentSpec, images: Path) -> Wants:
         text=text_alone,
         structure=structure,
         words="json" in spec.output_formats,
-        images=images if spec.extract_images else None,
+        images=images if spec.extract_images or "docx" in spec.output_formats else None,
         ocr=spec.ocr_mode if spec.ocr_enabled else None,
     )
 
 
-def _previews(context: Context[DocumentSpec], source: PdfSource) -> list[OutputFile]:
+def previews(context: Context[DocumentSpec], source: PdfSource) -> list[OutputFile]:
+    """Make pictures of pages as the spec asks for."""
     options = context.spec.preview_options
     indexes = chosen(options, source.indexes, source.facts.pages, source.name)
     share = _DRAWING / 2 if options.contact_sheet else _DRAWING

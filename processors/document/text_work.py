@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.document.kinds import Kind
-from processors.document.outputs import write_formats, write_tables
+from processors.document.office_work import laid_out
+from processors.document.outputs import write_docx, write_formats, write_tables
 from processors.document.text.reading import read
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
 
-def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind) -> Result:
+def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scratch: Path) -> Result:
     """Read a text, and write what the spec asks for.
 
     Raises:
@@ -25,4 +26,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind) -> R
     about = {key: value for key, value in about.items() if value}
     outputs = write_formats(context, lambda: [page], about)
     outputs += write_tables(context, lambda: [page])
+    if "docx" in context.spec.output_formats:
+        outputs.append(write_docx(context, [page], title))
+    outputs += laid_out(context, path, kind, scratch)
     return Result(outputs=outputs, details={"input": about})

@@ -6,20 +6,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from processors.document import pdf_work, text_work
-from processors.document.kinds import PICTURES, Kind, kind_of
-from processors.document.pictures.as_pdf import write_pdf
+from processors.document import office_work, pdf_work, text_work
+from processors.document.intake import PAPER, as_pdf, has_appended
+from processors.document.kinds import OFFICE, PICTURES, TEXTS, Kind, kind_of
 from processors.protocol import Result
 from processors.specs import DocumentSpec
 from processors.worker.context import Context, Rejected
 
 #: what each kind of file can become here
+_WRITTEN = frozenset({"text", "html", "markdown", "json", "docx"})
+_PAPER = frozenset({"preview", "pdf", "pdfa"})
 SERVED: dict[Kind, frozenset[str]] = {
-    "pdf": frozenset({"text", "html", "markdown", "json", "preview"}),
-    **dict.fromkeys(PICTURES, frozenset({"text", "html", "markdown", "json", "preview"})),
-    "html": frozenset({"text", "html", "markdown", "json"}),
-    "markdown": frozenset({"text", "html", "markdown", "json"}),
-    "text": frozenset({"text", "html", "markdown", "json"}),
+    "pdf": _WRITTEN | _PAPER,
+    **dict.fromkeys(TEXTS, _WRITTEN | _PAPER),
+    **dict.fromkeys(OFFICE, _WRITTEN | _PAPER),
+    **dict.fromkeys(PICTURES, _WRITTEN | _PAPER),
 }
 
 
@@ -31,12 +32,11 @@ def result(context: Context[DocumentSpec]) -> Result:
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
     try:
-        if kind in PICTURES:
-            path = write_pdf(path, name, scratch / "pictures.pdf")
-        if kind == "pdf" or kind in PICTURES:
-            made = pdf_work.make(context, path, name, scratch, kind)
+        if kind in PAPER or has_appended(context):
+            made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch, kind)
         else:
-            made = text_work.make(context, path, name, kind)
+            work = text_work if kind in TEXTS else office_work
+            made = work.make(context, path, name, kind, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     context.progress("done", 1.0)
@@ -46,8 +46,6 @@ def result(context: Context[DocumentSpec]) -> Result:
 def _refuse_what_is_not_served(spec: DocumentSpec, kind: Kind, name: str) -> None:
     wanted = {*spec.output_formats, *(["preview"] if spec.generate_preview else [])}
     served = SERVED.get(kind, frozenset())
-    if spec.ocr_enabled and (kind == "pdf" or kind in PICTURES):
-        served |= {"pdf"}
     missing = sorted(wanted - served)
     if missing:
         possible = ", ".join(sorted(served))

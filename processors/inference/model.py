@@ -10,10 +10,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
-from processors.inference.frameworks.port import Tensors
+from processors.inference.frameworks.port import Session, Tensors
 from processors.inference.manifest import Manifest
 from processors.inference.repository import Entry, Repository
-from processors.inference.serving.remote import Companion, RemoteSession
+from processors.inference.serving.remote import Companion
 
 _MOST_NESTED = 4  # models that use models
 
@@ -23,11 +23,13 @@ class Model:
     """One model of an attempt."""
 
     entry: Entry
-    session: RemoteSession
+    session: Session  #: and a Generator, of a model that writes texts
     used: Model | None = None  #: the model that is run before this one, or for it
     writer: Model | None = None  #: what generates text for it
     tokens: int = 0  #: that have gone in so far
     written: int = 0  #: tokens that have come out
+    cut: int = 0  #: texts that were longer than it takes
+    cut_at: int = 0  #: tokens, the longest that it takes
 
     @property
     def manifest(self) -> Manifest:
@@ -53,6 +55,16 @@ class Model:
         counts = [(self.tokens, self.written)]
         counts += [each.all_tokens() for each in (self.used, self.writer) if each is not None]
         return sum(into for into, _ in counts), sum(out for _, out in counts)
+
+    def notes(self) -> list[str]:
+        """What is to be said of how it was used."""
+        own = []
+        if self.cut:
+            texts = "A text was" if self.cut == 1 else f"{self.cut} texts were"
+            own = [
+                f"{texts} longer than the {self.cut_at} tokens that {self.manifest.name} reads: the rest did not count."
+            ]
+        return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes()]
 
     def bad(self, message: str) -> ModelError:
         """The manifest and the model do not fit together."""

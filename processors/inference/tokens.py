@@ -34,6 +34,8 @@ def batches(model: Model, how: Tokens, texts: Sequence[str]) -> Iterator[tuple[l
     """Texts as int64 tensors [texts, tokens], of about one length each; with the places of the texts in the list."""
     codes = tokenizer(model.entry.folder / how.tokenizer, how.max_tokens).encode_batch(list(texts))
     model.tokens += sum(len(code.ids) for code in codes)
+    model.cut_at = how.max_tokens
+    model.cut += sum(bool(code.overflowing) for code in codes)
     by_length = sorted(range(len(codes)), key=lambda place: len(codes[place].ids))
     for start in range(0, len(by_length), _AT_ONCE):
         places = by_length[start : start + _AT_ONCE]

@@ -62,6 +62,7 @@ def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float
     tokens |= {"generatedTokens": out} if out else {}
     timings = companion.timings
     parts = {"total": seconds, "load": timings.load, "run": timings.run}
+    notes = model.notes()
     return {
         "model": model.manifest.name,
         "version": model.manifest.version,
@@ -69,6 +70,7 @@ def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float
         "usage": {"inputs": len(inputs.values), **tokens},
         "timings": {f"{name}Seconds": round(value, 6) for name, value in parts.items()},
         "device": "+".join(sorted(companion.devices)) or "cpu",
+        **({"notes": notes} if notes else {}),
     }
 
 

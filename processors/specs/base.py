@@ -82,6 +82,11 @@ class Spec(Part):
         """Whether there are no others than those of `output_paths`; else the input says what more there is."""
         return True
 
+    @property
+    def keeps_folder(self) -> bool:
+        """Whether its outputs name each other, or are many: they keep their names then, in a folder of their own."""
+        return False
+
     def memory_bytes(self) -> int | None:
         """What an attempt takes of its instance's memory, where the spec bounds it; else None."""
         return None

@@ -64,9 +64,9 @@ class CodeSpec(Spec):
         None,
         description="Arguments of the function main in Python and JavaScript; else, and in Go and Rust, JSON on stdin.",
     )
-    timeout: float = Field(10, gt=0, le=3600, description="Seconds that the program may take; else 10.")
+    timeout: float = Field(10, gt=0, le=3600, description="Seconds that the program may take; by default 10.")
     memory_limit: int = Field(
-        128, ge=16, le=65536, description="Megabytes for the program and all that it starts; else 128."
+        128, ge=16, le=65536, description="Megabytes for the program and all that it starts; by default 128."
     )
     allow_networking: bool = Field(False, description="Whether the program may use the network.")
     stdin: str | None = Field(None, max_length=4 << 20, description="What the program reads from stdin.")
@@ -92,7 +92,9 @@ class CodeSpec(Spec):
     compile_options: list[Line] | None = Field(
         None, max_length=32, description="Options of the compiler, in Go and Rust."
     )
-    compile_timeout: float | None = Field(None, gt=0, le=600, description="Seconds that compiling may take; else 30.")
+    compile_timeout: float | None = Field(
+        None, gt=0, le=600, description="Seconds that compiling may take; by default 30."
+    )
     seed: int | None = Field(
         None, ge=0, lt=1 << 63, description="Makes chance repeatable, where the language has a seed."
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from processors.names import problem_among
 from processors.specs.base import Part, Spec
 
 DocumentFormat = Literal["text", "html", "markdown", "preview", "pdf", "pdfa", "docx", "json"]
@@ -28,22 +29,52 @@ FILES: dict[str, str] = {
 }
 
 
+def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
+    if problem := problem_among(files or ()):
+        raise ValueError(problem)
+    return files
+
+
+class Split(Part):
+    """Where a document is cut into several."""
+
+    every: int | None = Field(None, ge=1, le=100_000, description="After so many pages.")
+    ranges: Pages | None = Field(None, description="Into these, as 1-3,4-10,11-: each is a document.")
+    chapters: int | None = Field(None, ge=1, le=6, description="At titles of the outline, down to this level.")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Split:
+        if sum(each is not None for each in (self.every, self.ranges, self.chapters)) != 1:
+            raise ValueError("say one of every, ranges and chapters")
+        return self
+
+
+class Rotate(Part):
+    """Which pages are turned, and how far."""
+
+    degrees: int = Field(ge=90, le=270, multiple_of=90, description="Clockwise: 90, 180 or 270.")
+    pages: Pages | None = Field(None, description="These pages, as 1-3,7; else all.")
+
+
 class PreviewOptions(Part):
     """Which pictures of pages are made, and how."""
 
     pages: Literal["first", "all"] | Pages = Field("first", description="first, all, or pages as 1-3,7; else first.")
-    width: int = Field(800, ge=16, le=4096, description="Width of the box a page is fitted into, in pixels; else 800.")
-    height: int = Field(1131, ge=16, le=4096, description="Height of that box, in pixels; else 1131, as of A4.")
+    width: int = Field(
+        800, ge=16, le=4096, description="Width of the box a page is fitted into, in pixels; by default 800."
+    )
+    height: int = Field(1131, ge=16, le=4096, description="Height of that box, in pixels; by default 1131, as of A4.")
     format: PreviewFormat = Field("jpg", description="jpg, png or webp.")
-    quality: int = Field(85, ge=1, le=100, description="Of jpg and webp; else 85.")
+    quality: int = Field(85, ge=1, le=100, description="Of jpg and webp; by default 85.")
     contact_sheet: bool = Field(False, description="Also sheets with many small pages.")
-    columns: int = Field(4, ge=1, le=12, description="Pages in a row of a contact sheet; else 4.")
+    columns: int = Field(4, ge=1, le=12, description="Pages in a row of a contact sheet; by default 4.")
 
 
 class DocumentSpec(Spec):
     """Turn a document into text, structure, pictures or another kind of document."""
 
     input_fields = ("document_url",)
+    attached_field = "append"
 
     document_url: str = Field(min_length=1, description="Path or URL of the document.")
     output_formats: list[DocumentFormat] = Field(
@@ -68,6 +99,14 @@ class DocumentSpec(Spec):
     remove_headers: bool = Field(False, description="Leave out headers and footers that pages repeat.")
     page_markers: bool = Field(False, description="Mark in text, html and markdown where a page begins.")
     metadata: bool = Field(False, description="Also all that the file says of itself, as metadata.json.")
+    append: Annotated[dict[str, str] | None, AfterValidator(_named_well)] = Field(
+        None, max_length=100, description="Documents that follow it as one PDF with it, a path or URL by name."
+    )
+    split: Split | None = Field(None, description="The pdf in several files, and where it is cut.")
+    rotate: Rotate | None = Field(None, description="Which pages of the pdf are turned, and how far.")
+    output_password: str | None = Field(
+        None, min_length=1, max_length=127, description="What the pdf is to be encrypted with, by AES-256."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> DocumentSpec:
@@ -75,7 +114,18 @@ class DocumentSpec(Spec):
             raise ValueError("preview says how pages are pictured: add preview to outputFormats")
         if self.ocr_mode != "skip-text" and not self.ocr_enabled:
             raise ValueError(f"ocrMode {self.ocr_mode} needs ocrEnabled")
+        for field in ("split", "output_password"):
+            if getattr(self, field) is not None and "pdf" not in self.output_formats:
+                raise ValueError(f"{self.spelled(field)} says how a PDF is written: add pdf to outputFormats")
+        if self.rotate is not None and not {"pdf", "pdfa"} & {*self.output_formats}:
+            raise ValueError("rotate says how a PDF is written: add pdf or pdfa to outputFormats")
         return self
+
+    @property
+    def keeps_folder(self) -> bool:
+        """Documents link to their pictures, and how many files there are is known when they are made."""
+        pages = self.preview_options.pages != "first" or self.preview_options.contact_sheet
+        return bool(self.extract_images or self.tables or self.split or (self.wants_preview and pages))
 
     @property
     def wants_preview(self) -> bool:
@@ -95,7 +145,8 @@ class DocumentSpec(Spec):
 
     def output_paths(self) -> list[str]:
         """The file of each format, and the picture of the first page; how many other pages there are it cannot tell."""
-        paths = [FILES[name] for name in dict.fromkeys(self.output_formats) if name in FILES]
+        formats = [name for name in dict.fromkeys(self.output_formats) if name != "pdf" or self.split is None]
+        paths = [FILES[name] for name in formats if name in FILES]
         if self.wants_preview and self.preview_options.pages == "first":
             paths.append(f"preview.{self.preview_options.format}")
         return [*paths, "metadata.json"] if self.metadata else paths

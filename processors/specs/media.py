@@ -149,7 +149,9 @@ class MediaSpec(Spec):
     presets: dict[Annotated[str, Field(pattern=PRESET_PATTERN)], Preset] | None = Field(
         None, max_length=100, description="Presets beside those that ship; the settings' are added by themselves."
     )
-    segment_seconds: int = Field(6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; else 6.")
+    segment_seconds: int = Field(
+        6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; by default 6."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> MediaSpec:

@@ -18,6 +18,7 @@ VideoCodec = Literal["h264", "hevc", "av1", "vp9"]
 PictureFormat = Literal["jpg", "png", "webp"]
 
 RESOLUTION_PATTERN = r"^[1-9]\d{1,4}x[1-9]\d{1,4}$"
+RESOLUTION_FORM = "two sides of at least 10 pixels, as 1280x720"
 BITRATES = ("10k", "500M")  # encoders fail below, and 8K at 60 frames per second takes half of the upper
 STREAMS: frozenset[str] = frozenset({"hls", "dash", "cmaf"})  #: formats that are folders of segments
 
@@ -51,9 +52,9 @@ class Watermark(Part):
     )
     image_url: str | None = Field(None, min_length=1, description="Path or URL of the image: PNG, JPEG or WebP.")
     position: Position = Field(
-        "bottom-right", description="top-left, top-right, bottom-left, bottom-right or center; else bottom-right."
+        "bottom-right", description="top-left, top-right, bottom-left, bottom-right or center; by default bottom-right."
     )
-    opacity: float = Field(0.5, ge=0, le=1, description="From 0, unseen, to 1; else 0.5.")
+    opacity: float = Field(0.5, ge=0, le=1, description="From 0, unseen, to 1; by default 0.5.")
     scale: float = Field(
         0.15,
         gt=0,
@@ -66,13 +67,15 @@ class Watermark(Part):
     def _one_of_both(self) -> Watermark:
         if (self.text is None) == (self.image_url is None):
             raise ValueError("watermark needs a text or an image, and not both")
+        if self.text is not None and not self.text.strip():
+            raise ValueError(f"watermark.text {self.text!r} has nothing that can be seen: give it letters")
         return self
 
 
 class Ladder(Part):
     """Which renditions a stream has."""
 
-    max_rungs: int = Field(6, ge=1, le=12, description="Renditions at most; else 6.")
+    max_rungs: int = Field(6, ge=1, le=12, description="Renditions at most; by default 6.")
     max_bitrate: Rate | None = Field(None, description="No rendition above this rate, as 5M.")
     min_bitrate: Rate | None = Field(None, description="No rendition below this rate, as 300k.")
     sizes: list[Resolution] | None = Field(
@@ -170,7 +173,9 @@ class VideoSpec(Spec):
     watermark: Watermark | None = Field(None, description="A text or an image over the picture.")
     scenes: SceneOptions | None = Field(None, description="How scenes are told apart; of outputFormat scenes.")
     ladder: Ladder | None = Field(None, description="Which renditions a stream has; of hls, dash and cmaf.")
-    segment_seconds: int = Field(6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; else 6.")
+    segment_seconds: int = Field(
+        6, ge=2, le=30, multiple_of=2, description="Length of a stream's segments; by default 6."
+    )
     drop_larger: bool = Field(False, description="Keep the input itself where the result would be larger.")
 
     @model_validator(mode="after")

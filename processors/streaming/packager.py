@@ -103,17 +103,18 @@ def descriptors(track: Track, *, hls: bool, dash: bool) -> list[str]:
     }
     listed = {"playlist_name": f"{track.folder}/playlist.m3u8"}
     in_group = {"hls_group_id": track.kind, "hls_name": track.title}
+    label = {"dash_label": track.title} if track.title and dash else {}
     if track.kind == "video":
         listed["iframe_playlist_name"] = f"{track.folder}/iframes.m3u8"
         return [_sentence(common | fragments | (listed if hls else {}))]
     if track.kind == "audio":
-        return [_sentence(common | language | fragments | (listed | in_group if hls else {}))]
+        return [_sentence(common | language | fragments | label | (listed | in_group if hls else {}))]
     said = []
     if hls:
         plain = {"segment_template": f"{track.folder}/segment-$Number%05d$.vtt", "hls_only": "1"}
         said.append(_sentence(common | language | plain | listed | in_group))
     if dash:
-        said.append(_sentence(common | language | fragments | {"dash_only": "1"}))
+        said.append(_sentence(common | language | fragments | label | {"dash_only": "1"}))
     return said
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from processors.ffmpeg.languages import name_of
+
 Kind = Literal["video", "audio", "text"]
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -37,7 +39,7 @@ def language_of(said: str | None) -> str | None:
 def title_of(said: str | None, language: str | None, number: int) -> str:
     """Name a track for the menu of a player: as its file does, or else by its language or its number."""
     title = " ".join(_UNSAFE.sub(" ", said or "").split())[:_LONGEST_TITLE]
-    return title or language or f"Track {number}"
+    return title or (name_of(language) if language else f"Track {number}")
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from processors.ffmpeg.languages import is_same
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.sound_codecs import bounded_bitrate, nearest_rate
 from processors.specs import VideoSpec, bits_per_second
 from processors.specs.media import AudioCodec
-from processors.video.languages import is_same
 from processors.video.quality import TIERS
 from processors.worker.context import Rejected
 

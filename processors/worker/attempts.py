@@ -44,7 +44,7 @@ class Attempts:
         self.slots = slots
         self.is_draining = False
         self.last_ended = time.monotonic()
-        self.live: set[int] = set()  #: the processes that no sweep after an attempt may kill
+        self.spared: set[int] = set()  #: the processes that no sweep after an attempt may kill
         self._make = make
         self._spool = spool
         self._tasks = tasks
@@ -96,7 +96,7 @@ class Attempts:
 
     async def _run(self, token: str, attempt: Attempt) -> None:
         try:
-            await attempt.run(self.live)
+            await attempt.run(self.spared)
         except Exception as error:  # a bug of ours; the other attempts must not pay for it
             traceback.print_exc()
             attempt.abandon(error)

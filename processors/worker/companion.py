@@ -129,8 +129,15 @@ class Companion:
     def _start_again(self, *, lived: float) -> None:
         if lived > _GOOD_LIFE_SECONDS:
             self._delay = _FIRST_DELAY_SECONDS
-        self._again = asyncio.get_running_loop().call_later(self._delay, self.start, self._live)
+        self._again = asyncio.get_running_loop().call_later(self._delay, self._try)
         self._delay = min(_LONGEST_DELAY_SECONDS, self._delay * 2)
+
+    def _try(self) -> None:
+        try:
+            self.start(self._live)
+        except OSError as error:  # no process, no descriptor: the instance is short of something
+            sys.stderr.write(f"The companion did not start: {error}.\n")
+            self._start_again(lived=0.0)
 
     def _on_line(self, line: str) -> None:
         with contextlib.suppress(ValueError):

@@ -62,7 +62,7 @@ async def serve(
                 try:
                     warm()
                     if companion is not None:
-                        companion.start(attempts.live)
+                        companion.start(attempts.spared)
                 except Exception as error:
                     sys.stderr.write(f"The {service} service cannot work here: {error!r}.\n")
                     is_of_use = False

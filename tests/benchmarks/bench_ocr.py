@@ -18,8 +18,8 @@ import pypdfium2
 from PIL import Image
 
 from processors.document.ocr.pages import read_pages
+from processors.document.paper_work import from_picture
 from processors.document.pdf.source import PdfSource, Wants
-from processors.document.pictures.as_pdf import write_pdf
 from processors.worker.threads import granted_threads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +74,8 @@ def _ours(pages: list[Path], directory: Path) -> None:
     first, *rest = [Image.open(page) for page in pages]
     scan = directory / "scan.tif"
     first.save(scan, save_all=True, append_images=rest, dpi=(DPI, DPI), compression="tiff_lzw")
-    source = PdfSource.open(write_pdf(scan, scan.name, directory / "scan.pdf"), scan.name, directory)
+    pdf = from_picture(scan, scan.name, directory, lambda done, total: None)
+    source = PdfSource.open(pdf, scan.name, directory)
     source.read(Wants(structure=True, ocr="skip-text"))
     read_pages(source, "eng", "skip-text")
     assert sum(len(page.blocks) for page in source.pages()) > PAGES

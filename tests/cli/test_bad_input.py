@@ -254,6 +254,39 @@ def test_a_result_in_json_is_said_even_where_a_file_is_in_its_way(pitchey: Pitch
     assert [path.name for path in pitchey.cwd.iterdir()] == ["out"]
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["media", "-p", "mp3", "--cover-url", "text.txt"], "--cover-url: text.txt is no JPEG or PNG."),
+        (["media", "-p", "mp3", "--chapters-url", "text.txt"], "--chapters-url: text.txt is no Podcasting 2.0 JSON."),
+        (["video", "--watermark-image-url", "text.txt"], "text.txt is no PNG, JPEG or WebP."),
+        (["video", "--watermark-text", " "], "nothing that can be seen"),
+        (["video", "--resolution", "1x1"], "at least 10 pixels"),
+        (["video", "--resolution", "0x0"], "at least 10 pixels"),
+        (["video", "--thumbnail-times", "1,x"], "thumbnailTimes (number 2) 'x'"),
+        (["video", "--watermark-text", "me", "--watermark-opacity", "3"], "by default 0.5"),
+        (["media", "-p", "m4a"], "aac, aac-high, aac-low, music make m4a."),
+        (["media", "-p", "vorbis"], "ogg makes vorbis."),
+        (["media", "-p", "podcats"], "Did you mean 'podcast'"),
+    ],
+)
+def test_what_would_fail_in_an_instance_is_said_before_the_work(
+    pitchey: Pitchey, clip: Path, options: list[str], says: str
+) -> None:
+    (pitchey.cwd / "text.txt").write_text("no picture")
+    answer = pitchey("run", *options, clip, "-o", "out")
+    _is_one_error(answer, answer.code, says)
+    assert pitchey.ok("jobs", "--ids").out == ""
+
+
+def test_only_a_name_that_is_near_is_offered_for_one_that_is_not_there(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "sync.mp4").touch()
+    assert "Did you mean" not in pitchey("run", "video", "missing.mp4").err
+    assert (
+        "Did you mean 'sync.mp4'?" in pitchey("run", "video", "sink.mp4").err + pitchey("run", "video", "snyc.mp4").err
+    )
+
+
 def test_a_folder_in_the_way_is_found_before_the_work_and_overwrite_does_not_help(pitchey: Pitchey, clip: Path) -> None:
     (pitchey.cwd / "out" / "sample_10s.mp4").mkdir(parents=True)
     answer = pitchey("run", "video", clip, "-o", "out", "--overwrite")

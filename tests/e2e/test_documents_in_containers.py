@@ -23,6 +23,22 @@ def test_one_command_gives_markdown_json_and_a_picture(contained: Pitchey) -> No
 
 
 @pytest.mark.by_turns
+def test_office_files_become_markdown_and_pdf(contained: Pitchey) -> None:
+    """LibreOffice is another here than on the machine that runs the tests, and so is its root, which is read-only."""
+    names = ("formatting.docx", "formatting.odt", "sheet.xlsx", "slides.pptx", "book.epub")
+    paths = [DOCUMENTS / name for name in names]
+    contained.ok("run", "document", *paths, "--output-formats", "markdown,pdf", "-o", "out")
+    out = contained.cwd / "out"
+    assert len(list(out.glob("*.md"))) == len(names)
+    pdfs = list(out.glob("*.pdf"))
+    assert len(pdfs) == len(names)
+    assert all(path.read_bytes().startswith(b"%PDF-") and path.stat().st_size > 5000 for path in pdfs)
+    locked = ("run", "document", DOCUMENTS / "locked.docx", "--output-formats", "text", "-o", "out")
+    contained.ok(*locked, "--password", "geheim")
+    assert "Bold bullet 2" in (contained.cwd / "out" / "locked.txt").read_text()
+
+
+@pytest.mark.by_turns
 def test_a_folder_of_documents_good_and_bad_is_told_apart(contained: Pitchey) -> None:
     folder = contained.cwd / "in"
     folder.mkdir()

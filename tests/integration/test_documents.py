@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
+import pypdfium2
 import pytest
 from PIL import Image
 
@@ -27,14 +27,17 @@ class Office:
         self.worker = worker
         self._count = 0
 
-    def begin(self, document: Path, **spec: Any) -> str:
+    def begin(self, document: Path, *, append: Sequence[Path] = (), **spec: Any) -> str:
         self._count += 1
         token = f"d{self._count}.1"
         (self.worker.inputs / token).mkdir()
-        shutil.copy(document, self.worker.inputs / token / "0")
-        size = document.stat().st_size
-        file = {"field": "document_url", "path": "0", "name": document.name, "size": size, "sha256": "0" * 64}
-        self.worker.begin(token, {"documentUrl": document.name} | spec, inputs=[file])
+        files = []
+        for number, path in enumerate([document, *append]):
+            shutil.copy(path, self.worker.inputs / token / str(number))
+            about = {"path": str(number), "name": path.name, "size": path.stat().st_size, "sha256": "0" * 64}
+            files.append({"field": "append" if number else "document_url", **about})
+        named = {"append": {path.name: str(path) for path in append}} if append else {}
+        self.worker.begin(token, {"documentUrl": document.name} | named | spec, inputs=files)
         return token
 
     def make(self, document: Path, *formats: str, **spec: Any) -> tuple[Path, dict[str, Any]]:
@@ -216,7 +219,7 @@ def test_a_job_that_is_cancelled_leaves_nothing_running(office: Office, tmp_path
                 break
     assert office.worker.http.delete(f"/attempts/{token}?grace=10").status_code == 202
     assert office.worker.ending(token)["error"]["code"] == "cancelled"
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def test_links_are_kept_and_lead_nowhere_dangerous(office: Office, tmp_path: Path) -> None:
@@ -280,7 +283,7 @@ def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     path = written(tmp_path / "titled.pdf", leaves, title="A title", outline=[("One", 1), ("Two", 2)])
     found = json.loads((office.make(path, metadata=True)[0] / "metadata.json").read_text())
     assert found["properties"]["Title"] == "A title"
-    assert found["fonts"] == ["Helvetica", "Helvetica-Bold"]
+    assert [font["name"] for font in found["fonts"]] == ["Helvetica", "Helvetica-Bold"]
     assert (found["words"], found["hiddenText"]) == (2, False)
     assert [(entry["level"], entry["title"], entry["page"]) for entry in found["outline"]] == [
         (1, "One", 1),
@@ -361,3 +364,28 @@ def test_what_cannot_be_asked_gets_one_clear_error(office: Office, tmp_path: Pat
     cut = tmp_path / "cut.pdf"
     cut.write_bytes(b"%PDF-1.7\n%%EOF\n")
     assert office.failure(cut)["code"] == "damaged_document"
+
+
+def test_two_thousand_pages_take_no_more_memory_than_fifty_and_none_is_lost(office: Office, tmp_path: Path) -> None:
+    def peak(pages: int, *formats: str, **spec: Any) -> tuple[int, Path, int]:
+        leaves = [
+            Leaf().lines(50, 60, [f"Page {number} of many, line {line}" for line in range(3)], 9)
+            for number in range(1, pages + 1)
+        ]
+        path = written(tmp_path / f"{pages}.pdf", leaves, outline=[("Begin", 1), ("End", pages)])
+        token = office.begin(path, outputFormats=list(formats), **spec)
+        last = office.worker.ending(token)
+        assert last["type"] == "result", last
+        told = [event for event in office.worker.events(token) if event["type"] == "progress"]
+        return last["metrics"]["peakRssBytes"], office.worker.spool / token / "out", len(told)
+
+    few, _, _ = peak(50, "text", "markdown", "pdf")
+    many, out, told = peak(2000, "text", "markdown", "pdf")
+    text = (out / "document.txt").read_text()
+    assert [f"Page {number} of many, line 2\n" in text for number in range(1, 2001)] == [True] * 2000
+    assert many < few + 60 * 1024 * 1024
+    assert told > 20
+    _, out, _ = peak(2000, "pdf", split={"every": 400})
+    with pypdfium2.PdfDocument(out / "parts" / "part-005.pdf") as part:
+        assert len(part) == 400
+        assert part[399].get_textpage().get_text_range().startswith("Page 2000 of many")

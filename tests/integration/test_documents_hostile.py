@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import psutil
 import pytest
 from PIL import Image
 
 from tests.integration.test_documents import DOCUMENTS, Office
-from tests.resources.pdfs import Leaf, assembled, deep_nesting, endless_tree, forms_in_themselves, inflating, written
+from tests.resources.pdfs import (
+    Leaf,
+    acting,
+    assembled,
+    deep_nesting,
+    endless_tree,
+    forms_in_themselves,
+    inflating,
+    written,
+)
 from tests.resources.workers import Worker
 
 MOST_SECONDS = 120.0  # for the worst of them on a machine that is busy; the limit of a page is as long
@@ -30,7 +40,7 @@ def healthy(office: Office) -> Iterator[None]:
     yield
     assert "crazy ones" in office.text(DOCUMENTS / "crazyones.pdf")
     assert office.worker.health()["attempts"] == []
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def test_a_page_larger_than_any_paper(office: Office, tmp_path: Path) -> None:
@@ -117,3 +127,43 @@ def test_markdown_that_is_nested_without_end(office: Office, tmp_path: Path) -> 
     assert "text" in office.markdown(page)
     page.write_text(">" * 20_000 + "text")
     assert office.failure(page)["code"] == "nested_too_deep"
+
+
+@pytest.mark.parametrize("spec", [{}, {"split": {"every": 1}}])
+@pytest.mark.parametrize("make", [endless_tree, deep_nesting])
+def test_nothing_that_is_hostile_keeps_the_writing_of_pdfs(
+    office: Office, tmp_path: Path, make: Callable[[Path], Path], spec: dict[str, Any]
+) -> None:
+    """A tree without an end is refused; what is nested too deep is written without it, or refused."""
+    token = office.begin(make(tmp_path / "hostile.pdf"), outputFormats=["pdf", "pdfa"], **spec)
+    last = office.worker.ending(token)
+    if last["type"] == "error":
+        assert last["error"]["code"] in ("damaged_document", "too_many_pages", "not_archivable")
+        assert last["error"]["message"].startswith("hostile.pdf ")
+    assert last["metrics"]["peakRssBytes"] < MOST_MEMORY_BYTES
+    assert make is not endless_tree or last["type"] == "error"
+
+
+@pytest.mark.parametrize("make", [forms_in_themselves, inflating])
+def test_a_bomb_is_passed_on_as_it_is_and_is_no_archive(
+    office: Office, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path / "bomb.pdf")
+    _, result = office.make(path, "pdf")
+    assert result["outputs"][0]["size"] < 2 * path.stat().st_size + 10_000
+    started = time.monotonic()
+    token = office.begin(path, outputFormats=["pdfa"])
+    last = office.worker.ending(token)
+    assert last["type"] == "error"
+    assert "bomb.pdf cannot " in last["error"]["message"]
+    assert time.monotonic() - started < MOST_SECONDS
+    assert last["metrics"]["peakRssBytes"] < MOST_MEMORY_BYTES
+
+
+def test_what_acts_is_told_and_not_done(office: Office, tmp_path: Path) -> None:
+    out, _ = office.make(acting(tmp_path / "acting.pdf"), "text", "preview", metadata=True)
+    found = json.loads((out / "metadata.json").read_text())
+    assert (out / "document.txt").read_text() == "The text stays\n"
+    assert found["active"]["JavaScript"] >= 3
+    assert found["active"]["Launch"] >= 1
+    assert [(field["name"], field["value"]) for field in found["fields"]] == [("name", "Ada")]

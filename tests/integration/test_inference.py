@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -80,6 +81,15 @@ def test_a_file_with_a_text_on_each_line_is_answered_line_by_line(oracle: Oracle
     assert out.name == "inference.jsonl" and len(answers) == 151
     assert [answer["id"] for answer in answers[:2]] == ["r0", "r1"] and answers[150]["id"] == "151"
     assert [answer["output"][0]["label"] for answer in answers[:2]] == ["NEGATIVE", "POSITIVE"]
+
+
+def test_a_text_that_is_too_long_to_be_read_whole_is_told(oracle: Oracle) -> None:
+    answer = oracle.envelope("sentiment", "It was a very good day. " * 100)
+    assert answer["usage"]["tokens"] == 256
+    assert answer["notes"] == [
+        "A text was longer than the 256 tokens that embeddings reads: the rest did not count."
+    ]  # fmt: skip
+    assert "notes" not in oracle.envelope("sentiment", "It was a very good day.")
 
 
 # --- pictures
@@ -159,12 +169,9 @@ def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:
     oracle.ask("sentiment", "I love it")
-    (companion,) = (
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdecimal()
-        and (entry / "stat").read_text().rpartition(")")[2].split()[1] == str(oracle.worker.pid)
-    )
+    worker = psutil.Process(oracle.worker.pid)
+    until(lambda: len(worker.children()) == 1, "the attempt has ended, and the companion is there alone")
+    companion = worker.children()[0].pid
 
     os.kill(companion, signal.SIGKILL)
     until(lambda: not is_alive(companion), "the companion has died")

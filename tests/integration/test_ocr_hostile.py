@@ -35,7 +35,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
 def _is_healthy(office: Office) -> None:
     assert "crazy ones" in office.text(DOCUMENTS / "crazyones.pdf")
     assert office.worker.health()["attempts"] == []
-    assert psutil.Process(office.worker.pid).children(recursive=True) == []
+    assert office.worker.strays() == []
 
 
 def _png(path: Path, width: int, height: int) -> Path:

@@ -84,6 +84,9 @@ def test_old_inputs_that_are_still_there_stay_until_their_jobs_are_queued(store,
     assert len(store.jobs(JobFilter())) == 2
 
 
+JPEG = b"\xff\xd8\xff"  # as all of them begin
+
+
 def drafted(tmp_path: Path, service: Service, fields: dict[str, Any], *names: str) -> submit.Draft:
     """A job on the first file, of files that each hold their name."""
     for name in names:
@@ -99,11 +102,12 @@ def submitted(artifacts: LocalArtifacts, draft: submit.Draft) -> NewJob:
 
 def test_an_input_of_a_part_is_staged_under_its_own_name_and_what_is_not_said_is_not(tmp_path, artifacts, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = ("clip.mp4", "logo.png", "words.srt")
-    fields = {"watermark": {"imageUrl": "logo.png"}, "subtitle_url": str(tmp_path / "words.srt")}
-    job = submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, *names))
-    staged = {each.field: artifacts.path(each.sha256 or "").read_text() for each in job.inputs}
-    assert staged == {"input_url": "clip.mp4", "watermark.image_url": "logo.png", "subtitle_url": "words.srt"}
+    names = ("clip.mp4", "logo.jpg", "words.srt")
+    fields = {"watermark": {"imageUrl": "logo.jpg"}, "subtitle_url": str(tmp_path / "words.srt")}
+    (tmp_path / "logo.jpg").write_bytes(JPEG)
+    job = submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, "clip.mp4", "words.srt"))
+    staged = {each.field: artifacts.path(each.sha256 or "").read_bytes() for each in job.inputs}
+    assert staged == {"input_url": b"clip.mp4", "watermark.image_url": JPEG, "subtitle_url": b"words.srt"}
     assert [each.name for each in job.inputs] == list(names)
     alone = submitted(artifacts, drafted(tmp_path, Service.VIDEO, {"watermark": {"text": "me"}}, "clip.mp4"))
     assert [each.field for each in alone.inputs] == ["input_url"]
@@ -123,10 +127,10 @@ def test_where_an_input_lies_is_nothing_to_the_cache_and_what_it_holds_is(tmp_pa
         return cache.cache_key(submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, "clip.mp4")), "image")
 
     (tmp_path / "there").mkdir()
-    for name, text in (("logo.png", "one"), ("there/same.png", "one"), ("other.png", "two")):
-        (tmp_path / name).write_text(text)
-    assert key("logo.png") == key("there/same.png")
-    assert len({key("logo.png"), key("other.png"), key("logo.png", opacity=0.9)}) == 3
+    for name, rest in (("logo.jpg", b"one"), ("there/same.jpg", b"one"), ("other.jpg", b"two")):
+        (tmp_path / name).write_bytes(JPEG + rest)
+    assert key("logo.jpg") == key("there/same.jpg")
+    assert len({key("logo.jpg"), key("other.jpg"), key("logo.jpg", opacity=0.9)}) == 3
 
 
 def test_the_tracks_of_an_album_have_names_that_the_cache_minds(tmp_path, artifacts):
@@ -198,4 +202,4 @@ def test_the_users_presets_go_into_the_jobs_that_name_them(tmp_path, store, arti
     assert spec(output_presets=["voice"], presets={"voice": {"format": "ogg"}})["presets"]["voice"]["format"] == "ogg"
     with pytest.raises(UsageError, match="There is no preset 'vocie'") as caught:
         spec(output_presets=["vocie"])
-    assert caught.value.hint == "Did you mean 'voice'? `pitchey presets` lists them all."
+    assert caught.value.hint == "Did you mean 'voice' or 'opus-voice'? `pitchey presets` lists them all."

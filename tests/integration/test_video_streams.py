@@ -201,10 +201,13 @@ def test_each_language_is_in_a_menu_of_its_own(studio: Studio, tmp_path: Path) -
         ("AUDIO", "fr", "NO", "audio-fra/playlist.m3u8"),
         ("SUBTITLES", "de", "NO", "text-deu/playlist.m3u8"),
     ]
-    assert media[1].name == "Le son en vrai"
+    names = ["English", "Le son en vrai", "German"]
+    assert [each.name for each in media] == names
     assert "Grüße" in (out / "text-deu" / "segment-00001.vtt").read_text()
     languages = [each.get("lang") for each in ElementTree.parse(out / "manifest.mpd").getroot().iterfind(".//*[@lang]")]
     assert sorted(filter(None, languages)) == ["de", "en", "fr"]
+    labels = ElementTree.parse(out / "manifest.mpd").getroot().iterfind(".//{*}Label")
+    assert sorted(filter(None, (each.text for each in labels))) == sorted(names)
     only, _ = studio.make(clip, outputFormat="hls", resolution="160x90", audioTracks=["fra"], subtitles="none")
     assert [each.language for each in m3u8.load(str(only / "master.m3u8")).media] == ["fr"]
     assert studio.failure(clip, outputFormat="hls", audioTracks=["spa"])["code"] == "no_such_track"

@@ -16,6 +16,7 @@ import logging
 import os
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -149,11 +150,15 @@ def _line(name: str, order: float, headings: float, tables: float | None, second
 
 def _pitchey(path: Path) -> str:
     from processors.document.kinds import kind_of
+    from processors.document.office.reading import READ
+    from processors.document.office.reading import read as read_office
     from processors.document.pdf.source import PdfSource, Wants
     from processors.document.text.reading import read
     from processors.document.writing.markdown import markdown
 
     kind = kind_of(path, path.name)
+    if kind in READ:
+        return "".join(markdown(read_office(path, path.name, kind, None).pages))
     if kind != "pdf":
         return "".join(markdown([read(path, path.name, kind)[0]]))
     with tempfile.TemporaryDirectory() as scratch:
@@ -190,6 +195,21 @@ def _markitdown(path: Path) -> str:
     return str(MarkItDown(enable_plugins=False).convert(path).text_content)
 
 
+def _pandoc(path: Path) -> str:
+    command = ["pandoc", "--to", "gfm", str(path)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _mammoth(path: Path) -> str:
+    import mammoth
+
+    from processors.document.text import html
+    from processors.document.writing.markdown import markdown
+
+    with path.open("rb") as file:
+        return "".join(markdown([html.page_of(mammoth.convert_to_html(file).value)[0]]))
+
+
 def _kreuzberg(path: Path) -> str:
     from kreuzberg import ExtractionConfig, OutputFormat, extract_file_sync
 
@@ -202,6 +222,8 @@ CONVERTERS: list[tuple[str, str, Convert]] = [
     ("liteparse", "liteparse", _liteparse),
     ("markitdown", "markitdown", _markitdown),
     ("kreuzberg", "kreuzberg", _kreuzberg),
+    ("mammoth", "mammoth", _mammoth),
+    ("pandoc", "subprocess", _pandoc),
 ]
 
 SCANNED: list[tuple[str, str, Convert]] = [

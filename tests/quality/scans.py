@@ -14,8 +14,8 @@ import pypdfium2
 from processors.document.kinds import PICTURES, kind_of
 from processors.document.ocr.languages import checked
 from processors.document.ocr.pages import read_pages
+from processors.document.paper_work import from_picture
 from processors.document.pdf.source import PdfSource, Wants
-from processors.document.pictures.as_pdf import write_pdf
 from processors.document.writing.markdown import markdown
 from tests.quality import scores
 
@@ -100,7 +100,7 @@ def _drawn(document: Path, scratch: Path) -> Iterator[Path]:
 def _source(picture: Path, scratch: Path, languages: str) -> PdfSource:
     path = picture
     if kind_of(picture, picture.name) in PICTURES:
-        path = write_pdf(picture, picture.name, scratch / "pictures.pdf")
+        path = from_picture(picture, picture.name, scratch, lambda done, total: None)
     source = PdfSource.open(path, picture.name, scratch)
     source.read(Wants(text=True, structure=True, ocr="skip-text"))
     read_pages(source, checked(languages), "skip-text")

@@ -23,7 +23,7 @@ class Leaf:
     def text(self, x: float, y: float, text: str, size: float = 11, font: str = "F", mode: int = 0) -> Leaf:
         """Put a line of text with its base line at y; mode 3 is not drawn."""
         escaped = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-        place = f"{x:g} {self.height - y:g}"
+        place = f"{x:.10g} {self.height - y:.10g}"
         self.commands.append(f"BT /{font} {size:g} Tf {mode} Tr 1 0 0 1 {place} Tm ({escaped}) Tj ET")
         return self
 
@@ -62,7 +62,7 @@ def written(path: Path, leaves: Sequence[Leaf], *, title: str = "", outline: Seq
         kids.append(f"{page} 0 R")
         annotations = f"/Annots[{' '.join(leaf.annotations)}]" if leaf.annotations else ""
         objects[page] = (
-            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {leaf.width:g} {leaf.height:g}]/Rotate {leaf.rotate}"
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 {leaf.width:.10g} {leaf.height:.10g}]/Rotate {leaf.rotate}"
             f"/Resources<</Font<<{fonts}>>>>/Contents {content} 0 R{annotations}>>"
         )
         objects[content] = ("", "\n".join(leaf.commands).encode("cp1252"))
@@ -151,5 +151,51 @@ def inflating(path: Path, megabytes: int = 700) -> Path:
             2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
             4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]/Contents 5 0 R>>",
             5: ("/Filter/FlateDecode", data),
+        },
+    )
+
+
+def acting(path: Path) -> Path:
+    """A page with all that acts: scripts, programs to start, a film, actions that happen by themselves."""
+    script = "<</S/JavaScript/JS(app.alert\\(1\\))>>"
+    start = "<</S/Launch/F(/bin/sh)>>"
+    link = "<</Type/Annot/Subtype/Link/Rect[0 0 50 50]/Border[0 0 0]"
+    web = f"{link}/A<</S/URI/URI(http://a.b/)/Next {script}>>>>"
+    return assembled(
+        path,
+        {
+            1: f"<</Type/Catalog/Pages 2 0 R/OpenAction {script}/AA<</WC {script}>>"
+            f"/Names<</JavaScript<</Names[(a){script}]>>>>/AcroForm<</Fields[8 0 R]/XFA(<xdp/>)>>>>",
+            2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
+            4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 5 0 R/Resources<</Font<</F 6 0 R>>>>"
+            f"/AA<</O {start}>>/Annots[{link}/A {start}>> {web} 7 0 R 8 0 R]>>",
+            5: ("", b"BT /F 12 Tf 20 100 Td (The text stays) Tj ET"),
+            6: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            7: "<</Type/Annot/Subtype/RichMedia/Rect[0 0 9 9]/RichMediaContent<</Assets<<>>>>>>",
+            8: f"<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Ada)/Rect[10 10 90 30]/DA(/Helv 9 Tf)/A {script}>>",
+        },
+    )
+
+
+def laughing(path: Path) -> Path:
+    """XMP whose entities are a thousand million laughs, and one that is a file of the machine."""
+    entities = '<!ENTITY a "ha"><!ENTITY f SYSTEM "file:///etc/passwd">'
+    for name, before in zip("bcdefghij", "abcdefghi", strict=True):
+        entities += f'<!ENTITY {name} "{f"&{before};" * 10}">'
+    packet = (
+        f'<?xml version="1.0"?><!DOCTYPE x [{entities}]><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
+        'xmlns:pdf="http://ns.adobe.com/pdf/1.3/"><pdf:Producer>&j;</pdf:Producer><pdf:Keywords>&f;</pdf:Keywords>'
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    return assembled(
+        path,
+        {
+            1: "<</Type/Catalog/Pages 2 0 R/Metadata 7 0 R>>",
+            2: "<</Type/Pages/Count 1/Kids[4 0 R]>>",
+            4: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]/Contents 5 0 R/Resources<</Font<</F 6 0 R>>>>>>",
+            5: ("", b"BT /F 12 Tf 20 100 Td (No joke) Tj ET"),
+            6: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            7: ("/Type/Metadata/Subtype/XML", packet.encode()),
         },
     )

@@ -135,6 +135,7 @@ class ScriptedWorker(Attempts):
         self.is_awake = asyncio.Event()
         self.is_awake.set()
         self.has_hung = False  #: once or more
+        self.models: list[str] = []  #: that it says it has loaded
         self.left_behind: set[str] = set()  #: whose programs go on, though the worker has died
         self._service = Service(options["--service"])
         self._run_dir = source[RUN_DIR]
@@ -194,7 +195,7 @@ class ScriptedWorker(Attempts):
     async def _serve(self) -> None:
         with _listening(self._run_dir) as listening:
             async with self._tasks:
-                routes = Routes(self._service, self)
+                routes = Routes(self._service, self, lambda: self.models)
                 server = await asyncio.start_unix_server(
                     lambda reader, writer: self._tasks.create_task(self._answer(routes, reader, writer)) and None,
                     sock=listening,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 from processors.protocol import SOCKET_NAME
 
@@ -91,6 +92,11 @@ class Worker:
         until(lambda: self._accepts() or process.poll() is not None, "the worker is ready")
         assert process.poll() is None, "the worker ended at once"
         return self
+
+    def strays(self) -> list[psutil.Process]:
+        """The processes of attempts: all below the worker but its companion, which is no session of its own."""
+        children = psutil.Process(self.pid).children()
+        return [child for child in children if child.is_running() and os.getsid(child.pid) != os.getsid(self.pid)]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and give the exit status."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.placement import Candidate, Places, kinds_of
 from pitchey_cli.domain.turns import Waiting
 
 JOB = Waiting(1, 1, "resnet", "acme", 0)
@@ -47,3 +47,13 @@ def test_the_reason_is_said() -> None:
     place = Places.of([Candidate("a", 3, 2, {"resnet"}), Candidate("b", 3, 3)]).place(JOB)
     assert place is not None
     assert place.why == "it has resnet warm, 1 of its 3 slots taken; the best of 2 with room"
+
+
+def test_one_that_is_to_fall_idle_comes_after_the_others_unless_it_alone_has_it_warm() -> None:
+    surplus = Candidate("a", 4, 4, is_surplus=True)
+    assert placed(surplus, Candidate("b", 4, 1)) == "b"
+    assert placed(Candidate("a", 4, 4, {"resnet"}, is_surplus=True), Candidate("b", 4, 1)) == "a"
+
+
+def test_an_instance_is_warm_for_its_models_with_and_without_their_versions() -> None:
+    assert kinds_of(["sentiment@2", "embeddings@1"]) == {"sentiment", "sentiment@2", "embeddings", "embeddings@1"}

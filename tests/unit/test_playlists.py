@@ -99,7 +99,7 @@ def test_only_a_language_is_taken_for_one(said: str, language: str | None) -> No
 def test_no_title_can_end_a_field_or_a_quoted_string() -> None:
     assert title_of('Le son, "1"=x\n#EXT', "fra", 1) == "Le son 1 x #EXT"
     assert (title_of(None, "fra", 1), title_of("", None, 2), len(title_of("x" * 500, None, 1))) == (
-        "fra",
+        "French",
         "Track 2",
         80,
     )

@@ -21,10 +21,10 @@ from processors.specs.video_fields import FIELDS
         ({"framerate": "0"}, "framerate '0' does not fit: it should be greater than 0."),
         ({"framerate": "1e9"}, "framerate '1e9' does not fit: it should be less than or equal to 240."),
         ({"framerate": "fast"}, "framerate 'fast' does not fit: it should be a number"),
-        ({"resolution": "0x0"}, "resolution '0x0' has the wrong form."),
+        ({"resolution": "0x0"}, "resolution '0x0' does not fit: it should be two sides of at least 10 pixels"),
         ({"resolution": "banana"}, "as 1280x720"),
         ({"bitrate": "-3M"}, "bitrate '-3M' has the wrong form."),
-        ({"thumbnail_times": "1,two"}, "thumbnailTimes.1 'two' does not fit"),
+        ({"thumbnail_times": "1,two"}, "thumbnailTimes (number 2) 'two' does not fit"),
         ({"thumbnail_times": "-1"}, "greater than or equal to 0"),
         ({"output_format": "avi"}, "outputFormat 'avi' is not one of mp4, webm, hls, dash, "),
         ({"bitrate": "9k"}, "bitrate 9k is not between 10k and 500M."),
@@ -41,7 +41,10 @@ from processors.specs.video_fields import FIELDS
         ({"watermark": {"text": "©", "imageUrl": "a.png"}}, "watermark needs a text or an image, and not both."),
         ({"watermark": {}}, "watermark needs a text or an image, and not both."),
         ({"watermark": 3}, "watermark 3 does not fit: it has fields of its own, as watermark.text."),
-        ({"outputFormat": "hls", "ladder": {"sizes": "1280x720,big"}}, "ladder.sizes.1 'big' has the wrong form."),
+        (
+            {"outputFormat": "hls", "ladder": {"sizes": "1280x720,big"}},
+            "ladder.sizes (number 2) 'big' does not fit: it should be two sides",
+        ),
         ({"scenes": {"split": True}}, "scenes is of outputFormat scenes, and this is mp4."),
         (
             {"outputFormat": "gif", "bitrate": "1M"},
@@ -209,7 +212,7 @@ def test_lists_in_one_text_are_taken_in_a_part_too() -> None:
     [
         ({}, "A media spec needs the field 'outputPresets'."),
         ({}, "`pitchey presets` lists them."),
-        ({"output_presets": "MP3"}, "outputPresets.0 'MP3' has the wrong form."),
+        ({"output_presets": "MP3"}, "outputPresets (number 1) 'MP3' has the wrong form."),
         (
             {"output_presets": "mp3", "denoise": {"method": "magic"}},
             "denoise.method 'magic' is not one of rnnoise, fft.",
@@ -220,7 +223,7 @@ def test_lists_in_one_text_are_taken_in_a_part_too() -> None:
             {"output_presets": "mp3", "audio_settings": {"codec": "mp4"}},
             "audioSettings.codec 'mp4' is not one of aac, ",
         ),
-        ({"output_presets": "mp3", "chapters": [{"start": 0}]}, "needs the field 'chapters.0.title'"),
+        ({"output_presets": "mp3", "chapters": [{"start": 0}]}, "needs the field 'chapters (number 1).title'"),
         ({"output_presets": "a", "presets": {"a": {"format": "mp4"}}}, "presets.a.format 'mp4' is not one of mp3, m4a"),
         (
             {"output_presets": "a", "presets": {"a": {"format": "mp3", "codec": "opus"}}},

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.languages import is_same
 from processors.ffmpeg.probe import Audio, Probe, Subtitle
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
 from processors.video.encoding import Wanted
-from processors.video.languages import is_same
 from processors.video.sounds import sound_options, sounds
 from processors.video.soundtrack import extraction
 from processors.video.subtitles import captions, charset

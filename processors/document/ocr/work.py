@@ -27,7 +27,7 @@ def read_scanned(source: PdfSource, spec: DocumentSpec, images: Path, done: Done
         languages,
         spec.ocr_mode,
         images=images if spec.extract_images else None,
-        for_layer="pdf" in spec.output_formats,
+        for_layer=bool({"pdf", "pdfa"} & {*spec.output_formats}),
         done=done,
     )
     told: list[dict[str, Any]] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -11,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pypdf
 import pypdfium2.raw as raw
 
 from processors.document import apart
@@ -19,13 +17,13 @@ from processors.document.pdf import pdfium
 from processors.document.pdf.opening import opened
 from processors.document.pdf.reading import page_at, text_of
 from processors.document.pdf.source import PdfSource
+from processors.document.pdf.structure import structure_of
+from processors.worker.context import Rejected
 
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
 _MOST_OBJECTS = 5000  # of a page, that are asked for their font
 _MOST_FIELDS = 5000  # of all forms
-_MOST_ATTACHMENTS = 1000
 _MOST_SIGNATURES = 100
-_MOST_XMP_BYTES = 2_000_000
 _MOST_TEXT = 10_000  # characters of one value
 _SUBTYPES = {
     getattr(raw, name): name.removeprefix("FPDF_ANNOT_").lower()
@@ -47,7 +45,12 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     """
     path, name, password = source.path, source.name, source.password
     found: dict[str, Any] = apart.call(lambda: _of_document(path, name, password), name)
-    found["xmp"] = None if source.facts.encrypted else apart.call(lambda: _xmp(path), name)
+    try:
+        found |= apart.call(lambda: structure_of(path, name, password), name)
+    except Rejected as error:  # what PDFium reads all the same
+        found["problem"] = error.message
+    for signature, signer in zip(found["signatures"], found.pop("signers", ()), strict=False):
+        signature |= signer
     found["outline"] = [asdict(entry) for entry in source.facts.outline]
     found["tagged"] = source.facts.tagged
 
@@ -64,7 +67,9 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     pages = [by_page[index] for index in source.indexes]
     found["words"] = sum(page["words"] for page in pages)
     found["hiddenText"] = any(page["hiddenText"] for page in pages)
-    found["fonts"] = sorted({font for page in pages for font in page.pop("fonts")})
+    fonts = sorted({(name, embedded) for page in pages for name, embedded in page.pop("fonts")})
+    found["fonts"] = [{"name": name, "embedded": embedded} for name, embedded in fonts]
+    found["notes"] = [note for page in pages for note in page.pop("notes")][:_MOST_FIELDS]
     found["fields"] = [field for page in pages for field in page.pop("fields")][:_MOST_FIELDS]
     kinds: Counter[str] = Counter()
     for page in pages:
@@ -77,7 +82,6 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
 def _of_document(path: Path, name: str, password: str | None) -> dict[str, Any]:
     with opened(path, name, password) as document:
         version = document.get_version() or 0
-        revision = raw.FPDF_GetSecurityHandlerRevision(document.raw)
         properties = {key: document.get_metadata_value(key)[:_MOST_TEXT] for key in _PROPERTIES}
         return {
             "format": "pdf",
@@ -85,14 +89,7 @@ def _of_document(path: Path, name: str, password: str | None) -> dict[str, Any]:
             "pageCount": len(document),
             "properties": {key: value for key, value in properties.items() if value},
             "language": _text(lambda buffer, size: raw.FPDFCatalog_GetLanguage(document.raw, buffer, size)) or None,
-            "encryption": None
-            if revision < 0
-            else {"revision": revision, "permissions": raw.FPDF_GetDocPermissions(document.raw) & 0xFFFFFFFF},
             "form": _FORM_TYPES.get(document.get_formtype()),
-            "attachments": [
-                document.get_attachment(index).get_name()
-                for index in range(min(document.count_attachments(), _MOST_ATTACHMENTS))
-            ],
             "signatures": _signatures(document),
         }
 
@@ -117,13 +114,16 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
         width, height = page.get_size()
         fonts, is_hidden = _fonts(page)
         annotations: Counter[str] = Counter()
-        fields = []
+        fields, notes = [], []
         for number in range(max(0, min(_MOST_OBJECTS, raw.FPDFPage_GetAnnotCount(page.raw)))):
             annotation = raw.FPDFPage_GetAnnot(page.raw, number)
             kind = _SUBTYPES.get(raw.FPDFAnnot_GetSubtype(annotation), "unknown")
             annotations[kind] += 1
             if kind == "widget" and document.formenv is not None:
                 fields.append(_field(document.formenv, annotation, index))
+            elif text := _said(annotation, b"Contents"):
+                author = _said(annotation, b"T")
+                notes.append({"page": index + 1, "kind": kind, "text": text} | ({"author": author} if author else {}))
             raw.FPDFPage_CloseAnnot(annotation)
         return {
             "number": index + 1,
@@ -136,9 +136,14 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
             "hiddenText": is_hidden,
             "fonts": sorted(fonts),
             "fields": fields,
+            "notes": notes,
         }
     finally:
         page.close()
+
+
+def _said(annotation: Any, key: bytes) -> str:
+    return _text(lambda buffer, size: raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size))
 
 
 def _field(forms: Any, annotation: Any, index: int) -> dict[str, Any]:
@@ -157,44 +162,18 @@ _FIELD_TYPES = {
 }
 
 
-def _fonts(page: Any) -> tuple[set[str], bool]:
-    """The names of a page's fonts, and whether it has text that is there and not drawn."""
-    found: set[str] = set()
+def _fonts(page: Any) -> tuple[set[tuple[str, bool]], bool]:
+    """The names of a page's fonts, whether each is in the file, and whether text is there and not drawn."""
+    found: set[tuple[str, bool]] = set()
     is_hidden = False
     handle = pdfium.pointer(page.raw)
     for index in range(min(_MOST_OBJECTS, pdfium.count_objects(handle))):
         each = pdfium.object_at(handle, index)
         if pdfium.object_type(each) == raw.FPDF_PAGEOBJ_TEXT:
             font = raw.FPDFTextObj_GetFont(ctypes.cast(each, raw.FPDF_PAGEOBJECT))
-            found.add(_ascii(partial(raw.FPDFFont_GetBaseFontName, font)))
+            found.add((_ascii(partial(raw.FPDFFont_GetBaseFontName, font)), raw.FPDFFont_GetIsEmbedded(font) == 1))
             is_hidden |= pdfium.render_mode(each) == _INVISIBLE
-    return found - {""}, is_hidden
-
-
-def _xmp(path: Path) -> dict[str, Any] | None:
-    """What pypdf makes of the XMP packet; none where there is none that can be read."""
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of all that it mends
-    try:
-        found = pypdf.PdfReader(path).xmp_metadata
-        if found is None or len(found.stream.get_data()) > _MOST_XMP_BYTES:
-            return None
-        fields = (
-            *("dc_title", "dc_creator", "dc_description", "dc_subject", "dc_language", "dc_rights", "dc_publisher"),
-            *("xmp_create_date", "xmp_modify_date", "xmp_creator_tool", "pdf_producer", "pdf_keywords"),
-            *("pdfaid_part", "pdfaid_conformance", "xmpmm_document_id"),
-        )
-        values = {field: getattr(found, field, None) for field in fields}
-    except Exception as error:  # pypdf raises whatever its own code and the XML parser do
-        return {"problem": f"{type(error).__name__}: {error}"[:_MOST_TEXT]}
-    return {field: _plain(value) for field, value in values.items() if value}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return str(value)[:_MOST_TEXT]
+    return {font for font in found if font[0]}, is_hidden
 
 
 def _text(read: Callable[[Any, int], int], pointer: Any = _CHARS) -> str:

@@ -30,7 +30,8 @@ from processors.document.ranges import pages_of
 from processors.document.writing.text import text
 from processors.worker.threads import granted_threads
 
-_BATCH = 64  # pages; a process takes as long to start as to read one
+_BATCH = 64  # pages; a process takes as long to start as to read one ...
+_BATCH_TEXT = 512  # ... and as ten, where their text layer is all that is read
 _LEAST_SHARED = 8  # pages for which a second process is worth its start ...
 _LEAST_SHARED_TEXT = 100  # ... and where their text layer is all that is read: that takes a tenth of the time
 
@@ -81,9 +82,9 @@ class PdfSource:
         facts = facts_from(apart.call(lambda: look(path, name, password), name))
         return PdfSource(path, name, password, scratch, facts, pages_of(pages, facts.pages, name))
 
-    def batches(self, at_once: int) -> list[Sequence[int]]:
+    def batches(self, at_once: int, most: int = _BATCH) -> list[Sequence[int]]:
         """The pages, as so many processes take them."""
-        size = min(_BATCH if at_once > 1 else _LEAST_SHARED_TEXT, max(1, -(-len(self.indexes) // at_once)))
+        size = min(most, max(1, -(-len(self.indexes) // at_once)))
         return [self.indexes[start : start + size] for start in range(0, len(self.indexes), size)]
 
     def at_once(self, least: int = _LEAST_SHARED) -> int:
@@ -100,8 +101,9 @@ class PdfSource:
         def work(batch: Sequence[int], say: apart.Say) -> None:
             _read_batch(self, batch, wants, say)
 
-        at_once = self.at_once(_LEAST_SHARED if wants.structure else _LEAST_SHARED_TEXT)
-        for value in apart.each_batch(self.batches(at_once), work, self.name, at_once=at_once):
+        least, most = (_LEAST_SHARED, _BATCH) if wants.structure else (_LEAST_SHARED_TEXT, _BATCH_TEXT)
+        at_once = self.at_once(least)
+        for value in apart.each_batch(self.batches(at_once, most), work, self.name, at_once=at_once):
             self.take(value)
             done(len(self._places), len(self.indexes))
         self.unread.sort()

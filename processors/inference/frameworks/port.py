@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ Tensors = Mapping[str, NDArray[Any]]  #: by name; texts are arrays of dtype obje
 class Session(Protocol):
     """A loaded model."""
 
-    device: str  #: what it truly runs on: cpu, cuda, ...
+    @property
+    def device(self) -> str:
+        """What it truly runs on: cpu, cuda, ..."""
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs: those that are named, or all.
@@ -57,11 +59,13 @@ class Generated:
     generated_tokens: int
 
 
+@runtime_checkable
 class Generator(Protocol):
     """A loaded language model."""
 
-    device: str
-    context_tokens: int  #: question and answer together
+    @property
+    def device(self) -> str:
+        """What it truly runs on."""
 
     def generate(self, prompt: Prompt, say: Callable[[str], bool]) -> Generated:
         """Continue a conversation.

@@ -17,6 +17,7 @@ from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded, Prompt, Session, Tensors
 from processors.inference.repository import Entry, Repository
+from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
 from processors.worker.cgroup import read_usage
@@ -38,7 +39,7 @@ def serve(listening: socket.socket, repository: Repository, say: Callable[[list[
     threads = granted_threads()
 
     def load(entry: Entry) -> Loaded:
-        return registry.load(entry, threads)
+        return made_ready(registry.load(entry, threads), entry.manifest)
 
     shelf = Shelf(budget_bytes(), load, say)
     while True:

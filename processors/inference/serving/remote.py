@@ -87,8 +87,7 @@ class RemoteSession:
 
     companion: Companion
     reference: str
-    device: str = ""
-    context_tokens: int = 0
+    device: str = ""  #: is known when it has run, to the companion
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs: those that are named, or all."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from processors.inference.frameworks.port import Generated, Prompt
+from processors.inference.frameworks.port import Generated, Generator, Prompt
 from processors.inference.model import Model
 from processors.inference.tasks.task import Asked, Task
 
@@ -21,7 +21,7 @@ def write(model: Model, prompt: Prompt, asked: Asked) -> tuple[str, Generated]:
         asked.on_text(piece)
         return True
 
-    done = model.runs.session.generate(prompt, say)
+    done = cast(Generator, model.runs.session).generate(prompt, say)
     model.runs.tokens += done.prompt_tokens
     model.runs.written += done.generated_tokens
     return "".join(pieces), done

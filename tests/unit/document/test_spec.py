@@ -49,3 +49,33 @@ def test_pages_are_said_as_people_do(pages: str) -> None:
 
 def test_jobs_that_need_the_same_come_to_the_same_instance() -> None:
     assert [spec().kind(), spec(ocrEnabled=True).kind(), spec(outputFormats=["pdfa"]).kind()] == ["", "ocr", "office"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"split": {"every": 1}},
+        {"outputPassword": "x"},
+        {"rotate": {"degrees": 90}},
+        {"outputFormats": ["pdf"], "split": {}},
+        {"outputFormats": ["pdf"], "split": {"every": 1, "chapters": 1}},
+        {"outputFormats": ["pdf"], "split": {"ranges": "3-,x"}},
+        {"outputFormats": ["pdf"], "rotate": {"degrees": 45}},
+        {"append": {"../a.pdf": "a.pdf"}},
+    ],
+)
+def test_what_pdfs_cannot_be_asked_for(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DocumentSpec.model_validate({"documentUrl": "a.pdf"} | fields)
+
+
+def test_many_files_and_those_that_name_each_other_have_a_folder() -> None:
+    def keeps(**fields: Any) -> bool:
+        return DocumentSpec.model_validate({"documentUrl": "a.pdf"} | fields).keeps_folder
+
+    assert not keeps(outputFormats=["markdown", "pdf", "preview"])
+    assert keeps(extractImages=True)
+    assert keeps(tables="csv")
+    assert keeps(outputFormats=["pdf"], split={"every": 1})
+    assert keeps(outputFormats=["preview"], preview={"pages": "all"})
+    assert keeps(outputFormats=["preview"], preview={"contactSheet": True})

@@ -1,0 +1,146 @@
+"""Any kind of document as a PDF, and office formats as the one that is read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from processors.document import apart
+from processors.document.kinds import TEXTS, Kind, kind_of
+from processors.document.model import Page
+from processors.document.office import asking, reading
+from processors.document.office.package import Package
+from processors.document.text import reading as texts
+from processors.document.writing import docx
+from processors.specs import DocumentSpec
+from processors.worker.context import Context, Rejected
+
+_OPEN_DOCUMENT: frozenset[Kind] = frozenset({"odt", "ods", "odp"})
+_MAIN_PARTS: dict[Kind, str] = {"docx": "word/document.xml", **dict.fromkeys(_OPEN_DOCUMENT, "content.xml")}
+_MANIFEST = "META-INF/manifest.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An office document that needs no password any more."""
+
+    path: Path
+    kind: Kind
+    was_locked: bool
+
+
+def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Path) -> Opened:
+    """See that an office document is within bounds, and open it with the password if it has one.
+
+    Raises:
+        Rejected: the password is missing or wrong; or the document is damaged or too large.
+    """
+    name = context.input_name("document_url")
+    if kind not in ("doc", "xls", "ppt", "rtf", "locked"):
+        is_locked = bool(apart.call(lambda: _is_locked(path, name, kind), name))
+    else:
+        is_locked = kind == "locked"
+    if not is_locked:
+        return Opened(path, kind, was_locked=False)
+    if context.spec.password is None:
+        raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.")
+    target = directory / "opened"
+    try:
+        _convert(context, path, kind, target, "office", password=context.spec.password)
+    except Rejected as error:
+        if error.code != "conversion_failed":
+            raise
+        raise Rejected("wrong_password", f"The password does not open {name}.") from error
+    return Opened(target, kind_of(target, name), was_locked=True)
+
+
+def _is_locked(path: Path, name: str, kind: Kind) -> bool:
+    with Package(path, name) as package:
+        package.refuse_entities()
+        if package.has(part := _MAIN_PARTS.get(kind, "")):
+            package.refuse_depth(part)
+        if kind not in _OPEN_DOCUMENT or not package.has(_MANIFEST):
+            return False
+        return next(package.xml(_MANIFEST).iter("manifest-encryption-data"), None) is not None
+
+
+def readable(context: Context[DocumentSpec], document: Opened, directory: Path) -> Opened:
+    """A document in the format that is read: what LibreOffice alone reads goes through it.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    if document.kind in reading.READ:
+        return document
+    target = directory / "readable"
+    _convert(context, document.path, document.kind, target, "office")
+    return Opened(target, kind_of(target, context.input_name("document_url")), document.was_locked)
+
+
+def pdf_of(
+    source: Path, kind: Kind, context: Context[DocumentSpec], *, directory: Path | None = None, archival: bool = False
+) -> Path:
+    """Lay a document out as a PDF: an office format as it is, a text or an EPUB in the styles of ours.
+
+    Args:
+        directory: where the PDF goes; else into one of its own in the attempt's out directory.
+        archival: PDF/A-2b.
+
+    Raises:
+        Rejected: it cannot be read, or takes too much.
+    """
+    directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
+    name = context.input_name("document_url")
+    if kind in TEXTS:
+        page, title, _ = texts.read(source, name, kind)
+        source, kind = docx_of(directory / "text.docx", [page], title), "docx"
+    else:
+        document = opened(context, source, kind, directory)
+        source, kind = document.path, document.kind
+    if kind == "epub":
+        book = reading.read(source, name, kind, directory / "images")
+        title = str(book.properties.get("title", ""))
+        source, kind = docx_of(directory / "book.docx", book.pages, title, folder=directory, breaks=True), "docx"
+    target = directory / ("document-a.pdf" if archival else "document.pdf")
+    _convert(context, source, kind, target, "pdfa" if archival else "pdf")
+    return target
+
+
+def docx_of(
+    target: Path, pages: Iterable[Page], title: str, *, folder: Path | None = None, breaks: bool = False
+) -> Path:
+    """Write pages as a DOCX; where it is."""
+    docx.write(target, pages, title=title, folder=folder, breaks=breaks)
+    return target
+
+
+def resaved(context: Context[DocumentSpec], document: Opened, target: Path) -> None:
+    """Write a text of an office program as DOCX, by LibreOffice, which keeps its looks.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    _convert(context, document.path, document.kind, target, "office")
+
+
+def _convert(
+    context: Context[DocumentSpec],
+    source: Path,
+    kind: Kind,
+    target: Path,
+    to: asking.Target,
+    *,
+    password: str | None = None,  # only of what has one: LibreOffice refuses it for what has none
+) -> None:
+    asking.convert(
+        source,
+        kind,
+        target,
+        to,
+        name=context.input_name("document_url"),
+        most_bytes=context.request.output_limit_bytes,
+        password=password,
+        pages=None if to == "office" else context.spec.pages,
+    )

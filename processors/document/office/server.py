@@ -1,0 +1,173 @@
+"""A process beside the attempts that has LibreOffice loaded, and forks for each document.
+
+To load LibreOffice takes ten times as long as to convert a small document. So it is loaded once, and each document gets
+a fork of that process: what a document does to it is gone with the fork, and two documents never meet. That process in
+its turn is forked by the companion, which waits and has nothing loaded, when the first document comes; it ends when it
+was idle for a while, or when it fails, and the next document begins anew.
+
+    worker -- companion (waits; no LibreOffice) -- office (LibreOffice) -- one fork for each document
+    attempt -- a connection for each document: what is to be done, then what came of it; if it is closed, the fork dies
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from processors.document.office import profile
+from processors.document.office.kit import Kit
+from processors.worker import processes
+
+_HOME = "office"  # the profile's directory, in the worker's own
+_IDLE_SECONDS = 120.0
+_REQUEST_BYTES = 64 * 1024
+_REQUEST_SECONDS = 5.0
+_ENDED = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLRDHUP
+
+
+def serve(listening: socket.socket) -> NoReturn:
+    """Be the companion: have an office whenever somebody asks."""
+    while True:
+        select.select([listening], [], [])
+        pid = os.fork()
+        if pid == 0:
+            _office(listening, Path.cwd() / _HOME)
+        _, status = os.waitpid(pid, 0)
+        if status != 0:
+            _refuse(listening, os.waitstatus_to_exitcode(status))
+
+
+def _refuse(listening: socket.socket, status: int) -> None:
+    """Tell who waits that there is no office, instead of trying for ever."""
+    while select.select([listening], [], [], 0)[0]:
+        connection, _ = listening.accept()
+        with connection:
+            _answer(connection, {"status": status, "words": "LibreOffice does not start"})
+
+
+def _office(listening: socket.socket, home: Path) -> NoReturn:
+    """Load LibreOffice, and serve until nothing has come for a while."""
+    status = 1
+    try:
+        processes.die_with_parent()
+        shutil.rmtree(home, ignore_errors=True)  # of one that was killed
+        profile.write(home)
+        os.environ["HOME"] = str(home)
+        kit = Kit(home)
+        kit.loop(_Office(listening, kit, home).serve)
+    except BaseException as error:
+        sys.stderr.write(f"LibreOffice: {error!r}\n")
+    finally:
+        os._exit(status)
+
+
+class _Office:
+    """Serves connections, each with a fork for its document."""
+
+    def __init__(self, listening: socket.socket, kit: Kit, home: Path) -> None:
+        self._listening = listening
+        self._kit = kit
+        self._home = home
+        self._poll = select.poll()
+        self._jobs: dict[int, tuple[int, int, socket.socket]] = {}  # by both descriptors: process, its own, connection
+
+    def serve(self) -> NoReturn:
+        status = 1
+        try:
+            self._poll.register(self._listening, select.POLLIN)
+            while (ready := self._poll.poll(_IDLE_SECONDS * 1000)) or self._jobs:
+                for fd, _ in ready:
+                    if fd == self._listening.fileno():
+                        self._begin(self._listening.accept()[0])
+                    elif fd in self._jobs:
+                        self._end(*self._jobs[fd])
+            shutil.rmtree(self._home, ignore_errors=True)
+            status = 0
+        except BaseException as error:
+            sys.stderr.write(f"LibreOffice: {error!r}\n")
+        finally:
+            os._exit(status)
+
+    def _begin(self, connection: socket.socket) -> None:
+        connection.settimeout(_REQUEST_SECONDS)
+        try:
+            request = json.loads(connection.recv(_REQUEST_BYTES))
+        except (OSError, ValueError):
+            connection.close()
+            return
+        pid = os.fork()
+        if pid == 0:
+            self._forget()
+            _convert(self._kit, request)
+        with contextlib.suppress(OSError):  # it has ended, or done so itself
+            os.setpgid(pid, pid)
+        pidfd = os.pidfd_open(pid)
+        job = (pid, pidfd, connection)
+        self._jobs[pidfd] = self._jobs[connection.fileno()] = job
+        self._poll.register(pidfd, select.POLLIN)
+        self._poll.register(connection, _ENDED)
+
+    def _forget(self) -> None:
+        """In a fork: let go of what it must not reach."""
+        self._listening.close()
+        for _, pidfd, connection in set(self._jobs.values()):
+            os.close(pidfd)
+            connection.close()
+
+    def _end(self, pid: int, pidfd: int, connection: socket.socket) -> None:
+        """The fork has ended, or nobody waits for it any more."""
+        for fd in (pidfd, connection.fileno()):
+            self._poll.unregister(fd)
+            del self._jobs[fd]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # a fork that has ended is still there, and alone in its group
+        _, status, usage = os.wait4(pid, 0)
+        os.close(pidfd)
+        code = os.waitstatus_to_exitcode(status)
+        _answer(connection, {"status": code, "peakBytes": usage.ru_maxrss * 1024})
+        connection.close()
+
+
+def _answer(connection: socket.socket, message: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _convert(kit: Kit, request: Mapping[str, Any]) -> NoReturn:
+    """Be the fork of one document, to its end."""
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        processes.die_with_parent()
+        processes.prefer_for_oom_kill()
+        quiet = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(quiet, fd)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit(resource.RLIMIT_AS, _address_space() + request["memoryBytes"])
+        _limit(resource.RLIMIT_FSIZE, request["fileBytes"])
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        os.environ.update(request["environment"])
+        status = 2 if kit.run(profile.MACRO) else 0
+    finally:
+        os._exit(status)
+
+
+def _limit(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _address_space() -> int:
+    """What this process has mapped, in bytes."""
+    return int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")

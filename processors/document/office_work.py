@@ -1,0 +1,110 @@
+"""What is made of office formats, and of anything that LibreOffice lays out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from processors.document import paper_work, pdf_work, ranges
+from processors.document.kinds import Kind
+from processors.document.model import Page
+from processors.document.office import reading
+from processors.document.office.conversion import opened, pdf_of, readable, resaved
+from processors.document.outputs import (
+    docx_output,
+    without_pictures,
+    write_docx,
+    write_formats,
+    write_images,
+    write_tables,
+)
+from processors.document.pdf.source import PdfSource
+from processors.protocol import OutputFile, Result
+from processors.specs import DocumentSpec
+from processors.specs.document import FILES
+from processors.worker.context import Context, Rejected
+
+_IMAGES_DIR = "images"
+_OPENED, _READ, _WRITTEN = 0.1, 0.5, 0.6  # shares of the progress
+_MODELLED = frozenset({"text", "html", "markdown", "json"})
+_TEXTS_OF_OFFICE: frozenset[Kind] = frozenset({"docx", "odt", "rtf", "doc"})
+
+
+def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scratch: Path) -> Result:
+    """Read an office document, and write what the spec asks for.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    spec = context.spec
+    document = opened(context, path, kind, scratch)
+    context.progress("read", _OPENED)
+    outputs: list[OutputFile] = []
+    about: dict[str, Any] = {"format": document.kind if kind == "locked" else kind, "encrypted": document.was_locked}
+    by_model = "docx" in spec.output_formats and document.kind not in _TEXTS_OF_OFFICE
+    if by_model or spec.metadata or spec.extract_images or spec.tables or _MODELLED & {*spec.output_formats}:
+        plain = readable(context, document, scratch)
+        root = context.out if spec.extract_images else scratch
+        wants_images = spec.extract_images or by_model
+        found = reading.read(plain.path, name, plain.kind, root / _IMAGES_DIR if wants_images else None)
+        pages = _chosen(spec, found.pages, plain.kind, name)
+        about |= _about(found, plain.kind)
+        context.progress("write", _READ)
+        shown = pages if spec.extract_images else [without_pictures(page) for page in pages]
+        outputs += write_formats(context, lambda: shown, {key: value for key, value in about.items() if value})
+        outputs += write_tables(context, lambda: shown)
+        if spec.extract_images:
+            outputs += write_images(context, context.out / _IMAGES_DIR)
+        if by_model:
+            outputs.append(write_docx(context, pages, str(about.get("title") or ""), folder=root, breaks=True))
+        if spec.metadata:
+            outputs.append(_metadata(context, about | {"properties": found.properties}))
+    if "docx" in spec.output_formats and not by_model:
+        resaved(context, document, context.out / FILES["docx"])
+        outputs.append(docx_output(context))
+    outputs += laid_out(context, document.path, document.kind, scratch)
+    return Result(outputs=outputs, details={"input": {key: value for key, value in about.items() if value}})
+
+
+def laid_out(context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path) -> list[OutputFile]:
+    """Make the PDFs and the pictures of pages that the spec asks for."""
+    spec, name = context.spec, context.input_name("document_url")
+    by_office = "pdfa" in spec.output_formats and spec.rotate is None
+    wanted = {*spec.output_formats} & {"pdf", "pdfa"}
+    made: list[OutputFile] = []
+    if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
+        context.progress("lay out", _WRITTEN)
+        source = PdfSource.open(pdf_of(path, kind, context, directory=scratch), name, scratch)
+        formats = sorted(wanted - ({"pdfa"} if by_office else set()))
+        made += paper_work.make(context, source, formats, lambda done, total: None)[0]
+        if spec.wants_preview:
+            made += pdf_work.previews(context, source)
+    if by_office:
+        context.progress("lay out", _WRITTEN)
+        pdf_of(path, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        details = {"format": "pdfa", "conformance": "PDF/A-2b"}
+        made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
+    return made
+
+
+def _chosen(spec: DocumentSpec, pages: list[Page], kind: Kind, name: str) -> list[Page]:
+    if spec.pages is None:
+        return pages
+    if kind not in reading.PAGED:
+        raise Rejected(
+            "no_pages", f"{name} has no pages before it is laid out.", "Choose pages of its PDF: ask for pdf alone."
+        )
+    numbers = {index + 1 for index in ranges.pages_of(spec.pages, max(page.number or 0 for page in pages), name)}
+    return [page for page in pages if page.number in numbers]
+
+
+def _about(found: reading.Document, kind: Kind) -> dict[str, Any]:
+    about = {key: found.properties.get(key) for key in ("title", "language", "headers", "footers")}
+    return about | ({"pageCount": len(found.pages)} if kind in reading.PAGED else {})
+
+
+def _metadata(context: Context[DocumentSpec], about: dict[str, Any]) -> OutputFile:
+    text = json.dumps(about, ensure_ascii=False, indent=1)
+    (context.out / "metadata.json").write_text(text, encoding="utf-8", errors="replace")
+    return context.output("metadata.json", media_type="application/json", role="metadata")

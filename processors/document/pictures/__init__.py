@@ -1,1 +1,0 @@
-"""Pictures as documents: each frame is a page of a PDF, which then goes the way of all PDFs."""

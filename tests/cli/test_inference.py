@@ -1,0 +1,91 @@
+"""`pitchey run inference`: texts and pictures in, answers on the terminal; real models, on the engine `process`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Pitchey
+from tests.resources.models import default_models
+from tests.resources.oracle import COFFEE
+
+PROCESS = {"PITCHEY_ENGINE_KIND": "process"}
+
+
+@pytest.fixture
+def asked(pitchey: Pitchey) -> Pitchey:
+    """The command line on a machine that has the models."""
+    pitchey.state_dir.mkdir(exist_ok=True)
+    (pitchey.state_dir / "models").symlink_to(default_models())
+    shutil.copy(COFFEE, pitchey.cwd / "coffee.jpg")
+    return pitchey
+
+
+def test_a_text_is_answered_on_the_terminal_and_leaves_no_file(asked: Pitchey) -> None:
+    before = {*asked.cwd.iterdir()}
+    answer = json.loads(asked.ok("run", "inference", "sentiment", "I love it", **PROCESS).out)
+    assert answer["output"][0]["label"] == "POSITIVE" and list(answer)[:4] == ["model", "version", "task", "output"]
+    assert {*asked.cwd.iterdir()} == before
+
+
+def test_a_picture_is_answered_in_words_and_several_files_are_jobs(asked: Pitchey) -> None:
+    out = asked.ok(
+        "run", "inference", "classify", "coffee.jpg", "--threshold", "0.3", "--output-format", "text", **PROCESS
+    ).out
+    assert out.startswith("espresso 0.")
+    (asked.cwd / "many.jsonl").write_text('"It is very good"\n"It is bad"\n')
+    asked.ok("run", "inference", "sentiment", "many.jsonl", "-o", "out", **PROCESS)
+    lines = (asked.cwd / "out" / "many.jsonl").read_text().splitlines()
+    assert [json.loads(line)["output"][0]["label"] for line in lines] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_what_is_piped_in_is_the_text_and_specs_come_as_json(asked: Pitchey) -> None:
+    command = ("run", "inference", "sentiment", "--output-format", "text")
+    assert asked.ok(*command, stdin="coffee.jpg is wonderful", **PROCESS).out.startswith("POSITIVE")
+    specs = '{"model": "classify", "inputData": "coffee.jpg", "outputFormat": "text", "parameters": {"topK": 1}}'
+    assert asked.ok("run", "inference", "-", stdin=specs, **PROCESS).out.startswith("espresso")
+    assert asked.ok(*command, "--text", "missing.jpg is awful", **PROCESS).out.startswith("NEGATIVE")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["sentiment", "missing.jpg"], 3, ["There is no file at 'missing.jpg'"]),
+        (["sentiment"], 2, ["What shall the inference service work on?", "`pitchey run inference MODEL"]),
+        (["Sentiment!", "x"], 2, ["model 'Sentiment!' has the wrong form", "sentiment@1"]),
+        (["sentiment", "x", "--threshold", "2"], 2, ["parameters.threshold '2'"]),
+        (["sentiment", "a text", "coffee.jpg"], 2, ["'coffee.jpg' is a file, and 'a text' is none"]),
+        (["sentiment", "a text", "--text", "b"], 2, ["which is it?"]),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_runs(
+    pitchey: Pitchey, arguments: list[str], code: int, says: list[str]
+) -> None:
+    (pitchey.cwd / "coffee.jpg").write_text("x")
+    answer = pitchey("run", "inference", *arguments, **PROCESS)
+    assert answer.code == code, answer.err
+    assert all(text in answer.err for text in says), answer.err
+
+
+def test_a_model_that_there_is_not_fails_with_the_nearest_name(asked: Pitchey, tmp_path: Path) -> None:
+    answer = asked("run", "inference", "sentimnt", "x", **PROCESS)
+    assert answer.code == 1 and "There is no model 'sentimnt'." in answer.err and "'sentiment'" in answer.err
+
+
+def test_the_pieces_of_a_generated_text_are_put_together_in_the_log(asked: Pitchey) -> None:
+    command = ("run", "inference", "generate", "Write one sentence about the sea.", "--max-tokens", "6")
+    written = json.loads(asked.ok(*command, **PROCESS).out)["output"]["generated_text"]
+    (job,) = map(json.loads, asked.ok("jobs", "--json").out.splitlines())
+    assert asked.ok("logs", job["id"]).out == written + "\n"
+
+
+def test_a_manifest_has_a_text_or_a_file_on_each_line(asked: Pitchey) -> None:
+    lines = ["model,input,name", "sentiment,It is very good,a", "classify,coffee.jpg,b"]
+    (asked.cwd / "jobs.csv").write_text("\n".join(lines))
+    command = ("run", "inference", "--manifest", "jobs.csv", "--output-format", "text", "-o", "out")
+    asked.ok(*command, **PROCESS)
+    answers = {path.name: path.read_text().split()[0] for path in (asked.cwd / "out").iterdir()}
+    assert answers == {"a.txt": "POSITIVE", "b.txt": "espresso"}

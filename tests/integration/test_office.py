@@ -1,0 +1,260 @@
+"""Real office documents through a real worker, with LibreOffice beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pypdf
+import pypdfium2
+import pytest
+from PIL import Image
+
+from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
+from tests.resources.offices import docx, paragraph
+from tests.resources.workers import Worker, until
+
+FORMATTING = DOCUMENTS / "formatting.docx"
+LINES = (
+    "*italic*\n\n**bold**\n\nunderline\n\n[hyperlink](https://github.com/DS4SD/docling)\n",
+    "- *Italic bullet 1*\n- **Bold bullet 2**\n- Underline bullet 3\n- Some *italic* **bold** underline\n   - Nested",
+)
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+LETTER = "The quick brown fox"
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with Worker(tmp_path_factory.mktemp("office"), service="document") as worker:
+        yield Office(worker)
+
+
+def words_of(pdf: Path) -> str:
+    """The text of all pages."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
+    finally:
+        document.close()
+
+
+def rtf(path: Path, text: str) -> Path:
+    path.write_text(rf"{{\rtf1\ansi {text}}}")
+    return path
+
+
+# --- what is read
+
+
+@pytest.mark.parametrize("name", ["formatting.docx", "formatting.odt", "formatting.doc"])
+def test_a_text_is_the_same_in_whatever_format_it_comes(office: Office, name: str) -> None:
+    markdown = office.markdown(DOCUMENTS / name)
+    assert all(lines in markdown for lines in LINES)
+    assert "This is a header" not in markdown  # it belongs to pages
+
+
+def test_rtf_is_read(office: Office, tmp_path: Path) -> None:
+    source = rtf(tmp_path / "letter.rtf", r"Dear {\b reader}\par {\i Yours}")
+    assert office.markdown(source) == "Dear **reader**\n\n*Yours*\n"
+
+
+def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Path) -> None:
+    w = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    kinds = ("styles", "numbering", "footnotes")
+    listed = '<w:pPr><w:numPr><w:ilvl w:val="{}"/><w:numId w:val="1"/></w:numPr></w:pPr><w:r><w:t>{}</w:t></w:r>'
+    cell = "<w:tc><w:tcPr>{}</w:tcPr>" + paragraph("{}") + "</w:tc>"
+    body = (
+        '<w:p><w:pPr><w:pStyle w:val="T"/></w:pPr><w:r><w:t>Report</w:t></w:r></w:p>'
+        '<w:p><w:pPr><w:pStyle w:val="H"/></w:pPr><w:r><w:t>Part</w:t></w:r></w:p>'
+        '<w:p><w:r><w:t>Said</w:t></w:r><w:r><w:footnoteReference w:id="7"/></w:r>'
+        "<w:del><w:r><w:delText>taken out</w:delText></w:r></w:del>"
+        "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r></w:p>"
+        + "".join(f"<w:p>{listed.format(*item)}</w:p>" for item in ((0, "first"), (1, "deeper"), (0, "next")))
+        + "<w:tbl><w:tr>"
+        + cell.format('<w:gridSpan w:val="2"/>', "wide")
+        + "</w:tr><w:tr>"
+        + cell.format('<w:vMerge w:val="restart"/>', "tall")
+        + cell.format("", "b")
+        + "</w:tr><w:tr>"
+        + cell.format("<w:vMerge/>", "")
+        + cell.format("", "c")
+        + "</w:tr></w:tbl>"
+    )
+    parts = {
+        "word/styles.xml": f'<w:styles {w}><w:style w:type="paragraph" w:styleId="T"><w:name w:val="Title"/></w:style>'
+        '<w:style w:type="paragraph" w:styleId="H"><w:name w:val="heading 1"/></w:style></w:styles>',
+        "word/numbering.xml": f'<w:numbering {w}><w:abstractNum w:abstractNumId="0">'
+        '<w:lvl w:ilvl="0"><w:start w:val="4"/><w:numFmt w:val="decimal"/><w:lvlText w:val="%1."/></w:lvl>'
+        '<w:lvl w:ilvl="1"><w:start w:val="1"/><w:numFmt w:val="lowerLetter"/><w:lvlText w:val="%2)"/></w:lvl>'
+        '</w:abstractNum><w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>',
+        "word/footnotes.xml": f'<w:footnotes {w}><w:footnote w:id="7">{paragraph("By whom?")}</w:footnote>'
+        "</w:footnotes>",
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+        + "".join(f'<Relationship Id="{kind}" Type="{relations}/{kind}" Target="{kind}.xml"/>' for kind in kinds)
+        + "</Relationships>",
+    }
+    out, _ = office.make(docx(tmp_path / "report.docx", body, parts), "markdown", "html", tables="json")
+    assert (out / "document.md").read_text() == (
+        "# Report\n\n## Part\n\nSaid<sup>1</sup>\n\n4. first\n   - a) deeper\n5. next\n\n"
+        "| wide | wide |\n| --- | --- |\n| tall | b |\n| tall | c |\n\n[^1]: By whom?\n"
+    )
+    html = (out / "document.html").read_text()
+    assert 'colspan="2"' in html
+    assert 'rowspan="2"' in html
+    assert len(json.loads((out / "tables" / "table-001.json").read_text())) > 0
+
+
+def test_slides_come_in_their_order_with_notes_and_pictures(office: Office) -> None:
+    out, result = office.make(DOCUMENTS / "slides.pptx", "markdown", "json", extractImages=True)
+    text = (out / "document.md").read_text()
+    places = [
+        text.index(words) for words in ("# The river", "## What lives there", "- Otters\n   - They swim", "Ask who")
+    ]
+    assert places == sorted(places)
+    picture = next(output["path"] for output in result["outputs"] if output["role"] == "image")
+    assert f"![A red square]({picture})" in text
+    with Image.open(out / picture) as image:
+        assert (image.size, image.mode) == ((40, 30), "RGBA")
+    assert [page["number"] for page in json.loads((out / "document.json").read_text())["pages"]] == [1, 2, 3]
+    assert "Otters" not in office.markdown(DOCUMENTS / "slides.pptx", pages="1,3")
+
+
+def test_sheets_have_values_dates_and_merged_cells(office: Office) -> None:
+    text = office.markdown(DOCUMENTS / "sheet.xlsx")
+    assert text == (
+        "# Budget\n\n| Item | Amount | Due | Paid |\n| --- | --- | --- | --- |\n| Paper | 12.5 | 2024-02-29 | TRUE |\n"
+        "| Ink | 7 | 2024-03-01 14:30 | FALSE |\n| Both | 19.5 | in all | in all |\n\n"
+        "# Notes & more\n\n| far \\| away |\n| --- |\n"
+    )
+
+
+def test_a_book_is_read_chapter_by_chapter(office: Office) -> None:
+    out, result = office.make(DOCUMENTS / "book.epub", "markdown", extractImages=True)
+    text = (out / "document.md").read_text()
+    assert text.index("# One") < text.index("# Two") < text.index("1. first\n2. second\n   - deeper")
+    picture = next(output["path"] for output in result["outputs"] if output["role"] == "image")
+    assert f"]({picture})" in text
+    assert result["details"]["input"]["title"] == "The Book"
+
+
+def test_what_an_office_file_says_of_itself(office: Office) -> None:
+    out, _ = office.make(DOCUMENTS / "slides.pptx", "text", metadata=True)
+    found = json.loads((out / "metadata.json").read_text())
+    assert (found["title"], found["pageCount"], found["properties"]["creator"]) == ("Rivers", 3, "A. Writer")
+
+
+@pytest.mark.parametrize(
+    ("password", "code"), [(None, "password_needed"), ("wrong", "wrong_password"), ("geheim", None)]
+)
+def test_a_password_is_needed_wrong_or_right(office: Office, password: str | None, code: str | None) -> None:
+    if code is None:
+        out, _ = office.make(DOCUMENTS / "locked.docx", "text", "pdf", password=password)
+        assert "Bold bullet 2" in (out / "document.txt").read_text()
+        assert "Bold bullet 2" in words_of(out / "document.pdf")
+    else:
+        error = office.failure(DOCUMENTS / "locked.docx", password=password)
+        assert (error["code"], error["reason"]) == (code, "rejected")
+
+
+# --- what is made
+
+
+@pytest.mark.parametrize("name", ["formatting.docx", "slides.pptx", "sheet.xlsx", "book.epub", "formatting.html"])
+def test_it_becomes_a_pdf(office: Office, name: str) -> None:
+    out, _ = office.make(DOCUMENTS / name, "pdf")
+    words = {"slides.pptx": "What lives there", "sheet.xlsx": "Paper", "book.epub": "second"}.get(name, "bold")
+    assert words in words_of(out / "document.pdf")
+
+
+def test_pdfa_says_that_it_is_and_embeds_its_fonts(office: Office) -> None:
+    out, result = office.make(FORMATTING, "pdfa")
+    reader = pypdf.PdfReader(out / "document-a.pdf")
+    xmp = reader.xmp_metadata
+    assert xmp is not None
+    assert b"<pdfaid:part>2</pdfaid:part>" in xmp.stream.get_data().replace(b" ", b"") or b'pdfaid:part="2"' in (
+        xmp.stream.get_data()
+    )
+    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]  # type: ignore[index]
+    assert fonts
+    assert "/OutputIntents" in reader.trailer["/Root"]  # type: ignore[operator]
+    assert result["outputs"][0]["details"]["conformance"] == "PDF/A-2b"
+
+
+def test_pages_of_the_pdf_can_be_chosen(office: Office) -> None:
+    out, _ = office.make(FORMATTING, "pdf", pages="2")
+    document = pypdfium2.PdfDocument(out / "document.pdf")
+    assert len(document) == 1
+    assert "The second page" in words_of(out / "document.pdf")
+    assert office.failure(FORMATTING, "text", pages="2")["code"] == "no_pages"
+
+
+def test_docx_out_of_markdown_reads_back_as_it_was(office: Office, tmp_path: Path) -> None:
+    text = (
+        "# Title\n\nSome *soft* and **loud** `code` and a [link](https://example.org/?a=1&b=2).\n\n"
+        "1. one\n2. two\n   - deeper\n\nbetween\n\n3. three\n4. four\n\n```\nx < y\n  z\n```\n\n"
+        "| a | b |\n| --- | --- |\n| 1 | & |\n"
+    )
+    source = tmp_path / "notes.md"
+    source.write_text(text)
+    out, _ = office.make(source, "docx", "pdf")
+    assert office.markdown(out / "document.docx") == text
+    assert "3. three" in words_of(out / "document.pdf")  # so LibreOffice counts as we do
+
+
+def test_docx_out_of_a_pdf_and_of_slides_keeps_structure_and_pictures(office: Office) -> None:
+    out, _ = office.make(MULTI_PAGE, "docx")
+    text = office.markdown(out / "document.docx")
+    assert text.count("\n#") + text.startswith("#") == 11
+    out, _ = office.make(DOCUMENTS / "slides.pptx", "docx")
+    with zipfile.ZipFile(out / "document.docx") as archive:
+        assert [name for name in archive.namelist() if name.startswith("word/media/")]
+    assert "## What lives there" in office.markdown(out / "document.docx")
+
+
+# --- the process beside
+
+
+def offices(office: Office) -> list[psutil.Process]:
+    """The processes beside the attempts: the one that waits, and the one with LibreOffice."""
+    return psutil.Process(office.worker.pid).children(recursive=True)
+
+
+def test_libreoffice_is_loaded_once_and_each_document_has_a_fork_of_it(office: Office) -> None:
+    office.make(FORMATTING, "pdf")
+    before = {process.pid for process in offices(office)}
+    assert len(before) == 2
+    office.make(DOCUMENTS / "slides.pptx", "pdf")
+    assert {process.pid for process in offices(office)} == before
+
+
+def test_when_libreoffice_dies_the_next_document_has_a_new_one(office: Office) -> None:
+    office.make(FORMATTING, "pdf")
+    loaded = offices(office)[-1]
+    loaded.kill()
+    until(lambda: not loaded.is_running() or loaded.status() == psutil.STATUS_ZOMBIE, "it is dead")
+    out, _ = office.make(FORMATTING, "pdf")
+    assert "bold" in words_of(out / "document.pdf")
+
+
+def test_a_cancelled_conversion_leaves_nothing_running(office: Office, tmp_path: Path) -> None:
+    office.make(FORMATTING, "pdf")
+    rows = "".join(f"<w:tr>{f'<w:tc>{paragraph(LETTER)}</w:tc>' * 12}</w:tr>" for _ in range(4000))
+    token = office.begin(docx(tmp_path / "long.docx", f"<w:tbl>{rows}</w:tbl>"), outputFormats=["pdf"])
+    until(lambda: len(offices(office)) == 4, "its fork works")  # two beside, the attempt and the fork
+    office.worker.http.delete(f"/attempts/{token}")
+    assert office.worker.ending(token)["error"]["code"] == "cancelled"
+    until(lambda: len(offices(office)) == 2, "the fork is gone")
+
+
+def test_all_of_it_ends_with_the_worker(tmp_path: Path) -> None:
+    with Worker(tmp_path, service="document") as worker:
+        Office(worker).make(FORMATTING, "pdf")
+        beside = psutil.Process(worker.pid).children(recursive=True)
+        os.kill(worker.pid, signal.SIGKILL)
+        until(lambda: not any(process.is_running() for process in beside), "they are gone")

@@ -1,0 +1,61 @@
+"""Texts as sentences, as counts of words, and as answers that end where they are told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.inference.frameworks.stops import Stops
+from processors.inference.manifest import Words
+from processors.inference.sentences import sentences
+from processors.inference.words import counts
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Dr. Ellen Marsh spoke. J. K. Hall did not.", ["Dr. Ellen Marsh spoke.", "J. K. Hall did not."]),
+        ('He said "Stop." Then he left.', ['He said "Stop."', "Then he left."]),
+        ("It costs 3.50 at 9 a.m. on weekdays.", ["It costs 3.50 at 9 a.m. on weekdays."]),
+        ("A title\n\nA sentence that\nis cut. ", ["A title", "A sentence that is cut."]),
+        ("", []),
+    ],
+)
+def test_a_text_is_its_sentences(text: str, found: list[str]) -> None:
+    assert sentences(text) == found
+
+
+@given(st.text(alphabet="ab.! \n", max_size=60))
+def test_no_letter_is_lost_between_sentences(text: str) -> None:
+    assert "".join("".join(sentences(text)).split()) == "".join(text.split())
+
+
+@given(
+    st.text(alphabet="abc", max_size=40),
+    st.lists(st.text(alphabet="abc", min_size=1, max_size=4), max_size=3),
+    st.data(),
+)
+def test_an_answer_ends_before_the_first_stop_however_it_is_cut(
+    text: str, stops: list[str], data: st.DataObject
+) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    found = Stops(stops)
+    given_out = "".join(found.feed(piece) for piece in pieces)
+    ends = [place + len(stop) for stop in stops if (place := text.find(stop)) >= 0]
+    assert found.is_met is bool(ends)
+    if not ends:
+        assert given_out + found.rest() == text
+    else:
+        assert text.startswith(given_out) and not any(stop in given_out for stop in stops)
+
+
+def test_words_are_counted_that_are_in_the_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "vocabulary.txt").write_text("bad\nday\na\n")
+    found = counts(["Bad day, BAD luck, a", "nothing"], Words(), tmp_path)
+    assert found.tolist() == [[2, 1, 0], [0, 0, 0]] and found.dtype == np.float32
