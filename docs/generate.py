@@ -128,7 +128,7 @@ def pages() -> dict[Path, str]:
 
 def routes() -> str:
     """The part of docs/architecture/18-api.md that follows from the code."""
-    from pitchey_cli.api.table import ROUTES
+    from pitchey_cli.api.table import ROUTES, SOCKET_PATH, SOCKET_ROLE
 
     parts = ["| route | takes | does |", "| --- | --- | --- |"]
     for route in ROUTES:
@@ -137,6 +137,7 @@ def routes() -> str:
         does = (route.handler.__doc__ or "").strip().partition("\n")[0]
         path = route.path.replace(":path}", "}")
         parts.append(f"| `{route.method} {path}` | {who} | {does} |")
+    parts.append(f"| WebSocket `{SOCKET_PATH}` | {SOCKET_ROLE} | The same events, one JSON object in each message. |")
     return "\n".join(parts) + "\n"
 
 

@@ -289,8 +289,8 @@ class Wiring:
             text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
             raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
         listener, address = await listen(address)
-        whom = "for those with a token" if has_tokens else "for anybody on this machine, because there is no token yet"
-        report(f"API at {address}, {whom}")
+        whom = "whoever may open that file" if address.path else "anybody on this machine"
+        report(f"API at {address}, for {'those with a token' if has_tokens else f'{whom}, as there is no token yet'}")
         return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:

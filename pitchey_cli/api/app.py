@@ -17,7 +17,7 @@ from pitchey_cli.api.desk import Desk
 from pitchey_cli.api.endpoint import Endpoint, answer_to, id_of
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.sockets import EventSocket
-from pitchey_cli.api.table import ROUTES
+from pitchey_cli.api.table import ROUTES, SOCKET_AREA, SOCKET_PATH, SOCKET_ROLE
 
 
 def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
@@ -28,8 +28,10 @@ def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
     """
     admission = Admission(desk, sign_ons)
     paths = [Path(each.path, Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
-    events = WebSocketRoute("/v1/events", EventSocket(desk, admission))
-    return Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
+    events = WebSocketRoute(SOCKET_PATH, EventSocket(desk, admission, SOCKET_ROLE, SOCKET_AREA))
+    made = Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
+    made.router.redirect_slashes = False  # a path is in the table, or it is not
+    return made
 
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:

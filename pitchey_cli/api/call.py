@@ -56,6 +56,10 @@ class Call:
         """Run a function that only reads, with a store that is apart for whoever asks."""
         return await self.desk.readers.call(lambda store: fn(self.desk.for_actor(store, self.actor)))
 
+    async def work(self, fn: Callable[[Store], T]) -> T:
+        """Run a function that takes long, and may change something on the way, on a connection of its own."""
+        return await self.desk.workers.call(lambda store: fn(self.desk.for_actor(store, self.actor)))
+
     async def write(self, fn: Callable[[Store], T]) -> T:
         """Run a function that changes something; all of it is on disk when this returns, or nothing of it is."""
         store = self.desk.for_actor(self.desk.writer.store, self.actor)

@@ -1,12 +1,14 @@
 """What all requests of a process share: connections to the database, the artifacts, the watch over events.
 
 Reads run on a few threads, each with a connection of its own; what is changed runs on the writer's thread, which
-commits for many callers at once. Both are other connections than the daemon's, as those of `pitchey submit` are.
+commits for many callers at once; what takes long, as the hashing of an upload, has threads and connections apart, so
+that nobody who looks waits for it. All are other connections than the daemon's, as those of `pitchey submit` are.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ from pitchey_cli.api.rates import Rates
 from pitchey_cli.api.watching import Watch
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.daemon import lock
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.access import Actor
 from pitchey_cli.domain.listening import Address
 from pitchey_cli.operations.requests import Submitting
@@ -29,16 +32,17 @@ from pitchey_cli.wiring import Wiring
 
 T = TypeVar("T")
 _READERS = 4
+_WORKERS = 4
 
 
-class Readers:
-    """Threads that read, each with its own connection."""
+class Hands:
+    """Threads, each with its own connection."""
 
-    def __init__(self, connect: Callable[[], Store], count: int = _READERS) -> None:
+    def __init__(self, connect: Callable[[], Store], count: int) -> None:
         self._connect = connect
         self._own = threading.local()
         self._opened: list[Store] = []
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-reader", initializer=self._open)
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-hand", initializer=self._open)
 
     def _open(self) -> None:
         self._own.store = self._connect()
@@ -61,7 +65,8 @@ class Desk:
 
     wiring: Wiring
     address: Address
-    readers: Readers
+    readers: Hands
+    workers: Hands
     writer: Writer
     gate: Store  #: for looking up tokens, on the loop: one row by its key
     watch: Watch
@@ -73,10 +78,13 @@ class Desk:
     def open(cls, wiring: Wiring, address: Address) -> Desk:
         """Open all that it takes."""
         settings = wiring.settings.api
+        # What came with requests that a crash has ended: the daemon that they were for is gone as well.
+        shutil.rmtree(layout.uploads(wiring.state_dir), ignore_errors=True)
         return cls(
             wiring=wiring,
             address=address,
-            readers=Readers(wiring.plain_store),
+            readers=Hands(wiring.plain_store, _READERS),
+            workers=Hands(wiring.plain_store, _WORKERS),
             writer=Writer(wiring.plain_store()),
             gate=wiring.plain_store(),
             watch=Watch(wiring.plain_store()),
@@ -86,6 +94,7 @@ class Desk:
     def close(self) -> None:
         """Close everything."""
         self.readers.close()
+        self.workers.close()
         self.writer.close()
         self.watch.close()
         self.gate.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import re
 import secrets
@@ -27,7 +28,7 @@ from pitchey_cli.api.desk import Desk
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.route import Body, Query, Route
 from pitchey_cli.domain.access import ALL_ORGANISATIONS, Actor, Role
-from pitchey_cli.domain.errors import PitcheyError, Unauthenticated
+from pitchey_cli.domain.errors import PitcheyError, StoreError, Unauthenticated
 from pitchey_cli.operations.specs import checked_as
 
 Handler = Callable[..., Awaitable[Response]]
@@ -158,11 +159,20 @@ def parameters(handler: Handler) -> tuple[type[Query] | None, type[Body] | None]
 
 def answer_to(error: Exception, request_id: str) -> Response:
     """What an error is to whoever asked; what nobody foresaw goes into the log."""
+    if isinstance(error, StoreError):  # whose words are for whoever owns the machine: they name its files
+        _log(f"request {request_id}: {error} {error.hint}")
+        text = "The database or the disk of the server is in trouble."
+        return problems.problem(StoreError(text, hint="Try again later."), request_id=request_id)
     if isinstance(error, PitcheyError):
         return problems.problem(error, request_id=request_id)
-    sys.stderr.write(f"request {request_id}: {''.join(traceback.format_exception(error))}")
-    sys.stderr.flush()
+    _log(f"request {request_id}: {''.join(traceback.format_exception(error))}")
     return problems.unforeseen(request_id=request_id)
+
+
+def _log(text: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{text.rstrip()}\n")
+        sys.stderr.flush()
 
 
 def id_of(scope: Scope) -> str:

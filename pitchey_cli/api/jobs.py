@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -26,6 +26,7 @@ from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 
+_PAUSE_SECONDS = 0.03  # between two looks of one who waits: on a busy queue there is a commit every few milliseconds
 _OUTCOMES = {CancelResult.CANCELLED: "cancelled", CancelResult.REQUESTED: "stopping", CancelResult.FINISHED: "ended"}
 
 
@@ -87,9 +88,8 @@ async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) ->
         drafts = orders.drafts(wanted, uploads)
         return orders.stage(call.desk.submitting(store), wanted, drafts, now=call.now)
 
-    jobs = await call.read(stage)
-    place = partial(orders.place, call.desk.submitting(call.desk.gate), jobs=jobs, now=call.now)
-    placed = await call.write(lambda store: place(store=store))
+    jobs = await call.work(stage)
+    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, now=call.now))
     call.desk.poke()
     if placed.is_replay:
         call.headers["Idempotency-Replayed"] = "true"
@@ -153,8 +153,6 @@ def whole(store: Store, job_id: JobId) -> dict[str, Any]:
 
 def output(job: Job, value: Output) -> dict[str, Any]:
     """An output, and where to get it."""
-    from urllib.parse import quote
-
     return {**as_json.output(value), "url": f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"}
 
 
@@ -175,6 +173,7 @@ async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:
                 waits[0].cancel()
                 if waits[0] not in done:
                     return False
+                await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         for task in leaving:
             task.cancel()

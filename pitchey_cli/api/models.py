@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from pitchey_cli.api.route import Body, Query
 from pitchey_cli.domain.access import Area, Role
@@ -23,15 +23,15 @@ class Queueing(Body):
     priority: str | int | None = Field(None, description="low, normal, high, urgent, or 1 to 5.")
     batch: str | None = Field(None, description="Name of the batch it belongs to.")
     key: str | None = Field(None, description="Jobs of one key run one at a time, or as queue.keys says.")
-    slots: int | None = Field(None, ge=1, le=64, description="Slots of an instance that it takes.")
+    slots: StrictInt | None = Field(None, ge=1, le=64, description="Slots of an instance that it takes.")
     run_at: str | None = Field(None, description="Not before: `in 20 min`, `02:00`, or an ISO time.")
     after: list[str] | None = Field(None, max_length=100, description="Not before these jobs have succeeded.")
     if_failed: str | None = Field(None, description="When one of them fails: cancel, run or hold.")
     deadline: str | None = Field(None, description="Of no use after: `2h`, or an ISO time.")
     ttl: str | None = Field(None, description="Give up if not started within: `30m`.")
-    off_peak: bool | None = Field(None, description="In off-peak hours.")
-    spot_ok: bool | None = Field(None, description="Also on a node that may be taken away.")
-    max_attempts: int | None = Field(None, ge=1, le=100, description="Attempts before it is a dead letter.")
+    off_peak: StrictBool | None = Field(None, description="In off-peak hours.")
+    spot_ok: StrictBool | None = Field(None, description="Also on a node that may be taken away.")
+    max_attempts: StrictInt | None = Field(None, ge=1, le=100, description="Attempts before it is a dead letter.")
     backoff: str | None = Field(None, description="Longest wait before the first retry: `30s`.")
     timeout: str | None = Field(None, description="Longest run of an attempt: `10m`.")
     idempotency_key: str | None = Field(None, max_length=255, description="The same key gives the same job again.")
@@ -43,7 +43,7 @@ class ServiceJob(Queueing):
 
     spec: dict[str, Any] = Field(description="What is asked of the service.")
     name: str | None = Field(None, description="What to call it; else as its input.")
-    no_cache: bool = Field(False, description="Do the work again, also if its result is there.")
+    no_cache: StrictBool = Field(False, description="Do the work again, also if its result is there.")
 
 
 class SubmitJob(ServiceJob):
@@ -137,7 +137,7 @@ class RetryDeadLetters(Body):
     service: list[Service] | None = Field(None, description="Only those of these services.")
     batch: str | None = Field(None, description="Only those of this batch.")
     error: str | None = Field(None, description="Only with this error code or reason; * stands for anything.")
-    all: bool = Field(False, description="All of them.")
+    all: StrictBool = Field(False, description="All of them.")
 
 
 class AddSchedule(SubmitJob):
@@ -166,7 +166,7 @@ class CoolInstances(Body):
 class WarmInstances(CoolInstances):
     """How many instances are to be ready, and for how long."""
 
-    instances: int = Field(1, ge=1, le=1000, description="How many.")
+    instances: StrictInt = Field(1, ge=1, le=1000, description="How many.")
     lasting: str = Field("1h", description="For how long, as 30m or 8h.")
 
 
@@ -221,9 +221,9 @@ class AddOrganisation(Body):
 class SetQuota(Body):
     """What an organisation may have; what is left out stays, null is any number."""
 
-    queued: int | None = Field(None, ge=0, le=10**12, description="Jobs that wait.")
-    running: int | None = Field(None, ge=0, le=10**12, description="Jobs that run at once.")
-    bytes: int | None = Field(None, ge=0, le=10**18, description="Bytes of all files that its jobs refer to.")
+    queued: StrictInt | None = Field(None, ge=0, le=10**12, description="Jobs that wait.")
+    running: StrictInt | None = Field(None, ge=0, le=10**12, description="Jobs that run at once.")
+    bytes: StrictInt | None = Field(None, ge=0, le=10**18, description="Bytes of all files that its jobs refer to.")
 
 
 class GrantRole(Body):
@@ -240,6 +240,6 @@ class AddToken(Body):
     role: Role = Field(Role.SUBMITTER, description="viewer, submitter, operator or admin; at most one's own.")
     scopes: list[Area] = Field(default_factory=list, description="Only for these areas; none: for all.")
     organisation: str | None = Field(None, description="Whose it is, where that is not one's own.")
-    all_organisations: bool = Field(False, description="For the whole installation.")
+    all_organisations: StrictBool = Field(False, description="For the whole installation.")
     member: str | None = Field(None, description="Whose: it may do no more than they may.")
     expires: str | None = Field(None, description="After so long, as 90d.")

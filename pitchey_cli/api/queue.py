@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -54,7 +55,7 @@ async def cancel_batch(call: Call, asked: models.CancelJobs) -> Response:
         batches.summary(store, name)
         return cancel_all(store, JobFilter(batch=name), why=asked.reason or f"batch {name}", now=call.now)
 
-    count = await call.write(cancel)
+    count = await call.work(cancel)
     call.desk.poke()
     return json_answer({"jobs": count})
 
@@ -68,7 +69,7 @@ async def retry_batch(call: Call) -> Response:
         ids = [job.id for job in store.batch_jobs(name, [JobState.DEAD])][::-1]
         return dead_letters.redrive(store, ids, now=call.now)
 
-    count = await call.write(retry)
+    count = await call.work(retry)
     call.desk.poke()
     return json_answer({"jobs": count})
 
@@ -109,11 +110,10 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
         orders.refuse_unused(uploads, used)
         return pipelines.start(call.desk.submitting(store), parsed, runs, words, batch=asked.batch or "", now=call.now)
 
-    # On a connection of its own: its inputs are staged in between, and other writers must not wait for that.
-    name = await call.read(start)
+    name = await call.work(start)
     call.desk.poke()
     found = await call.read(lambda store: batches.summary(store, name))
-    return json_answer(_summary(found), HTTPStatus.CREATED, {"Location": f"/v1/batches/{name}"})
+    return json_answer(_summary(found), HTTPStatus.CREATED, {"Location": f"/v1/batches/{quote(name)}"})
 
 
 # --- dead letters
@@ -151,7 +151,7 @@ async def retry_dead_letters(call: Call, asked: models.RetryDeadLetters) -> Resp
         ids = [job.id for job in dead_letters.find(store, wanted)]
         return dead_letters.redrive(store, ids, now=call.now)
 
-    count = await call.write(retry)
+    count = await call.work(retry)
     call.desk.poke()
     return json_answer({"jobs": count})
 

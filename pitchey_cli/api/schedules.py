@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from starlette.responses import Response
 
@@ -47,8 +48,8 @@ async def add_schedule(call: Call, asked: models.AddSchedule) -> Response:
 
     added = await call.write(add)
     call.desk.poke()
-    location = {"Location": f"/v1/schedules/{added.name}"}
-    return json_answer(as_json.schedule(added), HTTPStatus.CREATED, location if added.name.isascii() else None)
+    location = {"Location": f"/v1/schedules/{quote(added.name)}"}
+    return json_answer(as_json.schedule(added), HTTPStatus.CREATED, location)
 
 
 async def pause_schedule(call: Call) -> Response:
@@ -78,8 +79,7 @@ async def resume_schedule(call: Call) -> Response:
 async def run_schedule(call: Call) -> Response:
     """Submit the jobs of a schedule once more, now."""
     name = call.part("name")
-    # On a connection of its own: its files are read in between, and other writers must not wait for that.
-    ids = await call.read(lambda store: operation.run_now(call.desk.submitting(store), name, now=call.now))
+    ids = await call.work(lambda store: operation.run_now(call.desk.submitting(store), name, now=call.now))
     call.desk.poke()
     found = await call.read(lambda store: [as_json.job(store.job(each)) for each in ids])
     return json_answer({"jobs": found, "notices": []}, HTTPStatus.CREATED)

@@ -33,9 +33,10 @@ _GOING_AWAY, _NO_MORE = 1001, 1008  # RFC 6455, 7.4.1
 class EventSocket:
     """The end of a WebSocket, as ASGI has it."""
 
-    def __init__(self, desk: Desk, admission: Admission) -> None:
+    def __init__(self, desk: Desk, admission: Admission, role: Role, area: Area) -> None:
         self._desk = desk
         self._admission = admission
+        self._role, self._area = role, area
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket, request_id = WebSocket(scope, receive, send), id_of(scope)
@@ -43,7 +44,7 @@ class EventSocket:
 
         async def admit() -> Actor:
             actor = await self._admission.actor(request)
-            check(actor, Role.VIEWER, Area.JOBS, of_all=False)
+            check(actor, self._role, self._area, of_all=False)
             return actor
 
         try:

@@ -21,6 +21,9 @@ _ETAG: Mapping[str, str] = MappingProxyType({"If-None-Match": "The ETag of what 
 _RANGE: Mapping[str, str] = MappingProxyType({**_ETAG, "Range": "A part, as bytes=0-1023.", "If-Range": "Its ETag."})
 _BYTES = "application/octet-stream"
 
+#: of the WebSocket, which stands at the path of the stream of events and tells the same
+SOCKET_PATH, SOCKET_ROLE, SOCKET_AREA = "/v1/events", VIEWER, JOBS
+
 ROUTES: tuple[Route, ...] = (
     # --- jobs
     Route("POST", "/v1/jobs", SUBMITTER, JOBS, jobs.submit, {201: said.JobsSaid, 200: said.JobsSaid},

@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect
 from pitchey_cli.api.call import Call, as_json, gone
 from pitchey_cli.api.problems import Refused, too_large
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.operations.orders import Upload, file_name
 
 MULTIPART = "multipart/form-data"
@@ -85,6 +86,8 @@ async def _feed(call: Call, parser: MultipartParser, parts: _Parts, limit: int) 
         raise Refused(HTTPStatus.BAD_REQUEST, "not-a-form", "The body is no multipart/form-data.") from error
     except ClientDisconnect as error:
         raise gone() from error
+    except OSError as error:
+        raise StoreError(f"What was sent cannot be kept: {error.strerror}.", hint="Try again later.") from error
     finally:
         with contextlib.suppress(OSError):
             parts.close()

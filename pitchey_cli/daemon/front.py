@@ -67,7 +67,7 @@ def _listen(address: Address) -> tuple[socket.socket, Address]:
     else:
         opened = socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Head and body of an answer are two writes: without this the second may wait 40 ms for the first to be confirmed.
+        # Head and body of an answer are two writes: without this the second may wait 40 ms for word of the first.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.bind((address.host, address.port))
         address = Address(address.host, opened.getsockname()[1])

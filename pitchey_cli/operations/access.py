@@ -187,9 +187,9 @@ def authenticate(store: Store, text: str, *, now: datetime) -> Actor:
     """
     parts = parts_of(text)
     token_id, secret = parts or ("", "")
-    token = store.token(token_id) if parts else None
-    if token is None or not is_secret_of(token, secret):
-        is_secret_of(None, secret)  # as much work as for one that there is
+    token = store.token(token_id)
+    is_theirs = is_secret_of(token, secret)  # asked in any case: it is as much work for a token that there is not
+    if token is None or not is_theirs:
         raise Unauthenticated("Nobody knows this token.", hint=_NO_TOKEN)
     if token.revoked_at is not None:
         raise Unauthenticated(f"The token {token.name!r} has been revoked.", hint=_NO_TOKEN)

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import inline, queueing, requests, submit
@@ -195,7 +196,7 @@ class Placed:
     is_replay: bool  #: all of them were there already, by their keys
 
 
-def place(submitting: Submitting, store: Store, jobs: Sequence[NewJob], *, now: datetime) -> Placed:
+def place(store: Store, artifacts: Artifacts, jobs: Sequence[NewJob], *, now: datetime) -> Placed:
     """Queue staged jobs, all or none."""
-    ids = submit.submit(store, jobs, now=now, artifacts=submitting.artifacts)
+    ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
     return Placed(ids, all(job.id != job_id for job, job_id in zip(jobs, ids, strict=True)))

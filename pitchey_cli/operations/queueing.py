@@ -98,6 +98,8 @@ def settings(
     if run_at is not None and waits_until and min(waits_until) <= run_at:
         raise UsageError("--run-at is after --deadline: the jobs could never start.")
     timeout = span(given["timeout"], what="--timeout").total_seconds() if given["timeout"] else defaults.timeout_seconds
+    if timeout <= 0:
+        raise UsageError(f"--timeout: in {given['timeout']!r} nothing is done.", hint="30s, 20m, 2h.")
     return JobSettings(
         max_attempts=given["max_attempts"] or defaults.max_attempts,
         timeout_seconds=timeout,

@@ -10,29 +10,28 @@ from pitchey_cli.domain.job import NewJob
 from pitchey_cli.store.port import Store
 
 
-def check(store: Store, jobs: Sequence[NewJob]) -> None:
-    """Refuse jobs with which an organisation would have more than it may. Call it in the transaction that adds them.
+def check(store: Store, added: Sequence[NewJob]) -> None:
+    """Refuse jobs with which an organisation has more than it may.
 
-    Those that are there already, by their keys, are counted once more: whoever is at the limit sends them again later.
+    Call it in the transaction that has added them, which then undoes it: by then it is known which of them were there
+    already by their keys, and whose result was there.
 
     Raises:
-        QuotaReached: says how much there is, and what would become of it.
+        QuotaReached: says what would be too much.
     """
-    for name in sorted({job.organisation for job in jobs}):
+    for name in sorted({job.organisation for job in added}):
         quota = _quota_of(store, name)
         if quota is None or (quota.queued is None and quota.bytes is None):
             continue
-        its = [job for job in jobs if job.organisation == name]
         use = store.use_of(name, quota)
-        new_bytes = sum(each.size or 0 for job in its for each in job.inputs)
-        if quota.queued is not None and use.queued + len(its) > quota.queued:
-            text = f"{name} may have {quota.queued:,} jobs that wait, and has {min(use.queued, quota.queued):,}"
+        if quota.queued is not None and use.queued > quota.queued:
+            text = f"{name} may have {quota.queued:,} jobs that wait, and with these there would be more."
             hint = f"Wait until some have run; `pitchey org quota {name} --queued N` raises it."
-            raise QuotaReached(f"{text}: {len(its):,} more are too many.", hint=hint)
-        if quota.bytes is not None and (use.bytes or 0) + new_bytes > quota.bytes:
-            text = f"{name} may have {quota.bytes:,} bytes of files, and its jobs refer to {use.bytes or 0:,}"
+            raise QuotaReached(text, hint=hint)
+        if quota.bytes is not None and use.bytes is not None and use.bytes > quota.bytes:
+            text = f"{name} may have {quota.bytes:,} bytes of files, and with these there would be {use.bytes:,}."
             hint = f"They go with their jobs, see retention.jobs_days; `pitchey org quota {name} --bytes N` raises it."
-            raise QuotaReached(f"{text}: {new_bytes:,} more are too many.", hint=hint)
+            raise QuotaReached(text, hint=hint)
 
 
 def _quota_of(store: Store, name: str) -> Quota | None:

@@ -100,7 +100,14 @@ def named(location: str, called: str = "") -> Source:
 def elsewhere(location: str) -> Source | None:
     """What is behind a URL; None of what is a path."""
     if location.startswith(("http://", "https://")):
-        name = Path(unquote(urlsplit(location).path)).stem or urlsplit(location).hostname or "input"
+        try:
+            parts = urlsplit(location)
+            host = parts.hostname
+        except ValueError as error:  # brackets that hold no address, for one
+            raise UsageError(f"{location[:200]!r} is no URL: {error}.") from error
+        if not host or not location.isprintable():
+            raise UsageError(f"{location[:200]!r} is no URL.", hint="https://host.example/path, without blanks.")
+        name = Path(unquote(parts.path)).stem or host
         return Source(location, name, is_url=True)
     if "://" in location:
         raise UsageError(f"{location} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")

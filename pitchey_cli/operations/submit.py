@@ -306,8 +306,9 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Ar
         sized.append(replace(job, size=size) if size != job.size else job)
     _refresh(artifacts, jobs)
     with store.transaction():
-        quotas.check(store, sized)
-        return store.enqueue(sized, now=now)
+        ids = store.enqueue(sized, now=now)
+        quotas.check(store, [job for job, job_id in zip(sized, ids, strict=True) if job.id == job_id])
+    return ids
 
 
 def _refresh(artifacts: Artifacts, jobs: Sequence[NewJob]) -> None:

@@ -43,6 +43,13 @@ def bound(store: Store, **quota: int) -> None:
     store.set_quota(ACME, Quota(**quota))
 
 
+def submit(store: Store, *jobs: NewJob) -> None:
+    """As operations/submit.py does it."""
+    with store.transaction():
+        ids = store.enqueue(jobs, now=NOON)
+        quotas.check(store, [each for each, job_id in zip(jobs, ids, strict=True) if each.id == job_id])
+
+
 def claim(store: Store, count: int) -> list[Job]:
     if not store.instances():
         store.add_instance(
@@ -73,10 +80,12 @@ def test_jobs_that_wait_are_bounded_wherever_they_wait(store: Store) -> None:
     bound(store, queued=3)
     later = NOON + timedelta(hours=1)
     store.enqueue([job("one"), job("two", run_at=later), job("other", "rival")], now=NOON)
-    quotas.check(store, [job("three")])
-    with pytest.raises(QuotaReached, match="may have 3 jobs that wait, and has 2: 2 more are too many"):
-        quotas.check(store, [job("three"), job("four")])
-    quotas.check(store, [job(str(number), "rival") for number in range(10)])
+    submit(store, job("three", idempotency_key="k"))
+    with pytest.raises(QuotaReached, match="may have 3 jobs that wait, and with these there would be more"):
+        submit(store, job("four"))
+    assert store.job_ids("four") == [], "and nothing has been queued"
+    submit(store, job("again", idempotency_key="k"))  # it is there already, and is no more than it was
+    submit(store, *(job(f"r{number}", "rival") for number in range(10)))
 
 
 def test_no_more_jobs_of_an_organisation_run_than_it_may_and_those_of_others_do(store: Store) -> None:
@@ -108,6 +117,7 @@ def test_the_bytes_of_an_organisation_are_those_of_its_jobs_files_whatever_becom
     end(store, second, Outcome(Reason.FAILED, JobError("bad", "It is bad.")))
     assert store.purge(second.id)
     assert store.use_of(ACME, quota).bytes == 134 == counted_anew(store)
-    quotas.check(store, [job("fits", size=9_866)])
-    with pytest.raises(QuotaReached, match="refer to 134: 9,867 more are too many"):
-        quotas.check(store, [job("too large", size=9_867)])
+    submit(store, job("fits", size=9_866))
+    with pytest.raises(QuotaReached, match="10,000 bytes of files, and with these there would be 10,001"):
+        submit(store, job("too large", size=1))
+    assert store.use_of(ACME, quota).bytes == 10_000 == counted_anew(store)

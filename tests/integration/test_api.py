@@ -276,11 +276,23 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
         (b'{"service": "video", "spec": {"inputUrl": "file:///etc/passwd"}}', 422, "cannot be fetched"),
         (b'{"service": "video", "spec": {"inputUrl": "upload:none"}}', 422, "no upload"),
         (
+            b'{"service": "code", "spec": {"language": "python", "code": "x", "inputFiles": {"a": "/etc/passwd"}}}',
+            422,
+            "the machine that serves this",
+        ),
+        (
             b'{"service": "video", "spec": {"inputUrl": "http://a.example/b.mp4", "watermark": {"imageUrl": "/x"}}}',
             422,
             "the machine that serves this",
         ),
         (b'{"jobs": []}', 422, "jobs"),
+        (b'{"service": "video", "spec": {"inputUrl": "http://[::1"}}', 422, "is no URL"),
+        (b'{"service": "video", "spec": {"inputUrl": "http://"}}', 422, "is no URL"),
+        (b'{"service": "video", "spec": {"inputUrl": "http://a.example/\\u0000"}}', 422, "is no URL"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "timeout": "0s"}', 422, "--timeout"),
+        (b'{"jobs": ["AAA"]}', 422, "jobs.0 'AAA' does not fit"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "slots": true}', 422, "slots True"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "noCache": "no"}', 422, "noCache 'no'"),
         (b'{"service": "code", "spec": {}, "pad": "' + b"x" * 30_000 + b'"}', 413, "20,000 bytes"),
     ],
 )
@@ -374,6 +386,7 @@ def test_what_is_not_there_and_what_is_not_taken_are_problems(client: httpx.Clie
     problem(client.get("/v2/jobs"), 404)
     assert problem(client.put("/v1/jobs"), 405)["hint"].startswith("It takes")
     problem(client.get("/v1/jobs/%2e%2e%2f%2e%2e"), 404)
+    problem(client.get("/v1/jobs/"), 404)
 
 
 # --- limits, and who is let in without a token

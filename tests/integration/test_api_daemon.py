@@ -60,7 +60,7 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 
 def test_a_job_goes_from_an_upload_to_a_download(pitchey: Pitchey, clip: Path) -> None:
     daemon = start(pitchey)
-    assert "for anybody on this machine, because there is no token yet" in "".join(daemon.said)
+    assert "for anybody on this machine, as there is no token yet" in "".join(daemon.said)
     with daemon.client() as client:
         assert client.get("/readyz").json()["status"] == "ready"
         asked = {"job": json.dumps({"spec": {"outputFormat": "thumbnail"}})}
