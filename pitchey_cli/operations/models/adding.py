@@ -123,7 +123,7 @@ class _Making:
         try:
             manifest = Manifest.model_validate(said)
         except ValidationError as error:
-            hint = "docs/architecture/17-inference.md lists its fields."
+            hint = "docs/architecture/18-inference.md lists its fields."
             raise InputRejected(f"The manifest of {self._wish.name}: {explained(error)}.", hint=hint) from error
         self._refuse_missing_use(manifest)
         if signature is not None:
