@@ -163,6 +163,31 @@ class ReadinessSaid(Said):
     is_draining: bool
 
 
+class WhySaid(Said):
+    """Why a job is where it is."""
+
+    id: str
+    reasons: list[str]
+
+
+class ServiceSaid(Said):
+    """A service, and what an instance of it is."""
+
+    name: Service
+    instance_type: str
+    slots: int
+    max_instances: int
+    timeout_seconds: float
+    max_attempts: int
+    price_per_hour_usd: float
+
+
+class ServicesSaid(Said):
+    """The services that there are."""
+
+    services: list[ServiceSaid]
+
+
 class BatchSaid(Said):
     """A batch as it stands."""
 

@@ -38,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs/{job}/outputs/{path:path}", VIEWER, JOBS, results.get_output,
           {200: _BYTES, 206: _BYTES, 304: None}, is_long=True, notes=_RANGE),
     Route("GET", "/v1/jobs/{job}/logs", VIEWER, JOBS, results.get_logs, {200: NDJSON}, is_long=True),
+    Route("GET", "/v1/jobs/{job}/why", VIEWER, JOBS, jobs.why_job, {200: said.WhySaid}, is_of_all=True),
     Route("GET", "/v1/events", VIEWER, JOBS, events.stream_events, {200: EVENT_STREAM}, is_long=True,
           notes={"Last-Event-ID": "The last event that one has seen."}),
     # --- jobs by the many
@@ -90,6 +91,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
     Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said.AuditSaid}),
     # --- the system
+    Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
     Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),
     Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
     Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),
