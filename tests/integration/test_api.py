@@ -290,7 +290,7 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
         (b'{"service": "video", "spec": {"inputUrl": "http://"}}', 422, "is no URL"),
         (b'{"service": "video", "spec": {"inputUrl": "http://a.example/\\u0000"}}', 422, "is no URL"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "timeout": "0s"}', 422, "--timeout"),
-        (b'{"jobs": ["AAA"]}', 422, "jobs.0 'AAA' does not fit"),
+        (b'{"jobs": ["AAA"]}', 422, "jobs (number 1) 'AAA' does not fit: it has fields of its own"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "slots": true}', 422, "slots True"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "noCache": "no"}', 422, "noCache 'no'"),
         (b'{"service": "code", "spec": {}, "pad": "' + b"x" * 30_000 + b'"}', 413, "20,000 bytes"),
