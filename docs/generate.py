@@ -1,4 +1,4 @@
-"""Writes what a machine can list: docs/cli.md, docs/settings.md, tables in docs/states.md and architecture/18-api.md.
+"""Writes what a machine can list: docs/cli.md, docs/settings.md, tables in docs/states.md and architecture/19-api.md.
 
 `python docs/generate.py` writes them; `--check` exits 1 when one is not what it would write.
 """
@@ -117,7 +117,7 @@ def _yes(value: bool) -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page, whole."""
-    states, api = DOCS / "states.md", DOCS / "architecture" / "18-api.md"
+    states, api = DOCS / "states.md", DOCS / "architecture" / "19-api.md"
     return {
         DOCS / "cli.md": cli(),
         DOCS / "settings.md": settings_page(),
@@ -127,7 +127,7 @@ def pages() -> dict[Path, str]:
 
 
 def routes() -> str:
-    """The part of docs/architecture/18-api.md that follows from the code."""
+    """The part of docs/architecture/19-api.md that follows from the code."""
     from pitchey_cli.api.table import ROUTES, SOCKET_PATH, SOCKET_ROLE
 
     parts = ["| route | takes | does |", "| --- | --- | --- |"]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
+    from pitchey_cli.models.store import ModelStore
+    from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
     from processors.protocol import Service
 
@@ -139,6 +141,26 @@ class Wiring:
 
         self.make_state_dir()
         return LocalArtifacts(layout.artifacts(self.state_dir))
+
+    def actor(self) -> str:
+        """Who works here, as what they allow is signed."""
+        return _whoever_works_here()
+
+    def models(self) -> ModelStore:
+        """The models of this machine."""
+        from pitchey_cli.models.store import ModelStore
+
+        return ModelStore(layout.models(self.state_dir))
+
+    def models_desk(self) -> Desk:
+        """What adding models needs."""
+        from pitchey_cli.artifacts.http import fetch
+        from pitchey_cli.operations.models.adding import Desk
+
+        artifacts, limit = self.artifacts(), self.settings.limits.input_bytes
+        allow_private = self.settings.network.allow_private_urls
+        fetching = partial(fetch, artifacts=artifacts, limit_bytes=limit, allow_private=allow_private)
+        return Desk(self.models(), artifacts, fetching, limit)
 
     def engine(self, kind: str | None = None) -> Engine:
         """Connect to the engine that is set, or to the first that answers.

@@ -120,12 +120,14 @@ OPTIONS: Mapping[Service, Mapping[str, FieldOption]] = {
                 "template": "TEXT",
                 "sentences": "COUNT",
                 "style": "STYLE",
+                "method": "METHOD",
                 "system": "TEXT",
             }.items()
         },
         "parameters.multi_label": FieldOption(("--multi-label/--no-multi-label",)),
         "parameters.stop": FieldOption(("--stop",), "TEXT", _each),
         "parameters.labels": FieldOption(("--labels",), "LABEL,...", _between_commas),
+        "parameters.liked": FieldOption(("--liked",), "ITEM,...", _between_commas),
     },
     Service.MEDIA: {
         "output_presets": FieldOption(

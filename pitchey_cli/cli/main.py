@@ -50,6 +50,7 @@ VERBS = (
     "token",
     "audit",
     "images",
+    "models",
     "db",
     "doctor",
     "config",

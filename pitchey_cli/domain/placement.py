@@ -1,8 +1,8 @@
 """Which instance gets a job. Pure: the instances as they are, and the job, go in; a place and its reason come out.
 
-The warm instance that fits best: one that already has what the job needs (its model, its language), then one that the
-pool would not rather do without (those are to fall idle), then one that worked for the same organisation, then the least
-loaded. One that has just failed a job of this kind comes last.
+The warm instance that fits best: one that already has what the job needs (its model, its language), then one that
+worked for the same organisation, then the least loaded. One that has just failed a job of this kind comes last, and
+before it those that the pool would rather do without: they are to fall idle.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def slots_needed(job: Waiting | Job, slots: int) -> int:
 def _rank(each: Candidate, job: Waiting) -> tuple[bool, bool, bool, bool, float, str]:
     return (
         job.kind in each.failed_kinds,
-        job.kind not in each.kinds,
         each.is_surplus,
+        job.kind not in each.kinds,
         job.organisation not in each.organisations,
         1 - each.free_slots / each.slots,
         each.instance_id,

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pydantic import ValidationError
+
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
@@ -61,10 +63,16 @@ def place(job: Job, output: Output) -> Path:
         *folders, _ = _stem(job.name).parts
         return Path(*folders, _fitting("-".join(PurePosixPath(output.path).parts), ""))
     if output.role != _FILE_ROLE:
-        spec = SPECS[job.service].model_validate(job.spec)
-        return Path(file_name(job.name, output.path, keeps_folder=spec.keeps_folder))
+        return Path(file_name(job.name, output.path, keeps_folder=_keeps_folder(job)))
     first, *rest = PurePosixPath(output.path).parts
     return Path(file_name(job.name, first, has_main=False), *rest)
+
+
+def _keeps_folder(job: Job) -> bool:
+    try:
+        return SPECS[job.service].model_validate(job.spec).keeps_folder
+    except ValidationError:  # it was taken by an older version; its result is its owner's all the same
+        return False
 
 
 def _in_folder(job_name: str, path: str) -> PurePosixPath:

@@ -32,9 +32,9 @@ def check() -> None:
 def warm() -> None:
     """Load what every attempt needs, but no model: those are the companion's."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else numpy starts threads, and every attempt is a fork
-    import processors.inference.work  # noqa: F401
     from processors.inference.errors import ModelError
     from processors.inference.manifest import Tokens
+    from processors.inference.rehearsal import rehearse
     from processors.inference.repository import Repository
     from processors.inference.tasks.registry import served, task_named
     from processors.inference.tokens import tokenizer
@@ -49,6 +49,7 @@ def warm() -> None:
             continue
         if isinstance(how := entry.manifest.preprocessing, Tokens) and (entry.folder / how.tokenizer).is_file():
             tokenizer(entry.folder / how.tokenizer, how.max_tokens)
+    rehearse(repository)
 
 
 def beside(listening: socket.socket, say: companion.Say) -> None:

@@ -49,6 +49,8 @@ def inputs_of(context: Context[InferenceSpec], takes: Takes) -> Inputs:
     files = [(context.inputs / each.path, each.name) for each in context.request.inputs]
     if not files:
         raise Rejected("input_missing", "The job names no file.")
+    if takes == "files":
+        return Inputs(["the files"], False, False, [[(name, path) for path, name in files]])
     if takes == "picture":
         names = [name for _, name in files]
         return Inputs(names, spec.input_files is not None, False, [path for path, _ in files])
@@ -70,6 +72,12 @@ def _inline(spec: InferenceSpec, takes: Takes) -> Inputs:
             "not_a_picture", f"{spec.model} takes pictures, and{said or ' inputData'} is no file.",
             "Name a file or a URL; is the path right?",
         )  # fmt: skip
+    if takes == "files":
+        raise Rejected(
+            "not_a_file",
+            f"{spec.model} takes files, and inputData is none.",
+            "Name a file or a URL; is the path right?",
+        )
     if takes == "tensors":
         return Inputs(["the tensors"], False, False, [from_json(data, spec.model)])
     texts = [data] if isinstance(data, str) else data

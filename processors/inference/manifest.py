@@ -28,9 +28,15 @@ TaskName = Literal[
     "image-moderation",
     "image-feature-extraction",
     "object-detection",
+    "recommendation",
+    "recommendation-fit",
     "tensors",
 ]
-Framework = Literal["onnx", "gguf", "spacy", "tflite", "torch", "torchscript", "tensorflow"]
+#: tasks that are a program, and make a model rather than run one
+WITHOUT_MODEL: frozenset[TaskName] = frozenset({"recommendation-fit"})
+Framework = Literal["onnx", "gguf", "spacy", "recommender", "tflite", "torch", "torchscript", "tensorflow"]
+#: what loads these can run code that is in the file: an operator has to allow it
+RUNS_CODE: frozenset[Framework] = frozenset({"torch", "torchscript", "tensorflow"})
 Dtype = Literal["float32", "float16", "float64", "int64", "int32", "uint8", "int8", "bool", "string"]
 
 
@@ -206,13 +212,14 @@ class Manifest(_Part):
     batching: Batching = Field(default_factory=lambda: Batching.model_validate({}))
     resources: Resources = Field(default_factory=lambda: Resources.model_validate({}))
     licence: str = ""  #: SPDX
+    code_allowed_by: str = ""  #: who has allowed a framework that can run code; nobody: it is not loaded
     source: Source = Field(default_factory=lambda: Source.model_validate({}))
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if (self.framework is None) != (self.file is None):
             raise ValueError("framework and file come together")
-        if self.file is None and self.uses is None:
+        if self.file is None and self.uses is None and self.task not in WITHOUT_MODEL:
             raise ValueError("a model has a file, or uses another model")
         named = [self.labels] if isinstance(self.labels, str) else []
         if isinstance(self.preprocessing, Tokens):

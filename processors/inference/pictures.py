@@ -62,6 +62,33 @@ def tensor(pictures: Sequence[Image.Image], how: Picture) -> NDArray[Any]:
     return arrays if how.layout == "nhwc" else np.ascontiguousarray(arrays.transpose(0, 3, 1, 2))
 
 
+def shown(width: int, height: int, how: Picture) -> tuple[float, float, float, float]:
+    """The part of a picture that its tensor shows, in the picture's pixels: left, top, width, height.
+
+    With a border the part is larger than the picture.
+    """
+    across, down = (width, height) if how.stretch_first is None else (how.stretch_first, how.stretch_first)
+    part: tuple[float, float, float, float]
+    match how.fit:
+        case "crop":
+            left, top, right, bottom = _middle(across, down, how)
+            part = (left, top, right - left, bottom - top)
+        case "pad":
+            inner = ImageOps.contain(Image.new("1", (across, down)), (how.width, how.height)).size
+            part = (0, 0, how.width * across / inner[0], how.height * down / inner[1])
+        case _:
+            part = (0, 0, across, down)
+    by_x, by_y = width / across, height / down
+    return part[0] * by_x, part[1] * by_y, part[2] * by_x, part[3] * by_y
+
+
+def _middle(across: int, down: int, how: Picture) -> tuple[int, int, int, int]:
+    share = how.crop_share * min(across / how.width, down / how.height)
+    width, height = int(how.width * share), int(how.height * share)
+    left, top = (across - width) // 2, (down - height) // 2
+    return left, top, left + max(1, width), top + max(1, height)
+
+
 def _fitted(picture: Image.Image, how: Picture) -> Image.Image:
     size, resample = (how.width, how.height), _RESAMPLE[how.resample]
     if how.stretch_first is not None:
@@ -69,11 +96,7 @@ def _fitted(picture: Image.Image, how: Picture) -> Image.Image:
         picture = _recompressed(picture, how)
     match how.fit:
         case "crop":
-            share = how.crop_share * min(picture.width / how.width, picture.height / how.height)
-            width, height = int(how.width * share), int(how.height * share)
-            left, top = (picture.width - width) // 2, (picture.height - height) // 2
-            box = (left, top, left + max(1, width), top + max(1, height))
-            fitted = picture.crop(box).resize(size, resample)
+            fitted = picture.crop(_middle(picture.width, picture.height, how)).resize(size, resample)
         case "pad":
             fitted = ImageOps.pad(picture, size, resample, color=_PADDING, centering=(0, 0))
         case _:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -93,7 +94,7 @@ class Repository:
             for path in _folders(root / name, VERSION_PATTERN)
             if (path / MANIFEST_NAME).is_file()
         }
-        return sorted(found, key=_by_numbers)
+        return sorted(found, key=by_numbers)
 
     def pinned(self, name: str) -> str | None:
         """The version that is meant where none is said; None where there is no such model."""
@@ -139,6 +140,16 @@ def read(folder: Path) -> Entry:
     Raises:
         ModelError: its manifest is none, or is another model's.
     """
+    try:
+        found = (folder / MANIFEST_NAME).stat()
+    except OSError:
+        return _read(folder, ())  # which says what is wrong
+    return _read(folder, (found.st_mtime_ns, found.st_size, found.st_ino))
+
+
+@lru_cache(maxsize=256)
+def _read(folder: Path, state: tuple[int, ...]) -> Entry:
+    """Kept for as long as the file is the same: every attempt of an instance reads those of its models."""
     reference = f"{folder.parent.name}@{folder.name}"
     what = f"The manifest of the model {reference}"
     try:
@@ -175,6 +186,6 @@ def _folders(root: Path, pattern: str) -> list[Path]:
         return []
 
 
-def _by_numbers(version: str) -> list[tuple[int, int, str]]:
-    """Sort 10 after 9: numbers by their value, and what is between them as text."""
+def by_numbers(version: str) -> list[tuple[int, int, str]]:
+    """The key by which versions are sorted, 10 after 9: numbers by their value, and what is between them as text."""
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", version) if part]

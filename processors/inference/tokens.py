@@ -18,7 +18,7 @@ from processors.inference.model import Model
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from tokenizers import Tokenizer
 
-_AT_ONCE = 8  # texts: more gain nothing on a CPU
+_AT_ONCE = 8  # windows: more gain nothing on a CPU
 
 
 @lru_cache(maxsize=32)
@@ -30,20 +30,29 @@ def tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     return found
 
 
-def batches(model: Model, how: Tokens, texts: Sequence[str]) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
-    """Texts as int64 tensors [texts, tokens], of about one length each; with the places of the texts in the list."""
+def batches(
+    model: Model, how: Tokens, texts: Sequence[str], *, most_windows: int = 1
+) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
+    """Texts as int64 tensors [windows, tokens], of about one length each; with the places of the texts in the list.
+
+    Args:
+        most_windows: so many pieces of a text that is longer than the model takes; what is left is cut off.
+    """
     codes = tokenizer(model.entry.folder / how.tokenizer, how.max_tokens).encode_batch(list(texts))
-    model.tokens += sum(len(code.ids) for code in codes)
-    model.cut_at = how.max_tokens
-    model.cut += sum(bool(code.overflowing) for code in codes)
-    by_length = sorted(range(len(codes)), key=lambda place: len(codes[place].ids))
-    for start in range(0, len(by_length), _AT_ONCE):
-        places = by_length[start : start + _AT_ONCE]
-        longest = max(1, *(len(codes[place].ids) for place in places))
-        ids, mask, types = (np.zeros((len(places), longest), np.int64) for _ in range(3))
-        for row, place in enumerate(places):
-            count = len(codes[place].ids)
-            ids[row, :count] = codes[place].ids
-            mask[row, :count] = codes[place].attention_mask
-            types[row, :count] = codes[place].type_ids
-        yield places, {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    windows = [
+        (place, window) for place, code in enumerate(codes) for window in [code, *code.overflowing[: most_windows - 1]]
+    ]
+    model.tokens += sum(len(window.ids) for _, window in windows)
+    model.cut_at = how.max_tokens * most_windows
+    model.cut += sum(len(code.overflowing) >= most_windows for code in codes)
+    windows.sort(key=lambda pair: len(pair[1].ids))
+    for start in range(0, len(windows), _AT_ONCE):
+        part = windows[start : start + _AT_ONCE]
+        longest = max(1, *(len(window.ids) for _, window in part))
+        ids, mask, types = (np.zeros((len(part), longest), np.int64) for _ in range(3))
+        for row, (_, window) in enumerate(part):
+            count = len(window.ids)
+            ids[row, :count] = window.ids
+            mask[row, :count] = window.attention_mask
+            types[row, :count] = window.type_ids
+        yield [place for place, _ in part], {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}

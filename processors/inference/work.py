@@ -25,12 +25,18 @@ def result(context: Context[InferenceSpec], repository: Repository, address: str
         Rejected: the model, its input or its parameters can never work.
     """
     try:
-        return _result(context, repository, Companion(address))
+        return perform(context, repository, Companion(address))
     except ModelError as error:
         raise Rejected(error.code, error.message, error.hint) from error
 
 
-def _result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+def perform(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+    """Do the work with a companion.
+
+    Raises:
+        ModelError: the model can never work.
+        Rejected: its input or its parameters cannot.
+    """
     started = time.monotonic()
     spec = context.spec
     context.progress("load", 0.0)
@@ -83,7 +89,8 @@ def _task_of(model: Model) -> Task:
 
 
 def _refuse_parameters(spec: InferenceSpec, task: Task) -> None:
-    given = [name for name in type(spec.parameters).model_fields if getattr(spec.parameters, name) is not None]
+    fields = type(spec.parameters).model_fields.items()
+    given = [name for name, field in fields if getattr(spec.parameters, name) != field.default]
     if wrong := next((name for name in given if name not in task.parameters), None):
         takes = ", ".join(spec.parameters.spelled(name) for name in sorted(task.parameters))
         hint = f"It takes {takes}." if takes else "It takes no parameters."

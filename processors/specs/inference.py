@@ -36,10 +36,16 @@ class InferenceParameters(Part):
     labels: list[_Label] | None = Field(
         None, min_length=1, max_length=200, description="What is chosen between, with commas; repeatable."
     )
+    liked: list[_Label] | None = Field(
+        None, min_length=1, max_length=1000, description="Items that somebody likes, with commas; repeatable."
+    )
+    method: Literal["cosine", "als"] | None = Field(
+        None, description="How recommend-fit learns: cosine of items, or als besides: factors of users and items."
+    )
     template: str | None = Field(
         None, max_length=500, pattern=r"\{\}", description="A sentence about a label, as: This text is about {}."
     )
-    multi_label: bool | None = Field(None, description="Several labels may be right at once.")
+    multi_label: bool = Field(False, description="Several labels may be right at once.")
     sentences: int | None = Field(None, ge=1, le=100, description="How long a summary is.")
     style: Literal["extractive", "abstractive"] | None = Field(
         None, description="extractive takes whole sentences of the text, abstractive writes new ones."

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import BaseModel
+
 from processors.protocol import (
     EVENT,
     INPUTS_DIR,
@@ -53,7 +55,10 @@ def main() -> None:
         handler.use_models(options.models.resolve())
     if hasattr(handler, "check"):
         handler.check()
-    for model in (SPECS[options.service], AttemptRequest, OutputFile, Result):
+    spec = SPECS[options.service]
+    parts = [part for name in spec.model_fields if (part := spec.part_of(name)) is not None]
+    models: list[type[BaseModel]] = [spec, *parts, AttemptRequest, OutputFile, Result]
+    for model in models:
         model.model_rebuild()  # here, once, and not in every fork
     EVENT.rebuild()
     processes.become_subreaper()

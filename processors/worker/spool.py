@@ -159,10 +159,9 @@ class Spool:
     def _write_ending(self, line: bytes) -> None:
         partial = self.directory / f"{ENDING_NAME}.partial"
         try:
-            with partial.open("wb") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            # Not synced: a worker or a daemon that dies leaves it in the page cache, and after a power cut the outputs
+            # that it names are not there for sure either. One that is torn is none, and the attempt is made again.
+            partial.write_bytes(line)
             partial.rename(self.directory / ENDING_NAME)
         except OSError:
             partial.unlink(missing_ok=True)

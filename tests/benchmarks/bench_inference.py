@@ -1,20 +1,24 @@
-"""What 500 texts cost as 500 jobs, beside a bare onnxruntime loop and beside Pitchey without batching.
+"""What 500 texts cost as 500 jobs, beside a bare onnxruntime loop, and beside Pitchey without batching.
 
     python tests/benchmarks/bench_inference.py [--engine process|docker] [--jobs 500] [--slots 8] [--rounds 3]
 
-A whole Pitchey with a daemon, whose jobs are submitted in one transaction; one with the model as it ships, and one whose
-manifest says that its batches have one text. The peer is one process that has the tokenizer, the two models of `sentiment`
-and the texts in memory, and nothing else: the best of several batch sizes. All in turns, with the time by the clock and,
-on the engine `process`, that of the processors, which other work on the machine changes less.
+A whole Pitchey with a daemon. The texts are one job each, all submitted in one transaction, to a model as it ships and
+to one whose manifest says that its batches have one text; then they are the list of one job. The peer is one process
+that has the tokenizer, the two models of `sentiment` and the texts in memory, and nothing else: the best of several
+batch sizes. All in turns, with the time by the clock and, on the engine `process`, that of the processors, which other
+work on the machine changes less.
 
-Then: one text after the other on a warm instance beside the bare call, the first answer of an instance that is not there
-yet, and what a loaded model takes of memory. Needs PITCHEY_TEST_DOCKER for docker; `make bench` sets it up.
+Before that: the first answer of an instance that is not there yet, what a loaded model takes of memory, and one text
+after the other on a warm instance beside the bare call. Docker needs PITCHEY_TEST_DOCKER, and the image.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import statistics
@@ -33,8 +37,7 @@ import onnxruntime
 import psutil
 from tokenizers import Tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # the models of the tests are one of their resources
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the models of the tests are one of their resources
 
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.daemon import lock
@@ -42,11 +45,16 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import follow, submit
 from pitchey_cli.store.sqlite import SqliteStore
+from processors.inference.frameworks import registry
+from processors.inference.repository import Repository
+from processors.inference.serving.ready import made_ready
 from processors.vocabulary import Service
 from tests.resources.models import default_models
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1, 2, 4, 8, 16, 32)
 SINGLES = 40
+LOADED = ("embeddings", "sentiment", "classify", "moderate-image", "moderate-text", "entities", "generate")
 BEGINNINGS = (
     "The battery", "This phone", "My new kettle", "The hotel room", "The film", "The pasta", "Their support",
     "The second season", "Every single page", "The delivery", "The screen", "The main actor",
@@ -127,10 +135,14 @@ class Running:
             "PITCHEY_SERVICES_INFERENCE_MAX_INSTANCES": "1",
             "PYTHONPATH": str(ROOT),
         }
+        self.has_processes = engine == "process"  #: whose use of the processors can be seen from here
         self._daemon: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Running:
-        command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run"]
+        pitchey = [sys.executable, "-m", "pitchey_cli.cli"]
+        if not self.has_processes:
+            subprocess.run([*pitchey, "images", "build", "inference"], env=self._environment, check=True)
+        command = [*pitchey, "daemon", "run"]
         self._daemon = subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE, text=True)
         assert self._daemon.stderr is not None
         if not any(line.rstrip().endswith(" ready") for line in self._daemon.stderr):
@@ -146,17 +158,23 @@ class Running:
         self.store.close()
 
     def answer(self, texts: Sequence[str]) -> float:
-        """Run each text as a job, all submitted at once; the seconds until the last has ended."""
+        """Run each text as a job, all submitted at once; the seconds until the last end was recorded."""
+        return self._run(list(texts))
+
+    def answer_in_one(self, texts: Sequence[str]) -> float:
+        """Run all of them as one job."""
+        return self._run([list(texts)])
+
+    def _run(self, data: Sequence[str | list[str]]) -> float:
         settings = submit.JobSettings(max_attempts=1, timeout_seconds=600)
-        drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in texts]
-        began = time.perf_counter()
+        drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in data]
+        began = datetime.now(UTC)
         jobs = submit.stage(drafts, self._artifacts, lambda _: settings, limit_bytes=2**30)
-        ids = submit.submit(self.store, jobs, now=datetime.now(UTC), artifacts=self._artifacts)
+        ids = submit.submit(self.store, jobs, now=began, artifacts=self._artifacts)
         lock.poke(self.state)
         ended = follow.until_finished(self.store, ids, on_change=lambda job: None)
-        seconds = time.perf_counter() - began
         assert all(job.state is JobState.SUCCEEDED for job in ended), [job.error for job in ended if job.error]
-        return seconds
+        return max((job.finished_at - began).total_seconds() for job in ended if job.finished_at is not None)
 
     def cpu_seconds(self) -> dict[str, float]:
         """What the daemon, the worker with its attempts, and the companion have used of the processors so far."""
@@ -205,8 +223,13 @@ class Measured:
         return f"{self.name:34} {rate:8.0f} /s {rate / theirs:7.2f} {cpu:8.1f} ms  {parts}"
 
 
-def bulk(bare: Bare, sides: dict[str, Running], count: int, rounds: int) -> None:
+def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int) -> None:
     """All texts at once."""
+    sides = {
+        "jobs": (batched, batched.answer),
+        "jobs, one text in a batch": (apart, apart.answer),
+        "one job with a list": (batched, batched.answer_in_one),
+    }
     found = {name: Measured(name, [], [], {}) for name in (*(f"bare, batches of {size}" for size in SIZES), *sides)}
     given = texts(count)
     for _ in range(rounds):
@@ -216,12 +239,13 @@ def bulk(bare: Bare, sides: dict[str, Running], count: int, rounds: int) -> None
             bare.loop(given, size)
             each.seconds.append(time.perf_counter() - began)
             each.cpu_seconds.append(time.process_time() - cpu)
-        for name, side in sides.items():
+        for name, (side, answer) in sides.items():
             before = side.cpu_seconds()
-            found[name].seconds.append(side.answer(given))
+            found[name].seconds.append(answer(given))
             after = side.cpu_seconds()
-            found[name].parts = {part: after[part] - before[part] for part in after}
-            found[name].cpu_seconds.append(sum(found[name].parts.values()))
+            if side.has_processes:
+                found[name].parts = {part: after[part] - before[part] for part in after}
+                found[name].cpu_seconds.append(sum(found[name].parts.values()))
     best = min((found[f"bare, batches of {size}"] for size in SIZES), key=lambda each: statistics.median(each.seconds))
     print(f"{'':34} {'texts':>11} {'ratio':>7} {'processor':>11}  of which")  # noqa: T201
     for each in found.values():
@@ -243,6 +267,26 @@ def singles(bare: Bare, side: Running) -> None:
     print(f"one text, warm, p50: {ours_p50:.1f} ms, bare {theirs_p50:.1f}: {more:.1f} ms more (aim: 15)")  # noqa: T201
 
 
+def memory(models: Path) -> None:
+    """What each model takes of memory when it is loaded and has run, beside what its manifest says."""
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for name in LOADED:
+            taken, said = pool.apply(_memory_of, (models, name))
+            print(f"memory of {name}: {taken / 2**20:.0f} MiB, and its manifest says {said / 2**20:.0f}")  # noqa: T201
+
+
+def _memory_of(models: Path, name: str) -> tuple[int, int]:
+    entry = Repository([models]).find(name)
+    framework = entry.manifest.framework
+    importlib.import_module(f"processors.inference.frameworks.{framework}")
+    before = psutil.Process().memory_full_info().uss
+    loaded = made_ready(registry.load(entry, 2), entry.manifest)
+    ctypes.CDLL(None).malloc_trim(0)  # as the companion does
+    taken = psutil.Process().memory_full_info().uss - before
+    loaded.close()
+    return taken, entry.manifest.resources.memory_bytes
+
+
 @contextmanager
 def pitchey(models: Path, engine: str, slots: int, *, has_batches: bool) -> Iterator[Running]:
     with (
@@ -261,17 +305,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     models = default_models()
+    memory(models)
     bare = Bare(models, len(os.sched_getaffinity(0)))
     with (
         pitchey(models, chosen.engine, chosen.slots, has_batches=True) as batched,
         pitchey(models, chosen.engine, chosen.slots, has_batches=False) as apart,
     ):
-        began = batched.memory_bytes()
-        print(f"the first answer, from nothing: {batched.answer(texts(1)):.2f} s")  # noqa: T201
-        print(f"again, of another daemon: {apart.answer(texts(1)):.2f} s")  # noqa: T201
-        print({**began, **batched.memory_bytes()})  # noqa: T201
+        firsts = [side.answer(texts(1)) for side in (batched, apart)]
+        print(f"the first answer, from nothing: {min(firsts):.2f} and {max(firsts):.2f} s")  # noqa: T201
+        for name, size in batched.memory_bytes().items():
+            print(f"memory of the {name} alone: {size / 2**20:.0f} MiB")  # noqa: T201
         singles(bare, batched)
-        bulk(bare, {"jobs": batched, "jobs, one text in a batch": apart}, chosen.jobs, chosen.rounds)
+        bulk(bare, batched, apart, chosen.jobs, chosen.rounds)
 
 
 if __name__ == "__main__":

@@ -83,13 +83,19 @@ def test_a_file_with_a_text_on_each_line_is_answered_line_by_line(oracle: Oracle
     assert [answer["output"][0]["label"] for answer in answers[:2]] == ["NEGATIVE", "POSITIVE"]
 
 
+def test_a_long_text_is_read_to_its_end(oracle: Oracle) -> None:
+    boring, bad = (
+        "The hall has ten doors and nine windows. " * 40,
+        "It was awful and I hated every minute of it. " * 120,
+    )
+    answer = oracle.envelope("sentiment", boring + bad)
+    assert answer["output"][0]["label"] == "NEGATIVE" and answer["usage"]["tokens"] > 1000 and "notes" not in answer
+    assert oracle.ask("sentiment", boring)[0]["label"] != "NEGATIVE"
+
+
 def test_a_text_that_is_too_long_to_be_read_whole_is_told(oracle: Oracle) -> None:
-    answer = oracle.envelope("sentiment", "It was a very good day. " * 100)
-    assert answer["usage"]["tokens"] == 256
-    assert answer["notes"] == [
-        "A text was longer than the 256 tokens that embeddings reads: the rest did not count."
-    ]  # fmt: skip
-    assert "notes" not in oracle.envelope("sentiment", "It was a very good day.")
+    answer = oracle.envelope("embeddings", "The hall has ten doors and nine windows. " * 2000)
+    assert answer["notes"] == ["A text was longer than the 16384 tokens that embeddings reads: the rest did not count."]
 
 
 # --- pictures

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.resources import onnx_models
-from tests.resources.onnx_models import COLOURS, PICTURE, add, add_classifier
+from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.oracle import Oracle
 from tests.resources.workers import Worker
 
@@ -76,6 +77,56 @@ def test_tensors_go_in_and_out_as_they_are(oracle: Oracle, models: Path, tmp_pat
     assert error["code"] == "wrong_shape" and "It takes image float32[?, 3, 8, 8]." in error["hint"]
 
 
+# --- detectors
+
+
+def add_detector(models: Path, name: str, fit: str = "stretch", labels: list[str] = QUARTERS, **said: Any) -> None:
+    picture, boxes = {**PICTURE, "fit": fit}, {**BOXES, **said}
+    data = onnx_models.quarters()
+    add(models, name, data, task="object-detection", preprocessing=picture, postprocessing=boxes, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("fit", "boxes"),
+    [
+        ("stretch", [(80, 0, 160, 40), (80, 40, 160, 80)]),
+        ("crop", [(80, 0, 120, 40), (80, 40, 120, 80)]),  # of the square in the middle, from 40 to 120
+        ("pad", [(80, 0, 160, 80)]),  # below it is the border
+    ],
+)
+def test_boxes_are_in_pixels_of_the_picture_whatever_was_done_to_it(
+    oracle: Oracle, models: Path, tmp_path: Path, fit: str, boxes: list[tuple[int, int, int, int]]
+) -> None:
+    add_detector(models, f"detect-{fit}", fit)
+    picture = Image.new("RGB", (160, 80))
+    picture.paste((255, 0, 0), (80, 0, 160, 80))
+    picture.save(tmp_path / "half.png")
+    found = oracle.ask(f"detect-{fit}", tmp_path / "half.png")
+    assert sorted(tuple(each["box"].values()) for each in found) == boxes
+    assert {each["label"] for each in found} <= {"top right", "bottom right"}
+    schema = json.loads((Path(onnx_models.__file__).parent / "inference/schemas/object-detection.json").read_text())
+    jsonschema.validate(found, schema)
+
+
+def test_the_surest_box_of_a_class_hides_those_that_it_covers(oracle: Oracle, models: Path, tmp_path: Path) -> None:
+    """Read as middle and size, the boxes are 2x2, 8x2, 2x8 and 8x8 pixels from the corner."""
+    one = {"labels": ["red"], "classes": None, "form": "cxcywh"}
+    for name, overlap in (("all-boxes", None), ("few-boxes", 0.2)):
+        add_detector(models, name, overlap=overlap, **one)
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
+    assert len(oracle.ask("all-boxes", tmp_path / "red.png")) == 4
+    assert len(oracle.ask("all-boxes", tmp_path / "red.png", topK=2)) == 2
+    kept = [tuple(each["box"].values()) for each in oracle.ask("few-boxes", tmp_path / "red.png")]
+    assert kept == [(0, 0, 2, 2), (0, 0, 8, 8)]  # the others share a quarter with the first
+
+
+def test_a_class_that_has_no_label_is_the_manifests_mistake(oracle: Oracle, models: Path, tmp_path: Path) -> None:
+    add_detector(models, "unnamed", labels=QUARTERS[:2])
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(tmp_path / "red.png")
+    error = oracle.failure("unnamed", tmp_path / "red.png")
+    assert error["code"] == "manifest_disagrees" and "gives the class 2, and there are 2 labels" in error["message"]
+
+
 # --- manifests that do not fit
 
 
@@ -89,8 +140,9 @@ def test_tensors_go_in_and_out_as_they_are(oracle: Oracle, models: Path, tmp_pat
         ({"task": "image-clasification"}, "bad_manifest", "task: Input should be"),
         ({"labels": "labels.txt"}, "bad_manifest", "labels.txt is not among files"),
         ({"file": "../model.onnx"}, "bad_manifest", "is no path inside the model's folder"),
-        ({"framework": "torch"}, "framework_not_served", "is torch, which this instance does not run"),
-        ({"task": "object-detection"}, "task_not_served", "object-detection"),
+        ({"framework": "torch"}, "code_not_allowed", "is torch, which can run code, and nobody has allowed that"),
+        ({"framework": "tflite"}, "framework_not_served", "is tflite, which this instance does not run"),
+        ({"task": "object-detection"}, "manifest_disagrees", "the postprocessing boxes"),
         ({"resources": {"memoryBytes": 1 << 50}}, "model_too_large", "MiB of memory, and this instance has"),
     ],
 )

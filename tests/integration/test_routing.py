@@ -48,9 +48,9 @@ def where(ground: Ground, job: JobId) -> str:
 
 
 def two_instances(ground: Ground) -> list[str]:
-    """Keep two warm, of which the pool would rather do without one when there is nothing to do."""
-    ground.store.keep_warm(WarmRequest(PoolKey(Service.INFERENCE), 2, ground.clock.now() + timedelta(minutes=1)))
-    ground.pass_time(120)
+    """Keep two, so that neither is to fall idle."""
+    ground.store.keep_warm(WarmRequest(PoolKey(Service.INFERENCE), 2, ground.clock.now() + timedelta(hours=1)))
+    ground.pass_time(30)
     found = sorted(each.id for each in ground.store.instances())
     assert len(found) == 2
     return found

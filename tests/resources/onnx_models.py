@@ -86,3 +86,32 @@ def add_classifier(root: Path, name: str, data: bytes, **said: Any) -> Path:
         "labels": COLOURS,
     }
     return add(root, name, data, **(usual | said))
+
+
+QUARTERS = ["top left", "top right", "bottom left", "bottom right"]
+BOXES = {"kind": "boxes", "boxes": "boxes", "scores": "scores", "classes": "classes"}
+
+
+def quarters() -> bytes:
+    """A detector: a picture [1, 3, 8, 8] in, four boxes out, with how red each quarter is as its score."""
+    corners = [[0, 0, 4, 4], [4, 0, 8, 4], [0, 4, 4, 8], [4, 4, 8, 8]]
+    constants = [
+        numpy_helper.from_array(np.array([corners], np.float32), "corners"),
+        numpy_helper.from_array(np.array([[0, 1, 2, 3]], np.int64), "numbers"),
+        *(numpy_helper.from_array(np.array([each], np.int64), f"i{each}") for each in (0, 1)),
+        numpy_helper.from_array(np.array([1, 4], np.int64), "flat"),
+    ]
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Slice", ["means", "i0", "i1", "i1"], ["red"]),
+        helper.make_node("Reshape", ["red", "flat"], ["scores"]),
+        helper.make_node("Identity", ["corners"], ["boxes"]),
+        helper.make_node("Identity", ["numbers"], ["classes"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
+    outputs = [
+        helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, 4, 4]),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 4]),
+        helper.make_tensor_value_info("classes", TensorProto.INT64, [1, 4]),
+    ]
+    return _model(nodes, [image], outputs, constants)

@@ -49,10 +49,10 @@ def test_the_reason_is_said() -> None:
     assert place.why == "it has resnet warm, 1 of its 3 slots taken; the best of 2 with room"
 
 
-def test_one_that_is_to_fall_idle_comes_after_the_others_unless_it_alone_has_it_warm() -> None:
-    surplus = Candidate("a", 4, 4, is_surplus=True)
+def test_one_that_is_to_fall_idle_is_left_alone_even_if_it_has_it_warm() -> None:
+    surplus = Candidate("a", 4, 4, {"resnet"}, is_surplus=True)
     assert placed(surplus, Candidate("b", 4, 1)) == "b"
-    assert placed(Candidate("a", 4, 4, {"resnet"}, is_surplus=True), Candidate("b", 4, 1)) == "a"
+    assert placed(surplus, Candidate("b", 4, 0)) == "a"
 
 
 def test_an_instance_is_warm_for_its_models_with_and_without_their_versions() -> None:

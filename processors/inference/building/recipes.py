@@ -206,6 +206,14 @@ def _features(packages: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def _recommend_fit(packages: Path, folder: Path) -> dict[str, Any]:
+    return {
+        "description": "Makes a recommender out of who has what: `pitchey models add` takes what comes of it",
+        "task": "recommendation-fit",
+        "licence": "Apache-2.0",
+    }
+
+
 #: by the name of the model; all of them are version 1
 RECIPES: dict[str, Recipe] = {
     "embeddings": _embeddings,
@@ -216,6 +224,7 @@ RECIPES: dict[str, Recipe] = {
     "generate": _generate,
     "classify": _classify,
     "features": _features,
+    "recommend-fit": _recommend_fit,
     "moderate-text": _moderate_text,
     "moderate-image": _moderate_image,
 }

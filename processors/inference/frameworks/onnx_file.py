@@ -38,7 +38,7 @@ def external_files(path: Path) -> set[str]:
     if path.stat().st_size == 0:
         raise NotOnnx("it is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        numbers = {number for number, *_ in _fields(data, 0, len(data))}
+        numbers = {number for number, *_ in fields(data, 0, len(data))}
         if not {_IR_VERSION, _GRAPH} <= numbers:
             raise NotOnnx("it has no graph")
         return set(_locations(data, 0, len(data), "model", 0))
@@ -69,29 +69,33 @@ def refuse_unsafe(path: Path, what: str) -> None:
 def _locations(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> Iterator[str]:
     if depth > _MOST_NESTED:
         raise NotOnnx("it is nested too deep")
-    for number, wire, at, stop in _fields(data, start, end):
+    for number, wire, at, stop in fields(data, start, end):
         inner = _TO_TENSORS[kind].get(number)
         if inner is None or wire != 2:
             continue
         if inner != "external":
             yield from _locations(data, at, stop, inner, depth + 1)
             continue
-        pair = {each: data[a:b] for each, w, a, b in _fields(data, at, stop) if w == 2}
+        pair = {each: data[a:b] for each, w, a, b in fields(data, at, stop) if w == 2}
         if pair.get(1) == b"location":
             yield pair.get(2, b"").decode("utf-8", "replace")
 
 
-def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Number, wire type, and from where to where the value is."""
+def fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Number, wire type, and from where to where the value is, of each field of a message.
+
+    Raises:
+        NotOnnx: a length reaches beyond the message.
+    """
     at = start
     while at < end:
-        key, at = _varint(data, at, end)
+        key, at = varint(data, at, end)
         number, wire = key >> 3, key & 7
         begin = at
         if wire == 0:
-            _, at = _varint(data, at, end)
+            _, at = varint(data, at, end)
         elif wire == 2:
-            length, begin = _varint(data, at, end)
+            length, begin = varint(data, at, end)
             at = begin + length
         elif wire in (1, 5):
             at += 8 if wire == 1 else 4
@@ -102,7 +106,8 @@ def _fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, i
         yield number, wire, begin, at
 
 
-def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
+def varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
+    """A whole number, and where it ends."""
     value = shift = 0
     while at < end and shift < 70:
         byte = data[at]

@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
-from processors.inference.errors import ModelError
+from processors.inference.errors import ModelError, UnsafeModel
+from processors.inference.manifest import RUNS_CODE
 from processors.inference.repository import Entry
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "onnx": ("processors.inference.frameworks.onnx", "onnxruntime"),
     "spacy": ("processors.inference.frameworks.spacy", "spacy"),
+    "recommender": ("processors.inference.frameworks.recommender", "numpy"),
     "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
 }
 
@@ -29,6 +31,9 @@ def load(entry: Entry, threads: int) -> Loaded:
     framework, reference = entry.manifest.framework, entry.manifest.reference
     if framework is None:
         raise ModelError("nothing_to_load", f"The model {reference} has no file of its own.")
+    if framework in RUNS_CODE and not entry.manifest.code_allowed_by:
+        message = f"The model {reference} is {framework}, which can run code, and nobody has allowed that."
+        raise UnsafeModel("code_not_allowed", message, "An operator adds it with --allow-code.")
     name, package = _MODULES.get(framework, ("", ""))
     if not name or importlib.util.find_spec(package) is None:
         here = ", ".join(each for each, (_, needs) in _MODULES.items() if importlib.util.find_spec(needs) is not None)

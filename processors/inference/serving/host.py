@@ -5,6 +5,8 @@ One thread per connection; an attempt has one. Requests are in wire.py; what loa
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import socket
 import sys
 import threading
@@ -41,10 +43,20 @@ def serve(listening: socket.socket, repository: Repository, say: Callable[[list[
     def load(entry: Entry) -> Loaded:
         return made_ready(registry.load(entry, threads), entry.manifest)
 
-    shelf = Shelf(budget_bytes(), load, say)
+    def changed(models: list[str]) -> None:
+        _give_back()
+        say(models)
+
+    shelf = Shelf(budget_bytes(), load, changed)
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
+
+
+def _give_back() -> None:
+    """Give the kernel the memory that a load has used and freed: else that of MiniLM keeps 65 MiB above its 88."""
+    with contextlib.suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _converse(connection: socket.socket, repository: Repository, shelf: Shelf) -> None:

@@ -14,12 +14,13 @@ _TOKEN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # as tokens.p
 _ONES = frozenset({"attention_mask"})  # zeros would hide the whole text
 
 
-def sample(manifest: Manifest, *, rows: int = 1, tokens: int = 16) -> dict[str, NDArray[Any]] | None:
+def sample(manifest: Manifest, *, rows: int = 1, tokens: int = 16, value: int = 0) -> dict[str, NDArray[Any]] | None:
     """Tensors for one run; None where the manifest does not say enough.
 
     Args:
         rows: of models that take several inputs at once.
         tokens: the length of each text.
+        value: that all numbers have.
     """
     how = manifest.preprocessing
     shapes: Sequence[TensorShape] = manifest.inputs
@@ -35,9 +36,9 @@ def sample(manifest: Manifest, *, rows: int = 1, tokens: int = 16) -> dict[str, 
         if size is None:
             return None
         if each.dtype == "string":
-            found[each.name] = np.full(size, "warm", dtype=object)
+            found[each.name] = np.full(size, f"warm {value}", dtype=object)
         else:
-            found[each.name] = np.full(size, each.name in _ONES, dtype=each.dtype)
+            found[each.name] = np.full(size, 1 if each.name in _ONES else value, dtype=each.dtype)
     return found or None
 
 

@@ -19,6 +19,9 @@ _TASKS: dict[TaskName, str] = {
     "image-classification": "image_classification:TASK",
     "image-moderation": "image_classification:MODERATION",
     "image-feature-extraction": "image_feature_extraction:TASK",
+    "object-detection": "object_detection:TASK",
+    "recommendation": "recommendation:TASK",
+    "recommendation-fit": "recommendation:FIT",
     "tensors": "tensors:TASK",
 }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from processors.inference.model import Model
 from processors.specs.inference import InferenceParameters
 
-Takes = Literal["text", "picture", "tensors"]
+Takes = Literal["text", "picture", "tensors", "files"]  #: files: all of a job's are one input
 
 
 @dataclass(frozen=True, slots=True)

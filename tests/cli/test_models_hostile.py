@@ -1,0 +1,190 @@
+"""What cannot be a model: each is refused with one clear error, and nothing of it stays."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Answer, Pitchey
+from tests.resources import onnx_models
+from tests.resources.onnx_models import COLOURS, PICTURE
+
+CLASSIFIER = ("--task", "image-classification", "--labels", ",".join(COLOURS))
+
+
+def refused(pitchey: Pitchey, *arguments: str | Path, code: int = 2) -> str:
+    """What is said; that it is one error, and that nothing was added."""
+    answer: Answer = pitchey("models", "add", *arguments)
+    assert answer.code == code, answer
+    assert answer.err.count("error:") == 1 and "Traceback" not in answer.err, answer.err
+    root = pitchey.state_dir / "models"
+    assert not root.exists() or not list(root.iterdir()), "something was left behind"
+    return answer.err
+
+
+class _Payload:
+    def __init__(self, trap: Path) -> None:
+        self.trap = trap
+
+    def __reduce__(self) -> Any:
+        return os.system, (f"touch {self.trap}",)
+
+
+def _pickled(trap: Path) -> bytes:
+    return pickle.dumps(_Payload(trap))
+
+
+def _in_zip(trap: Path) -> bytes:
+    """As torch.save writes it."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("archive/data.pkl", _pickled(trap))
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_pickled, "is a pickle: reading it can run any code"),
+        (_in_zip, "holds PyTorch's weights as a pickle"),
+        (lambda _: b"", "is empty"),
+        (lambda _: onnx_models.colours()[:-40], "is no model that is known here: it ends in the middle"),
+        (lambda _: b"This is no model, but a sentence.", "is no model that is known here"),
+        (lambda _: b"GGUF" + (3).to_bytes(4, "little") + b"\xff" * 16, "is no whole GGUF file"),
+        (lambda _: (8).to_bytes(8, "little") + b'{"a":{}}', "is a safetensors file"),
+        (lambda _: b"\x89HDF\r\n\x1a\n" + bytes(16), "is HDF5"),
+        (lambda _: b"PK\x03\x04 and no more", "is a damaged archive"),
+        (lambda _: onnx_models.with_data_in("../secret.bin"), "wants to read '../secret.bin'"),
+        (lambda _: onnx_models.with_data_in("/etc/hostname"), "wants to read '/etc/hostname'"),
+        (lambda _: onnx_models.with_data_in_a_node("a/../../secret.bin"), "wants to read 'a/../../secret.bin'"),
+    ],
+)
+def test_a_file_that_is_not_what_it_is_called_is_refused(
+    pitchey: Pitchey, tmp_path: Path, make: Callable[[Path], bytes], says: str
+) -> None:
+    trap = tmp_path / "trap"
+    (pitchey.cwd / "model.onnx").write_bytes(make(trap))
+    (pitchey.cwd.parent / "secret.bin").write_bytes(bytes(16))
+    assert says in refused(pitchey, "x", "model.onnx", *CLASSIFIER)
+    assert not trap.exists()
+
+
+def test_a_link_beside_the_model_is_not_followed_out_of_its_folder(pitchey: Pitchey, tmp_path: Path) -> None:
+    (tmp_path / "secret.bin").write_bytes(bytes(16))
+    (pitchey.cwd / "model.onnx").write_bytes(onnx_models.with_data_in("w.bin"))
+    (pitchey.cwd / "w.bin").symlink_to(tmp_path / "secret.bin")
+    assert "w.bin leads out of" in refused(pitchey, "x", "model.onnx", "--task", "tensors")
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ({"labels": ["red", "green"]}, "the model gives 3 scores, and there are 2 labels"),
+        ({"labels": []}, "it has no labels"),
+        ({"preprocessing": {**PICTURE, "width": 16}}, "image float32[?, 3, 8, 8]"),
+        ({"preprocessing": {**PICTURE, "layout": "nhwc"}}, "preprocessing makes image float32[?, 8, 8, 3]"),
+        ({"preprocessing": {**PICTURE, "input": "img"}}, "preprocessing.input is 'img', which is no input of it"),
+        ({"postprocessing": {"kind": "scores", "output": "probs"}}, "postprocessing.output is 'probs'"),
+        ({"inputs": [{"name": "image", "dtype": "uint8"}]}, "it says image uint8[], and the input is image float32"),
+        ({"outputs": [{"name": "boxes"}]}, "it names the output 'boxes', which is not there"),
+        ({"framework": "gguf"}, "is onnx, and its manifest says gguf"),
+        ({"task": "image-clasification"}, "task: Input should be"),
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"file": 5}, "file is no text"),
+        ({"file": "../model.onnx"}, "leads out of"),
+        ({"file": "/etc/hostname"}, "leads out of"),
+        ({"labels": "../labels.txt"}, "is no path inside the model's folder"),
+        ({"files": {"../secret": {}}}, "is no path inside the model's folder"),
+        ({"files": {"model.onnx": {"sha256": "0" * 64, "size": 1}}}, "and the manifest says 0000"),
+        ({"files": []}, "files is no object"),
+        ({"version": "../1"}, "version: String should match pattern"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_told_with_the_reason(
+    pitchey: Pitchey, said: dict[str, Any], says: str
+) -> None:
+    folder = pitchey.cwd / "mine"
+    folder.mkdir()
+    for name in ("model.onnx", "../model.onnx"):
+        (folder / name).write_bytes(onnx_models.colours())
+    manifest = {"task": "image-classification", "file": "model.onnx", "preprocessing": PICTURE, "labels": COLOURS}
+    (folder / "manifest.json").write_text(json.dumps(manifest | said))
+    assert says in refused(pitchey, "x", folder)
+
+
+def _zip(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path
+
+
+def _linked(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name)
+    member.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return member
+
+
+def test_an_archive_writes_nowhere_but_where_it_is_unpacked(pitchey: Pitchey, tmp_path: Path) -> None:
+    model = ("m/model.onnx", onnx_models.colours())
+    slip = _zip(tmp_path / "slip.whl", model, ("../../escaped", b"x"))
+    assert "whose name '../../escaped'" in refused(pitchey, "x", slip, *CLASSIFIER)
+    absolute = _zip(tmp_path / "absolute.zip", model, ("/tmp/escaped", b"x"))
+    assert "is absolute" in refused(pitchey, "x", absolute, *CLASSIFIER)
+    link = _zip(tmp_path / "link.zip", model, (_linked("m/w"), b"/etc/passwd"))
+    assert "which is a link or no plain file" in refused(pitchey, "x", link, *CLASSIFIER)
+    tar = tmp_path / "link.tgz"
+    with tarfile.open(tar, "w:gz") as archive:
+        member = tarfile.TarInfo("package/w")
+        member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(member)
+    assert "which is a link or no plain file" in refused(pitchey, "x", tar, *CLASSIFIER)
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_an_archive_that_unpacks_to_too_much_is_stopped(pitchey: Pitchey, tmp_path: Path) -> None:
+    bomb = _zip(tmp_path / "bomb.zip", ("model.onnx", bytes(80 << 20)))
+    assert bomb.stat().st_size < 1 << 20
+    assert "unpacks to more than 64 MiB" in refused(pitchey, "x", bomb, *CLASSIFIER)
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(bomb.read_bytes()[:1000])
+    assert "cannot be unpacked" in refused(pitchey, "x", cut, *CLASSIFIER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["Bad Name", "model.onnx"], 2, "cannot be the name of a model"),
+        (["../x", "model.onnx"], 2, "cannot be the name of a model"),
+        (["x@..", "model.onnx"], 2, "cannot be a version"),
+        (["x"], 2, "has no source"),
+        (["x", "nothing.onnx"], 3, "There is no file or folder nothing.onnx."),
+        (["x", "model.onnx"], 2, "What x is for is not said."),
+        (["x", "model.onnx", "--task", "image-classification"], 2, "it has no labels"),
+        (["x", "model.onnx", "--task", "image-classification", "--labels", "l.txt"], 3, "There is no file of labels"),
+        (["x", "model.onnx", "--task", "text-classification"], 2, "The shapes do not say what is the text"),
+        (["x", "model.onnx", "--task", "object-detection"], 2, "The shapes do not say what is the boxes"),
+        (["x", "model.onnx", "--preprocessing", "{"], 2, "--preprocessing is no JSON"),
+        (["x", "model.onnx", "--manifest", "none.json"], 3, "There is no manifest none.json."),
+        (["x", "model.onnx", *CLASSIFIER, "--sha256", "00"], 2, "and 00 was asked for"),
+        (["x", "pip:--index-url=x"], 2, "is not the name of a package"),
+        (["x", "pip:a @ http://b"], 2, "is not the name of a package"),
+        (["x", "npm:../folder"], 2, "is not the name of a package"),
+        (["x", "npm:git+ssh://host/x"], 2, "is not the name of a package"),
+        (["x", "ftp://host/x.onnx"], 3, "There is no file or folder"),
+        (["coco-detector", "--labels", "a,b"], 2, "coco-detector is made as it is"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_error(pitchey: Pitchey, arguments: list[str], code: int, says: str) -> None:
+    (pitchey.cwd / "model.onnx").write_bytes(onnx_models.colours())
+    assert says in refused(pitchey, *arguments, code=code)
