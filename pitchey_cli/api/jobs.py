@@ -20,7 +20,7 @@ from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
 from pitchey_cli.domain.moments import earlier
-from pitchey_cli.operations import budgets, dead_letters, lookup, orders
+from pitchey_cli.operations import budgets, dead_letters, lookup, orders, why
 from pitchey_cli.operations.cancel import cancel as cancel_jobs
 from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
@@ -185,6 +185,24 @@ async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | No
     found = await call.read(lambda store: whole(store, job_id))
     headers = {"Location": f"/v1/jobs/{job_id}"}
     return json_answer(found, HTTPStatus.OK if has_ended else HTTPStatus.ACCEPTED, headers)
+
+
+async def why_job(call: Call) -> Response:
+    """Say why a job waits, or how it ended: in sentences, the most telling one first."""
+    job_id, runner, wiring = JobId(call.part("job")), call.desk.runner(), call.desk.wiring
+
+    def reasons(store: Store) -> list[str]:
+        return why.reasons(
+            store,
+            store.job(job_id),
+            now=call.now,
+            is_daemon_running=runner is not None and runner.is_daemon,
+            has_image=lambda: None,  # the engine is the daemon's to ask
+            policy=wiring.policies.queue(),
+            capped=budgets.capped(store, wiring.as_of),
+        )
+
+    return json_answer({"id": job_id, "reasons": await call.read(reasons)})
 
 
 # --- change

@@ -93,9 +93,10 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
     if not isinstance(raw, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "not-an-object", "What is to be done is a JSON object.")
     asked = checked_as(models.RunPipeline, raw, "A pipeline")
-    words = queueing.checked(words_of(call, asked))
-    for word in ("batch", "idempotency_key"):
-        words.pop(word, None)
+    if asked.idempotency_key is not None or call.header("idempotency-key") is not None:
+        hint = "Give it a `batch`: a second run of the same name is refused."
+        raise UsageError("A run of a pipeline takes no idempotency key.", hint=hint)
+    words = queueing.checked({name: word for name, word in words_of(call, asked).items() if name != "batch"})
 
     def start(store: Store) -> str:
         used: set[str] = set()

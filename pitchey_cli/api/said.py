@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from pitchey_cli.api.route import Said
-from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.domain.job import JobState
 from processors.vocabulary import Service
 
@@ -163,6 +162,31 @@ class ReadinessSaid(Said):
     is_draining: bool
 
 
+class WhySaid(Said):
+    """Why a job is where it is."""
+
+    id: str
+    reasons: list[str]
+
+
+class ServiceSaid(Said):
+    """A service, and what an instance of it is."""
+
+    name: Service
+    instance_type: str
+    slots: int
+    max_instances: int
+    timeout_seconds: float
+    max_attempts: int
+    price_per_hour_usd: float
+
+
+class ServicesSaid(Said):
+    """The services that there are."""
+
+    services: list[ServiceSaid]
+
+
 class BatchSaid(Said):
     """A batch as it stands."""
 
@@ -208,224 +232,3 @@ class SchedulesSaid(Said):
     """All schedules."""
 
     schedules: list[ScheduleSaid]
-
-
-class InstanceSaid(Said):
-    """One instance, and what it has cost."""
-
-    id: str
-    service: Service
-    organisation: str | None
-    engine: str
-    image: str
-    slots: int
-    state: str
-    requested_cpus: float
-    requested_memory_bytes: int
-    granted_cpus: float
-    granted_memory_bytes: int
-    created_at: datetime
-    ready_at: datetime | None
-    stopped_at: datetime | None
-    note: str | None
-    cost_usd: float
-
-
-class InstancesSaid(Said):
-    """Instances, the oldest first."""
-
-    instances: list[InstanceSaid]
-
-
-class WarmSaid(Said):
-    """What is kept warm."""
-
-    service: Service
-    organisation: str | None
-    instances: int
-    until: datetime
-
-
-class CoolSaid(Said):
-    """What is kept warm no more."""
-
-    service: Service
-    was_warm: bool
-
-
-class PoolSaid(Said):
-    """A pool as it is now, and the last decision about it."""
-
-    schema_: int = Field(alias="schema")
-    service: Service
-    instance_type: str | None
-    organisation: str | None
-    ready: int
-    starting: int
-    paused: int
-    waiting: int
-    running: int
-    last_decision: dict[str, Any] | None
-
-
-class ScalingSaid(Said):
-    """All pools."""
-
-    pools: list[PoolSaid]
-
-
-class ScalingEventSaid(Said):
-    """A change of a pool."""
-
-    schema_: int = Field(alias="schema")
-    id: int
-    at: datetime
-    service: Service
-    instance_type: str | None
-    organisation: str | None
-    change: str
-    was: int
-    wanted: int
-    rule: str | None
-    instance_id: str | None
-    why: str
-
-
-class ScalingEventsSaid(Said):
-    """Changes, the newest first."""
-
-    events: list[ScalingEventSaid]
-    next: str | None
-
-
-class CostSaid(Said):
-    """What a period has cost; the numbers are those of `pitchey cost --json`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    schema_: int = Field(alias="schema")
-    since: datetime
-    until: datetime
-    now: datetime
-    by: dict[str, list[dict[str, Any]]]
-
-
-class BudgetSaid(Said):
-    """A budget, and how far it has come."""
-
-    schema_: int = Field(alias="schema")
-    organisation: str | None
-    service: Service | None
-    period: str
-    begin: datetime
-    end: datetime
-    amount_usd: float
-    spent_usd: float
-    left_usd: float
-    projected_usd: float | None
-    history_seconds: int
-    percent: float
-    reached: list[int]
-    is_capped: bool
-
-
-class BudgetsSaid(Said):
-    """All budgets."""
-
-    budgets: list[BudgetSaid]
-
-
-class QuotaSaid(Said):
-    """What an organisation may have; null is any number."""
-
-    queued: int | None
-    running: int | None
-    bytes: int | None
-
-
-class OrganisationSaid(Said):
-    """An organisation."""
-
-    schema_: int = Field(alias="schema")
-    name: str
-    created_at: datetime
-    quota: QuotaSaid
-
-
-class OrganisationsSaid(Said):
-    """Organisations."""
-
-    organisations: list[OrganisationSaid]
-
-
-class MemberSaid(Said):
-    """A member."""
-
-    schema_: int = Field(alias="schema")
-    organisation: str
-    member: str
-    role: Role
-    added_at: datetime
-
-
-class MembersSaid(Said):
-    """Members."""
-
-    members: list[MemberSaid]
-
-
-class TokenSaid(Said):
-    """A token, without its secret."""
-
-    schema_: int = Field(alias="schema")
-    id: str
-    name: str
-    organisation: str | None
-    role: Role
-    scopes: list[Area]
-    member: str | None
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    revoked_at: datetime | None
-
-
-class NewTokenSaid(TokenSaid):
-    """A token that has just been made, as a program shows it."""
-
-    token: str
-
-
-class TokensSaid(Said):
-    """Tokens."""
-
-    tokens: list[TokenSaid]
-
-
-class ActorSaid(Said):
-    """Who asks."""
-
-    name: str
-    organisation: str | None
-    role: Role
-    scopes: list[Area]
-
-
-class AuditEntrySaid(Said):
-    """A line of the audit log."""
-
-    schema_: int = Field(alias="schema")
-    id: int
-    at: datetime
-    actor: str
-    organisation: str | None
-    action: str
-    target: str
-    data: dict[str, Any]
-
-
-class AuditSaid(Said):
-    """The audit log, the newest first."""
-
-    entries: list[AuditEntrySaid]
-    next: str | None

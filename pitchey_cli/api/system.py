@@ -10,6 +10,7 @@ from pitchey_cli import __version__
 from pitchey_cli.api.answers import json_answer
 from pitchey_cli.api.call import Call
 from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.engines import images
 from pitchey_cli.operations import alerts, metrics
 from pitchey_cli.store.port import Store
 
@@ -35,6 +36,28 @@ async def readyz(call: Call) -> Response:
         "isDraining": call.desk.is_draining,
     }
     return json_answer(said, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def list_services(call: Call) -> Response:
+    """List the services that this server runs, and what an instance of each is."""
+    policies = call.desk.wiring.policies
+    found = [(each, policies.service(each)) for each in images.available()]
+    return json_answer(
+        {
+            "services": [
+                {
+                    "name": service,
+                    "instanceType": chosen.instance_type,
+                    "slots": chosen.slots,
+                    "maxInstances": chosen.max_instances,
+                    "timeoutSeconds": chosen.timeout_seconds,
+                    "maxAttempts": chosen.max_attempts,
+                    "pricePerHourUsd": chosen.price_per_hour,
+                }
+                for service, chosen in found
+            ]
+        }
+    )
 
 
 async def get_metrics(call: Call) -> Response:

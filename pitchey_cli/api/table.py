@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pitchey_cli.api import events, jobs, money, people, pools, queue, results, said, schedules, system
+from pitchey_cli.api import (
+    events,
+    jobs,
+    money,
+    people,
+    pools,
+    queue,
+    results,
+    said,
+    said_people,
+    said_pools,
+    schedules,
+    system,
+)
 from pitchey_cli.api.events import EVENT_STREAM
 from pitchey_cli.api.results import NDJSON
 from pitchey_cli.api.route import Route
@@ -38,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs/{job}/outputs/{path:path}", VIEWER, JOBS, results.get_output,
           {200: _BYTES, 206: _BYTES, 304: None}, is_long=True, notes=_RANGE),
     Route("GET", "/v1/jobs/{job}/logs", VIEWER, JOBS, results.get_logs, {200: NDJSON}, is_long=True),
+    Route("GET", "/v1/jobs/{job}/why", VIEWER, JOBS, jobs.why_job, {200: said.WhySaid}, is_of_all=True),
     Route("GET", "/v1/events", VIEWER, JOBS, events.stream_events, {200: EVENT_STREAM}, is_long=True,
           notes={"Last-Event-ID": "The last event that one has seen."}),
     # --- jobs by the many
@@ -62,34 +76,37 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/schedules/{name}/run", OPERATOR, SCHEDULES, schedules.run_schedule, {201: said.JobsSaid},
           is_long=True),
     # --- instances and scaling
-    Route("GET", "/v1/instances", VIEWER, POOLS, pools.list_instances, {200: said.InstancesSaid}),
-    Route("POST", "/v1/instances/warm", OPERATOR, POOLS, pools.warm_instances, {200: said.WarmSaid}, is_of_all=True),
-    Route("POST", "/v1/instances/cool", OPERATOR, POOLS, pools.cool_instances, {200: said.CoolSaid}, is_of_all=True),
-    Route("GET", "/v1/scaling", VIEWER, POOLS, pools.get_scaling, {200: said.ScalingSaid}, is_of_all=True),
-    Route("GET", "/v1/scaling/events", VIEWER, POOLS, pools.list_scaling_events, {200: said.ScalingEventsSaid},
+    Route("GET", "/v1/instances", VIEWER, POOLS, pools.list_instances, {200: said_pools.InstancesSaid}),
+    Route("POST", "/v1/instances/warm", OPERATOR, POOLS, pools.warm_instances, {200: said_pools.WarmSaid},
+          is_of_all=True),
+    Route("POST", "/v1/instances/cool", OPERATOR, POOLS, pools.cool_instances, {200: said_pools.CoolSaid},
+          is_of_all=True),
+    Route("GET", "/v1/scaling", VIEWER, POOLS, pools.get_scaling, {200: said_pools.ScalingSaid}, is_of_all=True),
+    Route("GET", "/v1/scaling/events", VIEWER, POOLS, pools.list_scaling_events, {200: said_pools.ScalingEventsSaid},
           is_of_all=True),
     # --- money
-    Route("GET", "/v1/cost", VIEWER, COST, money.get_cost, {200: said.CostSaid}),
-    Route("GET", "/v1/budgets", VIEWER, COST, money.list_budgets, {200: said.BudgetsSaid}),
-    Route("PUT", "/v1/budgets", OPERATOR, COST, money.set_budget, {200: said.BudgetSaid}, is_of_all=True),
+    Route("GET", "/v1/cost", VIEWER, COST, money.get_cost, {200: said_pools.CostSaid}),
+    Route("GET", "/v1/budgets", VIEWER, COST, money.list_budgets, {200: said_pools.BudgetsSaid}),
+    Route("PUT", "/v1/budgets", OPERATOR, COST, money.set_budget, {200: said_pools.BudgetSaid}, is_of_all=True),
     Route("DELETE", "/v1/budgets", OPERATOR, COST, money.remove_budget, {204: None}, is_of_all=True),
     # --- who there is
-    Route("GET", "/v1/me", VIEWER, SYSTEM, people.whoami, {200: said.ActorSaid}, is_of_any_area=True),
-    Route("GET", "/v1/organisations", VIEWER, ACCESS, people.list_organisations, {200: said.OrganisationsSaid}),
+    Route("GET", "/v1/me", VIEWER, SYSTEM, people.whoami, {200: said_people.ActorSaid}, is_of_any_area=True),
+    Route("GET", "/v1/organisations", VIEWER, ACCESS, people.list_organisations, {200: said_people.OrganisationsSaid}),
     Route("POST", "/v1/organisations", ADMIN, ACCESS, people.add_organisation,
-          {201: said.OrganisationSaid, 200: said.OrganisationSaid}, is_of_all=True),
+          {201: said_people.OrganisationSaid, 200: said_people.OrganisationSaid}, is_of_all=True),
     Route("PUT", "/v1/organisations/{organisation}/quota", ADMIN, ACCESS, people.set_quota,
-          {200: said.OrganisationSaid}, is_of_all=True),
+          {200: said_people.OrganisationSaid}, is_of_all=True),
     Route("DELETE", "/v1/organisations/{organisation}", ADMIN, ACCESS, people.remove_organisation, {204: None},
           is_of_all=True),
-    Route("GET", "/v1/members", ADMIN, ACCESS, people.list_members, {200: said.MembersSaid}),
-    Route("PUT", "/v1/members/{member}", ADMIN, ACCESS, people.grant_role, {200: said.MemberSaid}),
+    Route("GET", "/v1/members", ADMIN, ACCESS, people.list_members, {200: said_people.MembersSaid}),
+    Route("PUT", "/v1/members/{member}", ADMIN, ACCESS, people.grant_role, {200: said_people.MemberSaid}),
     Route("DELETE", "/v1/members/{member}", ADMIN, ACCESS, people.revoke_role, {204: None}),
-    Route("GET", "/v1/tokens", ADMIN, ACCESS, people.list_tokens, {200: said.TokensSaid}),
-    Route("POST", "/v1/tokens", ADMIN, ACCESS, people.add_token, {201: said.NewTokenSaid}),
+    Route("GET", "/v1/tokens", ADMIN, ACCESS, people.list_tokens, {200: said_people.TokensSaid}),
+    Route("POST", "/v1/tokens", ADMIN, ACCESS, people.add_token, {201: said_people.NewTokenSaid}),
     Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
-    Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said.AuditSaid}),
+    Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said_people.AuditSaid}),
     # --- the system
+    Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
     Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),
     Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
     Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),

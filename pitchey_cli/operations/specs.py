@@ -106,8 +106,9 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
         return UsageError(f"{where} {value!r} is not one of {', '.join(every)}.")
     if kind in ("model_type", "model_attributes_type"):
-        field = owner.field_named(where.rpartition(".")[2]) if owner is not None else ""
-        part = owner.part_of(field) if owner is not None and field else owner  # of a list of parts it is what is in it
+        last = where.rpartition(".")[2].partition(" ")[0]  # without its number in a list
+        field = owner.field_named(last) if owner is not None else ""
+        part = owner.part_of(field) if owner is not None and field else None
         example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
     if kind == "string_pattern_mismatch" and problem["ctx"]["pattern"] == RESOLUTION_PATTERN:

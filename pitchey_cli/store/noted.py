@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from pitchey_cli.domain.access import ApiToken, AuditEntry, Quota, Role
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store.port import CancelResult, Store
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
+    from pitchey_cli.domain.access import ApiToken, Quota, Role
     from pitchey_cli.domain.alerts import Rule, Silence
     from pitchey_cli.domain.budget import Budget
     from pitchey_cli.domain.observation import WarmRequest
@@ -49,6 +49,8 @@ class _Noted:
         return getattr(self._store, name)
 
     def _note(self, at: datetime, organisation: str, action: str, target: str, **data: object) -> None:
+        from pitchey_cli.domain.access import AuditEntry  # late: verbs that only look note nothing
+
         told = {name: value for name, value in data.items() if value not in (None, "", [])}
         self._store.note_action(AuditEntry(at, self._actor(), organisation, action, target, told))
 

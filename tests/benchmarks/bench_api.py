@@ -27,6 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the server is one of the tests' resources
+
 from pitchey_cli.domain.access import Role
 from tests.resources.served import served
 

@@ -190,6 +190,10 @@ def test_a_pipeline_is_a_batch_and_none_of_its_steps_reads_a_file_of_the_server(
     asked = {"name": "talk", "steps": steps, "inputs": ["https://media.example/a.mp4"]}
     answer = client.post("/v1/pipelines", json=asked)
     assert answer.json()["states"] == {"queued": 1, "held": 1}
+    named = {**asked, "batch": "talk-1"}
+    assert client.post("/v1/pipelines", json=named).headers["location"] == "/v1/batches/talk-1"
+    assert "already" in problem(client.post("/v1/pipelines", json=named), 422)["detail"]
+    problem(client.post("/v1/pipelines", json=asked, headers={"Idempotency-Key": "k"}), 422)
     steps["small"]["input"] = "/etc/passwd"
     found = problem(client.post("/v1/pipelines", json={**asked, "inputs": []}), 422)
     assert "file of the machine that serves this" in found["detail"]
@@ -290,7 +294,7 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
         (b'{"service": "video", "spec": {"inputUrl": "http://"}}', 422, "is no URL"),
         (b'{"service": "video", "spec": {"inputUrl": "http://a.example/\\u0000"}}', 422, "is no URL"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "timeout": "0s"}', 422, "--timeout"),
-        (b'{"jobs": ["AAA"]}', 422, "jobs.0 'AAA' does not fit"),
+        (b'{"jobs": ["AAA"]}', 422, "jobs (number 1) 'AAA' does not fit: it has fields of its own"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "slots": true}', 422, "slots True"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "noCache": "no"}', 422, "noCache 'no'"),
         (b'{"service": "code", "spec": {}, "pad": "' + b"x" * 30_000 + b'"}', 413, "20,000 bytes"),

@@ -87,7 +87,8 @@ class Served:
     def add(self, organisation: str = "default", **changes: object) -> JobId:
         """A job that waits."""
         number = next(_NUMBERS)
-        job = NewJob(JobId(f"job{number}"), VIDEO, {}, name=f"clip-{number}", organisation=organisation, **changes)  # type: ignore[arg-type]
+        spec = {"inputUrl": "https://media.example/clip.mp4"}
+        job = NewJob(JobId(f"job{number}"), VIDEO, spec, name=f"clip-{number}", organisation=organisation, **changes)  # type: ignore[arg-type]
         return self.store.enqueue([job], now=self.now)[0]
 
     def claim(self, job_id: JobId) -> Job:
