@@ -18,6 +18,7 @@ from processors.worker.context import HandlerError, Rejected
 
 CUT_OFF = "The file seems to be cut off: copy or download it again."
 
+LEAST_MISSING_SECONDS = 0.1  #: of a file whose end is missing: frames are rounded, and encoders fill their last one
 _FEWEST_MISSING_SECONDS = 0.5  # a result may be so much shorter than its source, for rounding and padding ...
 _MISSING_SHARE = 0.02  # ... or by so much of it
 _GROUP_SECONDS = 20.0  # from a key frame to the next, hardly ever more

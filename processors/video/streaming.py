@@ -12,7 +12,6 @@ from typing import Any
 from processors.ffmpeg.probe import Audio, Subtitle, Video, probe
 from processors.ffmpeg.program import run_ffmpeg
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import is_short
 from processors.specs import Ladder, VideoSpec, bits_per_second
 from processors.streaming.making import make_stream, published
 from processors.streaming.measure import MeasuredTrack
@@ -21,11 +20,11 @@ from processors.streaming.tracks import Track, distinct, language_of, title_of
 from processors.video import preparing
 from processors.video.encoding import Text
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
+from processors.video.lengths import blame_the_input
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Renditions, Timing, encode, timing
 from processors.video.sounds import chosen_sounds
-from processors.video.transcoding import blame_the_input
 from processors.video.trials import tried
 from processors.worker.context import Context
 
@@ -101,8 +100,7 @@ class _Stream:
         # Of several outputs, FFmpeg 7 tells the progress of the slowest, which may be sparse subtitles.
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
         expected = part.seconds(self.source.probe.video_seconds)
-        if is_short(self.seconds, expected):
-            blame_the_input(self.context, self.source, self.seconds, expected or 0.0, self.video)
+        blame_the_input(self.context, self.source, self.seconds, expected, self.video)
         return Made()
 
     def _try_out(self, report: Report) -> None:

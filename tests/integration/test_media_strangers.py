@@ -62,6 +62,20 @@ def test_a_file_that_was_cut_off_is_refused(studio: Studio, tmp_path: Path, suff
     assert error["code"] == "truncated" and cut.name in error["message"]
 
 
+@pytest.mark.parametrize("suffix", ["m4a", "mka", "flac"])
+def test_a_file_that_has_lost_a_hundredth_of_its_end_is_refused(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    whole, nearly = tmp_path / f"whole.{suffix}", tmp_path / f"nearly.{suffix}"
+    ffmpeg(
+        *("-stream_loop", "3", "-i", MUSIC, "-c:a", "flac" if suffix == "flac" else "aac"),
+        *(["-movflags", "+faststart"] if suffix == "m4a" else []),
+        whole,
+    )
+    nearly.write_bytes(whole.read_bytes()[: whole.stat().st_size * 99 // 100])
+    for preset in ("mp3", "podcast"):
+        assert studio.failure(nearly, outputPresets=[preset])["code"] == "truncated"
+        studio.make(whole, outputPresets=[preset])
+
+
 @pytest.mark.parametrize("suffix", ["m4a", "flac"])
 def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
     studio: Studio, tmp_path: Path, suffix: str

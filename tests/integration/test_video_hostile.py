@@ -106,6 +106,31 @@ def test_half_a_file_is_never_published(studio: Studio, tmp_path: Path, output: 
     assert "half.mp4" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "asked"),
+    [
+        ("mkv", {}),
+        ("mp4", {"outputFormat": "hls"}),
+        ("mp4", {"outputFormat": "audio"}),
+        ("mkv", {"outputFormat": "gif"}),
+        ("mkv", {"outputFormat": "scenes"}),
+    ],
+)
+def test_what_has_lost_a_hundredth_of_its_end_is_never_published(
+    studio: Studio, tmp_path: Path, suffix: str, asked: dict[str, Any]
+) -> None:
+    whole = tmp_path / f"whole.{suffix}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=40:r=25", "-f", "lavfi", "-i", "sine=d=40", "-shortest"),
+        *("-c:v", "mpeg4", "-b:v", "60k", *(["-movflags", "+faststart"] if suffix == "mp4" else []), whole),
+    )
+    nearly = written(tmp_path / f"nearly.{suffix}", whole.read_bytes()[: whole.stat().st_size * 985 // 1000])
+    error = studio.failure(nearly, **asked)
+    assert (error["code"], error["retryable"]) == ("truncated", False)
+    out, _ = studio.make(nearly, **asked | {"end": 20})  # that much is there
+    assert any(out.iterdir())
+
+
 def spoilt(path: Path, tmp_path: Path, start: float, end: float) -> Path:
     """Overwrite the pictures of these seconds; the file's index still promises them."""
     command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,pos,size"]
