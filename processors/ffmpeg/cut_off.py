@@ -1,4 +1,4 @@
-"""Whether the end of a file is missing, by the sizes that it tells of its own parts: MP4, Matroska and AVI tell them."""
+"""Whether the end of a file is missing, by what it tells of its own size: MP4, Matroska and AVI do."""
 
 from __future__ import annotations
 

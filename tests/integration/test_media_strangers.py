@@ -76,6 +76,16 @@ def test_a_file_that_has_lost_a_hundredth_of_its_end_is_refused(studio: Studio, 
         studio.make(whole, outputPresets=[preset])
 
 
+@pytest.mark.parametrize(("suffix", "late"), [("mkv", 4), ("mkv", 90), ("mp4", 4)])
+def test_a_sound_that_begins_late_is_whole(studio: Studio, tmp_path: Path, suffix: str, late: int) -> None:
+    film = tmp_path / f"film.{suffix}"
+    pictures = ("-f", "lavfi", "-i", f"testsrc2=s=320x240:r=25:d={late + 20}")
+    ffmpeg(*pictures, "-itsoffset", f"{late}", "-i", MUSIC, "-c:v", "mpeg4", "-b:v", "800k", "-c:a", "aac", film)
+    out, result = studio.make(film, outputPresets=["flac"])
+    assert len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) / 32000 == pytest.approx(10, abs=0.1)
+    assert result["outputs"][0]["details"]["durationSeconds"] == pytest.approx(10, abs=0.1)
+
+
 @pytest.mark.parametrize("suffix", ["m4a", "flac"])
 def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
     studio: Studio, tmp_path: Path, suffix: str
