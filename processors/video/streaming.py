@@ -20,7 +20,7 @@ from processors.streaming.tracks import Track, distinct, language_of, title_of
 from processors.video import preparing
 from processors.video.encoding import Text
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
-from processors.video.lengths import blame_the_input
+from processors.video.lengths import blame_the_input, refuse_lost_sound
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Renditions, Timing, encode, timing
@@ -101,6 +101,9 @@ class _Stream:
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
         expected = part.seconds(self.source.probe.video_seconds)
         blame_the_input(self.context, self.source, self.seconds, expected, self.video)
+        for number, audio in enumerate(self.state.wanted.sounds):
+            made = probe(self.folder / f"audio-{number}.mp4", self.source.name)
+            refuse_lost_sound(self.context, self.source, audio, part, made)
         return Made()
 
     def _try_out(self, report: Report) -> None:

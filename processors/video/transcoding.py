@@ -20,7 +20,7 @@ from processors.specs import VideoSpec
 from processors.video import preparing
 from processors.video.codecs import LEAST_SIDE
 from processors.video.encoding import Text, Transcode, transcode
-from processors.video.lengths import blame_the_input
+from processors.video.lengths import blame_the_input, refuse_lost_sound
 from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
@@ -48,6 +48,8 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         found = verified(context.out / step.name, step.name, expected)
         pictures_seconds = state.wanted.part.seconds(source.probe.video_seconds)
         blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds, video)
+        for number, audio in enumerate(state.wanted.sounds):
+            refuse_lost_sound(context, source, audio, state.wanted.part, found, number)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
         details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round((found.duration_seconds or made.seconds) / took, 2)}

@@ -122,7 +122,9 @@ def test_what_has_lost_a_hundredth_of_its_end_is_never_published(
     whole = tmp_path / f"whole.{suffix}"
     ffmpeg(
         *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=40:r=25", "-f", "lavfi", "-i", "sine=d=40", "-shortest"),
-        *("-c:v", "mpeg4", "-b:v", "60k", *(["-movflags", "+faststart"] if suffix == "mp4" else []), whole),
+        *("-c:v", "mpeg4", "-b:v", "60k"),
+        *(["-movflags", "+faststart"] if suffix == "mp4" else []),
+        whole,
     )
     nearly = written(tmp_path / f"nearly.{suffix}", whole.read_bytes()[: whole.stat().st_size * 985 // 1000])
     error = studio.failure(nearly, **asked)
@@ -131,9 +133,9 @@ def test_what_has_lost_a_hundredth_of_its_end_is_never_published(
     assert any(out.iterdir())
 
 
-def spoilt(path: Path, tmp_path: Path, start: float, end: float) -> Path:
-    """Overwrite the pictures of these seconds; the file's index still promises them."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,pos,size"]
+def spoilt(path: Path, tmp_path: Path, start: float, end: float, *, kind: str = "v") -> Path:
+    """Overwrite the pictures, or the sound, of these seconds; the file's index still promises them."""
+    command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "packet=pts_time,pos,size"]
     data = bytearray(path.read_bytes())
     packets = json.loads(subprocess.run([*command, "-of", "json", path], check=True, capture_output=True).stdout)
     for packet in packets["packets"]:
@@ -159,6 +161,32 @@ def test_a_video_of_which_only_the_beginning_can_be_decoded_is_refused(
     error = studio.failure(spoilt(vp9(tmp_path), tmp_path, 2.0, 9.0), **asked)
     assert (error["code"], error["reason"]) == ("damaged", "rejected")
     assert error["message"].startswith("spoilt.mp4 is damaged: nothing from 2.")
+
+
+@pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}, {"outputFormat": "webm"}, {"outputFormat": "audio"}])
+def test_a_sound_of_which_only_the_beginning_can_be_decoded_is_refused(
+    studio: Studio, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    whole = tmp_path / "whole.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=6:r=25", "-f", "lavfi", "-i", "sine=d=6"),
+        *("-c:v", "mpeg4", "-c:a", "aac", whole),
+    )
+    damaged = spoilt(whole, tmp_path, 3.0, 9.0, kind="a")
+    error = studio.failure(damaged, **asked)
+    assert (error["code"], error["reason"]) == ("damaged", "rejected")
+    assert error["message"].startswith("spoilt.mp4 is damaged: nothing of its sound from 3.")
+    studio.make(damaged, **asked | {"end": 2.5})
+
+
+def test_sounds_that_are_shorter_than_the_picture_or_begin_late_are_whole(studio: Studio, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    sounds = ("-itsoffset", "2", "-f", "lavfi", "-i", "sine=d=3", "-f", "lavfi", "-i", "sine=d=1.5")
+    pictures = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=6:r=25")
+    ffmpeg(*pictures, *sounds, "-map", "0", "-map", "1", "-map", "2", "-c:v", "mpeg4", "-c:a", "aac", film)
+    for form in ("mp4", "webm", "hls", "audio"):
+        studio.make(film, outputFormat=form, audioTracks=["all"])
+        studio.make(film, outputFormat=form, audioTracks=["all"], start=1, end=4)
 
 
 def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_path: Path) -> None:
