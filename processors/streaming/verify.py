@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from processors.ffmpeg.verify import incomplete
+from processors.ffmpeg.probe import probe
+from processors.ffmpeg.verify import LEAST_MISSING_SECONDS, incomplete
 from processors.streaming.measure import MeasuredTrack, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER
 from processors.streaming.playlists import master_entries, media_segments, represented
@@ -38,6 +39,19 @@ def verify_stream(
         _playlists_are_true(out, found, tracks)
     if (out / MANIFEST).exists():
         _manifest_is_true(out, found)
+
+
+def verify_sound(measured: MeasuredTrack) -> None:
+    """Compare a sound with the file that it was packaged from.
+
+    Raises:
+        HandlerError: a part of it is missing.
+    """
+    made = probe(measured.track.source, measured.track.folder)
+    expected = None if made.audio is None else made.audio.duration_seconds
+    if expected is not None and expected - measured.seconds > LEAST_MISSING_SECONDS:
+        why = f"it is {measured.seconds:.3f} s long instead of {expected:.3f} s"
+        raise incomplete(measured.track.folder, why)
 
 
 def _begins_with_key_frames(measured: MeasuredTrack) -> None:
