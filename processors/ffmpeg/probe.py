@@ -22,6 +22,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, read_mastering
 from processors.ffmpeg.filters import upright
+from processors.ffmpeg.mp3_header import find_note
 from processors.ffmpeg.opening import decoded, is_cover, opened
 from processors.worker.context import Rejected
 
@@ -222,7 +223,14 @@ def probe(path: Path, name: str) -> Probe:
             tags=dict(container.metadata),
             start_seconds=(container.start_time or 0) / av.time_base,
         )
-        return _counted(found, container) if container.format.name in _WITHOUT_LENGTH and audios else found
+        return _counted(found, container) if audios and not _has_length(path, found.format) else found
+
+
+def _has_length(path: Path, form: str) -> bool:
+    if form == "mp3":  # without a note FFmpeg takes the rate of the first frame for that of all
+        with path.open("rb") as file:
+            return find_note(file) is not None
+    return form not in _WITHOUT_LENGTH
 
 
 def _counted(found: Probe, container: InputContainer) -> Probe:

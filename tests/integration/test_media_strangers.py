@@ -86,6 +86,20 @@ def test_a_sound_that_begins_late_is_whole(studio: Studio, tmp_path: Path, suffi
     assert result["outputs"][0]["details"]["durationSeconds"] == pytest.approx(10, abs=0.1)
 
 
+@pytest.mark.parametrize("is_loud_first", [True, False])
+def test_an_mp3_that_does_not_say_its_length_is_as_long_as_it_is(
+    studio: Studio, tmp_path: Path, is_loud_first: bool
+) -> None:
+    bare, parts = tmp_path / "bare.mp3", ("anoisesrc=d=4", "anullsrc=d=20:r=48000:cl=mono,atrim=end=20")
+    first, second = parts if is_loud_first else reversed(parts)
+    graph = ("-filter_complex", f"{first}[a];{second}[b];[a][b]concat=n=2:v=0:a=1")
+    ffmpeg(*graph, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-id3v2_version", "0", bare)
+    out, result = studio.make(bare, outputPresets=["flac"])
+    assert len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) / 32000 == pytest.approx(24, abs=0.1)
+    assert result["details"]["input"]["durationSeconds"] == pytest.approx(24, abs=0.1)
+    studio.make(bare, outputPresets=["podcast"], start=22)
+
+
 @pytest.mark.parametrize("suffix", ["m4a", "flac"])
 def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
     studio: Studio, tmp_path: Path, suffix: str
