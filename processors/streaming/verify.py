@@ -34,7 +34,8 @@ def verify_stream(
         _is_aligned(each, videos[0])
     leading = (videos or found)[0]
     if seconds is not None and abs(leading.seconds - seconds) > frame_seconds + _SAME_SECONDS:
-        raise incomplete(leading.track.folder, f"it is {leading.seconds:.3f} s long instead of {seconds:.3f} s")
+        why = f"it is {leading.seconds:.3f} s long instead of {seconds:.3f} s"
+        raise incomplete(leading.track.folder, why, retryable=False)
     if (out / MASTER).exists():
         _playlists_are_true(out, found, tracks)
     if (out / MANIFEST).exists():
@@ -51,7 +52,7 @@ def verify_sound(measured: MeasuredTrack) -> None:
     expected = None if made.audio is None else made.audio.duration_seconds
     if expected is not None and expected - measured.seconds > LEAST_MISSING_SECONDS:
         why = f"it is {measured.seconds:.3f} s long instead of {expected:.3f} s"
-        raise incomplete(measured.track.folder, why)
+        raise incomplete(measured.track.folder, why, retryable=False)
 
 
 def _begins_with_key_frames(measured: MeasuredTrack) -> None:
