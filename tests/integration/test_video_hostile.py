@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from processors.ffmpeg.verify import Expected, verified
+from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
 from tests.resources.workers import until
 
@@ -205,6 +207,23 @@ def test_a_recording_that_begins_between_key_frames_is_not_taken_for_damaged(stu
     ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "noise=drop=lt(n\\,25)", late)
     out, _ = studio.make(late)
     assert 50 <= int(ffprobe(out / "video.mp4")["video"]["nb_frames"]) <= 75
+
+
+def test_an_output_that_is_too_short_is_not_made_again() -> None:
+    for expected in (Expected({"video": 1}, seconds=20), Expected({"video": 2}), Expected({"video": 1}, frames=9)):
+        with pytest.raises(HandlerError) as caught:
+            verified(BIKES, "bikes.mp4", expected)
+        assert (caught.value.code, caught.value.retryable) == ("output_incomplete", False)
+
+
+@pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}])
+def test_a_quality_is_looked_for_where_there_are_pictures(
+    studio: Studio, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    film = tmp_path / "film.mkv"  # its sound goes on for long
+    pictures = ("-t", "3", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=60")
+    ffmpeg(*pictures, "-vf", "scale=160:68", "-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac", film)
+    studio.make(film, targetQuality=70, **asked)
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
