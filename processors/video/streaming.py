@@ -25,6 +25,7 @@ from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Renditions, Timing, encode, timing
 from processors.video.sounds import chosen_sounds
+from processors.video.transcoding import refuse_tiny
 from processors.video.trials import tried
 from processors.worker.context import Context
 
@@ -41,6 +42,9 @@ _PACKAGE_SHARE = 0.08  # of the work of encoding
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
     """What has to be found out before, encode, then package."""
     packager()  # before any work, and not after an hour of it
+    refuse_tiny(context.spec, video, source.name)
+    for size in _asked(context.spec).sizes or ():
+        refuse_tiny(context.spec.model_copy(update={"resolution": size}), video, source.name)
     state = preparing.prepared(context, source, video)
     chosen = chosen_sounds(source.probe.audios, context.spec.audio_tracks, source.name)
     state.wanted = replace(state.wanted, sounds=chosen)  # all where nothing is said: players have a menu of them
@@ -110,7 +114,7 @@ class _Stream:
         """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
         asked = _asked(self.context.spec)
         every = self._ladder(asked.model_copy(update={"max_rungs": _MOST_RUNGS, "min_bitrate": None}))
-        seconds = self.state.wanted.part.seconds(self.source.probe.duration_seconds)
+        seconds = self.state.wanted.part.seconds(self.source.probe.video_seconds)  # sounds may go on after it
         trials = tried(self.context, self.source, self.video, replace(self.made, rungs=every), seconds, _FOLDER, report)
         most = every[0].bitrate * _HARD_SHARE
         if asked.max_bitrate is not None:
