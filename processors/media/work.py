@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
 from processors.ffmpeg.report import summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
-from processors.ffmpeg.verify import CUT_OFF, is_short
+from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_short
 from processors.media import chapters, cover, spectrogram, waveform
 from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
@@ -198,10 +199,15 @@ class _Work:
     def _refuse_truncated(self, piece: Piece, seconds: float) -> None:
         """Blame the input, where its header can be trusted to know its length."""
         expected, source = piece.sound.length, piece.source.probe
+        if expected is None or expected - seconds <= LEAST_MISSING_SECONDS:
+            return
+        message = f"{piece.source.name} ends after {seconds:.1f} s, but should be {expected:.1f} s long."
+        counts_samples = source.format in _EXACT_FORMATS
+        if counts_samples or (source.is_duration_exact and is_cut_off(piece.source.path)):
+            raise Rejected("truncated", message, CUT_OFF)
         if not is_short(seconds, expected):
             return
-        message = f"{piece.source.name} ends after {seconds:.1f} s, but should be {expected or 0:.1f} s long."
-        if source.is_duration_exact or source.format in _EXACT_FORMATS:
+        if source.is_duration_exact:
             raise Rejected("truncated", message, CUT_OFF)
         self._context.log(message)
         piece.sound = replace(piece.sound, seconds=piece.sound.cut.start + seconds)

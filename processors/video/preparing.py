@@ -79,7 +79,7 @@ def _part(spec: VideoSpec, source: Source) -> Cut:
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:
     """What changes `state.wanted` before the main task reads it."""
-    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.duration_seconds)
+    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.video_seconds)  # sounds may go on after it
     found: list[Task] = []
     if may_hide_fields(spec, video):
         found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))

@@ -15,14 +15,14 @@ from processors.ffmpeg.report import summary
 from processors.ffmpeg.safety import SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import Expected, is_short, verified
+from processors.ffmpeg.verify import Expected, verified
 from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
 from processors.video.labels import without_stale
+from processors.video.lengths import refuse_lost_sound
 from processors.video.sounds import audio_rate, layouts
-from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context, Rejected
 
 _COST = 0.1  # of encoding a second of sound; for shares of the progress only
@@ -127,14 +127,11 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
 
     def run(report: Report) -> Made:
         argv, files = extraction(context.spec, source, state.wanted, parts)
-        made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
-        expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
-        least = state.wanted.part.seconds(expected)
-        if is_short(made_seconds, least):
-            blame_the_input(context, source, made_seconds, least or 0.0)
+        run_ffmpeg(context, argv, source.name, report, seconds=seconds)
         outputs = []
         for (name, own), audio in zip(files, state.wanted.sounds, strict=True):
-            made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}, least))
+            made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}))
+            refuse_lost_sound(context, source, audio, state.wanted.part, made)
             about = {"language": audio.language, "title": audio.title}
             details = summary(made) | {key: value for key, value in about.items() if value}
             outputs.append(context.output(name, media_type=own.media_type, role="audio", details=details))

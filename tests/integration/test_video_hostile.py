@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from processors.ffmpeg.verify import Expected, verified
+from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
 from tests.resources.workers import until
 
@@ -106,9 +108,36 @@ def test_half_a_file_is_never_published(studio: Studio, tmp_path: Path, output: 
     assert "half.mp4" in error["message"]
 
 
-def spoilt(path: Path, tmp_path: Path, start: float, end: float) -> Path:
-    """Overwrite the pictures of these seconds; the file's index still promises them."""
-    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time,pos,size"]
+@pytest.mark.parametrize(
+    ("suffix", "asked"),
+    [
+        ("mkv", {}),
+        ("mp4", {"outputFormat": "hls"}),
+        ("mp4", {"outputFormat": "audio"}),
+        ("mkv", {"outputFormat": "gif"}),
+        ("mkv", {"outputFormat": "scenes"}),
+    ],
+)
+def test_what_has_lost_a_hundredth_of_its_end_is_never_published(
+    studio: Studio, tmp_path: Path, suffix: str, asked: dict[str, Any]
+) -> None:
+    whole = tmp_path / f"whole.{suffix}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=40:r=25", "-f", "lavfi", "-i", "sine=d=40", "-shortest"),
+        *("-c:v", "mpeg4", "-b:v", "60k"),
+        *(["-movflags", "+faststart"] if suffix == "mp4" else []),
+        whole,
+    )
+    nearly = written(tmp_path / f"nearly.{suffix}", whole.read_bytes()[: whole.stat().st_size * 985 // 1000])
+    error = studio.failure(nearly, **asked)
+    assert (error["code"], error["retryable"]) == ("truncated", False)
+    out, _ = studio.make(nearly, **asked | {"end": 20})  # that much is there
+    assert any(out.iterdir())
+
+
+def spoilt(path: Path, tmp_path: Path, start: float, end: float, *, kind: str = "v") -> Path:
+    """Overwrite the pictures, or the sound, of these seconds; the file's index still promises them."""
+    command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_entries", "packet=pts_time,pos,size"]
     data = bytearray(path.read_bytes())
     packets = json.loads(subprocess.run([*command, "-of", "json", path], check=True, capture_output=True).stdout)
     for packet in packets["packets"]:
@@ -136,6 +165,32 @@ def test_a_video_of_which_only_the_beginning_can_be_decoded_is_refused(
     assert error["message"].startswith("spoilt.mp4 is damaged: nothing from 2.")
 
 
+@pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}, {"outputFormat": "webm"}, {"outputFormat": "audio"}])
+def test_a_sound_of_which_only_the_beginning_can_be_decoded_is_refused(
+    studio: Studio, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    whole = tmp_path / "whole.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=6:r=25", "-f", "lavfi", "-i", "sine=d=6"),
+        *("-c:v", "mpeg4", "-c:a", "aac", whole),
+    )
+    damaged = spoilt(whole, tmp_path, 3.0, 9.0, kind="a")
+    error = studio.failure(damaged, **asked)
+    assert (error["code"], error["reason"]) == ("damaged", "rejected")
+    assert error["message"].startswith("spoilt.mp4 is damaged: nothing of its sound from 3.")
+    studio.make(damaged, **asked | {"end": 2.5})
+
+
+def test_sounds_that_are_shorter_than_the_picture_or_begin_late_are_whole(studio: Studio, tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    sounds = ("-itsoffset", "2", "-f", "lavfi", "-i", "sine=d=3", "-f", "lavfi", "-i", "sine=d=1.5")
+    pictures = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=6:r=25")
+    ffmpeg(*pictures, *sounds, "-map", "0", "-map", "1", "-map", "2", "-c:v", "mpeg4", "-c:a", "aac", film)
+    for form in ("mp4", "webm", "hls", "audio"):
+        studio.make(film, outputFormat=form, audioTracks=["all"])
+        studio.make(film, outputFormat=form, audioTracks=["all"], start=1, end=4)
+
+
 def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_path: Path) -> None:
     error = studio.failure(spoilt(vp9(tmp_path), tmp_path, 1.0, 3.0))
     assert (error["code"], error["reason"]) == ("damaged", "rejected")
@@ -152,6 +207,23 @@ def test_a_recording_that_begins_between_key_frames_is_not_taken_for_damaged(stu
     ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "noise=drop=lt(n\\,25)", late)
     out, _ = studio.make(late)
     assert 50 <= int(ffprobe(out / "video.mp4")["video"]["nb_frames"]) <= 75
+
+
+def test_an_output_that_is_too_short_is_not_made_again() -> None:
+    for expected in (Expected({"video": 1}, seconds=20), Expected({"video": 2}), Expected({"video": 1}, frames=9)):
+        with pytest.raises(HandlerError) as caught:
+            verified(BIKES, "bikes.mp4", expected)
+        assert (caught.value.code, caught.value.retryable) == ("output_incomplete", False)
+
+
+@pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}])
+def test_a_quality_is_looked_for_where_there_are_pictures(
+    studio: Studio, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    film = tmp_path / "film.mkv"  # its sound goes on for long
+    pictures = ("-t", "3", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=60")
+    ffmpeg(*pictures, "-vf", "scale=160:68", "-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac", film)
+    studio.make(film, targetQuality=70, **asked)
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
