@@ -5,7 +5,7 @@ opening         a file, open in this process, and its frames
 unreadable      pure: what a file seems to be that cannot be opened
 probe           what a file is: its streams and tags; chapters has those of the file
 report          a probe as JSON
-picture_header  what a PNG, JPEG or WebP says of itself, before anything is made of it
+picture_header  what a PNG, JPEG, WebP, GIF or BMP says of itself, before anything is made of it
 program         one run of ffmpeg, with its progress and its failures in words for the user
 tasks           a job as a list of tasks, each with its share of the progress
 verify          whether what came out is what should have, before it becomes a result

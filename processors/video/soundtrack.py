@@ -12,7 +12,7 @@ from processors.ffmpeg.chapters import Chapter, chapters, comments, within
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import summary
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, is_short, verified
@@ -81,7 +81,7 @@ def extraction(
     Args:
         parts: the chapters, at the times that they have in the result.
     """
-    media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT)
+    media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT, **SAFE_DECODER)
     outputs, files = [], []
     for number, audio in enumerate(wanted.sounds, start=1):
         own = form(spec, audio)
