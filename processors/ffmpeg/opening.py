@@ -43,10 +43,8 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
     with _first_look(path, name, frozenset()) as container:
         for stream in container.streams.video:
             codec = stream.codec_context
-            if codec is None:
-                continue
-            width = max(codec.width, round(codec.width * (stream.sample_aspect_ratio or 1)))  # stored, or as shown
-            if width * codec.height > MOST_PIXELS:
+            width = max(codec.width, round(codec.width * (stream.sample_aspect_ratio or 1))) if codec else 0  # as shown
+            if codec and width * codec.height > MOST_PIXELS:
                 text = f"{name} has pictures of {width}x{codec.height}, which is more than any player shows."
                 raise Rejected("too_large", text, "The largest are 16384x8192.")
         covers = {stream.index for stream in container.streams.video if is_cover(stream)}

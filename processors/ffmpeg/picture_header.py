@@ -1,4 +1,4 @@
-"""Pure: what a PNG, JPEG, WebP, GIF or BMP says of itself in its first bytes, before anything is made of its picture."""
+"""Pure: what a PNG, JPEG, WebP, GIF or BMP says of itself in its first bytes, before its picture is made."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def header(data: bytes) -> Header | None:
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp(data)
         if data.startswith((b"GIF87a", b"GIF89a")):
-            return Header("GIF", *struct.unpack_from("<HH", data, 6), is_animated=True)  # as far as this says
+            width, height = struct.unpack_from("<HH", data, 6)
+            return Header("GIF", width, height, is_animated=True)  # as far as this says
         if data.startswith(b"BM"):
             return _bmp(data)
     except (struct.error, IndexError):  # it ends too early
