@@ -11,6 +11,7 @@ tasks           a job as a list of tasks, each with its share of the progress
 verify          whether what came out is what should have, before it becomes a result
 filters         pure: what is done to a picture; colours are those of HDR, as encoders are told of them
 sound_codecs    pure: what each codec of sound can hold, and how ffmpeg is told to write it
+mixing          pure: how a sound gets fewer channels
 loudness        pure: how loud a sound is, and by how much it is to be raised or lowered
 levelling       what measures a sound and levels it, as filters, and what a meter has written
 vmaf            how like its source a picture is

@@ -10,10 +10,11 @@ from typing import Any
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.levelling import loop_samples, measured, metering, read_pairs
 from processors.ffmpeg.loudness import Measured
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report
-from processors.media.filters import cutting, mixing, peaks, silence, split
+from processors.media.filters import cutting, peaks, silence, split
 from processors.media.waveform import Waveform, samples_per_pixel
 from processors.worker.context import Context
 

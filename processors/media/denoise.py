@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from processors.ffmpeg.mixing import KNOWN_LAYOUTS
 from processors.ffmpeg.program import FFMPEG, PIPED, between, run_ffmpeg
 from processors.ffmpeg.tasks import Report
 from processors.media.analysis import Sound
-from processors.media.filters import KNOWN_LAYOUTS, cutting
+from processors.media.filters import cutting
 from processors.specs.media import Denoise
 from processors.worker.context import Context, Rejected
 

@@ -18,7 +18,7 @@ from processors.ffmpeg.sound_codecs import CODECS
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
-from processors.video.sounds import LAYOUTS, audio_rate, layouts
+from processors.video.sounds import audio_rate, mixed
 from processors.worker.context import Context
 
 TRUE_PEAK = -1.0  #: dBTP at most: EBU R 128
@@ -48,14 +48,14 @@ class Delivery:
 def delivery(spec: VideoSpec, audio: Audio) -> Delivery:
     """Say what the sounds of a job are delivered as. Pure."""
     if spec.is_stream:
-        return Delivery("aac", "aformat=channel_layouts=stereo", 2)
+        return Delivery("aac", mixed(audio, 2, least_channels=2), 2)
     if spec.output_format == "audio" and spec.audio_format != "copy":
         codec = CODECS_OF[spec.audio_format][0]
         most = CODECS[codec].most_channels
         if codec in LOSSLESS:
             return Delivery(codec, "anull", most)
-        return Delivery(codec, f"aformat=channel_layouts={layouts(audio, most)}", most)
-    return Delivery("opus" if spec.output_format == "webm" else "aac", f"aformat=channel_layouts={LAYOUTS}", 8)
+        return Delivery(codec, mixed(audio, most), most)
+    return Delivery("opus" if spec.output_format == "webm" else "aac", mixed(audio), 8)
 
 
 def found(context: Context[VideoSpec], source: Source, audio: Audio, part: Cut, goal: float, report: Report) -> Level:

@@ -21,7 +21,7 @@ from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
 from processors.video.labels import without_stale
-from processors.video.sounds import audio_rate, layouts
+from processors.video.sounds import audio_rate, layouts, mixed
 from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context, Rejected
 
@@ -153,7 +153,7 @@ def _options(spec: VideoSpec, audio: Audio, own: Form, levels: Mapping[int, str]
     chain: Sequence[str] = [*([levels[audio.index]] if audio.index in levels else [])]
     most = CODECS[own.codec].most_channels
     if not own.is_lossless:
-        chain = [*chain, f"aformat=channel_layouts={layouts(audio, most)}"]
+        chain = [*chain, f"aformat=channel_layouts={layouts(audio, most)}"] if chain else [mixed(audio, most)]
         options["b:a"] = audio_rate(spec, audio, codec=own.codec, most_channels=most)
     elif own.codec == "pcm" and (audio.bit_depth or 0) > 16:
         options["c:a"] = "pcm_s24le"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -281,3 +282,23 @@ def test_what_is_no_file_of_subtitles_is_refused_by_name(studio: Studio, tmp_pat
         error = studio.failure(BIKES, subtitleUrl=given)
         assert (error["code"], error["reason"]) == ("not_subtitles", "rejected")
         assert given.name in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("output", "layout"),
+    [("mp4", "3.0"), ("hls", "3.0"), ("hls", "5.1"), ("hls", "6.1"), ("audio", "5.1"), ("audio", "6.1")],
+)
+def test_surround_is_mixed_down_without_clipping(studio: Studio, tmp_path: Path, output: str, layout: str) -> None:
+    """All channels at full scale, and in phase: their bare sum would be more than twice as loud as anything may be."""
+    count = {"3.0": 3, "5.1": 6, "6.1": 7}[layout]
+    loud = "|".join(["0.99*sin(2*PI*440*t)"] * count)
+    clip = tmp_path / "loud.mkv"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1:r=10")
+    sound = ("-f", "lavfi", "-i", f"aevalsrc=exprs={loud}:c={layout}:s=48000:d=1")
+    ffmpeg(*picture, *sound, "-c:a", "pcm_f32le", clip)
+    asked = {"audioFormat": "mp3"} if output == "audio" else {}
+    out, _ = studio.make(clip, outputFormat=output, **asked)
+    made = {"mp4": out / "video.mp4", "hls": out / "master.m3u8"}.get(output) or next(out.glob("*.mp3"))
+    command = ["ffmpeg", "-v", "error", "-i", made, "-map", "0:a:0", "-f", "f32le", "-"]
+    samples = array("f", subprocess.run(command, check=True, capture_output=True).stdout)
+    assert 0.5 < max(map(abs, samples)) < 1.1  # an encoder adds a little
