@@ -125,8 +125,9 @@ def charset(data: bytes) -> str | None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        # Where only the end fails, the text was cut inside of a character.
-        return None if error.start > len(data) - 4 else "CP1252"
+        # Where only the end of a text of UTF-8 fails, it was cut inside of a character.
+        is_cut = error.reason == "unexpected end of data" and not data[: error.start].isascii()
+        return None if is_cut else "CP1252"
     return None
 
 

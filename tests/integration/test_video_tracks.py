@@ -266,9 +266,12 @@ def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
     studio: Studio, film: Path, tmp_path: Path, encoding: str
 ) -> None:
     given = written(tmp_path / "it's; a, name[0]:.srt", SRT.encode(encoding))
-    out, _ = studio.make(BIKES, subtitleUrl=given, end=2, resolution=TINY)
+    out, result = studio.make(BIKES, subtitleUrl=given, end=2, resolution=TINY)
     (found,) = streams(out / "video.mp4", "subtitle")
     assert found["codec_name"] == "mov_text"
+    notes = [note for note in result["details"].get("notes", []) if given.name in note]
+    assert [note.partition(":")[0] for note in notes] == (["it's; a, name[0]"] if encoding == "cp1252" else [])
+    assert all("was read as CP1252" in note for note in notes)
     ffmpeg("-i", out / "video.mp4", "-map", "0:s", tmp_path / "back.srt")
     assert "Grüße" in (tmp_path / "back.srt").read_text()
     if encoding == "cp1252":
@@ -276,9 +279,19 @@ def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
         assert brightest_at(out / "video.mp4", 0.5, BOTTOM) > 128 > brightest_at(out / "video.mp4", 1.8, BOTTOM)
 
 
+def test_a_file_of_subtitles_whose_only_accent_ends_it_keeps_its_last_line(studio: Studio, tmp_path: Path) -> None:
+    text = "1\n00:00:00,000 --> 00:00:00,500\nBonjour\n\n2\n00:00:00,500 --> 00:00:01,000\nUn caf\u00e9\n"
+    given = written(tmp_path / "french.srt", text.encode("cp1252"))
+    out, _ = studio.make(BIKES, subtitleUrl=given, end=1, resolution=TINY)
+    ffmpeg("-i", out / "video.mp4", "-map", "0:s", tmp_path / "back.srt")
+    assert "Un caf\u00e9" in (tmp_path / "back.srt").read_text()
+
+
 def test_what_is_no_file_of_subtitles_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:
     playlist = written(tmp_path / "list.srt", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
-    for given in (BIKES, playlist):
+    inside = tmp_path / "inside.mkv"
+    ffmpeg("-i", written(tmp_path / "text.srt", SRT.encode()), "-c:s", "subrip", inside)
+    for given in (BIKES, playlist, inside):
         error = studio.failure(BIKES, subtitleUrl=given)
         assert (error["code"], error["reason"]) == ("not_subtitles", "rejected")
         assert given.name in error["message"]
