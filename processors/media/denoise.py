@@ -148,10 +148,6 @@ def _rnnoise(context: Context[Any], sound: Sound, strength: float, target: str, 
             channel.close()
 
 
-def _through(channel: _Channel, samples: array[float]) -> array[float]:
-    return channel(samples)
-
-
 def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], sound: Sound, report: Report) -> int:
     """Pass everything through the network, without its lag; give the number of samples of a channel."""
     count = len(channels)
@@ -169,7 +165,7 @@ def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], soun
                 data += bytes(-len(data) % frame_bytes)
             mixed = array("f", data)
             pieces = [mixed[number::count] for number in range(count)]
-            cleaned = list(pool.map(_through, channels, pieces))
+            cleaned = list(pool.map(_Channel.__call__, channels, pieces))
             for number, channel in enumerate(cleaned):
                 mixed[number::count] = channel
             keep = mixed[skip * count :][: (taken - given) * count]

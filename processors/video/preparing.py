@@ -108,9 +108,9 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Prep
 
 
 def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -> list[Task]:
-    """Find what brings each sound to the loudness that is asked for; pictures that move have none."""
+    """Find what brings each sound to the loudness that is asked for; where there are none, there is nothing to do."""
     wanted, goal = state.wanted, context.spec.loudness
-    if goal is None or not wanted.sounds or context.spec.output_format in ("gif", "webp"):
+    if goal is None or not wanted.sounds:
         return []
     seconds = wanted.part.seconds(source.probe.duration_seconds)
 

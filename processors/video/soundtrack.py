@@ -117,8 +117,6 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
         hint = "Choose another outputFormat, as mp4."
         raise Rejected("no_audio_stream", f"{source.name} has no sound.", hint)
     state = preparing.prepared(context, source, None)
-    if not state.wanted.sounds:
-        raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
     seconds = state.wanted.part.seconds(source.probe.duration_seconds)
     parts = within(chapters(context, source.path), context.spec.start or 0.0, context.spec.end)
     forms = {form(context.spec, audio).suffix for audio in state.wanted.sounds}
