@@ -11,7 +11,7 @@ from typing import Any
 
 from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
 from processors.ffmpeg.verify import CUT_OFF, is_short
 from processors.media import chapters, cover, spectrogram, waveform
@@ -100,7 +100,9 @@ class _Work:
             tasks.append(Task("verify", 0.0, partial(self._beside, piece)))  # the first output is the main one
             if spec.spectrogram:
                 tasks.append(Task("spectrogram", length * _DRAW_COST, partial(self._draw, piece)))
-        return carry_out(self._context, tasks, self._details())
+        known = [piece.sound.length for piece in self._pieces if piece.sound.length is not None]
+        whole = sum(known) if len(known) == len(self._pieces) else None
+        return carry_out(self._context, tasks, self._details(), length=whole)
 
     # --- what there is
 
@@ -217,7 +219,7 @@ class _Work:
 
     def _published(self, piece: Piece, made: Encode) -> OutputFile:
         found = checked(self._context, made, piece.seconds)
-        details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        details = described(found) | {"preset": made.preset, "copied": made.is_copy}
         if (rate := sound_rate(self._context, made, found)) is not None:
             details["bitrate"] = rate
         if piece.seconds is not None:

@@ -14,7 +14,7 @@ import ffmpeg
 
 from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import FFMPEG, commanded, run_ffmpeg
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
 from processors.ffmpeg.verify import Expected, count_frames, incomplete, verified
@@ -64,7 +64,7 @@ def _published(context: Context[VideoSpec], scene: Scene, *, has_sound: bool) ->
     frames, expected = count_frames(context.out / name, name), scene.end_frame - scene.start_frame
     if abs(frames - expected) > _ROUNDED_FRAMES:
         raise incomplete(name, f"it has {frames} frames instead of {expected}")
-    details = summary(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
+    details = described(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
     return context.output(name, media_type="video/mp4", role="scene", details=details)
 
 

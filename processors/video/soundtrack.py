@@ -11,7 +11,7 @@ import ffmpeg
 from processors.ffmpeg.chapters import Chapter, chapters, comments, within
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
@@ -134,7 +134,7 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
         for (name, own), audio in zip(files, state.wanted.sounds, strict=True):
             made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}, least))
             about = {"language": audio.language, "title": audio.title}
-            details = summary(made) | {key: value for key, value in about.items() if value}
+            details = described(made) | {key: value for key, value in about.items() if value}
             outputs.append(context.output(name, media_type=own.media_type, role="audio", details=details))
         return Made(outputs, {"notes": state.notes} if state.notes else {})
 

@@ -12,7 +12,7 @@ from processors.ffmpeg.mp4_tracks import switch_subtitles_off
 from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
-from processors.ffmpeg.report import document, summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import CUT_OFF, Expected, count_packets, is_lost, is_short, last_moment, verified
 from processors.protocol import OutputFile
@@ -51,7 +51,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         if is_short(found.video_seconds or 0.0, pictures_seconds):
             blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds or 0.0, video)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
-        details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
+        details = described(found) | {"frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round((found.duration_seconds or made.seconds) / took, 2)}
         if state.answer is not None:
             details["quality"] = {
