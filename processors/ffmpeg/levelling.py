@@ -11,9 +11,7 @@ from processors.ffmpeg.loudness import Measured, Setting
 
 _LIMITER_RATE = 192_000  # peaks between samples are peaks of samples there: BS.1770-4, annex 2, asks for as much
 _ATTACK, _RELEASE = 5, 80  # milliseconds
-_RUN_TOGETHER = re.compile(
-    r"(lavfi\.[\w.]+)=([-+.\d]+|[-+]?(?:nan|inf))"
-)  # long numbers lose their line's end
+_RUN_TOGETHER = re.compile(r"(lavfi\.[\w.]+)=([-+.\d]+|[-+]?(?:nan|inf))")  # long numbers lose their line's end
 _WINDOW_SECONDS = 0.4  # of momentary loudness; what is shorter is repeated
 
 

@@ -11,10 +11,11 @@ from typing import Any
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.levelling import loop_samples, measured, metering, read_pairs
 from processors.ffmpeg.loudness import Measured
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report
-from processors.media.filters import cutting, mixing, peaks, silence, split
+from processors.media.filters import cutting, peaks, silence, split
 from processors.media.waveform import Waveform, samples_per_pixel
 from processors.worker.context import Context
 
@@ -38,7 +39,8 @@ class Sound:
     @property
     def arguments(self) -> list[str]:
         """The input, for a command of ffmpeg."""
-        safety = [word for key, value in SAFE_INPUT.items() for word in (f"-{key}", value)]
+        bounds = {**SAFE_INPUT, **SAFE_DECODER}
+        safety = [word for key, value in bounds.items() for word in (f"-{key}", str(value))]
         return [*safety, "-i", str(self.path)]
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from processors.ffmpeg.levelling import levelling
 from processors.ffmpeg.loudness import Setting
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.sound_codecs import CONTAINER_OPTIONS, Container, encoder_options
 from processors.ffmpeg.tasks import Report
@@ -16,7 +17,7 @@ from processors.ffmpeg.verify import incomplete, is_short, last_moment
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.cover import Cover
-from processors.media.filters import cutting, mixing, split
+from processors.media.filters import cutting, split
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
 from processors.worker.context import Context, Rejected

@@ -12,7 +12,7 @@ from typing import Any
 from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
 from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_short
 from processors.media import chapters, cover, spectrogram, waveform
@@ -101,7 +101,9 @@ class _Work:
             tasks.append(Task("verify", 0.0, partial(self._beside, piece)))  # the first output is the main one
             if spec.spectrogram:
                 tasks.append(Task("spectrogram", length * _DRAW_COST, partial(self._draw, piece)))
-        return carry_out(self._context, tasks, self._details())
+        known = [piece.sound.length for piece in self._pieces if piece.sound.length is not None]
+        whole = sum(known) if len(known) == len(self._pieces) else None
+        return carry_out(self._context, tasks, self._details(), length=whole)
 
     # --- what there is
 
@@ -223,7 +225,7 @@ class _Work:
 
     def _published(self, piece: Piece, made: Encode) -> OutputFile:
         found = checked(self._context, made, piece.seconds)
-        details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        details = described(found) | {"preset": made.preset, "copied": made.is_copy}
         if (rate := sound_rate(self._context, made, found)) is not None:
             details["bitrate"] = rate
         if piece.seconds is not None:

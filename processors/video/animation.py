@@ -9,7 +9,7 @@ import ffmpeg
 
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import commanded, run_ffmpeg
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.specs import Quality, VideoSpec
@@ -88,7 +88,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
             run_ffmpeg(context, argv, source.name, share, seconds=seconds)
         name = f"video.{spec.output_format}"
         if spec.output_format == "gif":
-            details = summary(verified(context.out / name, name, Expected({"video": 1, "audio": 0})))
+            details = described(verified(context.out / name, name, Expected({"video": 1, "audio": 0})))
         else:
             details = _looked_at(context.out / name)
         made = details.get("durationSeconds") or 0.0

@@ -12,7 +12,7 @@ from processors.ffmpeg.mp4_tracks import switch_subtitles_off
 from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
-from processors.ffmpeg.report import document, summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, count_packets, is_short, verified
 from processors.protocol import OutputFile
@@ -51,7 +51,7 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         for number, audio in enumerate(state.wanted.sounds):
             refuse_lost_sound(context, source, audio, state.wanted.part, found, number)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
-        details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
+        details = described(found) | {"frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round((found.duration_seconds or made.seconds) / took, 2)}
         if state.answer is not None:
             details["quality"] = {

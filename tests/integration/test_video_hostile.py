@@ -29,7 +29,6 @@ NAMES_FILES = {
     "concat.txt": "file '/etc/passwd'\n",
     "picture.svg": SVG,
     "dash.mpd": DASH,
-    "frame%03d.png": "\x89PNG\r\n",
     "sdp.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
     "list.xspf": f"<playlist><trackList><track><location>{PASSWD}</location></track></trackList></playlist>",
 }
@@ -41,6 +40,14 @@ def test_a_file_that_names_others_is_not_followed(studio: Studio, tmp_path: Path
     assert (error["code"], error["reason"], error["retryable"]) == ("not_media", "rejected", False)
     assert error["message"] == f"{name} is not a media file that can be read."
     assert "root:" not in str(error)
+
+
+def test_a_name_that_is_a_pattern_is_no_sequence_of_pictures(studio: Studio, tmp_path: Path) -> None:
+    for number in range(3):
+        ffmpeg("-f", "lavfi", "-i", "color=s=64x48", "-frames:v", "1", tmp_path / f"frame{number:03}.png")
+    error = studio.failure(written(tmp_path / "frame%03d.png", (tmp_path / "frame000.png").read_bytes()))
+    assert (error["code"], error["reason"]) == ("not_media", "rejected")
+    assert error["message"] == "frame%03d.png is not a media file that can be read."
 
 
 def png(width: int, height: int) -> bytes:
@@ -61,10 +68,11 @@ def test_a_video_that_says_it_is_huge_is_refused_by_its_size(studio: Studio, tmp
     small = tmp_path / "small.avi"
     ffmpeg("-i", BIKES, "-frames:v", "2", "-c:v", "rawvideo", "-pix_fmt", "yuv420p", small)
     size = struct.pack("<ii", 640, 272)
-    huge = small.read_bytes().replace(size, struct.pack("<ii", 100_000, 100_000))
+    huge = small.read_bytes().replace(size, struct.pack("<ii", 16_000, 16_000))
+    assert huge != small.read_bytes()
     error = studio.failure(written(tmp_path / "huge.avi", huge))
-    assert error["reason"] == "rejected"
-    assert "huge.avi" in error["message"]
+    assert (error["code"], error["reason"]) == ("too_large", "rejected")
+    assert error["message"].endswith("x16000, which is more than any player shows.")
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a", "mkv"])
@@ -84,6 +92,44 @@ def test_a_cover_is_looked_at_before_it_is_decoded(studio: Studio, tmp_path: Pat
     assert error["message"].startswith(f"7000.{suffix} has a cover of 7000x7000, ")
     _, result = studio.make(tmp_path / f"64.{suffix}", outputFormat="probe")
     assert [each["kind"] for each in result["details"]["probe"]["streams"]] == ["audio", "cover"]
+
+
+@pytest.mark.parametrize("codec", ["gif", "bmp"])
+def test_a_cover_of_another_kind_is_looked_at_too(studio: Studio, tmp_path: Path, codec: str) -> None:
+    cover, song = tmp_path / f"cover.{codec}", tmp_path / ("song.mkv" if codec == "gif" else "song.flac")
+    ffmpeg("-f", "lavfi", "-i", "color=s=64x64", "-frames:v", "1", cover)
+    if codec == "gif":
+        with_cover: tuple[str | Path, ...] = ("-attach", cover, "-metadata:s:t", "mimetype=image/gif")
+    else:
+        with_cover = ("-i", cover, "-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic")
+    ffmpeg("-f", "lavfi", "-i", "sine=d=1", *with_cover, song)
+    small = cover.read_bytes()
+    at, sides = (6, struct.pack("<HH", 7000, 7000)) if codec == "gif" else (18, struct.pack("<ii", 7000, 7000))
+    huge = small[:at] + sides + small[at + len(sides) :]
+    whole = song.read_bytes()
+    assert whole.count(small) == 1
+    error = studio.failure(written(song, whole.replace(small, huge)), outputFormat="probe")
+    assert (error["code"], error["reason"]) == ("too_large", "rejected")
+    assert error["message"].startswith(f"{song.name} has a cover of 7000x7000, ")
+
+
+def test_a_cover_that_does_not_begin_as_a_picture_is_refused(studio: Studio, tmp_path: Path) -> None:
+    """One byte before it, and FFmpeg's decoder of JPEG finds the picture all the same."""
+    cover, song = tmp_path / "cover.jpg", tmp_path / "song.mkv"
+    ffmpeg("-f", "lavfi", "-i", "color=s=7000x7000", "-frames:v", "1", "-pix_fmt", "yuvj420p", cover)
+    written(cover, b"\0" + cover.read_bytes())
+    ffmpeg("-f", "lavfi", "-i", "sine=d=1", "-attach", cover, "-metadata:s:t", "mimetype=image/jpeg", song)
+    error = studio.failure(song, outputFormat="probe")
+    assert (error["code"], error["reason"]) == ("cover_unreadable", "rejected")
+    assert "song.mkv" in error["message"] and error["hint"]
+
+
+def test_pixels_that_are_shown_without_bounds_are_refused(studio: Studio, tmp_path: Path) -> None:
+    clip = tmp_path / "wide.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1024x1500:d=0.2:r=10", "-vf", "setsar=100", "-c:v", "ffv1", clip)
+    error = studio.failure(clip)
+    assert (error["code"], error["reason"]) == ("too_large", "rejected")
+    assert error["message"].startswith("wide.mkv has pictures of 102400x1500, ")
 
 
 def box(kind: bytes, body: bytes) -> bytes:
