@@ -247,6 +247,15 @@ def test_a_hole_in_a_video_is_told_and_a_large_one_refused(studio: Studio, tmp_p
     assert "of 300 pictures of spoilt.mp4 cannot be decoded, and were left out." in note
 
 
+def test_a_hole_of_a_few_pictures_is_told_too(studio: Studio, tmp_path: Path) -> None:
+    whole = vp9(tmp_path)
+    _, result = studio.make(whole)
+    assert "notes" not in result["details"]
+    _, result = studio.make(spoilt(whole, tmp_path, 2.7, 2.86))
+    (note,) = result["details"]["notes"]
+    assert note.endswith("of 100 pictures of spoilt.mp4 cannot be decoded, and were left out.")
+
+
 def test_a_recording_that_begins_between_key_frames_is_not_taken_for_damaged(studio: Studio, tmp_path: Path) -> None:
     whole, late = tmp_path / "whole.ts", tmp_path / "late.ts"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:d=4:r=25", "-g", "50", "-sc_threshold", "0", "-bf", "0", whole)
