@@ -90,7 +90,7 @@ def test_a_text_cannot_command_libass() -> None:
     assert escaped("{\\pos(1,1)}a\\Nb\nc") == "\\{\\\u2060pos(1,1)\\}a\\\u2060Nb\\Nc"
 
 
-@given(st.text(min_size=1, max_size=60))
+@given(st.text(min_size=1, max_size=60).filter(str.strip))
 def test_a_text_is_one_line_of_its_script(text: str) -> None:
     wanted = Watermark(text=text)
     text = cleaned(text)
@@ -101,7 +101,11 @@ def test_a_text_is_one_line_of_its_script(text: str) -> None:
     assert all(before == "\\" for before, brace in zip(" " + said, said, strict=False) if brace in "{}")
 
 
-@given(st.text(st.sampled_from("a \n界"), min_size=1, max_size=500), st.floats(0.01, 1), st.integers(64, 4096))
+@given(
+    st.text(st.sampled_from("a \n界"), min_size=1, max_size=500).filter(str.strip),
+    st.floats(0.01, 1),
+    st.integers(64, 4096),
+)
 def test_the_canvas_of_a_text_stays_small_enough_to_be_drawn(text: str, scale: float, width: int) -> None:
     found = canvas_of(cleaned(text), Watermark(text=text, scale=scale), width, width * 9 // 16)
     assert found.size >= 8
