@@ -21,6 +21,7 @@ from processors.media.analysis import Sound
 from processors.media.filters import cutting
 from processors.specs.media import Denoise
 from processors.worker.context import Context, Rejected
+from processors.worker.threads import granted_threads
 
 RNNOISE_RATE = 48_000  #: the only one that the network knows
 RNNOISE_LAG = 960  #: samples; two frames, measured by cross-correlation with its input
@@ -154,7 +155,8 @@ def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], soun
     frame_bytes = _FRAME * count * 4
     skip = RNNOISE_LAG
     taken = given = 0
-    with ThreadPoolExecutor(count) as pool:  # the library works outside of Python's lock
+    # The library works outside of Python's lock.
+    with ThreadPoolExecutor(min(count, granted_threads())) as pool:
         while True:
             data = source.read(frame_bytes * _FRAMES_AT_ONCE)
             taken += len(data) // (4 * count)
