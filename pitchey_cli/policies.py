@@ -5,6 +5,7 @@ The parsers of the domain are imported late: `pitchey status` needs few of them,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.warmth import WarmHours
     from processors.specs.media import Preset
 
+_LANGUAGE = re.compile(r"[a-z]{3}(_[a-z]+)*")
+
 
 @dataclass(frozen=True)
 class Policies:
@@ -51,7 +54,14 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
-        asked += [self.listen, self.off_peak, self.queue, lambda: self.outward().check(), self.presets]
+        asked += [
+            self.ocr_languages,
+            self.listen,
+            self.off_peak,
+            self.queue,
+            lambda: self.outward().check(),
+            self.presets,
+        ]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
         asked += [partial(policy, service) for policy in of_each for service in services]
@@ -98,6 +108,20 @@ class Policies:
 
         chosen = asdict(self._settings.code)
         return Outward(**{each.name: chosen[each.name] for each in fields(Outward)})
+
+    def ocr_languages(self) -> tuple[str, ...]:
+        """Those beside the image's own, by tesseract's names.
+
+        Raises:
+            UsageError: these are no names of languages.
+        """
+        names = sorted({each.strip() for each in self._settings.document.ocr_languages.split(",")} - {""})
+        if not all(_LANGUAGE.fullmatch(each) for each in names):
+            raise UsageError(
+                f"document.ocr_languages: {self._settings.document.ocr_languages!r} is no list of languages.",
+                hint="They are named as tesseract names them, with commas between: rus,chi_sim.",
+            )
+        return tuple(names)
 
     def retention(self) -> RetentionPolicy:
         """How long things are kept, as set."""

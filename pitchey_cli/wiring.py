@@ -211,7 +211,7 @@ class Wiring:
         """What images are made of."""
         from pitchey_cli.engines.images import Sources
 
-        return Sources(ocr_languages=self.settings.document.ocr_languages)
+        return Sources(ocr_languages=self.policies.ocr_languages())
 
     def image_tag(self, service: Service) -> str:
         """The image that a service runs in."""

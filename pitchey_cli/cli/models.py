@@ -13,7 +13,11 @@ from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.models.listing import Listed
+    from pitchey_cli.operations.requests import Request
     from pitchey_cli.reports.models import Row
 
 app = typer.Typer(
@@ -24,6 +28,9 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
+]
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, or NAME@VERSION.")]
 
 
@@ -131,36 +138,71 @@ def add(
 @app.command()
 def warm(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="NAME, or NAME@VERSION.")],
-    engine: Annotated[
-        str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
-    ] = None,
+    engine: EngineOption = None,
 ) -> None:
     """Have models loaded, by a job each that works on nothing of meaning. Where a daemon runs they stay loaded."""
-    from pitchey_cli.cli.foreground import run_to_the_end
-    from pitchey_cli.cli.handover import show_failure
     from pitchey_cli.daemon import lock
-    from pitchey_cli.domain.job import JobState
     from pitchey_cli.operations.models import warming
-    from pitchey_cli.operations.requests import Request, drafts
     from pitchey_cli.reports.wording import duration
-    from processors.vocabulary import Service
 
     wiring = Wiring.from_environment()
-    known, asked = wiring.models(), Request(Service.INFERENCE, ())
-    with tempfile.TemporaryDirectory(prefix="pitchey-") as scratch:
-        checked = [each for model in models for each in drafts(warming.request(known, model, Path(scratch)))]
-        store = wiring.store()
-        ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=None, is_silent=True)
-    for model, job in zip(models, ended, strict=True):
-        if job.state is not JobState.SUCCEEDED:
-            show_failure(job)
-            continue
-        seconds = store.details(job.id).get("timings", {}).get("loadSeconds")
+    answers = _asked(wiring, models, warming.request, engine)
+    for model, details in answers:
+        seconds = details.get("timings", {}).get("loadSeconds")
         terminal.say(f"{model} is loaded; its job waited {duration(seconds)} for that.")
     if (holder := lock.holder(wiring.state_dir)) is None or not holder.is_daemon:
         terminal.say("note: no daemon runs, so nothing stays loaded.")
-    if any(job.state is not JobState.SUCCEEDED for job in ended):
+    if len(answers) < len(models):
         raise typer.Exit(ExitCode.JOB_FAILED)
+
+
+@app.command()
+def bench(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="NAME, or NAME@VERSION.")],
+    engine: EngineOption = None,
+    json: JsonLines = False,
+) -> None:
+    """Measure how many inputs of several jobs a model should run at once, by a job each, and write it down.
+
+    Of a model of the image it is only said. Measure on a machine that does nothing else.
+    """
+    from pitchey_cli.operations.models import measuring
+    from pitchey_cli.reports import models as reports
+
+    wiring = Wiring.from_environment()
+    answers = _asked(wiring, models, measuring.request, engine)
+    for _, details in answers:
+        found = measuring.kept(wiring.models(), details)
+        row = reports.Benched(found.reference, found.seconds, found.batching, found.is_written)
+        if json:
+            terminal.show_json_lines([reports.bench_document(row)])
+        else:
+            terminal.show(reports.bench_table(row))
+            where = "written into its manifest" if found.is_written else "not written: it is the image's"
+            terminal.say(f"{found.reference}: {reports.batching_words(found.batching)}; {where}.")
+    if len(answers) < len(models):
+        raise typer.Exit(ExitCode.JOB_FAILED)
+
+
+def _asked(
+    wiring: Wiring, models: list[str], request: Callable[[ModelStore, str, Path], Request], engine: str | None
+) -> list[tuple[str, dict[str, Any]]]:
+    """Run a job for each model; what those say that succeed. Of the others the reason is printed."""
+    from pitchey_cli.cli.foreground import run_to_the_end
+    from pitchey_cli.cli.handover import show_failure
+    from pitchey_cli.domain.job import JobState
+    from pitchey_cli.operations.requests import Request, drafts
+    from processors.vocabulary import Service
+
+    with tempfile.TemporaryDirectory(prefix="pitchey-") as scratch:
+        checked = [each for model in models for each in drafts(request(wiring.models(), model, Path(scratch)))]
+        store, asked = wiring.store(), Request(Service.INFERENCE, ())
+        ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=None, is_silent=True)
+    for job in ended:
+        if job.state is not JobState.SUCCEEDED:
+            show_failure(job)
+    by_order = zip(models, ended, strict=True)
+    return [(model, store.details(job.id)) for model, job in by_order if job.state is JobState.SUCCEEDED]
 
 
 @app.command()

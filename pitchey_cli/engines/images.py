@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import containerfiles
 import processors
-from pitchey_cli.domain.errors import EngineError, InputNotFound, UsageError
+from pitchey_cli.domain.errors import EngineError, InputNotFound
 from pitchey_cli.engines.bootstrap import ensure_debian
 from pitchey_cli.engines.port import LABEL_IMAGE, BuildStep, Engine
 from processors.vocabulary import Service
@@ -29,7 +28,6 @@ _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
 _SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
 _HASH_DIGITS = 12
-_LANGUAGE = re.compile(r"[a-z]{3}(_[a-z]+)*")
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 #: of the host, for what a build fetches: proxies, and a registry of npm where there is another than its own
@@ -45,23 +43,13 @@ class Sources:
 
     containerfiles: Path = Path(containerfiles.__file__).parent
     processors: Path = Path(processors.__file__).parent
-    ocr_languages: str = ""  #: more than those that the image of documents has, as `rus,jpn`
+    ocr_languages: tuple[str, ...] = ()  #: more than those that the image of documents has, as `rus`
 
     def arguments(self, name: str) -> dict[str, str]:
-        """What is chosen for the building of an image.
-
-        Raises:
-            UsageError: these are no languages.
-        """
+        """What is chosen for the building of an image."""
         if name != Service.DOCUMENT or not self.ocr_languages:
             return {}
-        languages = sorted({each.strip() for each in self.ocr_languages.split(",")})
-        if not all(_LANGUAGE.fullmatch(each) for each in languages):
-            raise UsageError(
-                f"These are no languages of tesseract: {self.ocr_languages}.",
-                hint="document.ocr_languages takes names as rus or chi_sim, with commas between them.",
-            )
-        return {"OCR_LANGUAGES": " ".join(languages)}
+        return {"OCR_LANGUAGES": " ".join(self.ocr_languages)}
 
 
 @dataclass(frozen=True, slots=True)

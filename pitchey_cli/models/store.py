@@ -1,6 +1,6 @@
 """Versions of models on this machine: published whole or not at all, pinned, removed.
 
-<root>/<name>/<version>/  one version; never changed
+<root>/<name>/<version>/  one version; never changed, but for what was measured of it
 <root>/<name>/pinned      which one is meant where a job says none
 <root>/.new-<random>/     one that is being made; whoever looks for models passes over it
 """
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pitchey_cli.domain.errors import Denied, InputRejected, StoreError
+from processors.inference.manifest import MANIFEST_NAME
 from processors.inference.repository import PIN_NAME
 
 _NEW = ".new-"
@@ -110,6 +111,15 @@ class ModelStore:
                 pin.parent.mkdir(exist_ok=True)
                 pin.parent.chmod(0o755)
                 fresh.replace(pin)
+
+    def rewrite(self, name: str, version: str, manifest: str) -> None:
+        """Put another manifest in the place of a version's own, in one step. Its files stay as they are."""
+        with self._explained(), self.staging() as folder:
+            fresh = folder / MANIFEST_NAME
+            fresh.write_text(manifest, encoding="utf-8")
+            fresh.chmod(0o644)
+            _flush(fresh)
+            fresh.replace(self.root / name / version / MANIFEST_NAME)
 
     def _sweep(self) -> None:
         """Remove what somebody has left who was killed at it."""

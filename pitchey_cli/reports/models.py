@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from pitchey_cli.reports.as_json import SCHEMA
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import size
-from processors.inference.manifest import Manifest
+from processors.inference.manifest import Batching, Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,43 @@ def card(row: Row) -> RenderableType:
         if value:
             found.add_row(name, cell(value))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Benched:
+    """What was measured of one model, as it is shown."""
+
+    reference: str
+    seconds: Mapping[int, float]  #: of one run, by how many inputs are in it
+    batching: Batching
+    is_written: bool
+
+
+def bench_document(row: Benched) -> dict[str, Any]:
+    """What was measured of one model."""
+    return {
+        "schema": SCHEMA,
+        "model": row.reference,
+        "runs": [{"inputs": count, "seconds": took} for count, took in sorted(row.seconds.items())],
+        "batching": row.batching.model_dump(mode="json", by_alias=True),
+        "isWritten": row.is_written,
+    }
+
+
+def bench_table(row: Benched) -> RenderableType:
+    """The same for people."""
+    found = plain_table("inputs", "one run", "each second", "", right=("inputs", "one run", "each second"))
+    for count, took in sorted(row.seconds.items()):
+        chosen = "*" if count == row.batching.max_size else ""
+        found.add_row(str(count), f"{took * 1000:.1f} ms", f"{count / took:,.0f}" if took else "-", chosen)
+    return found
+
+
+def batching_words(batching: Batching) -> str:
+    """What is done from now on."""
+    if batching.max_size == 1:
+        return "one input at a time"
+    return f"up to {batching.max_size} inputs at once, and the first waits {batching.max_delay_ms:g} ms for others"
 
 
 def _lines(row: Row) -> Iterable[tuple[str, str]]:

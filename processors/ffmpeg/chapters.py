@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.worker.context import Context, ProgramFailed
 
 _SAID = ".chapters.json"  # in the out directory: a line of a program's output is cut where it is longer than a log's
@@ -26,7 +26,7 @@ class Chapter:
 
 def chapters(context: Context[Any], path: Path) -> list[Chapter]:
     """Ask ffprobe for them: PyAV 14 knows of none. A file that it cannot read has none."""
-    safety = [part for key, value in SAFE_INPUT.items() for part in (f"-{key}", value)]
+    safety = [part for key, value in {**SAFE_INPUT, **SAFE_DECODER}.items() for part in (f"-{key}", str(value))]
     said = context.out / _SAID
     try:
         context.run(["ffprobe", "-v", "error", *safety, "-show_chapters", "-of", "json", "-o", said, "-i", path])

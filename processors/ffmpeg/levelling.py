@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from processors.ffmpeg.loudness import Measured, Setting
 
 _LIMITER_RATE = 192_000  # peaks between samples are peaks of samples there: BS.1770-4, annex 2, asks for as much
 _ATTACK, _RELEASE = 5, 80  # milliseconds
+_RUN_TOGETHER = re.compile(r"(lavfi\.[\w.]+)=([-+.\d]+|[-+]?(?:nan|inf))")  # long numbers lose their line's end
 _WINDOW_SECONDS = 0.4  # of momentary loudness; what is shorter is repeated
 
 
@@ -67,5 +69,9 @@ def read_pairs(path: Path) -> Iterator[tuple[str, float]]:
     with path.open() as lines:
         for line in lines:
             key, is_pair, value = line.partition("=")
-            if is_pair:
+            if not is_pair:
+                continue
+            try:
                 yield key, float(value)
+            except ValueError:
+                yield from ((key, float(number)) for key, number in _RUN_TOGETHER.findall(line))

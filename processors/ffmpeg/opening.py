@@ -43,8 +43,9 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
     with _first_look(path, name, frozenset()) as container:
         for stream in container.streams.video:
             codec = stream.codec_context
-            if codec and codec.width * codec.height > MOST_PIXELS:
-                text = f"{name} has pictures of {codec.width}x{codec.height}, which is more than any player shows."
+            width = max(codec.width, round(codec.width * (stream.sample_aspect_ratio or 1))) if codec else 0  # as shown
+            if codec and width * codec.height > MOST_PIXELS:
+                text = f"{name} has pictures of {width}x{codec.height}, which is more than any player shows."
                 raise Rejected("too_large", text, "The largest are 16384x8192.")
         covers = {stream.index for stream in container.streams.video if is_cover(stream)}
         moving = {
@@ -142,6 +143,11 @@ def _refuse_large_covers(container: InputContainer, covers: AbstractSet[int], na
         return
     for packet in islice(container.demux([container.streams[index] for index in covers]), len(covers)):
         found = header(bytes(packet))
+        if found is None and packet.size:
+            # A decoder may well find a picture in what does not begin as one, and one of any size.
+            text = f"{name} has a cover of which not even the size can be read."
+            hint = "Take it out, or put a JPEG or a PNG in its place."
+            raise Rejected("cover_unreadable", text, hint)
         if found is not None and found.width * found.height > MOST_COVER_PIXELS:
             text = f"{name} has a cover of {found.width}x{found.height}, which is more than any player shows."
             raise Rejected("too_large", text, "Make it smaller, or take it out: 3000x3000 is usual.")

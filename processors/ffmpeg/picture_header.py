@@ -1,4 +1,4 @@
-"""Pure: what a PNG, JPEG or WebP says of itself in its first bytes, before anything is made of its picture."""
+"""Pure: what a PNG, JPEG, WebP, GIF or BMP says of itself in its first bytes, before its picture is made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 _FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG: those that hold the size; ITU-T T.81, table B.1
+_OLD_BMP = 12  # bytes of the header that OS/2 wrote, with sides of 16 bits
 _ANIMATION = 0x02  # of WebP's flags
 
 
@@ -20,7 +21,7 @@ class Header:
 
 
 def header(data: bytes) -> Header | None:
-    """Read a picture's header; None if it is none of the three formats, or broken.
+    """Read a picture's header; None if it is none of these formats, or broken.
 
     Args:
         data: the file, or at least its beginning: of a JPEG up to its first frame, which comes after its metadata.
@@ -32,6 +33,11 @@ def header(data: bytes) -> Header | None:
             return _jpeg(data)
         if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
             return _webp(data)
+        if data.startswith((b"GIF87a", b"GIF89a")):
+            width, height = struct.unpack_from("<HH", data, 6)
+            return Header("GIF", width, height, is_animated=True)  # as far as this says
+        if data.startswith(b"BM"):
+            return _bmp(data)
     except (struct.error, IndexError):  # it ends too early
         pass
     return None
@@ -46,6 +52,12 @@ def _jpeg(data: bytes) -> Header | None:
             return Header("JPEG", width, height)
         at += 1 if marker == 0xFF else 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
     return None
+
+
+def _bmp(data: bytes) -> Header | None:
+    (size,) = struct.unpack_from("<I", data, 14)
+    width, height = struct.unpack_from("<HH" if size == _OLD_BMP else "<ii", data, 18)
+    return Header("BMP", abs(width), abs(height))  # a negative height: the first row is the upper one
 
 
 def _webp(data: bytes) -> Header | None:

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream as AvVideoStream
 
 from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, read_mastering
 from processors.ffmpeg.filters import upright
+from processors.ffmpeg.mp3_header import find_note
 from processors.ffmpeg.opening import decoded, is_cover, opened
 from processors.worker.context import Rejected
 
@@ -29,6 +30,7 @@ _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know
 _PACKETS_TO_FIRST_FRAME = 250  # a stream that was cut begins with what cannot be decoded
 _LOSSLESS = {"flac", "alac", "wavpack", "tta", "ape", "mlp", "truehd"}
 _TEXT_SUBTITLES = {"subrip", "ass", "ssa", "webvtt", "mov_text", "text", "srt", "eia_608", "ttml"}
+_ROUNDING_SECONDS = 0.1
 _WITHOUT_LENGTH = {"aac"}  # no header tells their length, and FFmpeg's estimate is off by a factor of three
 _STILL_TAGS = {"BPS", "DURATION", "NUMBER_OF_FRAMES", "NUMBER_OF_BYTES"}  # statistics that Matroska keeps as tags
 
@@ -50,6 +52,7 @@ class Stream:
     index: int
     codec: str
     duration_seconds: float | None = None
+    start_seconds: float | None = None  #: of its first moment, from that of the file; None where nothing says it
     bitrate: int | None = None
     profile: str | None = None
     language: str | None = None  #: ISO 639-2, as eng; None where it is not said
@@ -57,6 +60,11 @@ class Stream:
     is_default: bool = False
     is_forced: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def end_seconds(self) -> float | None:
+        """When it ends, from the first moment of the file."""
+        return None if self.duration_seconds is None else (self.start_seconds or 0.0) + self.duration_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,7 @@ class Probe:
     @property
     def duration_seconds(self) -> float | None:
         """How long the streams that are meant are; a file may have longer ones."""
-        lengths = [stream.duration_seconds for stream in (self.video, self.audio) if stream is not None]
+        lengths = [stream.end_seconds for stream in (self.video, self.audio) if stream is not None]
         known = [length for length in lengths if length is not None]
         return max(known) if known and len(known) == len(lengths) else self.file_seconds
 
@@ -215,7 +223,14 @@ def probe(path: Path, name: str) -> Probe:
             tags=dict(container.metadata),
             start_seconds=(container.start_time or 0) / av.time_base,
         )
-        return _counted(found, container) if container.format.name in _WITHOUT_LENGTH and audios else found
+        return _counted(found, container) if audios and not _has_length(path, found.format) else found
+
+
+def _has_length(path: Path, form: str) -> bool:
+    if form == "mp3":  # without a note FFmpeg takes the rate of the first frame for that of all
+        with path.open("rb") as file:
+            return find_note(file) is not None
+    return form not in _WITHOUT_LENGTH
 
 
 def _counted(found: Probe, container: InputContainer) -> Probe:
@@ -304,10 +319,12 @@ def _shared(stream: AvStream) -> dict[str, Any]:
     codec: Any = stream.codec_context
     tags = {key: value for key, value in stream.metadata.items() if key.partition("-")[0] not in _STILL_TAGS}
     language = tags.pop("language", None)
+    start, container = _start(stream), cast(InputContainer, stream.container)
     return {
         "index": stream.index,
         "codec": codec.codec.canonical_name if codec else stream.type,
-        "duration_seconds": _duration(stream),
+        "duration_seconds": _duration(stream, start),
+        "start_seconds": None if start is None else start - (container.start_time or 0) / av.time_base,
         "bitrate": (codec.bit_rate or None) if codec and stream.type in ("video", "audio") else None,
         "profile": stream.profile,
         "language": None if language in (None, "und") else language,
@@ -318,8 +335,28 @@ def _shared(stream: AvStream) -> dict[str, Any]:
     }
 
 
-def _duration(stream: AvStream) -> float | None:
-    """Find a stream's length: Matroska keeps it in a tag, as 00:00:10.005000000."""
+def _start(stream: AvStream) -> float | None:
+    """Find the first timestamp of a stream; of one that begins late, FFmpeg may not have looked so far."""
+    if stream.time_base is None:
+        return None
+    if stream.start_time is not None:
+        return float(stream.start_time * stream.time_base)
+    container = cast(InputContainer, stream.container)
+    if stream.type not in ("video", "audio") or "DURATION" not in stream.metadata:  # it would tell nothing
+        return None
+    first = None
+    with suppress(FFmpegError):  # what follows cannot be read
+        first = next((packet.pts for packet in container.demux(stream) if packet.pts is not None), None)
+    with suppress(FFmpegError):  # raw streams cannot be sought in
+        container.seek(0)
+    return None if first is None else float(first * stream.time_base)
+
+
+def _duration(stream: AvStream, start: float | None) -> float | None:
+    """Find a stream's length: Matroska keeps it in a tag, as 00:00:10.005000000.
+
+    FFmpeg writes there when the stream ends; mkvmerge, which says that these are statistics, how long it is.
+    """
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     parts = stream.metadata.get("DURATION", "").split(":")
@@ -327,4 +364,9 @@ def _duration(stream: AvStream) -> float | None:
         hours, minutes, seconds = map(float, parts)
     except ValueError:
         return None
-    return hours * 3600 + minutes * 60 + seconds
+    length = hours * 3600 + minutes * 60 + seconds
+    whole, start = cast(InputContainer, stream.container).duration, start or 0.0
+    is_statistics = any(key.startswith("_STATISTICS") for key in stream.metadata)
+    if is_statistics and (whole is None or start + length <= whole / av.time_base + _ROUNDING_SECONDS):
+        return length
+    return max(0.0, length - start)

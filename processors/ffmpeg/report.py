@@ -39,6 +39,11 @@ def summary(probe: Probe) -> dict[str, Any]:
     return {key: value for key, value in details.items() if value is not None}
 
 
+def described(probe: Probe) -> dict[str, Any]:
+    """What a result shows of a file, with its streams."""
+    return summary(probe) | {"streams": document(probe)["streams"]}
+
+
 def document(probe: Probe) -> dict[str, Any]:
     """All that is known of a file; its streams in their order, with what is not known left out."""
     streams = sorted([*probe.videos, *probe.audios, *probe.subtitles, *probe.others], key=lambda each: each.index)

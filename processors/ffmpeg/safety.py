@@ -19,5 +19,5 @@ MOST_COVER_PIXELS = 6000 * 6000
 #: for ffmpeg, ffprobe and PyAV, before an input
 SAFE_INPUT: Mapping[str, str] = {"protocol_whitelist": "file,pipe", "format_whitelist": _FORMATS}
 
-#: for ffmpeg alone, before an input: of its decoders
+#: for ffmpeg and ffprobe, before an input: of its decoders; sounds have covers, which need it too
 SAFE_DECODER: Mapping[str, str | int] = {"max_pixels": MOST_PIXELS}

@@ -44,17 +44,22 @@ class Task:
     run: Callable[[Report], Made]
 
 
-def carry_out(context: Context[Any], tasks: Sequence[Task], details: Mapping[str, Any]) -> Result:
+def carry_out(
+    context: Context[Any], tasks: Sequence[Task], details: Mapping[str, Any], *, length: float | None = None
+) -> Result:
     """Run tasks one after the other, and say how far the whole is.
 
     Args:
-        details: of the result, beside what the tasks add; the notes of all are one list.
+        details: of the result, beside what the tasks add; the notes of all are one list, and the seconds that each
+            stage took are told.
+        length: seconds of media that are worked on, where that is known, for the speed of the whole.
     """
     started = time.monotonic()
     total = sum(task.cost for task in tasks) or 1.0
     outputs: list[OutputFile] = []
     merged = dict(details)
     done = 0.0
+    seconds: dict[str, float] = {}
     for task in tasks:
 
         def report(fraction: float | None, speed: float | None, task: Task = task, done: float = done) -> None:
@@ -66,11 +71,21 @@ def carry_out(context: Context[Any], tasks: Sequence[Task], details: Mapping[str
             eta = elapsed * (1 - whole) / whole if whole > 0 and elapsed > _ETA_AFTER_SECONDS else None
             context.progress(task.stage, whole, eta_seconds=eta, speed=speed)
 
+        began = time.monotonic()
         made = task.run(report)
+        seconds[task.stage] = seconds.get(task.stage, 0.0) + time.monotonic() - began
         outputs += made.outputs
         notes = [*merged.get("notes", ()), *made.details.get("notes", ())]
         merged |= {**made.details, **({"notes": notes} if notes else {})}
         done += task.cost
         context.progress(task.stage, done / total)
     context.progress("done", 1.0)
-    return Result(outputs=outputs, details=merged)
+    took = {stage: round(each, 2) for stage, each in seconds.items()}
+    return Result(
+        outputs=outputs, details={**merged, "stageSeconds": took, **_speed(time.monotonic() - started, length)}
+    )
+
+
+def _speed(took: float, length: float | None) -> dict[str, float]:
+    """Seconds of media for a second of work, over all stages."""
+    return {"speed": round(length / took, 2)} if length and took > 0 else {}

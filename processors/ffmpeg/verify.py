@@ -18,6 +18,7 @@ from processors.worker.context import HandlerError, Rejected
 
 CUT_OFF = "The file seems to be cut off: copy or download it again."
 
+LEAST_MISSING_SECONDS = 0.1  #: of a file whose end is missing: frames are rounded, and encoders fill their last one
 _FEWEST_MISSING_SECONDS = 0.5  # a result may be so much shorter than its source, for rounding and padding ...
 _MISSING_SHARE = 0.02  # ... or by so much of it
 _GROUP_SECONDS = 20.0  # from a key frame to the next, hardly ever more
@@ -49,11 +50,12 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
     for kind, count in expected.streams.items():
         found = len(made.of_kind(kind))
         if found != count:
-            raise incomplete(name, f"it has {found} {kind} streams instead of {count}")
+            raise incomplete(name, f"it has {found} {kind} streams instead of {count}", retryable=False)
     if is_short(made.duration_seconds or 0.0, expected.seconds):
-        raise incomplete(name, f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s")
+        why = f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s"
+        raise incomplete(name, why, retryable=False)
     if expected.frames is not None and (frames := count_frames(path, name)) != expected.frames:
-        raise incomplete(name, f"it has {frames} frames instead of {expected.frames}")
+        raise incomplete(name, f"it has {frames} frames instead of {expected.frames}", retryable=False)
     if expected.is_index_first and not is_index_first(path):
         raise incomplete(name, "its index stands at the end")
     _decode_ends(path, name)
@@ -138,9 +140,14 @@ def is_short(seconds: float, expected: float | None) -> bool:
     return expected is not None and expected - seconds > max(_FEWEST_MISSING_SECONDS, expected * _MISSING_SHARE)
 
 
-def incomplete(name: str, why: str) -> HandlerError:
-    """Make the error for an output that may not be published."""
-    return HandlerError("output_incomplete", f"The output {name} is not what it should be: {why}.")
+def incomplete(name: str, why: str, *, retryable: bool = True) -> HandlerError:
+    """Make the error for an output that may not be published.
+
+    Args:
+        retryable: another attempt may go well; not where it is short or has other streams, for it would be so again.
+    """
+    text = f"The output {name} is not what it should be: {why}."
+    return HandlerError("output_incomplete", text, retryable=retryable)
 
 
 def _decode_ends(path: Path, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from processors.inference.errors import ModelError
 from processors.inference.inputs import Inputs, inputs_of
+from processors.inference.manifest import Manifest
 from processors.inference.model import Model, open_model
 from processors.inference.outputs import write
 from processors.inference.repository import Repository
@@ -41,6 +42,8 @@ def perform(context: Context[InferenceSpec], repository: Repository, companion: 
     spec = context.spec
     context.progress("load", 0.0)
     model = open_model(repository, companion, spec.model)
+    if spec.measure:
+        return _measured(model.runs.manifest, companion)
     task = _task_of(model)
     _refuse_parameters(spec, task)
     inputs = inputs_of(context, task.takes)
@@ -50,6 +53,14 @@ def perform(context: Context[InferenceSpec], repository: Repository, companion: 
     context.progress("done", 1.0)
     output = context.output(name, media_type=media_type, role="answer", details={"format": spec.output_format})
     return Result(outputs=[output], details=envelope)
+
+
+def _measured(manifest: Manifest, companion: Companion) -> Result:
+    found = None if manifest.file is None else companion.session(manifest.reference).measure()
+    if found is None:
+        message = f"How {manifest.reference} is to be batched cannot be measured."
+        raise Rejected("not_measured", message, "It makes text, has no file, or its manifest does not name its inputs.")
+    return Result(details={"model": manifest.reference, **found})
 
 
 def _answers(context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs) -> list[Any]:

@@ -2,8 +2,16 @@
 
 The line that an attempt follows:
 
-    handler.handle -> work.Work -> ffmpeg.probe -> album.tracks -> wanted.settle (presets + spec + stream -> encodes)
-      -> denoise.cleaned -> analysis.analysed (one decode: loudness, silence, peaks) -> loudness.first_setting
-      -> encoding.encode (one decode, all formats) -> deliverable.measured -> loudness.corrected -> encoding.encode ...
-      -> report.details -> Result
+    handler.handle -> work.result -> probe.probe -> piece.sound_of -> wanted.settle (presets + spec + stream -> encodes)
+      -> denoise.clean -> analysis.analyse (one decode: loudness, silence, peaks) -> loudness.first_setting
+      -> encoding.encode (one decode, all formats) -> deliverable.meter -> loudness.corrected -> encoding.encode ...
+      -> deliverable.checked -> tasks.carry_out -> Result
+
+piece         a sound on its way through all of it
+levels        the settings of loudness, and their corrections
+promised      what files say of themselves, where FFmpeg believes them too much
+cover, tags, chapters, chaptering  what goes into a file beside its sound
+waveform, spectrogram  pictures of it
+streams       HLS and DASH
+filters       pure: what is done to a sound
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.levelling import loop_samples, measured, metering, read_pairs
 from processors.ffmpeg.loudness import Measured
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report
-from processors.media.filters import cutting, mixing, peaks, silence, split
+from processors.media.filters import cutting, peaks, silence, split
 from processors.media.waveform import Waveform, samples_per_pixel
 from processors.worker.context import Context
 
 _LEFT_SECONDS = 0.1  # of silence that is kept at each end: words do not begin at once
+_NO_SAMPLE = 1e100  # beyond it is what FFmpeg says of a span that has not one number
 _EDGE_SECONDS = 0.03  # silence that begins so early, or ends so late, is at the end
 
 
@@ -36,7 +39,8 @@ class Sound:
     @property
     def arguments(self) -> list[str]:
         """The input, for a command of ffmpeg."""
-        safety = [word for key, value in SAFE_INPUT.items() for word in (f"-{key}", value)]
+        bounds = {**SAFE_INPUT, **SAFE_DECODER}
+        safety = [word for key, value in bounds.items() for word in (f"-{key}", str(value))]
         return [*safety, "-i", str(self.path)]
 
     @property
@@ -136,7 +140,14 @@ def _waveform(path: Path, sample_rate: int, pixel: int) -> Waveform:
     highs: list[float] = []
     for key, value in read_pairs(path):
         if key.endswith("Min_level"):
-            lows.append(value)
+            lows.append(_level(value))
         elif key.endswith("Max_level"):
-            highs.append(value)
+            highs.append(_level(value))
     return Waveform(sample_rate, pixel, lows, highs)
+
+
+def _level(value: float) -> float:
+    """A sample as it is drawn: files of floating point may have infinite ones, and such as are no numbers."""
+    if math.isnan(value) or _NO_SAMPLE < abs(value) < math.inf:
+        return 0.0
+    return max(-1.0, min(1.0, value))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from math import isqrt
 from pathlib import Path
 from typing import Literal, cast
 
@@ -17,10 +18,11 @@ from av.error import FFmpegError
 from processors.ffmpeg.opening import opened
 from processors.ffmpeg.picture_header import header
 from processors.ffmpeg.probe import Probe
+from processors.ffmpeg.safety import MOST_COVER_PIXELS
 from processors.worker.context import Rejected
 
 _MOST_BYTES = 16 * 1024 * 1024 - 64 * 1024  # a picture in FLAC, and a frame of ID3v2, cannot be larger
-_MOST_SIDE = 10_000
+_LARGEST = "x".join([str(isqrt(MOST_COVER_PIXELS))] * 2)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _FRONT = 3  # the kind of a picture: front cover; ID3v2.4, section 4.14, which FLAC and Ogg have taken over
@@ -51,7 +53,7 @@ def read(path: Path, name: str) -> Cover:
     Raises:
         Rejected: it is no picture, or none of a sensible size.
     """
-    hint = f"A cover is a JPEG or PNG of at most {_MOST_SIDE}x{_MOST_SIDE} pixels and 16 MB; 3000x3000 is usual."
+    hint = f"A cover is a JPEG or PNG of at most {_LARGEST} pixels and 16 MB; 3000x3000 is usual."
     if path.stat().st_size > _MOST_BYTES:
         raise Rejected(
             "cover_too_large", f"The cover {name} has {path.stat().st_size} bytes, which no tag holds.", hint
@@ -61,7 +63,7 @@ def read(path: Path, name: str) -> Cover:
     if found is None:
         what = "is damaged" if data.startswith((_PNG, _JPEG)) else "is no JPEG or PNG"
         raise Rejected("cover_invalid", f"The cover {name} {what}.", hint)
-    if max(found.width, found.height) > _MOST_SIDE:
+    if found.width * found.height > MOST_COVER_PIXELS:
         size = f"{found.width}x{found.height}"
         raise Rejected("cover_too_large", f"The cover {name} has {size} pixels, which no player shows.", hint)
     if not _is_whole(found):
@@ -78,7 +80,7 @@ def of_file(path: Path, name: str, probe: Probe) -> Cover | None:
     with opened(path, name) as container, suppress(FFmpegError):
         data = next((bytes(packet) for packet in container.demux(container.streams[indices[0]]) if packet.size), b"")
     found = _looked_at(data)
-    return found if found is not None and max(found.width, found.height) <= _MOST_SIDE else None
+    return found if found is not None and found.width * found.height <= MOST_COVER_PIXELS else None
 
 
 def _looked_at(data: bytes) -> Cover | None:

@@ -55,8 +55,9 @@ def checked(context: Context[Any], made: Encode, seconds: float | None) -> Probe
     found = verified(context.out / made.name, made.name, expected)
     (audio,) = found.audios
     if audio.channels != made.channels and not made.is_copy:
-        raise incomplete(made.name, f"it has {audio.channels} channels instead of {made.channels}")
+        why = f"it has {audio.channels} channels instead of {made.channels}"
+        raise incomplete(made.name, why, retryable=False)
     length = found.duration_seconds
     if seconds is not None and length is not None and abs(length - seconds) > PADDING_SECONDS + seconds * 0.001:
-        raise incomplete(made.name, f"it is {length:g} s long instead of {seconds:g} s")
+        raise incomplete(made.name, f"it is {length:g} s long instead of {seconds:g} s", retryable=False)
     return found

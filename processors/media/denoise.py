@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+from processors.ffmpeg.mixing import KNOWN_LAYOUTS
 from processors.ffmpeg.program import FFMPEG, PIPED, between, run_ffmpeg
 from processors.ffmpeg.tasks import Report
 from processors.media.analysis import Sound
-from processors.media.filters import KNOWN_LAYOUTS, cutting
+from processors.media.filters import cutting
 from processors.specs.media import Denoise
 from processors.worker.context import Context, Rejected
 
@@ -147,10 +148,6 @@ def _rnnoise(context: Context[Any], sound: Sound, strength: float, target: str, 
             channel.close()
 
 
-def _through(channel: _Channel, samples: array[float]) -> array[float]:
-    return channel(samples)
-
-
 def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], sound: Sound, report: Report) -> int:
     """Pass everything through the network, without its lag; give the number of samples of a channel."""
     count = len(channels)
@@ -168,7 +165,7 @@ def _pump(source: IO[bytes], sink: IO[bytes], channels: Sequence[_Channel], soun
                 data += bytes(-len(data) % frame_bytes)
             mixed = array("f", data)
             pieces = [mixed[number::count] for number in range(count)]
-            cleaned = list(pool.map(_through, channels, pieces))
+            cleaned = list(pool.map(_Channel.__call__, channels, pieces))
             for number, channel in enumerate(cleaned):
                 mixed[number::count] = channel
             keep = mixed[skip * count :][: (taken - given) * count]

@@ -9,14 +9,15 @@ from typing import Any
 
 from processors.ffmpeg.levelling import levelling
 from processors.ffmpeg.loudness import Setting
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.sound_codecs import CONTAINER_OPTIONS, Container, encoder_options
 from processors.ffmpeg.tasks import Report
-from processors.ffmpeg.verify import is_short, last_moment
+from processors.ffmpeg.verify import incomplete, is_short, last_moment
 from processors.media.analysis import Sound
 from processors.media.chapters import Part
 from processors.media.cover import Cover
-from processors.media.filters import cutting, mixing, split
+from processors.media.filters import cutting, split
 from processors.media.tags import metadata
 from processors.media.wanted import Encode
 from processors.worker.context import Context, Rejected
@@ -73,8 +74,10 @@ def encode(
 def _encoded_seconds(path: Path, name: str) -> float:
     try:
         return last_moment(path, name)
-    except Rejected:  # nothing came out, not even a header
-        return 0.0
+    except Rejected as error:
+        if error.code in ("not_media", "truncated"):  # nothing came out, not even a header
+            return 0.0
+        raise incomplete(path.name, error.message, retryable=False) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting, of_one, pooled
@@ -132,7 +131,7 @@ class Levels:
             for made in piece.files
             if made.preset == preset and made.name in piece.made
         ]
-        return pooled([replace(each) for each in found])
+        return pooled(found)
 
 
 def _forward(report: Report) -> Report:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
+from processors.ffmpeg.mp3_header import find_note
 from processors.ffmpeg.verify import CUT_OFF
 from processors.worker.context import Rejected
 
 _UNKNOWN = {0, 0xFFFFFFFF}  # of files that were written to a pipe, and of RF64, which has its sizes elsewhere
 _MOST_CHUNKS = 1000
 _LEAST_MISSING = 4096  # bytes; some programs count their padding
-_FRAME_HEAD_BYTES = 48  # of MP3: within these stands the encoder's note, behind at most 36 bytes
 _HAS_FRAMES, _HAS_BYTES = 1, 2
 
 
@@ -47,15 +47,10 @@ def _end_of_wav(file: BinaryIO) -> int | None:
 
 def _end_of_mp3(file: BinaryIO) -> int | None:
     """Find where the frames end, by the note that encoders leave in the first one (Xing's, and LAME's Info)."""
-    file.seek(0)
-    head, first = file.read(10), 0
-    if head[:3] == b"ID3":  # ID3v2.4, section 3.1: the size has seven bits in each byte
-        first = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    file.seek(first)
-    frame = file.read(_FRAME_HEAD_BYTES + 12)
-    if frame[:1] != b"\xff" or (note := max(frame.find(b"Xing"), frame.find(b"Info"))) < 0:
+    note = find_note(file)
+    if note is None or note.data.startswith(b"VBRI"):
         return None
-    flags = int.from_bytes(frame[note + 4 : note + 8], "big")
-    at = note + 8 + (4 if flags & _HAS_FRAMES else 0)
-    size = int.from_bytes(frame[at : at + 4], "big") if flags & _HAS_BYTES else 0
-    return first + size if size else None
+    flags = int.from_bytes(note.data[4:8], "big")
+    at = 8 + (4 if flags & _HAS_FRAMES else 0)
+    size = int.from_bytes(note.data[at : at + 4], "big") if flags & _HAS_BYTES else 0
+    return note.first + size if size else None

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
-from processors.ffmpeg.verify import CUT_OFF, is_short
+from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_short
 from processors.media import chapters, cover, spectrogram, waveform
 from processors.media.analysis import Wish, analyse
 from processors.media.chaptering import own_chapters
@@ -100,7 +101,9 @@ class _Work:
             tasks.append(Task("verify", 0.0, partial(self._beside, piece)))  # the first output is the main one
             if spec.spectrogram:
                 tasks.append(Task("spectrogram", length * _DRAW_COST, partial(self._draw, piece)))
-        return carry_out(self._context, tasks, self._details())
+        known = [piece.sound.length for piece in self._pieces if piece.sound.length is not None]
+        whole = sum(known) if len(known) == len(self._pieces) else None
+        return carry_out(self._context, tasks, self._details(), length=whole)
 
     # --- what there is
 
@@ -198,10 +201,15 @@ class _Work:
     def _refuse_truncated(self, piece: Piece, seconds: float) -> None:
         """Blame the input, where its header can be trusted to know its length."""
         expected, source = piece.sound.length, piece.source.probe
+        if expected is None or expected - seconds <= LEAST_MISSING_SECONDS:
+            return
+        message = f"{piece.source.name} ends after {seconds:.1f} s, but should be {expected:.1f} s long."
+        counts_samples = source.format in _EXACT_FORMATS
+        if counts_samples or (source.is_duration_exact and is_cut_off(piece.source.path)):
+            raise Rejected("truncated", message, CUT_OFF)
         if not is_short(seconds, expected):
             return
-        message = f"{piece.source.name} ends after {seconds:.1f} s, but should be {expected or 0:.1f} s long."
-        if source.is_duration_exact or source.format in _EXACT_FORMATS:
+        if source.is_duration_exact:
             raise Rejected("truncated", message, CUT_OFF)
         self._context.log(message)
         piece.sound = replace(piece.sound, seconds=piece.sound.cut.start + seconds)
@@ -217,7 +225,7 @@ class _Work:
 
     def _published(self, piece: Piece, made: Encode) -> OutputFile:
         found = checked(self._context, made, piece.seconds)
-        details = summary(found) | {"preset": made.preset, "copied": made.is_copy}
+        details = described(found) | {"preset": made.preset, "copied": made.is_copy}
         if (rate := sound_rate(self._context, made, found)) is not None:
             details["bitrate"] = rate
         if piece.seconds is not None:

@@ -73,6 +73,9 @@ class InferenceSpec(Spec):
     parameters: InferenceParameters = Field(
         default_factory=lambda: InferenceParameters.model_validate({}), description="What steers the model."
     )
+    measure: bool = Field(
+        False, description="Find out how the model is to be batched, instead of answering; `pitchey models bench` asks."
+    )
     output_format: Literal["json", "text", "binary"] = Field(
         "json", description="json, text, or binary: tensors as .npy or safetensors."
     )

@@ -11,7 +11,7 @@ from processors.streaming.measure import MeasuredTrack, measured, variant_bandwi
 from processors.streaming.packager import MANIFEST, MASTER, package
 from processors.streaming.playlists import as_variants, raised_manifest, raised_master, with_default_sound
 from processors.streaming.tracks import Kind, Track
-from processors.streaming.verify import verify_stream
+from processors.streaming.verify import verify_sound, verify_stream
 from processors.worker.context import Context
 
 _LISTS = {".m3u8": "application/vnd.apple.mpegurl", ".mpd": "application/dash+xml"}
@@ -57,6 +57,9 @@ def make_stream(
         needed = {each.track.folder: each.peak_bandwidth for each in found}
         manifest.write_text(raised_manifest(manifest.read_text(), needed))
     verify_stream(context.out, tracks, found, seconds=seconds, frame_seconds=frame_seconds)
+    for each in found:
+        if each.track.kind == "audio":
+            verify_sound(each)
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from processors.ffmpeg.verify import incomplete
+from processors.ffmpeg.probe import probe
+from processors.ffmpeg.verify import LEAST_MISSING_SECONDS, incomplete
 from processors.streaming.measure import MeasuredTrack, variant_bandwidths
 from processors.streaming.packager import MANIFEST, MASTER
 from processors.streaming.playlists import master_entries, media_segments, represented
@@ -33,11 +34,25 @@ def verify_stream(
         _is_aligned(each, videos[0])
     leading = (videos or found)[0]
     if seconds is not None and abs(leading.seconds - seconds) > frame_seconds + _SAME_SECONDS:
-        raise incomplete(leading.track.folder, f"it is {leading.seconds:.3f} s long instead of {seconds:.3f} s")
+        why = f"it is {leading.seconds:.3f} s long instead of {seconds:.3f} s"
+        raise incomplete(leading.track.folder, why, retryable=False)
     if (out / MASTER).exists():
         _playlists_are_true(out, found, tracks)
     if (out / MANIFEST).exists():
         _manifest_is_true(out, found)
+
+
+def verify_sound(measured: MeasuredTrack) -> None:
+    """Compare a sound with the file that it was packaged from.
+
+    Raises:
+        HandlerError: a part of it is missing.
+    """
+    made = probe(measured.track.source, measured.track.folder)
+    expected = None if made.audio is None else made.audio.duration_seconds
+    if expected is not None and expected - measured.seconds > LEAST_MISSING_SECONDS:
+        why = f"it is {measured.seconds:.3f} s long instead of {expected:.3f} s"
+        raise incomplete(measured.track.folder, why, retryable=False)
 
 
 def _begins_with_key_frames(measured: MeasuredTrack) -> None:

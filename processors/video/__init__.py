@@ -3,8 +3,8 @@
 work         from a spec to the tasks that carry it out
 quality      tiers, rates and sizes: the numbers and where they come from
 codecs       pure: a codec and a quality or a rate in, the options of its encoder out
-framing      pure: the part that is wanted, and what is done to its pictures
-sounds       pure: which sounds are meant, and how they are encoded; languages has their codes
+framing      pure: what is done to the picture; labels are tags that do not go into another kind of file
+sounds       pure: which sounds are meant, and how they are encoded; levels brings them to a loudness
 subtitles    pure: what becomes of subtitles; cues cuts their texts
 encoding     pure: spec and probe in, an ffmpeg command out
 preparing    what has to be found out before the main run can be planned
@@ -20,6 +20,6 @@ thumbnails   pictures at given times, at an interval, or so many
 poster       one picture that stands for the video
 sprite       sheets of small pictures for a seek bar
 pictures     from a frame to a JPEG, PNG or WebP
-scenes       the scenes, as lists, pictures and files of their own; scene_detection and scene_files are their pure parts
+scenes       the scenes as lists, pictures and, by scene_cutting, files; scene_detection and scene_files are pure
 watermark    a text or an image over whatever is encoded; watermark_text and watermark_image help it
 """

@@ -9,14 +9,14 @@ import ffmpeg
 
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import commanded, run_ffmpeg
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import Expected, incomplete, is_short, verified
+from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.specs import Quality, VideoSpec
 from processors.video import preparing
 from processors.video.encoding import Wanted, input_options, picture
+from processors.video.lengths import blame_the_input
 from processors.video.quality import fit
-from processors.video.transcoding import blame_the_input
 from processors.worker.context import Context
 from processors.worker.threads import granted_threads
 
@@ -88,12 +88,11 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
             run_ffmpeg(context, argv, source.name, share, seconds=seconds)
         name = f"video.{spec.output_format}"
         if spec.output_format == "gif":
-            details = summary(verified(context.out / name, name, Expected({"video": 1, "audio": 0})))
+            details = described(verified(context.out / name, name, Expected({"video": 1, "audio": 0})))
         else:
             details = _looked_at(context.out / name)
         made = details.get("durationSeconds") or 0.0
-        if is_short(made, seconds):
-            blame_the_input(context, source, made, seconds or 0.0, video)
+        blame_the_input(context, source, made, seconds, video)
         output = context.output(name, media_type=f"image/{spec.output_format}", role="video", details=details)
         return Made([output], {"notes": state.notes} if state.notes else {})
 

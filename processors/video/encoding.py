@@ -170,16 +170,21 @@ def input_options(wanted: Wanted) -> dict[str, Any]:
 
 def text_input(wanted: Wanted, text: TextFile) -> dict[str, Any]:
     """Open a file of subtitles safely, at the same part."""
-    return {**wanted.part.options, **SAFE_INPUT, **({} if text.charset is None else {"sub_charenc": text.charset})}
+    return {
+        **wanted.part.options,
+        **SAFE_INPUT,
+        **SAFE_DECODER,
+        **({} if text.charset is None else {"sub_charenc": text.charset}),
+    }
 
 
 def _texts(media: Any, wanted: Wanted) -> list[Any]:
     if wanted.texts is not None:
-        return [ffmpeg.input(each.name, **SAFE_INPUT)["s:0"] for each in wanted.texts]
+        return [ffmpeg.input(each.name, **SAFE_INPUT, **SAFE_DECODER)["s:0"] for each in wanted.texts]
     texts = [media[str(each.index)] for each in wanted.captions.kept]
     if wanted.captions.is_file_kept and (text := wanted.text_file) is not None:
         encoded = {} if text.charset is None else {"sub_charenc": text.charset}
-        texts.append(ffmpeg.input(str(text.path), **SAFE_INPUT, **encoded)["s:0"])
+        texts.append(ffmpeg.input(str(text.path), **SAFE_INPUT, **SAFE_DECODER, **encoded)["s:0"])
     return texts
 
 

@@ -85,14 +85,20 @@ def ordinary_colours(video: Video) -> list[Filter]:
     """
     if video.is_hdr or (video.matrix is not None and not video.is_rgb):
         return []
-    is_high = video.is_rgb or video.stored_height >= _HIGH_HEIGHT or video.stored_width >= _HIGH_WIDTH
-    usual = "bt709" if is_high else "bt470bg" if video.stored_height in _PAL_HEIGHTS else "smpte170m"
+    usual = usual_matrix(video)
     said = {
         "color_primaries": video.primaries or usual,
-        "color_trc": video.transfer or ("bt709" if is_high else "smpte170m"),
+        "color_trc": video.transfer or ("bt709" if usual == "bt709" else "smpte170m"),
         "colorspace": usual,
     }
     return [Filter("setparams", options=said | ({"range": "limited"} if video.is_rgb else {}))]
+
+
+def usual_matrix(video: Video) -> str:
+    """The matrix, and the primaries, of what does not say them: as players guess, and as RGB is brought to."""
+    if video.is_rgb or video.stored_height >= _HIGH_HEIGHT or video.stored_width >= _HIGH_WIDTH:
+        return "bt709"
+    return "bt470bg" if video.stored_height in _PAL_HEIGHTS else "smpte170m"
 
 
 def _kept_colours(spec: VideoSpec, video: Video) -> list[Filter]:

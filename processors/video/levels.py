@@ -13,12 +13,12 @@ from processors.ffmpeg.levelling import levelling, loop_samples, measured, meter
 from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
-from processors.video.sounds import LAYOUTS, audio_rate, layouts
+from processors.video.sounds import audio_rate, mixed
 from processors.worker.context import Context
 
 TRUE_PEAK = -1.0  #: dBTP at most: EBU R 128
@@ -48,14 +48,14 @@ class Delivery:
 def delivery(spec: VideoSpec, audio: Audio) -> Delivery:
     """Say what the sounds of a job are delivered as. Pure."""
     if spec.is_stream:
-        return Delivery("aac", "aformat=channel_layouts=stereo", 2)
+        return Delivery("aac", mixed(audio, 2, least_channels=2), 2)
     if spec.output_format == "audio" and spec.audio_format != "copy":
         codec = CODECS_OF[spec.audio_format][0]
         most = CODECS[codec].most_channels
         if codec in LOSSLESS:
             return Delivery(codec, "anull", most)
-        return Delivery(codec, f"aformat=channel_layouts={layouts(audio, most)}", most)
-    return Delivery("opus" if spec.output_format == "webm" else "aac", f"aformat=channel_layouts={LAYOUTS}", 8)
+        return Delivery(codec, mixed(audio, most), most)
+    return Delivery("opus" if spec.output_format == "webm" else "aac", mixed(audio), 8)
 
 
 def found(context: Context[VideoSpec], source: Source, audio: Audio, part: Cut, goal: float, report: Report) -> Level:
@@ -111,13 +111,13 @@ class _Rehearsal:
         if codec not in LOSSLESS:
             spec, most = self._context.spec, self._delivery.most_channels
             options["b:a"] = audio_rate(spec, self._audio, codec=codec, most_channels=most)
-        media = ffmpeg.input(str(self._source.path), **self._part.options, **SAFE_INPUT)
+        media = ffmpeg.input(str(self._source.path), **self._part.options, **SAFE_INPUT, **SAFE_DECODER)
         self._run(ffmpeg.output(media[str(self._audio.index)], name, **options, **self._part.limit))
         return self._measured(self._context.out / name, "a:0", {}, "anull")
 
     def _measured(self, path: Path, stream: str, options: dict[str, float], mix: str) -> Measured:
         name, shortest = f"{_SCRATCH}.txt", loop_samples(self._seconds, self._audio.sample_rate)
-        media = ffmpeg.input(str(path), **options, **SAFE_INPUT)
+        media = ffmpeg.input(str(path), **options, **SAFE_INPUT, **SAFE_DECODER)
         meter = metering(name, with_peaks=True, shortest=shortest)
         self._run(ffmpeg.output(media[stream], "-", af=f"{mix},{meter}", f="null"))
         return measured(self._context.out / name, is_looped=shortest is not None)

@@ -27,6 +27,7 @@ _PICTURE_ALONE = ("gif", "webp")  # have no tracks of sounds and texts: those of
 _IDET_SECONDS = 4.0
 _SOUND_COST = 0.08  # of measuring a sound, per second of it: as a share of a second of encoding
 _SEARCH_COST = 12.0  # of a search: as much as so many seconds of encoding
+_TEXT_FORMATS = frozenset({"srt", "ass", "webvtt"})
 _MOST_TEXT_BYTES = 32 * 1024 * 1024
 
 
@@ -66,7 +67,11 @@ def prepared(
         threads=granted_threads(),
         mark=mark,
     )
-    notes = [*captions.notes, *_left_out(source, video), *(mark.notes if mark else [])]
+    guessed = []
+    if wanted.text_file is not None and (charset := wanted.text_file.charset) is not None:
+        name = context.input_name("subtitle_url")
+        guessed = [f"{name} is not UTF-8, and was read as {charset}: save it as UTF-8 where letters are wrong."]
+    notes = [*captions.notes, *guessed, *_left_out(source, video), *(mark.notes if mark else [])]
     if video is not None and spec.hdr == "keep" and video.mastering and spec.video_codec == "vp9":
         notes.append("The mastering display was left out: VP9 has no place for it.")
     return Preparation(wanted, notes)
@@ -79,7 +84,7 @@ def _part(spec: VideoSpec, source: Source) -> Cut:
 
 def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Preparation) -> list[Task]:
     """What changes `state.wanted` before the main task reads it."""
-    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.duration_seconds)
+    spec, seconds = context.spec, state.wanted.part.seconds(source.probe.video_seconds)  # sounds may go on after it
     found: list[Task] = []
     if may_hide_fields(spec, video):
         found.append(Task("look", _IDET_SECONDS / 4, lambda report: _look(context, source, video, state, report)))
@@ -103,9 +108,9 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video, state: Prep
 
 
 def levelling(context: Context[VideoSpec], source: Source, state: Preparation) -> list[Task]:
-    """Find what brings each sound to the loudness that is asked for; pictures that move have none."""
+    """Find what brings each sound to the loudness that is asked for; where there are none, there is nothing to do."""
     wanted, goal = state.wanted, context.spec.loudness
-    if goal is None or not wanted.sounds or context.spec.output_format in ("gif", "webp"):
+    if goal is None or not wanted.sounds:
         return []
     seconds = wanted.part.seconds(source.probe.duration_seconds)
 
@@ -211,8 +216,8 @@ def _text_file(context: Context[VideoSpec]) -> TextFile:
         found = probe(path, name)
     except HandlerError as error:
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint) from error
-    track = next((track for track in found.subtitles if track.is_text), None)
-    if track is None:
+    track = next(iter(found.subtitles), None)
+    if track is None or found.format not in _TEXT_FORMATS:  # a container would be read as text in some old encoding
         raise Rejected("not_subtitles", f"{name} is no file of subtitles.", hint)
     return TextFile(path, subtitles.charset(Path(path).read_bytes()), is_styled=track.codec in subtitles.STYLED)
 

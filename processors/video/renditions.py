@@ -22,7 +22,7 @@ from processors.video.codecs import CRF, Average, Constant, Options, encoder, wi
 from processors.video.encoding import Wanted, input_options, picture, text_input
 from processors.video.ladder import Rung
 from processors.video.quality import fit
-from processors.video.sounds import audio_rate
+from processors.video.sounds import audio_rate, mixed
 
 GROUP_SECONDS = 2  # Apple: a key frame each 2 s
 _NTSC = Fraction(1001, 1000)
@@ -94,9 +94,9 @@ def encode(spec: VideoSpec, video: Video, source: Path, made: Renditions, folder
         options = bare | rung_options(spec, video, rung, made.timing, wanted.threads)
         outputs.append(ffmpeg.output(node, f"{folder}/video-{number}.mp4", **options))
     for number, sound in enumerate(wanted.sounds):
-        level = [wanted.levels[sound.index]] if sound.index in wanted.levels else []
+        level = wanted.levels.get(sound.index) or mixed(sound, _CHANNELS, least_channels=_CHANNELS)
         options = bare | {"c:a": "aac", "b:a": audio_rate(spec, sound, most_channels=_CHANNELS)}
-        options["af"] = ",".join([*level, _STEADY_SOUND])
+        options["af"] = f"{level},{_STEADY_SOUND}"
         outputs.append(ffmpeg.output(media[str(sound.index)], f"{folder}/audio-{number}.mp4", **options))
     for number, text in enumerate(made.texts):
         track = media[str(text.index)] if text is not None else _given(wanted)

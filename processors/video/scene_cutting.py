@@ -12,17 +12,16 @@ from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.filters import fitted
 from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import FFMPEG, commanded, run_ffmpeg
-from processors.ffmpeg.report import summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
-from processors.ffmpeg.verify import Expected, verified
+from processors.ffmpeg.verify import Expected, count_frames, incomplete, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Constant, encoder, with_specifier
-from processors.video.framing import ordinary_colours, scaling
+from processors.video.framing import framing
 from processors.video.quality import TIERS, ceiling, fit
 from processors.video.scene_files import Scene
 from processors.video.sounds import LAYOUTS, audio_rate
@@ -32,6 +31,7 @@ from processors.worker.threads import granted_threads
 
 _SCRATCH = ".work"
 _SOUND = f"{_SCRATCH}/sound.flac"  # lossless, and any moment of it is found at once
+_ROUNDED_FRAMES = 1  # a part may begin, or end, between two
 _PICTURES_SHARE = 0.8  # of the work: for the progress only
 
 
@@ -61,7 +61,10 @@ def cut_out(
 def _published(context: Context[VideoSpec], scene: Scene, *, has_sound: bool) -> OutputFile:
     name, streams = f"{scene.name}.mp4", {"video": 1, "audio": int(has_sound)}
     made = verified(context.out / name, name, Expected(streams, scene.end_seconds - scene.start_seconds))
-    details = summary(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
+    frames, expected = count_frames(context.out / name, name), scene.end_frame - scene.start_frame
+    if abs(frames - expected) > _ROUNDED_FRAMES:
+        raise incomplete(name, f"it has {frames} frames instead of {expected}")
+    details = described(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
     return context.output(name, media_type="video/mp4", role="scene", details=details)
 
 
@@ -73,6 +76,8 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
     half_frame = 0.5 / video.framerate  # times are rounded on the way: between two frames, there is room
     cuts = ",".join(f"{scene.start_seconds - part.start - half_frame:.6f}" for scene in found[1:])
     threads = granted_threads()
+    # Every frame that was counted, and as H.264 has them: at their own moments, and not as HDR.
+    shaped = framing(spec.model_copy(update={"framerate": None, "hdr": "sdr"}), video)
     size = fit(video.width, video.height, spec.resolution)
     rate = Constant(CRF["h264"][spec.quality], ceiling(TIERS[spec.quality], *size, video.framerate))
     options: dict[str, Any] = {
@@ -88,8 +93,7 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
         place["t"] = part.seconds
     media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
     picture = media[str(video.index)]
-    shaped = fitted(*size, hdr=video.hdr_colours, framerate=None, is_full_range=False, scaling=scaling(video))
-    for each in [*shaped, *ordinary_colours(video)]:
+    for each in shaped:
         picture = picture.filter(each.name, *each.arguments, **each.options)
     folder = "" if source.probe.audio is None else f"{_SCRATCH}/"
     made = ffmpeg.output(picture, f"{folder}scene-%03d.mp4", **options)

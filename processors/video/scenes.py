@@ -9,9 +9,10 @@ from typing import Any
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.probe import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, is_short
+from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_short
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.specs.video import SceneOptions
@@ -97,7 +98,9 @@ def _detected(
         raise HandlerError("no_picture", f"{source.name} has no picture that can be decoded.", retryable=False)
     frame_seconds = 1 / video.framerate
     end = min(part.end, watch.times[-1] + frame_seconds)
-    if is_short(end - part.start, part.seconds) and source.probe.is_duration_exact and not video.is_variable:
+    is_less = end - part.start < part.seconds - LEAST_MISSING_SECONDS - frame_seconds and is_cut_off(source.path)
+    is_less = is_less or (is_short(end - part.start, part.seconds) and not video.is_variable)
+    if is_less and source.probe.is_duration_exact:
         message = f"{source.name} ends after {end:.1f} s, but should be {part.end:.1f} s long."
         raise Rejected("truncated", message, CUT_OFF)
     boundaries = watch.boundaries(options.threshold, options.min_seconds)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from processors.ffmpeg.languages import is_same
+from processors.ffmpeg.mixing import mixing
 from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.sound_codecs import bounded_bitrate, nearest_rate
 from processors.specs import VideoSpec, bits_per_second
@@ -14,6 +15,7 @@ from processors.video.quality import TIERS
 from processors.worker.context import Rejected
 
 LAYOUTS = "mono|stereo|5.1|7.1"  #: libopus refuses others, and players know no others in AAC
+_NO_LAYOUT = 3  # channels: of the layouts above FFmpeg takes stereo for them
 
 
 def sounds(spec: VideoSpec, probe: Probe, name: str) -> list[Audio]:
@@ -64,7 +66,7 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
     is_in_order = spec.audio_tracks is not None and "all" not in spec.audio_tracks
     first = next((number for number, audio in enumerate(audios) if audio.is_default and not is_in_order), 0)
     for number, audio in enumerate(audios):
-        chain = [*([levels[audio.index]] if audio.index in levels else []), f"aformat=channel_layouts={LAYOUTS}"]
+        chain = [levels[audio.index], f"aformat=channel_layouts={LAYOUTS}"] if audio.index in levels else [mixed(audio)]
         options[f"filter:a:{number}"] = ",".join(chain)
         options[f"b:a:{number}"] = audio_rate(spec, audio, codec="opus" if encoder == "libopus" else "aac")
         if audio.title is not None and spec.output_format == "mp4":  # has no titles: players show the handler's name
@@ -76,6 +78,16 @@ def sound_options(spec: VideoSpec, audios: Sequence[Audio], encoder: str, levels
 def layouts(audio: Audio, most_channels: int) -> str:
     """The layouts that a sound may be given, for `aformat`; of mono and stereo alone FFmpeg cannot choose for 5.1."""
     return LAYOUTS if most_channels > 2 else "mono" if audio.channels == 1 else "stereo"
+
+
+def mixed(audio: Audio, most_channels: int = 8, *, least_channels: int = 1) -> str:
+    """The filters that give a sound its channels: as many as it has, where players know so many."""
+    if most_channels > 2 and audio.channels != _NO_LAYOUT:
+        return f"aformat=channel_layouts={LAYOUTS}"
+    wanted = max(least_channels, min(2, audio.channels))
+    mix = mixing(audio.layout, audio.channels, wanted)
+    layout = f"aformat=channel_layouts={'mono' if wanted == 1 else 'stereo'}"
+    return layout if mix == "anull" else f"{mix},{layout}"
 
 
 def audio_rate(spec: VideoSpec, audio: Audio, *, codec: AudioCodec = "aac", most_channels: int = 8) -> int:

@@ -11,18 +11,18 @@ import ffmpeg
 from processors.ffmpeg.chapters import Chapter, chapters, comments, within
 from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
-from processors.ffmpeg.report import summary
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.report import described
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import Expected, is_short, verified
+from processors.ffmpeg.verify import Expected, verified
 from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec
 from processors.video import preparing
 from processors.video.encoding import Wanted
 from processors.video.labels import without_stale
-from processors.video.sounds import audio_rate, layouts
-from processors.video.transcoding import blame_the_input
+from processors.video.lengths import refuse_lost_sound
+from processors.video.sounds import audio_rate, layouts, mixed
 from processors.worker.context import Context, Rejected
 
 _COST = 0.1  # of encoding a second of sound; for shares of the progress only
@@ -81,7 +81,7 @@ def extraction(
     Args:
         parts: the chapters, at the times that they have in the result.
     """
-    media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT)
+    media = ffmpeg.input(str(source.path), **wanted.part.options, **SAFE_INPUT, **SAFE_DECODER)
     outputs, files = [], []
     for number, audio in enumerate(wanted.sounds, start=1):
         own = form(spec, audio)
@@ -117,8 +117,6 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
         hint = "Choose another outputFormat, as mp4."
         raise Rejected("no_audio_stream", f"{source.name} has no sound.", hint)
     state = preparing.prepared(context, source, None)
-    if not state.wanted.sounds:
-        raise Rejected("no_audio_stream", "audioTracks none leaves no sound to extract.", "Name a track, or all.")
     seconds = state.wanted.part.seconds(source.probe.duration_seconds)
     parts = within(chapters(context, source.path), context.spec.start or 0.0, context.spec.end)
     forms = {form(context.spec, audio).suffix for audio in state.wanted.sounds}
@@ -127,16 +125,13 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
 
     def run(report: Report) -> Made:
         argv, files = extraction(context.spec, source, state.wanted, parts)
-        made_seconds = run_ffmpeg(context, argv, source.name, report, seconds=seconds)
-        expected = min(each.duration_seconds or seconds or 0.0 for each in state.wanted.sounds)
-        least = state.wanted.part.seconds(expected)
-        if is_short(made_seconds, least):
-            blame_the_input(context, source, made_seconds, least or 0.0)
+        run_ffmpeg(context, argv, source.name, report, seconds=seconds)
         outputs = []
         for (name, own), audio in zip(files, state.wanted.sounds, strict=True):
-            made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}, least))
+            made = verified(context.out / name, name, Expected({"audio": 1, "video": 0}))
+            refuse_lost_sound(context, source, audio, state.wanted.part, made)
             about = {"language": audio.language, "title": audio.title}
-            details = summary(made) | {key: value for key, value in about.items() if value}
+            details = described(made) | {key: value for key, value in about.items() if value}
             outputs.append(context.output(name, media_type=own.media_type, role="audio", details=details))
         return Made(outputs, {"notes": state.notes} if state.notes else {})
 
@@ -153,7 +148,7 @@ def _options(spec: VideoSpec, audio: Audio, own: Form, levels: Mapping[int, str]
     chain: Sequence[str] = [*([levels[audio.index]] if audio.index in levels else [])]
     most = CODECS[own.codec].most_channels
     if not own.is_lossless:
-        chain = [*chain, f"aformat=channel_layouts={layouts(audio, most)}"]
+        chain = [*chain, f"aformat=channel_layouts={layouts(audio, most)}"] if chain else [mixed(audio, most)]
         options["b:a"] = audio_rate(spec, audio, codec=own.codec, most_channels=most)
     elif own.codec == "pcm" and (audio.bit_depth or 0) > 16:
         options["c:a"] = "pcm_s24le"

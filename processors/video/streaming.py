@@ -12,7 +12,6 @@ from typing import Any
 from processors.ffmpeg.probe import Audio, Subtitle, Video, probe
 from processors.ffmpeg.program import run_ffmpeg
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import is_short
 from processors.specs import Ladder, VideoSpec, bits_per_second
 from processors.streaming.making import make_stream, published
 from processors.streaming.measure import MeasuredTrack
@@ -21,11 +20,12 @@ from processors.streaming.tracks import Track, distinct, language_of, title_of
 from processors.video import preparing
 from processors.video.encoding import Text
 from processors.video.ladder import Rung, ladder, names, slowed, stream_framerate, without_dominated
+from processors.video.lengths import blame_the_input, refuse_lost_sound
 from processors.video.per_title import per_title
 from processors.video.quality import TIERS, fit
 from processors.video.renditions import Renditions, Timing, encode, timing
 from processors.video.sounds import chosen_sounds
-from processors.video.transcoding import blame_the_input
+from processors.video.transcoding import refuse_tiny
 from processors.video.trials import tried
 from processors.worker.context import Context
 
@@ -42,6 +42,9 @@ _PACKAGE_SHARE = 0.08  # of the work of encoding
 def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Task]:
     """What has to be found out before, encode, then package."""
     packager()  # before any work, and not after an hour of it
+    refuse_tiny(context.spec, video, source.name)
+    for size in _asked(context.spec).sizes or ():
+        refuse_tiny(context.spec.model_copy(update={"resolution": size}), video, source.name)
     state = preparing.prepared(context, source, video)
     chosen = chosen_sounds(source.probe.audios, context.spec.audio_tracks, source.name)
     state.wanted = replace(state.wanted, sounds=chosen)  # all where nothing is said: players have a menu of them
@@ -101,15 +104,17 @@ class _Stream:
         # Of several outputs, FFmpeg 7 tells the progress of the slowest, which may be sparse subtitles.
         self.seconds = probe(self.folder / "video-0.mp4", self.source.name).video_seconds or 0.0
         expected = part.seconds(self.source.probe.video_seconds)
-        if is_short(self.seconds, expected):
-            blame_the_input(self.context, self.source, self.seconds, expected or 0.0, self.video)
+        blame_the_input(self.context, self.source, self.seconds, expected, self.video)
+        for number, audio in enumerate(self.state.wanted.sounds):
+            made = probe(self.folder / f"audio-{number}.mp4", self.source.name)
+            refuse_lost_sound(self.context, self.source, audio, part, made)
         return Made()
 
     def _try_out(self, report: Report) -> None:
         """Find the rungs that suit this very video; those of the table are the sizes that are tried."""
         asked = _asked(self.context.spec)
         every = self._ladder(asked.model_copy(update={"max_rungs": _MOST_RUNGS, "min_bitrate": None}))
-        seconds = self.state.wanted.part.seconds(self.source.probe.duration_seconds)
+        seconds = self.state.wanted.part.seconds(self.source.probe.video_seconds)  # sounds may go on after it
         trials = tried(self.context, self.source, self.video, replace(self.made, rungs=every), seconds, _FOLDER, report)
         most = every[0].bitrate * _HARD_SHARE
         if asked.max_bitrate is not None:

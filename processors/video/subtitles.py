@@ -16,7 +16,7 @@ from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Probe, Subtitle
 from processors.ffmpeg.program import FFMPEG
-from processors.ffmpeg.safety import SAFE_INPUT
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
 from processors.worker.context import Rejected
@@ -112,7 +112,7 @@ def convert(source: Source, track: str, output: str, codec: str, *, charset: str
         track: as ffmpeg calls it: its index, or s:0.
         charset: of a file that is not UTF-8.
     """
-    safety: dict[str, Any] = dict(SAFE_INPUT) | ({} if charset is None else {"sub_charenc": charset})
+    safety: dict[str, Any] = {**SAFE_INPUT, **SAFE_DECODER} | ({} if charset is None else {"sub_charenc": charset})
     media = ffmpeg.input(str(source.path), **safety)
     step = ffmpeg.output(media[track], output, **{"c:s": codec})
     return tuple(step.compile(cmd=list(FFMPEG), overwrite_output=True))
@@ -125,8 +125,9 @@ def charset(data: bytes) -> str | None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        # Where only the end fails, the text was cut inside of a character.
-        return None if error.start > len(data) - 4 else "CP1252"
+        # Where only the end of a text of UTF-8 fails, it was cut inside of a character.
+        is_cut = error.reason == "unexpected end of data" and not data[: error.start].isascii()
+        return None if is_cut else "CP1252"
     return None
 
 

@@ -12,18 +12,18 @@ from processors.ffmpeg.mp4_tracks import switch_subtitles_off
 from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
-from processors.ffmpeg.report import document, summary
+from processors.ffmpeg.report import described, summary
 from processors.ffmpeg.tasks import Made, Report, Source, Task
-from processors.ffmpeg.verify import CUT_OFF, Expected, count_packets, is_lost, is_short, last_moment, verified
+from processors.ffmpeg.verify import Expected, count_packets, is_short, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video import preparing
 from processors.video.codecs import LEAST_SIDE
 from processors.video.encoding import Text, Transcode, transcode
+from processors.video.lengths import blame_the_input, refuse_lost_sound
 from processors.video.quality import fit
 from processors.worker.context import Context, Rejected
 
-_END_SECONDS = 0.5  # what rounding may move the last picture by
 _MOST_LOST = 0.1  # of the pictures: with more holes than that, it is no video that anybody wants to see
 _ONE_PICTURE_EACH = {"h264", "hevc", "av1", "vp9", "prores", "mjpeg"}  # packets of others have none, or more than one
 _EXTRACT_COST = 0.1  # of a track of subtitles, in seconds of encoding: for the share of the progress only
@@ -40,18 +40,18 @@ def tasks(context: Context[VideoSpec], source: Source, video: Video) -> list[Tas
         began = time.monotonic()
         made = followed(context, step.argv, source.name, report, seconds=step.seconds)
         took = time.monotonic() - began
-        if is_short(made.seconds, step.seconds):
-            blame_the_input(context, source, made.seconds, step.seconds or 0.0)
+        blame_the_input(context, source, made.seconds, step.seconds)
         is_mp4 = step.name.endswith(".mp4")
         if is_mp4 and not state.wanted.captions.has_default:
             switch_subtitles_off(context.out / step.name)
         expected = Expected(step.streams, frames=made.frames, is_index_first=is_mp4)
         found = verified(context.out / step.name, step.name, expected)
         pictures_seconds = state.wanted.part.seconds(source.probe.video_seconds)
-        if is_short(found.video_seconds or 0.0, pictures_seconds):
-            blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds or 0.0, video)
+        blame_the_input(context, source, found.video_seconds or 0.0, pictures_seconds, video)
+        for number, audio in enumerate(state.wanted.sounds):
+            refuse_lost_sound(context, source, audio, state.wanted.part, found, number)
         state.notes += lost_pictures(context.spec, source, video, made, pictures_seconds)
-        details = summary(found) | {"streams": document(found)["streams"], "frames": made.frames}
+        details = described(found) | {"frames": made.frames}
         details |= {"encodeSeconds": round(took, 2), "speed": round((found.duration_seconds or made.seconds) / took, 2)}
         if state.answer is not None:
             details["quality"] = {
@@ -81,37 +81,6 @@ def refuse_tiny(spec: VideoSpec, video: Video, name: str) -> None:
             f"{name} would become a picture of {width}x{height}, and {spec.video_codec} needs {least}x{least} at least."
         )
         raise Rejected("too_small", text, "Ask for a larger resolution, or for codec h264.")
-
-
-def blame_the_input(
-    context: Context[VideoSpec],
-    source: Source,
-    made_seconds: float,
-    expected_seconds: float,
-    video: Video | None = None,
-) -> None:
-    """Say that the input is too short, or that its end cannot be decoded.
-
-    Not everything that gives less than its header says is cut off: the last picture of a recording may stand for long.
-
-    Args:
-        video: the picture that has given so little, where it is one.
-
-    Raises:
-        Rejected: the header can be trusted to know the length, and there is no more; or there is more, and it is
-            damaged.
-    """
-    start = context.spec.start or 0.0
-    if not is_short(last_moment(source.path, source.name) - start, expected_seconds):
-        end, rest = start + made_seconds, start + made_seconds + _END_SECONDS
-        if video and is_lost(source.path, source.name, video.index, rest, start + expected_seconds):
-            message = f"{source.name} is damaged: nothing from {end:.1f} s on can be decoded."
-            raise Rejected("damaged", message, f"Copy or download it again, or ask for what is whole: end {end:.1f}.")
-        return
-    message = f"{source.name} ends after {made_seconds:.1f} s, but should be {expected_seconds:.1f} s long."
-    if source.probe.is_duration_exact:
-        raise Rejected("truncated", message, CUT_OFF)
-    context.log(message)
 
 
 def lost_pictures(

@@ -24,6 +24,7 @@ from processors.ffmpeg.filters import Filter
 from processors.ffmpeg.probe import Video
 from processors.specs import VideoSpec
 from processors.specs.video import Position, Watermark
+from processors.video.framing import usual_matrix
 from processors.video.pictures import Look, encoded, filtered
 from processors.video.watermark_image import image
 from processors.video.watermark_text import text_image
@@ -35,7 +36,6 @@ NAME = "watermark.png"  # in the working directory; no output is called so
 _HDR_WHITE = {"smpte2084": 0.58, "arib-std-b67": 0.75}
 
 _MATRICES = {"bt2020nc": "bt2020", "bt2020c": "bt2020", "smpte240m": "smpte240m", "bt709": "bt709"}
-_HD_HEIGHT = 720  # from here on, players take BT.709 where the file says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +143,5 @@ def _even(offset: float, most: int) -> int:
 def _matrix(video: Video, is_hdr: bool) -> str:
     if video.is_hdr and not is_hdr:
         return "bt709"
-    usual = "bt709" if video.height >= _HD_HEIGHT else "bt601"
-    return _MATRICES.get(video.matrix or "", "bt601" if video.matrix else usual)
+    matrix = usual_matrix(video) if video.is_rgb else video.matrix or usual_matrix(video)
+    return _MATRICES.get(matrix, "bt601")

@@ -16,6 +16,7 @@ from processors.worker.context import Rejected
 
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_PIXELS = 8192 * 8192  # 256 MB, decoded
+_FORMATS = ("PNG", "JPEG", "WebP")
 _OPTIONS = {"protocol_whitelist": "file"}
 _HINT = "A watermark is a still PNG, JPEG or WebP."
 
@@ -34,7 +35,7 @@ def image(path: Path, name: str) -> VideoFrame:
         what = f"is {size // 1024 // 1024} MB large; {_MOST_BYTES // 1024 // 1024} MB are the limit"
         raise Rejected("watermark_too_large", f"The watermark {name} {what}.", "Save it smaller.")
     found = header(path.read_bytes())
-    if found is None:
+    if found is None or found.format not in _FORMATS:
         raise Rejected("watermark_not_picture", f"The watermark {name} is not a PNG, JPEG or WebP picture.", _HINT)
     if found.is_animated:
         raise Rejected("watermark_animated", f"The watermark {name} is animated.", _HINT)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.probe import Video, probe
-from processors.ffmpeg.report import document, summary
+from processors.ffmpeg.report import described
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec
@@ -17,9 +18,11 @@ def result(context: Context[VideoSpec]) -> Result:
     path, name = context.input_path("input_url"), context.input_name("input_url")
     context.progress("probe", 0.0)
     source = Source(path, name, probe(path, name))
-    about = summary(source.probe) | {"streams": document(source.probe)["streams"]}
+    about = described(source.probe)
     notes = _not_enlarged(context.spec, source)
-    return carry_out(context, _tasks(context, source), {"input": about} | ({"notes": notes} if notes else {}))
+    details = {"input": about} | ({"notes": notes} if notes else {})
+    length = Cut(context.spec.start or 0.0, context.spec.end).seconds(source.probe.duration_seconds)
+    return carry_out(context, _tasks(context, source), details, length=length)
 
 
 def _not_enlarged(spec: VideoSpec, source: Source) -> list[str]:

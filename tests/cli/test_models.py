@@ -132,6 +132,21 @@ def test_a_model_is_warmed_by_a_job_and_one_that_cannot_be_loaded_is_told(pitche
     assert pitchey("models", "warm", "nothing").code == 3
 
 
+def test_how_a_model_is_to_be_batched_is_measured_and_written_down(pitchey: Pitchey, colours: Path) -> None:
+    pitchey.ok("models", "add", "colour", colours, *CLASSIFIER)
+    answer = pitchey.ok("models", "bench", "colour", "--json").json
+    counts = [each["inputs"] for each in answer["runs"]]
+    assert counts[:3] == [1, 2, 4] and all(each["seconds"] > 0 for each in answer["runs"])
+    assert answer["isWritten"] and answer["batching"]["maxSize"] in counts
+    manifest = pitchey.ok("models", "show", "colour", "--json").json["manifest"]
+    assert manifest["batching"]["maxSize"] == answer["batching"]["maxSize"]
+    assert pitchey.ok("models", "verify").lines == ["colour@1: whole"]
+    (pitchey.cwd / "net.onnx").write_bytes(onnx_models.quarters())  # takes one picture at a time
+    pitchey.ok("models", "add", "quarters", "net.onnx", "--task", "object-detection", "--labels", ",".join(QUARTERS))
+    table = pitchey.ok("models", "bench", "quarters")
+    assert len(table.lines) == 3 and "one input at a time; written into its manifest" in table.err
+
+
 # --- where they come from
 
 

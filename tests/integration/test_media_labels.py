@@ -163,7 +163,8 @@ def test_a_cover_goes_into_every_format_and_out_again(studio: Studio, tmp_path: 
 
 def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None:
     text, huge, broken = tmp_path / "letter.png", tmp_path / "huge.png", tmp_path / "broken.jpg"
-    web = tmp_path / "web.webp"
+    web, large = tmp_path / "web.webp", tmp_path / "large.png"  # what is larger could not be read again
+    ffmpeg("-f", "lavfi", "-i", "color=s=7000x6000", "-frames:v", "1", "-pix_fmt", "monob", large)
     ffmpeg("-f", "lavfi", "-i", "testsrc=size=20x10:duration=1", "-frames:v", "1", web)
     text.write_text("Dear all")
     header = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
@@ -174,6 +175,7 @@ def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None
         (text, "cover_invalid", "no JPEG or PNG"),
         (web, "cover_invalid", "no JPEG or PNG"),
         (huge, "cover_too_large", "100000x100000"),
+        (large, "cover_too_large", "7000x6000"),
         (broken, "cover_invalid", "damaged"),
     ):
         error = studio.failure(MUSIC, files={"cover_url": path}, coverUrl=path.name)
@@ -181,6 +183,17 @@ def test_a_cover_that_is_none_is_refused(studio: Studio, tmp_path: Path) -> None
 
 
 # --- pictures
+
+
+def test_samples_that_are_no_numbers_can_be_drawn(studio: Studio, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.wav"
+    whole = "if(between(t,0.2,0.3),1/0,if(between(t,0.5,0.6),0/0,if(between(t,0.7,0.8),-1/0,0.2*sin(2*PI*300*t))))"
+    ffmpeg("-f", "lavfi", "-i", f"aevalsrc='{whole}':s=8000:d=1", "-c:a", "pcm_f32le", odd)
+    assert not np.isfinite(np.frombuffer(odd.read_bytes()[-8000 * 4 :], np.float32)).all()
+    out, _ = studio.make(odd, outputPresets=["flac"], generateThumbnails=True)
+    data = json.loads((out / "waveform.json").read_text())["data"]
+    assert data and (max(data), min(data)) == (127, -127)
+    assert (out / "waveform.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_waveform_tells_where_it_is_loud(studio: Studio, tmp_path: Path) -> None:

@@ -62,6 +62,44 @@ def test_a_file_that_was_cut_off_is_refused(studio: Studio, tmp_path: Path, suff
     assert error["code"] == "truncated" and cut.name in error["message"]
 
 
+@pytest.mark.parametrize("suffix", ["m4a", "mka", "flac"])
+def test_a_file_that_has_lost_a_hundredth_of_its_end_is_refused(studio: Studio, tmp_path: Path, suffix: str) -> None:
+    whole, nearly = tmp_path / f"whole.{suffix}", tmp_path / f"nearly.{suffix}"
+    ffmpeg(
+        *("-stream_loop", "3", "-i", MUSIC, "-c:a", "flac" if suffix == "flac" else "aac"),
+        *(["-movflags", "+faststart"] if suffix == "m4a" else []),
+        whole,
+    )
+    nearly.write_bytes(whole.read_bytes()[: whole.stat().st_size * 99 // 100])
+    for preset in ("mp3", "podcast"):
+        assert studio.failure(nearly, outputPresets=[preset])["code"] == "truncated"
+        studio.make(whole, outputPresets=[preset])
+
+
+@pytest.mark.parametrize(("suffix", "late"), [("mkv", 4), ("mkv", 90), ("mp4", 4)])
+def test_a_sound_that_begins_late_is_whole(studio: Studio, tmp_path: Path, suffix: str, late: int) -> None:
+    film = tmp_path / f"film.{suffix}"
+    pictures = ("-f", "lavfi", "-i", f"testsrc2=s=320x240:r=25:d={late + 20}")
+    ffmpeg(*pictures, "-itsoffset", f"{late}", "-i", MUSIC, "-c:v", "mpeg4", "-b:v", "800k", "-c:a", "aac", film)
+    out, result = studio.make(film, outputPresets=["flac"])
+    assert len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) / 32000 == pytest.approx(10, abs=0.1)
+    assert result["outputs"][0]["details"]["durationSeconds"] == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize("is_loud_first", [True, False])
+def test_an_mp3_that_does_not_say_its_length_is_as_long_as_it_is(
+    studio: Studio, tmp_path: Path, is_loud_first: bool
+) -> None:
+    bare, parts = tmp_path / "bare.mp3", ("anoisesrc=d=4", "anullsrc=d=20:r=48000:cl=mono,atrim=end=20")
+    first, second = parts if is_loud_first else reversed(parts)
+    graph = ("-filter_complex", f"{first}[a];{second}[b];[a][b]concat=n=2:v=0:a=1")
+    ffmpeg(*graph, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-id3v2_version", "0", bare)
+    out, result = studio.make(bare, outputPresets=["flac"])
+    assert len(decoded(out / "flac.flac", "-ac", "1", "-ar", "16000")) / 32000 == pytest.approx(24, abs=0.1)
+    assert result["details"]["input"]["durationSeconds"] == pytest.approx(24, abs=0.1)
+    studio.make(bare, outputPresets=["podcast"], start=22)
+
+
 @pytest.mark.parametrize("suffix", ["m4a", "flac"])
 def test_a_file_that_was_cut_off_is_refused_also_when_it_is_cleaned(
     studio: Studio, tmp_path: Path, suffix: str

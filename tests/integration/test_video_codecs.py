@@ -116,3 +116,13 @@ def test_a_picture_that_is_too_small_for_its_codec_is_refused_in_words(studio: S
     error = studio.failure(BIKES, codec=codec, resolution="32x32")
     assert (error["code"], error["reason"]) == ("too_small", "rejected")
     assert error["message"].endswith(f"would become a picture of 32x14, and {codec} needs {least}x{least} at least.")
+
+
+def test_streams_are_refused_in_the_same_words(studio: Studio, tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny.mp4"
+    ffmpeg("-i", BIKES, "-t", "1", "-vf", "scale=48:48", "-c:v", "mpeg4", tiny)
+    for asked in ({}, {"ladder": {"sizes": ["32x32"]}}):
+        clip = BIKES if asked else tiny
+        error = studio.failure(clip, codec="av1", outputFormat="hls", **asked)
+        assert (error["code"], error["reason"]) == ("too_small", "rejected")
+        assert "and av1 needs 64x64 at least" in error["message"]

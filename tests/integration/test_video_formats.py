@@ -178,3 +178,15 @@ def test_the_result_tells_what_there_was_and_what_there_is(studio: Studio) -> No
     )
     assert (before["size"], after["frames"]) == (SAMPLE.stat().st_size, 24)
     assert after["encodeSeconds"] > 0
+
+
+@pytest.mark.parametrize("output", ["mp4", "gif", "audio", "hls"])
+def test_a_result_says_how_long_its_stages_took_and_what_is_in_its_files(studio: Studio, output: str) -> None:
+    _, result = studio.make(SAMPLE, outputFormat=output, end=1, **({} if output == "audio" else {"resolution": TINY}))
+    details = result["details"]
+    main = {"mp4": "transcode", "gif": "transcode", "audio": "extract", "hls": "encode"}[output]
+    assert details["stageSeconds"][main] > 0
+    assert details["speed"] > 0
+    if output != "hls":
+        kinds = {each["kind"] for each in result["outputs"][0]["details"]["streams"]}
+        assert kinds == {"mp4": {"video", "audio"}, "gif": {"video"}, "audio": {"audio"}}[output]

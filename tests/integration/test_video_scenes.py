@@ -6,6 +6,7 @@ import json
 import subprocess
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,21 @@ def test_the_progress_of_scenes_never_goes_back(studio: Studio) -> None:
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert len(set(fractions)) > 3  # as often as the worker passes it on
+
+
+def test_scenes_of_a_broadcast_have_whole_frames(studio: Studio, tmp_path: Path) -> None:
+    """A bar that moves sideways: the lines of two fields lie beside each other in a frame, as a comb."""
+    film = tmp_path / "fields.mkv"
+    moving = "color=black:s=320x240:r=50:d=1,drawbox=c=white:t=fill:w=40:h=240:x=0,scroll=h=-0.05"
+    woven = f"{moving},tinterlace=interleave_top,setfield=tff,fps=25"
+    ffmpeg("-f", "lavfi", "-i", woven, "-c:v", "mpeg2video", "-q:v", "2", "-flags", "+ildct+ilme", "-top", "1", film)
+    out, _ = studio.make(film, outputFormat="scenes", scenes={"split": True, "thumbnails": False})
+    assert combed(film) > 10 * combed(out / "scene-001.mp4")
+
+
+def combed(path: Path) -> float:
+    """How far neighbouring lines differ in the picture's middle, where nothing that is meant does."""
+    command = ["ffmpeg", "-v", "error", "-ss", "0.4", "-i", path, "-frames:v", "1", "-pix_fmt", "gray"]
+    data = subprocess.run([*command, "-f", "rawvideo", "-"], check=True, capture_output=True).stdout
+    rows = [data[at : at + 320] for at in range(320 * 100, 320 * 140, 320)]
+    return 0.01 + sum(abs(a - b) for one, other in pairwise(rows) for a, b in zip(one, other, strict=True)) / len(rows)

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from processors.streaming import packager
 from processors.streaming.measure import measured
 from processors.streaming.tracks import Track
-from processors.streaming.verify import verify_stream
+from processors.streaming.verify import verify_sound, verify_stream
 from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, BUNNY, HDR, Studio, brightness, ffmpeg
 from tests.resources.workers import Worker
@@ -368,6 +369,13 @@ def test_a_stream_that_is_not_whole_or_not_true_is_refused(bunny: tuple[Path, di
             shutil.rmtree(out)
 
     assert verdict(bunny[0]) == ""
+    short, longer = tmp_path / "short.mp4", tmp_path / "longer.mp4"
+    ffmpeg("-f", "lavfi", "-i", "sine=d=5", short)
+    ffmpeg("-f", "lavfi", "-i", "sine=d=6", longer)
+    sound = measured(bunny[0], TRACKS, 2)[-1]
+    verify_sound(replace(sound, track=replace(sound.track, source=short)))
+    with pytest.raises(HandlerError, match=r"audio-und is not what it should be: it is 5\.\d+ s long instead of 6"):
+        verify_sound(replace(sound, track=replace(sound.track, source=longer)))
     second = (bunny[0] / "video-360p" / "segment-00002.m4s").read_bytes()
     half = spoiled("video-360p/segment-00002.m4s", second[len(second) // 4 :], b"")
     assert half.startswith("The output video-360p/segment-00002.m4s is not what it should be")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -265,9 +266,12 @@ def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
     studio: Studio, film: Path, tmp_path: Path, encoding: str
 ) -> None:
     given = written(tmp_path / "it's; a, name[0]:.srt", SRT.encode(encoding))
-    out, _ = studio.make(BIKES, subtitleUrl=given, end=2, resolution=TINY)
+    out, result = studio.make(BIKES, subtitleUrl=given, end=2, resolution=TINY)
     (found,) = streams(out / "video.mp4", "subtitle")
     assert found["codec_name"] == "mov_text"
+    notes = [note for note in result["details"].get("notes", []) if given.name in note]
+    assert [note.partition(":")[0] for note in notes] == (["it's; a, name[0]"] if encoding == "cp1252" else [])
+    assert all("was read as CP1252" in note for note in notes)
     ffmpeg("-i", out / "video.mp4", "-map", "0:s", tmp_path / "back.srt")
     assert "Grüße" in (tmp_path / "back.srt").read_text()
     if encoding == "cp1252":
@@ -275,9 +279,39 @@ def test_a_file_of_subtitles_is_muxed_in_or_burnt_whatever_its_encoding(
         assert brightest_at(out / "video.mp4", 0.5, BOTTOM) > 128 > brightest_at(out / "video.mp4", 1.8, BOTTOM)
 
 
+def test_a_file_of_subtitles_whose_only_accent_ends_it_keeps_its_last_line(studio: Studio, tmp_path: Path) -> None:
+    text = "1\n00:00:00,000 --> 00:00:00,500\nBonjour\n\n2\n00:00:00,500 --> 00:00:01,000\nUn caf\u00e9\n"
+    given = written(tmp_path / "french.srt", text.encode("cp1252"))
+    out, _ = studio.make(BIKES, subtitleUrl=given, end=1, resolution=TINY)
+    ffmpeg("-i", out / "video.mp4", "-map", "0:s", tmp_path / "back.srt")
+    assert "Un caf\u00e9" in (tmp_path / "back.srt").read_text()
+
+
 def test_what_is_no_file_of_subtitles_is_refused_by_name(studio: Studio, tmp_path: Path) -> None:
     playlist = written(tmp_path / "list.srt", b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n")
-    for given in (BIKES, playlist):
+    inside = tmp_path / "inside.mkv"
+    ffmpeg("-i", written(tmp_path / "text.srt", SRT.encode()), "-c:s", "subrip", inside)
+    for given in (BIKES, playlist, inside):
         error = studio.failure(BIKES, subtitleUrl=given)
         assert (error["code"], error["reason"]) == ("not_subtitles", "rejected")
         assert given.name in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("output", "layout"),
+    [("mp4", "3.0"), ("hls", "3.0"), ("hls", "5.1"), ("hls", "6.1"), ("audio", "5.1"), ("audio", "6.1")],
+)
+def test_surround_is_mixed_down_without_clipping(studio: Studio, tmp_path: Path, output: str, layout: str) -> None:
+    """All channels at full scale, and in phase: their bare sum would be more than twice as loud as anything may be."""
+    count = {"3.0": 3, "5.1": 6, "6.1": 7}[layout]
+    loud = "|".join(["0.99*sin(2*PI*440*t)"] * count)
+    clip = tmp_path / "loud.mkv"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=64x48:d=1:r=10")
+    sound = ("-f", "lavfi", "-i", f"aevalsrc=exprs={loud}:c={layout}:s=48000:d=1")
+    ffmpeg(*picture, *sound, "-c:a", "pcm_f32le", clip)
+    asked = {"audioFormat": "mp3"} if output == "audio" else {}
+    out, _ = studio.make(clip, outputFormat=output, **asked)
+    made = {"mp4": out / "video.mp4", "hls": out / "master.m3u8"}.get(output) or next(out.glob("*.mp3"))
+    command = ["ffmpeg", "-v", "error", "-i", made, "-map", "0:a:0", "-f", "f32le", "-"]
+    samples = array("f", subprocess.run(command, check=True, capture_output=True).stdout)
+    assert 0.5 < max(map(abs, samples)) < 1.1  # an encoder adds a little

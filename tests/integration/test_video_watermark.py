@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.resources.studio import Studio, ffmpeg
+from tests.resources.studio import Studio, ffmpeg, ffprobe
 from tests.resources.workers import Worker
 
 SIZE = (320, 180)
@@ -246,3 +246,23 @@ def test_a_watermark_of_webm_goes_to_its_end(studio: Studio, grey: Path, logo: P
         watermark={"imageUrl": "logo.png", "opacity": 1, "scale": 0.5, "position": "top-left", "margin": 0},
     )
     assert Picture(out / "video.webm").at(80, 20) == pytest.approx(RED, abs=24)
+
+
+@pytest.mark.parametrize(
+    ("size", "encoder"),
+    [("320x180", ("-c:v", "libx264rgb")), ("1280x640", ("-c:v", "libx264", "-pix_fmt", "yuv420p"))],
+    ids=["of red, green and blue", "wide, and not high"],
+)
+def test_a_mark_has_the_colours_that_players_take_the_picture_for(
+    studio: Studio, tmp_path: Path, size: str, encoder: tuple[str, ...]
+) -> None:
+    clip = tmp_path / "clip.mkv"
+    ffmpeg("-f", "lavfi", "-i", f"color=0x808080:s={size}:d=0.5:r=10", *encoder, clip)
+    green = tmp_path / "green.png"
+    ffmpeg("-f", "lavfi", "-i", "color=0x00c000:s=80x40", "-frames:v", "1", green)
+    mark = {"imageUrl": green.name, "scale": 0.5, "position": "center", "opacity": 1}
+    out, _ = studio.make(clip, resolution="320x180", watermark=mark, also={"watermark.image_url": green})
+    assert ffprobe(out / "video.mp4")["video"]["color_space"] == "bt709"
+    shown = ["ffmpeg", "-v", "error", "-i", out / "video.mp4", "-frames:v", "1", "-vf", "crop=2:2", "-f", "rawvideo"]
+    raw = subprocess.run([*shown, "-pix_fmt", "rgb24", "-"], check=True, capture_output=True).stdout
+    assert list(raw[:3]) == pytest.approx([0, 192, 0], abs=6)

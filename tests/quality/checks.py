@@ -100,11 +100,13 @@ def is_index_first(path: Path) -> bool:
     return b"moov" in order and b"mdat" in order and order.index(b"moov") < order.index(b"mdat")
 
 
-def first_frames(init: Path, segment: Path) -> str:
-    """The type of a segment's first frame in the order of decoding, and whether it is marked as a key frame."""
+def begins_with_idr(init: Path, segment: Path) -> bool:
+    """Whether the first picture of a segment of H.264 is an IDR: a mark as key frame may mean less than that."""
     joined = segment.with_suffix(".joined.mp4")
     joined.write_bytes(init.read_bytes() + segment.read_bytes())
-    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "packet=flags", "-of", "csv=p=0"]
-    said = subprocess.run([*command, joined], check=True, capture_output=True, text=True).stdout
+    command = ["ffmpeg", "-nostdin", "-v", "verbose", "-i", joined, "-map", "0:v:0", "-c", "copy", "-frames:v", "1"]
+    command += ["-bsf:v", "trace_headers", "-f", "null", "-"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     joined.unlink()
-    return said.splitlines()[0][:1] if said else ""
+    kinds = [int(kind) for kind in re.findall(r"nal_unit_type .*= (\d+)", said)]
+    return next((kind for kind in kinds if 1 <= kind <= 5), 0) == 5  # ITU-T H.264, table 7-1

@@ -21,12 +21,20 @@ class Rendition:
 
     @property
     def peak_bits_per_second(self) -> float:
-        """The rate of the segment that has most bits for its time, as RFC 8216, section 4.1, defines it."""
-        return max(
-            segment.stat().st_size * 8 / seconds
-            for segment, seconds in zip(self.segments, self.seconds, strict=True)
-            if seconds >= max(self.seconds) / 2  # no window of that length begins at a short last one
-        )
+        """The rate of the run of segments that has most bits for its time, as RFC 8216, section 4.1, defines it.
+
+        A run lasts from half of the longest segment's time to one and a half times of it.
+        """
+        target, bits = max(self.seconds), [8 * segment.stat().st_size for segment in self.segments]
+        found = [sum(bits) / sum(self.seconds)]
+        for first in range(len(bits)):
+            for last in range(first + 1, len(bits) + 1):
+                seconds = sum(self.seconds[first:last])
+                if seconds > 1.5 * target + 0.001:
+                    break
+                if seconds >= 0.5 * target:
+                    found.append(sum(bits[first:last]) / seconds)
+        return max(found)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from pitchey_cli.engines import builds, images
 from pitchey_cli.engines.bootstrap import mmdebstrap_command
 from pitchey_cli.engines.images import SOURCES, Sources, available, current_tag, find_ca_bundle, plan
 from pitchey_cli.engines.port import BuildStep
+from pitchey_cli.policies import Policies
+from pitchey_cli.settings import DocumentSettings, Settings
 from processors.protocol import Service
 
 
@@ -48,15 +50,16 @@ def test_the_image_of_programs_has_their_launchers_and_needs_no_libraries() -> N
 
 
 def test_more_languages_make_another_image_of_documents_and_of_nothing_else() -> None:
-    more = replace(SOURCES, ocr_languages="rus, chi_sim")
+    def sources(languages: str) -> Sources:
+        return replace(SOURCES, ocr_languages=Policies(Settings(document=DocumentSettings(languages))).ocr_languages())
+
+    more = sources("rus, chi_sim")
     assert plan([Service.DOCUMENT], more)[1].arguments == {"OCR_LANGUAGES": "chi_sim rus"}
     assert current_tag(Service.DOCUMENT, more) != current_tag(Service.DOCUMENT)
-    assert current_tag(Service.DOCUMENT, more) == current_tag(
-        Service.DOCUMENT, replace(SOURCES, ocr_languages="chi_sim,rus")
-    )
+    assert current_tag(Service.DOCUMENT, more) == current_tag(Service.DOCUMENT, sources("chi_sim,rus"))
     assert current_tag(Service.VIDEO, more) == current_tag(Service.VIDEO)
-    with pytest.raises(UsageError, match="no languages"):
-        plan([Service.DOCUMENT], replace(SOURCES, ocr_languages="rus; rm -r x"))
+    with pytest.raises(UsageError, match="no list of languages"):
+        sources("rus; rm -r x")
 
 
 def test_a_copy_of_the_same_files_has_the_same_tags(sources: Sources) -> None:

@@ -94,6 +94,8 @@ def test_both_text_and_pictures_can_be_burnt_in() -> None:
         (b"plain", None),
         ("Grüße".encode(), None),
         ("Grüße aus Köln".encode("cp1252"), "CP1252"),
+        ("Un caf\u00e9".encode("cp1252"), "CP1252"),
+        ("Un caf\u00e9\n".encode("cp1252"), "CP1252"),
         ("Grüße".encode("utf-16"), None),
     ],
 )

@@ -67,7 +67,7 @@ _EXTENDED = b"RIFF____WEBPVP8X" + bytes(4) + b"\x02\0\0\0" + (639).to_bytes(3, "
         (_LOSSLESS, Header("WebP", 640, 480)),
         (_EXTENDED, Header("WebP", 640, 480, is_animated=True)),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", None),
-        (b"GIF89a\x01\0\x01\0", None),
+        (b"GIF89a\x01\0\x02\0", Header("GIF", 1, 2, is_animated=True)),
         (b"", None),
     ],
 )

@@ -89,7 +89,7 @@ def add(desk: Desk, wish: Wish) -> Entry:
             manifest = _Making(desk, wish, opened, made).manifest()
         except ModelError as error:
             raise as_ours(error) from error
-        (made / MANIFEST_NAME).write_text(_written(manifest), encoding="utf-8")
+        (made / MANIFEST_NAME).write_text(written(manifest), encoding="utf-8")
         folder = desk.store.publish(made, manifest.name, manifest.version)
     if wish.is_pinned:
         desk.store.pin(manifest.name, manifest.version)
@@ -333,7 +333,8 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def _written(manifest: Manifest) -> str:
+def written(manifest: Manifest) -> str:
+    """A manifest as it lies beside its model."""
     document = manifest.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 

@@ -19,6 +19,7 @@ from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded, Prompt, Session, Tensors
 from processors.inference.repository import Entry, Repository
+from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
@@ -87,6 +88,9 @@ def _answer(
     connection: socket.socket, head: dict[str, Any], tensors: Tensors, repository: Repository, shelf: Shelf
 ) -> None:
     entry = repository.find(head["model"])
+    if head["do"] == "measure":
+        send(connection, _measured(entry))
+        return
     with shelf.borrow(entry) as (loaded, waited):
         started = time.monotonic()
         if head["do"] == "generate":
@@ -105,6 +109,23 @@ def _answer(
             facts = {}
         took = {"load": waited, "run": time.monotonic() - started}
         send(connection, {**facts, "device": loaded.device, "seconds": took}, outputs)
+
+
+def _measured(entry: Entry) -> dict[str, Any]:
+    """How a model is to be batched. It is loaded once more, because jobs share the one on the shelf."""
+    started = time.monotonic()
+    loaded = registry.load(entry, granted_threads())
+    waited = time.monotonic() - started
+    try:
+        found = None if isinstance(loaded, Generator) else measure(loaded, entry.manifest)
+    finally:
+        loaded.close()
+    took = {"load": waited, "run": time.monotonic() - started - waited}
+    head: dict[str, Any] = {"device": loaded.device, "seconds": took, "measured": None}
+    if found is not None:
+        batching = found.batching.model_dump(mode="json", by_alias=True)
+        head["measured"] = {"runSeconds": dict(found.seconds), "batching": batching}
+    return head
 
 
 def _say(connection: socket.socket, piece: str) -> bool:

@@ -93,6 +93,11 @@ class RemoteSession:
         """Compute outputs: those that are named, or all."""
         return self.companion.ask({"do": "run", "model": self.reference, "outputs": list(outputs)}, tensors)[1]
 
+    def measure(self) -> dict[str, Any] | None:
+        """How it is to be batched, found by running it; None where that cannot be found."""
+        found: dict[str, Any] | None = self.companion.ask({"do": "measure", "model": self.reference})[0]["measured"]
+        return found
+
     def generate(self, prompt: Prompt, say: Callable[[str], bool]) -> Generated:
         """Continue a conversation; it ends with the process that asks, too."""
         head = {"do": "generate", "model": self.reference, "prompt": asdict(prompt)}
