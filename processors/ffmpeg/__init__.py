@@ -1,6 +1,8 @@
 """What the services that work with FFmpeg share. It knows nothing of any spec.
 
 safety          how inputs of strangers are opened: no network, no format that names other files, no endless picture
+mp3_header      pure: what an MP3 says of its own length
+cut_off         whether the end of a file is missing, by its own sizes
 opening         a file, open in this process, and its frames
 unreadable      pure: what a file seems to be that cannot be opened
 probe           what a file is: its streams and tags; chapters has those of the file

@@ -9,6 +9,7 @@ subtitles    pure: what becomes of subtitles; cues cuts their texts
 encoding     pure: spec and probe in, an ffmpeg command out
 preparing    what has to be found out before the main run can be planned
 target       the constant quality that gives a VMAF, by short trials
+lengths      whether a picture and its sounds are as long as they should be, and whose fault it is if not
 transcoding  makes MP4 and WebM, and verifies them
 soundtrack   the sound as files of its own
 animation    GIF and animated WebP
