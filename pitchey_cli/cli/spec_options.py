@@ -49,9 +49,7 @@ def parameters(service: Service) -> Iterable[inspect.Parameter]:
         option = typer.Option(*flags, help=words, metavar=metavar or None, rich_help_panel=panel_of(service, path))
         yield parameter(PREFIX + path.replace(".", _OF_A_PART), Annotated[annotation, option])
         if part.is_secret(name):
-            words = (
-                f"A file whose first line {usual} is: so it is in no history of a shell, and in no list of processes."
-            )
+            words = f"A file with {usual} as its first line, so that it is in no history and no list of processes."
             option = typer.Option(f"{usual}-file", help=words, metavar="FILE", rich_help_panel=panel_of(service, path))
             yield parameter(PREFIX + path.replace(".", _OF_A_PART) + _FROM_FILE, Annotated[str | None, option])
 
