@@ -15,6 +15,13 @@ def masked(service: Service, fields: Mapping[str, Any]) -> dict[str, Any]:
     return SPECS[service].masked(fields)
 
 
+def knows_secrets(service: Service) -> bool:
+    """Whether a spec of the service may have any: most cannot, and some hold a whole program that need not be read."""
+    from processors.specs import SPECS
+
+    return SPECS[service].has_secrets()
+
+
 def has_secret(service: Service, spec: Mapping[str, Any]) -> bool:
     """Whether a spec has a secret that is not masked."""
     return masked(service, spec) != spec

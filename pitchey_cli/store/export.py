@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.secrecy import masked
+from pitchey_cli.domain.secrecy import knows_secrets, masked
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 from processors.vocabulary import Service
@@ -77,15 +77,15 @@ def _readable(row: Row) -> Row:
 
 def _masked(row: Row) -> Row:
     """A row without the secrets of what it asks of a service: of a job in its spec, of a schedule in its request."""
+    if not ({"spec", "request"} & row.keys() and knows_secrets(Service(row["service"]))):
+        return row
     if "spec" in row:
         spec = json.loads(row["spec"])
         kept = masked(Service(row["service"]), spec)
         return row if kept == spec else {**row, "spec": rows.encode(kept)}
-    if "request" in row:
-        request = json.loads(row["request"])
-        kept = {**request, "fields": masked(Service(row["service"]), request["fields"])}
-        return row if kept == request else {**row, "request": rows.encode(kept)}
-    return row
+    request = json.loads(row["request"])
+    kept = {**request, "fields": masked(Service(row["service"]), request["fields"])}
+    return row if kept == request else {**row, "request": rows.encode(kept)}
 
 
 def _value(column: str, value: Any) -> Any:

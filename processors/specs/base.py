@@ -47,9 +47,17 @@ class Part(BaseModel):
         return field in cls.model_fields and cls.model_fields[field].json_schema_extra == SECRET
 
     @classmethod
+    @cache  # asked for every job of a list
+    def has_secrets(cls) -> bool:
+        """Whether any of its fields is a secret, or of its parts'."""
+        parts = (cls.part_of(field) for field in cls.model_fields)
+        is_marked = any(cls.is_secret(field) for field in cls.model_fields)
+        return is_marked or any(part.has_secrets() for part in parts if part is not None)
+
+    @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Fields as they may be shown: in place of each secret, also of one in a part, stands `***`."""
-        if not _has_secrets(cls):
+        if not cls.has_secrets():
             return {**fields}
         return {key: cls._masked(cls.field_named(key), value) for key, value in fields.items()}
 
@@ -67,13 +75,6 @@ class Part(BaseModel):
         alias = cls.model_fields[name].alias or name
         part = cls.part_of(name) if dot else None
         return f"{alias}.{part.spelled(rest)}" if part else alias
-
-
-@cache  # asked for every job of a list
-def _has_secrets(model: type[Part]) -> bool:
-    parts = (model.part_of(field) for field in model.model_fields)
-    is_secret = any(model.is_secret(field) for field in model.model_fields)
-    return is_secret or any(_has_secrets(part) for part in parts if part is not None)
 
 
 class Spec(Part):
