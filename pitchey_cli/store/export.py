@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
-from pitchey_cli.domain.secrecy import knows_secrets, masked
+from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 from processors.vocabulary import Service
@@ -77,7 +77,7 @@ def _readable(row: Row) -> Row:
 
 def _masked(row: Row) -> Row:
     """A row without the secrets of what it asks of a service: of a job in its spec, of a schedule in its request."""
-    if not ({"spec", "request"} & row.keys() and knows_secrets(Service(row["service"]))):
+    if not ({"spec", "request"} & row.keys() and row["service"] in WITH_SECRETS):
         return row
     if "spec" in row:
         spec = json.loads(row["spec"])

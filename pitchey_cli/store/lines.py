@@ -8,7 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.secrecy import knows_secrets, masked
+from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
 from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Reason, Service
@@ -54,7 +54,7 @@ class SqliteLines(SqliteReader):
 
     def _forget_secrets(self, seq: int, service: Service, state: JobState, text: str) -> None:
         """A job has ended for good: what only its work needed goes. A dead letter keeps it, and may be redriven."""
-        if state in (JobState.SUCCEEDED, JobState.CANCELLED) and knows_secrets(service):
+        if state in (JobState.SUCCEEDED, JobState.CANCELLED) and service in WITH_SECRETS:
             spec = json.loads(text)
             if (kept := masked(service, spec)) != spec:
                 self._db.run(QUERIES["set_spec"], {"seq": seq, "spec": rows.encode(kept)})
