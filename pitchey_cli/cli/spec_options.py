@@ -13,6 +13,9 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from pitchey_cli.cli.field_options import FieldOption, group_of, option_of
+from pitchey_cli.domain.errors import InputRejected, UsageError
+from pitchey_cli.operations import texts
+from pitchey_cli.operations.sources import Source
 from pitchey_cli.operations.specs import merged
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
@@ -20,6 +23,7 @@ from processors.specs.base import Part
 
 PREFIX = "field_"  # keeps a spec's field apart from an option of ours with the same name
 _OF_A_PART = "__"  # as the dot of a path in the name of a parameter
+_FROM_FILE = "__from_file"  # behind the name of a secret: the option that names the file which holds it
 
 
 def parameters(service: Service) -> Iterable[inspect.Parameter]:
@@ -32,7 +36,7 @@ def parameters(service: Service) -> Iterable[inspect.Parameter]:
         is_said_in_json = _holds(dict, field.annotation) or _holds(Part, field.annotation)
         if said is None and (whole is not None or is_said_in_json):  # there is --set besides
             continue
-        usual = f"--{path.replace('.', '-').replace('_', '-')}"
+        usual = _usual(path)
         flags: tuple[str, ...] = (usual,)
         annotation: Any = str | None
         metavar = "PATH" if path in model.input_fields else name.rpartition("_")[2].upper()
@@ -44,6 +48,10 @@ def parameters(service: Service) -> Iterable[inspect.Parameter]:
         words = (said.help if said else "") or field.description
         option = typer.Option(*flags, help=words, metavar=metavar or None, rich_help_panel=panel_of(service, path))
         yield parameter(PREFIX + path.replace(".", _OF_A_PART), Annotated[annotation, option])
+        if part.is_secret(name):
+            words = f"A file with {usual} as its first line, so that it is in no history and no list of processes."
+            option = typer.Option(f"{usual}-file", help=words, metavar="FILE", rich_help_panel=panel_of(service, path))
+            yield parameter(PREFIX + path.replace(".", _OF_A_PART) + _FROM_FILE, Annotated[str | None, option])
 
 
 def _paths(model: type[Spec]) -> Iterator[tuple[str, type[Part]]]:
@@ -79,15 +87,31 @@ def parameter(name: str, annotation: Any) -> inspect.Parameter:
 def taken_from(service: Service, given: dict[str, Any]) -> dict[str, Any]:
     """Take what belongs here out of a command's arguments, as fields of the spec; what was not said is left out."""
     fields: dict[str, Any] = {}
+    said: set[str] = set()
     for key in [key for key in given if key.startswith(PREFIX)]:
         value = given.pop(key)
         if value is None or value == []:
             continue
-        path = key.removeprefix(PREFIX).replace(_OF_A_PART, ".")
+        path = key.removeprefix(PREFIX).removesuffix(_FROM_FILE).replace(_OF_A_PART, ".")
+        if path in said:
+            text = f"{_usual(path)} and {_usual(path)}-file say the same thing."
+            raise UsageError(text, hint="Leave one of them out.")
+        said.add(path)
+        value = _secret_in(value) if key.endswith(_FROM_FILE) else _value(option_of(service, path), value)
         first, dot, rest = path.partition(".")
-        said = _value(option_of(service, path), value)
-        fields = merged(SPECS[service], fields, {first: {rest: said} if dot else said})
+        fields = merged(SPECS[service], fields, {first: {rest: value} if dot else value})
     return fields
+
+
+def _secret_in(file: str) -> str:
+    first, *_ = texts.read(Source(file, file)).splitlines() or [""]
+    if not first:
+        raise InputRejected(f"{file} is to hold a secret, and its first line is empty.")
+    return first
+
+
+def _usual(path: str) -> str:
+    return f"--{path.replace('.', '-').replace('_', '-')}"
 
 
 def _value(option: FieldOption | None, value: Any) -> Any:

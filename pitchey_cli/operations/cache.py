@@ -11,6 +11,7 @@ from typing import Any
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Job, NewJob
+from pitchey_cli.domain.secrecy import has_secret
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
 from processors.vocabulary import Service
@@ -42,6 +43,8 @@ def _look_up(store: Store, artifacts: Artifacts, job: NewJob, image_of: Callable
         return Lookup(job, f"{job.service} jobs may give another result each time")
     if any(each.sha256 is None for each in job.inputs):
         return Lookup(job, "what is behind a URL is known only when it is fetched")
+    if has_secret(job.service, job.spec):  # a key stays when the secret has gone, and tells whether a guess is right
+        return Lookup(job, "it has a password, of which nothing is kept")
     if job.after:
         return Lookup(job, "it waits for another job")
     key = cache_key(job, image_of(job.service))

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from pitchey_cli.domain.errors import UsageError
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
-from processors.specs.base import Part
+from processors.specs.base import MASK, Part
 from processors.specs.video import RESOLUTION_FORM, RESOLUTION_PATTERN
 
 P = TypeVar("P", bound=Part)
@@ -95,6 +95,8 @@ def _split(model: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
 def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageError:
     owner, where, what_it_is = _place(model, problem["loc"])
     kind, value = problem["type"], problem.get("input")
+    if owner is not None and owner.is_secret(owner.field_named(where.rpartition(".")[2])):
+        value = MASK
     if kind == "extra_forbidden":
         return _unknown(owner, where, what)
     if kind == "missing":

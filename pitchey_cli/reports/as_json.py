@@ -10,6 +10,7 @@ from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.recurrence import Schedule
+from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.store.port import Counts
 
 SCHEMA = 1
@@ -62,7 +63,7 @@ def job(value: Job) -> dict[str, Any]:
         "runAt": time(value.run_at),
         "startedAt": time(value.started_at),
         "finishedAt": time(value.finished_at),
-        "spec": value.spec,
+        "spec": masked(value.service, value.spec),
         "inputs": [
             {"field": item.field, "name": item.name, "sha256": item.sha256, "size": item.size, "url": item.url}
             for item in value.inputs
@@ -186,6 +187,6 @@ def schedule(value: Schedule) -> dict[str, Any]:
         "lastAt": time(value.last_at),
         "lastError": value.last_error,
         "inputs": value.request["inputs"],
-        "fields": value.request["fields"],
+        "fields": masked(value.service, value.request["fields"]),
         "queueing": value.request["queueing"],
     }

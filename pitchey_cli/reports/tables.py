@@ -14,6 +14,7 @@ from rich.text import Text
 from pitchey_cli.domain.job import Attempt, Instance, InstanceState, Job, JobId, JobState, Output
 from pitchey_cli.domain.program import has_ended_well
 from pitchey_cli.domain.recurrence import Schedule
+from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.reports.programs import verdict_line
 from pitchey_cli.reports.wording import ago, duration, money, percent, printable, size
 from pitchey_cli.store.port import Counts
@@ -180,7 +181,8 @@ def job_in_full(
     facts.add_row("priority", str(job.priority))
     for item in job.inputs:
         facts.add_row("input", f"{printable(item.url or item.name)}  {size(item.size)}")
-    facts.add_row("spec", cell(", ".join(_short(f"{k} {v}") for k, v in job.spec.items() if k not in _input_keys(job))))
+    spec = masked(job.service, job.spec)
+    facts.add_row("spec", cell(", ".join(_short(f"{k} {v}") for k, v in spec.items() if k not in _input_keys(job))))
     if job.state is JobState.RUNNING:
         eta = f", {duration(job.eta_seconds)} left" if job.eta_seconds is not None else ""
         facts.add_row("progress", f"{percent(job.progress)} {job.stage or ''}{eta}")

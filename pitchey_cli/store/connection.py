@@ -68,6 +68,7 @@ class Connection:
         self.run(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
         self.run("PRAGMA synchronous = FULL")  # what has been acknowledged survives a power cut
         self.run("PRAGMA foreign_keys = ON")
+        self.run("PRAGMA secure_delete = ON")  # a secret that is removed from a spec is in no free page either
         # 8 MiB at most. A claim from a million jobs is as quick as with eight times as much, and a daemon stays small.
         self.run("PRAGMA cache_size = -8192")
         self.run("PRAGMA temp_store = MEMORY")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import InputNotFound, StoreError
+from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
 from pitchey_cli.store import rows
 from pitchey_cli.store.connection import SQLITE_ERRORS, translated
+from processors.vocabulary import Service
 
 _TIMES = ("at", "deadline", "hour", "lease_until")  # and all that end with _at
 
@@ -31,7 +34,8 @@ class Table:
 def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
     """Tables and their rows, as they are at one moment; each table's rows have to be taken before the next table.
 
-    Times are ISO text in UTC, money is whole nanodollars, JSON stays the text that it is.
+    Times are ISO text in UTC, money is whole nanodollars, JSON stays the text that it is, but for
+    the secrets of a spec.
 
     Args:
         wanted: names of tables; none means all.
@@ -68,7 +72,20 @@ def _rows_of(found: Iterator[Row], path: Path) -> Iterator[Row]:
 
 
 def _readable(row: Row) -> Row:
-    return {column: _value(column, value) for column, value in row.items()}
+    return {column: _value(column, value) for column, value in _masked(row).items()}
+
+
+def _masked(row: Row) -> Row:
+    """A row without the secrets of what it asks of a service: of a job in its spec, of a schedule in its request."""
+    if not ({"spec", "request"} & row.keys() and row["service"] in WITH_SECRETS):
+        return row
+    if "spec" in row:
+        spec = json.loads(row["spec"])
+        kept = masked(Service(row["service"]), spec)
+        return row if kept == spec else {**row, "spec": rows.encode(kept)}
+    request = json.loads(row["request"])
+    kept = {**request, "fields": masked(Service(row["service"]), request["fields"])}
+    return row if kept == request else {**row, "request": rows.encode(kept)}
 
 
 def _value(column: str, value: Any) -> Any:

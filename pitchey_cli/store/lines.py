@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
 from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES, SqliteReader
 from processors.vocabulary import Reason, Service
@@ -50,6 +52,13 @@ class SqliteLines(SqliteReader):
     def _event(self, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
         self._db.run(QUERIES["insert_event"], (seq, at, kind, rows.encode(data)))
 
+    def _forget_secrets(self, seq: int, service: Service, state: JobState, text: str) -> None:
+        """A job has ended for good: what only its work needed goes. A dead letter keeps it, and may be redriven."""
+        if state in (JobState.SUCCEEDED, JobState.CANCELLED) and service in WITH_SECRETS:
+            spec = json.loads(text)
+            if (kept := masked(service, spec)) != spec:
+                self._db.run(QUERIES["set_spec"], {"seq": seq, "spec": rows.encode(kept)})
+
     def _end_one(
         self, seq: int, state: JobState, reason: Reason, error: JobError | None, at: int, kind: str,
         *, why: str = "", cancel_requested_at: int | None = None,
@@ -63,6 +72,8 @@ class SqliteLines(SqliteReader):
             self._leave_line(seq)
         ended = {"seq": seq, "state": state.value, "reason": reason.value, "error": rows.encode_error(error)}
         self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
+        if error is None:  # else a dead letter has taken it down, and may bring it back
+            self._forget_secrets(seq, Service(row["service"]), state, row["spec"])
         self._move(Service(row["service"]), before, state)
         data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
         if error is not None:

@@ -12,6 +12,7 @@ from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
 from pitchey_cli.store.dependencies import SqliteDependencies
@@ -58,7 +59,8 @@ class SqliteQueue(SqliteDependencies):
         if row is None:
             return None
         earlier = rows.job_from(row)
-        if (earlier.service, earlier.spec, earlier.inputs) != (job.service, job.spec, job.inputs):
+        is_same = (earlier.service, earlier.inputs) == (job.service, job.inputs)
+        if not is_same or masked(earlier.service, earlier.spec) != masked(job.service, job.spec):
             raise UsageError(
                 f"The idempotency key {job.idempotency_key!r} belongs to job {earlier.id}, which is another.",
                 hint="Use another key for another job.",

@@ -129,8 +129,9 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteTenants)
             row = self._db.row(QUERIES["finish_job"], job)
             if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service, organisation, batch, verdict = row
+            seq, number, service, organisation, batch, verdict, spec = row
             self._move(Service(service), JobState.RUNNING, transition.state)
+            self._forget_secrets(seq, Service(service), transition.state, spec)
             usage = rows.encode_usage(outcome.usage)
             account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED
             cost, end = self._charge(seq, number, account, tick, is_completed=is_completed)

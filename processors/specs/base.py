@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, get_args
+from functools import cache
+from typing import Any, ClassVar, Final, get_args
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+
+#: marks a field as a secret, as its `json_schema_extra`; in JSON Schema's own words: it is sent and never shown
+SECRET: Final[JsonDict] = {"format": "password", "writeOnly": True}
+
+MASK: Final = "***"  #: what is shown in a secret's place, and kept when the secret is needed no more
 
 
 class Part(BaseModel):
@@ -14,7 +21,12 @@ class Part(BaseModel):
 
     # Validators are built when first needed: most commands need few of them, and start faster for it.
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, defer_build=True
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+        hide_input_in_errors=True,  # it may be a secret, and errors get into logs
     )
 
     @classmethod
@@ -28,6 +40,33 @@ class Part(BaseModel):
         annotation = cls.model_fields[field].annotation
         kinds = (annotation, *get_args(annotation))
         return next((each for each in kinds if isinstance(each, type) and issubclass(each, Part)), None)
+
+    @classmethod
+    def is_secret(cls, field: str) -> bool:
+        """Whether the field is marked as a secret; False where there is no such field."""
+        return field in cls.model_fields and cls.model_fields[field].json_schema_extra == SECRET
+
+    @classmethod
+    @cache  # asked for every job of a list
+    def has_secrets(cls) -> bool:
+        """Whether any of its fields is a secret, or of its parts'."""
+        parts = (cls.part_of(field) for field in cls.model_fields)
+        is_marked = any(cls.is_secret(field) for field in cls.model_fields)
+        return is_marked or any(part.has_secrets() for part in parts if part is not None)
+
+    @classmethod
+    def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields as they may be shown: in place of each secret, also of one in a part, stands `***`."""
+        if not cls.has_secrets():
+            return {**fields}
+        return {key: cls._masked(cls.field_named(key), value) for key, value in fields.items()}
+
+    @classmethod
+    def _masked(cls, field: str, value: Any) -> Any:
+        if cls.is_secret(field):
+            return None if value is None else MASK
+        part = cls.part_of(field) if field else None
+        return part.masked(value) if part is not None and isinstance(value, Mapping) else value
 
     @classmethod
     def spelled(cls, path: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from processors.names import problem_among
-from processors.specs.base import Part, Spec
+from processors.specs.base import SECRET, Part, Spec
 
 DocumentFormat = Literal["text", "html", "markdown", "preview", "pdf", "pdfa", "docx", "json"]
 PreviewFormat = Literal["jpg", "png", "webp"]
@@ -94,7 +94,7 @@ class DocumentSpec(Spec):
     generate_preview: bool = Field(False, description="Also pictures of pages, as outputFormats preview.")
     preview: PreviewOptions | None = Field(None, description="Which pictures of pages are made, and how.")
     pages: Pages | None = Field(None, description="Only these pages, as 1-3,7 or 5-.")
-    password: str | None = Field(None, max_length=500, description="What opens the document.")
+    password: str | None = Field(None, max_length=500, description="What opens the document.", json_schema_extra=SECRET)
     tables: Literal["csv", "json"] | None = Field(None, description="Also each table as a file: csv or json.")
     remove_headers: bool = Field(False, description="Leave out headers and footers that pages repeat.")
     page_markers: bool = Field(False, description="Mark in text, html and markdown where a page begins.")
@@ -105,7 +105,11 @@ class DocumentSpec(Spec):
     split: Split | None = Field(None, description="The pdf in several files, and where it is cut.")
     rotate: Rotate | None = Field(None, description="Which pages of the pdf are turned, and how far.")
     output_password: str | None = Field(
-        None, min_length=1, max_length=127, description="What the pdf is to be encrypted with, by AES-256."
+        None,
+        min_length=1,
+        max_length=127,
+        description="What the pdf is to be encrypted with, by AES-256.",
+        json_schema_extra=SECRET,
     )
 
     @model_validator(mode="after")

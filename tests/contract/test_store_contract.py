@@ -659,6 +659,50 @@ def test_an_idempotency_key_gives_the_first_job_again(store):
         store.enqueue([video("d", idempotency_key="k", spec={"inputUrl": "/other.mp4"})], now=NOON)
 
 
+# --- secrets
+
+
+def paper(job_id: str = "job1", **changes: object) -> NewJob:
+    spec = {"documentUrl": "/in.pdf", "password": "open sesame"}
+    return video(job_id, service=Service.DOCUMENT, spec=spec, **changes)
+
+
+def passwords(store: Store, *job_ids: str) -> list[object]:
+    return [store.job(JobId(each)).spec["password"] for each in job_ids]
+
+
+def test_a_job_that_has_ended_for_good_keeps_no_secret_and_a_dead_letter_does(store):
+    submit(store, *(paper(each, max_attempts=1) for each in "abcd"))
+    well, badly, asked = claim(store, 3, service=Service.DOCUMENT)
+    assert well.spec["password"] == "open sesame"
+    end(store, well, Reason.COMPLETED)
+    end(store, badly, Reason.REJECTED)
+    store.cancel(asked.id, why="", now=NOON)
+    assert passwords(store, asked.id) == ["open sesame"], "its attempt still runs"
+    end(store, asked, Reason.CANCELLED)
+    store.cancel(JobId("d"), why="", now=NOON)
+    assert passwords(store, "a", "b", "c", "d") == ["***", "open sesame", "***", "***"]
+    assert store.redrive(JobId("b"), now=LEASE)
+    (again,) = claim(store, service=Service.DOCUMENT)
+    assert again.spec["password"] == "open sesame"
+
+
+def test_what_a_dead_letter_took_down_comes_back_with_its_secret(store):
+    submit(store, paper("a", max_attempts=1))
+    submit(store, paper("b", after=(Dependency(JobId("a")),)))
+    end(store, claim(store, service=Service.DOCUMENT)[0], Reason.REJECTED)
+    assert store.job(JobId("b")).state is JobState.CANCELLED
+    store.redrive(JobId("a"), now=NOON)
+    assert store.job(JobId("b")).state is JobState.HELD
+    assert passwords(store, "b") == ["open sesame"]
+
+
+def test_the_idempotency_key_of_a_job_without_its_secret_gives_that_job_again(store):
+    submit(store, paper("a", idempotency_key="k"))
+    store.cancel(JobId("a"), why="", now=NOON)
+    assert store.enqueue([paper("b", idempotency_key="k")], now=NOON) == ["a"]
+
+
 # --- dependencies
 
 

@@ -182,6 +182,23 @@ def test_a_dead_letter_is_queued_again_and_only_one(api: Served, client: httpx.C
     assert client.post(f"/v1/jobs/{job_id}/retry").json()["state"] == "queued"
 
 
+def test_no_answer_has_the_password_of_a_document(client: httpx.Client) -> None:
+    spec = {"documentUrl": "https://x.example/a.pdf", "password": "open sesame"}
+    order, keyed = {"service": "document", "spec": spec, "batch": "papers"}, {"Idempotency-Key": "paper-1"}
+    (job,) = client.post("/v1/jobs", json=order, headers=keyed).json()["jobs"]
+    nightly = {**order, "schedule": "papers", "cron": "@daily"}
+    assert client.post("/v1/schedules", json=nightly).json()["fields"]["password"] == "***"
+    for path in (f"/v1/jobs/{job['id']}", "/v1/jobs", "/v1/schedules", "/v1/schedules/papers"):
+        answer = client.get(path).text
+        assert "***" in answer and "sesame" not in answer
+    client.post(f"/v1/jobs/{job['id']}/cancel")
+    again = client.post("/v1/jobs", json=order, headers=keyed)
+    assert again.json()["jobs"][0]["id"] == job["id"]
+    wrong = {"service": "document", "spec": {**spec, "password": 100 * "sesame"}}
+    assert "sesame" not in problem(client.post("/v1/jobs", json=wrong), 422)["detail"]
+    client.delete("/v1/schedules/papers")
+
+
 def test_a_pipeline_is_a_batch_and_none_of_its_steps_reads_a_file_of_the_server(client: httpx.Client) -> None:
     steps = {
         "small": {"service": "video", "input": "@input", "resolution": "320x240"},

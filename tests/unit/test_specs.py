@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import Field, ValidationError
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.secrecy import WITH_SECRETS
 from pitchey_cli.operations.specs import checked, merged, service_named
 from processors.protocol import Service
-from processors.specs import VideoSpec
+from processors.specs import SPECS, DocumentSpec, VideoSpec
+from processors.specs.base import MASK, SECRET, Part
 from processors.specs.video_fields import FIELDS
 
 
@@ -259,3 +262,40 @@ def test_a_service_that_does_not_exist_is_offered_the_nearest() -> None:
     with pytest.raises(UsageError) as caught:
         service_named("vidoe")
     assert caught.value.hint == "Did you mean 'video'?"
+
+
+# --- secrets
+
+
+def test_secrets_are_masked_however_they_are_written_and_in_parts_too():
+    class Account(Part):
+        user: str = ""
+        pass_phrase: str | None = Field(None, json_schema_extra=SECRET)
+
+    class Asked(Part):
+        account: Account | None = None
+        pages: str = ""
+
+    assert Asked.masked({"account": {"user": "ada", "passPhrase": "x"}, "pages": "1"}) == {
+        "account": {"user": "ada", "passPhrase": MASK},
+        "pages": "1",
+    }
+    assert Asked.masked({"account": {"pass_phrase": "x"}, "else": 1}) == {"account": {"pass_phrase": MASK}, "else": 1}
+    assert Account.masked({"pass_phrase": None}) == {"pass_phrase": None}
+    with pytest.raises(ValidationError) as refused:
+        Account.model_validate({"passPhrase": ["hunter2"]})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("service", SPECS)
+def test_what_is_called_a_secret_is_marked_as_one(service):
+    model = SPECS[service]
+    called = [name for name in model.model_fields if {"password", "passphrase", "secret"} & {*name.split("_")}]
+    assert [name for name in called if not model.is_secret(name)] == []
+    assert (service in WITH_SECRETS) == model.has_secrets() == bool(called)
+
+
+def test_a_spec_is_still_one_when_its_secrets_are_masked():
+    spec = {"documentUrl": "a.pdf", "outputFormats": ["pdf"], "password": "x", "outputPassword": "y"}
+    kept = DocumentSpec.model_validate(DocumentSpec.masked(spec))
+    assert (kept.password, kept.output_password) == (MASK, MASK)

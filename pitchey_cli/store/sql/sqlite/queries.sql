@@ -153,7 +153,11 @@ UPDATE container_jobs
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service, organisation, batch, verdict;
+RETURNING seq, attempt, service, organisation, batch, verdict, spec;
+
+-- name: set_spec
+-- Without the secrets that nobody needs any more.
+UPDATE container_jobs SET spec = :spec WHERE seq = :seq;
 
 -- name: finish_attempt
 UPDATE job_attempts
