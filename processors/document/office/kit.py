@@ -85,10 +85,11 @@ class Kit:
 
 
 def _unwritten_layers() -> str:
-    """Where settings come from, with those of the profile only to be read.
+    """Where settings come from, with those of the profile only to be read, which a `*` says; without one they are written.
 
-    Else a thread of LibreOffice's writes them, and a process is best forked that has one thread alone.
+    That is done by a thread of LibreOffice's, a second after the last change, under the lock of all settings: a fork of
+    that moment has the lock, and nobody who opens it.
     """
     found = re.search(r"^CONFIGURATION_LAYERS=(.*)$", (_PROGRAM / "fundamentalrc").read_text(), re.MULTILINE)
     layers = found[1].split() if found else []
-    return " ".join(layer.replace("user:!", "user:") for layer in layers if "ext:" not in layer)
+    return " ".join(layer.replace("user:!", "user:*") for layer in layers if "ext:" not in layer)
