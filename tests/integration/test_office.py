@@ -242,6 +242,33 @@ def test_when_libreoffice_dies_the_next_document_has_a_new_one(office: Office) -
     assert "bold" in words_of(out / "document.pdf")
 
 
+def test_a_conversion_that_hangs_is_done_once_more_by_a_new_libreoffice(office: Office, tmp_path: Path) -> None:
+    office.make(FORMATTING, "pdf")
+    loaded = offices(office)[-1]
+    rows = "".join(f"<w:tr>{f'<w:tc>{paragraph(LETTER)}</w:tc>' * 4}</w:tr>" for _ in range(1500))
+    token = office.begin(docx(tmp_path / "long.docx", f"<w:tbl>{rows}</w:tbl>"), outputFormats=["pdf"])
+    until(lambda: len(loaded.children()) == 1, "its fork works")
+    loaded.children()[0].suspend()
+    last = office.worker.ending(token)
+    assert last["type"] == "result", last
+    assert LETTER in words_of(office.worker.spool / token / "out" / "document.pdf")
+    said = [event["line"] for event in office.worker.events(token) if event["type"] == "log"]
+    assert any("hangs; long.docx is converted once more" in line for line in said)
+    assert not loaded.is_running()
+
+
+def test_a_cold_libreoffice_converts_one_file_after_another_and_at_once(tmp_path: Path) -> None:
+    for start in range(3):
+        (directory := tmp_path / str(start)).mkdir()
+        with Worker(directory, service="document") as worker:
+            office = Office(worker)
+            tokens = [office.begin(DOCUMENTS / "formatting.odt", outputFormats=["pdf", "pdfa"]) for _ in range(4)]
+            assert [worker.ending(token)["type"] for token in tokens] == ["result"] * 4
+            loaded = offices(office)[-1]
+            assert loaded.num_threads() == 1  # another one would hold locks that a fork never gets
+            assert not list((Path(loaded.cwd()) / "office").glob("fork-*"))
+
+
 def test_a_cancelled_conversion_leaves_nothing_running(office: Office, tmp_path: Path) -> None:
     office.make(FORMATTING, "pdf")
     rows = "".join(f"<w:tr>{f'<w:tc>{paragraph(LETTER)}</w:tc>' * 12}</w:tr>" for _ in range(4000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -47,6 +48,7 @@ def convert(
     most_bytes: int,
     password: str | None = None,
     pages: str | None = None,
+    log: Callable[[str], None],
 ) -> None:
     """Convert a document with LibreOffice.
 
@@ -55,10 +57,11 @@ def convert(
         name: what the user calls it.
         most_bytes: of what is made.
         pages: of a PDF, as `1-3,7`; else all.
+        log: is told of trouble with LibreOffice that is no fault of the document.
 
     Raises:
         Rejected: it cannot be read, or takes too much.
-        HandlerError: there is no LibreOffice, or it was killed.
+        HandlerError: there is no LibreOffice, or it was killed, or was in trouble twice.
     """
     if not is_here():
         raise HandlerError(
@@ -81,7 +84,15 @@ def convert(
         },
     }
     answer = _ask(request, name)
-    said = words.read_text(errors="replace").strip() if words.exists() else answer.get("words", "")
+    if trouble := answer.get("trouble"):
+        log(f"{trouble}; {name} is converted once more, by one that is loaded anew.")
+        words.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+        answer = _ask(request, name)
+    if trouble := answer.get("trouble"):
+        target.unlink(missing_ok=True)
+        raise HandlerError("office_lost", f"{trouble}, and did so before, at {name}.")
+    said = words.read_text(errors="replace").strip() if words.exists() else ""
     words.unlink(missing_ok=True)
     status = int(answer["status"])
     if status == 0 and not said and target.exists():
@@ -102,7 +113,7 @@ def _ask(request: dict[str, Any], name: str) -> dict[str, Any]:
             raise Rejected("conversion_too_long", f"{name} takes longer than {SECONDS:g} s to convert.") from error
         except OSError as error:
             raise HandlerError("office_lost", f"LibreOffice cannot be reached: {error}.") from error
-    answer: dict[str, Any] = json.loads(data) if data else {"status": 1, "words": "LibreOffice has ended"}
+    answer: dict[str, Any] = json.loads(data) if data else {"status": 1, "trouble": "LibreOffice has ended"}
     return answer
 
 

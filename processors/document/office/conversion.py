@@ -143,4 +143,5 @@ def _convert(
         most_bytes=context.request.output_limit_bytes,
         password=password,
         pages=None if to == "office" else context.spec.pages,
+        log=context.log,
     )

@@ -21,6 +21,9 @@ _PLACES = 14
 _NAP_SECONDS = 0.05
 # Off again once it is loaded: else LibreOffice draws for a viewer that asks for tiles.
 _SET_ACTIVE = "_ZN10comphelper14LibreOfficeKit9setActiveEb"
+# Of a string and with one for an answer, both by reference; in a class until version 7.4.
+_SET_TEMPORARY = "_ZN3utl24SetTempNameBaseDirectoryERKN3rtl8OUStringE"
+_SET_TEMPORARY_BEFORE = "_ZN3utl8TempFile24SetTempNameBaseDirectoryERKN3rtl8OUStringE"
 
 _POLL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -73,6 +76,18 @@ class Kit:
         # It calls back only with a pointer that is not null.
         self._call(_RUN_LOOP, None, _POLL(poll), _WAKE(lambda _: woken.set()), ctypes.c_void_p(1))
 
+    def move(self, directory: Path) -> None:
+        """Put temporary files there from now on.
+
+        All forks know one place, and count up the names in it from the same number. They take, and see, each other's.
+        """
+        os.environ["TMPDIR"] = str(directory)
+        url, made = ctypes.c_void_p(), ctypes.c_void_p()
+        self._library.rtl_uString_newFromAscii(ctypes.byref(url), directory.as_uri().encode())
+        is_new = hasattr(self._library, _SET_TEMPORARY)
+        set_temporary = getattr(self._library, _SET_TEMPORARY if is_new else _SET_TEMPORARY_BEFORE)
+        set_temporary(ctypes.byref(made), ctypes.byref(url))
+
     def run(self, macro: str) -> str:
         """Run a macro; what went wrong, or nothing."""
         done = self._call(_RUN_MACRO, ctypes.c_int, ctypes.c_char_p(macro.encode()))
@@ -85,10 +100,11 @@ class Kit:
 
 
 def _unwritten_layers() -> str:
-    """Where settings come from, with those of the profile only to be read.
+    """Where settings come from, with those of the profile only to be read, which a `*` says; without one they are written.
 
-    Else a thread of LibreOffice's writes them, and a process is best forked that has one thread alone.
+    That is done by a thread of LibreOffice's, a second after the last change, under the lock of all settings: a fork of
+    that moment has the lock, and nobody who opens it.
     """
     found = re.search(r"^CONFIGURATION_LAYERS=(.*)$", (_PROGRAM / "fundamentalrc").read_text(), re.MULTILINE)
     layers = found[1].split() if found else []
-    return " ".join(layer.replace("user:!", "user:") for layer in layers if "ext:" not in layer)
+    return " ".join(layer.replace("user:!", "user:*") for layer in layers if "ext:" not in layer)

@@ -20,7 +20,10 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,6 +33,9 @@ from processors.worker import processes
 
 _HOME = "office"  # the profile's directory, in the worker's own
 _IDLE_SECONDS = 120.0
+_LOAD_SECONDS = 60  # a hundred times what it takes
+_LOOK_SECONDS = 1.0
+_STUCK_SECONDS = 6.0  # without a hundredth of a second of work: it waits for what never comes
 _REQUEST_BYTES = 64 * 1024
 _REQUEST_SECONDS = 5.0
 _ENDED = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLRDHUP
@@ -52,7 +58,7 @@ def _refuse(listening: socket.socket, status: int) -> None:
     while select.select([listening], [], [], 0)[0]:
         connection, _ = listening.accept()
         with connection:
-            _answer(connection, {"status": status, "words": "LibreOffice does not start"})
+            _answer(connection, {"status": status, "trouble": "LibreOffice does not start"})
 
 
 def _office(listening: socket.socket, home: Path) -> NoReturn:
@@ -63,12 +69,23 @@ def _office(listening: socket.socket, home: Path) -> NoReturn:
         shutil.rmtree(home, ignore_errors=True)  # of one that was killed
         profile.write(home)
         os.environ["HOME"] = str(home)
+        signal.alarm(_LOAD_SECONDS)  # ends it
         kit = Kit(home)
         kit.loop(_Office(listening, kit, home).serve)
     except BaseException as error:
         sys.stderr.write(f"LibreOffice: {error!r}\n")
     finally:
         os._exit(status)
+
+
+@dataclass(slots=True)
+class _Job:
+    pid: int
+    pidfd: int
+    connection: socket.socket
+    room: Path  #: for its temporary files
+    worked: int = 0  #: ticks of the processor, when it was last seen to work
+    seen: float = 0.0  #: when that was
 
 
 class _Office:
@@ -79,18 +96,24 @@ class _Office:
         self._kit = kit
         self._home = home
         self._poll = select.poll()
-        self._jobs: dict[int, tuple[int, int, socket.socket]] = {}  # by both descriptors: process, its own, connection
+        self._jobs: dict[int, _Job] = {}  # by both descriptors
+        self._had_stuck = False
 
     def serve(self) -> NoReturn:
         status = 1
         try:
+            signal.alarm(0)
             self._poll.register(self._listening, select.POLLIN)
-            while (ready := self._poll.poll(_IDLE_SECONDS * 1000)) or self._jobs:
+            while self._jobs or not self._had_stuck:  # what comes after one that was stuck has a new office
+                ready = self._poll.poll((_LOOK_SECONDS if self._jobs else _IDLE_SECONDS) * 1000)
+                if not ready and not self._jobs:
+                    break
                 for fd, _ in ready:
                     if fd == self._listening.fileno():
                         self._begin(self._listening.accept()[0])
                     elif fd in self._jobs:
-                        self._end(*self._jobs[fd])
+                        self._end(self._jobs[fd])
+                self._look()
             shutil.rmtree(self._home, ignore_errors=True)
             status = 0
         except BaseException as error:
@@ -105,14 +128,15 @@ class _Office:
         except (OSError, ValueError):
             connection.close()
             return
+        room = Path(tempfile.mkdtemp(prefix="fork-", dir=self._home))
         pid = os.fork()
         if pid == 0:
             self._forget()
-            _convert(self._kit, request)
+            _convert(self._kit, request, room)
         with contextlib.suppress(OSError):  # it has ended, or done so itself
             os.setpgid(pid, pid)
         pidfd = os.pidfd_open(pid)
-        job = (pid, pidfd, connection)
+        job = _Job(pid, pidfd, connection, room, seen=time.monotonic())
         self._jobs[pidfd] = self._jobs[connection.fileno()] = job
         self._poll.register(pidfd, select.POLLIN)
         self._poll.register(connection, _ENDED)
@@ -120,12 +144,25 @@ class _Office:
     def _forget(self) -> None:
         """In a fork: let go of what it must not reach."""
         self._listening.close()
-        for _, pidfd, connection in set(self._jobs.values()):
-            os.close(pidfd)
-            connection.close()
+        for fd in self._jobs:
+            os.close(fd)
 
-    def _end(self, pid: int, pidfd: int, connection: socket.socket) -> None:
-        """The fork has ended, or nobody waits for it any more."""
+    def _look(self) -> None:
+        """End the forks that hang. What works, or waits for a processor or a disk, does not."""
+        now = time.monotonic()
+        for fd in list(self._jobs):
+            if (job := self._jobs.get(fd)) is None:
+                continue
+            worked, is_still = _work_of(job.pid)
+            if worked != job.worked or not is_still:
+                job.worked, job.seen = worked, now
+            elif now - job.seen > _STUCK_SECONDS:
+                self._had_stuck = True
+                self._end(job, trouble="LibreOffice hangs")
+
+    def _end(self, job: _Job, *, trouble: str = "") -> None:
+        """The fork has ended, or hangs, or nobody waits for it any more."""
+        pid, pidfd, connection = job.pid, job.pidfd, job.connection
         for fd in (pidfd, connection.fileno()):
             self._poll.unregister(fd)
             del self._jobs[fd]
@@ -134,8 +171,24 @@ class _Office:
         _, status, usage = os.wait4(pid, 0)
         os.close(pidfd)
         code = os.waitstatus_to_exitcode(status)
-        _answer(connection, {"status": code, "peakBytes": usage.ru_maxrss * 1024})
+        shutil.rmtree(job.room, ignore_errors=True)
+        _answer(connection, {"status": code, "peakBytes": usage.ru_maxrss * 1024, "trouble": trouble})
         connection.close()
+
+
+def _work_of(pid: int) -> tuple[int, bool]:
+    """What a process that was not reaped has worked, in ticks of the processor, and whether none of it would work if it could."""
+    tasks = [_stat(path) for path in Path(f"/proc/{pid}/task").iterdir()]
+    whole = _stat(Path(f"/proc/{pid}"))
+    return int(whole[11]) + int(whole[12]), not any(task[0] in "RD" for task in tasks if task)
+
+
+def _stat(directory: Path) -> list[str]:
+    """The fields of a process or thread from its state on; none of a thread that has ended meanwhile."""
+    try:
+        return (directory / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _answer(connection: socket.socket, message: Mapping[str, Any]) -> None:
@@ -143,7 +196,7 @@ def _answer(connection: socket.socket, message: Mapping[str, Any]) -> None:
         connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _convert(kit: Kit, request: Mapping[str, Any]) -> NoReturn:
+def _convert(kit: Kit, request: Mapping[str, Any], room: Path) -> NoReturn:
     """Be the fork of one document, to its end."""
     status = 1
     try:
@@ -158,6 +211,7 @@ def _convert(kit: Kit, request: Mapping[str, Any]) -> NoReturn:
         _limit(resource.RLIMIT_FSIZE, request["fileBytes"])
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         os.environ.update(request["environment"])
+        kit.move(room)
         status = 2 if kit.run(profile.MACRO) else 0
     finally:
         os._exit(status)
