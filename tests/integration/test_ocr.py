@@ -356,5 +356,10 @@ def test_the_language_is_found(office: Office, tmp_path: Path) -> None:
     ]
     path = scanned(tmp_path / "german.pdf", [picture(Leaf(380, 140).lines(30, 40, lines, 14), tmp_path)])
     out, result = office.make(path, "text", ocrEnabled=True, language="auto")
-    assert result["details"]["ocr"]["language"] == "deu"
+    said = result["details"]["ocr"]
+    [page] = said["languageByPage"]
+    assert (said["language"], page["page"], page["language"], page["clear"]) == ("deu", 1, "deu", True)
+    assert 0.7 < page["confidence"] <= 1
+    assert result["outputs"][0]["details"]["language"] == "deu"
+    assert "notes" not in result["details"]
     assert "über die Pläne für die neue Brücke" in _flat((out / "document.txt").read_text())
