@@ -239,7 +239,7 @@ def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     for name, output in named:
         folder = parents[name]
         if folder not in folders:
-            table.add_row(cell(name), output.role, size(output.size), cell(_details(output.details)))
+            table.add_row(cell(name), output.role, size(output.size), cell(output_details(output)))
         elif name == next(other for other in parents if parents[other] == folder):
             inside = [each for other, each in named if parents[other] == folder]
             count = f"{len(inside)} files"
@@ -247,7 +247,9 @@ def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     return table
 
 
-def _details(details: dict[str, Any]) -> str:
+def output_details(output: Output) -> str:
+    """What was measured of an output, in a few words."""
+    details = output.details
     parts = []
     if "width" in details and "height" in details:
         parts.append(f"{details['width']}x{details['height']}")
