@@ -119,7 +119,7 @@ def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:
         hint = "It may be empty, in another language than the field language says, or too coarse: see its preview."
         return Rejected("no_text_found", f"No text was found in {source.name}: nothing can be read on {where}.", hint)
     what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
-    hint = "Have them read with ocrEnabled, or ask for a preview alone."
+    hint = "Have them read with ocrEnabled, or ask for preview alone, without text."
     return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
 
 

@@ -12,6 +12,7 @@ from processors.document.kinds import TEXTS, Kind, kind_of
 from processors.document.model import Page
 from processors.document.office import asking, reading
 from processors.document.office.package import Package
+from processors.document.pdf.opening import WRONG_PASSWORD_HINT
 from processors.document.text import reading as texts
 from processors.document.writing import docx
 from processors.specs import DocumentSpec
@@ -52,7 +53,7 @@ def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Pa
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
-        raise Rejected("wrong_password", f"The password does not open {name}.") from error
+        raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
     return Opened(target, kind_of(target, name), was_locked=True)
 
 
