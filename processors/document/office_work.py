@@ -57,7 +57,8 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         if spec.extract_images:
             outputs += write_images(context, context.out / _IMAGES_DIR)
         if by_model:
-            outputs.append(write_docx(context, pages, str(about.get("title") or ""), folder=root, breaks=True))
+            title, author = (str(found.properties.get(key) or "") for key in ("title", "creator"))
+            outputs.append(write_docx(context, pages, title, author=author, folder=root, breaks=True))
         if spec.metadata:
             outputs.append(_metadata(context, about | {"properties": found.properties}))
     if "docx" in spec.output_formats and not by_model:

@@ -104,6 +104,7 @@ def write_docx(
     pages: Iterable[Page],
     title: str,
     *,
+    author: str = "",
     folder: Path | None = None,
     breaks: bool = False,
 ) -> OutputFile:
@@ -113,7 +114,7 @@ def write_docx(
         folder: what the paths of their pictures are relative to.
         breaks: whether each page begins on a new one.
     """
-    docx.write(context.out / FILES["docx"], pages, title=title, folder=folder, breaks=breaks)
+    docx.write(context.out / FILES["docx"], pages, title=title, author=author, folder=folder, breaks=breaks)
     return docx_output(context)
 
 

@@ -102,18 +102,25 @@ def pdf_of(
         source, kind = document.path, document.kind
     if kind == "epub":
         book = reading.read(source, name, kind, directory / "images")
-        title = str(book.properties.get("title", ""))
-        source, kind = docx_of(directory / "book.docx", book.pages, title, folder=directory, breaks=True), "docx"
+        title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
+        made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
+        source, kind = made, "docx"
     target = directory / ("document-a.pdf" if archival else "document.pdf")
     _convert(context, source, kind, target, "pdfa" if archival else "pdf")
     return target
 
 
 def docx_of(
-    target: Path, pages: Iterable[Page], title: str, *, folder: Path | None = None, breaks: bool = False
+    target: Path,
+    pages: Iterable[Page],
+    title: str,
+    *,
+    author: str = "",
+    folder: Path | None = None,
+    breaks: bool = False,
 ) -> Path:
     """Write pages as a DOCX; where it is."""
-    docx.write(target, pages, title=title, folder=folder, breaks=breaks)
+    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks)
     return target
 
 
