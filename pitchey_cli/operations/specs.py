@@ -14,6 +14,7 @@ from pitchey_cli.domain.errors import UsageError
 from processors.protocol import Service
 from processors.specs import SPECS, Spec
 from processors.specs.base import MASK, Part
+from processors.specs.document import LANGUAGE_FORM, LANGUAGE_PATTERN, PAGES_FORM, PAGES_PATTERN
 from processors.specs.video import RESOLUTION_FORM, RESOLUTION_PATTERN
 
 P = TypeVar("P", bound=Part)
@@ -113,8 +114,8 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         part = owner.part_of(field) if owner is not None and field else None
         example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
         return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
-    if kind == "string_pattern_mismatch" and problem["ctx"]["pattern"] == RESOLUTION_PATTERN:
-        return UsageError(f"{where} {value!r} does not fit: it should be {RESOLUTION_FORM}.", hint=what_it_is)
+    if kind == "string_pattern_mismatch" and (form := _FORMS.get(problem["ctx"]["pattern"])):
+        return UsageError(f"{where} {value!r} does not fit: it should be {form}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
         return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
     text = _IN_OUR_WORDS.get(kind) or _SUBJECT.sub("", problem["msg"])
@@ -122,6 +123,8 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
 
 
 _SUBJECT = re.compile(r"^[A-Z]\w*( \w+)? should ")  # of the validator's sentences
+#: what a text that has to fit a pattern looks like
+_FORMS = {RESOLUTION_PATTERN: RESOLUTION_FORM, LANGUAGE_PATTERN: LANGUAGE_FORM, PAGES_PATTERN: PAGES_FORM}
 _IN_OUR_WORDS = {
     "float_parsing": "be a number",
     "float_type": "be a number",

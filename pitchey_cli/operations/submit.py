@@ -219,14 +219,19 @@ def stage(
                 # A video that holds nothing is a mistake; an __init__.py beside a program holds nothing.
                 may_be_empty = bool(source.called and item.checked.content_field)
                 with item.blamed():
-                    staged[key] = _stage_one(
-                        field,
-                        source,
-                        artifacts,
-                        limit_bytes=limit_bytes,
-                        may_be_empty=may_be_empty,
-                        progress=progress,
-                    )
+                    try:
+                        staged[key] = _stage_one(
+                            field,
+                            source,
+                            artifacts,
+                            limit_bytes=limit_bytes,
+                            may_be_empty=may_be_empty,
+                            progress=progress,
+                        )
+                    except InputRejected as error:
+                        if len(drafts) > 1 and not error.hint:
+                            error.hint = f"None of the {len(drafts)} jobs is queued: leave it out, and submit again."
+                        raise
             inputs.append(staged[key])
         jobs.append(
             NewJob(

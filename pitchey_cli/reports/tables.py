@@ -241,7 +241,7 @@ def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     for name, output in named:
         folder = parents[name]
         if folder not in folders:
-            table.add_row(cell(name), output.role, size(output.size), _details(output.details))
+            table.add_row(cell(name), output.role, size(output.size), cell(output_details(output)))
         elif name == next(other for other in parents if parents[other] == folder):
             inside = [each for other, each in named if parents[other] == folder]
             count = f"{len(inside)} files"
@@ -249,7 +249,9 @@ def _outputs(named: Sequence[tuple[str, Output]]) -> Table:
     return table
 
 
-def _details(details: dict[str, Any]) -> str:
+def output_details(output: Output) -> str:
+    """What was measured of an output, in a few words."""
+    details = output.details
     parts = []
     if "width" in details and "height" in details:
         parts.append(f"{details['width']}x{details['height']}")
@@ -265,7 +267,21 @@ def _details(details: dict[str, Any]) -> str:
         parts.append(f"at {details['timeSeconds']:g} s")
     if (level := details.get("loudness", {}).get("after", {}).get("integrated")) is not None:
         parts.append(f"{level:.1f} LUFS")
+    if "pages" in details:
+        parts.append(_pages(details["pages"]))
+    if "title" in details:
+        parts.append(f'"{details["title"]}"')
+    if "language" in details:
+        parts.append(str(details["language"]))
+        parts += [f"{details['confidence']:.0%} sure"] if "confidence" in details else []
     return ", ".join(parts)
+
+
+def _pages(pages: int | str) -> str:
+    """How many pages a document has, or which of another it has."""
+    if isinstance(pages, int):
+        return "1 page" if pages == 1 else f"{pages} pages"
+    return f"page{'' if pages.isdigit() else 's'} {pages}"
 
 
 def notes(details: dict[str, Any], outputs: Sequence[Output]) -> list[str]:

@@ -107,8 +107,8 @@ def _packed(path: Path, name: str) -> Kind:
                     if archive.read(info).strip() == mark:
                         return kind
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        hint = "The file seems to be cut off: copy or download it again."
-        raise Rejected("damaged_document", f"{name} cannot be unpacked: {error}.", hint) from error
+        hint = "Copy or download it again."
+        raise Rejected("damaged_document", f"{name} is cut off or damaged: it cannot be unpacked.", hint) from error
     raise Rejected("not_a_document", f"{name} is a ZIP file, but not a document.", _CAN)
 
 

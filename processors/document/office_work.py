@@ -57,27 +57,32 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         if spec.extract_images:
             outputs += write_images(context, context.out / _IMAGES_DIR)
         if by_model:
-            outputs.append(write_docx(context, pages, str(about.get("title") or ""), folder=root, breaks=True))
+            title, author = (str(found.properties.get(key) or "") for key in ("title", "creator"))
+            outputs.append(write_docx(context, pages, title, author=author, folder=root, breaks=True))
         if spec.metadata:
             outputs.append(_metadata(context, about | {"properties": found.properties}))
     if "docx" in spec.output_formats and not by_model:
         resaved(context, document, context.out / FILES["docx"])
         outputs.append(docx_output(context))
-    outputs += laid_out(context, document.path, document.kind, scratch)
-    return Result(outputs=outputs, details={"input": {key: value for key, value in about.items() if value}})
+    made, notes = laid_out(context, document.path, document.kind, scratch)
+    details: dict[str, Any] = {"input": {key: value for key, value in about.items() if value}}
+    return Result(outputs=outputs + made, details=details | ({"notes": notes} if notes else {}))
 
 
-def laid_out(context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path) -> list[OutputFile]:
-    """Make the PDFs and the pictures of pages that the spec asks for."""
+def laid_out(
+    context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path
+) -> tuple[list[OutputFile], list[str]]:
+    """Make the PDFs and the pictures of pages that the spec asks for; with what is to be said of them."""
     spec, name = context.spec, context.input_name("document_url")
     by_office = "pdfa" in spec.output_formats and spec.rotate is None
     wanted = {*spec.output_formats} & {"pdf", "pdfa"}
     made: list[OutputFile] = []
+    notes: list[str] = []
     if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
         context.progress("lay out", _WRITTEN)
         source = PdfSource.open(pdf_of(path, kind, context, directory=scratch), name, scratch)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
-        made += paper_work.make(context, source, formats, lambda done, total: None)[0]
+        made, notes = paper_work.make(context, source, formats, lambda done, total: None)
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
     if by_office:
@@ -85,7 +90,7 @@ def laid_out(context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Pa
         pdf_of(path, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
         details = {"format": "pdfa", "conformance": "PDF/A-2b"}
         made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
-    return made
+    return made, notes
 
 
 def _chosen(spec: DocumentSpec, pages: list[Page], kind: Kind, name: str) -> list[Page]:

@@ -12,6 +12,7 @@ from processors.document.writing import docx
 from processors.document.writing.as_json import as_json
 from processors.document.writing.html import html
 from processors.document.writing.markdown import markdown
+from processors.document.writing.places import Places
 from processors.document.writing.tables import as_csv
 from processors.document.writing.tables import as_json as table_as_json
 from processors.document.writing.text import text
@@ -54,10 +55,12 @@ def write_formats(
             case "text":
                 pieces = text(pages(), page_markers=spec.page_markers)
             case "markdown":
-                pieces = markdown(pages(), page_markers=spec.page_markers)
+                places = Places(pages, page_markers=spec.page_markers, titles=True)
+                pieces = markdown(map(places.alive, pages()), page_markers=spec.page_markers)
             case "html":
                 title = str(about.get("title") or context.input_name("document_url"))
-                pieces = html(pages(), title=title, language=about.get("language"), page_markers=spec.page_markers)
+                alive = map(Places(pages, page_markers=spec.page_markers).alive, pages())
+                pieces = html(alive, title=title, language=about.get("language"), page_markers=spec.page_markers)
             case "json":
                 pieces = as_json(pages(), about)
             case _:
@@ -101,6 +104,7 @@ def write_docx(
     pages: Iterable[Page],
     title: str,
     *,
+    author: str = "",
     folder: Path | None = None,
     breaks: bool = False,
 ) -> OutputFile:
@@ -110,7 +114,7 @@ def write_docx(
         folder: what the paths of their pictures are relative to.
         breaks: whether each page begins on a new one.
     """
-    docx.write(context.out / FILES["docx"], pages, title=title, folder=folder, breaks=breaks)
+    docx.write(context.out / FILES["docx"], pages, title=title, author=author, folder=folder, breaks=breaks)
     return docx_output(context)
 
 

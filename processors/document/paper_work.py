@@ -24,6 +24,7 @@ from processors.worker.threads import granted_threads
 _MEDIA_TYPE = "application/pdf"
 _PARTS_DIR = "parts"
 _PAGE_SECONDS = 0.1  # for a page that is copied; most take a hundredth
+_MOST_NAMED = 5  # chapters in a note
 _FRAMES = 8  # of a picture that one process makes pages of
 
 Done = Callable[[int, int], None]
@@ -111,6 +112,7 @@ def _parts(context: Context[DocumentSpec], source: PdfSource, notes: list[str], 
         notes += _notes(said)
         if "part" in said:
             done(said["part"] + 1, len(cuts))
+    notes += [_shared(name, cut) for name, cut in zip(names, cuts, strict=True) if cut.more]
     return [
         context.output(name, media_type=_MEDIA_TYPE, role="part", details=_about(cut))
         for name, cut in zip(names, cuts, strict=True)
@@ -119,6 +121,13 @@ def _parts(context: Context[DocumentSpec], source: PdfSource, notes: list[str], 
 
 def _about(cut: Cut) -> dict[str, Any]:
     return {"pages": in_words(list(cut.pages))} | ({"title": cut.title} if cut.title else {})
+
+
+def _shared(name: str, cut: Cut) -> str:
+    """Say which chapters are in one part, because it is cut between pages."""
+    more = ", ".join(f'"{title}"' for title in cut.more[:_MOST_NAMED])
+    rest = f" and {len(cut.more) - _MOST_NAMED} more" if len(cut.more) > _MOST_NAMED else ""
+    return f'{name} begins with "{cut.title}"; on the same page begin {more}{rest}.'
 
 
 def _allowed(source: PdfSource) -> apart.Limits:

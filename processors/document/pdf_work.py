@@ -11,7 +11,7 @@ from typing import Any
 from processors.document import paper_work
 from processors.document.kinds import Kind
 from processors.document.ocr.pages import write_layer
-from processors.document.ocr.work import read_scanned
+from processors.document.ocr.work import notes_of, read_scanned
 from processors.document.outputs import without_pictures, write_docx, write_formats, write_images, write_tables
 from processors.document.pdf.metadata import metadata
 from processors.document.pdf.previews import chosen, contact_sheets, pictures
@@ -75,24 +75,35 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
 
         texts = source.texts if wants.text else None
         known = {key: value for key, value in about.items() if value is not None}
+        if "ocr" in details:
+            known["ocr"] = {key: value for key, value in details["ocr"].items() if key != "byPage"}
         contents = [asdict(entry) for entry in source.facts.outline]
         shown = pages if spec.extract_images else lambda: map(without_pictures, pages())
         outputs += write_formats(context, shown, known | {"outline": contents}, texts=texts)
         outputs += write_tables(context, pages)
         if "docx" in spec.output_formats:
             outputs.append(write_docx(context, pages(), source.facts.title, folder=root, breaks=spec.page_markers))
+        if "ocr" in details:
+            for output in outputs:
+                output.details.update(_how_read(details["ocr"]))
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
         outputs += previews(context, source)
     paper = _searchable(source, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
     written, notes = paper_work.make(context, paper, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
     outputs += written
+    notes = notes_of(details.get("ocr", {})) + notes
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
         outputs.append(context.output("metadata.json", media_type="application/json", role="metadata"))
     details["input"] = {key: value for key, value in about.items() if value is not None}
     return Result(outputs=outputs, details=details | ({"notes": notes} if notes else {}))
+
+
+def _how_read(found: dict[str, Any]) -> dict[str, Any]:
+    """What the details of an output say of the pages that were read from their picture."""
+    return {"language": found["language"]} | ({"confidence": found["confidence"]} if "confidence" in found else {})
 
 
 def _searchable(source: PdfSource, scratch: Path) -> PdfSource:
@@ -108,7 +119,7 @@ def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:
         hint = "It may be empty, in another language than the field language says, or too coarse: see its preview."
         return Rejected("no_text_found", f"No text was found in {source.name}: nothing can be read on {where}.", hint)
     what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
-    hint = "Have them read with ocrEnabled, or ask for a preview alone."
+    hint = "Have them read with ocrEnabled, or ask for preview alone, without text."
     return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
 
 

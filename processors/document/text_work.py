@@ -28,5 +28,5 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     outputs += write_tables(context, lambda: [page])
     if "docx" in context.spec.output_formats:
         outputs.append(write_docx(context, [page], title))
-    outputs += laid_out(context, path, kind, scratch)
-    return Result(outputs=outputs, details={"input": about})
+    made, notes = laid_out(context, path, kind, scratch)
+    return Result(outputs=outputs + made, details={"input": about} | ({"notes": notes} if notes else {}))

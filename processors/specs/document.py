@@ -15,7 +15,19 @@ PreviewFormat = Literal["jpg", "png", "webp"]
 PAGES_PATTERN = r"^[1-9]\d{0,5}(-([1-9]\d{0,5})?)?(,[1-9]\d{0,5}(-([1-9]\d{0,5})?)?)*$"
 LANGUAGE_PATTERN = r"^(auto|[a-z]{3}(_[A-Za-z]+)*(\+[a-z]{3}(_[A-Za-z]+)*)*)$"
 
-Pages = Annotated[str, Field(pattern=PAGES_PATTERN, max_length=1000)]
+PAGES_FORM = "pages, counted from 1, as 1-3,7 or 5-"
+LANGUAGE_FORM = "languages by the three letters that tesseract has for each, as eng or deu+fra; or auto"
+
+
+def _forwards(pages: str) -> str:
+    for part in pages.split(","):
+        first, _, last = part.partition("-")
+        if last and int(last) < int(first):
+            raise ValueError(f"the pages {part} run backwards: write {last}-{first}")
+    return pages
+
+
+Pages = Annotated[str, Field(pattern=PAGES_PATTERN, max_length=1000), AfterValidator(_forwards)]
 
 #: the file that each format with one file has
 FILES: dict[str, str] = {
@@ -45,7 +57,9 @@ class Split(Part):
     @model_validator(mode="after")
     def _says_one_thing(self) -> Split:
         if sum(each is not None for each in (self.every, self.ranges, self.chapters)) != 1:
-            raise ValueError("say one of every, ranges and chapters")
+            ways = "split.every, split.ranges and split.chapters"
+            options = "--split-every, --split-ranges, --split-chapters"
+            raise ValueError(f"split is said in one way, by one of {ways} ({options})")
         return self
 
 
@@ -118,6 +132,8 @@ class DocumentSpec(Spec):
             raise ValueError("preview says how pages are pictured: add preview to outputFormats")
         if self.ocr_mode != "skip-text" and not self.ocr_enabled:
             raise ValueError(f"ocrMode {self.ocr_mode} needs ocrEnabled")
+        if self.output_password is not None and "pdfa" in self.output_formats:
+            raise ValueError("an archive (pdfa) cannot be encrypted: outputPassword is for pdf, in a job without pdfa")
         for field in ("split", "output_password"):
             if getattr(self, field) is not None and "pdf" not in self.output_formats:
                 raise ValueError(f"{self.spelled(field)} says how a PDF is written: add pdf to outputFormats")

@@ -28,6 +28,7 @@ def _is_one_error(answer: Answer, code: int, *says: str) -> None:
         (["submit", "video"], 2, ["What shall the video service work on?"]),
         (["submit", "video", "empty"], 2, ["holds nothing for the video service"]),
         (["submit", "video", "empty.mp4"], 2, ["empty.mp4", "empty"]),
+        (["submit", "video", "a.mp4", "empty.mp4"], 2, ["empty.mp4 is empty", "None of the 2 jobs is queued"]),
         (["submit", "video", "a.mp4", "--set", "qualty=high"], 2, ["no field 'qualty'", "Did you mean 'quality'?"]),
         (["submit", "video", "a.mp4", "--quality", "best"], 2, ["quality 'best'", "low, medium, high, ultra"]),
         (["submit", "video", "a.mp4", "--framerate", "0"], 2, ["framerate '0'", "greater than 0"]),

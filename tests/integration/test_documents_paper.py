@@ -127,6 +127,7 @@ def test_a_document_is_cut_at_its_chapters(office: Office, tmp_path: Path) -> No
     out, result = office.make(source, "pdf", split={"chapters": 1})
     details = [part["details"] for part in result["outputs"]]
     assert details == [{"pages": "1"}, {"pages": "2-4", "title": "One"}, {"pages": "5-7", "title": "Two"}]
+    assert result["details"]["notes"] == ['parts/part-003.pdf begins with "Two"; on the same page begin "Three".']
     with pikepdf.open(out / "parts" / "part-002.pdf") as pdf:
         assert titles(pdf) == ["One"]
     assert [text.strip() for text in texts(out / "parts" / "part-003.pdf")] == ["Page 5", "Page 6", "Page 7"]

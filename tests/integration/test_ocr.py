@@ -95,7 +95,9 @@ def test_a_page_that_is_askew_is_read_and_its_words_are_where_they_are(
     truth = places(tmp_path / "to-scan.pdf", "selected")[0]
     askew = note.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=255)
     out, result = office.make(scanned(tmp_path / "askew.pdf", [askew]), "text", "json", "pdf", ocrEnabled=True)
-    assert (out / "document.txt").read_text() == " ".join(NOTE) + "\n"
+    assert (out / "document.txt").read_text() == "\n".join(NOTE) + "\n"
+    selectable = pypdfium2.PdfDocument(out / "document.pdf")[0].get_textpage().get_text_range()
+    assert selectable.splitlines() == NOTE
     assert abs(result["details"]["ocr"]["byPage"][0]["skew"] - degrees) < 0.3
     x, y = (truth.left + truth.right) / 2 - 150, (truth.top + truth.bottom) / 2 - 80
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -243,7 +245,15 @@ def test_columns_of_a_scan_are_read_one_after_the_other(office: Office, tmp_path
     left, right = ([f"{name}{what}" for name in names] for what in ("'s quick brown fox", " jumped over a dog"))
     leaf = Leaf(420, 220).text(90, 40, "A heading over both", 18, "B").lines(30, 80, left, 10).lines(230, 80, right, 10)
     path = scanned(tmp_path / "columns.pdf", [picture(leaf, tmp_path, dpi=250)], dpi=250)
-    text = office.markdown(path, ocrEnabled=True)
+    out, _ = office.make(path, "markdown", "text", ocrEnabled=True)
+    # Line by line, each column as a whole.
+    texts = (out / "document.txt").read_text()
+    assert [line for line in texts.splitlines() if line] == [
+        "A heading over both",
+        *left,
+        *(line.strip() for line in right),
+    ]
+    text = (out / "document.md").read_text()
     assert text.startswith("# A heading over both\n")
     found = [text.index(line) for line in (*left, *right)]
     assert found == sorted(found)
@@ -257,7 +267,9 @@ def test_a_table_and_bullets_of_a_scan_are_a_table_and_bullets(office: Office, t
     for number, item in enumerate(("Bring a bag with you", "Pay when you leave here")):
         leaf.text(30, 180 + 18 * number, "•", 11).text(48, 180 + 18 * number, item, 11)
     path = scanned(tmp_path / "table.pdf", [picture(leaf, tmp_path, dpi=250)], dpi=250)
-    text = office.markdown(path, ocrEnabled=True)
+    out, _ = office.make(path, "markdown", "text", ocrEnabled=True)
+    assert "Name\tPrice\tCount\nApples\t12,50\t300\nPears\t14,75\t120\n" in (out / "document.txt").read_text()
+    text = (out / "document.md").read_text()
     assert "| Apples | 12,50 | 300 |" in text
     assert "- Bring a bag with you\n- Pay when you leave here" in text
 
@@ -344,5 +356,10 @@ def test_the_language_is_found(office: Office, tmp_path: Path) -> None:
     ]
     path = scanned(tmp_path / "german.pdf", [picture(Leaf(380, 140).lines(30, 40, lines, 14), tmp_path)])
     out, result = office.make(path, "text", ocrEnabled=True, language="auto")
-    assert result["details"]["ocr"]["language"] == "deu"
+    said = result["details"]["ocr"]
+    [page] = said["languageByPage"]
+    assert (said["language"], page["page"], page["language"], page["clear"]) == ("deu", 1, "deu", True)
+    assert 0.7 < page["confidence"] <= 1
+    assert result["outputs"][0]["details"]["language"] == "deu"
+    assert "notes" not in result["details"]
     assert "über die Pläne für die neue Brücke" in _flat((out / "document.txt").read_text())

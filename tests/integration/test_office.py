@@ -172,6 +172,15 @@ def test_it_becomes_a_pdf(office: Office, name: str) -> None:
     assert words in words_of(out / "document.pdf")
 
 
+def test_a_book_keeps_its_title_and_its_author(office: Office) -> None:
+    out, _ = office.make(DOCUMENTS / "book.epub", "pdf", "docx")
+    about = pypdf.PdfReader(out / "document.pdf").metadata
+    assert about is not None
+    assert (about.title, about.author) == ("The Book", "A. Writer")
+    core = zipfile.ZipFile(out / "document.docx").read("docProps/core.xml").decode()
+    assert "<dc:creator>A. Writer</dc:creator>" in core
+
+
 def test_pdfa_says_that_it_is_and_embeds_its_fonts(office: Office) -> None:
     out, result = office.make(FORMATTING, "pdfa")
     reader = pypdf.PdfReader(out / "document-a.pdf")

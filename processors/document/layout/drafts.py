@@ -28,6 +28,7 @@ class Draft:
     tag: str = ""  #: what the file says that it is
     at_edge: bool = False  #: it stands on the line of the page's number
     code: str = ""  #: lines with their indentation, where it may be a program
+    rows: tuple[str, ...] = ()  #: its lines as they stand, where they are wanted
     kind: Literal["draft"] = "draft"
 
     @property
@@ -55,8 +56,12 @@ class Flow:
     turned: int = 0  #: degrees to the right, by which the page as it is shown has to be turned to be read
 
 
-def draft_of(chunk: Chunk, *, at_edge: bool = False) -> Draft:
-    """Sum up lines."""
+def draft_of(chunk: Chunk, *, at_edge: bool = False, with_rows: bool = False) -> Draft:
+    """Sum up lines.
+
+    Args:
+        with_rows: keep each as it stands.
+    """
     words = [word for line in chunk.lines for word in line.words]
     full = [word for word in words if not word.raised and any(map(str.isalnum, word.text))] or words
     style = chunk.style
@@ -75,6 +80,7 @@ def draft_of(chunk: Chunk, *, at_edge: bool = False) -> Draft:
         tag=style.tag,
         at_edge=at_edge,
         code=_program(chunk.lines) if is_code else "",
+        rows=tuple(line.text for line in chunk.lines) if with_rows else (),
     )
 
 

@@ -21,8 +21,13 @@ _LEAST_FILLED = 0.3  # of a grid's cells have text; else it is paper with lines,
 _MOST_IN_CELL = 3000  # characters: more is a page in a frame
 
 
-def flow_of(sheet: Sheet, *, with_words: bool = False) -> Flow:
-    """Read a page."""
+def flow_of(sheet: Sheet, *, with_words: bool = False, with_rows: bool = False) -> Flow:
+    """Read a page.
+
+    Args:
+        with_words: keep each word with its place.
+        with_rows: keep each line as it stands.
+    """
     right_to_left = _is_right_to_left(sheet.pieces)
     pieces, tables = _ruled(sheet, right_to_left)
     upright = [piece for piece in pieces if not piece.style.angle]
@@ -43,7 +48,9 @@ def flow_of(sheet: Sheet, *, with_words: bool = False) -> Flow:
     ordered = [*_placed(top), *ordered, *_placed((*bottom, *turned))]
     edges = {id(word) for piece in (*top, *bottom) for word in piece.words}
     drafts: list[Draft | Table | Figure] = [
-        draft_of(item, at_edge=id(item.lines[0].words[-1]) in edges) if isinstance(item, Chunk) else item
+        draft_of(item, at_edge=id(item.lines[0].words[-1]) in edges, with_rows=with_rows)
+        if isinstance(item, Chunk)
+        else item
         for item in items_of(ordered, gutters)
     ]
     sizes: dict[float, tuple[int, int]] = {}

@@ -1,19 +1,20 @@
 """Which languages pages are read with: those that are asked for, or those that a few lines are read best with.
 
-Nothing else tells languages apart here: tesseract is surest of what it reads with the right model, by two hundredths at
-least, and that holds for every language that is installed, also for one that was added.
+Each language that is installed reads them. It is the one whose commonest words stand in what it has read; where words
+tell nothing, as of a language that was added, it is the one that tesseract is surest with.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from processors.document.ocr import engine
+from processors.document.ocr import common, engine
 from processors.document.ocr.hocr import Found, Line, parse
 from processors.document.ocr.marks import is_read, sureness
 from processors.worker.context import Rejected
@@ -21,6 +22,10 @@ from processors.worker.context import Rejected
 AUTO = "auto"
 _FIRST = "eng"  # what a page is looked at with, and read with where nothing is better
 _BETTER = 0.012  # of certainty: so much surer than with the first a language has to be
+_LEAST_WORDS = 3  # common ones, that tell a language ...
+_MORE_WORDS = 1.5  # ... where it has so many times as many as any other ...
+_NEARLY = 0.1  # ... and is less sure by no more than this than the surest
+_CLEARLY = 0.02  # of certainty: a language that is surer by less than this may be another
 _UNSURE = 0.7  # of certainty: with less it is none of these, and its script is asked for
 _LINES = 5  # that tell
 _LEAST_CHARACTERS = 30  # of them
@@ -44,6 +49,41 @@ _SCRIPTS = {
     "Tamil": ("tam",),
     "Thai": ("tha",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a page seems to be written in."""
+
+    language: str  #: as `deu`; several of a script as `rus+ukr`
+    certainty: float | None  #: of tesseract, from 0 to 1; None of a script, where nothing is compared
+    is_clear: bool  #: whether no other language is as likely
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a language reads a few lines."""
+
+    certainty: float  #: from 0 to 1
+    words: int  #: common ones of the language
+
+
+def decided(trials: Mapping[str, Trial], first: str) -> Guess:
+    """Choose the language that reads best. Pure.
+
+    Args:
+        trials: by language.
+        first: the one that stays unless another is better.
+    """
+    surest = max(trials, key=lambda language: trials[language].certainty)
+    by_words = sorted(trials, key=lambda language: -trials[language].words)
+    most, second = trials[by_words[0]], trials[by_words[1]].words if len(by_words) > 1 else 0
+    tells = most.words >= max(_LEAST_WORDS, _MORE_WORDS * second)
+    if tells and common.is_known(surest) and most.certainty >= trials[surest].certainty - _NEARLY:
+        return Guess(by_words[0], most.certainty, is_clear=True)
+    best = surest if trials[surest].certainty > trials[first].certainty + _BETTER else first
+    others = [trial.certainty for language, trial in trials.items() if language != best]
+    return Guess(best, trials[best].certainty, trials[best].certainty >= max(others, default=0.0) + _CLEARLY)
 
 
 def checked(wanted: str) -> str:
@@ -74,7 +114,7 @@ def together(found: Sequence[str | None]) -> str:
     return "+".join(language for language, _ in counts.most_common()) or first()
 
 
-def language_of(picture: Path, dpi: float, name: str) -> str | None:
+def language_of(picture: Path, dpi: float, name: str) -> Guess | None:
     """Find the language of the text on a picture; None where there is too little of it.
 
     Args:
@@ -87,9 +127,11 @@ def language_of(picture: Path, dpi: float, name: str) -> str | None:
     sample = picture.with_suffix(".sample.ppm")
     guess = first()
 
-    def sure(language: str) -> float:
+    def trial(language: str) -> Trial:
         data = engine.read(sample, language, dpi=round(dpi), seconds=due - time.monotonic(), mode=_ONE_BLOCK)
-        return _certainty(parse(data))
+        read = parse(data)
+        words = (mark.text for line in read.lines for mark in line.marks)
+        return Trial(round(_certainty(read), 3), common.count(language, words))
 
     found = _looked_at(picture, sample, guess, dpi)
     characters = sum(len(mark.text) for line in found for mark in line.marks)
@@ -97,14 +139,12 @@ def language_of(picture: Path, dpi: float, name: str) -> str | None:
         return None
     _write_sample(picture, found, sample)
     latin = [each for each in engine.installed().languages if not any(each in some for some in _SCRIPTS.values())]
-    best, most = guess, sure(guess)
-    for language in latin:
-        certainty = 0.0 if language == guess else sure(language)
-        if certainty > most + (_BETTER if best == guess else 0.0):
-            best, most = language, certainty
-    if most >= _UNSURE:
+    trials = {language: trial(language) for language in dict.fromkeys([guess, *latin])}
+    best = decided(trials, guess)
+    if max(each.certainty for each in trials.values()) >= _UNSURE:
         return best
-    return _of_script(picture, dpi, name, due) or best
+    script = _of_script(picture, dpi, name, due)
+    return best if script is None else Guess(script, None, is_clear=True)
 
 
 def _of_script(picture: Path, dpi: float, name: str, due: float) -> str | None:

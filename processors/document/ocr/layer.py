@@ -22,6 +22,7 @@ from processors.document.ocr.stripping import without_hidden
 from processors.worker.context import Rejected
 
 _NAME = "/OcrText"  # of the font, among those of a page
+_HEIGHT = 0.8  # of the size, above the base line: readers take lines for one whose words reach as high as the next
 
 
 def write_searchable(
@@ -98,7 +99,7 @@ def layer_of(words: Iterable[ReadWord], onto: Frame) -> bytes:
         if width <= 0 or word.size <= 0:
             continue
         codes = word.text.encode("utf-16-be", "replace")
-        if (now := round(word.size, 1) or 0.1) != size:
+        if (now := round(_HEIGHT * word.size, 1) or 0.1) != size:
             size = now
             parts.append(f"{_NAME} {size:g} Tf")
         if (now := round(100 * width / (len(codes) / 2 * WIDTH * size), 1)) != stretch:

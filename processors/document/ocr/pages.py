@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pypdfium2.raw as raw
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from processors.document import apart
 from processors.document.ocr import engine
 from processors.document.ocr.choosing import OcrMode
-from processors.document.ocr.languages import language_of, together
+from processors.document.ocr.languages import Guess, language_of
 from processors.document.ocr.layer import write_searchable
 from processors.document.ocr.raster import rastered
 from processors.document.ocr.reading import Reading, read_page
@@ -74,8 +74,11 @@ def read_pages(
         done(count, total)
 
 
-def find_languages(source: PdfSource) -> str:
+def find_languages(source: PdfSource) -> dict[int, Guess | None]:
     """Find what the pages are written in that a source has left to be read, from the first, the last and one between.
+
+    Returns:
+        What each of these seems to be written in, by its page, counted from 0; None where there is too little of it.
 
     Raises:
         Rejected: they are in a script of which no language is installed.
@@ -85,14 +88,16 @@ def find_languages(source: PdfSource) -> str:
         with opened(source.path, source.name, source.password) as document:
             for index in batch:
                 raster = rastered(document, index, source.name, source.scratch / f"{index:06}.look.ppm")
-                say({"page": index, "language": language_of(raster.path, raster.dpi, source.name)})
+                guess = language_of(raster.path, raster.dpi, source.name)
+                say({"page": index, "guess": None if guess is None else asdict(guess)})
 
     unread = source.unread
     some = sorted({unread[0], unread[len(unread) // 2], unread[-1]})
     found = apart.each_batch(
         [(index,) for index in some], work, source.name, at_once=granted_threads(), allowed=_allowed()
     )
-    return together([value["language"] for value in sorted(found, key=lambda value: int(value["page"]))])
+    guesses = {int(value["page"]): Guess(**value["guess"]) if value["guess"] else None for value in found}
+    return dict(sorted(guesses.items()))
 
 
 def _allowed() -> apart.Limits:

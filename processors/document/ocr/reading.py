@@ -110,7 +110,7 @@ def read_page(
         drawn=drawn,
     )
     if not words:
-        return reading, flow_of(replace(sheet, pieces=stays), with_words=True)
+        return reading, flow_of(replace(sheet, pieces=stays), with_words=True, with_rows=True)
     return reading, _flow(sheet, stays, found, raster, turn, bold, reading)
 
 
@@ -204,7 +204,7 @@ def _flow(
         ],
     )
     shown = turned(reading.turned, raster.width, raster.height)
-    flow = flow_of(flat, with_words=True)
+    flow = flow_of(flat, with_words=True, with_rows=True)
     size = (raster.height, raster.width) if reading.turned in (90, 270) else (raster.width, raster.height)
     return replace(
         _back(flow, level.inverse().then(raster.shown).then(shown)),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from processors.document.ocr.languages import AUTO, checked
+from processors.document.ocr.languages import AUTO, checked, together
 from processors.document.ocr.pages import Done, find_languages, read_pages, readings
 from processors.document.pdf.source import PdfSource
 from processors.document.ranges import in_words
@@ -21,7 +22,12 @@ def read_scanned(source: PdfSource, spec: DocumentSpec, images: Path, done: Done
         HandlerError: the reading of a page was killed, or failed.
         Rejected: a language is not installed, or a page takes too much.
     """
-    languages = find_languages(source) if spec.language == AUTO else checked(spec.language)
+    guesses = find_languages(source) if spec.language == AUTO else {}
+    languages = (
+        together([guess.language if guess else None for guess in guesses.values()])
+        if guesses
+        else checked(spec.language)
+    )
     read_pages(
         source,
         languages,
@@ -50,4 +56,20 @@ def read_scanned(source: PdfSource, spec: DocumentSpec, images: Path, done: Done
         "pages": in_words(source.unread),
         "byPage": told,
     }
+    if guesses:
+        found["languageByPage"] = [
+            {"page": index + 1, "language": guess.language, "confidence": guess.certainty, "clear": guess.is_clear}
+            for index, guess in guesses.items()
+            if guess is not None
+        ]
     return found | ({"confidence": round(sure / characters, 3)} if characters else {})
+
+
+def notes_of(found: Mapping[str, Any]) -> list[str]:
+    """What the result has to say of the languages that were found, as sentences."""
+    doubtful = [each for each in found.get("languageByPage", ()) if not each["clear"]]
+    return [
+        f"What language page {each['page']} is written in is not clear: it looks most like {each['language']}. "
+        "The field language says it."
+        for each in doubtful
+    ]

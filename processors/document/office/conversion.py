@@ -12,6 +12,7 @@ from processors.document.kinds import TEXTS, Kind, kind_of
 from processors.document.model import Page
 from processors.document.office import asking, reading
 from processors.document.office.package import Package
+from processors.document.pdf.opening import WRONG_PASSWORD_HINT
 from processors.document.text import reading as texts
 from processors.document.writing import docx
 from processors.specs import DocumentSpec
@@ -52,7 +53,7 @@ def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Pa
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
-        raise Rejected("wrong_password", f"The password does not open {name}.") from error
+        raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
     return Opened(target, kind_of(target, name), was_locked=True)
 
 
@@ -101,18 +102,25 @@ def pdf_of(
         source, kind = document.path, document.kind
     if kind == "epub":
         book = reading.read(source, name, kind, directory / "images")
-        title = str(book.properties.get("title", ""))
-        source, kind = docx_of(directory / "book.docx", book.pages, title, folder=directory, breaks=True), "docx"
+        title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
+        made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
+        source, kind = made, "docx"
     target = directory / ("document-a.pdf" if archival else "document.pdf")
     _convert(context, source, kind, target, "pdfa" if archival else "pdf")
     return target
 
 
 def docx_of(
-    target: Path, pages: Iterable[Page], title: str, *, folder: Path | None = None, breaks: bool = False
+    target: Path,
+    pages: Iterable[Page],
+    title: str,
+    *,
+    author: str = "",
+    folder: Path | None = None,
+    breaks: bool = False,
 ) -> Path:
     """Write pages as a DOCX; where it is."""
-    docx.write(target, pages, title=title, folder=folder, breaks=breaks)
+    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks)
     return target
 
 

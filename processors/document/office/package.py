@@ -87,7 +87,7 @@ class Package:
             self._archive = zipfile.ZipFile(path)
             _bound(self._archive, path.stat().st_size, name)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-            raise _damaged(name, str(error)) from error
+            raise _damaged(name, "it cannot be unpacked") from error
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +109,7 @@ class Package:
         if info is None:
             raise _damaged(self.name, f"there is no {part} in it")
         if info.file_size > _MOST_PART_BYTES:
-            raise _too_large(self.name)
+            raise _too_large(self.name, f"{part} in it unpacks to {_size(info.file_size)}", _size(_MOST_PART_BYTES))
         if info.flag_bits & 1:
             raise Rejected("password_needed", f"{self.name} is protected with a password.", "Give it as password.")
         try:
@@ -199,18 +199,25 @@ def _bound(archive: zipfile.ZipFile, packed: int, name: str, depth: int = 0) -> 
     is_bomb = total > _UNSUSPICIOUS_BYTES and total > _MOST_RATIO * packed
     # What overlaps is packed once and unpacked many times.
     overlaps = sum(entry.compress_size for entry in entries) > packed
-    if len(entries) > _MOST_ENTRIES or total > _MOST_BYTES or is_bomb or overlaps:
-        raise _too_large(name)
+    if len(entries) > _MOST_ENTRIES:
+        raise _too_large(name, f"it has {len(entries)} entries", str(_MOST_ENTRIES))
+    if total > _MOST_BYTES:
+        raise _too_large(name, f"it unpacks to {_size(total)}", _size(_MOST_BYTES))
+    if is_bomb:
+        ratio = total // max(1, packed)
+        raise _too_large(name, f"it unpacks to {_size(total)}, {ratio} times its size", f"{_MOST_RATIO} times")
+    if overlaps:
+        raise _too_large(name, "entries in it overlap")
     for entry in entries:
         if _NESTED.search(entry.filename) and entry.file_size:
             if depth == _DEEPEST:
-                raise _too_large(name)
+                raise _too_large(name, f"it has archives in archives, {depth + 1} deep", str(_DEEPEST))
             _bound_nested(archive, entry, name, depth)
 
 
 def _bound_nested(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, depth: int) -> None:
     if entry.file_size > _MOST_PART_BYTES:
-        raise _too_large(name)
+        raise _too_large(name, f"{entry.filename} in it unpacks to {_size(entry.file_size)}", _size(_MOST_PART_BYTES))
     file: IO[bytes] = io.BytesIO(archive.read(entry))
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as nested:
@@ -249,9 +256,15 @@ def _unsafe(name: str, part: str) -> Rejected:
 
 
 def _damaged(name: str, why: str) -> Rejected:
-    hint = "The file seems to be cut off: copy or download it again."
-    return Rejected("damaged_document", f"{name} cannot be unpacked: {why.rstrip('.')}.", hint)
+    hint = "Copy or download it again."
+    return Rejected("damaged_document", f"{name} is cut off or damaged: {why.rstrip('.')}.", hint)
 
 
-def _too_large(name: str) -> Rejected:
-    return Rejected("document_too_large", f"{name} unpacks to more than a document has.", "It may be a zip bomb.")
+def _too_large(name: str, what: str, most: str = "") -> Rejected:
+    """Say what is too much, and how much of it may be."""
+    limit = f"; at most {most}" if most else ""
+    return Rejected("document_too_large", f"{name} is not read: {what}{limit}.", "It may be a zip bomb.")
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB"

@@ -19,6 +19,7 @@ class Cut:
 
     pages: tuple[int, ...]  #: counted from 0
     title: str | None = None  #: that of its chapter
+    more: tuple[str, ...] = ()  #: titles of other chapters that begin on the same page
 
 
 def cuts_of(split: Split, indexes: Sequence[int], count: int, outline: Sequence[Entry], name: str) -> list[Cut]:
@@ -45,17 +46,17 @@ def cuts_of(split: Split, indexes: Sequence[int], count: int, outline: Sequence[
 
 def _chapters(level: int, indexes: Sequence[int], outline: Sequence[Entry], name: str) -> list[Cut]:
     """Cut before each page where a chapter begins; of several on one page the first gives the title."""
-    titles: dict[int, str] = {}
+    titles: dict[int, list[str]] = {}
     for entry in outline:
         if entry.level <= level and entry.page is not None:
-            titles.setdefault(entry.page - 1, entry.title)
+            titles.setdefault(entry.page - 1, []).append(entry.title)
     if not titles:
         hint = "Cut it with split.every or split.ranges."
         raise Rejected("no_chapters", f"{name} has no outline with titles that lead to pages.", hint)
-    parts: list[tuple[str | None, list[int]]] = []
+    parts: list[tuple[list[str], list[int]]] = []
     for index in indexes:
         begun = [page for page in sorted(titles) if (parts[-1][1][-1] if parts else -1) < page <= index]
         if begun or not parts:
-            parts.append((titles[begun[-1]] if begun else None, []))
+            parts.append((titles[begun[-1]] if begun else [], []))
         parts[-1][1].append(index)
-    return [Cut(tuple(pages), title) for title, pages in parts]
+    return [Cut(tuple(pages), named[0] if named else None, tuple(named[1:])) for named, pages in parts]

@@ -22,12 +22,12 @@ from processors.document.layout.looks import Looks, Seen, seen_in
 from processors.document.layout.structure import page_of
 from processors.document.model import Figure, Page
 from processors.document.ocr.choosing import OcrMode, facts_of, is_to_be_read
+from processors.document.ocr.lines import lines
 from processors.document.pdf.facts import Facts, facts_from, look
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
 from processors.document.pdf.reading import is_blank, is_pictured, sheet_of, text_of
 from processors.document.ranges import pages_of
-from processors.document.writing.text import text
 from processors.worker.threads import granted_threads
 
 _BATCH = 64  # pages; a process takes as long to start as to read one ...
@@ -124,11 +124,10 @@ class PdfSource:
             self.reread.add(value["page"])
 
     def texts(self) -> Iterator[str]:
-        """The text layer of each page; of one that was read from its picture, what was read."""
-        page = self._pager()
+        """The text layer of each page; of one that was read from its picture, the lines that were read."""
         for index in self.indexes:
             if index in self.reread:
-                yield "".join(text([page(index)]))
+                yield lines(self._flow(index).items)
             else:
                 name, start, length, _, _ = self._places[index]
                 yield self._part(f"{name}.text", start, length).decode()

@@ -48,7 +48,13 @@ _COPY_BYTES = 1024 * 1024
 
 
 def write(
-    target: Path, pages: Iterable[Page], *, title: str = "", folder: Path | None = None, breaks: bool = False
+    target: Path,
+    pages: Iterable[Page],
+    *,
+    title: str = "",
+    author: str = "",
+    folder: Path | None = None,
+    breaks: bool = False,
 ) -> None:
     """Write pages as one DOCX.
 
@@ -64,7 +70,7 @@ def write(
         writer = _Writer(archive, body, folder)
         for page in pages:
             writer.page(page, breaks=breaks)
-        writer.end(title)
+        writer.end(title, author)
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ class _Writer:
                 self._open.clear()
             self.body.write(self._block(block).encode("utf-8", "replace"))
 
-    def end(self, title: str) -> None:
+    def end(self, title: str, author: str) -> None:
         self.body.seek(0)
         with self.archive.open("word/document.xml", "w", force_zip64=True) as document:
             document.write(parts.DOCUMENT_BEGIN)
@@ -106,7 +112,7 @@ class _Writer:
         self.archive.writestr("word/_rels/document.xml.rels", parts.relations(self._links, self._media))
         self.archive.writestr("[Content_Types].xml", parts.CONTENT_TYPES)
         self.archive.writestr("_rels/.rels", parts.PACKAGE)
-        self.archive.writestr("docProps/core.xml", parts.core(_text(title)))
+        self.archive.writestr("docProps/core.xml", parts.core(_text(title), _text(author)))
 
     def _block(self, block: Block) -> str:
         match block:

@@ -56,12 +56,13 @@ TABLE: Final = (
 )
 
 
-def core(title: str) -> str:
-    """The properties; the title is escaped."""
+def core(title: str, author: str) -> str:
+    """The properties; title and author are escaped."""
+    creator = f"<dc:creator>{author}</dc:creator>" if author else ""
     return (
         f'{_HEAD}<cp:coreProperties xmlns:dc="http://purl.org/dc/elements/1.1/" '
         'xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties">'
-        f"<dc:title>{title}</dc:title></cp:coreProperties>"
+        f"<dc:title>{title}</dc:title>{creator}</cp:coreProperties>"
     )
 
 

@@ -29,12 +29,13 @@ def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[s
     """Write pages, in pieces.
 
     Args:
-        page_markers: whether a comment says where each page begins.
+        page_markers: whether a comment says where each page begins, with the anchor `page-N`.
     """
     before: Block | None = None
     for page in pages:
         if page_markers and page.number is not None:
-            yield ("" if before is None and page.number == 1 else "\n") + f"<!-- page {page.number} -->\n"
+            lead = "" if before is None and page.number == 1 else "\n"
+            yield f'{lead}<!-- page {page.number} --><a id="page-{page.number}"></a>\n'
             before = before or Paragraph(())
         for block in page.blocks:
             text = _block(block)

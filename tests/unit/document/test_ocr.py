@@ -13,11 +13,13 @@ from PIL import Image, ImageDraw
 from processors.document.ocr.choosing import PageFacts, is_to_be_read
 from processors.document.ocr.frames import Frame, scaled, straightened, turned
 from processors.document.ocr.hocr import parse
+from processors.document.ocr.languages import Trial, decided
 from processors.document.ocr.layer import layer_of
 from processors.document.ocr.marks import pieces_of, upright
 from processors.document.ocr.raster import MOST_PIXELS, dpi_of
 from processors.document.ocr.reading import ReadWord
 from processors.document.ocr.skew import skew_of
+from processors.document.ocr.work import notes_of
 
 Mode = Literal["skip-text", "redo", "force"]
 
@@ -121,8 +123,43 @@ def test_a_word_of_the_layer_is_as_wide_as_it_is_on_the_page() -> None:
     shown = Frame(1, 0, 0, -1, 0, 842)  # of a PDF, whose y goes up
     assert layer_of([word], shown).decode().split("\n") == [
         "BT 3 Tr",
-        "/OcrText 20 Tf",
-        "200 Tz",  # three characters of ten points, over sixty
+        "/OcrText 16 Tf",  # less than its line is high, so that lines do not reach into each other
+        "250 Tz",  # three characters of eight points, over sixty
         "1 0 0 1 100.00 642.00 Tm <004d006100df> Tj",
         "ET",
     ]
+
+
+@pytest.mark.parametrize(
+    ("trials", "language", "is_clear"),
+    [
+        # A Dutch letter that was typed: tesseract is surest with German, which finds none of its words in it.
+        ({"eng": (0.819, 1), "deu": (0.901, 0), "ita": (0.884, 1), "nld": (0.831, 15), "spa": (0.806, 8)}, "nld", True),
+        # One text in six languages.
+        ({"eng": (0.881, 2), "deu": (0.929, 2), "fra": (0.899, 3), "ita": (0.911, 3)}, "deu", False),
+        # A language whose words are not known, and that others only seem to have some of.
+        ({"eng": (0.72, 1), "por": (0.74, 4), "pol": (0.93, 0)}, "pol", True),
+        # A list of names.
+        ({"eng": (0.943, 0), "ita": (0.945, 0), "deu": (0.9, 0)}, "eng", False),
+        ({"eng": (0.9, 0)}, "eng", True),
+    ],
+)
+def test_words_tell_the_language_before_certainty(
+    trials: dict[str, tuple[float, int]], language: str, is_clear: bool
+) -> None:
+    guess = decided({each: Trial(*trial) for each, trial in trials.items()}, "eng")
+    assert (guess.language, guess.is_clear) == (language, is_clear)
+    assert guess.certainty == trials[language][0]
+
+
+def test_a_language_that_is_not_clear_is_told() -> None:
+    found = {
+        "languageByPage": [
+            {"page": 1, "language": "nld", "clear": True},
+            {"page": 3, "language": "eng", "clear": False},
+        ]
+    }
+    [note] = notes_of(found)
+    assert "page 3" in note
+    assert "eng" in note
+    assert notes_of({}) == []

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations.specs import checked
+from processors.protocol import Service
 from processors.specs import DocumentSpec
 
 
@@ -31,6 +34,11 @@ def test_outputs_are_known_before_the_work_as_far_as_they_can_be() -> None:
         ({"pages": "1,,3"}, "pattern"),
         ({"pages": "all"}, "pattern"),
         ({"language": "english please"}, "pattern"),
+        ({"pages": "3-1"}, "run backwards: write 1-3"),
+        ({"outputFormats": ["pdf"], "split": {"ranges": "1-2,9-8"}}, "run backwards: write 8-9"),
+        ({"outputFormats": ["pdf"], "split": {"every": 1, "chapters": 1}}, "split.every, split.ranges and .* --split-"),
+        ({"outputFormats": ["pdf", "pdfa"], "outputPassword": "x"}, "an archive .* cannot be encrypted"),
+        ({"outputFormats": ["pdfa"], "outputPassword": "x"}, "an archive .* cannot be encrypted"),
         ({"preview": {"width": 100}}, "add preview to outputFormats"),
         ({"outputFormats": ["preview"], "preview": {"width": 100_000}}, "4096"),
         ({"ocrMode": "redo"}, "needs ocrEnabled"),
@@ -79,3 +87,20 @@ def test_many_files_and_those_that_name_each_other_have_a_folder() -> None:
     assert keeps(outputFormats=["pdf"], split={"every": 1})
     assert keeps(outputFormats=["preview"], preview={"pages": "all"})
     assert keeps(outputFormats=["preview"], preview={"contactSheet": True})
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        (
+            {"language": "klingon"},
+            "language 'klingon' does not fit: it should be languages by .* eng or deu",
+        ),
+        ({"pages": "one"}, "pages 'one' does not fit: it should be pages, counted from 1, as 1-3,7 or 5-"),
+        ({"split": {"ranges": "a"}}, "split.ranges 'a' does not fit: it should be pages"),
+        ({"pages": "3-1"}, "the pages 3-1 run backwards: write 1-3"),
+    ],
+)
+def test_what_is_typed_wrong_is_shown_right(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        checked(Service.DOCUMENT, {"documentUrl": "a.pdf", "outputFormats": "pdf"} | fields)

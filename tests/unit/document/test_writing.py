@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 from markdown_it import MarkdownIt
 
@@ -26,6 +27,7 @@ from processors.document.model import (
 from processors.document.writing.as_json import as_json
 from processors.document.writing.html import html
 from processors.document.writing.markdown import markdown
+from processors.document.writing.places import Places
 from processors.document.writing.tables import as_csv
 from processors.document.writing.text import text
 
@@ -134,9 +136,23 @@ def test_text_is_the_words_alone() -> None:
 
 def test_pages_are_marked_when_asked() -> None:
     pages = [Page(3, (Paragraph(spans("a")),)), Page(4, (Paragraph(spans("b")),))]
-    assert "<!-- page 3 -->" in "".join(markdown(pages, page_markers=True))
+    assert '<!-- page 3 --><a id="page-3"></a>\n\na\n' in "".join(markdown(pages, page_markers=True))
     assert "".join(text(pages, page_markers=True)) == "a\n\f\nb\n"
     assert '<section id="page-4" data-page="4">' in "".join(html(pages, page_markers=True))
+
+
+def test_links_lead_to_what_is_written_or_are_text() -> None:
+    led = [Span("two", link="#page-2"), Span("nine", link="#page-9"), Span("usage", link="#the-usage-of-it")]
+    cell = Cell((Span("cell", link="#page-9"), Span("web", link="https://a.b")))
+    pages = [Page(1, (Paragraph(tuple(led)), Table(((cell,),)))), Page(2, (Heading(1, spans("The usage of it!")),))]
+
+    def links(**wanted: bool) -> list[str]:
+        places = Places(lambda: pages, **wanted)
+        return re.findall('href="([^"]*)', "".join(html(map(places.alive, pages))))
+
+    assert links() == ["https://a.b"]
+    assert links(page_markers=True) == ["#page-2", "https://a.b"]
+    assert links(titles=True) == ["#the-usage-of-it", "https://a.b"]
 
 
 def test_json_has_boxes_and_leaves_out_what_is_not_there() -> None:
