@@ -55,25 +55,29 @@ def look(path: Path, name: str) -> dict[str, Any]:
         return {"frames": frames, "width": picture.width, "height": picture.height}
 
 
-def write(path: Path, name: str, frames: Sequence[int], target: Path, say: Say) -> None:
-    """Write frames of a picture as a PDF; to be done apart.
+def write(path: Path, name: str, frames: Sequence[int], targets: Sequence[Path], say: Say) -> None:
+    """Write frames of a picture, each as a PDF of one page; to be done apart.
+
+    A file of its own for each, because what is said to be done must outlive this process.
 
     Args:
         frames: counted from 0.
+        targets: the file of each frame, also of those that are not written now.
         say: told of each when it is done: `{"page": 7}`.
 
     Raises:
         Rejected: one cannot be read.
     """
-    with _opened(path, name) as picture, pikepdf.new() as pdf:
+    with _opened(path, name) as picture:
         for frame in frames:
-            try:
-                picture.seek(frame)
-                _add(pdf, picture, path, name)
-            except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error) as error:
-                raise _damaged(name) from error
+            with pikepdf.new() as pdf:
+                try:
+                    picture.seek(frame)
+                    _add(pdf, picture, path, name)
+                except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error) as error:
+                    raise _damaged(name) from error
+                pdf.save(targets[frame])
             say({"page": frame})
-        pdf.save(target)
 
 
 def _opened(path: Path, name: str) -> Image.Image:
