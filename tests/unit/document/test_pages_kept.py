@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from processors.document import apart
+from processors.document.archive.redrawing import redraw
 from processors.document.paper import pictures
 from processors.document.paper.assembly import stacked
 from processors.document.paper_work import from_picture
@@ -59,6 +60,24 @@ def test_a_process_that_dies_takes_no_frame_with_it(frames: Path, tmp_path: Path
     list(apart.each_batch([range(FRAMES)], dying(work, marker, 3), "scan.tiff", at_once=1))
     assert marker.exists()
     stacked(made, tmp_path / "all.pdf")
+    assert widths(tmp_path / "all.pdf") == [20 + number for number in range(FRAMES)]
+
+
+def test_a_process_that_dies_takes_no_drawn_page_with_it(tmp_path: Path) -> None:
+    source = tmp_path / "a.pdf"
+    with pikepdf.new() as pdf:
+        for number in range(FRAMES):
+            pdf.add_blank_page(page_size=(20 + number, 20))
+        pdf.save(source)
+    made = {page: tmp_path / f"{page}.pdf" for page in range(FRAMES)}
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        redraw(source, "a.pdf", None, batch, made, say)
+
+    marker = tmp_path / "died"
+    list(apart.each_batch([range(FRAMES)], dying(work, marker, 3), "a.pdf", at_once=1))
+    assert marker.exists()
+    stacked(list(made.values()), tmp_path / "all.pdf")
     assert widths(tmp_path / "all.pdf") == [20 + number for number in range(FRAMES)]
 
 
