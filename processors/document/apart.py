@@ -231,6 +231,8 @@ def _value(line: bytes) -> Any:
             error = HandlerError(code, text, hint)
             error.signal = signal.Signals(number) if number else None
             raise error
+        case {"system": [number, text]}:
+            raise OSError(number, text)
         case {"bug": text}:
             raise RuntimeError(text)
         case _:
@@ -271,6 +273,11 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
             _write(fd, {"rejected": [error.code, error.message, error.hint]})
         except HandlerError as error:
             _write(fd, {"failed": [error.code, error.message, error.hint, error.signal]})
+        except OSError as error:  # a full disk is told as such by the attempt, and is no bug
+            if error.errno is None:
+                raise
+            traceback.print_exc()
+            _write(fd, {"system": [error.errno, error.strerror or str(error)]})
         status = 0
     except MemoryError:
         status = _NO_MEMORY
