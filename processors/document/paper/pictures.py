@@ -30,6 +30,11 @@ _MOST_PROFILE_BYTES = 4_000_000
 _ORIENTATION = 274  # Exif 2.32, 4.6.4
 _COLOURS = {"1": Name.DeviceGray, "L": Name.DeviceGray, "I;16": Name.DeviceGray}
 _COLOURS |= {"RGB": Name.DeviceRGB, "CMYK": Name.DeviceCMYK}
+#: what Pillow raises of a picture that is cut off or damaged
+_STRANGE = (
+    UnidentifiedImageError, OSError, EOFError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError,
+    struct.error, zlib.error,
+)  # fmt: skip
 _PROFILES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}  # the channels of a profile by what it says it is, ICC.1, 7.2.6
 
 
@@ -49,7 +54,10 @@ def look(path: Path, name: str) -> dict[str, Any]:
         Rejected: it cannot be read, or has too much.
     """
     with _opened(path, name) as picture:
-        frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        try:
+            frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        except _STRANGE as error:
+            raise _damaged(name) from error
         if frames > MOST_FRAMES:
             raise Rejected("too_many_pages", f"{name} has {frames} pages; at most {MOST_FRAMES} are read.")
         return {"frames": frames, "width": picture.width, "height": picture.height}
@@ -74,7 +82,7 @@ def write(path: Path, name: str, frames: Sequence[int], targets: Sequence[Path],
                 try:
                     picture.seek(frame)
                     _add(pdf, picture, path, name)
-                except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error) as error:
+                except _STRANGE as error:
                     raise _damaged(name) from error
                 pdf.save(targets[frame])
             say({"page": frame})
@@ -84,7 +92,7 @@ def _opened(path: Path, name: str) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # ours are looked at below, and this process is for one file
     try:
         return Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
+    except _STRANGE as error:
         raise _damaged(name) from error
 
 
