@@ -199,13 +199,15 @@ def _run(tasks: Sequence[Callable[[Say], None]], at_once: int, allowed: Limits) 
                         raise _Ended(process.tag, f"takes longer than {allowed.seconds:g} s")
         finally:
             for process in alive.values():
-                os.kill(process.pid, signal.SIGKILL)
+                processes.signal_group(process.pid, signal.SIGKILL)
                 os.close(process.fd)
                 os.waitpid(process.pid, 0)
 
 
 def _end(process: _Process, allowed: Limits) -> None:
     os.close(process.fd)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its number is still its own
+    processes.signal_group(process.pid, signal.SIGKILL)  # what it has started does not outlive it
     _, status = os.waitpid(process.pid, 0)
     if status == 0:
         return
@@ -257,6 +259,7 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
     """Be the process, to its end."""
     status = 1
     try:
+        os.setpgid(0, 0)  # with all that it starts, as tesseract, so that they can be killed together
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         processes.die_with_parent()
