@@ -199,13 +199,15 @@ def _run(tasks: Sequence[Callable[[Say], None]], at_once: int, allowed: Limits) 
                         raise _Ended(process.tag, f"takes longer than {allowed.seconds:g} s")
         finally:
             for process in alive.values():
-                os.kill(process.pid, signal.SIGKILL)
+                processes.signal_group(process.pid, signal.SIGKILL)
                 os.close(process.fd)
                 os.waitpid(process.pid, 0)
 
 
 def _end(process: _Process, allowed: Limits) -> None:
     os.close(process.fd)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # dead, and its number is still its own
+    processes.signal_group(process.pid, signal.SIGKILL)  # what it has started does not outlive it
     _, status = os.waitpid(process.pid, 0)
     if status == 0:
         return
@@ -231,6 +233,8 @@ def _value(line: bytes) -> Any:
             error = HandlerError(code, text, hint)
             error.signal = signal.Signals(number) if number else None
             raise error
+        case {"system": [number, text]}:
+            raise OSError(number, text)
         case {"bug": text}:
             raise RuntimeError(text)
         case _:
@@ -255,6 +259,7 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
     """Be the process, to its end."""
     status = 1
     try:
+        os.setpgid(0, 0)  # with all that it starts, as tesseract, so that they can be killed together
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         processes.die_with_parent()
@@ -271,6 +276,11 @@ def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
             _write(fd, {"rejected": [error.code, error.message, error.hint]})
         except HandlerError as error:
             _write(fd, {"failed": [error.code, error.message, error.hint, error.signal]})
+        except OSError as error:  # a full disk is told as such by the attempt, and is no bug
+            if error.errno is None:
+                raise
+            traceback.print_exc()
+            _write(fd, {"system": [error.errno, error.strerror or str(error)]})
         status = 0
     except MemoryError:
         status = _NO_MEMORY

@@ -11,7 +11,7 @@ from typing import Any
 from processors.document import apart
 from processors.document.archive import making
 from processors.document.archive.redrawing import redraw
-from processors.document.paper.assembly import Part
+from processors.document.paper.assembly import Part, stacked
 from processors.document.paper.making import Turn
 from processors.document.ranges import in_words
 from processors.worker.context import Rejected
@@ -61,7 +61,8 @@ def make(
         if found["problem"]:
             raise _impossible(name, found["problem"])
         if wanted:
-            files += _redrawn(arranged, name, sorted(wanted), scratch, done)
+            now = sorted(wanted)
+            files.append((now, _redrawn(arranged, name, now, scratch, done)))
             drawn |= wanted
         found = _said(apart.told(partial(making.last, mended, name, files, target), name, allowed=allowed))
         notes += found["notes"]
@@ -80,22 +81,23 @@ def _allowed(pages: int) -> apart.Limits:
     return replace(usual, seconds=usual.seconds + _JUDGE_SECONDS * pages)
 
 
-def _redrawn(
-    path: Path, name: str, indexes: Sequence[int], scratch: Path, done: Done
-) -> list[tuple[Sequence[int], Path]]:
+def _redrawn(path: Path, name: str, indexes: Sequence[int], scratch: Path, done: Done) -> Path:
+    """Draw pages, and give the PDF that has them, in their order."""
     batches = [indexes[start : start + _BATCH] for start in range(0, len(indexes), _BATCH)]
-    files = [(batch, scratch / f"drawn-{batch[0]:06}.pdf") for batch in batches]
+    targets = {index: scratch / f"drawn-{index:06}.pdf" for index in indexes}
     finished: set[int] = set()
 
     def work(batch: Sequence[int], say: apart.Say) -> None:
-        # A batch that was cut short by another's end goes on as a smaller one: each page has its file by the batch.
-        target = next(file for pages, file in files if batch[0] in pages)
-        redraw(path, name, None, batch, target, say)
+        redraw(path, name, None, batch, targets, say)
 
     for value in apart.each_batch(batches, work, name, at_once=granted_threads() if len(batches) > 1 else 1):
         finished.add(value["page"])
         done(len(finished), len(indexes))
-    return files
+    together = scratch / f"drawn-from-{indexes[0]:06}.pdf"
+    apart.call(lambda: stacked(list(targets.values()), together), name, allowed=_allowed(len(indexes)))
+    for each in targets.values():
+        each.unlink()
+    return together
 
 
 def _said(values: Any) -> dict[str, Any]:

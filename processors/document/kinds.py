@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import mmap
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +27,12 @@ OFFICE: frozenset[Kind] = frozenset(
 
 #: what Pillow opens; each of its pages becomes one of a PDF
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
+
+#: what reading a damaged archive raises: each way of packing has errors of its own
+UNPACKING = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
@@ -106,7 +115,7 @@ def _packed(path: Path, name: str) -> Kind:
                 for mark, kind in _TYPES.items():
                     if archive.read(info).strip() == mark:
                         return kind
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+    except UNPACKING as error:
         hint = "Copy or download it again."
         raise Rejected("damaged_document", f"{name} is cut off or damaged: it cannot be unpacked.", hint) from error
     raise Rejected("not_a_document", f"{name} is a ZIP file, but not a document.", _CAN)

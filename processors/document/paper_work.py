@@ -164,15 +164,15 @@ def from_picture(path: Path, name: str, scratch: Path, done: Done) -> Path:
     at_once = granted_threads() if frames > 1 else 1
     size = min(_FRAMES, -(-frames // at_once))
     batches = [range(start, min(frames, start + size)) for start in range(0, frames, size)]
+    made = [scratch / f"frame-{frame:05}.pdf" for frame in range(frames)]
     finished: set[int] = set()
 
     def work(batch: Sequence[int], say: apart.Say) -> None:
-        pictures.write(path, name, batch, scratch / f"frames-{batch[0]:05}.pdf", say)
+        pictures.write(path, name, batch, made, say)
 
     for value in apart.each_batch(batches, work, name, at_once=at_once):
         finished.add(value["page"])
         done(len(finished), frames)
-    made = sorted(scratch.glob("frames-*.pdf"))
     if len(made) == 1:
         return made[0]
     target = scratch / "picture.pdf"

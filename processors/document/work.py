@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,6 +32,8 @@ def result(context: Context[DocumentSpec]) -> Result:
     kind = kind_of(path, name)
     _refuse_what_is_not_served(context.spec, kind, name)
     scratch = Path(tempfile.mkdtemp(prefix=".reading-", dir=context.out))
+    # A reader that is killed leaves its files, as those that tesseract is given: they go with the folder.
+    os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     try:
         if kind in PAPER or has_appended(context):
             made = pdf_work.make(context, as_pdf(context, path, name, kind, scratch), name, scratch, kind)

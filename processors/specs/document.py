@@ -29,6 +29,8 @@ def _forwards(pages: str) -> str:
 
 Pages = Annotated[str, Field(pattern=PAGES_PATTERN, max_length=1000), AfterValidator(_forwards)]
 
+_MOST_PASSWORD_BYTES = 127  # ISO 32000-2, 7.6.4.3.3: what is beyond that is cut off
+
 #: the file that each format with one file has
 FILES: dict[str, str] = {
     "text": "document.txt",
@@ -45,6 +47,12 @@ def _named_well(files: dict[str, str] | None) -> dict[str, str] | None:
     if problem := problem_among(files or ()):
         raise ValueError(problem)
     return files
+
+
+def _not_too_long(password: str | None) -> str | None:
+    if password is not None and len(password.encode("utf-8", "surrogatepass")) > _MOST_PASSWORD_BYTES:
+        raise ValueError(f"a PDF takes at most {_MOST_PASSWORD_BYTES} bytes of a password as UTF-8, and this has more")
+    return password
 
 
 class Split(Part):
@@ -118,7 +126,7 @@ class DocumentSpec(Spec):
     )
     split: Split | None = Field(None, description="The pdf in several files, and where it is cut.")
     rotate: Rotate | None = Field(None, description="Which pages of the pdf are turned, and how far.")
-    output_password: str | None = Field(
+    output_password: Annotated[str | None, AfterValidator(_not_too_long)] = Field(
         None,
         min_length=1,
         max_length=127,

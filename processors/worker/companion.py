@@ -71,23 +71,25 @@ class Companion:
 
         Args:
             live: the processes that no sweep after an attempt may kill; the companion is among them while it lives.
+
+        Raises:
+            OSError: there is no process or no descriptor for it; nothing is left of the attempt.
         """
         self._live = live
         reading, writing = os.pipe()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         try:
-            pid = os.fork()
-            if pid == 0:
-                _be(self._beside, self._listening, writing)
+            pid, pidfd = self._fork(writing)
+        except OSError:
+            os.close(reading)
+            raise
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(writing)
+            os.close(writing)
         os.set_blocking(reading, False)
         self._pid = pid
         live.add(pid)
         loop = asyncio.get_running_loop()
         lines = LineSplitter(self._on_line, _LINE_BYTES)
-        pidfd, started = os.pidfd_open(pid), time.monotonic()
+        started = time.monotonic()
 
         def read() -> None:
             with contextlib.suppress(BlockingIOError):
@@ -111,6 +113,22 @@ class Companion:
 
         loop.add_reader(reading, read)
         loop.add_reader(pidfd, ended)
+
+    def _fork(self, writing: int) -> tuple[int, int]:
+        """Start the process; give its number, and the descriptor that becomes readable when it ends."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        try:
+            pid = os.fork()
+            if pid == 0:
+                _be(self._beside, self._listening, writing)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            return pid, os.pidfd_open(pid)
+        except OSError:  # one that nobody watches must not live
+            os.kill(pid, signal.SIGKILL)
+            processes.reap(pid)
+            raise
 
     def loaded_models(self) -> list[str]:
         """What it has said last that it has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +30,43 @@ _FEW_COLOURS = 256  # with so many a picture is drawn lines and text, and smalle
 _QUALITY = 85
 
 
-def redraw(path: Path, name: str, password: str | None, indexes: Sequence[int], target: Path, say: Say) -> None:
-    """Draw pages, and write them as the pages of a PDF.
+def redraw(
+    path: Path, name: str, password: str | None, indexes: Sequence[int], targets: Mapping[int, Path], say: Say
+) -> None:
+    """Draw pages, and write each as a PDF of one page.
+
+    A file of its own for each, because what is said to be done must outlive this process.
 
     Args:
         indexes: counted from 0.
+        targets: the file of each page, also of those that are not drawn now.
         say: told of each when it is done: `{"page": 7}`.
     """
-    with opened(path, name, password) as document, pikepdf.new() as pdf:
+    with opened(path, name, password) as document:
         document.init_forms()
-        font = invisible.font(pdf)
         for index in indexes:
             page = page_at(document, index, name)
             try:
                 page.set_rotation(0)  # what is put back is turned as it was
-                _add(pdf, page, font)
+                with pikepdf.new() as pdf:
+                    _add(pdf, page, invisible.font(pdf))
+                    pdf.save(targets[index])
             finally:
                 page.close()
             say({"page": index})
-        pdf.save(target)
 
 
 def replace(pdf: pikepdf.Pdf, indexes: Sequence[int], drawn: Path) -> None:
     """Put pages in the place of those they are pictures of; links stay where they are."""
+    fonts: Any = None
     with pikepdf.open(drawn) as source:
         for index, page in zip(indexes, source.pages, strict=True):
             old = pdf.pages[index].obj
             old["/Contents"] = pdf.copy_foreign(page.obj["/Contents"])
             old["/Resources"] = pdf.copy_foreign(source.make_indirect(page.obj["/Resources"]))
+            if fonts is None:
+                fonts = pdf.make_indirect(old.Resources.Font)
+            old.Resources.Font = fonts  # each page was drawn with its own, and all are the same
             links = [each for each in old.get("/Annots", Array()) if _is_link(each)]
             for key in ("/Group", "/Annots", "/Tabs", "/VP", "/Metadata", "/LastModified", "/StructParents"):
                 if key in old:

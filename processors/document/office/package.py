@@ -21,6 +21,7 @@ from xml.parsers import expat
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from processors.document.kinds import UNPACKING
 from processors.worker.context import Rejected
 
 _MOST_ENTRIES = 20_000
@@ -86,7 +87,7 @@ class Package:
         try:
             self._archive = zipfile.ZipFile(path)
             _bound(self._archive, path.stat().st_size, name)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        except UNPACKING as error:
             raise _damaged(name, "it cannot be unpacked") from error
 
     def __enter__(self) -> Self:

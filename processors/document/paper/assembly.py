@@ -18,6 +18,7 @@ _PROPERTIES = ("/Title", "/Author", "/Subject", "/Keywords", "/Creator", "/Creat
 _CATALOG = ("/Lang", "/ViewerPreferences")
 _LONGEST_VALUE = 10_000  # bytes of a property
 _MOST_ATTACHMENTS = 1000
+_MOST_OPEN = 100  # files at a time: what is copied is read when it is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,16 @@ def joined(parts: Sequence[Part], target: Path, done: Callable[[int, int], None]
 
 
 def stacked(paths: Sequence[Path], target: Path) -> None:
-    """Write PDFs that we have made ourselves, and that have nothing but pages, as one."""
+    """Write PDFs that we have made ourselves, and that have nothing but pages, as one; to be done apart."""
+    if len(paths) > _MOST_OPEN:
+        heaps = [paths[start : start + _MOST_OPEN] for start in range(0, len(paths), _MOST_OPEN)]
+        made_of = [target.with_suffix(f".{number}.pdf") for number in range(len(heaps))]
+        for heap, file in zip(heaps, made_of, strict=True):
+            stacked(heap, file)
+        stacked(made_of, target)
+        for file in made_of:
+            file.unlink()
+        return
     with ExitStack() as sources, pikepdf.new() as made:
         for path in paths:
             made.pages.extend(sources.enter_context(pikepdf.open(path)).pages)

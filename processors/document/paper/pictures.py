@@ -30,6 +30,11 @@ _MOST_PROFILE_BYTES = 4_000_000
 _ORIENTATION = 274  # Exif 2.32, 4.6.4
 _COLOURS = {"1": Name.DeviceGray, "L": Name.DeviceGray, "I;16": Name.DeviceGray}
 _COLOURS |= {"RGB": Name.DeviceRGB, "CMYK": Name.DeviceCMYK}
+#: what Pillow raises of a picture that is cut off or damaged
+_STRANGE = (
+    UnidentifiedImageError, OSError, EOFError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError,
+    struct.error, zlib.error,
+)  # fmt: skip
 _PROFILES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}  # the channels of a profile by what it says it is, ICC.1, 7.2.6
 
 
@@ -49,38 +54,45 @@ def look(path: Path, name: str) -> dict[str, Any]:
         Rejected: it cannot be read, or has too much.
     """
     with _opened(path, name) as picture:
-        frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        try:
+            frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
+        except _STRANGE as error:
+            raise _damaged(name) from error
         if frames > MOST_FRAMES:
             raise Rejected("too_many_pages", f"{name} has {frames} pages; at most {MOST_FRAMES} are read.")
         return {"frames": frames, "width": picture.width, "height": picture.height}
 
 
-def write(path: Path, name: str, frames: Sequence[int], target: Path, say: Say) -> None:
-    """Write frames of a picture as a PDF; to be done apart.
+def write(path: Path, name: str, frames: Sequence[int], targets: Sequence[Path], say: Say) -> None:
+    """Write frames of a picture, each as a PDF of one page; to be done apart.
+
+    A file of its own for each, because what is said to be done must outlive this process.
 
     Args:
         frames: counted from 0.
+        targets: the file of each frame, also of those that are not written now.
         say: told of each when it is done: `{"page": 7}`.
 
     Raises:
         Rejected: one cannot be read.
     """
-    with _opened(path, name) as picture, pikepdf.new() as pdf:
+    with _opened(path, name) as picture:
         for frame in frames:
-            try:
-                picture.seek(frame)
-                _add(pdf, picture, path, name)
-            except (OSError, EOFError, ValueError, SyntaxError, struct.error, zlib.error) as error:
-                raise _damaged(name) from error
+            with pikepdf.new() as pdf:
+                try:
+                    picture.seek(frame)
+                    _add(pdf, picture, path, name)
+                except _STRANGE as error:
+                    raise _damaged(name) from error
+                pdf.save(targets[frame])
             say({"page": frame})
-        pdf.save(target)
 
 
 def _opened(path: Path, name: str) -> Image.Image:
     Image.MAX_IMAGE_PIXELS = None  # ours are looked at below, and this process is for one file
     try:
         return Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error) as error:
+    except _STRANGE as error:
         raise _damaged(name) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Images:
         self._directory.mkdir(exist_ok=True)
         target = self._directory / name
         if not target.exists():
-            partial = target.with_suffix(f".{id(image)}.part")
+            partial = target.with_suffix(f".{os.getpid()}.part")  # an address may be the same in another fork
             partial.write_bytes(data)
             partial.rename(target)
         return f"{self._directory.name}/{name}"

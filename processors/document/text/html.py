@@ -218,7 +218,7 @@ class _Reader:
 
     def _table(self, node: LexborNode, depth: int) -> None:
         rows: list[tuple[Cell, ...]] = []
-        for part in _rows(node, self):
+        for part in _rows(node, self, depth):
             cells = []
             for cell in _those(part, "td", "th"):
                 self._cells += 1
@@ -239,11 +239,11 @@ class _Reader:
             self.blocks.append(Table(tuple(rows)))
 
 
-def _rows(table: LexborNode, reader: _Reader) -> list[LexborNode]:
+def _rows(table: LexborNode, reader: _Reader, depth: int) -> list[LexborNode]:
     found: list[LexborNode] = []
     for part in _those(table, "caption", "thead", "tbody", "tfoot", "tr"):
         if part.tag == "caption":
-            spans = reader._apart(part, 0)
+            spans = reader._apart(part, depth + _TABLE_DEPTH)
             if spans:
                 reader.blocks.append(Caption(spans))
         elif part.tag == "tr":

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from processors.document import apart
 from processors.worker.context import HandlerError, Rejected
+from tests.resources.workers import is_alive, until
 
 SMALL = apart.Limits(memory_bytes=100 * 1024 * 1024, seconds=20)
 
@@ -86,6 +89,29 @@ def test_memory_is_bounded() -> None:
 
     with pytest.raises(Rejected, match="needs more than 100 MiB of memory"):
         numbers([[0]], work)
+
+
+@pytest.mark.parametrize("end", ["die", "tarry", "another dies"])
+def test_what_a_process_has_started_ends_with_it(tmp_path: Path, end: str) -> None:
+    noted = tmp_path / "pid"
+
+    def work(batch: Sequence[int], say: apart.Say) -> None:
+        if batch[0] == 1:
+            while not noted.exists():
+                os.sched_yield()
+            os.kill(os.getpid(), signal.SIGTRAP)
+        started = subprocess.Popen(["sleep", "600"])
+        (tmp_path / "new").write_text(str(started.pid))
+        (tmp_path / "new").rename(noted)
+        if end == "die":
+            os.kill(os.getpid(), signal.SIGTRAP)
+        started.wait()
+
+    batches = [[0], [1]] if end == "another dies" else [[0]]
+    with pytest.raises(Rejected):
+        numbers(batches, work, limits=apart.Limits(seconds=1 if end == "tarry" else 30))
+    pid = int(noted.read_text())
+    until(lambda: not is_alive(pid), "what it started has ended")
 
 
 def test_time_is_bounded() -> None:

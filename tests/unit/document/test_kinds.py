@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from pydantic import TypeAdapter
 
 from processors.document.kinds import kind_of
+from processors.document.model import Page
+from processors.document.office.package import Package
+from processors.document.paper import pictures
+from processors.document.text import html
 from processors.worker.context import Rejected
 
 
@@ -63,3 +71,48 @@ def test_what_is_no_document_is_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with pytest.raises(Rejected, match=r"report\.pdf"):
         kind_of(path, "report.pdf")
+
+
+def broken(part: str, data: bytes) -> bytes:
+    """An archive whose one part is packed, and not as it says."""
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(part, data)
+            start = len(archive.infolist()[0].FileHeader())
+        packed = bytearray(file.getvalue())
+    packed[start : start + 8] = b"\xff" * 8  # there is no block of such a kind
+    return bytes(packed)
+
+
+def test_an_archive_that_cannot_be_unpacked_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "0"
+    path.write_bytes(broken("mimetype", b"application/epub+zip"))
+    with pytest.raises(Rejected, match=r"book\.epub cannot be unpacked"):
+        kind_of(path, "book.epub")
+
+
+def test_an_archive_within_an_archive_that_cannot_be_unpacked_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "0"
+    path.write_bytes(broken("word/embeddings/sheet.xlsx", bytes(1000)))
+    with pytest.raises(Rejected, match=r"report\.docx cannot be unpacked"):
+        Package(path, "report.docx")
+
+
+def test_a_tiff_that_is_cut_off_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tiff"
+    first, second = (Image.new("L", (20, 20), number) for number in range(2))
+    first.save(path, save_all=True, append_images=[second])
+    data = path.read_bytes()
+    codes = set()
+    for length in range(8, len(data), 3):
+        path.write_bytes(data[:length])
+        try:
+            pictures.look(path, "scan.tiff")
+        except Rejected as error:
+            codes.add(error.code)
+    assert codes == {"damaged_picture"}
+
+
+def test_tables_in_captions_of_tables_have_a_bottom() -> None:
+    page, _, _ = html.page_of("<table><caption>a" * 400 + "<p>the last word")
+    assert "the last word" in json.dumps(TypeAdapter(Page).dump_python(page, mode="json"))

@@ -77,6 +77,13 @@ def test_what_pdfs_cannot_be_asked_for(fields: dict[str, Any]) -> None:
         DocumentSpec.model_validate({"documentUrl": "a.pdf"} | fields)
 
 
+def test_a_password_is_as_long_as_a_pdf_takes_it() -> None:
+    """What is beyond would be cut off without a word, in the middle of a letter."""
+    assert spec(outputFormats=["pdf"], outputPassword="ü" * 63 + "x").output_password == "ü" * 63 + "x"
+    with pytest.raises(ValidationError, match="127 bytes"):
+        spec(outputFormats=["pdf"], outputPassword="ü" * 64)
+
+
 def test_many_files_and_those_that_name_each_other_have_a_folder() -> None:
     def keeps(**fields: Any) -> bool:
         return DocumentSpec.model_validate({"documentUrl": "a.pdf"} | fields).keeps_folder
