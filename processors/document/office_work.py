@@ -38,7 +38,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         Rejected: it cannot be read.
     """
     spec = context.spec
-    document = opened(context, path, kind, scratch)
+    document = opened(context, path, name, kind, scratch)
     context.progress("read", _OPENED)
     outputs: list[OutputFile] = []
     about: dict[str, Any] = {"format": document.kind if kind == "locked" else kind, "encrypted": document.was_locked}
@@ -75,14 +75,14 @@ def laid_out(context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Pa
     made: list[OutputFile] = []
     if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
         context.progress("lay out", _WRITTEN)
-        source = PdfSource.open(pdf_of(path, kind, context, directory=scratch), name, scratch)
+        source = PdfSource.open(pdf_of(path, name, kind, context, directory=scratch), name, scratch)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
         made += paper_work.make(context, source, formats, lambda done, total: None)[0]
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
     if by_office:
         context.progress("lay out", _WRITTEN)
-        pdf_of(path, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        pdf_of(path, name, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
         details = {"format": "pdfa", "conformance": "PDF/A-2b"}
         made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
     return made

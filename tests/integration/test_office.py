@@ -194,6 +194,15 @@ def test_pages_of_the_pdf_can_be_chosen(office: Office) -> None:
     assert office.failure(FORMATTING, "text", pages="2")["code"] == "no_pages"
 
 
+def test_an_appended_document_that_fails_is_named(office: Office, tmp_path: Path) -> None:
+    cut_off = tmp_path / "second.docx"
+    cut_off.write_bytes(FORMATTING.read_bytes()[:-400])
+    for bad in (cut_off, DOCUMENTS / "locked.docx"):
+        error = office.failure(FORMATTING, "pdf", append=[bad])
+        assert bad.name in error["message"]
+        assert FORMATTING.name not in error["message"]
+
+
 def test_docx_out_of_markdown_reads_back_as_it_was(office: Office, tmp_path: Path) -> None:
     text = (
         "# Title\n\nSome *soft* and **loud** `code` and a [link](https://example.org/?a=1&b=2).\n\n"
