@@ -93,6 +93,8 @@ def pdf_of(
 ) -> Path:
     """Lay a document out as a PDF: an office format as it is, a text or an EPUB in the styles of ours.
 
+    It has all pages, whichever are wanted: they are counted, chosen and turned in this PDF.
+
     Args:
         name: what the user calls it.
         directory: where the PDF goes; else into one of its own in the attempt's out directory.
@@ -152,5 +154,4 @@ def _convert(
         name=name,
         most_bytes=context.request.output_limit_bytes,
         password=password,
-        pages=None if to == "office" else context.spec.pages,
     )
