@@ -47,4 +47,4 @@ def _one(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         return path
     if kind in PICTURES:
         return paper_work.from_picture(path, name, scratch, lambda done, total: context.progress("pages", None))
-    return pdf_of(path, kind, context, directory=scratch)
+    return pdf_of(path, name, kind, context, directory=scratch)

@@ -30,6 +30,13 @@ _OPENED, _READ, _WRITTEN = 0.1, 0.5, 0.6  # shares of the progress
 _MODELLED = frozenset({"text", "html", "markdown", "json"})
 _TEXTS_OF_OFFICE: frozenset[Kind] = frozenset({"docx", "odt", "rtf", "doc"})
 
+_SLIDES: frozenset[Kind] = frozenset({"pptx", "odp", "ppt"})  # a slide is a page of the PDF, unless it is hidden
+#: what is counted where it is read is no page of the PDF
+_OTHERWISE_COUNTED: dict[Kind, str] = {
+    **dict.fromkeys(("xlsx", "ods", "xls"), "sheets"),
+    "epub": "chapters",
+}
+
 
 def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scratch: Path) -> Result:
     """Read an office document, and write what the spec asks for.
@@ -38,9 +45,11 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         Rejected: it cannot be read.
     """
     spec = context.spec
-    document = opened(context, path, kind, scratch)
+    document = opened(context, path, name, kind, scratch)
+    _refuse_two_counts(spec, document.kind, name)
     context.progress("read", _OPENED)
     outputs: list[OutputFile] = []
+    slides: int | None = None
     about: dict[str, Any] = {"format": document.kind if kind == "locked" else kind, "encrypted": document.was_locked}
     by_model = "docx" in spec.output_formats and document.kind not in _TEXTS_OF_OFFICE
     if by_model or spec.metadata or spec.extract_images or spec.tables or _MODELLED & {*spec.output_formats}:
@@ -49,6 +58,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         wants_images = spec.extract_images or by_model
         found = reading.read(plain.path, name, plain.kind, root / _IMAGES_DIR if wants_images else None)
         pages = _chosen(spec, found.pages, plain.kind, name)
+        slides = len(found.pages) if document.kind in _SLIDES else None
         about |= _about(found, plain.kind)
         context.progress("write", _READ)
         shown = pages if spec.extract_images else [without_pictures(page) for page in pages]
@@ -64,42 +74,77 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     if "docx" in spec.output_formats and not by_model:
         resaved(context, document, context.out / FILES["docx"])
         outputs.append(docx_output(context))
-    made, notes = laid_out(context, document.path, document.kind, scratch)
+    made, notes = laid_out(context, document.path, document.kind, scratch, slides)
     details: dict[str, Any] = {"input": {key: value for key, value in about.items() if value}}
     return Result(outputs=outputs + made, details=details | ({"notes": notes} if notes else {}))
 
 
 def laid_out(
-    context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path
+    context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path, slides: int | None = None
 ) -> tuple[list[OutputFile], list[str]]:
-    """Make the PDFs and the pictures of pages that the spec asks for; with what is to be said of them."""
+    """Make the PDFs and the pictures of pages that the spec asks for; with what is to be said of them.
+
+    Args:
+        slides: how many there are, where pages of them were read.
+
+    Raises:
+        Rejected: it cannot be laid out, or the pages that are wanted are others there.
+    """
     spec, name = context.spec, context.input_name("document_url")
-    by_office = "pdfa" in spec.output_formats and spec.rotate is None
+    by_office = "pdfa" in spec.output_formats and spec.rotate is None and spec.pages is None
     wanted = {*spec.output_formats} & {"pdf", "pdfa"}
     made: list[OutputFile] = []
     notes: list[str] = []
     if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
         context.progress("lay out", _WRITTEN)
-        source = PdfSource.open(pdf_of(path, kind, context, directory=scratch), name, scratch)
+        paper = pdf_of(path, name, kind, context, directory=scratch)
+        source = PdfSource.open(paper, name, scratch, pages=spec.pages)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
+        if spec.pages is not None and slides not in (None, source.facts.pages):
+            raise _counted_twice(spec, name, "slides, hidden ones among them,")
         made, notes = paper_work.make(context, source, formats, lambda done, total: None)
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
     if by_office:
         context.progress("lay out", _WRITTEN)
-        pdf_of(path, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        pdf_of(path, name, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
         details = {"format": "pdfa", "conformance": "PDF/A-2b"}
         made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
     return made, notes
+
+
+def _refuse_two_counts(spec: DocumentSpec, kind: Kind, name: str) -> None:
+    """Refuse pages where one number would mean two things, or nothing: sheets and chapters are not pages of the PDF."""
+    wanted = {*spec.output_formats}
+    if spec.pages is None:
+        return
+    if kind in _TEXTS_OF_OFFICE and "docx" in wanted:
+        raise _no_pages(name)
+    is_laid_out = spec.wants_preview or wanted & {"pdf", "pdfa"}
+    is_read = spec.metadata or spec.extract_images or spec.tables or wanted & (_MODELLED | {"docx"})
+    if is_laid_out and is_read and kind in _OTHERWISE_COUNTED:
+        raise _counted_twice(spec, name, _OTHERWISE_COUNTED[kind])
+
+
+def _counted_twice(spec: DocumentSpec, name: str, counted: str) -> Rejected:
+    return Rejected(
+        "no_pages",
+        f"The pages {spec.pages} of {name} are {counted} where it is read, and others where it is laid out.",
+        "Make two jobs: one for pdf, pdfa and preview, and one for all else.",
+    )
+
+
+def _no_pages(name: str) -> Rejected:
+    return Rejected(
+        "no_pages", f"{name} has no pages before it is laid out.", "Choose pages of its PDF: ask for pdf alone."
+    )
 
 
 def _chosen(spec: DocumentSpec, pages: list[Page], kind: Kind, name: str) -> list[Page]:
     if spec.pages is None:
         return pages
     if kind not in reading.PAGED:
-        raise Rejected(
-            "no_pages", f"{name} has no pages before it is laid out.", "Choose pages of its PDF: ask for pdf alone."
-        )
+        raise _no_pages(name)
     numbers = {index + 1 for index in ranges.pages_of(spec.pages, max(page.number or 0 for page in pages), name)}
     return [page for page in pages if page.number in numbers]
 

@@ -89,7 +89,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
         outputs += write_images(context, context.out / _IMAGES_DIR)
     if spec.wants_preview:
         outputs += previews(context, source)
-    paper = _searchable(source, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
+    paper = _searchable(source, spec, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
     written, notes = paper_work.make(context, paper, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
     outputs += written
     notes = notes_of(details.get("ocr", {})) + notes
@@ -106,11 +106,15 @@ def _how_read(found: dict[str, Any]) -> dict[str, Any]:
     return {"language": found["language"]} | ({"confidence": found["confidence"]} if "confidence" in found else {})
 
 
-def _searchable(source: PdfSource, scratch: Path) -> PdfSource:
-    """The pages that are wanted, with what was read of them laid over: all that is written is made of these."""
+def _searchable(source: PdfSource, spec: DocumentSpec, scratch: Path) -> PdfSource:
+    """The pages that are wanted, with what was read of them laid over: all that is written is made of these.
+
+    Where `rotate` or `split` names pages once more, all of the source is there, so that they keep their numbers.
+    """
     layered = scratch / _LAYERED
-    write_layer(source, layered)
-    return PdfSource.open(layered, source.name, scratch)
+    is_counted = spec.rotate is not None or spec.split is not None
+    write_layer(source, layered, range(source.facts.pages) if is_counted else source.indexes)
+    return PdfSource.open(layered, source.name, scratch, pages=spec.pages if is_counted else None)
 
 
 def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from processors.document.kinds import Kind
 from processors.document.office_work import laid_out
-from processors.document.outputs import write_docx, write_formats, write_tables
+from processors.document.outputs import without_pictures, write_docx, write_formats, write_tables
 from processors.document.text.reading import read
 from processors.protocol import Result
 from processors.specs import DocumentSpec
@@ -22,6 +22,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     if context.spec.pages is not None:
         raise Rejected("no_pages", f"{name} is {kind} and has no pages to choose.")
     page, title, language = read(path, name, kind)
+    page = without_pictures(page)  # they are files of others: whoever opens what is made would fetch them
     about = {"format": kind, "title": title, "language": language}
     about = {key: value for key, value in about.items() if value}
     outputs = write_formats(context, lambda: [page], about)

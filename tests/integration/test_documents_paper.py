@@ -97,6 +97,16 @@ def test_links_by_name_lead_to_the_pages_that_were_taken(office: Office) -> None
     assert len(names) == 5
 
 
+def test_some_pages_are_shown_as_the_whole_is(office: Office, tmp_path: Path) -> None:
+    source = written(tmp_path / "two.pdf", [Leaf().text(50, 60, "One"), Leaf().text(50, 60, "Two")])
+    with pikepdf.open(source, allow_overwriting_input=True) as pdf:
+        pdf.Root.ViewerPreferences = pikepdf.Dictionary(DisplayDocTitle=True, Enforce=pikepdf.Array([]))
+        pdf.save(source)
+    out, _ = office.make(source, "pdf", pages="2")
+    with pikepdf.open(out / "document.pdf") as made:
+        assert made.Root.ViewerPreferences.DisplayDocTitle is True
+
+
 def test_pages_are_turned(office: Office, tmp_path: Path) -> None:
     leaves = [Leaf(300, 200).text(20, 40, "One"), Leaf(300, 200, rotate=90).text(20, 40, "Two")]
     source = written(tmp_path / "two.pdf", leaves)

@@ -218,6 +218,17 @@ def test_only_the_pages_that_were_asked_for_are_in_the_pdf(office: Office, tmp_p
     assert "can be selected" in document[0].get_textpage().get_text_range()
 
 
+def test_pages_that_are_turned_or_cut_are_those_of_the_scan(office: Office, tmp_path: Path, note: Image.Image) -> None:
+    path = scanned(tmp_path / "two.pdf", [ImageOps.invert(note), note])
+    out, _ = office.make(path, "pdf", ocrEnabled=True, pages="2", rotate={"degrees": 90, "pages": "2"})
+    document = pypdfium2.PdfDocument(out / "document.pdf")
+    assert [page.get_rotation() for page in document] == [90]
+    assert "can be selected" in document[0].get_textpage().get_text_range()
+    out, result = office.make(path, "pdf", ocrEnabled=True, pages="2", split={"ranges": "2"})
+    [part] = result["outputs"]
+    assert "can be selected" in pypdfium2.PdfDocument(out / part["path"])[0].get_textpage().get_text_range()
+
+
 def test_a_scan_that_is_encrypted_can_be_searched_with_its_password(
     office: Office, tmp_path: Path, note: Image.Image
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
-from tests.resources.offices import docx, paragraph
+from tests.resources.offices import changed, docx, paragraph
 from tests.resources.workers import Worker, until
 
 FORMATTING = DOCUMENTS / "formatting.docx"
@@ -201,6 +201,46 @@ def test_pages_of_the_pdf_can_be_chosen(office: Office) -> None:
     assert len(document) == 1
     assert "The second page" in words_of(out / "document.pdf")
     assert office.failure(FORMATTING, "text", pages="2")["code"] == "no_pages"
+
+
+def test_pages_are_counted_in_the_whole_document(office: Office, tmp_path: Path) -> None:
+    out, _ = office.make(FORMATTING, "pdf", pages="2", rotate={"degrees": 90, "pages": "2"})
+    made = pypdf.PdfReader(out / "document.pdf")
+    assert [page.rotation for page in made.pages] == [90]
+    assert "The second page" in made.pages[0].extract_text()
+    assert office.failure(FORMATTING, "pdf", pages="9")["code"] == "no_such_page"
+    out, _ = office.make(FORMATTING, "pdf", append=[FORMATTING], pages="2,5")
+    assert words_of(out / "document.pdf").count("The second page") == 2
+    out, _ = office.make(FORMATTING, "pdfa", pages="2")
+    assert len(pypdf.PdfReader(out / "document-a.pdf").pages) == 1
+
+
+def test_pages_that_mean_two_things_are_refused(office: Office, tmp_path: Path) -> None:
+    for name, formats in (
+        ("formatting.docx", ["docx"]),
+        ("sheet.xlsx", ["text", "pdf"]),
+        ("book.epub", ["markdown", "preview"]),
+    ):
+        error = office.failure(DOCUMENTS / name, *formats, pages="1")
+        assert error["code"] == "no_pages"
+        assert name in error["message"]
+    slides = DOCUMENTS / "slides.pptx"
+    office.make(slides, "text", "pdf", pages="1")
+
+    def hide(name: str, data: bytes) -> bytes:
+        return data.replace(b"<p:sld ", b'<p:sld show="0" ', 1) if name == "ppt/slides/slide2.xml" else data
+
+    hiding = changed(slides, tmp_path / "hiding.pptx", hide)
+    assert office.failure(hiding, "text", "pdf", pages="1")["code"] == "no_pages"
+
+
+def test_an_appended_document_that_fails_is_named(office: Office, tmp_path: Path) -> None:
+    cut_off = tmp_path / "second.docx"
+    cut_off.write_bytes(FORMATTING.read_bytes()[:-400])
+    for bad in (cut_off, DOCUMENTS / "locked.docx"):
+        error = office.failure(FORMATTING, "pdf", append=[bad])
+        assert bad.name in error["message"]
+        assert FORMATTING.name not in error["message"]
 
 
 def test_docx_out_of_markdown_reads_back_as_it_was(office: Office, tmp_path: Path) -> None:

@@ -104,10 +104,13 @@ def _allowed() -> apart.Limits:
     return replace(apart.limits(), seconds=engine.PAGE_SECONDS + _BESIDE_SECONDS)
 
 
-def write_layer(source: PdfSource, target: Path) -> None:
+def write_layer(source: PdfSource, target: Path, indexes: Sequence[int]) -> None:
     """Write a PDF that can be searched: the pages of a source, with what was read of them laid over, unseen.
 
     It is what PDF/A can be made of: the layer's font is embedded, and nothing on the pages has changed.
+
+    Args:
+        indexes: of the pages that go in, counted from 0: those that were read, and any others.
 
     Raises:
         Rejected: the PDF cannot be written anew, or takes too much memory or time.
@@ -120,7 +123,7 @@ def write_layer(source: PdfSource, target: Path) -> None:
             path = source.scratch / "open.pdf"
             with opened(source.path, source.name, source.password) as document:
                 document.save(path, flags=raw.FPDF_REMOVE_SECURITY)
-        write_searchable(path, source.name, source.indexes, readings(source), font, target)
+        write_searchable(path, source.name, indexes, readings(source), font, target)
 
     allowed = replace(apart.limits(), seconds=_WRITING_SECONDS + len(source.indexes))
     apart.call(write, source.name, allowed=allowed)

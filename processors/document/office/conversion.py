@@ -28,33 +28,36 @@ class Opened:
     """An office document that needs no password any more."""
 
     path: Path
+    name: str  #: what the user calls it
     kind: Kind
     was_locked: bool
 
 
-def opened(context: Context[DocumentSpec], path: Path, kind: Kind, directory: Path) -> Opened:
+def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, directory: Path) -> Opened:
     """See that an office document is within bounds, and open it with the password if it has one.
+
+    Args:
+        name: what the user calls it.
 
     Raises:
         Rejected: the password is missing or wrong; or the document is damaged or too large.
     """
-    name = context.input_name("document_url")
     if kind not in ("doc", "xls", "ppt", "rtf", "locked"):
         is_locked = bool(apart.call(lambda: _is_locked(path, name, kind), name))
     else:
         is_locked = kind == "locked"
     if not is_locked:
-        return Opened(path, kind, was_locked=False)
+        return Opened(path, name, kind, was_locked=False)
     if context.spec.password is None:
         raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.")
     target = directory / "opened"
     try:
-        _convert(context, path, kind, target, "office", password=context.spec.password)
+        _convert(context, path, name, kind, target, "office", password=context.spec.password)
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
         raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
-    return Opened(target, kind_of(target, name), was_locked=True)
+    return Opened(target, name, kind_of(target, name), was_locked=True)
 
 
 def _is_locked(path: Path, name: str, kind: Kind) -> bool:
@@ -76,16 +79,25 @@ def readable(context: Context[DocumentSpec], document: Opened, directory: Path) 
     if document.kind in reading.READ:
         return document
     target = directory / "readable"
-    _convert(context, document.path, document.kind, target, "office")
-    return Opened(target, kind_of(target, context.input_name("document_url")), document.was_locked)
+    _convert(context, document.path, document.name, document.kind, target, "office")
+    return Opened(target, document.name, kind_of(target, document.name), document.was_locked)
 
 
 def pdf_of(
-    source: Path, kind: Kind, context: Context[DocumentSpec], *, directory: Path | None = None, archival: bool = False
+    source: Path,
+    name: str,
+    kind: Kind,
+    context: Context[DocumentSpec],
+    *,
+    directory: Path | None = None,
+    archival: bool = False,
 ) -> Path:
     """Lay a document out as a PDF: an office format as it is, a text or an EPUB in the styles of ours.
 
+    It has all pages, whichever are wanted: they are counted, chosen and turned in this PDF.
+
     Args:
+        name: what the user calls it.
         directory: where the PDF goes; else into one of its own in the attempt's out directory.
         archival: PDF/A-2b.
 
@@ -93,12 +105,11 @@ def pdf_of(
         Rejected: it cannot be read, or takes too much.
     """
     directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
-    name = context.input_name("document_url")
     if kind in TEXTS:
         page, title, _ = texts.read(source, name, kind)
         source, kind = docx_of(directory / "text.docx", [page], title), "docx"
     else:
-        document = opened(context, source, kind, directory)
+        document = opened(context, source, name, kind, directory)
         source, kind = document.path, document.kind
     if kind == "epub":
         book = reading.read(source, name, kind, directory / "images")
@@ -106,7 +117,7 @@ def pdf_of(
         made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
         source, kind = made, "docx"
     target = directory / ("document-a.pdf" if archival else "document.pdf")
-    _convert(context, source, kind, target, "pdfa" if archival else "pdf")
+    _convert(context, source, name, kind, target, "pdfa" if archival else "pdf")
     return target
 
 
@@ -130,12 +141,13 @@ def resaved(context: Context[DocumentSpec], document: Opened, target: Path) -> N
     Raises:
         Rejected: it cannot be read.
     """
-    _convert(context, document.path, document.kind, target, "office")
+    _convert(context, document.path, document.name, document.kind, target, "office")
 
 
 def _convert(
     context: Context[DocumentSpec],
     source: Path,
+    name: str,
     kind: Kind,
     target: Path,
     to: asking.Target,
@@ -147,9 +159,8 @@ def _convert(
         kind,
         target,
         to,
-        name=context.input_name("document_url"),
+        name=name,
         most_bytes=context.request.output_limit_bytes,
         password=password,
-        pages=None if to == "office" else context.spec.pages,
         log=context.log,
     )

@@ -100,6 +100,9 @@ def _say_the_same(made: pikepdf.Pdf, source: pikepdf.Pdf) -> None:
     for key in _CATALOG:
         if key in source.Root and key not in made.Root:
             value = source.Root[key]
+            # What is written within the catalog may lead to objects of its own, and only whole objects are copied.
+            if isinstance(value, (pikepdf.Dictionary, pikepdf.Array)):
+                value = source.make_indirect(value)
             made.Root[key] = made.copy_foreign(value) if value.is_indirect else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,9 @@ from pikepdf import Name
 #: what may be done where one clicks: go somewhere, and switch layers or fields; all else is taken away
 QUIET = frozenset({"/GoTo", "/GoToR", "/URI", "/Named", "/Thread", "/SetOCGState", "/ResetForm", "/Hide"})
 _ACTIONS = ("/A", "/PA", "/OpenAction", "/Next")  # the keys of what is done
+_OPENING = frozenset({"/GoTo"})  # what may happen by itself when the document is opened
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_LEADING = frozenset({"http:", "https:", "mailto:", "tel:", "ftp:"})  # schemes that show something, and do nothing
 _PLAYED = frozenset({"/RichMedia", "/Movie", "/Sound", "/Screen", "/3D"})  # annotations that play
 _MEDIA = ("/RichMediaContent", "/RichMediaSettings", "/Movie", "/Sound", "/3DD", "/3DA", "/MK")
 _DEEPEST = 100
@@ -30,6 +34,10 @@ def clean(pdf: pikepdf.Pdf, quiet: frozenset[str] = QUIET) -> Counter[str]:
         _clean(each, found, quiet, 0)
     root = pdf.Root
     _take(root, ("/Perms", "/Requirements", "/NeedsRendering", "/Collection"))
+    _quieten_opening(root, found)
+    if isinstance(base := root.get("/URI"), pikepdf.Dictionary) and not _leads_to_the_web(base.get("/Base", "")):
+        del root["/URI"]
+        found["URI"] += 1
     if isinstance(names := root.get("/Names"), pikepdf.Dictionary) and "/JavaScript" in names:
         del names["/JavaScript"]
         found["JavaScript"] += 1
@@ -76,8 +84,42 @@ def _clean(each: Any, found: Counter[str], quiet: frozenset[str], depth: int) ->
 def _forbidden(action: Any, quiet: frozenset[str]) -> list[str]:
     """What kinds of action that act there are in one, or in several; of those after them each has its own turn."""
     several = list(action) if isinstance(action, pikepdf.Array) else [action]
-    kinds = [str(each["/S"]) for each in several if isinstance(each, pikepdf.Dictionary) and "/S" in each]
-    return [kind[1:] for kind in kinds if kind not in quiet]
+    acting = [each for each in several if isinstance(each, pikepdf.Dictionary) and "/S" in each]
+    return [str(each["/S"])[1:] for each in acting if str(each["/S"]) not in quiet or not _is_harmless(each)]
+
+
+def _quieten_opening(root: Any, found: Counter[str]) -> None:
+    """Leave of what happens when a document is opened that it is shown at some place, and nothing after that."""
+    action = root.get("/OpenAction")
+    kinds = _forbidden(action, _OPENING)
+    found.update(kinds)
+    if kinds:
+        del root["/OpenAction"]
+    elif isinstance(action, pikepdf.Dictionary) and "/Next" in action:
+        root["/OpenAction"] = pikepdf.Dictionary({key: item for key, item in action.items() if key != "/Next"})
+
+
+def _is_harmless(action: Any) -> bool:
+    """Whether what an action leads to may be followed: a page of the web, or a file in a folder of the document's."""
+    if "/URI" in action and not _leads_to_the_web(action["/URI"]):
+        return False
+    return "/F" not in action or _is_near(action["/F"])
+
+
+def _leads_to_the_web(uri: Any) -> bool:
+    if not isinstance(uri, (str, pikepdf.String)):
+        return False
+    text = re.sub(r"[\x00-\x20]", "", str(uri))  # as browsers read it
+    scheme = _SCHEME.match(text)
+    return scheme[0].lower() in _LEADING if scheme else not text.startswith(("//", "\\"))
+
+
+def _is_near(file: Any) -> bool:
+    """Whether a file is named from where the document is: asking another machine tells it who the reader is."""
+    if isinstance(file, pikepdf.Dictionary):
+        names = [file[key] for key in ("/F", "/UF", "/DOS", "/Unix", "/Mac") if key in file]
+        return file.get("/FS") != Name.URL and all(map(_is_near, names))
+    return isinstance(file, pikepdf.String) and not re.search(r"^\s*[/\\]|:", str(file))
 
 
 def _take(holder: Any, keys: tuple[str, ...]) -> None:

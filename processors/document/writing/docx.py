@@ -34,11 +34,11 @@ from processors.document.model import (
     plain,
 )
 from processors.document.writing import docx_parts as parts
+from processors.document.writing.links import leads_to_the_web
 
 _EMU = 9525  # of a pixel at 96 to the inch
 _MOST_EMU = (5_760_000, 8_200_000)  # 16 by 22.8 cm: what A4 has between its margins
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SAFE_LINK = re.compile(r"^(https?:|mailto:|tel:)", re.IGNORECASE)
 _NUMBER = re.compile(r"^(\d{1,9})([.)])$")
 _LETTER = re.compile(r"^([a-zA-Z])([.)])$")
 _MEDIA = {".png": "image/png", ".jpg": "image/jpeg"}
@@ -146,7 +146,7 @@ class _Writer:
         look = '<w:rStyle w:val="CodeText"/>' if span.code else ""
         look += "<w:b/>" if span.bold else ""
         look += "<w:i/>" if span.italic else ""
-        is_link = bool(span.link and _SAFE_LINK.match(span.link))
+        is_link = leads_to_the_web(span.link)
         look += '<w:color w:val="0563C1"/><w:u w:val="single"/>' if is_link else ""
         look += '<w:vertAlign w:val="superscript"/>' if span.raised else ""
         look += "<w:rtl/>" if _is_from_right(span.text) else ""

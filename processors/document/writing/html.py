@@ -19,8 +19,7 @@ from processors.document.model import (
     Span,
     Table,
 )
-
-_SAFE_LINK = re.compile(r"^(https?:|mailto:|tel:|#|[\w./-]+$)", re.IGNORECASE)
+from processors.document.writing.links import is_beside, is_safe
 
 
 def html(
@@ -87,7 +86,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            if not block.path:
+            if block.path is None or not is_beside(block.path):
                 return f"<!-- image -->\n<p>{escape(block.alternative)}</p>\n" if block.alternative else ""
             source, alternative = escape(block.path), escape(block.alternative)
             return f'<figure><img src="{source}" alt="{alternative}"></figure>\n'
@@ -122,6 +121,6 @@ def _span(span: Span) -> str:
     for is_so, tag in ((span.code, "code"), (span.italic, "em"), (span.bold, "strong"), (span.raised, "sup")):
         if is_so:
             text = f"<{tag}>{text}</{tag}>"
-    if span.link and _SAFE_LINK.match(span.link):
+    if span.link and is_safe(span.link):
         text = f'<a href="{escape(span.link)}" rel="noreferrer">{text}</a>'
     return text

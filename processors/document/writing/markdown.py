@@ -19,10 +19,10 @@ from processors.document.model import (
     Table,
     grid,
 )
+from processors.document.writing.links import is_beside, is_safe
 
 _SPECIAL = re.compile(r"([\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside of a word emphasizes nothing
 _BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s)|[-+](?=\s)|>|(\d{1,9})(?=[.)]\s)|={3,}$|-{3,}$)")
-_SAFE_LINK = re.compile(r"^(https?:|mailto:|tel:|#|[\w./-]+$)", re.IGNORECASE)
 
 
 def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
@@ -65,7 +65,9 @@ def _block(block: Block) -> str:
             return _table(block)
         case Figure():
             alternative = _escaped(block.alternative)
-            return f"![{alternative}]({block.path})" if block.path else f"<!-- image {alternative}".rstrip() + " -->"
+            if block.path is not None and is_beside(block.path):
+                return f"![{alternative}]({_target(block.path)})"
+            return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
         case Caption():
             return inline(block.spans)
         case Footnote():
@@ -114,10 +116,20 @@ def _span(span: Span, emphasis: bool) -> str:
         text = f"**{text}**" if span.bold else text
     if span.raised:
         text = f"<sup>{text}</sup>"
-    if span.link and _SAFE_LINK.match(span.link):
-        target = re.sub(r"[\s<>()]", lambda found: f"%{ord(found[0]):02X}", span.link)
+    if span.link and is_safe(span.link):
+        target = _target(span.link)
         text = f"<{target}>" if target == core and ":" in target else f"[{text}]({target})"
     return f"{lead}{text}{tail}"
+
+
+def _target(link: str) -> str:
+    """A target as it stands in parentheses."""
+    return re.sub(r"[\s<>()]", lambda found: f"%{ord(found[0]):02X}", link)
+
+
+def _in_comment(text: str) -> str:
+    """A text in a comment of HTML, which `-->` would end."""
+    return " ".join(re.sub(r"--+|>", "-", text).split())
 
 
 def _escaped(text: str) -> str:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 
+import pytest
 from markdown_it import MarkdownIt
 
 from processors.document.model import (
@@ -123,6 +124,36 @@ def test_html_holds_no_markup_of_the_document() -> None:
     assert "<script>" not in made
     assert "<title>&lt;i&gt;</title>" in made
     assert '<img src="a&quot;b.png" alt="&quot;">' in made
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "http://evil/t.png",
+        "//evil/t.png",
+        r"\\evil\t.png",
+        "javascript:x",
+        "file:///etc/x.png",
+        "/etc/x.png",
+        "a/../../x",
+    ],
+)
+def test_no_picture_is_fetched(path: str) -> None:
+    figure = Figure(path, "what --> it <b>shows</b>")
+    made = "".join(html([page(figure)]))
+    assert "<img" not in made
+    assert "it &lt;b&gt;shows" in made
+    assert path not in md(figure)
+    assert "<img" not in shown(md(figure))
+    assert shown(md(figure)).count("-->") == 1
+    assert '<img src="images/a%20b.png" alt="x" />' in shown(md(Figure("images/a b.png", "x")))
+
+
+@pytest.mark.parametrize("link", ["//evil.com", "javascript:x", r"\\evil\x", "file:///x", "data:text/html,x", "a\n"])
+def test_links_that_act_or_have_no_scheme_are_text(link: str) -> None:
+    paragraph = Paragraph((Span("x", link=link),))
+    assert shown(md(paragraph)) == "<p>x</p>\n"
+    assert "<a" not in "".join(html([page(paragraph)]))
 
 
 def test_code_keeps_its_fences() -> None:
