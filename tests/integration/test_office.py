@@ -309,7 +309,7 @@ def test_a_conversion_that_hangs_is_done_once_more_by_a_new_libreoffice(office: 
 def test_a_cold_libreoffice_converts_one_file_after_another_and_at_once(tmp_path: Path) -> None:
     for start in range(3):
         (directory := tmp_path / str(start)).mkdir()
-        with Worker(directory, service="document") as worker:
+        with Worker(directory, "--slots", "4", service="document") as worker:
             office = Office(worker)
             tokens = [office.begin(DOCUMENTS / "formatting.odt", outputFormats=["pdf", "pdfa"]) for _ in range(4)]
             assert [worker.ending(token)["type"] for token in tokens] == ["result"] * 4

@@ -100,7 +100,7 @@ class Kit:
 
 
 def _unwritten_layers() -> str:
-    """Where settings come from, with those of the profile only to be read, which a `*` says; without one they are written.
+    """Where settings come from, with those of the profile only to be read, which `*` says: unmarked they are written.
 
     That is done by a thread of LibreOffice's, a second after the last change, under the lock of all settings: a fork of
     that moment has the lock, and nobody who opens it.

@@ -177,7 +177,7 @@ class _Office:
 
 
 def _work_of(pid: int) -> tuple[int, bool]:
-    """What a process that was not reaped has worked, in ticks of the processor, and whether none of it would work if it could."""
+    """What a process that was not reaped has worked, in ticks of the processor; and whether none of it has work."""
     tasks = [_stat(path) for path in Path(f"/proc/{pid}/task").iterdir()]
     whole = _stat(Path(f"/proc/{pid}"))
     return int(whole[11]) + int(whole[12]), not any(task[0] in "RD" for task in tasks if task)
