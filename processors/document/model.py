@@ -16,7 +16,9 @@ from pydantic.alias_generators import to_camel
 _AS_JSON = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 _MOST_AREA = 1_000_000  # places of a table
+_FREE_AREA, _AREA_OF_A_CELL = 1000, 50  # places that any table may have, and more for each of its cells
 _LONGEST_REPEATED = 1000  # characters of a cell whose text stands in every place that it spans
+_FREE_REPEATED, _MOST_REPEATED = 2000, 10  # characters that any table may repeat, and how often all of its own
 
 Role = Literal["header", "footer"]
 Method = Literal["text", "ocr"]  #: how text was had: it stood there, or was read from a picture
@@ -199,10 +201,13 @@ def plain(spans: tuple[Span, ...]) -> str:
 def grid(table: Table) -> list[list[str]]:
     """The texts of a table, with as many in each row; what a cell spans has its text throughout.
 
-    A table that would be too large for that has in each row its own cells alone.
+    A table that would be too large for that has in each row its own cells alone; one that would repeat much more than
+    it says has each text once. So a small document makes no large output.
     """
-    if _area(table) > _MOST_AREA:
+    cells = sum(map(len, table.rows))
+    if _area(table) > min(_MOST_AREA, _FREE_AREA + _AREA_OF_A_CELL * cells):
         return [[plain(cell.spans).strip() for cell in row] for row in table.rows]
+    longest = _longest_repeated(table)
     taken: dict[tuple[int, int], str] = {}
     width = 0
     for y, row in enumerate(table.rows):
@@ -214,11 +219,23 @@ def grid(table: Table) -> list[list[str]]:
             for down in range(min(cell.rows, len(table.rows) - y)):
                 for across in range(cell.columns):
                     is_first = not (down or across)
-                    taken[y + down, x + across] = text if is_first or len(text) <= _LONGEST_REPEATED else ""
+                    taken[y + down, x + across] = text if is_first or len(text) <= longest else ""
             x += cell.columns
             width = max(width, x)
     width = max([width, *(x + 1 for _, x in taken)])
     return [[taken.get((y, x), "") for x in range(width)] for y in range(len(table.rows))]
+
+
+def _longest_repeated(table: Table) -> int:
+    """The most characters of a cell that stand in every place that it spans."""
+    own = repeated = 0
+    for y, row in enumerate(table.rows):
+        for cell in row:
+            length = len(plain(cell.spans))
+            own += length
+            if length <= _LONGEST_REPEATED:
+                repeated += length * (cell.columns * min(cell.rows, len(table.rows) - y) - 1)
+    return _LONGEST_REPEATED if repeated <= _FREE_REPEATED + _MOST_REPEATED * own else 0
 
 
 def _area(table: Table) -> int:

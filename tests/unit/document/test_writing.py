@@ -119,6 +119,15 @@ def test_a_table_that_spans_all_bounds_stays_small() -> None:
     assert [[len(cell) for cell in row] for row in csv.reader(io.StringIO(as_csv(long)))] == [[5000, 0, 0], [1, 1, 1]]
 
 
+@pytest.mark.parametrize("columns", [2, 10, 49, 1000])
+@pytest.mark.parametrize("length", [1, 900])
+def test_a_small_table_becomes_no_large_file(columns: int, length: int) -> None:
+    small = Table(((Cell(spans("x" * length), columns=columns),),) * 60)
+    most = 60 * max(20 * length, 300)
+    assert max(len(as_csv(small)), len(md(small)), len("".join(text([page(small)])))) < most
+    assert as_csv(small).count("x" * length) >= 60
+
+
 def test_html_holds_no_markup_of_the_document() -> None:
     made = "".join(html([page(Paragraph(spans("<script>")), Code("<b>", 'x" y'), Figure('a"b.png', '"'))], title="<i>"))
     assert "<script>" not in made
