@@ -67,7 +67,7 @@ def batches(submitting: Submitting) -> list[str]:
 def test_files_that_fields_name_are_found_from_another_folder(
     submitting: Submitting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip(tmp_path, "a"), clip(tmp_path, "logo", b"logo")
+    clip(tmp_path, "a"), clip(tmp_path, "logo", b"\xff\xd8\xff")
     monkeypatch.chdir(tmp_path / "in")
     request = Request(Service.VIDEO, ("a.mp4",), {"watermark": {"imageUrl": "logo.mp4"}})
     schedules.add(submitting, request, name="daily", cron="@daily", timezone="UTC", misfire="latest", now=START)

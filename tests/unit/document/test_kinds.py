@@ -87,14 +87,14 @@ def broken(part: str, data: bytes) -> bytes:
 def test_an_archive_that_cannot_be_unpacked_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "0"
     path.write_bytes(broken("mimetype", b"application/epub+zip"))
-    with pytest.raises(Rejected, match=r"book\.epub cannot be unpacked"):
+    with pytest.raises(Rejected, match=r"book\.epub is cut off or damaged"):
         kind_of(path, "book.epub")
 
 
 def test_an_archive_within_an_archive_that_cannot_be_unpacked_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "0"
     path.write_bytes(broken("word/embeddings/sheet.xlsx", bytes(1000)))
-    with pytest.raises(Rejected, match=r"report\.docx cannot be unpacked"):
+    with pytest.raises(Rejected, match=r"report\.docx is cut off or damaged"):
         Package(path, "report.docx")
 
 
