@@ -228,6 +228,16 @@ def test_tables_in_tables_without_end(office: Office, tmp_path: Path) -> None:
     deep = "<w:tbl><w:tr><w:tc>" * 2000 + paragraph("deep") + "</w:tc></w:tr></w:tbl>" * 2000
     for wanted in ("text", "pdf"):
         assert office.failure(docx(tmp_path / "deep.docx", deep), wanted)["code"] == "nested_too_deep"
+    # The part that LibreOffice reads is the one that the package names, whatever else is in it.
+    w = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    main = f"<w:document {w}><w:body>{deep}</w:body></w:document>"
+    path = docx(tmp_path / "named.docx", paragraph("a decoy"), {"word/main.xml": main})
+    named = changed(
+        path,
+        tmp_path / "other.docx",
+        lambda name, data: data.replace(b"word/document.xml", b"word/main.xml") if name == "_rels/.rels" else data,
+    )
+    assert office.failure(named, "pdf")["code"] == "nested_too_deep"
 
 
 def test_braces_in_braces_without_end(office: Office, tmp_path: Path) -> None:

@@ -63,8 +63,9 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
 def _is_locked(path: Path, name: str, kind: Kind) -> bool:
     with Package(path, name) as package:
         package.refuse_entities()
-        if package.has(part := _MAIN_PARTS.get(kind, "")):
-            package.refuse_depth(part)
+        for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
+            if package.has(part):
+                package.refuse_depth(part)
         if kind not in _OPEN_DOCUMENT or not package.has(_MANIFEST):
             return False
         return next(package.xml(_MANIFEST).iter("manifest-encryption-data"), None) is not None

@@ -29,7 +29,10 @@ _MOST_BYTES = 1024 * 1024 * 1024  # of all entries, unpacked
 _MOST_PART_BYTES = 128 * 1024 * 1024  # of one that is read
 _UNSUSPICIOUS_BYTES = 32 * 1024 * 1024
 _MOST_RATIO = 200  # unpacked to packed, above that; XML of large tables comes to 30
-_HEAD_BYTES = 256 * 1024  # of a part, in which declarations are looked for: they stand at its beginning
+_CHUNK_BYTES = 64 * 1024
+_XML_BEGINS = tuple(
+    mark.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be") for mark in ("<", "\ufeff")
+)
 _DEEPEST = 2  # archives within archives that are looked into
 _MOST_XML_DEPTH = 200
 _NESTED = re.compile(r"\.(zip|docx|docm|xlsx|xlsm|pptx|pptm|odt|ods|odp|epub|jar)$", re.IGNORECASE)
@@ -142,15 +145,19 @@ class Package:
             Rejected: one does.
         """
         for entry in self._archive.infolist():
-            if not entry.filename.lower().endswith((".xml", ".rels")) or entry.flag_bits & 1:
+            if entry.flag_bits & 1:
                 continue
             try:
                 with self._archive.open(entry) as file:
-                    head = file.read(_HEAD_BYTES).replace(b"\0", b"")  # as UTF-16 has them between its letters
+                    declares = _declares_entities(file)
             except Exception as error:  # as for reading
                 raise _damaged(self.name, f"{entry.filename} is damaged") from error
-            if b"<!ENTITY" in head:
+            if declares:
                 raise _unsafe(self.name, entry.filename)
+
+    def main_parts(self) -> list[str]:
+        """The parts that the package itself says its document is in; none, where it does not."""
+        return [each.target for each in self.relations("").values() if each.kind == "officeDocument"]
 
     def refuse_depth(self, part: str) -> None:
         """See that a part is not nested deeper than any document, without keeping it: others than we read it.
@@ -192,6 +199,39 @@ class Package:
             kind = each.get("Type", "").rpartition("/")[2]
             found[each.get("Id", "")] = Relation(kind, target, is_outside)
         return found
+
+
+class _Begun(Exception):
+    """The first element has come: nothing is declared after it."""
+
+
+def _declares_entities(file: IO[bytes]) -> bool:
+    """Whether a part is XML, whatever it is called, that declares entities."""
+
+    def begin(_: str, __: object) -> None:
+        raise _Begun
+
+    found = False
+
+    def declare(*_: object) -> None:
+        nonlocal found
+        found = True
+        raise _Begun
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EntityDeclHandler = begin, declare
+    seen = chunk = file.read(_CHUNK_BYTES)
+    if not chunk.lstrip(b" \t\r\n\0").startswith(_XML_BEGINS):
+        return False
+    try:
+        while chunk:
+            parser.Parse(chunk, False)
+            chunk = file.read(_CHUNK_BYTES)
+    except _Begun:
+        return found
+    except (expat.ExpatError, LookupError, ValueError):  # others may forgive what is wrong here
+        return b"<!ENTITY" in (seen + chunk + file.read(_CHUNK_BYTES)).replace(b"\0", b"")
+    return False
 
 
 def _bound(archive: zipfile.ZipFile, packed: int, name: str, depth: int = 0) -> None:

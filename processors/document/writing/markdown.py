@@ -21,8 +21,10 @@ from processors.document.model import (
 )
 from processors.document.writing.links import is_beside, is_safe
 
-_SPECIAL = re.compile(r"([\\`*\[\]<]|(?<![^\W_])_|_(?![^\W_]))")  # an underscore inside of a word emphasizes nothing
-_BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s)|[-+](?=\s)|>|(\d{1,9})(?=[.)]\s)|={3,}$|-{3,}$)")
+_SPECIAL = re.compile(
+    r"([\\`*\[\]<]|&(?=#?\w+;)|~(?=~)|(?<![^\W_])_|_(?![^\W_]))"
+)  # an underscore inside of a word emphasizes nothing
+_BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|(\d{1,9})(?=[.)](?:\s|$))|=+\s*$|-+\s*$|~~~|-(?=[\s-]+$))")
 
 
 def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
@@ -52,15 +54,16 @@ def _between(before: Block | None, block: Block) -> str:
 def _block(block: Block) -> str:
     match block:
         case Heading():
-            text = inline(block.spans, emphasis=False)
+            text = " ".join(inline(block.spans, emphasis=False).split("\n"))
             return f"{'#' * block.level} {text}" if text else ""
         case Paragraph():
-            return _BEGINS_BLOCK.sub(_escaped_begin, inline(block.spans))
+            return _lines(block.spans)
         case ListItem():
             return _item(block)
         case Code():
-            fence = "```" if "```" not in block.text else "~~~~~"
-            return f"{fence}{block.language or ''}\n{block.text.rstrip()}\n{fence}"
+            fence = "`" * max(3, _longest_run(block.text) + 1)
+            language = re.sub(r"[^\w+#.-]", "", block.language or "")
+            return f"{fence}{language}\n{block.text.rstrip()}\n{fence}"
         case Table():
             return _table(block)
         case Figure():
@@ -69,9 +72,19 @@ def _block(block: Block) -> str:
                 return f"![{alternative}]({_target(block.path)})"
             return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
         case Caption():
-            return inline(block.spans)
+            return _lines(block.spans)
         case Footnote():
-            return f"[^{block.label}]: {inline(block.spans)}"
+            return f"[^{block.label}]: {_lines(block.spans)}"
+
+
+def _lines(spans: Iterable[Span]) -> str:
+    """Running text, each of whose lines stays text: a mark of a block ends a paragraph wherever it stands."""
+    return "\n".join(_BEGINS_BLOCK.sub(_escaped_begin, line.lstrip()) for line in inline(spans).split("\n"))
+
+
+def _longest_run(text: str) -> int:
+    """How many backticks stand side by side: what is to hold them begins and ends with more."""
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def _escaped_begin(found: re.Match[str]) -> str:
@@ -83,7 +96,7 @@ def _item(item: ListItem) -> str:
     # Other numbers than 1. and 1) are no list in Markdown: they stay what they are, in a list of bullets.
     is_number = item.number is not None and re.fullmatch(r"\d{1,9}[.)]", item.number)
     mark = item.number if is_number else "-" if item.number is None else f"- {item.number}"
-    return f"{'   ' * item.depth}{mark} {box}{inline(item.spans)}".rstrip()
+    return f"{'   ' * item.depth}{mark} {box}{_lines(item.spans)}".rstrip()
 
 
 def _table(table: Table) -> str:
@@ -110,7 +123,9 @@ def _span(span: Span, emphasis: bool) -> str:
     lead, tail = span.text[: len(span.text) - len(span.text.lstrip())], span.text[len(span.text.rstrip()) :]
     text = _escaped(core)
     if span.code:
-        text = f"``{core}``" if "`" in core else f"`{core}`"
+        core = " ".join(core.split())
+        mark = "`" * (_longest_run(core) + 1)
+        text = f"{mark} {core} {mark}" if core[0] == "`" or core[-1] == "`" else f"{mark}{core}{mark}"
     if emphasis and not span.code:
         text = f"*{text}*" if span.italic else text
         text = f"**{text}**" if span.bold else text

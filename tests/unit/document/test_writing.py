@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from html import escape, unescape
 
 import pytest
 from markdown_it import MarkdownIt
@@ -55,7 +56,9 @@ HOSTILE = "# no *heading* <b>&amp; [x](y) `z` _u_ | 1. \\ ~~~"
 
 
 def test_text_that_looks_like_markup_stays_text() -> None:
-    assert shown(md(Paragraph(spans(HOSTILE)))) == ("<p># no *heading* &lt;b&gt;&amp; [x](y) `z` _u_ | 1. \\ ~~~</p>\n")
+    assert shown(md(Paragraph(spans(HOSTILE)))) == (
+        "<p># no *heading* &lt;b&gt;&amp;amp; [x](y) `z` _u_ | 1. \\ ~~~</p>\n"
+    )
     for begin in ("1. one", "- one", "+ one", "> one", "---", "## one"):
         assert "<p>" in shown(md(Paragraph(spans(begin))))
     assert shown(md(Heading(2, spans("a # b")))) == "<h2>a # b</h2>\n"
@@ -167,6 +170,48 @@ def test_links_that_act_or_have_no_scheme_are_text(link: str) -> None:
 
 def test_code_keeps_its_fences() -> None:
     assert shown(md(Code("a ``` b\n  c", "py"))) == '<pre><code class="language-py">a ``` b\n  c\n</code></pre>\n'
+
+
+@pytest.mark.parametrize("text", ["a ``` b\n~~~~~\n# c", "``````\nx", "~~~\n# d", "`"])
+def test_nothing_ends_code_before_its_end(text: str) -> None:
+    assert re.fullmatch(r"<pre><code>[^<]*</code></pre>\n", shown(md(Code(text))))
+    assert unescape(shown(md(Code(text)))) == f"<pre><code>{text}\n</code></pre>\n"
+    assert "<h1>" not in shown(md(Code("x", "py\n```\n# c")))
+
+
+@pytest.mark.parametrize("text", ["a``b`c", "`x", "y``", "a ``` <b>"])
+def test_nothing_ends_code_in_a_line_before_its_end(text: str) -> None:
+    made = shown(md(Paragraph((Span("see "), Span(text, code=True), Span(" there")))))
+    assert unescape(made) == f"<p>see <code>{text}</code> there</p>\n"
+
+
+BEGINNINGS = [
+    "# b",
+    "#",
+    "- b",
+    "+ b",
+    "* b",
+    "> b",
+    "1. b",
+    "2) b",
+    "===",
+    "=",
+    "---",
+    "-",
+    "~~~",
+    "```",
+    "- - -",
+    "***",
+]
+
+
+@pytest.mark.parametrize("line", [*BEGINNINGS, "  # b", "&lt;b&gt;", "&#60;", "&amp;amp;", "<b>", "~~b~~"])
+def test_every_line_of_a_paragraph_is_text(line: str) -> None:
+    made = shown(md(Paragraph(spans(f"a\n{line}\nc"))))
+    assert made == f"<p>a\n{escape(line.strip())}\nc</p>\n"
+    item = shown(md(ListItem(spans(f"{line.strip()}\n{line}"))))
+    assert item == f"<ul>\n<li>{escape(line.strip())}\n{escape(line.strip())}</li>\n</ul>\n"
+    assert shown(md(Heading(1, spans(f"a\n{line}")))).endswith("</h1>\n")
 
 
 def test_text_is_the_words_alone() -> None:
