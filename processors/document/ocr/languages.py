@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from processors.document.ocr import common, engine
+from processors.document.ocr import common_words, engine
 from processors.document.ocr.hocr import Found, Line, parse
 from processors.document.ocr.marks import is_read, sureness
 from processors.worker.context import Rejected
@@ -79,7 +79,7 @@ def decided(trials: Mapping[str, Trial], first: str) -> Guess:
     by_words = sorted(trials, key=lambda language: -trials[language].words)
     most, second = trials[by_words[0]], trials[by_words[1]].words if len(by_words) > 1 else 0
     tells = most.words >= max(_LEAST_WORDS, _MORE_WORDS * second)
-    if tells and common.is_known(surest) and most.certainty >= trials[surest].certainty - _NEARLY:
+    if tells and common_words.is_known(surest) and most.certainty >= trials[surest].certainty - _NEARLY:
         return Guess(by_words[0], most.certainty, is_clear=True)
     best = surest if trials[surest].certainty > trials[first].certainty + _BETTER else first
     others = [trial.certainty for language, trial in trials.items() if language != best]
@@ -131,7 +131,7 @@ def language_of(picture: Path, dpi: float, name: str) -> Guess | None:
         data = engine.read(sample, language, dpi=round(dpi), seconds=due - time.monotonic(), mode=_ONE_BLOCK)
         read = parse(data)
         words = (mark.text for line in read.lines for mark in line.marks)
-        return Trial(round(_certainty(read), 3), common.count(language, words))
+        return Trial(round(_certainty(read), 3), common_words.count(language, words))
 
     found = _looked_at(picture, sample, guess, dpi)
     characters = sum(len(mark.text) for line in found for mark in line.marks)
