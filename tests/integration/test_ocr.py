@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ PHOTO_TEST = (
     "The quick brown dog jumped over the lazy fox. The quick brown dog jumped over the lazy fox."
 )
 NOTE = ["Whatever is written here", "can be selected afterwards", "exactly where it stands."]
-
-pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -355,9 +352,6 @@ def test_a_language_that_is_not_there_is_named_with_those_that_are(office: Offic
     assert "document.ocr_languages" in error["hint"]
 
 
-@pytest.mark.skipif(
-    not Path("/usr/share/tesseract-ocr/5/tessdata/deu.traineddata").exists(), reason="German is not installed"
-)
 def test_the_language_is_found(office: Office, tmp_path: Path) -> None:
     lines = [
         "Der Ausschuß kam zusammen, um über die Pläne",

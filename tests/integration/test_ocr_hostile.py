@@ -23,8 +23,6 @@ from tests.resources.workers import Worker
 
 SCANS = DOCUMENTS / "scans"
 
-pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
-
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:

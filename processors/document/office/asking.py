@@ -47,7 +47,6 @@ def convert(
     name: str,
     most_bytes: int,
     password: str | None = None,
-    pages: str | None = None,
     log: Callable[[str], None],
 ) -> None:
     """Convert a document with LibreOffice.
@@ -56,7 +55,6 @@ def convert(
         to: `office` is DOCX, XLSX or PPTX, as the document is.
         name: what the user calls it.
         most_bytes: of what is made.
-        pages: of a PDF, as `1-3,7`; else all.
         log: is told of trouble with LibreOffice that is no fault of the document.
 
     Raises:
@@ -79,7 +77,6 @@ def convert(
             "PITCHEY_TARGET": target.resolve().as_uri(),
             "PITCHEY_TO": "office" if to == "office" else "pdf",
             "PITCHEY_PDF_VERSION": str(_PDF_VERSIONS.get(to, 0)),
-            "PITCHEY_PAGES": (pages or "").replace(",", ";"),
             "PITCHEY_WORDS": words.resolve().as_uri(),
         },
     }

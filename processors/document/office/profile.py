@@ -50,11 +50,10 @@ Sub Convert
   Dim into(1) As New com.sun.star.beans.PropertyValue
   into(0).Name = "FilterName"
   If Environ("PITCHEY_TO") = "pdf" Then
-    Dim details(3) As New com.sun.star.beans.PropertyValue
+    Dim details(2) As New com.sun.star.beans.PropertyValue
     details(0).Name = "SelectPdfVersion" : details(0).Value = CLng(Environ("PITCHEY_PDF_VERSION"))
     details(1).Name = "UseTaggedPDF" : details(1).Value = True
     details(2).Name = "ExportBookmarks" : details(2).Value = True
-    details(3).Name = "PageRange" : details(3).Value = Environ("PITCHEY_PAGES")
     into(0).Value = Part(document, "writer_pdf_Export", "calc_pdf_Export", "impress_pdf_Export")
     into(1).Name = "FilterData" : into(1).Value = details()
   Else
