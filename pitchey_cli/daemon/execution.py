@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -43,7 +43,6 @@ _RETRY_SECONDS = 0.2  # between them
 _KILL_SECONDS = 1.0  # that the engine may take for it, when a job is handed back
 # What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
 _WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
-_MOST_NOTES = 4
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
@@ -72,7 +71,6 @@ class Execution:
     _deadline: asyncio.Timeout | None = None
     _download: Download | None = None
     _grace_seconds: float | None = None  # None: as is set
-    _noting: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def is_fetching(self) -> bool:
@@ -242,7 +240,10 @@ class Execution:
                     seen, broken = event.seq, 0
                     if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                         return event
-                    await self._note_soon(event)
+                    try:
+                        await self._note(event)
+                    except StoreError as error:  # a disk that is full for a moment costs nothing that is worked at
+                        self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:
@@ -257,23 +258,6 @@ class Execution:
                 self.instance.retire("it went away under an attempt", has_died=True)
                 return await asyncio.to_thread(self._files.ending)
             await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _note_soon(self, event: protocol.Event) -> None:
-        """Note an event without waiting for the disk: a short job would wait longer for that than for its work.
-
-        What is recorded afterwards, the end above all, is behind it in the store's line. No more than a few are under
-        way at once, whatever the worker says.
-        """
-        if len(self._noting) >= _MOST_NOTES:
-            await asyncio.wait(self._noting, return_when=asyncio.FIRST_COMPLETED)
-        self._noting.add(task := asyncio.create_task(self._note_or_report(event)))
-        task.add_done_callback(self._noting.discard)
-
-    async def _note_or_report(self, event: protocol.Event) -> None:
-        try:
-            await self._note(event)
-        except StoreError as error:  # a disk that is full for a moment costs nothing that is worked at
-            self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
 
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
@@ -385,7 +369,6 @@ class Execution:
             await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        await asyncio.gather(*self._noting)  # they were before it in the line
         await asyncio.to_thread(self._files.remove)
 
     def _end_tick(self) -> int:
