@@ -147,6 +147,14 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """How other programs are told."""
+
+    allow_private: bool = _setting(False, "Let webhooks go to private and loopback addresses.")
+    keep_days: float = _setting(7.0, "Deliveries that have ended are listed for so long.", least=0.1, most=3650)
+
+
+@dataclass(frozen=True)
 class CodeSettings:
     """The network of programs that nobody trusts, and where their packages come from."""
 
@@ -263,6 +271,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
     document: DocumentSettings = DocumentSettings()

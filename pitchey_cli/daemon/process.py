@@ -161,6 +161,7 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
     finally:  # before the lock goes: the next daemon would serve the same times
         loop.firing.stop()
         await loop.firing.ended()
+        await loop.webhooks.end()
 
 
 async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:

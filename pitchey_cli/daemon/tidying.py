@@ -73,6 +73,10 @@ class Tidying:
             await node.call(node.store.note_time, now=wall)
             await node.call(node.store.forget_observations, before=wall - _OBSERVATIONS_KEPT)
             await node.call(node.store.forget_notices, before=wall - _NOTICES_KEPT)
+            while await node.call(node.store.give_up_deliveries, now=wall):
+                pass
+            while await node.call(node.store.forget_deliveries, before=wall - node.config.deliveries_kept):
+                pass
             return whole
         if not was_doubted:
             node.report(

@@ -210,9 +210,7 @@ class _Noted:
         )
 
     def enable_webhook(self, webhook_id: str) -> bool:
-        return self._note_webhook(
-            webhook_id, "webhook.enable", self._now(), self._store.enable_webhook, webhook_id
-        )
+        return self._note_webhook(webhook_id, "webhook.enable", self._now(), self._store.enable_webhook, webhook_id)
 
     def disable_webhook(self, webhook_id: str, why: str, *, now: datetime) -> bool:
         return self._note_webhook(
@@ -224,9 +222,7 @@ class _Noted:
 
     def add_delivery(self, delivery: Delivery) -> Delivery:
         webhook_id = delivery.webhook_id
-        return self._note_webhook(
-            webhook_id, "webhook.test", delivery.at, self._store.add_delivery, delivery
-        )
+        return self._note_webhook(webhook_id, "webhook.test", delivery.at, self._store.add_delivery, delivery)
 
     def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
         return self._note_webhook(
