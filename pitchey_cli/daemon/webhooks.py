@@ -1,8 +1,8 @@
 """The webhooks of a daemon: what is in the outbox is sent, beside the loop.
 
 Each endpoint that has something has a task of its own, so that one that is slow keeps no other waiting, and the loop
-none of them. A message is pending until the answer to it is on disk: a daemon that is killed in between leaves it to the
-next one, which sends it again under the same id.
+none of them. A message is pending until the answer to it is on disk: a daemon that is killed in between leaves it
+to the next one, which sends it again under the same id.
 """
 
 from __future__ import annotations
@@ -88,16 +88,17 @@ class Webhooks:
         except Exception as error:  # whatever it is: it must not be asked for ever, and others come behind it
             return Reply(None, problem=f"It could not be asked: {error!r}")
 
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        found = (self._looking, *self._lanes.values())
+        return [each for each in found if each is not None and not each.done()]
+
     async def end(self) -> None:
         """Let go of what is being sent. It stays pending."""
-        tasks = [each for each in (self._looking, *self._lanes.values()) if each is not None]
-        for task in tasks:
+        for task in (tasks := self._tasks()):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def settle(self) -> None:
         """Wait until all has been sent that was due."""
-        while tasks := [
-            each for each in (self._looking, *self._lanes.values()) if each is not None and not each.done()
-        ]:
+        while tasks := self._tasks():
             await asyncio.wait(tasks)

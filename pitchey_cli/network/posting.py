@@ -1,7 +1,7 @@
 """One message to a webhook: to an address that was checked, in a time that is kept, and no further than there.
 
-Each message has a connection of its own. One that is kept would be found by its address, and so could be that of another
-name at the same address, whose certificate nobody has looked at for this one.
+Each message has a connection of its own. One that is kept would be found by its address, and so could be that of
+another name at the same address, whose certificate nobody has looked at for this one.
 """
 
 from __future__ import annotations

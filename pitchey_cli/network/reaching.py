@@ -1,8 +1,8 @@
 """URLs of strangers: which addresses they lead to, and requests that go to the very address that was checked.
 
-The host can reach what whoever names a URL cannot: metadata services, databases on loopback, the neighbours. So the name
-is resolved here, every address is checked, and the connection goes to an address that was checked: a second look-up could
-answer differently. Proxies of the environment are not to be used, because a proxy would resolve the name itself.
+The host can reach what whoever names a URL cannot: metadata services, databases on loopback, the neighbours. So the
+name is resolved here, every address is checked, and the connection goes to an address that was checked: a second
+look-up could answer differently. Proxies of the environment are not to be used: one would resolve the name itself.
 """
 
 from __future__ import annotations

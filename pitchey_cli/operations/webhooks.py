@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from pitchey_cli.domain.access import ID_LENGTH
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.webhooks import (
@@ -22,7 +23,7 @@ from pitchey_cli.domain.webhooks import (
     new_secret,
     types_named,
 )
-from pitchey_cli.operations.access import ID_LENGTH, letters
+from pitchey_cli.operations.access import letters
 from pitchey_cli.operations.queueing import name
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service

@@ -561,7 +561,7 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at)
 CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (webhook_id, subject, id) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_until ON webhook_deliveries (until_at) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (at) WHERE state <> 'pending';
-CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, state, id);
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id);
 CREATE UNIQUE INDEX webhook_deliveries_message ON webhook_deliveries (message_id);
 
 -- What an event is called outside. An event that is not here is nobody's business but ours. The trigger that writes
