@@ -63,9 +63,7 @@ def add(
         now=wiring.clock.now(),
     )
     sys.stdout.write(f"{made.secret}\n")
-    terminal.say(
-        f"The webhook {made.name} ({made.id}) is told from now on; `pitchey webhooks test {made.id}` tries it."
-    )
+    terminal.say(f"{made.name} ({made.id}) is told from now on; `pitchey webhooks test {made.id}` tries it.")
 
 
 @app.command(name="list")
