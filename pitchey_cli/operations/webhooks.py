@@ -179,11 +179,11 @@ def send_test(store: Store, text: str, *, now: datetime) -> Delivery:
         raise UsageError(f"The webhook {found.name} is disabled: {found.disabled_because}", hint=hint)
     message_id = f"msg_{secrets.token_hex(12)}"
     data = json.dumps({"webhookId": found.id, "name": found.name, "isTest": True})
+    subject = f"test {message_id}"
+    first = now - TRIED_FOR  # before all that waits: a person looks on
     return store.add_delivery(
-        Delivery(
-            0, found.id, message_id, TEST_TYPE, f"test {message_id}", data, now, until=now + TRIED_FOR, next_at=now
-        )
-    )  # fmt: skip
+        Delivery(0, found.id, message_id, TEST_TYPE, subject, data, now, until=now + TRIED_FOR, next_at=first)
+    )
 
 
 def deliveries(

@@ -88,8 +88,9 @@ class SqliteWebhooks(SqliteTenants):
         """Send something that a person has asked for."""
         what = (delivery.webhook_id, delivery.message_id, delivery.type, delivery.subject, delivery.data)
         when = (delivery.at, delivery.until, delivery.next_at)
-        row = self._db.rows(QUERIES["insert_delivery"], (*what, *map(rows.micros_or_none, when)))[0]
-        return _delivery(row)
+        with self._db.transaction():
+            self._db.run(QUERIES["wake_webhook"], {"id": delivery.webhook_id})
+            return _delivery(self._db.rows(QUERIES["insert_delivery"], (*what, *map(rows.micros_or_none, when)))[0])
 
     def deliveries(
         self, webhook_id: str, *, state: DeliveryState | None = None, before_id: int | None = None, limit: int = 50
@@ -109,12 +110,15 @@ class SqliteWebhooks(SqliteTenants):
     def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
         """Send a message once more, under its own id; False when it is still pending, or there is none."""
         change = {"id": webhook_id, "message_id": message_id, "until": rows.micros(until), "now": rows.micros(now)}
-        return self._db.row(QUERIES["replay_delivery"], change) is not None
+        with self._db.transaction():
+            self._db.run(QUERIES["wake_webhook"], {"id": webhook_id})
+            return self._db.row(QUERIES["replay_delivery"], change) is not None
 
     def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
         """Send once more all that has been given up; how many there were."""
         at = rows.micros(now)
         with self._db.transaction():
+            self._db.run(QUERIES["wake_webhook"], {"id": webhook_id})
             found = self._db.rows(QUERIES["replay_failed"], {"id": webhook_id, "until": rows.micros(until)})
             self._go_on({(webhook_id, row["subject"]) for row in found}, at)
         return len(found)

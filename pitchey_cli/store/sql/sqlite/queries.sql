@@ -1118,6 +1118,10 @@ UPDATE webhook_endpoints SET failures = 0, rests_until = NULL WHERE id = :id AND
 -- name: note_failure
 UPDATE webhook_endpoints SET failures = failures + 1, rests_until = :rests_until WHERE id = :id;
 
+-- name: wake_webhook
+-- A person has asked for something: that is tried at once.
+UPDATE webhook_endpoints SET rests_until = NULL WHERE id = :id AND rests_until IS NOT NULL;
+
 -- name: replay_delivery
 -- What has ended is sent once more, with the same id; for as long as a new one would be tried.
 UPDATE webhook_deliveries
