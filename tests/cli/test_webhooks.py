@@ -84,7 +84,7 @@ def test_a_test_says_what_was_answered(pitchey: Pitchey, receiver: Receiver) -> 
         (("add", "x", "https://example.org/", "--type", "job.nope"), 2, "no type of message 'job.nope'"),
         (("add", "x", "https://example.org/", "--service", "nope"), 2, "no service 'nope'"),
         (("add", "x", "https://example.org/", "--organisation", "nope"), 3, "no organisation 'nope'"),
-        (("add", "x", "https://a.example/", "--organisation", "default", "--all-organisations"), 2, "do not go together"),
+        (("add", "x", "https://a.be/", "--organisation", "default", "--all-organisations"), 2, "do not go together"),
         (("list", "--organisation", "nope", "--jsn"), 2, ""),
         (("test", "nope"), 3, "no webhook 'nope'"),
         (("rotate", "here", "--overlap", "1y"), 2, "no length of time"),
