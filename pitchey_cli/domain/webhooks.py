@@ -43,8 +43,8 @@ TYPES = (
 TRIED_FOR = timedelta(days=3)  #: from when it happened; the trigger in the schema says the same
 _FIRST_WAIT = timedelta(seconds=5)
 _WAIT_FACTOR = 4
-_LONGEST_WAIT = timedelta(hours=12)
-_LONGEST_ASKED_FOR = timedelta(days=1)  # by Retry-After: a slip of the other side must not be the end
+_LONGEST_BACKOFF = timedelta(hours=12)
+LONGEST_WAIT = timedelta(days=1)  #: that a Retry-After gets: a slip of the other side must not be the end
 _LONGEST_REST = timedelta(minutes=1)
 _GONE = 410
 _NOTE_CHARACTERS = 300
@@ -155,7 +155,7 @@ def judge(delivery: Delivery, reply: Reply, *, failures: int, now: datetime, dic
 
 def _wait(tries: int, dice: float) -> timedelta:
     # Half of it is diced, so that what failed together does not come back together: 5 s, 20 s, 80 s, 5 min, 21 min, ...
-    longest = min(_LONGEST_WAIT.total_seconds(), _FIRST_WAIT.total_seconds() * _WAIT_FACTOR ** min(tries - 1, 20))
+    longest = min(_LONGEST_BACKOFF.total_seconds(), _FIRST_WAIT.total_seconds() * _WAIT_FACTOR ** min(tries - 1, 20))
     return timedelta(seconds=longest * (0.5 + dice / 2))
 
 
@@ -170,9 +170,9 @@ def _noted(reply: Reply) -> str:
 def _asked_for(text: str, now: datetime) -> datetime | None:
     """The moment that a Retry-After names (RFC 9110, 10.2.3): seconds, or a date."""
     text = text.strip()
-    latest = now + _LONGEST_ASKED_FOR
+    latest = now + LONGEST_WAIT
     if text.isascii() and text.isdigit():
-        return min(latest, now + timedelta(seconds=min(int(text[:12]), _LONGEST_ASKED_FOR.total_seconds())))
+        return min(latest, now + timedelta(seconds=min(int(text[:12]), LONGEST_WAIT.total_seconds())))
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):

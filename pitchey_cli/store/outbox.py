@@ -169,6 +169,13 @@ class SqliteWebhooks(SqliteTenants):
         for webhook_id, subject in subjects:
             self._db.run(QUERIES["next_of_subject"], {"webhook_id": webhook_id, "subject": subject, "now": at})
 
+    def bring_deliveries_forward(self, *, now: datetime, latest: datetime) -> None:
+        """Make due now what is due after `latest`, and let nobody rest for longer."""
+        change = {"latest": rows.micros(latest)}
+        with self._db.transaction():
+            self._db.run(QUERIES["bring_deliveries_forward"], {**change, "now": rows.micros(now)})
+            self._db.run(QUERIES["end_long_rests"], change)
+
     def give_up_deliveries(self, *, now: datetime) -> int:
         """Give up those that it is too late for; how many there were."""
         at = rows.micros(now)

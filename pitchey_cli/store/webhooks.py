@@ -70,6 +70,9 @@ class Webhooks(Protocol):
     def note_try(self, delivery: Delivery, verdict: Verdict, *, now: datetime) -> None:
         """Note what became of a try, of the delivery and of its endpoint. A delivery that has gone changes nothing."""
 
+    def bring_deliveries_forward(self, *, now: datetime, latest: datetime) -> None:
+        """Make due now what is due after `latest`, and let nobody rest for longer: the clock was ahead."""
+
     def give_up_deliveries(self, *, now: datetime) -> int:
         """Give up those that it is too late for; how many there were. A long list takes several calls."""
 

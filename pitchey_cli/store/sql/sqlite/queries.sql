@@ -1133,6 +1133,13 @@ UPDATE webhook_deliveries
    SET state = 'pending', next_at = NULL, tries = 0, status = NULL, note = NULL, until_at = :until
  WHERE webhook_id = :id AND state = 'failed' RETURNING subject;
 
+-- name: bring_deliveries_forward
+-- The clock was ahead when they got their time.
+UPDATE webhook_deliveries SET next_at = :now WHERE state = 'pending' AND next_at > :latest;
+
+-- name: end_long_rests
+UPDATE webhook_endpoints SET rests_until = NULL WHERE rests_until > :latest;
+
 -- name: late_deliveries
 -- Those that are not tried any longer: their endpoint was disabled, or has rested for so long.
 UPDATE webhook_deliveries SET state = 'failed', next_at = NULL, note = coalesce(note || '; ', '') || 'given up in the end'
