@@ -64,7 +64,7 @@ class Post:
                         problem = error
         except httpx.HTTPError as error:
             problem = error
-        raise NetworkError(f"It could not be asked: {problem or type(problem).__name__}")
+        raise NetworkError(f"It could not be asked: {str(problem) or type(problem).__name__}")
 
     async def _certificates(self) -> ssl.SSLContext:
         import httpx

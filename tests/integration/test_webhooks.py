@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import json
 import socket
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -499,6 +501,32 @@ def _name(monkeypatch: pytest.MonkeyPatch, name: str, *answers: list[str]) -> li
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return asked
+
+
+def test_a_certificate_has_to_be_that_of_the_name(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+         "-days", "2", "-subj", "/CN=hooks.example", "-addext", "subjectAltName=DNS:hooks.example"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with receiving(served) as receiver:
+        for host in ("hooks.example", "other.example"):
+            _name(monkeypatch, host, ["127.0.0.1"])
+            url = receiver.url(f"/{host}", host).replace("http:", "https:")
+            operation.add(
+                ground.store, host, url, organisation="default", allow_private=True, now=ground.clock.now()
+            )  # fmt: skip
+        ground.submit()
+        ground.deliver()
+        ours, others = (ground.deliveries(each)[0] for each in ground.store.webhooks())
+        assert ours.state == "delivered" and [each.path for each in receiver.received] == ["/hooks.example"]
+        assert others.state == "pending" and "Hostname mismatch" in str(others.note)
 
 
 # --- what is kept
