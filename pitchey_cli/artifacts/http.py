@@ -19,7 +19,7 @@ from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
-from pitchey_cli.network.reaching import addresses_of, pinned
+from pitchey_cli.network.reaching import addresses_of
 
 if TYPE_CHECKING:
     import httpx
@@ -85,11 +85,15 @@ def _send(client: httpx.Client, url: httpx.URL, *, allow_private: bool) -> httpx
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"{url} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
     failure: httpx.TransportError | None = None
-    for address in addresses_of(url, may_reach=_anybody if allow_private else is_public, hint=_PRIVATE):
-        there = pinned(url, address)
-        # The length is only known of what is not packed.
-        headers = {**there.headers, "Accept-Encoding": "identity"}
-        request = client.build_request("GET", there.url, headers=headers, extensions=there.extensions)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    for address in addresses_of(url.host, port, may_reach=_anybody if allow_private else is_public, hint=_PRIVATE):
+        request = client.build_request(
+            "GET",
+            url.copy_with(host=str(address)),
+            # The name stays for virtual hosts and for the certificate. The length is only known of what is not packed.
+            headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
+        )
         try:
             return client.send(request, stream=True)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

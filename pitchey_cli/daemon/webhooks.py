@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.webhooks import Delivery, Reply, Webhook, headers_of, judge
 
-_AT_ONCE = 8  # messages to one endpoint
+_AT_ONCE = 16  # messages to one endpoint: they share the waits for the disk
 _IDLE_SECONDS = 1.0  # between looks while nobody listens
 _BROKEN_SECONDS = 10.0
 

@@ -1,4 +1,4 @@
-"""URLs of strangers: which addresses they lead to, and requests that go to the very address that was checked.
+"""Hosts that strangers name: which addresses they are at, and which of these may be reached.
 
 The host can reach what whoever names a URL cannot: metadata services, databases on loopback, the neighbours. So the
 name is resolved here, every address is checked, and the connection goes to an address that was checked: a second
@@ -10,26 +10,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pitchey_cli.domain.addresses import Address
 from pitchey_cli.domain.errors import Denied, InputNotFound, NetworkError, UsageError
 
-if TYPE_CHECKING:
-    import httpx
 
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """How to ask an address for what a URL names."""
-
-    url: httpx.URL
-    headers: dict[str, str]
-    extensions: dict[str, str]
-
-
-def addresses_of(url: httpx.URL, *, may_reach: Callable[[Address], bool], hint: str) -> list[Address]:
+def addresses_of(host: str, port: int, *, may_reach: Callable[[Address], bool], hint: str) -> list[Address]:
     """Look a host up; the addresses that may be reached. Blocks.
 
     Args:
@@ -41,26 +27,16 @@ def addresses_of(url: httpx.URL, *, may_reach: Callable[[Address], bool], hint: 
         Denied: it has no address that may be reached.
         NetworkError: it could not be looked up this time.
     """
-    port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
-        raise UsageError(f"{url.host} is not the name of a host.") from error
+        raise UsageError(f"{host} is not the name of a host.") from error
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
-            raise NetworkError(f"{url.host} could not be looked up: {error.strerror}.") from error
-        raise InputNotFound(f"There is no host {url.host}.", hint="Check the spelling of the URL.") from error
+            raise NetworkError(f"{host} could not be looked up: {error.strerror}.") from error
+        raise InputNotFound(f"There is no host {host}.", hint="Check the spelling of the URL.") from error
     addresses = list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
     allowed = [address for address in addresses if may_reach(address)]
     if not allowed:
-        raise Denied(f"{url.host} is at {addresses[0]}, which is not a public address.", hint=hint)
+        raise Denied(f"{host} is at {addresses[0]}, which is not a public address.", hint=hint)
     return allowed
-
-
-def pinned(url: httpx.URL, address: Address) -> Pinned:
-    """Lead a request to an address; the name stays for virtual hosts and for the certificate."""
-    return Pinned(
-        url.copy_with(host=str(address)),
-        {"Host": url.netloc.decode("ascii")},
-        {"sni_hostname": url.raw_host.decode("ascii")},
-    )
