@@ -97,8 +97,8 @@ def _bars(total: int) -> Iterator[Callable[[Job], None]]:
 def show_build(steps: Iterable[BuildStep], *, title: str, clock: Callable[[], float] = time.monotonic) -> None:
     """Show an image being built: a line for each step where nobody watches, one moving line where somebody does.
 
-    In a pipe the output of a step comes a line now and then, so that one sees it move; with --debug all of it. Of a step
-    that fails the error has the end.
+    In a pipe the output of a step comes a line now and then, so that one sees it move; with --debug all of it. Of a
+    step that fails the error has the end.
     """
     if not terminal.is_interactive():
         _build_lines(steps, title, clock)
