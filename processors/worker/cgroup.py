@@ -29,6 +29,14 @@ def read_usage(root: Path = ROOT, membership: Path = MEMBERSHIP) -> CgroupUsage:
     return CgroupUsage()
 
 
+def read_oom_kills(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
+    """Read how many processes of the control group the kernel has killed for memory: two small files."""
+    paths = _memberships(membership)
+    if (root / "cgroup.controllers").exists():
+        return _fields(_directory(root, paths.get("", "/")) / "memory.events").get("oom_kill")
+    return _fields(_directory(root / "memory", paths.get("memory", "/")) / "memory.oom_control").get("oom_kill")
+
+
 def read_cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:
     """Read how many processors the control group of this process may use; None where nothing bounds it."""
     paths = _memberships(membership)
