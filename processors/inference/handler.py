@@ -64,8 +64,9 @@ def beside(listening: socket.socket, worker: Host) -> None:
 
 def may_share(request: AttemptRequest) -> bool:
     """Whether an attempt is about one text that stands in its spec, and not long."""
-    text = request.spec.get("inputData", request.spec.get("input_data"))
-    return isinstance(text, str) and len(text) <= _SHARED_CHARS and not request.inputs
+    spec = request.spec
+    text = spec.get("inputData", spec.get("input_data"))
+    return isinstance(text, str) and len(text) <= _SHARED_CHARS and not request.inputs and not spec.get("measure")
 
 
 def handle(context: Context[InferenceSpec]) -> Result:

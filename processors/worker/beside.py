@@ -5,7 +5,9 @@ Those are done in threads here, beside the attempts that are forks (shared.py).
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import resource
 import socket
 import sys
@@ -85,4 +87,7 @@ class Host:
             self._send({"token": token, "event": None, "isOver": True, **used})
 
     def _send(self, message: Mapping[str, Any]) -> None:
-        self._link.send(json.dumps(message).encode())  # a packet is whole, whichever thread sends it
+        packet = json.dumps(message).encode()
+        if len(packet) > PACKET_BYTES:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        self._link.send(packet)  # whole, whichever thread sends it

@@ -137,7 +137,7 @@ class Companion:
         return self._loaded
 
     def take(self, token: str, attempt: Mapping[str, Any], told: Told) -> bool:
-        """Hand it an attempt; False: it is not there, or has as much to read as it may.
+        """Hand it an attempt; False: it is not there, or that is more than it may be given.
 
         Args:
             told: called with whatever it says of the attempt, the last time when it is over or gone.
@@ -152,8 +152,9 @@ class Companion:
         self._send({"end": token})
 
     def _send(self, message: Mapping[str, Any]) -> bool:
+        packet = json.dumps(message).encode()
         try:
-            return self._link is not None and self._link.send(json.dumps(message).encode()) > 0
+            return self._link is not None and len(packet) <= PACKET_BYTES and self._link.send(packet) > 0
         except OSError:  # it is full, or gone
             return False
 

@@ -44,6 +44,12 @@ def test_one_that_may_not_be_shared_has_a_process_of_its_own(worker: Worker) -> 
     assert not ask(worker, "a.1", "apart")["result"]["details"]["isShared"]
 
 
+def test_what_is_more_than_fits_between_them_has_a_process_of_its_own_or_fails_alone(worker: Worker) -> None:
+    assert not ask(worker, "a.1", "long" * 50_000)["result"]["details"]["isShared"]
+    assert ask(worker, "b.1", "much")["error"]["code"] == "died"
+    assert ask(worker, "c.1", "after it")["result"]["details"]["isShared"]
+
+
 def test_what_can_never_work_is_said_as_by_a_fork(worker: Worker) -> None:
     error = ask(worker, "a.1", "no")["error"]
     assert (error["code"], error["reason"], error["retryable"]) == ("no", "rejected", False)

@@ -40,6 +40,8 @@ def handle(context: Context[CodeSpec]) -> Result:
                 context.progress("turning")
         case "deaf":
             threading.Event().wait()
+        case "much":
+            return Result(details={"much": "x" * 200_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")
         case code:
