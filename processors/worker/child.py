@@ -100,7 +100,7 @@ def _run(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, pipes
         emit = _emitter()
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            emit(_perform(handle, request, inputs, out, emit))
+            emit(perform(handle, request, inputs, out, emit))
             status = 0
         except Terminated:
             status = 128 + signal.SIGTERM
@@ -153,7 +153,7 @@ def _emitter() -> Callable[[Mapping[str, Any]], None]:
     return emit
 
 
-def _perform(
+def perform(
     handle: Handle, request: AttemptRequest, inputs: Path, out: Path, emit: Callable[[Mapping[str, Any]], None]
 ) -> Mapping[str, Any]:
     """Call the handler, and say how it ended."""
