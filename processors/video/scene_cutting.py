@@ -17,7 +17,7 @@ from processors.ffmpeg.program import FFMPEG, commanded, run_ffmpeg
 from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
-from processors.ffmpeg.verify import Expected, count_frames, incomplete, verified
+from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Constant, encoder, with_specifier
@@ -61,7 +61,7 @@ def cut_out(
 def _published(context: Context[VideoSpec], scene: Scene, *, has_sound: bool) -> OutputFile:
     name, streams = f"{scene.name}.mp4", {"video": 1, "audio": int(has_sound)}
     made = verified(context.out / name, name, Expected(streams, scene.end_seconds - scene.start_seconds))
-    frames, expected = count_frames(context.out / name, name), scene.end_frame - scene.start_frame
+    frames, expected = made.videos[0].frames or 0, scene.end_frame - scene.start_frame
     if abs(frames - expected) > _ROUNDED_FRAMES:
         raise incomplete(name, f"it has {frames} frames instead of {expected}")
     details = described(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
