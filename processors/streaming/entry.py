@@ -6,8 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 _LENGTH_BYTES = 4  # before each unit of H.264 and HEVC in an MP4, as FFmpeg writes them and Packager keeps them
 _H264_PICTURES, _H264_IDR = range(1, 6), 5  # ITU-T H.264, table 7-1
-_HEVC_PICTURES, _HEVC_IDR = range(32), (19, 20)  # ITU-T H.265, table 7-1: with leading pictures that decode, and without
-_OBU_FRAMES = (3, 6)  # AV1 Bitstream & Decoding Process Specification, 6.2.2: a frame's header alone, and with its tiles
+_HEVC_PICTURES, _HEVC_IDR = (
+    range(32),
+    (19, 20),
+)  # ITU-T H.265, table 7-1: with leading pictures, and without
+_OBU_FRAMES = (
+    3,
+    6,
+)  # AV1 Bitstream & Decoding Process Specification, 6.2.2: a header alone, and with its tiles
 
 
 def is_entry(codec: str, data: bytes) -> bool:

@@ -88,10 +88,7 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
     }  # fmt: skip
     # Without cuts, there is one segment; an empty list would be refused.
     options |= {"force_key_frames": cuts, "segment_times": cuts} if cuts else {"segment_time": 10**6}
-    place: dict[str, Any] = {"ss": part.start} if part.start else {}
-    if part.end < part.length:
-        place["t"] = part.seconds
-    media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
+    media = ffmpeg.input(str(source.path), **part.cut.options, **SAFE_INPUT, **SAFE_DECODER)
     picture = media[str(video.index)]
     for each in shaped:
         picture = picture.filter(each.name, *each.arguments, **each.options)

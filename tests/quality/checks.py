@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 #: of each codec: the field that says what a picture is, its values for pictures, and for those that one can begin with
 _ENTRIES = {
     "h264": ("nal_unit_type", range(1, 6), (5,)),  # ITU-T H.264, table 7-1
