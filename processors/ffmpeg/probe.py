@@ -24,6 +24,7 @@ from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, rea
 from processors.ffmpeg.filters import upright
 from processors.ffmpeg.mp3_header import find_note
 from processors.ffmpeg.opening import decoded, is_cover, opened
+from processors.ffmpeg.safety import DECODERS
 from processors.worker.context import Rejected
 
 _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know the duration; of others it is estimated
@@ -214,7 +215,7 @@ def probe_opened(container: InputContainer, path: Path) -> Probe:
             videos.append(_video(container, cast(AvVideoStream, stream)))
         elif stream.type == "audio" and codec and codec.channels:
             audios.append(_audio(cast(AvAudioStream, stream)))
-        elif stream.type == "subtitle" and codec:
+        elif stream.type == "subtitle" and codec and codec.codec.name in DECODERS:
             codec_name = codec.codec.canonical_name
             subtitles.append(Subtitle(**_shared(stream), is_text=codec_name in _TEXT_SUBTITLES))
         else:

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.verify import Expected, verified
 from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
@@ -279,6 +280,19 @@ def test_a_quality_is_looked_for_where_there_are_pictures(
     pictures = ("-t", "3", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=60")
     ffmpeg(*pictures, "-vf", "scale=160:68", "-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac", film)
     studio.make(film, targetQuality=70, **asked)
+
+
+def test_what_hardly_anybody_has_written_is_not_decoded(studio: Studio, tmp_path: Path) -> None:
+    """Of each decoder that is let at files of strangers, somebody has to be sure; ASUS V1 is of one maker's cards."""
+    rare = tmp_path / "rare.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-c:v", "asv1", rare)
+    error = studio.failure(rare)
+    assert (error["code"], error["reason"]) == ("codec_refused", "rejected")
+    assert error["message"] == "rare.avi has a picture in asv1, which is not decoded here."
+    command = ["ffmpeg", "-v", "error"]
+    command += [word for key, value in {**SAFE_INPUT, **SAFE_DECODER}.items() for word in (f"-{key}", str(value))]
+    done = subprocess.run([*command, "-i", rare, "-f", "null", "-"], capture_output=True, text=True)
+    assert done.returncode != 0 and "whitelist" in done.stderr  # nor by a program that is given the file
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:
