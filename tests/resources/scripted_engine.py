@@ -239,7 +239,7 @@ class ScriptedEngine:
         """Always."""
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """None."""
         return []
 
