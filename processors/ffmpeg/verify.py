@@ -52,10 +52,9 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
             raise incomplete(name, error.message) from error
         made = probe_opened(container, path)
         _compare(made, name, expected)
-        if expected.frames is not None:
-            frames = made.videos[0].frames or _count_frames(container)
-            if frames != expected.frames:
-                raise incomplete(name, f"it has {frames} frames instead of {expected.frames}", retryable=False)
+        frames = _read_all(container, name)
+        if expected.frames is not None and frames != expected.frames:
+            raise incomplete(name, f"it has {frames} frames instead of {expected.frames}", retryable=False)
         if expected.is_index_first and not is_index_first(path):
             raise incomplete(name, "its index stands at the end")
         _decode_ends(container, name)
@@ -72,10 +71,25 @@ def _compare(made: Probe, name: str, expected: Expected) -> None:
         raise incomplete(name, why, retryable=False)
 
 
-def _count_frames(container: InputContainer) -> int:
-    """Count the pictures of a file by its packets, without decoding them."""
+def _read_all(container: InputContainer, name: str) -> int:
+    """Read every packet of the pictures and sounds; give the number of those of the first picture.
+
+    The index of an MP4 tells how many there should be, also of a file from which some are missing.
+
+    Raises:
+        HandlerError: one of them is not there, or not all of it.
+    """
+    streams = [*container.streams.video, *container.streams.audio]
     container.seek(0)
-    return sum(1 for packet in container.demux(container.streams.video[0]) if packet.size)
+    frames = 0
+    try:
+        for packet in container.demux(streams):
+            if packet.is_corrupt:
+                raise incomplete(name, f"its stream {packet.stream.index} has a packet that is not whole")
+            frames += bool(packet.size) and packet.stream is streams[0]
+    except FFmpegError as error:
+        raise incomplete(name, f"it cannot be read to its end: {error.strerror}") from error
+    return frames
 
 
 def last_moment(path: Path, name: str) -> float:

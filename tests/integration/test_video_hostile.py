@@ -272,6 +272,20 @@ def test_an_output_that_is_too_short_is_not_made_again() -> None:
         assert (caught.value.code, caught.value.retryable) == ("output_incomplete", False)
 
 
+def test_an_output_whose_index_promises_more_than_is_there_is_not_published(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    ffmpeg("-i", SAMPLE, "-c", "copy", "-movflags", "+faststart", whole)
+    frames = int(ffprobe(whole)["video"]["nb_frames"])
+    expected = Expected({"video": 1, "audio": 1}, frames=frames, is_index_first=True)
+    verified(whole, whole.name, expected)
+    for share in (0.999, 0.8, 0.5):
+        data = whole.read_bytes()
+        written(cut, data[: int(len(data) * share)])
+        with pytest.raises(HandlerError) as caught:
+            verified(cut, cut.name, expected)
+        assert caught.value.code == "output_incomplete"
+
+
 @pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}])
 def test_a_quality_is_looked_for_where_there_are_pictures(
     studio: Studio, tmp_path: Path, asked: dict[str, Any]
