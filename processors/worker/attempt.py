@@ -103,7 +103,9 @@ class Attempt:
             Its exit status, negative for a signal, and what all its processes have used.
         """
         loop = asyncio.get_running_loop()
-        started = self._child = child.fork(self._handle, self.request, self._inputs, self.spool.out)
+        started = self._child = child.fork(
+            child.Work(self._handle, self.request, self._inputs, self.spool.out, beside=len(live))
+        )
         live.add(started.pid)
         pipes = (
             (started.pipes.events, LineSplitter(self._on_event, _EVENT_BYTES)),

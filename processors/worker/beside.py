@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import AttemptRequest
-from processors.worker.child import Handle, perform
+from processors.worker.child import Handle, Work, perform
 from processors.worker.context import Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
@@ -67,7 +67,7 @@ class Host:
 
         ending: Mapping[str, Any] | None = None
         try:
-            ending = perform(handle, request, inputs, out, emit)
+            ending = perform(Work(handle, request, inputs, out), emit)
         except BaseException as error:
             if not isinstance(error, Terminated):
                 traceback.print_exc()

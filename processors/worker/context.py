@@ -114,6 +114,7 @@ class Context(Generic[SpecT]):
     inputs: Path  #: the attempt's input directory
     out: Path  #: where outputs go
     emit: Callable[[Mapping[str, Any]], None]  #: passes an event on, still without number and time
+    beside: int = 0  #: attempts that ran in this instance when this one began; others may have begun since
 
     def input_path(self, field: str) -> Path:
         """The file that a field of the spec has named."""
