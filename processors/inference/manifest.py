@@ -37,6 +37,8 @@ WITHOUT_MODEL: frozenset[TaskName] = frozenset({"recommendation-fit"})
 Framework = Literal["onnx", "gguf", "spacy", "recommender", "tflite", "torch", "torchscript", "tensorflow"]
 #: what loads these can run code that is in the file: an operator has to allow it
 RUNS_CODE: frozenset[Framework] = frozenset({"torch", "torchscript", "tensorflow"})
+#: what only a variant of the service's image runs: the word in that variant's name, as in `inference-torch`
+VARIANTS: dict[Framework, str] = {"torch": "torch", "torchscript": "torch", "tensorflow": "tensorflow"}
 Dtype = Literal["float32", "float16", "float64", "int64", "int32", "uint8", "int8", "bool", "string"]
 
 
@@ -201,6 +203,7 @@ class Manifest(_Part):
     task: TaskName
     framework: Framework | None = None  #: None: it is nothing but another model, used for another task
     file: FilePath | None = None  #: what the framework loads: a file, or a folder
+    weights: FilePath | None = None  #: of torch and torchscript: safetensors that are laid over those of `file`
     uses: str | None = Field(None, pattern=REFERENCE_PATTERN)  #: the model that is run before this one, or for it
     writes_with: str | None = Field(None, pattern=REFERENCE_PATTERN)  #: of summaries: what generates text
     files: dict[FilePath, File] = {}  #: every file but this one
@@ -226,6 +229,10 @@ class Manifest(_Part):
             named.append(self.preprocessing.tokenizer)
         if isinstance(self.preprocessing, Words):
             named.append(self.preprocessing.vocabulary)
+        if self.weights is not None:
+            if VARIANTS.get(self.framework or "onnx") != "torch":
+                raise ValueError("weights are laid over models of torch and torchscript alone")
+            named.append(self.weights)
         for path in named:
             if path not in self.files:
                 raise ValueError(f"{path} is not among files")

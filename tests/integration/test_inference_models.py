@@ -141,7 +141,7 @@ def test_a_class_that_has_no_label_is_the_manifests_mistake(oracle: Oracle, mode
         ({"labels": "labels.txt"}, "bad_manifest", "labels.txt is not among files"),
         ({"file": "../model.onnx"}, "bad_manifest", "is no path inside the model's folder"),
         ({"framework": "torch"}, "code_not_allowed", "is torch, which can run code, and nobody has allowed that"),
-        ({"framework": "tflite"}, "framework_not_served", "is tflite, which this instance does not run"),
+        ({"framework": "tflite"}, "not_tflite", "is no whole TFLite file: it does not begin as one"),
         ({"task": "object-detection"}, "manifest_disagrees", "the postprocessing boxes"),
         ({"resources": {"memoryBytes": 1 << 50}}, "model_too_large", "MiB of memory, and this instance has"),
     ],

@@ -19,6 +19,10 @@ _MODULES = {
     "spacy": ("processors.inference.frameworks.spacy", "spacy"),
     "recommender": ("processors.inference.frameworks.recommender", "numpy"),
     "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
+    "tflite": ("processors.inference.frameworks.tflite", "ai_edge_litert"),
+    "torch": ("processors.inference.frameworks.torch", "torch"),
+    "torchscript": ("processors.inference.frameworks.torch", "torch"),
+    "tensorflow": ("processors.inference.frameworks.tensorflow", "tensorflow"),
 }
 
 
