@@ -37,8 +37,6 @@ WITHOUT_MODEL: frozenset[TaskName] = frozenset({"recommendation-fit"})
 Framework = Literal["onnx", "gguf", "spacy", "recommender", "tflite", "torch", "torchscript", "tensorflow"]
 #: what loads these can run code that is in the file: an operator has to allow it
 RUNS_CODE: frozenset[Framework] = frozenset({"torch", "torchscript", "tensorflow"})
-#: what only a variant of the service's image runs: the word in that variant's name, as in `inference-torch`
-VARIANTS: dict[Framework, str] = {"torch": "torch", "torchscript": "torch", "tensorflow": "tensorflow"}
 Dtype = Literal["float32", "float16", "float64", "int64", "int32", "uint8", "int8", "bool", "string"]
 
 
@@ -230,7 +228,7 @@ class Manifest(_Part):
         if isinstance(self.preprocessing, Words):
             named.append(self.preprocessing.vocabulary)
         if self.weights is not None:
-            if VARIANTS.get(self.framework or "onnx") != "torch":
+            if self.framework not in ("torch", "torchscript"):
                 raise ValueError("weights are laid over models of torch and torchscript alone")
             named.append(self.weights)
         for path in named:

@@ -1,4 +1,4 @@
-"""Looks into a model's file by its framework, without loading it: is it whole, could it do harm, what goes in and out."""
+"""Looks into a model's file by its framework, without loading it: is it whole and harmless, what goes in and out."""
 
 from __future__ import annotations
 
