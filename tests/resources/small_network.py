@@ -3,7 +3,7 @@
     PYTHONPATH=SITE python -m tests.resources.small_network onnx torch tensorflow
 
 PICTURE [N, 3, 8, 8] in; a convolution, the means of what it finds, and a dense layer; LOGITS [N, 3] out. What a format
-needs has to be installed; of PyTorch any version. `until-2.7.pt2` is what PyTorch 2.6 writes (`torch-until-2.7`).
+needs has to be installed; `torch` with PyTorch 2.6, as Debian has it, and `torch-newer` with one from 2.8 on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMATS = {
     "tflite": ("network.tflite", "tflite"),
     "tflite-int8": ("network-int8.tflite", "tflite"),
     "pt2": ("network.pt2", "torch"),
-    "pt2-until-2.7": ("until-2.7.pt2", "torch"),
+    "pt2-newer": ("newer.pt2", "torch"),
     "safetensors": ("blank.pt2", "torch"),
     "torchscript": ("network.torchscript", "torchscript"),
     "savedmodel": ("network.savedmodel.zip", "tensorflow"),
@@ -184,18 +184,28 @@ def _pack(folder: Path, target: Path) -> None:
                 archive.writestr(zipfile.ZipInfo(f"network/{path.relative_to(folder)}"), path.read_bytes())
 
 
-def add_network(root: Path, name: str, kind: str, **said: Any) -> Path:
-    """Put the network into a repository, in one of its formats, as a task that gives tensors; its folder."""
+def network_files(kind: str) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The files of the network in one of its formats, and what a manifest says of them: a task that gives tensors."""
     file, framework = FORMATS[kind]
-    others = {"network.safetensors": (FOLDER / "network.safetensors").read_bytes()} if kind == "safetensors" else {}
-    if framework != "tensorflow":
-        files = {file: (FOLDER / file).read_bytes(), **others}
-    else:
-        with zipfile.ZipFile(FOLDER / file) as archive:
-            files = {each: archive.read(each) for each in archive.namelist()}
-        file = "network"
-    manifest = {"file": file, "framework": framework, "task": "tensors", "inputs": [PICTURE], "outputs": [LOGITS]}
-    manifest |= {"weights": "network.safetensors"} if others else {}
+    files = {file: (FOLDER / file).read_bytes()}
+    said = {"file": file, "framework": framework, "task": "tensors", "inputs": [PICTURE], "outputs": [LOGITS]}
+    if framework == "tensorflow":
+        files, said["file"] = unpacked(FOLDER / file), "network"
+    if kind == "safetensors":
+        said["weights"] = "network.safetensors"
+        files["network.safetensors"] = (FOLDER / "network.safetensors").read_bytes()
+    return files, said
+
+
+def unpacked(archive: Path) -> dict[str, bytes]:
+    """The files of a SavedModel, below `network`."""
+    with zipfile.ZipFile(archive) as opened:
+        return {each: opened.read(each) for each in opened.namelist()}
+
+
+def add_network(root: Path, name: str, kind: str, **said: Any) -> Path:
+    """Put the network into a repository, in one of its formats; its folder."""
+    files, manifest = network_files(kind)
     return add_files(root, name, files, **manifest, **said)
 
 
@@ -203,7 +213,7 @@ if __name__ == "__main__":
     makers = {
         "onnx": (_onnx, _weights),
         "torch": (_torch,),
-        "torch-until-2.7": (lambda: _export(weights(), "until-2.7.pt2"),),
+        "torch-newer": (lambda: _export(weights(), "newer.pt2"),),
         "tensorflow": (_tensorflow,),
     }
     for wanted in sys.argv[1:]:

@@ -17,6 +17,7 @@ _JSON_HEAD = b'{"'  # of a safetensors file, after its length
 _SAFETENSORS_HEAD = 1 << 20  # bytes of it that are looked at
 _RECOMMENDS = b'"near_items"'  # a table that only recommenders have
 _EXPORTED = {"archive_format", "serialized_exported_program.json"}  # the latter until PyTorch 2.7
+_SLACK_BYTES = 1 << 20  # that an archive may unpack to beyond its own size
 _NO_NETWORK = "It has numbers and no network: export the model as ONNX, or add it as the weights of one (.pt2)."
 
 
@@ -78,8 +79,12 @@ def _of_zip(path: Path, what: str) -> Framework:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2] or name for name in archive.namelist()}
+            unpacked = sum(each.file_size for each in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise UnsafeModel("damaged_model", f"{what} is a damaged archive.", "Export or download it again.") from error
+    if unpacked > path.stat().st_size + _SLACK_BYTES:  # PyTorch compresses nothing
+        message = f"{what} has {path.stat().st_size >> 10} KiB, and would unpack to {unpacked >> 20} MiB."
+        raise UnsafeModel("unsafe_model", message, "PyTorch does not write such files.")
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"
     if names & _EXPORTED or any(name.startswith("models/") and name.endswith(".json") for name in names):
