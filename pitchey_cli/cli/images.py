@@ -82,9 +82,9 @@ def list_(
 
 @app.command()
 def prune(engine: EngineOption = None) -> None:
-    """Remove Pitchey's images that are no longer current."""
+    """Remove Pitchey's images that are no longer current, and what their builds have left."""
     wiring = Wiring.from_environment()
-    for tag in images.prune(wiring.engine(engine), wiring.sources()):
+    for tag in images.prune(wiring.engine(engine), wiring.sources(), now=datetime.now(UTC).timestamp()):
         typer.echo(tag)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.cli.drafting import drafts
+from pitchey_cli.cli.drafting import drafts, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.foreground import run_to_the_end
 from pitchey_cli.cli.handover import hand_over, refuse_existing
@@ -75,6 +75,8 @@ def run(
     has_answer = output is None and not json and asked.service is Service.INFERENCE
     is_streamed = has_answer and not quiet and _is_streamed(asked, len(checked), is_asked=stream)
     directory = output or Path()
+    if not quiet:
+        tell_left_out(asked)
     if not has_answer:
         refuse_existing(checked, directory, overwrite=overwrite, inputs=inputs)
     result.make_directory(directory)

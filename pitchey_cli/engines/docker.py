@@ -193,15 +193,14 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
             return False
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """The images that carry our label."""
         with self._ours():
-            listed = self._api.images(filters={"label": LABEL_IMAGE})
+            listed = self._api.images(filters={"label": LABEL_IMAGE, "dangling": not tagged})
         return [
             ImageInfo(tag, item["Labels"] or {}, item["Size"], float(item["Created"]))
             for item in listed
-            for tag in item["RepoTags"] or ()
-            if tag != "<none>:<none>"
+            for tag in (item["RepoTags"] or () if tagged else (item["Id"],))
         ]
 
     def build(

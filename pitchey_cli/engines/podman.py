@@ -207,13 +207,14 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
             return False
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """The images that carry our label."""
-        listed = self._ask("get", "/images/json", params={"filters": json.dumps({"label": [LABEL_IMAGE]})}).json()
+        filters = json.dumps({"label": [LABEL_IMAGE], "dangling": [str(not tagged).lower()]})
+        listed = self._ask("get", "/images/json", params={"filters": filters}).json()
         return [
             ImageInfo(tag.removeprefix(_LOCAL), item["Labels"] or {}, item["Size"], float(item["Created"]))
             for item in listed
-            for tag in item.get("RepoTags") or ()
+            for tag in (item.get("RepoTags") or () if tagged else (item["Id"],))
         ]
 
     def build(

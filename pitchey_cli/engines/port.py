@@ -128,7 +128,7 @@ class RunResult:
 class ImageInfo:
     """An image of ours that the engine holds."""
 
-    tag: str
+    tag: str  #: or its identifier, when it has no tag
     labels: Mapping[str, str]
     size_bytes: int
     created_at: float  #: Unix time
@@ -193,8 +193,8 @@ class Engine(Protocol):
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds an image."""
 
-    def images(self) -> list[ImageInfo]:
-        """The images that carry our label."""
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
+        """The images that carry our label; or those of them that lost their tag or are a build's stages."""
 
     def build(
         self, context: Path, containerfile: str, tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]

@@ -226,7 +226,7 @@ class ProcessEngine:
         """Always: what a worker needs is on this machine, or the worker says what is not."""
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """None."""
         return []
 

@@ -240,7 +240,7 @@ class ScriptedEngine:
         """Always."""
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """None."""
         return []
 
