@@ -180,6 +180,13 @@ class MediaSettings:
 
 
 @dataclass(frozen=True)
+class InferenceSettings:
+    """What the inference service has."""
+
+    gpu: bool = _setting(False, "Its instances are given the graphics cards, and do not start without.")
+
+
+@dataclass(frozen=True)
 class DocumentSettings:
     """What the document service has."""
 
@@ -276,6 +283,7 @@ class Settings:
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
     document: DocumentSettings = DocumentSettings()
+    inference: InferenceSettings = InferenceSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()

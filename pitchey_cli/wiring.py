@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
-    from processors.protocol import Service
+    from processors.vocabulary import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
 
@@ -92,6 +92,11 @@ class Wiring:
     def settings(self) -> configuration.Settings:
         """The settings as read."""
         return self.loaded.settings
+
+    def with_gpu(self) -> Wiring:
+        """The same, with instances of inference that are given the graphics cards."""
+        settings = replace(self.settings, inference=replace(self.settings.inference, gpu=True))
+        return replace(self, loaded=replace(self.loaded, settings=settings))
 
     @property
     def policies(self) -> Policies:
@@ -208,10 +213,12 @@ class Wiring:
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
     def sources(self) -> Sources:
-        """What images are made of."""
+        """What images are made of; that of inference with the frameworks that the models of this machine need."""
         from pitchey_cli.engines.images import Sources
+        from processors.vocabulary import VARIANTS
 
-        return Sources(ocr_languages=self.policies.ocr_languages())
+        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
+        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
 
     def image_tag(self, service: Service) -> str:
         """The image that a service runs in."""
@@ -353,10 +360,11 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
+        sources = images.built(engine, self.sources())
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service, is_foreground) for service in images.available()},
+            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
             queue=self.policies.queue(),
             capacity=self.policies.capacity(),
             prices=self.policies.prices(),
@@ -376,14 +384,16 @@ class Wiring:
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
+    def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.engines.images import current_tag
+        from processors.vocabulary import Service
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=self.image_tag(service),
+            image=current_tag(service, sources),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
@@ -394,6 +404,7 @@ class Wiring:
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
             runtime=chosen.runtime,
+            has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

@@ -50,6 +50,7 @@ class ServiceConfig:
     warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
     runtime: str = ""  #: of its containers; empty for the engine's own
+    has_gpu: bool = False  #: its instances are given the graphics cards
     organisation: str = ""  #: for which alone its instances work; empty: for all
 
     @property

@@ -53,6 +53,7 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
 
     shelf = Shelf(budget_bytes(), load, changed)
     worker.serve(lambda context: result(context, repository, Here(repository, shelf)))
+    worker.say(shelf.names())
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
