@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import struct
 import zipfile
@@ -43,6 +44,13 @@ def words_of(pdf: Path) -> str:
         return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
     finally:
         document.close()
+
+
+def size_of(pdf: Path) -> tuple[int, int]:
+    """The first page's, in points."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        width, height = document[0].get_size()
+        return round(width), round(height)
 
 
 def rtf(path: Path, text: str) -> Path:
@@ -202,6 +210,30 @@ def test_it_becomes_a_pdf(office: Office, name: str) -> None:
     out, _ = office.make(DOCUMENTS / name, "pdf")
     words = {"slides.pptx": "What lives there", "sheet.xlsx": "Paper", "book.epub": "second"}.get(name, "bold")
     assert words in words_of(out / "document.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [
+        ("formatting.docx", rb"<w:pgSz[^>]*/>"),
+        ("formatting.odt", rb' fo:page-(width|height)="[^"]*"'),
+        ("sheet.xlsx", rb"<pageSetup[^>]*/>"),
+    ],
+)
+def test_what_names_no_paper_is_laid_out_on_a4(office: Office, tmp_path: Path, name: str, paper: bytes) -> None:
+    source = changed(DOCUMENTS / name, tmp_path / name, lambda _, data: re.sub(paper, b"", data))
+    out, _ = office.make(source, "pdf")
+    assert size_of(out / "document.pdf") == (595, 842)
+
+
+@pytest.mark.parametrize(
+    ("named", "points"), [("", (595, 842)), (r"\paperw12240\paperh15840 ", (612, 792)), (r"\paperw6000 ", (300, 792))]
+)
+def test_an_rtf_has_the_paper_that_it_names(
+    office: Office, tmp_path: Path, named: str, points: tuple[int, int]
+) -> None:
+    out, _ = office.make(rtf(tmp_path / "letter.rtf", f"{named}Dear reader"), "pdf")
+    assert size_of(out / "document.pdf") == points
 
 
 def test_a_book_keeps_its_title_and_its_author(office: Office) -> None:
