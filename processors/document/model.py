@@ -64,7 +64,8 @@ class Span:
     italic: bool = False
     code: bool = False
     raised: bool = False  #: a superscript
-    link: str | None = None  #: where it leads: a URL, or `#page-3`
+    #: where it leads: a URL, `#` and a name of a heading, `#page-3`, or `#page-3@72`, 72 points below the top of page 3
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Heading:
     level: int  #: from 1 to 6
     spans: tuple[Span, ...]
     box: Box | None = None
+    names: tuple[str, ...] = ()  #: by which links of the document call this place, without `#`
     kind: Literal["heading"] = "heading"
 
 

@@ -17,7 +17,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
+from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office, led
 from tests.resources.offices import changed, compound, docx, paragraph
 from tests.resources.workers import Worker, until
 
@@ -118,6 +118,22 @@ def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Pat
     assert 'colspan="2"' in html
     assert 'rowspan="2"' in html
     assert len(json.loads((out / "tables" / "table-001.json").read_text())) > 0
+
+
+def test_bookmarks_of_a_docx_are_its_headings(office: Office, tmp_path: Path) -> None:
+    marked = '<w:bookmarkStart w:id="{0}" w:name="_Toc{0}"/>'
+    heading = '<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr>{}<w:r><w:t>{}</w:t></w:r></w:p>'
+    link = '<w:p><w:hyperlink w:anchor="_Toc{}"><w:r><w:t>{}</w:t></w:r></w:hyperlink></w:p>'
+    field = (
+        '<w:p><w:r><w:fldChar w:fldCharType="begin"/><w:instrText> HYPERLINK \\l "_Toc2" </w:instrText></w:r>'
+        '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>field</w:t></w:r>'
+        '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
+    )
+    body = link.format(1, "one") + field + link.format(9, "none") + heading.format(marked.format(1), "First")
+    body += marked.format(2) + heading.format("", "Second")
+    out, _ = office.make(docx(tmp_path / "contents.docx", body), "html", "markdown")
+    assert led(out) == [("one", "First"), ("field", "Second")]
+    assert "[one](#first)\n\n[field](#second)\n\nnone\n" in (out / "document.md").read_text()
 
 
 def test_slides_come_in_their_order_with_notes_and_pictures(office: Office) -> None:
