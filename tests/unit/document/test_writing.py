@@ -239,6 +239,32 @@ def test_links_lead_to_what_is_written_or_are_text() -> None:
     assert links(page_markers=True) == ["#page-2", "#the-usage-of-it", "https://a.b"]
 
 
+@pytest.mark.parametrize(
+    ("blocks", "tags"),
+    [
+        ((Paragraph((Span("Look!"), Span("here", link="https://a.b/c.png"))),), "<p>Look!<a>here</a></p>"),
+        ((Paragraph(spans("a\r# b\r\n# c")),), "<p>a\n# b\n# c</p>"),
+        ((Paragraph(spans("a | b\n--- | :--\nc | d")),), "<p>a | b\n--- | :--\nc | d</p>"),
+        ((Paragraph(spans("| a |\n|---|\n| c |")),), "<p>| a |\n|---|\n| c |</p>"),
+        ((Heading(1, spans("C #")),), "<h1>C #</h1>"),
+        ((Figure("a.png", "a\n# b"),), '<p><img src="a.png" alt="a # b"></p>'),
+        ((Footnote("1]: x\n# h", spans("a")),), "<p>[^1xh]: a</p>"),
+    ],
+)
+def test_what_looks_like_markdown_stays_text(blocks: tuple[Block, ...], tags: str) -> None:
+    made = md(*blocks)
+    shown = MarkdownIt("gfm-like", {"linkify": False}).render(made).replace(" />", ">").strip()
+    assert re.sub(r'<a href="[^"]*">', "<a>", shown) == tags
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+def test_small_tables_make_no_large_output(count: int) -> None:
+    wide = Table(((Cell(spans("xx"), columns=1000),),))
+    assert len(md(*[wide] * count)) < 50 * count
+    title = Table(((Cell(spans("a title over all"), columns=12),), tuple(Cell(spans(str(n))) for n in range(12))))
+    assert md(title).count("a title over all") == 12
+
+
 def test_links_lead_to_headings_by_what_the_document_calls_them_and_where_they_are() -> None:
     aims = ("_Toc1", "second", "plain%20name", "page-2@300", "page-2@9", "page-2", "nowhere", "page-7@1")
     led = Paragraph(tuple(Span(aim, link=f"#{aim}") for aim in aims))
