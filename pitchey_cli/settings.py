@@ -20,7 +20,8 @@ from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, MIB
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
-    f"PITCHEY_{name}" for name in ("CONFIG", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS")
+    f"PITCHEY_{name}"
+    for name in ("CONFIG", "CONTEXT", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS", "SERVER", "TOKEN")
 )
 _OF_TESTS = "PITCHEY_TEST_"
 TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
@@ -447,6 +448,14 @@ def merged(path: Path, in_file: Mapping[str, Any], environ: Mapping[str, str]) -
             values[key] = parse_value(entry, environ[entry.variable], where=entry.variable)
             sources[key] = entry.variable
     return Loaded(_build(Settings, Settings(), values, ""), path, sources)
+
+
+def told(tables: Mapping[str, Any]) -> Settings:
+    """Settings as another machine tells them; what this version does not know is left out."""
+    known = entries().keys() | TABLES
+    values = {key: value for key, value in _flatten(tables).items() if key in known}
+    found: Settings = _build(Settings, Settings(), values, "")
+    return found
 
 
 def check_service(name: str, service: ServiceSettings) -> None:

@@ -1,8 +1,8 @@
 """Files that come from elsewhere piece by piece: kept on the disk between the pieces, whoever ends in the middle.
 
 How much of one has come is the size of its file, so there is nothing beside it that could say otherwise after a crash.
-An upload that says its hash has an id that is made of whose it is, its name, size and hash: whoever comes again with the
-same file finds what has come of it, and nobody else finds anything.
+An upload that says its hash has an id that is made of whose it is, its name, size and hash: whoever comes again with
+the same file finds what has come of it, and nobody else finds anything.
 """
 
 from __future__ import annotations

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.engines import images
 from pitchey_cli.engines.bootstrap import DEBIAN, make_debian
 from pitchey_cli.engines.port import LABEL_IMAGE
 from pitchey_cli.reports.wording import ago, size
-from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
 app = typer.Typer(
@@ -34,7 +33,7 @@ def build(
     ca_bundle: CaBundleOption = None,
 ) -> None:
     """Build what is missing; an image whose parts have not changed is left as it is."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     chosen = [_available(name) for name in services] if services else images.available()
     target = wiring.engine(engine)
     for service in chosen:
@@ -48,7 +47,7 @@ def list_(
     engine: EngineOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """List Pitchey's images."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found = wiring.engine(engine).images()
     current = {image.tag for image in images.plan(images.available(), wiring.sources())}
     if json:
@@ -70,7 +69,7 @@ def list_(
 @app.command()
 def prune(engine: EngineOption = None) -> None:
     """Remove Pitchey's images that are no longer current."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     for tag in images.prune(wiring.engine(engine), wiring.sources()):
         typer.echo(tag)
 
@@ -78,7 +77,7 @@ def prune(engine: EngineOption = None) -> None:
 @app.command()
 def bootstrap(engine: EngineOption = None) -> None:
     """Make the base system out of the distribution's packages, where no image registry can be reached."""
-    target = Wiring.from_environment().engine(engine)
+    target = reach.here().engine(engine)
     show_build(make_debian(target), title="making the base system")
     typer.echo(DEBIAN)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.wiring import Wiring
 
@@ -38,7 +38,9 @@ def list_(json: JsonLines = False) -> None:
     from pitchey_cli.operations.models import listing  # late, here and below: pydantic takes its time
     from pitchey_cli.reports import models as reports
 
-    rows = map(reports.row_of, listing.listed(Wiring.from_environment().models()))
+    wiring = reach.wiring()
+    found = listing.listed(wiring.models()) if wiring.elsewhere is None else wiring.elsewhere.models()
+    rows = map(reports.row_of, found)
     if json:
         terminal.show_json_lines(map(reports.document, rows))
     else:
@@ -51,7 +53,11 @@ def show(model: Reference, json: Json = False) -> None:
     from pitchey_cli.operations.models import listing
     from pitchey_cli.reports import models as reports
 
-    row = reports.row_of(listing.found(Wiring.from_environment().models(), model))
+    wiring = reach.wiring()
+    if wiring.elsewhere is None:
+        row = reports.row_of(listing.found(wiring.models(), model))
+    else:
+        row = reports.row_of(listing.found_among(wiring.elsewhere.models(), model))
     if json:
         terminal.show_json(reports.whole_document(row))
     else:
@@ -101,7 +107,7 @@ def add(
     from pitchey_cli.operations.models import adding, conversions
     from pitchey_cli.reports.wording import size
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     name, _, version = model.partition("@")
     said: dict[str, Any] = {
         "task": task,
@@ -139,16 +145,15 @@ def warm(
     engine: EngineOption = None,
 ) -> None:
     """Have models loaded, by a job each that works on nothing of meaning. Where a daemon runs they stay loaded."""
-    from pitchey_cli.daemon import lock
     from pitchey_cli.operations.models import warming
     from pitchey_cli.reports.wording import duration
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     answers = _asked(wiring, models, warming.request, engine)
     for model, details in answers:
         seconds = details.get("timings", {}).get("loadSeconds")
         terminal.say(f"{model} is loaded; its job waited {duration(seconds)} for that.")
-    if (holder := lock.holder(wiring.state_dir)) is None or not holder.is_daemon:
+    if (holder := wiring.holder()) is None or not holder.is_daemon:
         terminal.say("note: no daemon runs, so nothing stays loaded.")
     if len(answers) < len(models):
         raise typer.Exit(ExitCode.JOB_FAILED)
@@ -167,7 +172,7 @@ def bench(
     from pitchey_cli.operations.models import measuring
     from pitchey_cli.reports import models as reports
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     answers = _asked(wiring, models, measuring.request, engine)
     for _, details in answers:
         found = measuring.kept(wiring.models(), details)
@@ -211,7 +216,7 @@ def remove(
     """Remove models from this machine. What jobs work with stays until they are done."""
     from pitchey_cli.operations.models import keeping
 
-    for reference in keeping.remove(Wiring.from_environment().models(), models, all_versions=all_versions):
+    for reference in keeping.remove(reach.here().models(), models, all_versions=all_versions):
         terminal.say(f"{reference} is removed.")
 
 
@@ -220,7 +225,7 @@ def pin(model: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A ver
     """Make a version the one that jobs mean that say none. Without a pin that is the newest."""
     from pitchey_cli.operations.models import keeping
 
-    keeping.pin(Wiring.from_environment().models(), model)
+    keeping.pin(reach.here().models(), model)
     terminal.say(f"{model.partition('@')[0]} means {model}.")
 
 
@@ -229,7 +234,7 @@ def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="A model.")])
     """Let jobs mean the newest version again."""
     from pitchey_cli.operations.models import keeping
 
-    keeping.unpin(Wiring.from_environment().models(), name)
+    keeping.unpin(reach.here().models(), name)
     terminal.say(f"{name} means its newest version.")
 
 
@@ -244,7 +249,7 @@ def verify(
     from pitchey_cli.operations.models import keeping
 
     is_whole = True
-    for each in keeping.verify(Wiring.from_environment().models(), models or []):
+    for each in keeping.verify(reach.here().models(), models or []):
         is_whole = is_whole and not each.problem
         if json:
             terminal.show_json_lines([{"schema": 1, "model": each.reference, "problem": each.problem or None}])

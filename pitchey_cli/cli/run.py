@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.drafting import drafts
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.foreground import run_to_the_end
@@ -18,7 +18,6 @@ from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.engines import images
 from pitchey_cli.operations import result
 from pitchey_cli.operations.requests import Request
-from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
 app = typer.Typer(
@@ -47,7 +46,7 @@ def run(
     is_exec: ExecOption = False,
 ) -> None:
     """Run jobs and wait for them."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     checked = drafts(asked, manifest)
     if is_exec:
         check_one_program(len(checked))

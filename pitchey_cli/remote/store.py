@@ -145,7 +145,7 @@ class _Elsewhere:
     # --- pools
 
     def keep_warm(self, request: WarmRequest) -> None:
-        seconds = max(1, round((request.until - request.at).total_seconds()))
+        seconds = max(1, round(request.until.timestamp() - time.time()))
         self._client.post(
             "/v1/instances/warm",
             {**_pool(request.pool), "instances": request.instances, "lasting": f"{seconds}s"},
@@ -158,16 +158,14 @@ class _Elsewhere:
     # --- money
 
     def budgets(self) -> Sequence[Budget]:
-        return self._if_told("budgets")
+        try:
+            found: Sequence[Budget] = self._view("budgets")
+        except Denied:  # a token for schedules alone: to whom there are no budgets
+            return []
+        return found
 
     def standings(self, as_of: AsOf) -> list[Standing]:
         return self._view("standings", as_of)  # type: ignore[no-any-return]
-
-    def _if_told(self, name: str) -> Any:
-        try:
-            return self._view(name)
-        except Denied:  # a token for schedules alone: to whom there are no budgets
-            return []
 
     def set_budget(self, budget: Budget, *, now: datetime) -> None:
         del now

@@ -111,5 +111,3 @@ class _Sending:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
-
-
