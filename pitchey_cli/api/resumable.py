@@ -70,7 +70,7 @@ async def get_upload(call: Call) -> Response:
 
 
 async def continue_upload(call: Call) -> Response:
-    """Take the next piece of an upload, from the offset on that it has. Of a piece that breaks off, what came is kept."""
+    """Take the next piece of an upload, from the offset that it has. Of a piece that breaks off, what came is kept."""
     _check_version(call)
     if call.media_type != OFFSET_STREAM:
         text = f"A piece of an upload is {OFFSET_STREAM}."

@@ -1,8 +1,8 @@
 """Requests to a server: with the token, with patience where a request may be made twice, and errors in our words.
 
-A request is repeated when nobody knows whether it was heard, and only if that changes nothing: reads, what sets something
-to a value, and submissions, which carry a key by which the server knows them again. 429 is waited for, as long as the
-server says, since nothing has been done then.
+A request is repeated when nobody knows whether it was heard, and only if that changes nothing: reads, what sets
+something to a value, and submissions, which carry a key by which the server knows them again. 429 is waited for, as
+long as the server says, since nothing has been done then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Named servers: where each is, for which organisation, and where its token comes from. Light: every verb asks for it."""
+"""Named servers: where each is, for whom, and where its token comes from. Light: every verb asks for it."""
 
 from __future__ import annotations
 

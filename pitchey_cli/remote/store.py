@@ -77,7 +77,7 @@ class _Elsewhere:
         self._client.close()
 
     def data_version(self) -> int:
-        """Waits for news at the server, a second at most: whoever looks for changes is told at once, and seldom asks."""
+        """Waits for news at the server, a second at most: whoever looks for changes hears at once, and seldom asks."""
         if self._last_event is not None:
             time.sleep(_PAUSE_SECONDS)
         wait = None if self._last_event is None else _WAIT_SECONDS

@@ -1,8 +1,8 @@
-"""What may be read of a store from elsewhere, whole: each is a method of the store's port, and takes a role and an area.
+"""What may be read of a store from elsewhere: each is a method of the store's port, and takes a role and an area.
 
-The port's own types say how arguments and results are written as JSON, so a store that is read from elsewhere gives what
-one beside the database gives. What a spec keeps secret is masked on the way out, and no hash of a token goes out. What
-changes something is not here: that has routes of its own, which check what is asked for.
+The port's own types say how arguments and results are written as JSON, so a store that is read from elsewhere gives
+what one beside the database gives. What a spec keeps secret is masked on the way out, and no hash of a token goes out.
+What changes something is not here: that has routes of its own, which check what is asked for.
 """
 
 from __future__ import annotations
