@@ -23,7 +23,7 @@ from pitchey_cli.remote.failures import Unreachable, not_understood, of_answer, 
 #: how long a server may be away that has answered before: a daemon that is started again, a network that comes back
 PATIENCE_SECONDS = 60.0
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # between two tries; the last one again and again
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 90.0
+_CONNECT_SECONDS, _READ_SECONDS = 30.0, 90.0
 _LONGEST_WAIT_SECONDS = 60.0  # that a server may ask for with Retry-After
 _MAY_RETRY = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _AGAIN = frozenset({502, 503, 504})

@@ -121,7 +121,7 @@ LOOKS: tuple[tuple[str, ...], ...] = (
     ("token", "list"),
     ("role", "list", "--organisation", "acme", "--json"),
     ("scaling", "history", "--json"),
-    ("cost", "--by", "service", "--csv"),
+    ("cost", "--since", "2020-01-01", "--until", "2020-02-01", "--csv"),
     ("pipeline", "show", "films"),
     ("why", "@last"),
 )
@@ -166,14 +166,14 @@ def scenario(command: Pitchey, clip: Path) -> list[Any]:
         command("run", "video", "films/one.mp4", "--quality", "best"),
         command("submit", "video", "--manifest", "lines.jsonl", *thumbnail, "--batch", "listed"),
         command("batch", "wait", "listed", "--quiet"),
-        command("dlq", "list", "--json"),
+        command("dlq", "list", "--limit", "1", "--json"),
         command("probe", "films/one.mp4", "--json"),
         command("result", "@last", "--output", "nowhere/at/all", "--list"),
         command("submit", "video", "films/one.mp4", *thumbnail, "--after", "nothere"),
     ]
     found = [(each.code, unnamed(each.out), unnamed(each.err)) for each in done]
     files = sorted(str(path.relative_to(command.cwd)) for path in command.cwd.rglob("*.jpg"))
-    return [found, files]
+    return [*found, files]
 
 
 _IDS = re.compile(r"\b[0-9a-hjkmnp-tv-z]{12}\b")
@@ -186,7 +186,8 @@ def unnamed(text: str) -> str:
 
 
 def test_the_same_morning_here_and_there(far: Away, clip: Path) -> None:
-    assert scenario(far.away, clip) == scenario(far.here, clip)
+    for away, here in zip(scenario(far.away, clip), scenario(far.here, clip), strict=True):
+        assert away == here
 
 
 def test_a_pipeline_runs_there_on_files_from_here(far: Away, clip: Path) -> None:
@@ -446,7 +447,7 @@ def test_a_context_has_a_server_and_a_token_that_nobody_sees(shop: Shop) -> None
 def test_to_ask_for_help_loads_nothing_that_only_servers_need(pitchey: Pitchey) -> None:
     program = (
         "import sys; sys.argv = ['pitchey', *sys.argv[1:]]\n"
-        "import atexit; atexit.register(lambda: print(sorted({'httpx', 'pydantic'} & set(sys.modules)), file=sys.stderr))\n"
+        "import atexit; atexit.register(lambda: print(sorted({'httpx'} & set(sys.modules)), file=sys.stderr))\n"
         "from pitchey_cli.cli.main import main; main()"
     )
     for arguments in (["--help"], ["jobs"]):

@@ -38,13 +38,16 @@ class Wire:
             if self.is_down:
                 client.close()
                 continue
-            try:
-                server = socket.create_connection(self.target, timeout=30)
-            except OSError:  # nobody there: whoever has connected learns so
-                client.close()
-                continue
-            for source, sink, is_up in ((client, server, True), (server, client, False)):
-                threading.Thread(target=self._pump, args=(source, sink, is_up), daemon=True).start()
+            threading.Thread(target=self._join, args=(client,), daemon=True).start()
+
+    def _join(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(self.target, timeout=30)
+        except OSError:  # nobody there: whoever has connected learns so
+            client.close()
+            return
+        for source, sink, is_up in ((client, server, True), (server, client, False)):
+            threading.Thread(target=self._pump, args=(source, sink, is_up), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, is_up: bool) -> None:
         with suppress(OSError):
