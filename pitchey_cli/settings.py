@@ -20,7 +20,8 @@ from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, MIB
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
-    f"PITCHEY_{name}" for name in ("CONFIG", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS")
+    f"PITCHEY_{name}"
+    for name in ("CONFIG", "CONTEXT", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS", "SERVER", "TOKEN")
 )
 _OF_TESTS = "PITCHEY_TEST_"
 TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
@@ -70,6 +71,8 @@ class ApiSettings:
     body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
     wait_seconds: float = _setting(60.0, "Longest ?wait= for a job.", least=0, most=3600)
+    upload_hours: float = _setting(24.0, "How long an upload is kept that nobody goes on with.", least=0.01)
+    upload_bytes: int = _setting(64 * GIB, "Of one organisation's uploads that no job has taken yet.", least=1024)
 
 
 @dataclass(frozen=True)
@@ -463,6 +466,14 @@ def merged(path: Path, in_file: Mapping[str, Any], environ: Mapping[str, str]) -
             values[key] = parse_value(entry, environ[entry.variable], where=entry.variable)
             sources[key] = entry.variable
     return Loaded(_build(Settings, Settings(), values, ""), path, sources)
+
+
+def told(tables: Mapping[str, Any]) -> Settings:
+    """Settings as another machine tells them; what this version does not know is left out."""
+    known = entries().keys() | TABLES
+    values = {key: value for key, value in _flatten(tables).items() if key in known}
+    found: Settings = _build(Settings, Settings(), values, "")
+    return found
 
 
 def check_service(name: str, service: ServiceSettings) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
@@ -28,15 +28,25 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.housekeeping import Pruned
+    from pitchey_cli.daemon.lock import Holder
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
+    from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.adding import Desk
-    from pitchey_cli.operations.requests import Submitting
+    from pitchey_cli.operations.models.listing import Listed
+    from pitchey_cli.operations.pipelines import Run
+    from pitchey_cli.operations.requests import Request, Submitting
+    from pitchey_cli.operations.sources import Source
+    from pitchey_cli.operations.submit import Draft, StageProgress
     from processors.vocabulary import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
@@ -74,6 +84,60 @@ def _whoever_works_here() -> str:
         return f"user {uid} on this machine"
 
 
+class Elsewhere(Protocol):
+    """What a server does by itself, where a daemon at this machine would be given the parts for it."""
+
+    @property
+    def where(self) -> str:
+        """What people call the server."""
+
+    def place(
+        self,
+        asked: Request,
+        drafts: Sequence[Draft],
+        *,
+        is_waited_for: bool,
+        progress: StageProgress | None,
+        say: Callable[[str], None],
+    ) -> list[JobId]:
+        """Send files and orders; the ids of the jobs."""
+
+    def run_pipeline(
+        self,
+        pipeline: Pipeline,
+        runs: Sequence[Run],
+        inputs: Sequence[Source],
+        words: Mapping[str, Any],
+        batch: str,
+        progress: StageProgress | None,
+    ) -> str:
+        """Send files and steps; the name of the batch."""
+
+    def add_schedule(self, asked: Request, *, name: str, cron: str, timezone: str, misfire: str) -> None:
+        """Keep a schedule."""
+
+    def run_schedule(self, name: str) -> list[JobId]:
+        """Submit the jobs of a schedule once more."""
+
+    def add_token(self, **said: Any) -> tuple[ApiToken, str]:
+        """Make a token."""
+
+    def why(self, job_id: JobId) -> list[str]:
+        """Why a job is where it is."""
+
+    def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
+        """What the programs of a job wrote."""
+
+    def alerts(self, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand."""
+
+    def models(self) -> list[Listed]:
+        """Every version of every model."""
+
+    def metrics(self) -> str:
+        """Everything that is counted."""
+
+
 @dataclass(frozen=True)
 class Wiring:
     """Settings in, adapters out."""
@@ -87,6 +151,23 @@ class Wiring:
         """Read the settings."""
         loaded = configuration.load()
         return cls(loaded, configuration.state_dir(loaded.settings), SystemClock())
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The server that does the work; None where that is this machine."""
+        return None
+
+    def holder(self) -> Holder | None:
+        """Who runs the jobs."""
+        from pitchey_cli.daemon import lock
+
+        return lock.holder(self.state_dir)
+
+    def poke(self) -> bool:
+        """Wake whoever runs the jobs; False when nobody does."""
+        from pitchey_cli.daemon import lock
+
+        return lock.poke(self.state_dir)
 
     @property
     def settings(self) -> configuration.Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pitchey_cli.cli.drafting import stage
+from pitchey_cli.cli.drafting import queue
 from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.cli.runner import Runner, carry_out
@@ -35,8 +35,7 @@ def run_to_the_end(
         stream: shows what the first of them writes, as it comes.
     """
     runner = Runner(wiring, [asked.service], engine)
-    jobs = stage(wiring, store, asked, checked, is_foreground=True)
-    ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
+    ids = queue(wiring, store, asked, checked, is_foreground=True)
     streaming = None if stream is None else stream(ids[0])
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
 

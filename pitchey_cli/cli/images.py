@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.engines import images
@@ -17,7 +17,6 @@ from pitchey_cli.engines.bootstrap import DEBIAN, make_debian
 from pitchey_cli.engines.images import Sources
 from pitchey_cli.engines.port import LABEL_IMAGE
 from pitchey_cli.reports.wording import ago, size
-from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
 app = typer.Typer(
@@ -45,7 +44,7 @@ def build(
 
     The image of inference can have more frameworks: inference-tensorflow, inference-torch, inference-tensorflow-torch.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     chosen = [_wanted(name, wiring.sources()) for name in services or images.available()]
     if wheelhouse is not None and not any(sources.frameworks for _, sources in chosen):
         raise UsageError("--wheelhouse is for images with more frameworks.", hint=f"As {', '.join(images.variants())}.")
@@ -61,7 +60,7 @@ def list_(
     engine: EngineOption = None, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
 ) -> None:
     """List Pitchey's images."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found = wiring.engine(engine).images()
     current = images.current_tags(wiring.sources())
     if json:
@@ -83,7 +82,7 @@ def list_(
 @app.command()
 def prune(engine: EngineOption = None) -> None:
     """Remove Pitchey's images that are no longer current, and what their builds have left."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     for tag in images.prune(wiring.engine(engine), wiring.sources(), now=datetime.now(UTC).timestamp()):
         typer.echo(tag)
 
@@ -91,7 +90,7 @@ def prune(engine: EngineOption = None) -> None:
 @app.command()
 def bootstrap(engine: EngineOption = None) -> None:
     """Make the base system out of the distribution's packages, where no image registry can be reached."""
-    target = Wiring.from_environment().engine(engine)
+    target = reach.here().engine(engine)
     show_build(make_debian(target), title="making the base system")
     typer.echo(DEBIAN)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.drafting import drafts, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.foreground import run_to_the_end
@@ -61,7 +61,7 @@ def run(
     ] = False,
 ) -> None:
     """Run jobs and wait for them."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     if gpu:
         wiring = _with_gpu(wiring)
     checked = drafts(asked, manifest)
@@ -73,7 +73,9 @@ def run(
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     inputs += [draft.content for draft in checked if draft.content is not None]
     has_answer = output is None and not json and asked.service is Service.INFERENCE
-    is_streamed = has_answer and not quiet and _is_streamed(asked, len(checked), is_asked=stream)
+    is_streamed = (
+        has_answer and not quiet and wiring.elsewhere is None and _is_streamed(asked, len(checked), is_asked=stream)
+    )
     directory = output or Path()
     if not quiet:
         tell_left_out(asked)
