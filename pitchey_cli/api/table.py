@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pitchey_cli.api import (
+    dashboard,
     events,
     jobs,
     money,
@@ -106,11 +107,15 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
     Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said_people.AuditSaid}),
     # --- the system
+    Route("GET", "/v1/status", VIEWER, JOBS, system.get_status, {200: said.StatusSaid}),
     Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
     Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),
     Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
     Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),
     Route("GET", "/openapi.json", None, SYSTEM, system.get_openapi, {200: "application/json"}),
+    Route("GET", "/", None, SYSTEM, dashboard.get_dashboard, {200: dashboard.HTML, 304: None}, notes=_ETAG),
+    Route("GET", "/dashboard/{file}", None, SYSTEM, dashboard.get_dashboard_file, {200: _BYTES, 304: None},
+          notes=_ETAG),
     # --- a service; last, because its path is any word
     Route("POST", "/v1/{service}", SUBMITTER, JOBS, jobs.submit_to_service,
           {200: said.WholeJobSaid, 202: said.WholeJobSaid}, takes_files=True, is_long=True, notes=_KEY),
