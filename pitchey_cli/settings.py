@@ -70,6 +70,8 @@ class ApiSettings:
     body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
     wait_seconds: float = _setting(60.0, "Longest ?wait= for a job.", least=0, most=3600)
+    upload_hours: float = _setting(24.0, "How long an upload is kept that nobody goes on with.", least=0.01)
+    upload_bytes: int = _setting(64 * GIB, "Of one organisation's uploads that no job has taken yet.", least=1024)
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pitchey_cli.models.store import ModelStore
-    from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.requests import Request
-    from pitchey_cli.reports.models import Row
 
 app = typer.Typer(
     help="Models of the inference service: add, look at, verify, pin and remove them.",
@@ -40,7 +38,7 @@ def list_(json: JsonLines = False) -> None:
     from pitchey_cli.operations.models import listing  # late, here and below: pydantic takes its time
     from pitchey_cli.reports import models as reports
 
-    rows = map(_row, listing.listed(Wiring.from_environment().models()))
+    rows = map(reports.row_of, listing.listed(Wiring.from_environment().models()))
     if json:
         terminal.show_json_lines(map(reports.document, rows))
     else:
@@ -53,7 +51,7 @@ def show(model: Reference, json: Json = False) -> None:
     from pitchey_cli.operations.models import listing
     from pitchey_cli.reports import models as reports
 
-    row = _row(listing.found(Wiring.from_environment().models(), model))
+    row = reports.row_of(listing.found(Wiring.from_environment().models(), model))
     if json:
         terminal.show_json(reports.whole_document(row))
     else:
@@ -254,25 +252,6 @@ def verify(
             terminal.show_line(f"{each.reference}: {each.problem or 'whole'}")
     if not is_whole:
         raise typer.Exit(ExitCode.JOB_FAILED)
-
-
-def _row(model: Listed) -> Row:
-    from pitchey_cli.reports.models import Row
-
-    said = model.manifest or model.default
-    return Row(
-        model.name,
-        model.version,
-        model.origin,
-        model.is_meant,
-        task=said.task if said else "",
-        framework=(said.framework or "") if said else "",
-        licence=said.licence if said else "",
-        description=said.description if said else "",
-        size=None if model.manifest is None else model.manifest.size,
-        problem=model.problem,
-        manifest=model.manifest,
-    )
 
 
 def _json(text: str | None, option: str) -> dict[str, Any] | None:

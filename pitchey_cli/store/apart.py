@@ -16,7 +16,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobEvent, JobId, JobState, Need, NewJob, Output
 from pitchey_cli.domain.recurrence import organisation_of
 from pitchey_cli.store.accounts import Costs
-from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from pitchey_cli.store.port import CancelResult, Counts, JobFilter, Store
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ class _Apart:
 
     def purge(self, job_id: JobId) -> bool:
         return self._store.purge(self.job(job_id).id)
+
+    def counts(self, *, organisation: str | None = None) -> Counts:
+        return self._store.counts(organisation=self._organisation)
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
         return self._store.attempts(self.job(job_id).id)

@@ -15,6 +15,7 @@ QUERIES = load("sqlite")
 #: not on the hot path, each with its excuse
 COLD = {
     "counts": "reads tables of a few dozen rows as a whole",
+    "counts_of": "counts the jobs of one organisation, for its people; `counts` is the hot one",
     "key_rates": "a row for each key that has a rate limit",
     "keys_running": "walks an index that holds the running jobs with a key, and nothing else",
     "forget_empty_flows": "tidies up, every few minutes; a row for each line",

@@ -460,6 +460,10 @@ SELECT service, state, jobs FROM job_counts WHERE jobs > 0
  UNION ALL
 SELECT service, 'queued', sum(queued) FROM job_flows WHERE queued > 0 GROUP BY service;
 
+-- name: counts_of
+-- Of one organisation: its jobs are counted, for whoever asks for them.
+SELECT service, state, count(*) AS jobs FROM container_jobs WHERE organisation = :organisation GROUP BY service, state;
+
 -- name: place_in_flow
 -- How many of its own line are before a job, counted up to the limit.
 SELECT count(*) FROM (SELECT 1 FROM container_jobs
