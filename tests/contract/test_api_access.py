@@ -60,7 +60,13 @@ class Things:
     def path(self, route: Route) -> str:
         job = {"retry": self.dead, "purge_dead_letter": self.dead, "list_outputs": self.done, "get_output": self.done}
         parts = {"job": job.get(route.name, self.job), "batch": self.batch, "name": self.schedule, "path": "video.mp4"}
-        parts |= {"service": "code", "member": self.member, "token": self.token, "organisation": OURS}
+        parts |= {
+            "service": "code",
+            "member": self.member,
+            "token": self.token,
+            "organisation": OURS,
+            "file": "main.js",
+        }
         return route.path.replace(":path}", "}").format(**parts)
 
     @property

@@ -166,7 +166,9 @@ def test_the_keyboard_is_enough(api: Served, page: Page) -> None:
         skip.focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
-    assert page.evaluate("[...document.querySelectorAll('button, input, select')].every(e => e.labels?.length || e.textContent)")
+    assert page.evaluate(
+        "[...document.querySelectorAll('button, input, select')].every(e => e.labels?.length || e.textContent)"
+    )
 
 
 @pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(246, 247, 249)"), ("dark", "rgb(16, 20, 27)")])
