@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.retry import RetryPolicy
     from pitchey_cli.domain.scaling import PoolSettings
+    from pitchey_cli.domain.sign_on import Terms
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.domain.warmth import WarmHours
@@ -195,6 +196,23 @@ class Policies:
 
         hours, prices = parse_windows(self._settings.queue.off_peak, where="queue.off_peak"), self.prices()
         return calendar(hours, prices.windows, prices.timezone)
+
+    def sign_on(self) -> Terms:
+        """The sign-on server, as set, and what its words mean here."""
+        from pitchey_cli.domain.policy import pairs
+        from pitchey_cli.domain.sign_on import Terms, origin_of, parse_roles
+
+        chosen = self._settings.sign_on
+        url = chosen.url.rstrip("/")
+        return Terms(
+            url,
+            chosen.issuer or origin_of(url),
+            chosen.audience,
+            origins=frozenset(filter(None, (each.strip() for each in chosen.origins.split(",")))),
+            cache_seconds=chosen.cache_seconds,
+            roles=parse_roles(chosen.roles),
+            organisations=dict(pairs(chosen.organisations, where="sign_on.organisations")),
+        )
 
     def queue(self) -> QueuePolicy:
         """Whose turn it is, as set."""
