@@ -55,6 +55,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
+        asked += [self.sign_on]
         asked += [
             self.ocr_languages,
             self.listen,
@@ -197,14 +198,14 @@ class Policies:
         hours, prices = parse_windows(self._settings.queue.off_peak, where="queue.off_peak"), self.prices()
         return calendar(hours, prices.windows, prices.timezone)
 
-    def sign_on(self) -> Terms:
-        """The sign-on server, as set, and what its words mean here."""
+    def sign_on(self) -> Terms | None:
+        """The sign-on server, as set, and what its words mean here; None when there is none."""
         from pitchey_cli.domain.policy import pairs
         from pitchey_cli.domain.sign_on import Terms, origin_of, parse_roles
 
         chosen = self._settings.sign_on
         url = chosen.url.rstrip("/")
-        return Terms(
+        found = Terms(
             url,
             chosen.issuer or origin_of(url),
             chosen.audience,
@@ -213,6 +214,9 @@ class Policies:
             roles=parse_roles(chosen.roles),
             organisations=dict(pairs(chosen.organisations, where="sign_on.organisations")),
         )
+        if url and not origin_of(url).startswith(("http://", "https://")):
+            raise UsageError(f"sign_on.url: {url!r} is no URL.", hint="It is like https://app.example/api/auth.")
+        return found if url else None
 
     def queue(self) -> QueuePolicy:
         """Whose turn it is, as set."""

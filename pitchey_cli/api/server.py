@@ -115,11 +115,12 @@ def _config(desk: Desk) -> uvicorn.Config:
 
 
 def _sign_ons(desk: Desk) -> list[SignOn]:
-    if not desk.wiring.settings.sign_on.url:
+    terms = desk.wiring.policies.sign_on()
+    if terms is None:
         return []
     from pitchey_cli.api import sign_on  # late: what it takes costs a tenth of a second and 20 MB, and few have one
 
-    return [sign_on.made(desk)]
+    return [sign_on.made(desk, terms)]
 
 
 async def _hear(daemon: int, desk: Desk, server: uvicorn.Server) -> None:

@@ -189,10 +189,10 @@ class BetterAuth:
         return next((key for key in self._keys.keys if key.key_id == kid), None) if self._keys else None
 
 
-def made(desk: Desk) -> BetterAuth:
+def made(desk: Desk, terms: Terms) -> BetterAuth:
     """The sign-on server that is set."""
     client = httpx.AsyncClient(follow_redirects=False, timeout=_PATIENCE_SECONDS, trust_env=False)
-    return BetterAuth(desk, desk.wiring.policies.sign_on(), client)
+    return BetterAuth(desk, terms, client)
 
 
 def _cookie(header: str) -> str:
