@@ -55,7 +55,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
-        asked += [self.sign_on]
+        asked += [each.sign_on for each in self._one_by_one("sign_on")]
         asked += [
             self.ocr_languages,
             self.listen,
@@ -201,21 +201,21 @@ class Policies:
     def sign_on(self) -> Terms | None:
         """The sign-on server, as set, and what its words mean here; None when there is none."""
         from pitchey_cli.domain.policy import pairs
-        from pitchey_cli.domain.sign_on import Terms, origin_of, parse_roles
+        from pitchey_cli.domain.sign_on import Terms, origin_of, parse_roles, web_address
 
         chosen = self._settings.sign_on
-        url = chosen.url.rstrip("/")
+        url = web_address(chosen.url, where="sign_on.url") if chosen.url else ""
+        issuer = web_address(chosen.issuer, where="sign_on.issuer") if chosen.issuer else origin_of(url)
+        origins = filter(None, (each.strip() for each in chosen.origins.split(",")))
         found = Terms(
             url,
-            chosen.issuer or origin_of(url),
+            issuer,
             chosen.audience,
-            origins=frozenset(filter(None, (each.strip() for each in chosen.origins.split(",")))),
+            origins=frozenset(web_address(each, where="sign_on.origins") for each in origins),
             cache_seconds=chosen.cache_seconds,
             roles=parse_roles(chosen.roles),
             organisations=dict(pairs(chosen.organisations, where="sign_on.organisations")),
         )
-        if url and not origin_of(url).startswith(("http://", "https://")):
-            raise UsageError(f"sign_on.url: {url!r} is no URL.", hint="It is like https://app.example/api/auth.")
         return found if url else None
 
     def queue(self) -> QueuePolicy:

@@ -74,6 +74,18 @@ def parse_roles(text: str) -> dict[str, Role]:
     return meant
 
 
+def web_address(text: str, *, where: str) -> str:
+    """A URL of the web, without a slash at its end.
+
+    Raises:
+        UsageError: it is none.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise UsageError(f"{where}: {text!r} is no URL.", hint="It is like https://app.example/api/auth.")
+    return text.rstrip("/")
+
+
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL."""
     parts = urlsplit(url)
