@@ -76,6 +76,21 @@ class ApiSettings:
 
 
 @dataclass(frozen=True)
+class SignOnSettings:
+    """Another server that knows people: a Better Auth. Its sessions and tokens are good for the API."""
+
+    url: str = _setting("", "Where it answers, as https://app.example/api/auth; empty: there is none.")
+    roles: str = _setting("owner=admin,admin=admin,member=submitter", "What its roles mean: THEIRS=OURS,THEIRS=OURS.")
+    organisations: str = _setting(
+        "", "Its organisations that are called otherwise here: SLUG=NAME; an id does as well."
+    )
+    origins: str = _setting("", "Pages that may use its cookie here, as https://app.example; with commas between.")
+    audience: str = _setting("pitchey", "For whom its JWTs have to be made.")
+    issuer: str = _setting("", "By whom its JWTs have to be made; empty: the scheme and host of url.")
+    cache_seconds: float = _setting(30.0, "How long what it said of a session is believed.", least=0, most=3600)
+
+
+@dataclass(frozen=True)
 class QueueSettings:
     """Whose turn it is."""
 
@@ -278,6 +293,7 @@ class Settings:
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
     api: ApiSettings = ApiSettings()
+    sign_on: SignOnSettings = SignOnSettings()
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -373,12 +373,14 @@ class Wiring:
             has_tokens = store.has_tokens()
         finally:
             store.close()
-        if not has_tokens and not address.is_private:
+        has_sign_on = self.policies.sign_on() is not None
+        if not (has_tokens or has_sign_on or address.is_private):
             text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
             raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
         listener, address = await listen(address)
         whom = "whoever may open that file" if address.path else "anybody on this machine"
-        report(f"API at {address}, for {'those with a token' if has_tokens else f'{whom}, as there is no token yet'}")
+        known = "those with a token or a session of the sign-on server" if has_sign_on else "those with a token"
+        report(f"API at {address}, for {known if has_tokens or has_sign_on else f'{whom}, as there is no token yet'}")
         return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:

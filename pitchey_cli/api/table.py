@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pitchey_cli.api import (
     alerts,
     catalogue,
+    dashboard,
     events,
     jobs,
     money,
@@ -148,6 +149,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/webhooks/{webhook}/replay", ADMIN, WEBHOOKS, webhooks.replay_deliveries,
           {200: said_webhooks.ReplayedSaid}),
     # --- the system
+    Route("GET", "/v1/status", VIEWER, JOBS, system.get_status, {200: said.StatusSaid}),
     Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
     Route("GET", "/v1/models", VIEWER, SYSTEM, catalogue.list_models, {200: said.ModelsSaid}, is_of_any_area=True),
     Route("GET", "/v1/models/{model}", VIEWER, SYSTEM, catalogue.get_model, {200: said.WholeModelSaid},
@@ -163,6 +165,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
     Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),
     Route("GET", "/openapi.json", None, SYSTEM, system.get_openapi, {200: "application/json"}),
+    Route("GET", "/", None, SYSTEM, dashboard.get_dashboard, {200: dashboard.HTML, 304: None}, notes=_ETAG),
+    Route("GET", "/dashboard/{file}", None, SYSTEM, dashboard.get_dashboard_file, {200: _BYTES, 304: None},
+          notes=_ETAG),
     Route("POST", "/v1/probe", SUBMITTER, JOBS, jobs.probe, {200: said.WholeJobSaid, 202: said.WholeJobSaid},
           takes_files=True, is_long=True, notes=_KEY),
     # --- a service; last, because its path is any word

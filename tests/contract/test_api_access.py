@@ -76,7 +76,7 @@ class Things:
         parts = {"job": job.get(route.name, self.job), "batch": self.batch, "name": self.schedule, "path": "video.mp4"}
         parts |= {"service": "code", "member": self.member, "token": self.token, "organisation": OURS}
         parts |= {"upload": self.upload, "rule": "dead_letters", "model": api_model(), "view": "job"}
-        parts |= {"webhook": self.webhook}
+        parts |= {"webhook": self.webhook, "file": "main.js"}
         return route.path.replace(":path}", "}").format(**parts)
 
     @property
