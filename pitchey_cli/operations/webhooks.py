@@ -62,12 +62,16 @@ def add(
     """
     if not text or len(text) > 100:
         raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.")
+    wanted = types_named(types)
+    if organisation and any(each.startswith("alert.") for each in wanted):
+        hint = "A webhook of all organisations (--all-organisations) is told of them."
+        raise UsageError(f"Alerts are about the whole installation, and not about {organisation}.", hint=hint)
     made = Webhook(
         id=letters(ID_LENGTH),
         name=name(text, "the webhook"),
         organisation=organisation,
         url=_checked(url, allow_private=allow_private),
-        types=types_named(types),
+        types=wanted,
         services=_services_named(services),
         created_at=now,
         secret=_secret(),

@@ -82,6 +82,7 @@ def test_a_test_says_what_was_answered(pitchey: Pitchey, receiver: Receiver) -> 
         (("add", "x", "http://169.254.169.254/latest"), 4, "is no public address"),
         (("add", "", "https://example.org/"), 2, "1 to 100 characters"),
         (("add", "x", "https://example.org/", "--type", "job.nope"), 2, "no type of message 'job.nope'"),
+        (("add", "x", "https://example.org/", "--type", "alert.*"), 2, "about the whole installation"),
         (("add", "x", "https://example.org/", "--service", "nope"), 2, "no service 'nope'"),
         (("add", "x", "https://example.org/", "--organisation", "nope"), 3, "no organisation 'nope'"),
         (("add", "x", "https://a.be/", "--organisation", "default", "--all-organisations"), 2, "do not go together"),
