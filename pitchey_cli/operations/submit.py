@@ -260,7 +260,7 @@ def stage(
                 is_off_peak=settings.is_off_peak,
                 last_call_at=settings.last_call_at,
                 is_spot_ok=settings.is_spot_ok,
-                idempotency_key=_own_key(settings.idempotency_key, item),
+                idempotency_key=own_key(settings.idempotency_key, item),
             )
         )
     return jobs
@@ -326,7 +326,7 @@ def _refresh(artifacts: Artifacts, jobs: Sequence[NewJob]) -> None:
         )
 
 
-def _own_key(key: str | None, item: Draft) -> str | None:
+def own_key(key: str | None, item: Draft) -> str | None:
     """A key for several jobs, or for a folder that may hold several the next time, has their names behind it."""
     is_its_own = item.is_alone or "idempotency_key" in item.queueing
     return key if key is None or is_its_own else f"{key}:{item.name}"

@@ -111,7 +111,7 @@ def _run(work: Work, pipes: Pipes) -> NoReturn:
         emit = _emitter()
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            emit(_perform(work, emit))
+            emit(perform(work, emit))
             status = 0
         except Terminated:
             status = 128 + signal.SIGTERM
@@ -164,7 +164,7 @@ def _emitter() -> Callable[[Mapping[str, Any]], None]:
     return emit
 
 
-def _perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
+def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
     """Call the handler, and say how it ended."""
     request = work.request
     try:

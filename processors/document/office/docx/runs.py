@@ -30,6 +30,7 @@ class Line:
     boxes: list[Element] = field(default_factory=list)  #: what text boxes hold
     notes: list[tuple[str, str]] = field(default_factory=list)  #: `footnotes` or `endnotes`, and the number there
     checked: bool | None = None
+    names: list[str] = field(default_factory=list)  #: of bookmarks that begin in it
 
 
 @dataclass(slots=True)
@@ -96,6 +97,8 @@ class Runs:
             case "w-sym":
                 code = (element.get("w-char") or "").upper()
                 self._say(_SIGNS.get(code, ""), look, made)
+            case "w-bookmarkStart":
+                made.names.append(element.get("w-name", ""))
             case "w-hyperlink":
                 self._children(element, replace(look, link=self._target(element) or look.link), made)
             case "w-fldSimple":
