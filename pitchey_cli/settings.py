@@ -147,6 +147,14 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """How other programs are told."""
+
+    allow_private: bool = _setting(False, "Let webhooks go to private and loopback addresses.")
+    keep_days: float = _setting(7.0, "Deliveries that have ended are listed for so long.", least=0.1, most=3650)
+
+
+@dataclass(frozen=True)
 class CodeSettings:
     """The network of programs that nobody trusts, and where their packages come from."""
 
@@ -253,7 +261,8 @@ class Services:
 
     video: ServiceSettings = ServiceSettings("standard-2", 3, 300, 0.144, 3600)
     document: ServiceSettings = ServiceSettings("standard-1", 5, 300, 0.072, 600)
-    inference: ServiceSettings = ServiceSettings("standard-4", 2, 600, 0.288, 600)
+    # Twice the batch that is best for most models: while one is run, the next is fetched, and the last is recorded.
+    inference: ServiceSettings = ServiceSettings("standard-4", 16, 600, 0.288, 600)
     media: ServiceSettings = ServiceSettings("standard-2", 4, 300, 0.144, 3600)
     code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
 
@@ -270,6 +279,7 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
     document: DocumentSettings = DocumentSettings()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -322,6 +322,7 @@ class Wiring:
         from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
+        from pitchey_cli.network.posting import Post
         from pitchey_cli.store.writer import Writer
 
         store = self.plain_store()
@@ -346,6 +347,7 @@ class Wiring:
                 clock=self.clock,
                 dice=random.random,
                 report=report,
+                post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
             )
             yield Loop(node, label)
         finally:
@@ -378,6 +380,7 @@ class Wiring:
             grace_seconds=daemon.grace_seconds,
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
+            deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
             is_foreground=is_foreground,
         )
 
