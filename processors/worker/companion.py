@@ -30,8 +30,7 @@ from processors.worker.beside import PACKET_BYTES, Host
 SOCKET_NAME = "companion.sock"
 REASON_NAME = "companion.error"  #: why it could not begin; until one has begun
 
-#: what the companion does, until it is killed; it says what it has loaded when it begins, were it nothing
-Beside = Callable[[socket.socket, Host], None]
+Beside = Callable[[socket.socket, Host], None]  #: what the companion does, until it is killed
 Told = Callable[[Mapping[str, Any] | None], None]  #: what it says of an attempt; None: it is gone
 
 _BACKLOG = 128

@@ -52,8 +52,8 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
         worker.say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
-    worker.serve(lambda context: result(context, repository, Here(repository, shelf)))
     worker.say(shelf.names())
+    worker.serve(lambda context: result(context, repository, Here(repository, shelf)))
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
