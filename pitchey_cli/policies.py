@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.retry import RetryPolicy
     from pitchey_cli.domain.scaling import PoolSettings
+    from pitchey_cli.domain.sign_on import Terms
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.domain.warmth import WarmHours
@@ -54,6 +55,7 @@ class Policies:
             *(each.queue for each in self._one_by_one("queue")),
         ]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
+        asked += [each.sign_on for each in self._one_by_one("sign_on")]
         asked += [
             self.ocr_languages,
             self.listen,
@@ -195,6 +197,26 @@ class Policies:
 
         hours, prices = parse_windows(self._settings.queue.off_peak, where="queue.off_peak"), self.prices()
         return calendar(hours, prices.windows, prices.timezone)
+
+    def sign_on(self) -> Terms | None:
+        """The sign-on server, as set, and what its words mean here; None when there is none."""
+        from pitchey_cli.domain.policy import pairs
+        from pitchey_cli.domain.sign_on import Terms, origin_of, parse_roles, web_address
+
+        chosen = self._settings.sign_on
+        url = web_address(chosen.url, where="sign_on.url") if chosen.url else ""
+        issuer = web_address(chosen.issuer, where="sign_on.issuer") if chosen.issuer else origin_of(url)
+        origins = filter(None, (each.strip() for each in chosen.origins.split(",")))
+        found = Terms(
+            url,
+            issuer,
+            chosen.audience,
+            origins=frozenset(web_address(each, where="sign_on.origins") for each in origins),
+            cache_seconds=chosen.cache_seconds,
+            roles=parse_roles(chosen.roles),
+            organisations=dict(pairs(chosen.organisations, where="sign_on.organisations")),
+        )
+        return found if url else None
 
     def queue(self) -> QueuePolicy:
         """Whose turn it is, as set."""

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.requests import Request, Submitting
     from pitchey_cli.operations.sources import Source
     from pitchey_cli.operations.submit import Draft, StageProgress
-    from processors.protocol import Service
+    from processors.vocabulary import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
 
@@ -174,6 +174,11 @@ class Wiring:
         """The settings as read."""
         return self.loaded.settings
 
+    def with_gpu(self) -> Wiring:
+        """The same, with instances of inference that are given the graphics cards."""
+        settings = replace(self.settings, inference=replace(self.settings.inference, gpu=True))
+        return replace(self, loaded=replace(self.loaded, settings=settings))
+
     @property
     def policies(self) -> Policies:
         """What is set, in the words of the domain."""
@@ -289,10 +294,12 @@ class Wiring:
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
     def sources(self) -> Sources:
-        """What images are made of."""
+        """What images are made of; that of inference with the frameworks that the models of this machine need."""
         from pitchey_cli.engines.images import Sources
+        from processors.vocabulary import VARIANTS
 
-        return Sources(ocr_languages=self.policies.ocr_languages())
+        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
+        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
 
     def image_tag(self, service: Service) -> str:
         """The image that a service runs in."""
@@ -366,12 +373,14 @@ class Wiring:
             has_tokens = store.has_tokens()
         finally:
             store.close()
-        if not has_tokens and not address.is_private:
+        has_sign_on = self.policies.sign_on() is not None
+        if not (has_tokens or has_sign_on or address.is_private):
             text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
             raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
         listener, address = await listen(address)
         whom = "whoever may open that file" if address.path else "anybody on this machine"
-        report(f"API at {address}, for {'those with a token' if has_tokens else f'{whom}, as there is no token yet'}")
+        known = "those with a token or a session of the sign-on server" if has_sign_on else "those with a token"
+        report(f"API at {address}, for {known if has_tokens or has_sign_on else f'{whom}, as there is no token yet'}")
         return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
@@ -396,6 +405,7 @@ class Wiring:
         from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
+        from pitchey_cli.network.posting import Post
         from pitchey_cli.store.writer import Writer
 
         store = self.plain_store()
@@ -420,6 +430,7 @@ class Wiring:
                 clock=self.clock,
                 dice=random.random,
                 report=report,
+                post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
             )
             yield Loop(node, label)
         finally:
@@ -432,10 +443,11 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
+        sources = images.built(engine, self.sources())
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service, is_foreground) for service in images.available()},
+            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
             queue=self.policies.queue(),
             capacity=self.policies.capacity(),
             prices=self.policies.prices(),
@@ -451,17 +463,20 @@ class Wiring:
             grace_seconds=daemon.grace_seconds,
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
+            deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
+    def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.engines.images import current_tag
+        from processors.vocabulary import Service
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=self.image_tag(service),
+            image=current_tag(service, sources),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
@@ -472,6 +487,7 @@ class Wiring:
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
             runtime=chosen.runtime,
+            has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

@@ -61,8 +61,8 @@ class Admission:
         return Actor("somebody on this machine, without a token", Role.ADMIN, ALL_ORGANISATIONS, id="this machine")
 
     def _is_open(self) -> bool:
-        """Whether it answers without a token: nobody has ever made one, and only this machine gets here."""
-        return self._desk.address.is_private and not self._desk.gate.has_tokens()
+        """Whether it answers without a token: nobody ever made one or signs on, and only this machine gets here."""
+        return self._desk.address.is_private and not self._sign_ons and not self._desk.gate.has_tokens()
 
     async def _of_token(self, text: str) -> Actor:
         # On the loop: two rows by their keys take less than handing the question to a thread.

@@ -162,6 +162,15 @@ class ReadinessSaid(Said):
     is_draining: bool
 
 
+class StatusSaid(Said):
+    """How everything stands."""
+
+    jobs: dict[str, dict[str, int]]
+    instances: int
+    daemon: bool
+    is_draining: bool
+
+
 class WhySaid(Said):
     """Why a job is where it is."""
 

@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pitchey_cli.api import app
+from pitchey_cli.api.admission import SignOn
 from pitchey_cli.api.desk import Desk
 from pitchey_cli.api.endpoint import answer_to
 from pitchey_cli.api.problems import Refused
@@ -96,7 +97,7 @@ async def serve(wiring: Wiring, listener: socket.socket, address: Address, daemo
 
 def _config(desk: Desk) -> uvicorn.Config:
     return uvicorn.Config(
-        app.make(desk),
+        app.make(desk, _sign_ons(desk)),
         http=PatientProtocol,
         ws="websockets-sansio",
         ws_max_size=64 * 1024,  # of a message of a client, which means nothing
@@ -111,6 +112,15 @@ def _config(desk: Desk) -> uvicorn.Config:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         limit_concurrency=_CONNECTIONS,
     )
+
+
+def _sign_ons(desk: Desk) -> list[SignOn]:
+    terms = desk.wiring.policies.sign_on()
+    if terms is None:
+        return []
+    from pitchey_cli.api import sign_on  # late: what it takes costs a tenth of a second and 20 MB, and few have one
+
+    return [sign_on.made(desk, terms)]
 
 
 async def _hear(daemon: int, desk: Desk, server: uvicorn.Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from starlette.responses import Response
 
@@ -36,6 +37,18 @@ async def readyz(call: Call) -> Response:
         "isDraining": call.desk.is_draining,
     }
     return json_answer(said, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def get_status(call: Call) -> Response:
+    """Say how many jobs of each service stand where, how many instances there are, and whether a daemon runs."""
+    runner = call.desk.runner()
+
+    def look(store: Store) -> dict[str, Any]:
+        counts = {service: dict(states) for service, states in store.counts().by_service.items()}
+        return {"jobs": counts, "instances": len(store.instances())}
+
+    daemon = {"daemon": runner is not None and runner.is_daemon, "isDraining": call.desk.is_draining}
+    return json_answer({**await call.read(look), **daemon})
 
 
 async def list_services(call: Call) -> Response:

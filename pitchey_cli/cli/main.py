@@ -50,6 +50,7 @@ VERBS = (
     "role",
     "token",
     "audit",
+    "webhooks",
     "images",
     "models",
     "db",

@@ -18,6 +18,8 @@ from pitchey_cli.engines.port import BuildStep
 
 _STEP = re.compile(r"^(?:\[\d+/\d+\] )?step (\d+)/(\d+) ?:", re.IGNORECASE)  # Podman counts within each stage
 _TAIL_LINES = 15
+_LONGEST_LINE = 400  # characters: a step that installs packages is as long as a page, and an error may hold it thrice
+_NO_SPACE = "no space left on device"
 
 
 def context_archive(context: Path) -> IO[bytes]:
@@ -42,7 +44,7 @@ def follow(messages: Iterable[Mapping[str, Any]], tag: str) -> Iterator[BuildSte
     """Read a build's output as it comes.
 
     Raises:
-        ImageBuildFailed: names the step and has the last lines of its output.
+        ImageBuildFailed: names the step and has the last lines of its output; of a full disk it says just that.
     """
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     at = "before the first step"
@@ -60,5 +62,16 @@ def follow(messages: Iterable[Mapping[str, Any]], tag: str) -> Iterator[BuildSte
                 yield BuildStep(line)
         if "error" in message:
             said = str(message["error"]).strip()
-            output = "\n".join(f"  {line}" for line in (*tail, said))
-            raise ImageBuildFailed(f"The image {tag} could not be built, {at}:\n{output}")
+            if _NO_SPACE in said.lower():
+                raise ImageBuildFailed(
+                    f"The image {tag} could not be built: the disk that holds the engine's images is full.",
+                    hint="pitchey images prune removes those of other versions, and what builds have left.",
+                )
+            output = "\n".join(f"  {_shortened(line)}" for line in (*tail, said))
+            raise ImageBuildFailed(f"The image {tag} could not be built, {_shortened(at)}:\n{output}")
+
+
+def _shortened(line: str) -> str:
+    """A line's beginning and its end, where the reason stands."""
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} ... {line[-half:]}"

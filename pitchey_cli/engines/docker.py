@@ -16,7 +16,7 @@ import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
-from pitchey_cli.engines import builds
+from pitchey_cli.engines import builds, graphics
 from pitchey_cli.engines.containers import (
     SILENT_BUILD_SECONDS,
     ContainerEngine,
@@ -105,7 +105,11 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
         arguments = docker_arguments(spec, is_rootless=self._rootless())
         with self._ours(image=spec.image):
             container = self._client.containers.create(**arguments)
-        with self._removed_on_error(spec.instance_id), self._ours():
+        with (
+            graphics.asked_for(self.kind, is_wanted=spec.has_gpu),
+            self._removed_on_error(spec.instance_id),
+            self._ours(),
+        ):
             container.start()
 
     def inspect(self, instance_id: str) -> InstanceInfo:
@@ -189,15 +193,14 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
             return False
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """The images that carry our label."""
         with self._ours():
-            listed = self._api.images(filters={"label": LABEL_IMAGE})
+            listed = self._api.images(filters={"label": LABEL_IMAGE, "dangling": not tagged})
         return [
             ImageInfo(tag, item["Labels"] or {}, item["Size"], float(item["Created"]))
             for item in listed
-            for tag in item["RepoTags"] or ()
-            if tag != "<none>:<none>"
+            for tag in (item["RepoTags"] or () if tagged else (item["Id"],))
         ]
 
     def build(

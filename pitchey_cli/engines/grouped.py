@@ -168,9 +168,9 @@ class GroupedEngine:
         """Whether the engine holds an image."""
         return self._engine.has_image(tag)
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """The images that carry our label."""
-        return self._engine.images()
+        return self._engine.images(tagged=tagged)
 
     def build(
         self, context: Path, containerfile: str, tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]

@@ -22,7 +22,7 @@ from podman import PodmanClient
 from podman.errors import APIError, ImageNotFound, NotFound, PodmanError
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
-from pitchey_cli.engines import builds
+from pitchey_cli.engines import builds, graphics
 from pitchey_cli.engines.containers import SILENT_BUILD_SECONDS, ContainerEngine, instance_info, status_of
 from pitchey_cli.engines.failures import unreachable
 from pitchey_cli.engines.hardening import container_name, podman_arguments
@@ -118,10 +118,11 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
         """Create and start an instance."""
         self._check_runtime(spec)
         arguments = podman_arguments(spec, is_rootless=self._rootless())
-        with self._ours(image=spec.image):
-            self._client.containers.create(**arguments)
-        with self._removed_on_error(spec.instance_id):
-            self._ask_instance("post", spec.instance_id, "/start")
+        with graphics.asked_for(self.kind, is_wanted=spec.has_gpu):
+            with self._ours(image=spec.image):
+                self._client.containers.create(**arguments)
+            with self._removed_on_error(spec.instance_id):
+                self._ask_instance("post", spec.instance_id, "/start")
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""
@@ -206,13 +207,14 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
             return False
         return True
 
-    def images(self) -> list[ImageInfo]:
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """The images that carry our label."""
-        listed = self._ask("get", "/images/json", params={"filters": json.dumps({"label": [LABEL_IMAGE]})}).json()
+        filters = json.dumps({"label": [LABEL_IMAGE], "dangling": [str(not tagged).lower()]})
+        listed = self._ask("get", "/images/json", params={"filters": filters}).json()
         return [
             ImageInfo(tag.removeprefix(_LOCAL), item["Labels"] or {}, item["Size"], float(item["Created"]))
             for item in listed
-            for tag in item.get("RepoTags") or ()
+            for tag in (item.get("RepoTags") or () if tagged else (item["Id"],))
         ]
 
     def build(

@@ -68,6 +68,7 @@ class InstanceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: tuple[int, int] = (10001, 10001)  #: uid and gid that the instance runs as
     runtime: str = ""  #: one of the engine's; empty for its own
+    has_gpu: bool = False  #: it is given the graphics cards, and is not started without
     is_group: bool = False  #: a supervisor on the host, and a container for each job; see grouped.py
 
 
@@ -127,7 +128,7 @@ class RunResult:
 class ImageInfo:
     """An image of ours that the engine holds."""
 
-    tag: str
+    tag: str  #: or its identifier, when it has no tag
     labels: Mapping[str, str]
     size_bytes: int
     created_at: float  #: Unix time
@@ -192,8 +193,8 @@ class Engine(Protocol):
     def has_image(self, tag: str) -> bool:
         """Whether the engine holds an image."""
 
-    def images(self) -> list[ImageInfo]:
-        """The images that carry our label."""
+    def images(self, *, tagged: bool = True) -> list[ImageInfo]:
+        """The images that carry our label; or those of them that lost their tag or are a build's stages."""
 
     def build(
         self, context: Path, containerfile: str, tag: str, *, labels: Mapping[str, str], arguments: Mapping[str, str]

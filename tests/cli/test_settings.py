@@ -10,7 +10,7 @@ from pitchey_cli import settings
 from tests.conftest import Pitchey
 
 #: text that may be anything; of each other one the command line knows what it means
-_ANY_TEXT = {"state_dir", "engine.url", "engine.ca_bundle", "node.region"}
+_ANY_TEXT = {"state_dir", "engine.url", "engine.ca_bundle", "node.region", "sign_on.audience"}
 _MEANING = sorted(
     key for key, entry in settings.entries().items() if entry.type is str and not entry.choices and key not in _ANY_TEXT
 )
@@ -40,6 +40,9 @@ def test_a_text_that_means_nothing_is_refused_and_not_written(pitchey: Pitchey, 
         ("node.spot_notice", "aww"),
         ("node.spot_notice", "aws"),  # node.is_spot is false
         ("services.video.min_instances", "9"),
+        ("sign_on.url", "app.example"),
+        ("sign_on.roles", "owner=king"),
+        ("sign_on.organisations", "acme"),
     ],
 )
 def test_so_is_a_value_that_does_not_fit(pitchey: Pitchey, key: str, value: str) -> None:

@@ -21,7 +21,7 @@ from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
-from pitchey_cli.operations import access
+from pitchey_cli.operations import access, webhooks
 from processors.inference.defaults import DEFAULTS
 from tests.resources.served import Served, served
 
@@ -45,6 +45,10 @@ IN_BODY: dict[str, Any] = {
     "set_quota": {"queued": 5},
     "grant_role": {"role": "viewer"},
     "add_token": {"name": "another"},
+    "add_webhook": {"name": "another", "url": "https://example.org/hooks"},
+    "disable_webhook": {},
+    "rotate_webhook": {},
+    "replay_deliveries": {"failed": True},
     "check_alerts": {},
     "silence_alert": {"lasting": "1h", "reason": "because"},
     "probe": {"input": "https://media.example/clip.mp4"},
@@ -64,6 +68,7 @@ class Things:
     schedule: str
     member: str
     token: str
+    webhook: str
     upload: str
 
     def path(self, route: Route) -> str:
@@ -71,11 +76,13 @@ class Things:
         parts = {"job": job.get(route.name, self.job), "batch": self.batch, "name": self.schedule, "path": "video.mp4"}
         parts |= {"service": "code", "member": self.member, "token": self.token, "organisation": OURS}
         parts |= {"upload": self.upload, "rule": "dead_letters", "model": api_model(), "view": "job"}
+        parts |= {"webhook": self.webhook, "file": "main.js"}
         return route.path.replace(":path}", "}").format(**parts)
 
     @property
     def names(self) -> list[str]:
-        return [self.job, self.dead, self.done, self.batch, self.schedule, self.member, self.token, self.upload]
+        known = [self.job, self.dead, self.done, self.batch, self.schedule, self.member, self.token]
+        return [*known, self.webhook, self.upload]
 
 
 def api_model() -> str:
@@ -110,11 +117,14 @@ def things(api: Served, tmp_path: Path) -> Things:
     assert admin.post("/v1/schedules", json={**EVERY_HOUR, "schedule": schedule}).status_code == 201
     admin.delete("/v1/schedules/added")
     api.store.set_budget(Budget(Scope(OURS), Period.MONTH, 10**9), now=api.now)
+    hook = webhooks.add(
+        api.store, f"hook-{mark}"[:60], "https://example.org/", organisation=OURS, allow_private=False, now=api.now
+    )
     begun = admin.post("/v1/uploads", headers=TUS)
     upload = begun.headers["location"].rpartition("/")[2]
     rule = rule_named("dead_letters", api.wiring.policies.alert_rules())
     api.store.silence_alert(rule.name, Silence(api.now + timedelta(hours=1), "because", "ada"))
-    return Things(job, dead, done, batch, schedule, f"ada-{mark}", made.id, upload)
+    return Things(job, dead, done, batch, schedule, f"ada-{mark}", made.id, hook.id, upload)
 
 
 def _failed() -> Any:
@@ -212,6 +222,8 @@ def _state(api: Served, things: Things) -> Any:
         api.store.budgets(),
         api.store.organisation(OURS),
         [each for each in api.store.tokens(organisation=OURS) if each.id == things.token],
+        [each for each in api.store.webhooks(organisation=OURS) if each.id == things.webhook],
+        api.store.deliveries(things.webhook),
     )
 
 

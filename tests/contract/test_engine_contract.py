@@ -13,11 +13,13 @@ import pytest
 from pitchey_cli.domain.errors import (
     EngineError,
     EngineUnavailable,
+    GpuMissing,
     ImageBuildFailed,
     ImageMissing,
     InstanceGone,
     RuntimeMissing,
 )
+from pitchey_cli.engines import images
 from pitchey_cli.engines.port import (
     LABEL_IMAGE,
     LABEL_INSTANCE,
@@ -52,6 +54,14 @@ def test_an_engine_says_what_it_is(lab: Laboratory) -> None:
     assert info.version
     assert info.cpus >= 1
     assert info.memory_bytes > SMALL.memory_bytes
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a graphics card")
+def test_a_graphics_card_that_is_not_there_is_one_error_and_nothing_is_left(lab: Laboratory) -> None:
+    spec = InstanceSpec("no-gpu", lab.image, ("true",), SMALL, {LABEL_STATE: lab.state}, has_gpu=True)
+    with pytest.raises(GpuMissing, match="no graphics card for instances, and one is asked for"):
+        lab.engine.start(spec)
+    assert "no-gpu" not in {each.instance_id for each in lab.engine.find({LABEL_STATE: lab.state})}
 
 
 def test_a_runtime_that_the_engine_does_not_have_is_refused_and_its_own_is_taken(lab: Laboratory) -> None:
@@ -254,6 +264,27 @@ def test_a_build_shows_its_steps_and_a_failed_one_its_last_lines(container_lab: 
             seen.append((step.step, step.steps))
     assert (2, 2) in seen
     assert not container_lab.engine.has_image(tag)
+
+
+def test_what_a_build_leaves_without_a_tag_is_cleared_away(container_lab: Laboratory, tmp_path: Path) -> None:
+    engine, tag = container_lab.engine, f"pitchey/lab-stages:{container_lab.state[:12]}"
+    (tmp_path / "Containerfile").write_text(
+        f"FROM {container_lab.image} AS stage\nRUN echo {container_lab.state}\n"
+        f"FROM {container_lab.image}\nCOPY --from=stage /etc/debian_version /kept\n"
+    )
+    before = {image.tag for image in engine.images(tagged=False)}
+    list(engine.build(tmp_path, "Containerfile", tag, labels={LABEL_IMAGE: "lab"}, arguments={}))
+    stages = [image for image in engine.images(tagged=False) if image.tag not in before]
+    assert stages
+    try:
+        images.remove_remnants(engine, now=max(stage.created_at for stage in stages) + 60)  # a build may be at work
+        assert {stage.tag for stage in stages} <= {image.tag for image in engine.images(tagged=False)}
+        for stage in stages:
+            engine.remove_image(stage.tag)
+        assert not {stage.tag for stage in stages} & {image.tag for image in engine.images(tagged=False)}
+        assert engine.has_image(container_lab.image)
+    finally:
+        engine.remove_image(tag)
 
 
 def test_a_root_file_system_becomes_an_image(container_lab: Laboratory, tmp_path: Path) -> None:

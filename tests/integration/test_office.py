@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,8 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
-from tests.resources.offices import changed, docx, paragraph
+from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office, led
+from tests.resources.offices import changed, compound, docx, paragraph
 from tests.resources.workers import Worker, until
 
 FORMATTING = DOCUMENTS / "formatting.docx"
@@ -25,6 +27,7 @@ LINES = (
     "- *Italic bullet 1*\n- **Bold bullet 2**\n- Underline bullet 3\n- Some *italic* **bold** underline\n   - Nested",
 )
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+LOCKED_SHOW = struct.pack("<HHIIII", 0, 4086, 20, 20, 0xF3D1C4DF, 0)  # CurrentUserAtom, MS-PPT 2.3.2
 LETTER = "The quick brown fox"
 
 
@@ -41,6 +44,13 @@ def words_of(pdf: Path) -> str:
         return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
     finally:
         document.close()
+
+
+def size_of(pdf: Path) -> tuple[int, int]:
+    """The first page's, in points."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        width, height = document[0].get_size()
+        return round(width), round(height)
 
 
 def rtf(path: Path, text: str) -> Path:
@@ -110,6 +120,22 @@ def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Pat
     assert len(json.loads((out / "tables" / "table-001.json").read_text())) > 0
 
 
+def test_bookmarks_of_a_docx_are_its_headings(office: Office, tmp_path: Path) -> None:
+    marked = '<w:bookmarkStart w:id="{0}" w:name="_Toc{0}"/>'
+    heading = '<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr>{}<w:r><w:t>{}</w:t></w:r></w:p>'
+    link = '<w:p><w:hyperlink w:anchor="_Toc{}"><w:r><w:t>{}</w:t></w:r></w:hyperlink></w:p>'
+    field = (
+        '<w:p><w:r><w:fldChar w:fldCharType="begin"/><w:instrText> HYPERLINK \\l "_Toc2" </w:instrText></w:r>'
+        '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>field</w:t></w:r>'
+        '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
+    )
+    body = link.format(1, "one") + field + link.format(9, "none") + heading.format(marked.format(1), "First")
+    body += marked.format(2) + heading.format("", "Second")
+    out, _ = office.make(docx(tmp_path / "contents.docx", body), "html", "markdown")
+    assert led(out) == [("one", "First"), ("field", "Second")]
+    assert "[one](#first)\n\n[field](#second)\n\nnone\n" in (out / "document.md").read_text()
+
+
 def test_slides_come_in_their_order_with_notes_and_pictures(office: Office) -> None:
     out, result = office.make(DOCUMENTS / "slides.pptx", "markdown", "json", extractImages=True)
     text = (out / "document.md").read_text()
@@ -150,16 +176,46 @@ def test_what_an_office_file_says_of_itself(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "code"), [(None, "password_needed"), ("wrong", "wrong_password"), ("geheim", None)]
+    ("name", "words"),
+    [
+        ("locked.docx", "Bold bullet 2"),
+        ("locked.doc", "Bold bullet 2"),
+        ("locked.odt", "Dear reader"),
+        ("locked.xls", "Paper"),
+    ],
 )
-def test_a_password_is_needed_wrong_or_right(office: Office, password: str | None, code: str | None) -> None:
-    if code is None:
-        out, _ = office.make(DOCUMENTS / "locked.docx", "text", "pdf", password=password)
-        assert "Bold bullet 2" in (out / "document.txt").read_text()
-        assert "Bold bullet 2" in words_of(out / "document.pdf")
-    else:
-        error = office.failure(DOCUMENTS / "locked.docx", password=password)
-        assert (error["code"], error["reason"]) == (code, "rejected")
+def test_a_password_opens_a_document(office: Office, name: str, words: str) -> None:
+    out, result = office.make(DOCUMENTS / name, "text", "pdf", password="geheim")
+    assert words in (out / "document.txt").read_text()
+    assert words in words_of(out / "document.pdf")
+    assert result["details"]["input"]["encrypted"] is True
+
+
+@pytest.mark.parametrize("name", ["locked.docx", "locked.doc", "locked.odt", "locked.xls"])
+@pytest.mark.parametrize(
+    ("password", "code", "said"),
+    [
+        (None, "password_needed", "{} is protected with a password."),
+        ("", "password_needed", "{} is protected with a password."),
+        ("wrong", "wrong_password", "The password does not open {}."),
+    ],
+)
+def test_a_password_is_missing_or_wrong(office: Office, name: str, password: str | None, code: str, said: str) -> None:
+    for formats in (("text",), ("pdf",)):
+        error = office.failure(DOCUMENTS / name, *formats, password=password)
+        assert (error["code"], error["reason"], error["message"]) == (code, "rejected", said.format(name))
+
+
+def test_a_password_that_is_not_needed_does_not_matter(office: Office) -> None:
+    assert "Bold bullet 2" in office.text(DOCUMENTS / "formatting.doc", password="geheim")
+
+
+def test_a_locked_presentation_of_the_old_format_is_refused(office: Office, tmp_path: Path) -> None:
+    source = compound(tmp_path / "show.ppt", {"PowerPoint Document": bytes(5000), "Current User": LOCKED_SHOW})
+    for password in (None, "geheim"):
+        error = office.failure(source, password=password)
+        assert (error["code"], error["reason"]) == ("unknown_encryption", "rejected")
+        assert "PPTX" in error["hint"]
 
 
 # --- what is made
@@ -170,6 +226,30 @@ def test_it_becomes_a_pdf(office: Office, name: str) -> None:
     out, _ = office.make(DOCUMENTS / name, "pdf")
     words = {"slides.pptx": "What lives there", "sheet.xlsx": "Paper", "book.epub": "second"}.get(name, "bold")
     assert words in words_of(out / "document.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [
+        ("formatting.docx", rb"<w:pgSz[^>]*/>"),
+        ("formatting.odt", rb' fo:page-(width|height)="[^"]*"'),
+        ("sheet.xlsx", rb"<pageSetup[^>]*/>"),
+    ],
+)
+def test_what_names_no_paper_is_laid_out_on_a4(office: Office, tmp_path: Path, name: str, paper: bytes) -> None:
+    source = changed(DOCUMENTS / name, tmp_path / name, lambda _, data: re.sub(paper, b"", data))
+    out, _ = office.make(source, "pdf")
+    assert size_of(out / "document.pdf") == (595, 842)
+
+
+@pytest.mark.parametrize(
+    ("named", "points"), [("", (595, 842)), (r"\paperw12240\paperh15840 ", (612, 792)), (r"\paperw6000 ", (300, 792))]
+)
+def test_an_rtf_has_the_paper_that_it_names(
+    office: Office, tmp_path: Path, named: str, points: tuple[int, int]
+) -> None:
+    out, _ = office.make(rtf(tmp_path / "letter.rtf", f"{named}Dear reader"), "pdf")
+    assert size_of(out / "document.pdf") == points
 
 
 def test_a_book_keeps_its_title_and_its_author(office: Office) -> None:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from processors.document import apart
+from processors.document import apart, passwords
 from processors.document.kinds import TEXTS, Kind, kind_of
 from processors.document.model import Page
-from processors.document.office import asking, reading
+from processors.document.office import asking, locking, papers, reading
 from processors.document.office.package import Package
-from processors.document.pdf.opening import WRONG_PASSWORD_HINT
 from processors.document.text import reading as texts
 from processors.document.writing import docx
 from processors.specs import DocumentSpec
@@ -20,7 +19,6 @@ from processors.worker.context import Context, Rejected
 
 _OPEN_DOCUMENT: frozenset[Kind] = frozenset({"odt", "ods", "odp"})
 _MAIN_PARTS: dict[Kind, str] = {"docx": "word/document.xml", **dict.fromkeys(_OPEN_DOCUMENT, "content.xml")}
-_MANIFEST = "META-INF/manifest.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,8 @@ class Opened:
     path: Path
     name: str  #: what the user calls it
     kind: Kind
-    was_locked: bool
+    was_locked: bool = False
+    has_paper: bool = True  #: whether it says how large its pages are
 
 
 def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, directory: Path) -> Opened:
@@ -42,33 +41,45 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
     Raises:
         Rejected: the password is missing or wrong; or the document is damaged or too large.
     """
-    if kind not in ("doc", "xls", "ppt", "rtf", "locked"):
-        is_locked = bool(apart.call(lambda: _is_locked(path, name, kind), name))
-    else:
-        is_locked = kind == "locked"
-    if not is_locked:
-        return Opened(path, name, kind, was_locked=False)
-    if context.spec.password is None:
-        raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.")
+    looked = apart.call(lambda: _look(path, name, kind), name)
+    document = Opened(path, name, kind, has_paper=looked["hasPaper"])
+    if not looked["isLocked"]:
+        return document
+    if kind == "ppt":
+        hint = "Open it in PowerPoint and save it as PPTX, with a password or without."
+        raise Rejected(
+            "unknown_encryption", f"{name} is a PPT with a password, which is opened by PowerPoint alone.", hint
+        )
+    if not context.spec.password:
+        raise passwords.missing(name)
     target = directory / "opened"
     try:
-        _convert(context, path, name, kind, target, "office", password=context.spec.password)
+        _convert(context, document, target, "office", password=context.spec.password)
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
-        raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
+        raise passwords.wrong(name) from error
     return Opened(target, name, kind_of(target, name), was_locked=True)
 
 
-def _is_locked(path: Path, name: str, kind: Kind) -> bool:
-    with Package(path, name) as package:
-        package.refuse_entities()
-        for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
-            if package.has(part):
-                package.refuse_depth(part)
-        if kind not in _OPEN_DOCUMENT or not package.has(_MANIFEST):
-            return False
-        return next(package.xml(_MANIFEST).iter("manifest-encryption-data"), None) is not None
+def _look(path: Path, name: str, kind: Kind) -> dict[str, bool]:
+    """What has to be known before it is opened; of an archive also that it is within bounds."""
+    match kind:
+        case "locked":
+            return {"isLocked": True, "hasPaper": True}
+        case "rtf":
+            return {"isLocked": False, "hasPaper": papers.has_text_paper(path)}
+        case "doc" | "xls" | "ppt":
+            return {"isLocked": locking.is_compound_locked(path, kind), "hasPaper": True}
+        case _:
+            with Package(path, name) as package:
+                package.refuse_entities()
+                if kind in _OPEN_DOCUMENT and locking.is_package_locked(package):
+                    return {"isLocked": True, "hasPaper": True}
+                for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
+                    if package.has(part):
+                        package.refuse_depth(part)
+                return {"isLocked": False, "hasPaper": papers.has_paper(package, kind)}
 
 
 def readable(context: Context[DocumentSpec], document: Opened, directory: Path) -> Opened:
@@ -80,7 +91,7 @@ def readable(context: Context[DocumentSpec], document: Opened, directory: Path) 
     if document.kind in reading.READ:
         return document
     target = directory / "readable"
-    _convert(context, document.path, document.name, document.kind, target, "office")
+    _convert(context, document, target, "office")
     return Opened(target, document.name, kind_of(target, document.name), document.was_locked)
 
 
@@ -108,17 +119,16 @@ def pdf_of(
     directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
     if kind in TEXTS:
         page, title, _ = texts.read(source, name, kind)
-        source, kind = docx_of(directory / "text.docx", [page], title), "docx"
+        document = Opened(docx_of(directory / "text.docx", [page], title), name, "docx")
     else:
         document = opened(context, source, name, kind, directory)
-        source, kind = document.path, document.kind
-    if kind == "epub":
-        book = reading.read(source, name, kind, directory / "images")
+    if document.kind == "epub":
+        book = reading.read(document.path, name, document.kind, directory / "images")
         title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
         made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
-        source, kind = made, "docx"
+        document = Opened(made, name, "docx")
     target = directory / ("document-a.pdf" if archival else "document.pdf")
-    _convert(context, source, name, kind, target, "pdfa" if archival else "pdf")
+    _convert(context, document, target, "pdfa" if archival else "pdf")
     return target
 
 
@@ -142,25 +152,24 @@ def resaved(context: Context[DocumentSpec], document: Opened, target: Path) -> N
     Raises:
         Rejected: it cannot be read.
     """
-    _convert(context, document.path, document.name, document.kind, target, "office")
+    _convert(context, document, target, "office")
 
 
 def _convert(
     context: Context[DocumentSpec],
-    source: Path,
-    name: str,
-    kind: Kind,
+    document: Opened,
     target: Path,
     to: asking.Target,
     *,
     password: str | None = None,  # only of what has one: LibreOffice refuses it for what has none
 ) -> None:
     asking.convert(
-        source,
-        kind,
+        document.path,
+        document.kind,
         target,
         to,
-        name=name,
+        name=document.name,
+        has_paper=document.has_paper,
         most_bytes=context.request.output_limit_bytes,
         password=password,
         log=context.log,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from processors.document.formulas import DEEPEST, linear
 from processors.document.model import (
     Block,
     Caption,
@@ -87,6 +89,7 @@ class _Reader:
     _lists: list[_List] = field(default_factory=list)
     _item: tuple[str | None, bool | None] | None = None  # of the item that begins: number and tick
     _cells: int = 0
+    names: list[str] = field(default_factory=list)  #: by which links call what comes next
 
     def children(self, node: LexborNode, depth: int) -> None:
         child = node.first_child
@@ -100,6 +103,7 @@ class _Reader:
         self._spans = []
         if not spans:
             return
+        self.names.clear()  # they were this paragraph's
         if self._item is not None:
             number, checked = self._item
             self._item = None
@@ -116,6 +120,8 @@ class _Reader:
         elif tag is None or tag.startswith("-") or tag == "_comment" or _is_unseen(node, tag):
             if tag == "input":
                 self._tick(node)
+            elif tag == "math" and not _is_hidden(node):
+                self._spans.append(replace(self.look, text=linear(_as_xml(node, 0))))
         elif depth > _DEEPEST:
             self._spans.append(replace(self.look, text=" ".join(node.text().split())))
         elif tag in _INLINE:
@@ -127,7 +133,13 @@ class _Reader:
         if self._item is not None and node.attributes.get("type") == "checkbox":
             self._item = (self._item[0], "checked" in node.attributes)
 
+    def _name(self, node: LexborNode, tag: str) -> None:
+        name = node.attributes.get("id") or (node.attributes.get("name") if tag == "a" else None)
+        if name:
+            self.names.append(name)
+
     def _inline(self, node: LexborNode, tag: str, depth: int) -> None:
+        self._name(node, tag)
         if tag == "br":
             self._spans.append(replace(self.look, text="\n"))
             return
@@ -163,10 +175,13 @@ class _Reader:
     def _block(self, node: LexborNode, tag: str, depth: int) -> None:
         if tag not in ("p", "div", "span") or self._item is None or self._spans:
             self.flush()
+        self._name(node, tag)
         if tag in _HEADINGS:
             spans = self._apart(node, depth)
             if spans:
-                self.blocks.append(Heading(int(tag[1]), tuple(replace(span, bold=False) for span in spans)))
+                shown = tuple(replace(span, bold=False) for span in spans)
+                self.blocks.append(Heading(int(tag[1]), shown, names=tuple(self.names)))
+                self.names.clear()
         elif tag in ("ul", "ol", "menu"):
             start = node.attributes.get("start") or "1"
             self._lists.append(_List((int(start) if _SMALL_NUMBER.match(start) else 1) if tag == "ol" else None))
@@ -180,9 +195,11 @@ class _Reader:
             self.flush()
             self._item = None
         elif tag == "pre":
+            self.names.clear()
             self.blocks.append(Code(node.text(deep=True).strip("\n"), _language(node)))
         elif tag == "table":
             self._table(node, depth)
+            self.names.clear()
         elif tag in ("figcaption", "caption"):
             spans = self._apart(node, depth)
             if spans:
@@ -203,6 +220,7 @@ class _Reader:
         """The text of a part that is no paragraph of its own."""
         inner = _Reader(look=self.look)
         inner.children(node, depth + 1)
+        self.names += inner.names
         inner.flush()
         found: list[Span] = []
         for block in inner.blocks:
@@ -264,8 +282,26 @@ def _those(node: LexborNode, *tags: str) -> list[LexborNode]:
 
 
 def _is_unseen(node: LexborNode, tag: str) -> bool:
-    if tag in _UNSEEN:
-        return True
+    return tag in _UNSEEN or _is_hidden(node)
+
+
+def _as_xml(node: LexborNode, depth: int) -> Element:
+    """MathML out of the tree of HTML, as deep as formulas go."""
+    made = Element(str(node.tag))
+    made.attrib.update({name: value or "" for name, value in node.attributes.items()})
+    last: Element | None = None
+    for child in node.iter(include_text=True):
+        if child.tag == "-text":
+            text = child.text_content or ""
+            if last is None:
+                made.text = (made.text or "") + text
+        elif depth < DEEPEST:
+            last = _as_xml(child, depth + 1)
+            made.append(last)
+    return made
+
+
+def _is_hidden(node: LexborNode) -> bool:
     attributes: Any = node.attributes
     return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
 

@@ -24,7 +24,13 @@ from processors.document.writing.links import is_beside, is_safe
 _SPECIAL = re.compile(
     r"([\\`*\[\]<]|&(?=#?\w+;)|~(?=~)|(?<![^\W_])_|_(?![^\W_]))"
 )  # an underscore inside of a word emphasizes nothing
-_BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|(\d{1,9})(?=[.)](?:\s|$))|=+\s*$|-+\s*$|~~~|-(?=[\s-]+$))")
+_BEGINS_BLOCK = re.compile(
+    r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|(\d{1,9})(?=[.)](?:\s|$))|=+\s*$|-+\s*$|~~~"
+    r"|-(?=[\s|:-]+$)|[|:](?=[\s|:-]*-[\s|:-]*$))"  # the last two: rules, and what makes the line above a table's head
+)
+_ENDS_LINE = re.compile(r"\r\n?")
+_ENDS_HEADING = re.compile(r"((?:^|\s)#*)(#)$")  # which it would lose
+_NO_LABEL = re.compile(r"[^\w.*-]")
 
 
 def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
@@ -55,6 +61,7 @@ def _block(block: Block) -> str:
     match block:
         case Heading():
             text = " ".join(inline(block.spans, emphasis=False).split("\n"))
+            text = _ENDS_HEADING.sub(r"\1\\\2", text)
             return f"{'#' * block.level} {text}" if text else ""
         case Paragraph():
             return _lines(block.spans)
@@ -67,14 +74,14 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            alternative = _escaped(block.alternative)
+            alternative = _escaped(" ".join(block.alternative.split()))
             if block.path is not None and is_beside(block.path):
                 return f"![{alternative}]({_target(block.path)})"
             return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
         case Caption():
             return _lines(block.spans)
         case Footnote():
-            return f"[^{block.label}]: {_lines(block.spans)}"
+            return f"[^{_NO_LABEL.sub('', block.label)}]: {_lines(block.spans)}"
 
 
 def _lines(spans: Iterable[Span]) -> str:
@@ -113,14 +120,20 @@ def _cell(text: str) -> str:
 
 def inline(spans: Iterable[Span], *, emphasis: bool = True) -> str:
     """Write running text, with its emphasis and links."""
-    return "".join(_span(span, emphasis) for span in spans).strip()
+    text = ""
+    for span in spans:
+        piece = _span(span, emphasis)
+        # Before a link an exclamation mark would make a picture of it, which is fetched.
+        text = f"{text[:-1]}\\!{piece}" if text.endswith("!") and piece.startswith("[") else text + piece
+    return text.strip()
 
 
 def _span(span: Span, emphasis: bool) -> str:
-    core = span.text.strip()
+    whole = _ENDS_LINE.sub("\n", span.text)
+    core = whole.strip()
     if not core:
-        return span.text
-    lead, tail = span.text[: len(span.text) - len(span.text.lstrip())], span.text[len(span.text.rstrip()) :]
+        return whole
+    lead, tail = whole[: len(whole) - len(whole.lstrip())], whole[len(whole.rstrip()) :]
     text = _escaped(core)
     if span.code:
         core = " ".join(core.split())

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
+from processors.document.formulas import linear
 from processors.document.model import Figure, Span
 from processors.document.office.docx.styles import Styles, is_monospaced, is_on
 from processors.document.office.package import Relation
@@ -29,6 +30,7 @@ class Line:
     boxes: list[Element] = field(default_factory=list)  #: what text boxes hold
     notes: list[tuple[str, str]] = field(default_factory=list)  #: `footnotes` or `endnotes`, and the number there
     checked: bool | None = None
+    names: list[str] = field(default_factory=list)  #: of bookmarks that begin in it
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class Runs:
             case "w-sym":
                 code = (element.get("w-char") or "").upper()
                 self._say(_SIGNS.get(code, ""), look, made)
+            case "w-bookmarkStart":
+                made.names.append(element.get("w-name", ""))
             case "w-hyperlink":
                 self._children(element, replace(look, link=self._target(element) or look.link), made)
             case "w-fldSimple":
@@ -116,6 +120,8 @@ class Runs:
                     self._children(chosen, look, made)
             case "w-drawing" | "w-pict" | "w-object":
                 self._drawing(element, made)
+            case "m-oMath":
+                self._say(linear(element), look, made)
             case "w-p" | "w-tbl":
                 return  # of a text box, which is read by itself
             case _:

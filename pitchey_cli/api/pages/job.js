@@ -1,0 +1,142 @@
+// One job: where it stands, what it gave, what it said.
+
+import { ask, fileUrl, lines } from "./client.js";
+import { bar, between, bytes, dollars, facts, h, moment, seconds, state, table, tell } from "./elements.js";
+import { actions } from "./jobs.js";
+
+const SHOWN_BYTES = 4 * 2 ** 20; // pictures up to this size are shown, others are only offered
+const MOST_LINES = 2000;
+
+export async function job(root, page) {
+  const [id] = page.parts;
+  const head = h("div"), results = h("div"), tries = h("div"), log = h("pre", { role: "log", tabindex: 0, "aria-label": "Log" });
+  const why = h("div");
+  root.append(head, results, tries, h("h2", {}, "Log"), log);
+  let shownOutputs = "", current = null;
+
+  const look = async () => {
+    current = await ask("GET", `/v1/jobs/${id}`, { signal: page.signal });
+    document.title = `${current.name || id} - Pitchey`;
+    showHead();
+    tries.replaceChildren(attempts(current));
+    const outputs = JSON.stringify(current.outputs);
+    if (outputs !== shownOutputs) {
+      shownOutputs = outputs;
+      results.replaceChildren(...(current.outputs.length ? [h("h2", {}, "Outputs"), list(current.outputs, page)] : []));
+    }
+  };
+  const showHead = () => {
+    const buttons = h("div", { class: "actions" }, actions(current, page, look), whyButton(id, page, why));
+    const hadFocus = head.contains(document.activeElement);
+    head.replaceChildren(h("h1", {}, current.name || id), summary(current), failure(current), h("p", {}, buttons), why);
+    if (hadFocus) head.querySelector("button")?.focus();
+  };
+  await look();
+  page.onEvent((event) => {
+    if (event.job !== id) return;
+    if (event.type === "progress" && current.state === "running") {
+      current = { ...current, progress: event.data.fraction, stage: event.data.stage, eta: event.data.etaSeconds };
+      head.querySelector(".how-far")?.replaceChildren(howFar(current));
+    } else if (event.type !== "log") {
+      look().catch(() => {});
+    }
+  });
+  follow(id, log, page);
+}
+
+function howFar(job) {
+  return h("span", {}, bar(job.progress, job.stage), job.eta ? `, ${seconds(job.eta)} left` : "");
+}
+
+function summary(job) {
+  return h("div", { class: "panel" }, facts([
+    ["State", h("span", {}, state(job.state), job.reason && job.reason !== "completed" ? ` (${job.reason})` : "")],
+    ["Progress", job.state === "running" ? h("span", { class: "how-far" }, howFar(job)) : null],
+    ["Id", job.id],
+    ["Service", job.service],
+    ["Batch", job.batch],
+    ["Held because", job.heldBecause],
+    ["Organisation", job.organisation],
+    ["Priority", String(job.priority)],
+    ["Attempts", `${job.attemptsUsed} of ${job.maxAttempts}`],
+    ["Submitted", moment(job.createdAt)],
+    ["Not before", job.runAt && !job.startedAt ? moment(job.runAt) : null],
+    ["Took", job.startedAt ? between(job.startedAt, job.finishedAt) : null],
+    ["Inputs", job.inputs.length ? job.inputs.map((each) => each.name || each.url).join(", ") : null],
+  ]), h("details", {}, h("summary", {}, "What was asked for"), h("pre", {}, JSON.stringify(job.spec, null, 2))));
+}
+
+function failure(job) {
+  if (!job.error) return "";
+  const hint = job.error.hint ? h("p", {}, job.error.hint) : "";
+  return h("div", { class: "panel problem" }, h("strong", {}, job.error.message), hint);
+}
+
+function whyButton(id, page, why) {
+  if (!page.isOfAll) return "";
+  return h("button", { class: "small", onclick: async () => {
+    const said = await ask("GET", `/v1/jobs/${id}/why`, { signal: page.signal });
+    why.replaceChildren(h("div", { class: "panel" }, said.reasons.map((reason) => h("p", {}, reason))));
+  } }, "Why?");
+}
+
+function attempts(job) {
+  if (!job.attempts.length) return "";
+  return h("div", { class: "apart" }, table("Attempts", [
+    ["", (each) => String(each.number)],
+    ["instance", (each) => each.instance],
+    ["began", (each) => moment(each.startedAt)],
+    ["took", (each) => between(each.startedAt, each.finishedAt), "number"],
+    ["ended", (each) => [each.reason ?? "runs", each.error && h("div", { class: "why" }, each.error.message)]],
+    ["CPU", (each) => seconds(each.cpuSeconds), "number"],
+    ["memory", (each) => bytes(each.peakRssBytes), "number"],
+    ["cost", (each) => dollars(each.costUsd), "number"],
+  ], job.attempts));
+}
+
+function list(outputs, page) {
+  return h("ul", { class: "outputs panel" }, outputs.map((output) => {
+    const picture = h("span");
+    if (/^image\/(png|jpeg|webp|gif)$/.test(output.mediaType) && output.size <= SHOWN_BYTES) {
+      fileUrl(output.url, page.signal).then((url) => {
+        page.signal.addEventListener("abort", () => URL.revokeObjectURL(url));
+        picture.append(h("img", { src: url, alt: output.path }));
+      }, () => {});
+    }
+    const save = async (event) => {
+      event.target.disabled = true;
+      try {
+        const url = await fileUrl(output.url, page.signal);
+        h("a", { href: url, download: output.path.split("/").at(-1) }).click();
+        setTimeout(() => URL.revokeObjectURL(url), 60000);
+      } catch (error) {
+        tell(error.message);
+      }
+      event.target.disabled = false;
+    };
+    return h("li", {}, picture, h("strong", {}, output.path),
+      h("span", { class: "quiet" }, `${output.role}, ${output.mediaType}, ${bytes(output.size)}`),
+      h("button", { class: "small", "aria-label": `Download ${output.path}`, onclick: save }, "Download"));
+  }));
+}
+
+async function follow(id, log, page) {
+  try {
+    for await (const line of lines(`/v1/jobs/${id}/logs?follow=true`, page.signal)) {
+      if (!line.trim()) continue;
+      const said = JSON.parse(line);
+      const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+      log.append(`${text(said)}\n`);
+      while (log.childNodes.length > MOST_LINES) log.firstChild.remove();
+      if (isAtEnd) log.scrollTop = log.scrollHeight;
+    }
+    if (!log.childNodes.length) log.append("It has said nothing.");
+  } catch (error) {
+    if (!page.signal.aborted) log.append(error.message);
+  }
+}
+
+function text(said) {
+  const at = said.at ? `${new Date(said.at).toLocaleTimeString()}  ` : "";
+  return `${at}${said.line ?? JSON.stringify(said)}`;
+}

@@ -1,0 +1,201 @@
+"""The dashboard in a real browser: what somebody sees, with and without a token, and what their buttons do."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from pitchey_cli.domain.access import Role
+from pitchey_cli.domain.job import JobState
+from tests.resources.served import CONTENT, Served, served
+
+SCRIPT = "<img src=x onerror=document.title='taken'>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    assert executable, "chromium is missing; on Debian: apt-get install chromium"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Served]:
+    with served(tmp_path / "state", PITCHEY_API_REQUESTS_PER_MINUTE="100000") as ready:
+        yield ready
+
+
+@pytest.fixture
+def context(browser: Browser, api: Served) -> Iterator[BrowserContext]:
+    """A browser of its own for each test, which must not complain and must not ask anybody else."""
+    made = browser.new_context(base_url=str(api.address), accept_downloads=True)
+    made.set_default_timeout(15_000)
+    complaints: list[str] = []
+    made.on("weberror", lambda error: complaints.append(str(error.error)))
+    made.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+    made.on(
+        "request",
+        lambda asked: None if asked.url.startswith((str(api.address), "blob:")) else complaints.append(asked.url),
+    )
+    yield made
+    made.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+def sign_in(page: Page, token: str) -> None:
+    page.goto("/")
+    page.get_by_label("A token of this server").fill(token)
+    page.keyboard.press("Enter")
+
+
+def test_the_overview_counts_and_follows(api: Served, page: Page) -> None:
+    api.add()
+    page.goto("/")
+    tile = page.locator(".tile", has_text="Waiting").locator("dd")
+    expect(tile).to_have_text("1")
+    expect(page.get_by_role("alert")).to_contain_text("No daemon runs")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    api.add()
+    expect(tile).to_have_text("2")  # and nobody has loaded anything again
+
+
+def test_it_asks_for_a_token_and_says_what_is_wrong_with_one(api: Served, page: Page) -> None:
+    token = api.token(Role.VIEWER)
+    sign_in(page, "pitchey_no_token")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    sign_in(page, token)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.reload()  # the tab keeps it
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_job_moves_while_one_looks(api: Served, page: Page, tmp_path: Path) -> None:
+    page.goto("/#/jobs")
+    expect(page.get_by_text("No job is like that.")).to_be_visible()
+    job = api.store.job(api.add())
+    row = page.get_by_role("row", name=job.name)
+    expect(row).to_contain_text("queued")
+    running = api.claim(job.id)
+    expect(row).to_contain_text("running")
+    assert running.token is not None
+    api.store.progress(running.token, fraction=0.42, stage="encode", eta_seconds=9.0, now=api.now)
+    expect(row.get_by_role("progressbar", name="42 %, encode")).to_be_visible()
+    row.get_by_role("button", name=f"Cancel {job.name}").click()
+    expect(page.get_by_role("status").filter(has_text="is being cancelled")).to_be_visible()
+    assert api.store.job(job.id).cancel_requested_at is not None
+
+
+def test_a_jobs_page_gives_its_outputs(api: Served, page: Page, tmp_path: Path) -> None:
+    job_id = api.add()
+    api.succeed(job_id, tmp_path)
+    page.goto(f"/#/jobs/{job_id}")
+    expect(page.get_by_text("succeeded")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download video.mp4").click()
+    assert download.value.suggested_filename == "video.mp4"
+    assert download.value.path().read_bytes() == CONTENT
+    page.goto("/#/cost")
+    expect(page.get_by_role("img", name="By service")).to_be_visible()
+    expect(page.locator(".tile", has_text="Attempts").last.locator("dd")).to_have_text("1")
+
+
+def test_dead_letters_are_queued_again_and_removed(api: Served, page: Page) -> None:
+    first, second = api.add(), api.add()
+    api.fail(first)
+    api.fail(second)
+    page.goto("/#/dead-letters")
+    expect(page.get_by_role("row", name="bad_input")).to_have_count(2)
+    page.get_by_role("button", name=f"Remove {api.store.job(first).name}").click()
+    page.get_by_role("button", name="Leave it").click()
+    expect(page.get_by_role("row", name="bad_input")).to_have_count(2)
+    page.get_by_role("button", name=f"Remove {api.store.job(first).name}").click()
+    page.get_by_role("button", name="Remove", exact=True).last.click()
+    expect(page.get_by_role("row", name="bad_input")).to_have_count(1)
+    page.get_by_role("button", name="Retry all of these").click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    expect(page.get_by_text("There are none")).to_be_visible()
+    assert api.store.job(second).state is JobState.QUEUED
+
+
+def test_a_viewer_of_one_organisation_sees_its_jobs_and_no_buttons(api: Served, page: Page) -> None:
+    ours, theirs = (api.add(organisation=name) for name in ("acme", "rival"))
+    sign_in(page, api.token(Role.VIEWER, "acme"))
+    page.get_by_role("link", name="Jobs").click()
+    expect(page.get_by_role("link", name=api.store.job(ours).name)).to_be_visible()
+    assert page.get_by_text(api.store.job(theirs).name).count() == 0
+    assert page.get_by_role("button", name="Cancel").count() == 0
+    page.goto(f"/#/jobs/{theirs}")
+    expect(page.get_by_role("alert")).to_contain_text("There is no job")
+
+
+def test_what_a_job_is_called_is_text(api: Served, page: Page) -> None:
+    job_id = api.add(batch="b")
+    with sqlite3.connect(api.wiring.state_dir / "pitchey.db") as database:
+        database.execute("UPDATE container_jobs SET name = ? WHERE id = ?", (SCRIPT, job_id))
+    page.goto("/#/jobs")
+    expect(page.get_by_role("link", name=SCRIPT)).to_be_visible()
+    page.get_by_role("link", name=SCRIPT).click()
+    expect(page.get_by_role("heading", name=SCRIPT)).to_be_visible()
+    assert page.locator("main img").count() == 0
+
+
+def test_the_keyboard_is_enough(api: Served, page: Page) -> None:
+    page.goto("/")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.reload()
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="To the content")
+    if not skip.evaluate("each => each === document.activeElement"):  # the content has the focus once it is shown
+        skip.focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    assert page.evaluate(
+        "[...document.querySelectorAll('button, input, select')].every(e => e.labels?.length || e.textContent)"
+    )
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(246, 247, 249)"), ("dark", "rgb(16, 20, 27)")])
+def test_it_is_light_and_dark_as_the_machine_is_until_somebody_chooses(
+    api: Served, context: BrowserContext, scheme: str, ground: str
+) -> None:
+    page = context.new_page()
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto("/")
+    expect(page.locator("body")).to_have_css("background-color", ground)
+    page.locator("#theme").click()
+    expect(page.locator("body")).not_to_have_css("background-color", ground)
+    page.reload()
+    expect(page.locator("body")).not_to_have_css("background-color", ground)
+
+
+def test_a_page_that_is_not_there_says_so(api: Served, page: Page) -> None:
+    page.goto("/#/nowhere")
+    expect(page.get_by_role("heading", name="There is no such page.")).to_be_visible()
+
+
+def test_nothing_else_may_frame_it_or_run_in_it(api: Served) -> None:
+    client = api.client()
+    policy = client.get("/").headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert client.get("/dashboard/main.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/dashboard/..%2fapp.py").status_code == 404
+    etag = client.get("/").headers["etag"]
+    assert client.get("/", headers={"If-None-Match": etag}).status_code == 304
