@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.access import ALL_ORGANISATIONS
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations import webhooks as operation
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Tell other programs what happens: jobs, batches, budgets, alerts.",
@@ -51,7 +50,7 @@ def add(
     """Add an endpoint, and print the secret by which it knows our messages. It is shown this once."""
     if everybody and organisation is not None:
         raise UsageError("--organisation and --all-organisations do not go together.", hint="Leave one of them out.")
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     made = operation.add(
         wiring.store(),
         name,
@@ -74,7 +73,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the endpoints, the oldest first, without their secrets."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found = wiring.store().webhooks(organisation=organisation)
     from pitchey_cli.reports import webhooks  # late: it loads rich
 
@@ -87,7 +86,7 @@ def list_(
 @app.command()
 def test(hook: Hook) -> None:
     """Send an endpoint a message that says nothing, and say what it answered."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     store = wiring.store()
     sent = operation.send_test(store, hook, now=wiring.clock.now())
     if not lock.poke(wiring.state_dir):
@@ -112,7 +111,7 @@ def deliveries(
     json: Json = False,
 ) -> None:
     """List what an endpoint was told, the newest first, and what it answered."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found = operation.deliveries(wiring.store(), hook, state=state, limit=limit)
     from pitchey_cli.reports import webhooks
 
@@ -129,7 +128,7 @@ def replay(
     failed: Annotated[bool, typer.Option("--failed", help="All that was given up.")] = False,
 ) -> None:
     """Send messages once more, under the ids that they had."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     count = operation.replay(wiring.store(), hook, messages or (), has_failed=failed, now=wiring.clock.now())
     has_daemon = lock.poke(wiring.state_dir)
     what = "1 message is" if count == 1 else f"{count} messages are"
@@ -144,7 +143,7 @@ def rotate(
     ] = "24h",
 ) -> None:
     """Give an endpoint another secret, and print it. For a while messages are signed with both."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found, secret, until = operation.rotate(wiring.store(), hook, overlap=overlap, now=wiring.clock.now())
     sys.stdout.write(f"{secret}\n")
     terminal.say(f"The secret of {found.name} ({found.id}) from before counts until {until:%Y-%m-%d %H:%M} UTC.")
@@ -153,7 +152,7 @@ def rotate(
 @app.command()
 def enable(hook: Hook) -> None:
     """Tell an endpoint again what happens from now on."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found, has_changed = operation.enable(wiring.store(), hook)
     lock.poke(wiring.state_dir)
     terminal.say(f"{found.name} ({found.id}) is told {'again' if has_changed else 'already'}.")
@@ -165,7 +164,7 @@ def disable(
     reason: Annotated[str, typer.Option("--reason", help="Why, for `pitchey webhooks list`.", metavar="TEXT")] = "",
 ) -> None:
     """Tell an endpoint nothing any more; what happens meanwhile it never hears."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found, has_changed = operation.disable(wiring.store(), hook, why=reason, now=wiring.clock.now())
     terminal.say(f"{found.name} ({found.id}) is disabled{'' if has_changed else ' already'}.")
 
@@ -173,5 +172,5 @@ def disable(
 @app.command()
 def remove(hook: Hook) -> None:
     """Forget an endpoint, and what it has been told."""
-    found = operation.remove(Wiring.from_environment().store(), hook)
+    found = operation.remove(reach.here().store(), hook)
     terminal.say(f"{found.name} ({found.id}) is removed.")

@@ -61,6 +61,7 @@ class Wire:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+            end.close()  # else what still comes is swallowed, and whoever sends it waits
 
     def _counted(self, count: int, is_up: bool) -> bool:
         """Count; whether the wire is cut here."""
