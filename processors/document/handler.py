@@ -18,7 +18,6 @@ _PACKAGES = (
     ("selectolax", "selectolax"),
     ("defusedxml", "defusedxml"),
     ("python_calamine", "python-calamine"),
-    ("pypdf", "pypdf"),
     ("pytesseract", "pytesseract"),
 )
 

@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
+from processors.document import compound
 from processors.worker.context import Rejected
 
 Kind = Literal[
@@ -59,7 +60,6 @@ _TYPES: dict[bytes, Kind] = {
     b"application/vnd.oasis.opendocument.spreadsheet": "ods",
     b"application/epub+zip": "epub",
 }
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Office wrote until 2007, and writes around what is encrypted
 _STREAMS: tuple[tuple[str, Kind], ...] = (
     ("EncryptedPackage", "locked"),
     ("WordDocument", "doc"),
@@ -99,7 +99,7 @@ def kind_of(path: Path, name: str) -> Kind:
         return "webp"
     if head.startswith(b"PK\x03\x04"):
         return _packed(path, name)
-    if head.startswith(_COMPOUND):
+    if head.startswith(compound.MARK):
         return _compound(path, name)
     return _written(head, name)
 
@@ -116,18 +116,25 @@ def _packed(path: Path, name: str) -> Kind:
                     if archive.read(info).strip() == mark:
                         return kind
     except UNPACKING as error:
-        hint = "Copy or download it again."
-        raise Rejected("damaged_document", f"{name} is cut off or damaged: it cannot be unpacked.", hint) from error
+        raise _damaged(name, "it cannot be unpacked") from error
     raise Rejected("not_a_document", f"{name} is a ZIP file, but not a document.", _CAN)
 
 
 def _compound(path: Path, name: str) -> Kind:
     """Tell the formats that are files of streams apart, by the names of those."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            names = compound.Compound(data).names
+        except ValueError as error:
+            raise _damaged(name, str(error)) from error
         for stream, kind in _STREAMS:
-            if data.find(f"{stream}\0".encode("utf-16-le")) >= 0:
+            if stream in names:
                 return kind
     raise Rejected("not_a_document", f"{name} is an old office file, but not a document.", _CAN)
+
+
+def _damaged(name: str, why: str) -> Rejected:
+    return Rejected("damaged_document", f"{name} is cut off or damaged: {why}.", "Copy or download it again.")
 
 
 def _written(head: bytes, name: str) -> Kind:

@@ -107,14 +107,10 @@ def _how_read(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _searchable(source: PdfSource, spec: DocumentSpec, scratch: Path) -> PdfSource:
-    """The pages that are wanted, with what was read of them laid over: all that is written is made of these.
-
-    Where `rotate` or `split` names pages once more, all of the source is there, so that they keep their numbers.
-    """
+    """All pages, which so keep their numbers, with what was read of some laid over: what is written is made of it."""
     layered = scratch / _LAYERED
-    is_counted = spec.rotate is not None or spec.split is not None
-    write_layer(source, layered, range(source.facts.pages) if is_counted else source.indexes)
-    return PdfSource.open(layered, source.name, scratch, pages=spec.pages if is_counted else None)
+    write_layer(source, layered)
+    return PdfSource.open(layered, source.name, scratch, pages=spec.pages)
 
 
 def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
-from tests.resources.offices import changed, docx, paragraph
+from tests.resources.offices import changed, compound, docx, paragraph
 from tests.resources.workers import Worker, until
 
 FORMATTING = DOCUMENTS / "formatting.docx"
@@ -25,6 +26,7 @@ LINES = (
     "- *Italic bullet 1*\n- **Bold bullet 2**\n- Underline bullet 3\n- Some *italic* **bold** underline\n   - Nested",
 )
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+LOCKED_SHOW = struct.pack("<HHIIII", 0, 4086, 20, 20, 0xF3D1C4DF, 0)  # CurrentUserAtom, MS-PPT 2.3.2
 LETTER = "The quick brown fox"
 
 
@@ -150,16 +152,46 @@ def test_what_an_office_file_says_of_itself(office: Office) -> None:
 
 
 @pytest.mark.parametrize(
-    ("password", "code"), [(None, "password_needed"), ("wrong", "wrong_password"), ("geheim", None)]
+    ("name", "words"),
+    [
+        ("locked.docx", "Bold bullet 2"),
+        ("locked.doc", "Bold bullet 2"),
+        ("locked.odt", "Dear reader"),
+        ("locked.xls", "Paper"),
+    ],
 )
-def test_a_password_is_needed_wrong_or_right(office: Office, password: str | None, code: str | None) -> None:
-    if code is None:
-        out, _ = office.make(DOCUMENTS / "locked.docx", "text", "pdf", password=password)
-        assert "Bold bullet 2" in (out / "document.txt").read_text()
-        assert "Bold bullet 2" in words_of(out / "document.pdf")
-    else:
-        error = office.failure(DOCUMENTS / "locked.docx", password=password)
-        assert (error["code"], error["reason"]) == (code, "rejected")
+def test_a_password_opens_a_document(office: Office, name: str, words: str) -> None:
+    out, result = office.make(DOCUMENTS / name, "text", "pdf", password="geheim")
+    assert words in (out / "document.txt").read_text()
+    assert words in words_of(out / "document.pdf")
+    assert result["details"]["input"]["encrypted"] is True
+
+
+@pytest.mark.parametrize("name", ["locked.docx", "locked.doc", "locked.odt", "locked.xls"])
+@pytest.mark.parametrize(
+    ("password", "code", "said"),
+    [
+        (None, "password_needed", "{} is protected with a password."),
+        ("", "password_needed", "{} is protected with a password."),
+        ("wrong", "wrong_password", "The password does not open {}."),
+    ],
+)
+def test_a_password_is_missing_or_wrong(office: Office, name: str, password: str | None, code: str, said: str) -> None:
+    for formats in (("text",), ("pdf",)):
+        error = office.failure(DOCUMENTS / name, *formats, password=password)
+        assert (error["code"], error["reason"], error["message"]) == (code, "rejected", said.format(name))
+
+
+def test_a_password_that_is_not_needed_does_not_matter(office: Office) -> None:
+    assert "Bold bullet 2" in office.text(DOCUMENTS / "formatting.doc", password="geheim")
+
+
+def test_a_locked_presentation_of_the_old_format_is_refused(office: Office, tmp_path: Path) -> None:
+    source = compound(tmp_path / "show.ppt", {"PowerPoint Document": bytes(5000), "Current User": LOCKED_SHOW})
+    for password in (None, "geheim"):
+        error = office.failure(source, password=password)
+        assert (error["code"], error["reason"]) == ("unknown_encryption", "rejected")
+        assert "PPTX" in error["hint"]
 
 
 # --- what is made

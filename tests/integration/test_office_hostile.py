@@ -218,10 +218,10 @@ def test_what_is_cut_off_or_is_something_else(office: Office, tmp_path: Path, wa
     assert office.failure(other, wanted)["message"] == "other.docx is a ZIP file, but not a document."
     old = tmp_path / "old.doc"
     old.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(5000))
-    assert office.failure(old, wanted)["code"] == "not_a_document"
+    assert office.failure(old, wanted)["code"] == "damaged_document"
     half = tmp_path / "half.doc"
     half.write_bytes((DOCUMENTS / "formatting.doc").read_bytes()[:9000] + "WordDocument\0".encode("utf-16-le"))
-    assert office.failure(half, wanted)["code"] == "conversion_failed"
+    assert office.failure(half, wanted)["code"] == "damaged_document"
 
 
 def test_tables_in_tables_without_end(office: Office, tmp_path: Path) -> None:

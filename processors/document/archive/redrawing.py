@@ -14,7 +14,7 @@ from PIL import Image
 from processors.document.apart import Say
 from processors.document.layout.inline import HYPHEN
 from processors.document.paper import invisible
-from processors.document.paper.invisible import Line
+from processors.document.paper.invisible import Run
 from processors.document.paper.pictures import image, packed
 from processors.document.pdf import pdfium
 from processors.document.pdf.opening import opened
@@ -99,7 +99,7 @@ def _add(pdf: pikepdf.Pdf, page: Any, font: pikepdf.Object) -> None:
     made.mediabox = Array(box)
     made.Resources = Dictionary(XObject=Dictionary(Page=stream), Font=Dictionary(Text=font))
     drawing = f"q {width * least:.4f} 0 0 {height * least:.4f} {box[0]:.4f} {box[1]:.4f} cm /Page Do Q\n"
-    made.Contents = pdf.make_stream(drawing.encode() + invisible.content(_lines(page, left, top, least), "Text"))
+    made.Contents = pdf.make_stream(drawing.encode() + invisible.content(_runs(page, left, top, least), "Text"))
 
 
 def _stream(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
@@ -113,25 +113,26 @@ def _stream(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         return image(pdf, file.getvalue(), picture.size, Name.DeviceRGB, Filter=Name.DCTDecode)
 
 
-def _lines(page: Any, left: float, top: float, scale: float) -> list[Line]:
+def _runs(page: Any, left: float, top: float, scale: float) -> list[Run]:
     """The text of a page, line by line where it stands."""
     text_page = page.get_textpage()
     try:
         pieces = pieces_of(pdfium.pointer(text_page.raw), placing_of(page), {}, [])
     finally:
         text_page.close()
-    lines = []
+    runs = []
     for piece in pieces:
         words = piece.words
         text = "".join(f" {word.text}" if word.spaced and place else word.text for place, word in enumerate(words))
         box, size = piece.box, max(word.style.size for word in words)
-        lines.append(
-            Line(
-                text.replace(HYPHEN, "-"),
+        runs.append(
+            Run(
+                text.replace(HYPHEN, "-").strip(),
                 (left + box.left) * scale,
                 (top - piece.base) * scale,
                 max(0.1, box.width) * scale,
+                0.0,
                 max(0.5, size) * scale,
             )
         )
-    return lines
+    return runs

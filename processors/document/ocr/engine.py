@@ -20,7 +20,6 @@ PAGE_SECONDS = 150.0  # for one page in all its passes; a dense page takes 3 to 
 _FORMAT = "hocr"  # words with places, sizes and confidence
 _SCRIPT_ONLY = "osd"  # a model that finds orientation and script, and reads nothing
 _SURE_OF_SCRIPT = 1.0  # tesseract's own measure, from 0 on
-_FONT = "pdf.ttf"  # tesseract's font without glyphs, which lies beside its models
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,6 @@ class Installed:
 
     languages: tuple[str, ...]
     directory: Path  #: of its models
-
-    @property
-    def font(self) -> Path:
-        """The font without glyphs that text is hidden in."""
-        return self.directory / _FONT
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import pypdfium2.raw as raw
 from pydantic import TypeAdapter
 
 from processors.document import apart
@@ -104,28 +103,19 @@ def _allowed() -> apart.Limits:
     return replace(apart.limits(), seconds=engine.PAGE_SECONDS + _BESIDE_SECONDS)
 
 
-def write_layer(source: PdfSource, target: Path, indexes: Sequence[int]) -> None:
-    """Write a PDF that can be searched: the pages of a source, with what was read of them laid over, unseen.
+def write_layer(source: PdfSource, target: Path) -> None:
+    """Write a PDF that can be searched: all pages of a source, with what was read of some laid over, unseen.
 
     It is what PDF/A can be made of: the layer's font is embedded, and nothing on the pages has changed.
-
-    Args:
-        indexes: of the pages that go in, counted from 0: those that were read, and any others.
 
     Raises:
         Rejected: the PDF cannot be written anew, or takes too much memory or time.
     """
-    font = engine.installed().font
 
     def write() -> None:
-        path = source.path
-        if source.facts.encrypted:  # PDFium knows all kinds of encryption, and takes it away
-            path = source.scratch / "open.pdf"
-            with opened(source.path, source.name, source.password) as document:
-                document.save(path, flags=raw.FPDF_REMOVE_SECURITY)
-        write_searchable(path, source.name, indexes, readings(source), font, target)
+        write_searchable(source.path, source.name, source.password, readings(source), target)
 
-    allowed = replace(apart.limits(), seconds=_WRITING_SECONDS + len(source.indexes))
+    allowed = replace(apart.limits(), seconds=_WRITING_SECONDS + source.facts.pages)
     apart.call(write, source.name, allowed=allowed)
 
 

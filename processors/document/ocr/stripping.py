@@ -2,59 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pikepdf
+from pikepdf import Dictionary, Name, Operator
 
-from pypdf import PdfWriter
-from pypdf.generic import ContentStream, DictionaryObject, NameObject, StreamObject
+from processors.document.paper.invisible import squeezed
 
 _INVISIBLE = 3  # the rendering mode of text that is neither filled nor stroked
-_SHOWS = frozenset({b"Tj", b"TJ", b"'", b'"'})
+_SHOWS = frozenset(map(Operator, ("Tj", "TJ", "'", '"')))
+_SAVE, _RESTORE, _MODE = map(Operator, ("q", "Q", "Tr"))
 _DEEPEST = 4  # forms in forms that are looked into
 
 
-def without_hidden(writer: PdfWriter, page: Any) -> None:
-    """Take it out of a page of a writer, and out of the forms that the page shows."""
-    content = page.get_contents()
-    if content is None:
+def without_hidden(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+    """Take it out of a page, and out of the forms that the page shows."""
+    if "/Contents" not in page.obj:
         return
-    resources = page.get("/Resources", DictionaryObject()).get_object()
-    parsed = ContentStream(content, writer)
-    if _strip(parsed):
-        stream = StreamObject()
-        stream._data = parsed.get_data()
-        page[NameObject("/Contents")] = writer._add_object(stream.flate_encode())
-    _strip_forms(resources, writer, depth=0)
+    if (content := _stripped(page)) is not None:
+        page.obj["/Contents"] = squeezed(pdf, content)
+    _strip_forms(page.obj.get("/Resources", Dictionary()), depth=0)
 
 
-def _strip_forms(resources: Any, writer: PdfWriter, depth: int) -> None:
+def _strip_forms(resources: pikepdf.Object, depth: int) -> None:
     shown = resources.get("/XObject")
-    if shown is None or depth >= _DEEPEST:
+    if not isinstance(shown, Dictionary) or depth >= _DEEPEST:
         return
-    for reference in shown.get_object().values():
-        form = reference.get_object()
-        if not isinstance(form, StreamObject) or form.get("/Subtype") != "/Form":
+    for _, form in shown.items():
+        if not isinstance(form, pikepdf.Stream) or form.get("/Subtype") != Name.Form:
             continue
-        parsed = ContentStream(form, writer)
-        if _strip(parsed):
-            form.set_data(parsed.get_data())
-        _strip_forms(form.get("/Resources", DictionaryObject()).get_object(), writer, depth + 1)
+        if (content := _stripped(form)) is not None:
+            form.write(content)
+        _strip_forms(form.get("/Resources", Dictionary()), depth + 1)
 
 
-def _strip(content: ContentStream) -> bool:
-    """Leave out what shows text that is not drawn; say whether there was some."""
+def _stripped(content: pikepdf.Page | pikepdf.Object) -> bytes | None:
+    """What is left without what shows text that is not drawn; None where there is no such text."""
     mode, stack = 0, [0]
     kept = []
-    for operands, operator in content.operations:
-        if operator == b"q":
+    is_changed = False
+    for instruction in pikepdf.parse_content_stream(content):
+        operator = instruction.operator
+        if operator == _SAVE:
             stack.append(mode)
-        elif operator == b"Q" and len(stack) > 1:
+        elif operator == _RESTORE and len(stack) > 1:
             mode = stack.pop()
-        elif operator == b"Tr" and operands:
-            mode = int(operands[0])
-        elif operator in _SHOWS and mode == _INVISIBLE:
+        elif operator == _MODE and instruction.operands:
+            mode = int(instruction.operands[0])
+        elif mode == _INVISIBLE and operator in _SHOWS:
+            is_changed = True
             continue
-        kept.append((operands, operator))
-    found = len(kept) < len(content.operations)
-    if found:
-        content.operations = kept
-    return found
+        kept.append(instruction)
+    return pikepdf.unparse_content_stream(kept) if is_changed else None

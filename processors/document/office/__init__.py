@@ -1,6 +1,8 @@
 """Office formats: read by ourselves, laid out by LibreOffice.
 
 package     archives of XML, within bounds
+entities    XML that declares what it may not
+locking     whether there is a password
 docx, pptx, xlsx, epub
             readers: from a file to pages
 reading     which of them reads what, apart

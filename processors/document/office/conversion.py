@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from processors.document import apart
+from processors.document import apart, passwords
 from processors.document.kinds import TEXTS, Kind, kind_of
 from processors.document.model import Page
-from processors.document.office import asking, reading
+from processors.document.office import asking, locking, reading
 from processors.document.office.package import Package
-from processors.document.pdf.opening import WRONG_PASSWORD_HINT
 from processors.document.text import reading as texts
 from processors.document.writing import docx
 from processors.specs import DocumentSpec
@@ -20,7 +19,6 @@ from processors.worker.context import Context, Rejected
 
 _OPEN_DOCUMENT: frozenset[Kind] = frozenset({"odt", "ods", "odp"})
 _MAIN_PARTS: dict[Kind, str] = {"docx": "word/document.xml", **dict.fromkeys(_OPEN_DOCUMENT, "content.xml")}
-_MANIFEST = "META-INF/manifest.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +40,41 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
     Raises:
         Rejected: the password is missing or wrong; or the document is damaged or too large.
     """
-    if kind not in ("doc", "xls", "ppt", "rtf", "locked"):
-        is_locked = bool(apart.call(lambda: _is_locked(path, name, kind), name))
-    else:
-        is_locked = kind == "locked"
-    if not is_locked:
+    if not apart.call(lambda: _is_locked(path, name, kind), name):
         return Opened(path, name, kind, was_locked=False)
-    if context.spec.password is None:
-        raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.")
+    if kind == "ppt":
+        hint = "Open it in PowerPoint and save it as PPTX, with a password or without."
+        raise Rejected(
+            "unknown_encryption", f"{name} is a PPT with a password, which is opened by PowerPoint alone.", hint
+        )
+    if not context.spec.password:
+        raise passwords.missing(name)
     target = directory / "opened"
     try:
         _convert(context, path, name, kind, target, "office", password=context.spec.password)
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
-        raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
+        raise passwords.wrong(name) from error
     return Opened(target, name, kind_of(target, name), was_locked=True)
 
 
 def _is_locked(path: Path, name: str, kind: Kind) -> bool:
-    with Package(path, name) as package:
-        package.refuse_entities()
-        for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
-            if package.has(part):
-                package.refuse_depth(part)
-        if kind not in _OPEN_DOCUMENT or not package.has(_MANIFEST):
-            return False
-        return next(package.xml(_MANIFEST).iter("manifest-encryption-data"), None) is not None
+    """Whether it has a password; of an archive also that it is within bounds."""
+    match kind:
+        case "locked" | "rtf":
+            return kind == "locked"
+        case "doc" | "xls" | "ppt":
+            return locking.is_compound_locked(path, kind)
+        case _:
+            with Package(path, name) as package:
+                package.refuse_entities()
+                if kind in _OPEN_DOCUMENT and locking.is_package_locked(package):
+                    return True
+                for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
+                    if package.has(part):
+                        package.refuse_depth(part)
+                return False
 
 
 def readable(context: Context[DocumentSpec], document: Opened, directory: Path) -> Opened:

@@ -22,6 +22,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from processors.document.kinds import UNPACKING
+from processors.document.office.entities import declares_entities
 from processors.worker.context import Rejected
 
 _MOST_ENTRIES = 20_000
@@ -29,10 +30,6 @@ _MOST_BYTES = 1024 * 1024 * 1024  # of all entries, unpacked
 _MOST_PART_BYTES = 128 * 1024 * 1024  # of one that is read
 _UNSUSPICIOUS_BYTES = 32 * 1024 * 1024
 _MOST_RATIO = 200  # unpacked to packed, above that; XML of large tables comes to 30
-_CHUNK_BYTES = 64 * 1024
-_XML_BEGINS = tuple(
-    mark.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be") for mark in ("<", "\ufeff")
-)
 _DEEPEST = 2  # archives within archives that are looked into
 _MOST_XML_DEPTH = 200
 _NESTED = re.compile(r"\.(zip|docx|docm|xlsx|xlsm|pptx|pptm|odt|ods|odp|epub|jar)$", re.IGNORECASE)
@@ -115,7 +112,8 @@ class Package:
         if info.file_size > _MOST_PART_BYTES:
             raise _too_large(self.name, f"{part} in it unpacks to {_size(info.file_size)}", _size(_MOST_PART_BYTES))
         if info.flag_bits & 1:
-            raise Rejected("password_needed", f"{self.name} is protected with a password.", "Give it as password.")
+            hint = "Office programs have passwords of their own. Unpack it, and pack it without one."
+            raise Rejected("unknown_encryption", f"{self.name} was packed with a password.", hint)
         try:
             return self._archive.read(info)
         except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
@@ -149,7 +147,7 @@ class Package:
                 continue
             try:
                 with self._archive.open(entry) as file:
-                    declares = _declares_entities(file)
+                    declares = declares_entities(file)
             except Exception as error:  # as for reading
                 raise _damaged(self.name, f"{entry.filename} is damaged") from error
             if declares:
@@ -199,39 +197,6 @@ class Package:
             kind = each.get("Type", "").rpartition("/")[2]
             found[each.get("Id", "")] = Relation(kind, target, is_outside)
         return found
-
-
-class _Begun(Exception):
-    """The first element has come: nothing is declared after it."""
-
-
-def _declares_entities(file: IO[bytes]) -> bool:
-    """Whether a part is XML, whatever it is called, that declares entities."""
-
-    def begin(_: str, __: object) -> None:
-        raise _Begun
-
-    found = False
-
-    def declare(*_: object) -> None:
-        nonlocal found
-        found = True
-        raise _Begun
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler, parser.EntityDeclHandler = begin, declare
-    seen = chunk = file.read(_CHUNK_BYTES)
-    if not chunk.lstrip(b" \t\r\n\0").startswith(_XML_BEGINS):
-        return False
-    try:
-        while chunk:
-            parser.Parse(chunk, False)
-            chunk = file.read(_CHUNK_BYTES)
-    except _Begun:
-        return found
-    except (expat.ExpatError, LookupError, ValueError):  # others may forgive what is wrong here
-        return b"<!ENTITY" in (seen + chunk + file.read(_CHUNK_BYTES)).replace(b"\0", b"")
-    return False
 
 
 def _bound(archive: zipfile.ZipFile, packed: int, name: str, depth: int = 0) -> None:
@@ -293,7 +258,8 @@ def _too_deep(name: str) -> Rejected:
 
 
 def _unsafe(name: str, part: str) -> Rejected:
-    return Rejected("unsafe_document", f"{name} declares entities in {part}, which no office program does.")
+    what = f"declares entities in {part}, or has it in an encoding that can hide them"
+    return Rejected("unsafe_document", f"{name} {what}: no office program does that.")
 
 
 def _damaged(name: str, why: str) -> Rejected:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetVisibleEnum, ZipError
 
+from processors.document import passwords
 from processors.document.model import Block, Cell, Heading, Page, Span, Table
 from processors.worker.context import Rejected
 
@@ -44,7 +45,7 @@ def pages_of(path: Path, name: str) -> list[Page]:
             made.append(Page(number, tuple(blocks)))
         return made
     except PasswordError as error:
-        raise Rejected("password_needed", f"{name} is protected with a password.", "Give it as password.") from error
+        raise passwords.missing(name) from error
     except (CalamineError, ZipError, OSError) as error:
         raise Rejected("damaged_document", f"{name} cannot be read: {str(error).rstrip('.')}.") from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pikepdf
 
-from processors.document.pdf.opening import WRONG_PASSWORD_HINT
+from processors.document import passwords
 from processors.worker.context import Rejected
 
 #: what pikepdf raises where something is not what it should be, as a number in place of a dictionary
@@ -46,6 +46,5 @@ def _open(path: Path, name: str, password: str) -> pikepdf.Pdf:
             try:
                 return pikepdf.open(path, suppress_warnings=True)
             except pikepdf.PasswordError:
-                raise Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT) from error
-        hint = "Give it with the field password."
-        raise Rejected("password_needed", f"{name} is protected with a password.", hint) from error
+                raise passwords.wrong(name) from error
+        raise passwords.missing(name) from error

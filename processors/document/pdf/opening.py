@@ -10,11 +10,11 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as raw
 
+from processors.document import passwords
 from processors.worker.context import Rejected
 
 #: a document claims how many pages it has: a tree without an end is one that claims too many
 MOST_PAGES = 100_000
-WRONG_PASSWORD_HINT = "Small and capital letters and spaces count. Give the right one with the field password."
 
 
 @contextmanager
@@ -55,8 +55,8 @@ def _open(path: Path, name: str, password: str | None) -> Any:
 def _reason(code: int | None, name: str, password: str | None) -> Rejected:
     if code == raw.FPDF_ERR_PASSWORD:
         if password:
-            return Rejected("wrong_password", f"The password does not open {name}.", WRONG_PASSWORD_HINT)
-        return Rejected("password_needed", f"{name} is protected with a password.", "Give it with the field password.")
+            return passwords.wrong(name)
+        return passwords.missing(name)
     if code == raw.FPDF_ERR_SECURITY:
         return Rejected("unknown_encryption", f"{name} is encrypted in a way that is not known.")
     hint = "The file seems to be cut off or damaged: copy or download it again."

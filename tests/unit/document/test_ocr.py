@@ -14,12 +14,13 @@ from processors.document.ocr.choosing import PageFacts, is_to_be_read
 from processors.document.ocr.frames import Frame, scaled, straightened, turned
 from processors.document.ocr.hocr import parse
 from processors.document.ocr.languages import Trial, decided
-from processors.document.ocr.layer import layer_of
+from processors.document.ocr.layer import runs_of
 from processors.document.ocr.marks import pieces_of, upright
 from processors.document.ocr.raster import MOST_PIXELS, dpi_of
 from processors.document.ocr.reading import ReadWord
 from processors.document.ocr.skew import skew_of
 from processors.document.ocr.work import notes_of
+from processors.document.paper.invisible import content
 
 Mode = Literal["skip-text", "redo", "force"]
 
@@ -121,7 +122,7 @@ def test_what_tesseract_writes_becomes_pieces() -> None:
 def test_a_word_of_the_layer_is_as_wide_as_it_is_on_the_page() -> None:
     word = ReadWord("Maß", 0.9, x=100, y=200, dx=60, dy=0, size=20, is_last=True)
     shown = Frame(1, 0, 0, -1, 0, 842)  # of a PDF, whose y goes up
-    assert layer_of([word], shown).decode().split("\n") == [
+    assert content(runs_of([word], shown), "OcrText").decode().split("\n") == [
         "BT 3 Tr",
         "/OcrText 16 Tf",  # less than its line is high, so that lines do not reach into each other
         "250 Tz",  # three characters of eight points, over sixty
