@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -272,6 +273,40 @@ def test_pictures_come_out_with_their_mask(office: Office, tmp_path: Path) -> No
         colours = {picture.getpixel((x, 0)) for x in (0, picture.width - 1)}
     assert (255, 0, 0, 255) in colours
     assert any(isinstance(colour, tuple) and colour[3] == 0 for colour in colours)
+
+
+@pytest.mark.parametrize(
+    ("more", "at_the_top"),
+    [
+        ("/SMask 7 0 R", (255, 0, 0, 0)),
+        ("/Mask[240 255 0 15 0 15]", (255, 0, 0, 0)),
+        ("/Decode[1 0 1 0 1 0]", (0, 255, 255, 255)),
+        ("", (255, 0, 0, 255)),
+    ],
+)
+def test_a_jpeg_comes_out_as_the_pdf_shows_it(
+    office: Office, tmp_path: Path, more: str, at_the_top: tuple[int, ...]
+) -> None:
+    with io.BytesIO() as file:
+        Image.new("RGB", (64, 64), (255, 0, 0)).save(file, "JPEG", quality=95)
+        jpeg = file.getvalue()
+    picture = "/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 8"
+    objects: dict[int, str | tuple[str, bytes]] = {
+        1: "<</Type/Catalog/Pages 2 0 R>>",
+        2: "<</Type/Pages/Count 1/Kids[4 0 R]/Resources<</XObject<</P 6 0 R>>/Font<</F 8 0 R>>>>/MediaBox[0 0 200 200]>>",
+        4: "<</Type/Page/Parent 2 0 R/Contents 5 0 R>>",
+        5: ("", b"BT /F 12 Tf 20 150 Td (Beside a picture) Tj ET q 80 0 0 80 20 20 cm /P Do Q"),
+        8: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        6: (f"{picture}/ColorSpace/DeviceRGB/Filter/DCTDecode{more}", jpeg),
+        7: (f"{picture}/ColorSpace/DeviceGray", bytes(64 * 32) + b"\xff" * 64 * 32),
+    }
+    out, result = office.make(assembled(tmp_path / "a.pdf", objects), "json", extractImages=True)
+    [image] = [output["path"] for output in result["outputs"] if output["role"] == "image"]
+    with Image.open(out / image) as found:
+        assert found.format == ("PNG" if more else "JPEG")
+        colour = found.convert("RGBA").getpixel((9, 9))
+    assert isinstance(colour, tuple)
+    assert colour[3] == at_the_top[3] == 0 or colour == pytest.approx(at_the_top, abs=3)
 
 
 def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
