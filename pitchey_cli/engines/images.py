@@ -26,7 +26,10 @@ BASE = "base"
 
 _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
-_SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
+_SHARED_BY = {
+    **dict.fromkeys(("video", "media"), ("ffmpeg", "streaming")),
+    **dict.fromkeys(("document", "inference"), ("pictures",)),
+}
 _HASH_DIGITS = 12
 _LONGEST_BUILD_SECONDS = 3600  # what is younger may be a stage of a build that runs
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none

@@ -293,7 +293,8 @@ def test_a_jpeg_comes_out_as_the_pdf_shows_it(
     picture = "/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 8"
     objects: dict[int, str | tuple[str, bytes]] = {
         1: "<</Type/Catalog/Pages 2 0 R>>",
-        2: "<</Type/Pages/Count 1/Kids[4 0 R]/Resources<</XObject<</P 6 0 R>>/Font<</F 8 0 R>>>>/MediaBox[0 0 200 200]>>",
+        2: "<</Type/Pages/Count 1/Kids[4 0 R]/Resources 9 0 R/MediaBox[0 0 200 200]>>",
+        9: "<</XObject<</P 6 0 R>>/Font<</F 8 0 R>>>>",
         4: "<</Type/Page/Parent 2 0 R/Contents 5 0 R>>",
         5: ("", b"BT /F 12 Tf 20 150 Td (Beside a picture) Tj ET q 80 0 0 80 20 20 cm /P Do Q"),
         8: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",

@@ -35,7 +35,7 @@ class Altered:
         if self._pdf is None:
             return None
         try:
-            resources = self._pdf.pages[index].obj
+            resources: Any = self._pdf.pages[index].obj
             while "/Resources" not in resources and "/Parent" in resources:
                 resources = resources.Parent
             return frozenset(_sizes(resources.get("/Resources"), set(), 0))

@@ -165,7 +165,9 @@ def _read_batch(source: PdfSource, batch: Sequence[int], wants: Wants, say: apar
             layer = text_of(document, index, source.name) if wants.text else ""
             flow: Flow | None = None
             if wants.structure:
-                images = Images(document, wants.images, partial(altered.on, index)) if wants.images is not None else None
+                images = (
+                    Images(document, wants.images, partial(altered.on, index)) if wants.images is not None else None
+                )
                 sheet = sheet_of(document, index, source.name, images)
                 if wants.ocr is not None:
                     facts = facts_of(sheet, is_blank=is_blank(document, index, source.name))

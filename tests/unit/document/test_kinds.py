@@ -107,7 +107,7 @@ def test_a_tiff_that_is_cut_off_is_damaged(tmp_path: Path) -> None:
     for length in range(8, len(data), 3):
         path.write_bytes(data[:length])
         try:
-            pictures.look(path, "scan.tiff")
+            pictures.frames_of(path, "scan.tiff")
         except Rejected as error:
             codes.add(error.code)
     assert codes == {"damaged_picture"}
