@@ -1,4 +1,4 @@
-"""Which pictures of a PDF are not shown as they are stored: PDFium shows them right, and does not say which they are."""
+"""Which pictures of a PDF are not shown as they are stored: PDFium shows them right, and does not say which."""
 
 from __future__ import annotations
 
