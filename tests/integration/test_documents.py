@@ -164,7 +164,7 @@ def test_code_keeps_its_lines_and_notes_become_notes(office: Office, tmp_path: P
     leaf.text(50, 760, "1", 6).text(54, 763, "A note below the text.", 8)
     text = office.markdown(written(tmp_path / "code.pdf", [leaf]))
     assert "```\ndef add(a, b):\n    return a + b\n```" in text
-    assert "[^1]: A note below the text." in text
+    assert "<sup>1</sup> A note below the text." in text  # nothing refers to it
 
 
 def test_the_outline_says_how_deep_a_heading_is(office: Office, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Pat
     }
     out, _ = office.make(docx(tmp_path / "report.docx", body, parts), "markdown", "html", tables="json")
     assert (out / "document.md").read_text() == (
-        "# Report\n\n## Part\n\nSaid<sup>1</sup>\n\n4. first\n   - a) deeper\n5. next\n\n"
+        "# Report\n\n## Part\n\nSaid[^1]\n\n4. first\n   - a) deeper\n5. next\n\n"
         "| wide | wide |\n| --- | --- |\n| tall | b |\n| tall | c |\n\n[^1]: By whom?\n"
     )
     html = (out / "document.html").read_text()
