@@ -57,6 +57,9 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         root = context.out if spec.extract_images else scratch
         wants_images = spec.extract_images or by_model
         found = reading.read(plain.path, name, plain.kind, root / _IMAGES_DIR if wants_images else None)
+        if (by_model or _MODELLED & {*spec.output_formats}) and not any(page.blocks for page in found.pages):
+            hint = "It is empty, or all that it has is hidden."
+            raise Rejected("empty_document", f"{name} has nothing that could be read.", hint)
         pages = _chosen(spec, found.pages, plain.kind, name)
         slides = len(found.pages) if document.kind in _SLIDES else None
         about |= _about(found, plain.kind)
@@ -101,7 +104,7 @@ def laid_out(
         source = PdfSource.open(paper, name, scratch, pages=spec.pages)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
         if spec.pages is not None and slides not in (None, source.facts.pages):
-            raise _counted_twice(spec, name, "slides, hidden ones among them,")
+            raise _counted_twice(spec, name, "slides")
         made, notes = paper_work.make(context, source, formats, lambda done, total: None)
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
@@ -145,8 +148,12 @@ def _chosen(spec: DocumentSpec, pages: list[Page], kind: Kind, name: str) -> lis
         return pages
     if kind not in reading.PAGED:
         raise _no_pages(name)
-    numbers = {index + 1 for index in ranges.pages_of(spec.pages, max(page.number or 0 for page in pages), name)}
-    return [page for page in pages if page.number in numbers]
+    count = max((page.number or 0 for page in pages), default=0)
+    numbers = {index + 1 for index in ranges.pages_of(spec.pages, count, name)}
+    made = [page for page in pages if page.number in numbers]
+    if not made:
+        raise Rejected("no_such_page", f"The pages {spec.pages} of {name} are hidden.", "Show them, or choose others.")
+    return made
 
 
 def _about(found: reading.Document, kind: Kind) -> dict[str, Any]:

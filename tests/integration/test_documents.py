@@ -342,7 +342,7 @@ def test_html_and_markdown_come_in_as_well(office: Office, tmp_path: Path) -> No
     )
     out, result = office.make(page, "markdown", "text", "json")
     assert (out / "document.md").read_text() == (
-        "## Head\n\n- one\n   - two\n\n<!-- image seen -->\n\n| a | b |\n| --- | --- |\n| c | c |\n"
+        "## Head\n\n- one\n  - two\n\n<!-- image seen -->\n\n| a | b |\n| --- | --- |\n| c | c |\n"
     )
     assert result["details"]["input"] == {"format": "html", "title": "T", "language": "en"}
     notes = tmp_path / "notes.md"

@@ -137,8 +137,9 @@ def docx_of(
     folder: Path | None = None,
     breaks: bool = False,
 ) -> Path:
-    """Write pages as a DOCX; where it is."""
-    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks)
+    """Write pages as a DOCX that is to be laid out; where it is."""
+    columns = docx.MOST_COLUMNS_SHOWN
+    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks, most_columns=columns)
     return target
 
 

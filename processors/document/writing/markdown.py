@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from processors.document.model import (
     Block,
@@ -122,13 +122,15 @@ class _Writer:
         return f"{indent}{mark}{label}{box}{self._lines(item.spans)}".rstrip()
 
     def _table(self, table: Table) -> str:
-        rows = [[self._cell(spans) for spans in row] for row in spread(table)]
+        rows = [[self._cell(spans, is_header=y == 0) for spans in row] for y, row in enumerate(spread(table))]
         if not rows:
             return ""
         lines = [f"| {' | '.join(row)} |" for row in rows]
         return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])
 
-    def _cell(self, spans: Iterable[Span]) -> str:
+    def _cell(self, spans: Iterable[Span], *, is_header: bool) -> str:
+        if is_header:  # which is bold wherever Markdown is shown
+            spans = (replace(span, bold=False) for span in spans)
         return " ".join(self.inline(spans).split()).replace("|", "\\|")
 
     def inline(self, spans: Iterable[Span], *, emphasis: bool = True) -> str:
