@@ -310,6 +310,18 @@ def test_a_jpeg_comes_out_as_the_pdf_shows_it(
     assert colour[3] == at_the_top[3] == 0 or colour == pytest.approx(at_the_top, abs=3)
 
 
+def test_a_text_whose_encoding_is_guessed_says_so(office: Office, tmp_path: Path) -> None:
+    for encoding, notes in (("utf-8", 0), ("cp1252", 1)):
+        path = tmp_path / f"{encoding}.txt"
+        path.write_bytes("Ärger".encode(encoding))
+        out, result = office.make(path)
+        assert (out / "document.txt").read_text() == "Ärger\n"
+        assert len(result["details"].get("notes", ())) == notes
+    path.write_bytes("テキスト、です。".encode("cp932"))
+    error = office.failure(path)
+    assert (error["code"], error["retryable"]) == ("unknown_encoding", False)
+
+
 def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     out, _ = office.make(DOCUMENTS / "form.pdf", metadata=True)
     found = json.loads((out / "metadata.json").read_text())

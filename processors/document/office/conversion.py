@@ -113,8 +113,8 @@ def pdf_of(
     """
     directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
     if kind in TEXTS:
-        page, title, _ = texts.read(source, name, kind)
-        source, kind = docx_of(directory / "text.docx", [page], title), "docx"
+        text = texts.read(source, name, kind)
+        source, kind = docx_of(directory / "text.docx", [text.page], text.title), "docx"
     else:
         document = opened(context, source, name, kind, directory)
         source, kind = document.path, document.kind
