@@ -23,6 +23,9 @@ from processors.worker.context import Rejected
     ("data", "kind"),
     [
         (b"junk before\n%PDF-1.4\n", "pdf"),
+        (b"\x00\x01\x02\x80%PDF-1.4\n", "pdf"),
+        (b"A PDF begins with `%PDF-1.7`.", "text"),
+        (b"{\\rtf1 a\n%PDF-1.4\n}", "rtf"),
         (b"{\\rtf1 text}", "rtf"),
         (b"\x89PNG\r\n\x1a\n....", "png"),
         (b"II*\x00....", "tiff"),
