@@ -16,9 +16,9 @@ from pydantic.alias_generators import to_camel
 _AS_JSON = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 _MOST_AREA = 1_000_000  # places of a table
-_FREE_AREA, _AREA_OF_A_CELL = 1000, 50  # places that any table may have, and more for each of its cells
+_FREE_AREA, _AREA_OF_A_CELL = 24, 20  # places that any table may have, and more for each of its cells
 _LONGEST_REPEATED = 1000  # characters of a cell whose text stands in every place that it spans
-_FREE_REPEATED, _MOST_REPEATED = 2000, 10  # characters that any table may repeat, and how often all of its own
+_FREE_REPEATED, _MOST_REPEATED = 200, 10  # characters that any table may repeat, and how often all of its own
 
 Role = Literal["header", "footer"]
 Method = Literal["text", "ocr"]  #: how text was had: it stood there, or was read from a picture
@@ -64,7 +64,8 @@ class Span:
     italic: bool = False
     code: bool = False
     raised: bool = False  #: a superscript
-    link: str | None = None  #: where it leads: a URL, or `#page-3`
+    #: where it leads: a URL, `#` and a name of a heading, `#page-3`, or `#page-3@72`, 72 points below the top of page 3
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class Heading:
     level: int  #: from 1 to 6
     spans: tuple[Span, ...]
     box: Box | None = None
+    names: tuple[str, ...] = ()  #: by which links of the document call this place, without `#`
     kind: Literal["heading"] = "heading"
 
 

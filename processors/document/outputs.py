@@ -55,7 +55,7 @@ def write_formats(
             case "text":
                 pieces = text(pages(), page_markers=spec.page_markers)
             case "markdown":
-                places = Places(pages, page_markers=spec.page_markers, titles=True)
+                places = Places(pages, page_markers=spec.page_markers)
                 pieces = markdown(map(places.alive, pages()), page_markers=spec.page_markers)
             case "html":
                 title = str(about.get("title") or context.input_name("document_url"))

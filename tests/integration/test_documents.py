@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -221,6 +222,33 @@ def test_a_job_that_is_cancelled_leaves_nothing_running(office: Office, tmp_path
     assert office.worker.http.delete(f"/attempts/{token}?grace=10").status_code == 202
     assert office.worker.ending(token)["error"]["code"] == "cancelled"
     assert office.worker.strays() == []
+
+
+def led(out: Path) -> list[tuple[str, str]]:
+    """The links within an HTML: their texts, and the texts of the headings that they lead to."""
+    text = (out / "document.html").read_text()
+    titles = dict(re.findall(r'<h\d id="([^"]+)"[^>]*>([^<]*)', text))
+    return [(said, titles[name]) for name, said in re.findall(r'<a href="#([^"]*)"[^>]*>([^<]*)', text)]
+
+
+def test_links_of_a_pdf_lead_to_its_headings(office: Office) -> None:
+    out, _ = office.make(DOCUMENTS / "outline.pdf", "html", "markdown")
+    found = led(out)
+    assert len(found) == 9
+    assert [title.split()[-1] for _, title in found] == ["Foo", "Bar", "Baz"] * 3
+    assert all(said.split()[-1] == title.split()[-1] for said, title in found)
+    assert "](#1-foo)" in (out / "document.md").read_text()
+
+
+def test_links_of_html_lead_to_its_headings(office: Office, tmp_path: Path) -> None:
+    source = tmp_path / "page.html"
+    source.write_text(
+        '<p><a href="#b">to B</a> <a href="#old">to C</a> <a href="#in">also</a> <a href="#none">nowhere</a></p>'
+        '<div id="b"><h2>Part B</h2></div><p id="x">x</p><a name="old"></a><h2>Part <i id="in">C</i></h2>'
+    )
+    text = (office.make(source, "html")[0] / "document.html").read_text()
+    assert re.findall('<a href="#([^"]*)"', text) == ["part-b", "part-c", "part-c"]
+    assert re.findall('<h2 id="([^"]*)"', text) == ["part-b", "part-c"]
 
 
 def test_links_are_kept_and_lead_nowhere_dangerous(office: Office, tmp_path: Path) -> None:

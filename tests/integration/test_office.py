@@ -17,7 +17,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
-from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office
+from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office, led
 from tests.resources.offices import changed, compound, docx, paragraph
 from tests.resources.workers import Worker, until
 
@@ -44,6 +44,13 @@ def words_of(pdf: Path) -> str:
         return " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
     finally:
         document.close()
+
+
+def size_of(pdf: Path) -> tuple[int, int]:
+    """The first page's, in points."""
+    with pypdfium2.PdfDocument(pdf) as document:
+        width, height = document[0].get_size()
+        return round(width), round(height)
 
 
 def rtf(path: Path, text: str) -> Path:
@@ -111,6 +118,22 @@ def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Pat
     assert 'colspan="2"' in html
     assert 'rowspan="2"' in html
     assert len(json.loads((out / "tables" / "table-001.json").read_text())) > 0
+
+
+def test_bookmarks_of_a_docx_are_its_headings(office: Office, tmp_path: Path) -> None:
+    marked = '<w:bookmarkStart w:id="{0}" w:name="_Toc{0}"/>'
+    heading = '<w:p><w:pPr><w:outlineLvl w:val="0"/></w:pPr>{}<w:r><w:t>{}</w:t></w:r></w:p>'
+    link = '<w:p><w:hyperlink w:anchor="_Toc{}"><w:r><w:t>{}</w:t></w:r></w:hyperlink></w:p>'
+    field = (
+        '<w:p><w:r><w:fldChar w:fldCharType="begin"/><w:instrText> HYPERLINK \\l "_Toc2" </w:instrText></w:r>'
+        '<w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>field</w:t></w:r>'
+        '<w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>'
+    )
+    body = link.format(1, "one") + field + link.format(9, "none") + heading.format(marked.format(1), "First")
+    body += marked.format(2) + heading.format("", "Second")
+    out, _ = office.make(docx(tmp_path / "contents.docx", body), "html", "markdown")
+    assert led(out) == [("one", "First"), ("field", "Second")]
+    assert "[one](#first)\n\n[field](#second)\n\nnone\n" in (out / "document.md").read_text()
 
 
 def test_slides_come_in_their_order_with_notes_and_pictures(office: Office) -> None:
@@ -203,6 +226,30 @@ def test_it_becomes_a_pdf(office: Office, name: str) -> None:
     out, _ = office.make(DOCUMENTS / name, "pdf")
     words = {"slides.pptx": "What lives there", "sheet.xlsx": "Paper", "book.epub": "second"}.get(name, "bold")
     assert words in words_of(out / "document.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "paper"),
+    [
+        ("formatting.docx", rb"<w:pgSz[^>]*/>"),
+        ("formatting.odt", rb' fo:page-(width|height)="[^"]*"'),
+        ("sheet.xlsx", rb"<pageSetup[^>]*/>"),
+    ],
+)
+def test_what_names_no_paper_is_laid_out_on_a4(office: Office, tmp_path: Path, name: str, paper: bytes) -> None:
+    source = changed(DOCUMENTS / name, tmp_path / name, lambda _, data: re.sub(paper, b"", data))
+    out, _ = office.make(source, "pdf")
+    assert size_of(out / "document.pdf") == (595, 842)
+
+
+@pytest.mark.parametrize(
+    ("named", "points"), [("", (595, 842)), (r"\paperw12240\paperh15840 ", (612, 792)), (r"\paperw6000 ", (300, 792))]
+)
+def test_an_rtf_has_the_paper_that_it_names(
+    office: Office, tmp_path: Path, named: str, points: tuple[int, int]
+) -> None:
+    out, _ = office.make(rtf(tmp_path / "letter.rtf", f"{named}Dear reader"), "pdf")
+    assert size_of(out / "document.pdf") == points
 
 
 def test_a_book_keeps_its_title_and_its_author(office: Office) -> None:

@@ -3,6 +3,7 @@
 package     archives of XML, within bounds
 entities    XML that declares what it may not
 locking     whether there is a password
+papers      whether it says how large its pages are
 docx, pptx, xlsx, epub
             readers: from a file to pages
 reading     which of them reads what, apart

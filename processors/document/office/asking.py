@@ -46,6 +46,7 @@ def convert(
     *,
     name: str,
     most_bytes: int,
+    has_paper: bool,
     password: str | None = None,
     log: Callable[[str], None],
 ) -> None:
@@ -55,6 +56,7 @@ def convert(
         to: `office` is DOCX, XLSX or PPTX, as the document is.
         name: what the user calls it.
         most_bytes: of what is made.
+        has_paper: whether it says how large its pages are; else they are A4.
         log: is told of trouble with LibreOffice that is no fault of the document.
 
     Raises:
@@ -77,6 +79,7 @@ def convert(
             "PITCHEY_TARGET": target.resolve().as_uri(),
             "PITCHEY_TO": "office" if to == "office" else "pdf",
             "PITCHEY_PDF_VERSION": str(_PDF_VERSIONS.get(to, 0)),
+            "PITCHEY_PAPER": "" if has_paper else "A4",
             "PITCHEY_WORDS": words.resolve().as_uri(),
         },
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 from processors.document import apart, passwords
 from processors.document.kinds import TEXTS, Kind, kind_of
 from processors.document.model import Page
-from processors.document.office import asking, locking, reading
+from processors.document.office import asking, locking, papers, reading
 from processors.document.office.package import Package
 from processors.document.text import reading as texts
 from processors.document.writing import docx
@@ -28,7 +28,8 @@ class Opened:
     path: Path
     name: str  #: what the user calls it
     kind: Kind
-    was_locked: bool
+    was_locked: bool = False
+    has_paper: bool = True  #: whether it says how large its pages are
 
 
 def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, directory: Path) -> Opened:
@@ -40,8 +41,10 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
     Raises:
         Rejected: the password is missing or wrong; or the document is damaged or too large.
     """
-    if not apart.call(lambda: _is_locked(path, name, kind), name):
-        return Opened(path, name, kind, was_locked=False)
+    looked = apart.call(lambda: _look(path, name, kind), name)
+    document = Opened(path, name, kind, has_paper=looked["hasPaper"])
+    if not looked["isLocked"]:
+        return document
     if kind == "ppt":
         hint = "Open it in PowerPoint and save it as PPTX, with a password or without."
         raise Rejected(
@@ -51,7 +54,7 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
         raise passwords.missing(name)
     target = directory / "opened"
     try:
-        _convert(context, path, name, kind, target, "office", password=context.spec.password)
+        _convert(context, document, target, "office", password=context.spec.password)
     except Rejected as error:
         if error.code != "conversion_failed":
             raise
@@ -59,22 +62,24 @@ def opened(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, di
     return Opened(target, name, kind_of(target, name), was_locked=True)
 
 
-def _is_locked(path: Path, name: str, kind: Kind) -> bool:
-    """Whether it has a password; of an archive also that it is within bounds."""
+def _look(path: Path, name: str, kind: Kind) -> dict[str, bool]:
+    """What has to be known before it is opened; of an archive also that it is within bounds."""
     match kind:
-        case "locked" | "rtf":
-            return kind == "locked"
+        case "locked":
+            return {"isLocked": True, "hasPaper": True}
+        case "rtf":
+            return {"isLocked": False, "hasPaper": papers.has_text_paper(path)}
         case "doc" | "xls" | "ppt":
-            return locking.is_compound_locked(path, kind)
+            return {"isLocked": locking.is_compound_locked(path, kind), "hasPaper": True}
         case _:
             with Package(path, name) as package:
                 package.refuse_entities()
                 if kind in _OPEN_DOCUMENT and locking.is_package_locked(package):
-                    return True
+                    return {"isLocked": True, "hasPaper": True}
                 for part in {_MAIN_PARTS.get(kind, ""), *package.main_parts()}:
                     if package.has(part):
                         package.refuse_depth(part)
-                return False
+                return {"isLocked": False, "hasPaper": papers.has_paper(package, kind)}
 
 
 def readable(context: Context[DocumentSpec], document: Opened, directory: Path) -> Opened:
@@ -86,7 +91,7 @@ def readable(context: Context[DocumentSpec], document: Opened, directory: Path) 
     if document.kind in reading.READ:
         return document
     target = directory / "readable"
-    _convert(context, document.path, document.name, document.kind, target, "office")
+    _convert(context, document, target, "office")
     return Opened(target, document.name, kind_of(target, document.name), document.was_locked)
 
 
@@ -114,17 +119,16 @@ def pdf_of(
     directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
     if kind in TEXTS:
         text = texts.read(source, name, kind)
-        source, kind = docx_of(directory / "text.docx", [text.page], text.title), "docx"
+        document = Opened(docx_of(directory / "text.docx", [text.page], text.title), name, "docx")
     else:
         document = opened(context, source, name, kind, directory)
-        source, kind = document.path, document.kind
-    if kind == "epub":
-        book = reading.read(source, name, kind, directory / "images")
+    if document.kind == "epub":
+        book = reading.read(document.path, name, document.kind, directory / "images")
         title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
         made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
-        source, kind = made, "docx"
+        document = Opened(made, name, "docx")
     target = directory / ("document-a.pdf" if archival else "document.pdf")
-    _convert(context, source, name, kind, target, "pdfa" if archival else "pdf")
+    _convert(context, document, target, "pdfa" if archival else "pdf")
     return target
 
 
@@ -149,25 +153,24 @@ def resaved(context: Context[DocumentSpec], document: Opened, target: Path) -> N
     Raises:
         Rejected: it cannot be read.
     """
-    _convert(context, document.path, document.name, document.kind, target, "office")
+    _convert(context, document, target, "office")
 
 
 def _convert(
     context: Context[DocumentSpec],
-    source: Path,
-    name: str,
-    kind: Kind,
+    document: Opened,
     target: Path,
     to: asking.Target,
     *,
     password: str | None = None,  # only of what has one: LibreOffice refuses it for what has none
 ) -> None:
     asking.convert(
-        source,
-        kind,
+        document.path,
+        document.kind,
         target,
         to,
-        name=name,
+        name=document.name,
+        has_paper=document.has_paper,
         most_bytes=context.request.output_limit_bytes,
         password=password,
         log=context.log,

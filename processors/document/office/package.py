@@ -30,6 +30,7 @@ _MOST_BYTES = 1024 * 1024 * 1024  # of all entries, unpacked
 _MOST_PART_BYTES = 128 * 1024 * 1024  # of one that is read
 _UNSUSPICIOUS_BYTES = 32 * 1024 * 1024
 _MOST_RATIO = 200  # unpacked to packed, above that; XML of large tables comes to 30
+_CHUNK_BYTES = 256 * 1024
 _DEEPEST = 2  # archives within archives that are looked into
 _MOST_XML_DEPTH = 200
 _NESTED = re.compile(r"\.(zip|docx|docm|xlsx|xlsm|pptx|pptm|odt|ods|odp|epub|jar)$", re.IGNORECASE)
@@ -120,6 +121,27 @@ class Package:
             raise _damaged(self.name, str(error)) from error
         except Exception as error:  # each way of packing has errors of its own, as zlib.error
             raise _damaged(self.name, f"{part} is damaged") from error
+
+    def mentions(self, part: str, word: bytes) -> bool:
+        """Whether a part has some bytes, which is found out without keeping it.
+
+        Raises:
+            Rejected: it is damaged.
+        """
+        end = b""
+        try:
+            with self._archive.open(part) as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    if word in end + chunk:
+                        return True
+                    end = chunk[-len(word) :]
+        except Exception as error:  # as for reading
+            raise _damaged(self.name, f"{part} is damaged") from error
+        return False
+
+    def parts(self, begin: str) -> list[str]:
+        """The parts whose names begin so."""
+        return [name for name in self._archive.NameToInfo if name.startswith(begin)]
 
     def xml(self, part: str) -> Element:
         """The XML of a part, with short prefixes.

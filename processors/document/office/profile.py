@@ -47,6 +47,7 @@ Sub Convert
     Say "it cannot be opened"
     Exit Sub
   End If
+  If Environ("PITCHEY_PAPER") = "A4" Then PutOnA4 document
   Dim into(1) As New com.sun.star.beans.PropertyValue
   into(0).Name = "FilterName"
   If Environ("PITCHEY_TO") = "pdf" Then
@@ -63,6 +64,19 @@ Sub Convert
   Exit Sub
 Failed:
   Say Error$
+End Sub
+
+' What says nothing of its paper comes out on that of the United States, which the formats or LibreOffice presume.
+Sub PutOnA4(document)
+  styles = document.StyleFamilies.getByName("PageStyles")
+  For number = 0 To styles.Count - 1
+    style = styles.getByIndex(number)
+    If Abs(style.Width - 21590) < 20 And Abs(style.Height - 27940) < 20 Then
+      style.Width = 21000 : style.Height = 29700
+    ElseIf Abs(style.Width - 27940) < 20 And Abs(style.Height - 21590) < 20 Then
+      style.Width = 29700 : style.Height = 21000
+    End If
+  Next
 End Sub
 
 Function Part(document, writer As String, calc As String, impress As String) As String

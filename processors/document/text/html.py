@@ -87,6 +87,7 @@ class _Reader:
     _lists: list[_List] = field(default_factory=list)
     _item: tuple[str | None, bool | None] | None = None  # of the item that begins: number and tick
     _cells: int = 0
+    names: list[str] = field(default_factory=list)  #: by which links call what comes next
 
     def children(self, node: LexborNode, depth: int) -> None:
         child = node.first_child
@@ -100,6 +101,7 @@ class _Reader:
         self._spans = []
         if not spans:
             return
+        self.names.clear()  # they were this paragraph's
         if self._item is not None:
             number, checked = self._item
             self._item = None
@@ -127,7 +129,13 @@ class _Reader:
         if self._item is not None and node.attributes.get("type") == "checkbox":
             self._item = (self._item[0], "checked" in node.attributes)
 
+    def _name(self, node: LexborNode, tag: str) -> None:
+        name = node.attributes.get("id") or (node.attributes.get("name") if tag == "a" else None)
+        if name:
+            self.names.append(name)
+
     def _inline(self, node: LexborNode, tag: str, depth: int) -> None:
+        self._name(node, tag)
         if tag == "br":
             self._spans.append(replace(self.look, text="\n"))
             return
@@ -163,10 +171,13 @@ class _Reader:
     def _block(self, node: LexborNode, tag: str, depth: int) -> None:
         if tag not in ("p", "div", "span") or self._item is None or self._spans:
             self.flush()
+        self._name(node, tag)
         if tag in _HEADINGS:
             spans = self._apart(node, depth)
             if spans:
-                self.blocks.append(Heading(int(tag[1]), tuple(replace(span, bold=False) for span in spans)))
+                shown = tuple(replace(span, bold=False) for span in spans)
+                self.blocks.append(Heading(int(tag[1]), shown, names=tuple(self.names)))
+                self.names.clear()
         elif tag in ("ul", "ol", "menu"):
             start = node.attributes.get("start") or "1"
             self._lists.append(_List((int(start) if _SMALL_NUMBER.match(start) else 1) if tag == "ol" else None))
@@ -180,9 +191,11 @@ class _Reader:
             self.flush()
             self._item = None
         elif tag == "pre":
+            self.names.clear()
             self.blocks.append(Code(node.text(deep=True).strip("\n"), _language(node)))
         elif tag == "table":
             self._table(node, depth)
+            self.names.clear()
         elif tag in ("figcaption", "caption"):
             spans = self._apart(node, depth)
             if spans:
@@ -203,6 +216,7 @@ class _Reader:
         """The text of a part that is no paragraph of its own."""
         inner = _Reader(look=self.look)
         inner.children(node, depth + 1)
+        self.names += inner.names
         inner.flush()
         found: list[Span] = []
         for block in inner.blocks:

@@ -20,6 +20,7 @@ from processors.document.model import (
     Table,
 )
 from processors.document.writing.links import is_beside, is_safe
+from processors.document.writing.places import Titles
 
 
 def html(
@@ -34,12 +35,12 @@ def html(
     lang = f' lang="{escape(language)}"' if language else ""
     yield f'<!doctype html>\n<html{lang}>\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n</head>\n'
     yield '<body dir="auto">\n'
-    lists = _Lists()
+    lists, titles = _Lists(), Titles()
     for page in pages:
         if page_markers and page.number is not None:
             yield f'{lists.end()}<section id="page-{page.number}" data-page="{page.number}">\n'
         for block in page.blocks:
-            yield lists.step(block) if isinstance(block, ListItem) else lists.end() + _block(block)
+            yield lists.step(block) if isinstance(block, ListItem) else lists.end() + _block(block, titles)
         if page_markers and page.number is not None:
             yield f"{lists.end()}</section>\n"
     yield f"{lists.end()}</body>\n</html>\n"
@@ -73,10 +74,12 @@ class _Lists:
         return text
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, titles: Titles) -> str:
     match block:
         case Heading():
-            return f'<h{block.level} dir="auto">{_inline(block.spans)}</h{block.level}>\n'
+            name = titles.name(block)
+            named = f' id="{escape(name)}"' if name else ""
+            return f'<h{block.level}{named} dir="auto">{_inline(block.spans)}</h{block.level}>\n'
         case Paragraph():
             tag = block.role or "p"
             return f'<{tag} dir="auto">{_inline(block.spans)}</{tag}>\n'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _WEB = re.compile(r"(https?:|mailto:|tel:)", re.IGNORECASE)
-_BESIDE = re.compile(r"#.*|(?!//)[\w./-]+", re.DOTALL)  # two slashes would begin the name of a machine
+_BESIDE = re.compile(r"#.*|(?!.*//)[\w./-]+", re.DOTALL)  # two slashes could begin the name of a machine
 
 
 def leads_to_the_web(link: str | None) -> bool:

@@ -25,7 +25,12 @@ from processors.document.writing.links import is_beside, is_safe
 _SPECIAL = re.compile(
     r"([\\`*\[\]<]|&(?=#?\w+;)|~(?=~)|(?<![^\W_])_|_(?![^\W_]))"
 )  # an underscore inside of a word emphasizes nothing
-_BEGINS_BLOCK = re.compile(r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|(\d{1,9})(?=[.)](?:\s|$))|=+\s*$|-+\s*$|~~~|-(?=[\s-]+$))")
+_BEGINS_BLOCK = re.compile(
+    r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|(\d{1,9})(?=[.)](?:\s|$))|=+\s*$|-+\s*$|~~~"
+    r"|-(?=[\s|:-]+$)|[|:](?=[\s|:-]*-[\s|:-]*$))"  # the last two: rules, and what makes the line above a table's head
+)
+_ENDS_LINE = re.compile(r"\r\n?")
+_ENDS_HEADING = re.compile(r"((?:^|\s)#*)(#)$")  # which it would lose
 
 
 def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
@@ -83,6 +88,7 @@ class _Writer:
         match block:
             case Heading():
                 text = " ".join(self.inline(block.spans, emphasis=False).split("\n"))
+                text = _ENDS_HEADING.sub(r"\1\\\2", text)
                 return f"{'#' * block.level} {text}" if text else ""
             case Paragraph() | Caption():
                 return self._lines(block.spans)
@@ -95,14 +101,14 @@ class _Writer:
             case Table():
                 return self._table(block)
             case Figure():
-                alternative = _escaped(block.alternative)
+                alternative = _escaped(" ".join(block.alternative.split()))
                 if block.path is not None and is_beside(block.path):
                     return f"![{alternative}]({_target(block.path)})"
                 return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
             case Footnote():
                 name = "" if block.label in self._said else self._notes.get(block.label, "")
                 self._said.add(block.label)  # another of that label is another
-                mark = f"[^{name}]:" if name else f"<sup>{_escaped(block.label)}</sup>"
+                mark = f"[^{name}]:" if name else f"<sup>{_escaped(' '.join(block.label.split()))}</sup>"
                 return f"{mark} {self._lines(block.spans)}"
 
     def _lines(self, spans: Iterable[Span]) -> str:
@@ -135,13 +141,19 @@ class _Writer:
 
     def inline(self, spans: Iterable[Span], *, emphasis: bool = True) -> str:
         """Write running text, with its emphasis and links."""
-        return "".join(self._span(span, emphasis) for span in spans).strip()
+        text = ""
+        for span in spans:
+            piece = self._span(span, emphasis)
+            # Before a link an exclamation mark would make a picture of it, which is fetched.
+            text = f"{text[:-1]}\\!{piece}" if text.endswith("!") and piece.startswith("[") else text + piece
+        return text.strip()
 
     def _span(self, span: Span, emphasis: bool) -> str:
-        core = span.text.strip()
+        whole = _ENDS_LINE.sub("\n", span.text)
+        core = whole.strip()
         if not core:
-            return span.text
-        lead, tail = span.text[: len(span.text) - len(span.text.lstrip())], span.text[len(span.text.rstrip()) :]
+            return whole
+        lead, tail = whole[: len(whole) - len(whole.lstrip())], whole[len(whole.rstrip()) :]
         if span.raised and core in self._notes:
             return f"{lead}[^{self._notes[core]}]{tail}"
         return f"{lead}{_shown(span, core, emphasis)}{tail}"

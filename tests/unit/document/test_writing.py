@@ -235,9 +235,59 @@ def test_links_lead_to_what_is_written_or_are_text() -> None:
         places = Places(lambda: pages, **wanted)
         return re.findall('href="([^"]*)', "".join(html(map(places.alive, pages))))
 
-    assert links() == ["https://a.b"]
-    assert links(page_markers=True) == ["#page-2", "https://a.b"]
-    assert links(titles=True) == ["#the-usage-of-it", "https://a.b"]
+    assert links() == ["#the-usage-of-it", "https://a.b"]
+    assert links(page_markers=True) == ["#page-2", "#the-usage-of-it", "https://a.b"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "tags"),
+    [
+        ((Paragraph((Span("Look!"), Span("here", link="https://a.b/c.png"))),), "<p>Look!<a>here</a></p>"),
+        ((Paragraph(spans("a\r# b\r\n# c")),), "<p>a\n# b\n# c</p>"),
+        ((Paragraph(spans("a | b\n--- | :--\nc | d")),), "<p>a | b\n--- | :--\nc | d</p>"),
+        ((Paragraph(spans("| a |\n|---|\n| c |")),), "<p>| a |\n|---|\n| c |</p>"),
+        ((Heading(1, spans("C #")),), "<h1>C #</h1>"),
+        ((Figure("a.png", "a\n# b"),), '<p><img src="a.png" alt="a # b"></p>'),
+    ],
+)
+def test_what_looks_like_markdown_stays_text(blocks: tuple[Block, ...], tags: str) -> None:
+    made = md(*blocks)
+    shown = MarkdownIt("gfm-like", {"linkify": False}).render(made).replace(" />", ">").strip()
+    assert re.sub(r'<a href="[^"]*">', "<a>", shown) == tags
+
+
+def test_a_label_of_a_note_is_one_word() -> None:
+    label = "1]: x\n# h"
+    assert md(Footnote(label, spans("a"))) == "<sup>1\\]: x # h</sup> a\n"
+    assert md(Paragraph((Span(label, raised=True),)), Footnote(label, spans("a"))) == "[^n1]\n\n[^n1]: a\n"
+
+
+@pytest.mark.parametrize("count", [1, 2000])
+def test_small_tables_make_no_large_output(count: int) -> None:
+    wide = Table(((Cell(spans("xx"), columns=1000),),))
+    assert len(md(*[wide] * count)) < 50 * count
+    title = Table(((Cell(spans("a title over all"), columns=12),), tuple(Cell(spans(str(n))) for n in range(12))))
+    assert md(title).count("a title over all") == 12
+
+
+def test_links_lead_to_headings_by_what_the_document_calls_them_and_where_they_are() -> None:
+    aims = ("_Toc1", "second", "plain%20name", "page-2@300", "page-2@9", "page-2", "nowhere", "page-7@1")
+    led = Paragraph(tuple(Span(aim, link=f"#{aim}") for aim in aims))
+    low, high = Box(0, 310, 99, 330), Box(0, 100, 99, 120)
+    pages = [
+        Page(1, (led, Heading(1, spans("Same name"), names=("_Toc1", "plain name")))),
+        Page(2, (Heading(2, spans("Other"), high), Heading(2, spans("Same name"), low, names=("second",)))),
+    ]
+    places = Places(lambda: pages)
+    written = "".join(html(map(places.alive, pages)))
+    assert re.findall('href="([^"]*)"[^>]*>([^<]*)', written) == [
+        ("#same-name", "_Toc1"),
+        ("#same-name-1", "second"),
+        ("#same-name", "plain%20name"),
+        ("#same-name-1", "page-2@300"),
+    ]
+    assert re.findall('<h. id="([^"]*)"', written) == ["same-name", "other", "same-name-1"]
+    assert "[second](#same-name-1)" in "".join(markdown(map(places.alive, pages)))
 
 
 def test_json_has_boxes_and_leaves_out_what_is_not_there() -> None:

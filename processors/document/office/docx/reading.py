@@ -122,10 +122,14 @@ class _Part:
     def blocks(self, container: Element) -> list[Block]:
         """What a container holds, in order."""
         made: list[Block] = []
+        names: list[str] = []  # of bookmarks before the paragraph that they are for
         for element in container:
             match element.tag:
                 case "w-p":
-                    _add(made, self._paragraph(element))
+                    _add(made, self._paragraph(element, names))
+                    names = []
+                case "w-bookmarkStart":
+                    names.append(element.get("w-name", ""))
                 case "w-tbl":
                     _add(made, self._table(element))
                 case "w-del" | "w-moveFrom" | "w-sectPr" | "w-sdtPr":
@@ -134,10 +138,11 @@ class _Part:
                     _add(made, self.blocks(element))
         return made
 
-    def _paragraph(self, element: Element) -> Iterator[Block]:
+    def _paragraph(self, element: Element, names: Iterable[str] = ()) -> Iterator[Block]:
         properties = element.find("w-pPr")
         style = self._style(properties)
         line = self._runs.line(element, hidden=style.hidden)
+        line.names += names
         if line.spans:
             yield self._block(line, style)
         yield from line.figures
@@ -171,7 +176,8 @@ class _Part:
                 # What Word numbers by itself belongs to what is read there.
                 lead = (Span(f"{label} "),) if label else ()
                 level = _TITLE if style.look == "title" else style.level or 1
-                return Heading(level, (*lead, *(replace(span, bold=False) for span in spans)))
+                shown = (*lead, *(replace(span, bold=False) for span in spans))
+                return Heading(level, shown, names=tuple(line.names))
             case "caption":
                 return Caption(spans)
             case "code" if not is_item:

@@ -28,6 +28,7 @@ class Line:
     figures: list[Figure] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)  #: what text boxes hold
     checked: bool | None = None
+    names: list[str] = field(default_factory=list)  #: of bookmarks that begin in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Runs:
             case "w-sym":
                 code = (element.get("w-char") or "").upper()
                 self._say(_SIGNS.get(code, ""), look, made)
+            case "w-bookmarkStart":
+                made.names.append(element.get("w-name", ""))
             case "w-hyperlink":
                 self._children(element, replace(look, link=self._target(element) or look.link), made)
             case "w-fldSimple":
