@@ -50,7 +50,7 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     path, name, password = source.path, source.name, source.password
     found: dict[str, Any] = apart.call(lambda: _of_document(path, name, password), name)
     try:
-        found |= apart.call(lambda: structure_of(path, name, password), name)
+        found |= apart.call(lambda: structure_of(path, name, password, source.indexes), name)
     except Rejected as error:  # what PDFium reads all the same
         found["problem"] = error.message
     for signature, signer in zip(found["signatures"], found.pop("signers", ()), strict=False):
@@ -71,6 +71,9 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
         about = by_page[value["page"]] = value["about"]
         faces |= {(font, embedded) for font, embedded in about.pop("fonts")}
         done(len(by_page), len(source.indexes))
+    for index, unit in found.pop("units", ()):
+        for side in ("width", "height"):
+            by_page[index][side] = round(by_page[index][side] * unit, 2)
     pages = [by_page[index] for index in source.indexes]
     found["words"] = sum(page["words"] for page in pages)
     found["hiddenText"] = any(page["hiddenText"] for page in pages)
