@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from processors.document import paper_work, pdf_work, ranges
 from processors.document.kinds import Kind
 from processors.document.model import Page
 from processors.document.office import reading
-from processors.document.office.conversion import opened, pdf_of, readable, resaved
+from processors.document.office.conversion import Opened, layable, opened, pdf_of, readable, resaved
 from processors.document.outputs import (
     docx_output,
     without_pictures,
@@ -77,17 +78,18 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     if "docx" in spec.output_formats and not by_model:
         resaved(context, document, context.out / FILES["docx"])
         outputs.append(docx_output(context))
-    made, notes = laid_out(context, document.path, document.kind, scratch, slides)
+    made, notes = laid_out(context, lambda: layable(document, scratch), scratch, slides)
     details: dict[str, Any] = {"input": {key: value for key, value in about.items() if value}}
     return Result(outputs=outputs + made, details=details | ({"notes": notes} if notes else {}))
 
 
 def laid_out(
-    context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path, slides: int | None = None
+    context: Context[DocumentSpec], document: Callable[[], Opened], scratch: Path, slides: int | None = None
 ) -> tuple[list[OutputFile], list[str]]:
     """Make the PDFs and the pictures of pages that the spec asks for; with what is to be said of them.
 
     Args:
+        document: gives what LibreOffice lays out; asked once, and only where something is laid out.
         slides: how many there are, where pages of them were read.
 
     Raises:
@@ -98,9 +100,12 @@ def laid_out(
     wanted = {*spec.output_formats} & {"pdf", "pdfa"}
     made: list[OutputFile] = []
     notes: list[str] = []
+    if not spec.wants_preview and not wanted:
+        return made, notes
+    context.progress("lay out", _WRITTEN)
+    ready = document()
     if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
-        context.progress("lay out", _WRITTEN)
-        paper = pdf_of(path, name, kind, context, directory=scratch)
+        paper = pdf_of(context, ready, scratch)
         source = PdfSource.open(paper, name, scratch, pages=spec.pages)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
         if spec.pages is not None and slides not in (None, source.facts.pages):
@@ -109,8 +114,7 @@ def laid_out(
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
     if by_office:
-        context.progress("lay out", _WRITTEN)
-        pdf_of(path, name, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        pdf_of(context, ready, scratch, archival=True).rename(context.out / FILES["pdfa"])
         details = {"format": "pdfa", "conformance": "PDF/A-2b"}
         made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
     return made, notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.document.kinds import Kind
+from processors.document.office.conversion import Opened, docx_of
 from processors.document.office_work import laid_out
 from processors.document.outputs import without_pictures, write_docx, write_formats, write_tables
 from processors.document.text.reading import read
@@ -29,7 +30,11 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     outputs += write_tables(context, lambda: [page])
     if "docx" in context.spec.output_formats:
         outputs.append(write_docx(context, [page], text.title))
-    made, notes = laid_out(context, path, kind, scratch)
+
+    def laid() -> Opened:
+        return Opened(docx_of(scratch / "text.docx", [page], text.title), name, "docx")
+
+    made, notes = laid_out(context, laid, scratch)
     if text.is_guessed:
         notes.append(f"{name} is not UTF-8 and does not say what it is: it was read as Windows-1252.")
     return Result(outputs=outputs + made, details={"input": about} | ({"notes": notes} if notes else {}))
