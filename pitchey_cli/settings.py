@@ -20,7 +20,8 @@ from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, MIB
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
-    f"PITCHEY_{name}" for name in ("CONFIG", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS")
+    f"PITCHEY_{name}"
+    for name in ("CONFIG", "CONTEXT", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS", "SERVER", "TOKEN")
 )
 _OF_TESTS = "PITCHEY_TEST_"
 TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
@@ -70,6 +71,8 @@ class ApiSettings:
     body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
     wait_seconds: float = _setting(60.0, "Longest ?wait= for a job.", least=0, most=3600)
+    upload_hours: float = _setting(24.0, "How long an upload is kept that nobody goes on with.", least=0.01)
+    upload_bytes: int = _setting(64 * GIB, "Of one organisation's uploads that no job has taken yet.", least=1024)
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,14 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """How other programs are told."""
+
+    allow_private: bool = _setting(False, "Let webhooks go to private and loopback addresses.")
+    keep_days: float = _setting(7.0, "Deliveries that have ended are listed for so long.", least=0.1, most=3650)
+
+
+@dataclass(frozen=True)
 class CodeSettings:
     """The network of programs that nobody trusts, and where their packages come from."""
 
@@ -169,6 +180,13 @@ class MediaSettings:
 
     #: tables by name, as the file has them; checked by whoever uses them, for the reason that the module's text gives
     presets: Mapping[str, Any] = field(default_factory=dict, metadata={"is_table": True})
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """What the inference service has."""
+
+    gpu: bool = _setting(False, "Its instances are given the graphics cards, and do not start without.")
 
 
 @dataclass(frozen=True)
@@ -246,7 +264,8 @@ class Services:
 
     video: ServiceSettings = ServiceSettings("standard-2", 3, 300, 0.144, 3600)
     document: ServiceSettings = ServiceSettings("standard-1", 5, 300, 0.072, 600)
-    inference: ServiceSettings = ServiceSettings("standard-4", 2, 600, 0.288, 600)
+    # Twice the batch that is best for most models: while one is run, the next is fetched, and the last is recorded.
+    inference: ServiceSettings = ServiceSettings("standard-4", 16, 600, 0.288, 600)
     media: ServiceSettings = ServiceSettings("standard-2", 4, 300, 0.144, 3600)
     code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
 
@@ -263,9 +282,11 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
     document: DocumentSettings = DocumentSettings()
+    inference: InferenceSettings = InferenceSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()
@@ -445,6 +466,14 @@ def merged(path: Path, in_file: Mapping[str, Any], environ: Mapping[str, str]) -
             values[key] = parse_value(entry, environ[entry.variable], where=entry.variable)
             sources[key] = entry.variable
     return Loaded(_build(Settings, Settings(), values, ""), path, sources)
+
+
+def told(tables: Mapping[str, Any]) -> Settings:
+    """Settings as another machine tells them; what this version does not know is left out."""
+    known = entries().keys() | TABLES
+    values = {key: value for key, value in _flatten(tables).items() if key in known}
+    found: Settings = _build(Settings, Settings(), values, "")
+    return found
 
 
 def check_service(name: str, service: ServiceSettings) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
@@ -28,16 +28,26 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.housekeeping import Pruned
+    from pitchey_cli.daemon.lock import Holder
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
+    from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
+    from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.adding import Desk
-    from pitchey_cli.operations.requests import Submitting
-    from processors.protocol import Service
+    from pitchey_cli.operations.models.listing import Listed
+    from pitchey_cli.operations.pipelines import Run
+    from pitchey_cli.operations.requests import Request, Submitting
+    from pitchey_cli.operations.sources import Source
+    from pitchey_cli.operations.submit import Draft, StageProgress
+    from processors.vocabulary import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
 
@@ -74,6 +84,60 @@ def _whoever_works_here() -> str:
         return f"user {uid} on this machine"
 
 
+class Elsewhere(Protocol):
+    """What a server does by itself, where a daemon at this machine would be given the parts for it."""
+
+    @property
+    def where(self) -> str:
+        """What people call the server."""
+
+    def place(
+        self,
+        asked: Request,
+        drafts: Sequence[Draft],
+        *,
+        is_waited_for: bool,
+        progress: StageProgress | None,
+        say: Callable[[str], None],
+    ) -> list[JobId]:
+        """Send files and orders; the ids of the jobs."""
+
+    def run_pipeline(
+        self,
+        pipeline: Pipeline,
+        runs: Sequence[Run],
+        inputs: Sequence[Source],
+        words: Mapping[str, Any],
+        batch: str,
+        progress: StageProgress | None,
+    ) -> str:
+        """Send files and steps; the name of the batch."""
+
+    def add_schedule(self, asked: Request, *, name: str, cron: str, timezone: str, misfire: str) -> None:
+        """Keep a schedule."""
+
+    def run_schedule(self, name: str) -> list[JobId]:
+        """Submit the jobs of a schedule once more."""
+
+    def add_token(self, **said: Any) -> tuple[ApiToken, str]:
+        """Make a token."""
+
+    def why(self, job_id: JobId) -> list[str]:
+        """Why a job is where it is."""
+
+    def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
+        """What the programs of a job wrote."""
+
+    def alerts(self, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand."""
+
+    def models(self) -> list[Listed]:
+        """Every version of every model."""
+
+    def metrics(self) -> str:
+        """Everything that is counted."""
+
+
 @dataclass(frozen=True)
 class Wiring:
     """Settings in, adapters out."""
@@ -89,9 +153,31 @@ class Wiring:
         return cls(loaded, configuration.state_dir(loaded.settings), SystemClock())
 
     @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The server that does the work; None where that is this machine."""
+        return None
+
+    def holder(self) -> Holder | None:
+        """Who runs the jobs."""
+        from pitchey_cli.daemon import lock
+
+        return lock.holder(self.state_dir)
+
+    def poke(self) -> bool:
+        """Wake whoever runs the jobs; False when nobody does."""
+        from pitchey_cli.daemon import lock
+
+        return lock.poke(self.state_dir)
+
+    @property
     def settings(self) -> configuration.Settings:
         """The settings as read."""
         return self.loaded.settings
+
+    def with_gpu(self) -> Wiring:
+        """The same, with instances of inference that are given the graphics cards."""
+        settings = replace(self.settings, inference=replace(self.settings.inference, gpu=True))
+        return replace(self, loaded=replace(self.loaded, settings=settings))
 
     @property
     def policies(self) -> Policies:
@@ -208,10 +294,12 @@ class Wiring:
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
     def sources(self) -> Sources:
-        """What images are made of."""
+        """What images are made of; that of inference with the frameworks that the models of this machine need."""
         from pitchey_cli.engines.images import Sources
+        from processors.vocabulary import VARIANTS
 
-        return Sources(ocr_languages=self.policies.ocr_languages())
+        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
+        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
 
     def image_tag(self, service: Service) -> str:
         """The image that a service runs in."""
@@ -315,6 +403,7 @@ class Wiring:
         from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
+        from pitchey_cli.network.posting import Post
         from pitchey_cli.store.writer import Writer
 
         store = self.plain_store()
@@ -339,6 +428,7 @@ class Wiring:
                 clock=self.clock,
                 dice=random.random,
                 report=report,
+                post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
             )
             yield Loop(node, label)
         finally:
@@ -351,10 +441,11 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
+        sources = images.built(engine, self.sources())
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service, is_foreground) for service in images.available()},
+            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
             queue=self.policies.queue(),
             capacity=self.policies.capacity(),
             prices=self.policies.prices(),
@@ -370,17 +461,20 @@ class Wiring:
             grace_seconds=daemon.grace_seconds,
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
+            deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
+    def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.engines.images import current_tag
+        from processors.vocabulary import Service
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=self.image_tag(service),
+            image=current_tag(service, sources),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,
@@ -391,6 +485,7 @@ class Wiring:
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
             runtime=chosen.runtime,
+            has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

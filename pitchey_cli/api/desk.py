@@ -10,14 +10,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from http import HTTPStatus
 from typing import TypeVar
 
+from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.rates import Rates
 from pitchey_cli.api.watching import Watch
+from pitchey_cli.artifacts.incoming import Arrivals
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
@@ -33,6 +38,7 @@ from pitchey_cli.wiring import Wiring
 T = TypeVar("T")
 _READERS = 4
 _WORKERS = 4
+_SWEEP_SECONDS = 600.0
 
 
 class Hands:
@@ -72,6 +78,7 @@ class Desk:
     watch: Watch
     rates: Rates
     is_draining: bool = False
+    _busy: set[str] = field(default_factory=set)
     ending: asyncio.Event = field(default_factory=asyncio.Event)  #: streams end
 
     @classmethod
@@ -116,6 +123,36 @@ class Desk:
         """A store as somebody may have it: what they change is noted, what is of others is not there."""
         kept = noted(store, actor=lambda: actor.name, now=self.wiring.clock.now)
         return kept if actor.is_of_all else apart(kept, actor.organisation)
+
+    @cached_property
+    def incoming(self) -> Arrivals:
+        """Where files come in piece by piece."""
+        settings = self.wiring.settings.api
+        lasts = settings.upload_hours * 3600
+        return Arrivals(layout.incoming(self.wiring.state_dir), lasts, settings.upload_bytes)
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Keep others from something for as long as the context lasts.
+
+        Raises:
+            Refused: somebody else is at it.
+        """
+        if what in self._busy:
+            text = "Another request writes to this upload."
+            headers = {"Retry-After": "1", "Connection": "close"}
+            raise Refused(HTTPStatus.LOCKED, "locked", text, hint="Try again when it has ended.", headers=headers)
+        self._busy.add(what)
+        try:
+            yield
+        finally:
+            self._busy.discard(what)
+
+    async def sweep(self) -> None:
+        """Remove uploads that nobody goes on with, now and then."""
+        while True:
+            await asyncio.to_thread(self.incoming.sweep, now=time.time())
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     def poke(self) -> bool:
         """Wake whoever runs the jobs; False when nobody does."""

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from pitchey_cli import __version__
 from pitchey_cli.api import problems
 from pitchey_cli.api.admission import Admission, check, too_many
 from pitchey_cli.api.call import Call, query_of
@@ -34,7 +35,7 @@ from pitchey_cli.operations.specs import checked_as
 Handler = Callable[..., Awaitable[Response]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NOBODY = Actor("nobody", Role.VIEWER, ALL_ORGANISATIONS)
-_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Pitchey-Version": __version__}
 
 
 @dataclass

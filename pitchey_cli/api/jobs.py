@@ -16,6 +16,7 @@ from pitchey_cli.api.answers import json_answer, kept_answer, page, place_of
 from pitchey_cli.api.call import Call
 from pitchey_cli.api.ordering import order_of
 from pitchey_cli.api.problems import Refused
+from pitchey_cli.api.resumable import as_uploads, kept_uploads, note_taken
 from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
@@ -25,6 +26,7 @@ from pitchey_cli.operations.cancel import cancel as cancel_jobs
 from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from processors.vocabulary import Service
 
 _PAUSE_SECONDS = 0.03  # between two looks of one who waits: on a busy queue there is a commit every few milliseconds
 _OUTCOMES = {CancelResult.CANCELLED: "cancelled", CancelResult.REQUESTED: "stopping", CancelResult.FINISHED: "ended"}
@@ -63,6 +65,27 @@ async def submit_to_service(call: Call, asked: models.SubmitQuery) -> Response:
     return await _answer_when_ended(call, placed, asked.wait)
 
 
+async def probe(call: Call, asked: models.SubmitQuery) -> Response:
+    """Say what is in a media file: its streams, chapters and tags, in the details of a job of the video service.
+
+    The body is `{"input": URL}`, or multipart/form-data with a part `input`. It is waited for as at a service.
+    """
+    if call.media_type == MULTIPART:
+        async with form_of(call) as form:
+            placed = await _place(call, [_probe({} if form.order is None else form.order)], form.uploads)
+    else:
+        placed = await _place(call, [_probe(await call.json())], {})
+    return await _answer_when_ended(call, placed, asked.wait)
+
+
+def _probe(raw: object) -> models.SubmitJob:
+    if not isinstance(raw, dict):
+        raise Refused(HTTPStatus.BAD_REQUEST, "not-an-object", "What is to be done is a JSON object.")
+    asked = checked_as(models.ProbeFile, raw, "A probe")
+    spec = {"outputFormat": "probe"} | ({} if asked.input is None else {"inputUrl": asked.input})
+    return models.SubmitJob.model_validate({"service": Service.VIDEO, "spec": spec})
+
+
 def _jobs_in(raw: object) -> list[models.SubmitJob]:
     if not isinstance(raw, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "not-an-object", "What is to be done is a JSON object.")
@@ -83,14 +106,16 @@ def _of_service(service: str, raw: object) -> models.SubmitJob:
 
 async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) -> orders.Placed:
     wanted = orders.with_key([order_of(call, each) for each in asked], call.header("idempotency-key"))
+    kept = await asyncio.to_thread(kept_uploads, call, *(each.spec for each in wanted))
 
     def stage(store: Store) -> Any:
-        drafts = orders.drafts(wanted, uploads)
+        drafts = orders.drafts(wanted, {**as_uploads(kept), **uploads})
         return orders.stage(call.desk.submitting(store), wanted, drafts, now=call.now)
 
     jobs = await call.work(stage)
     placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, now=call.now))
     call.desk.poke()
+    note_taken(call, kept)
     if placed.is_replay:
         call.headers["Idempotency-Replayed"] = "true"
     return placed

@@ -106,6 +106,13 @@ class EventsQuery(Query):
     type: list[str] | None = Field(None, max_length=50, description="Only these: submitted, progress, succeeded, ...")
 
 
+class ChangesQuery(Query):
+    """How long to wait for news, and from when on."""
+
+    after: int | None = Field(None, ge=0, le=2**63 - 1, description="The last event that one knows of.")
+    wait: float | None = Field(None, ge=0, description="Wait so many seconds for a newer one, 5 at most.")
+
+
 class Page(Query):
     """Which page."""
 
@@ -119,6 +126,13 @@ class RunPipeline(Queueing):
     name: str = Field("pipeline", min_length=1, max_length=80, description="What to call it.")
     steps: dict[str, Any] = Field(min_length=1, max_length=100, description="The steps, as docs/architecture has them.")
     inputs: list[str] = Field(default_factory=list, max_length=MOST_JOBS, description="URLs and upload:NAME.")
+
+
+class BatchesQuery(Query):
+    """Which batches."""
+
+    limit: int = Field(500, ge=1, le=500, description="At most so many.")
+    cursor: str | None = Field(None, max_length=200, description="Where the page begins: `next` of the one before.")
 
 
 class DeadLettersQuery(Query):
@@ -206,6 +220,29 @@ class SetBudget(Body):
     period: str = Field("month", description="day, week or month.")
 
 
+class CheckAlerts(Body):
+    """Judge the rules now."""
+
+
+class SilenceAlert(Body):
+    """For how long nobody is told, and why."""
+
+    lasting: str = Field(max_length=40, description="For so long: 30m, 2h, 1d.")
+    reason: str = Field(max_length=500, description="Why; whoever looks at it next sees it.")
+
+
+class ModelsQuery(Query):
+    """Which models."""
+
+    name: str | None = Field(None, max_length=200, description="Only versions of this one.")
+
+
+class ProbeFile(Body):
+    """A file to look into."""
+
+    input: str | None = Field(None, description="Its URL, or upload:ID of a file that was uploaded.")
+
+
 class OfOrganisation(Query):
     """Of which organisation."""
 
@@ -243,3 +280,41 @@ class AddToken(Body):
     all_organisations: StrictBool = Field(False, description="For the whole installation.")
     member: str | None = Field(None, description="Whose: it may do no more than they may.")
     expires: str | None = Field(None, description="After so long, as 90d.")
+
+
+class AddWebhook(Body):
+    """Whom to tell, and what."""
+
+    name: str = Field(description="What it is for, as chat or billing.")
+    url: str = Field(description="Where messages are posted.")
+    types: list[str] = Field(default_factory=list, max_length=100, description="Only these, as job.*; none: all.")
+    services: list[Service] = Field(default_factory=list, description="Only what is of these; none: all.")
+    organisation: str | None = Field(None, description="Whose it is, where that is not one's own.")
+    all_organisations: StrictBool = Field(False, description="For what happens in the whole installation.")
+
+
+class DisableWebhook(Body):
+    """Why it is told nothing any more."""
+
+    reason: str | None = Field(None, max_length=200, description="For whoever looks at it later.")
+
+
+class RotateWebhook(Body):
+    """How secrets follow each other."""
+
+    overlap: str = Field("24h", description="For how long the secret before counts as well.")
+
+
+class DeliveriesQuery(Query):
+    """Which deliveries."""
+
+    state: str | None = Field(None, description="pending, delivered or failed.")
+    limit: int = _PAGE
+    cursor: str | None = _CURSOR
+
+
+class ReplayDeliveries(Body):
+    """What is to be sent again: messages, or all that was given up."""
+
+    messages: list[str] = Field(default_factory=list, max_length=1000, description="Ids of messages.")
+    failed: StrictBool = Field(False, description="All that was given up.")

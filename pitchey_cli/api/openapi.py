@@ -122,6 +122,7 @@ _SUBMITTED: Mapping[str, dict[str, Any]] = {
     "submit": {"oneOf": [{"$ref": f"{_REFS}SubmitJob"}, {"$ref": f"{_REFS}SubmitJobs"}]},
     "submit_to_service": {"$ref": f"{_REFS}ServiceJob"},
     "run_pipeline": {"$ref": f"{_REFS}RunPipeline"},
+    "probe": {"$ref": f"{_REFS}ProbeFile"},
 }
 
 
@@ -146,7 +147,14 @@ def _content(answer: Answer) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     answers = {each for route in ROUTES for each in route.answers.values() if isinstance(each, type)}
     asked: set[type[BaseModel]] = {body for route in ROUTES if (body := parameters(route.handler)[1]) is not None}
-    asked |= {models.SubmitJob, models.SubmitJobs, models.ServiceJob, models.RunPipeline, *SPECS.values()}
+    asked |= {
+        models.SubmitJob,
+        models.SubmitJobs,
+        models.ServiceJob,
+        models.RunPipeline,
+        models.ProbeFile,
+        *SPECS.values(),
+    }
     wanted = [*_in_mode(answers | {said.ProblemSaid}, "serialization"), *_in_mode(asked, "validation")]
     _, found = models_json_schema(wanted, ref_template=f"{_REFS}{{model}}")
     schemas: dict[str, Any] = found["$defs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from pitchey_cli.api.answers import empty_answer, json_answer, page, place_of
 from pitchey_cli.api.call import Call
 from pitchey_cli.api.ordering import words_of
 from pitchey_cli.api.problems import Refused
+from pitchey_cli.api.resumable import as_uploads, kept_uploads, note_taken
 from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain import pipeline as document
 from pitchey_cli.domain.errors import UsageError
@@ -32,13 +34,15 @@ def _summary(found: batches.Summary) -> dict[str, Any]:
     return {"batch": found.name, "jobs": found.total, "ended": found.ended, "failed": found.failed, "states": states}
 
 
-async def list_batches(call: Call) -> Response:
-    """List the batches, and how many of their jobs stand where."""
+async def list_batches(call: Call, asked: models.BatchesQuery) -> Response:
+    """List the batches by name, and how many of their jobs stand where."""
 
-    def look(store: Store) -> list[dict[str, Any]]:
-        return [_summary(batches.summary(store, name)) for name in store.batches()]
+    def look(store: Store) -> tuple[list[dict[str, Any]], bool]:
+        names = [name for name in store.batches() if asked.cursor is None or name > asked.cursor]
+        return [_summary(batches.summary(store, name)) for name in names[: asked.limit]], len(names) > asked.limit
 
-    return json_answer({"batches": await call.read(look)})
+    found, has_more = await call.read(look)
+    return json_answer({"batches": found, "next": found[-1]["batch"] if has_more else None})
 
 
 async def get_batch(call: Call) -> Response:
@@ -98,9 +102,12 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
         raise UsageError("A run of a pipeline takes no idempotency key.", hint=hint)
     words = queueing.checked({name: word for name, word in words_of(call, asked).items() if name != "batch"})
 
+    kept = await asyncio.to_thread(kept_uploads, call, asked.steps, asked.inputs)
+
     def start(store: Store) -> str:
         used: set[str] = set()
-        locate = orders.locator(uploads, used)
+        sent = {**as_uploads(kept), **uploads}
+        locate = orders.locator(sent, used)
         parsed = document.parse({"name": asked.name, "steps": asked.steps}, name="pipeline")
         inputs = [locate(each) for each in asked.inputs]
         if inputs and not parsed.takes_input:
@@ -108,11 +115,12 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
         if parsed.takes_input and not inputs:
             raise UsageError(f"What shall the pipeline {parsed.name} work on?", hint="Say it in `inputs`.")
         runs = pipelines.plan(parsed, inputs, available=images.available(), locate=locate)
-        orders.refuse_unused(uploads, used)
+        orders.refuse_unused(sent, used)
         return pipelines.start(call.desk.submitting(store), parsed, runs, words, batch=asked.batch or "", now=call.now)
 
     name = await call.work(start)
     call.desk.poke()
+    note_taken(call, kept)
     found = await call.read(lambda store: batches.summary(store, name))
     return json_answer(_summary(found), HTTPStatus.CREATED, {"Location": f"/v1/batches/{quote(name)}"})
 

@@ -198,9 +198,90 @@ class BatchSaid(Said):
 
 
 class BatchesSaid(Said):
-    """All batches."""
+    """A page of batches, by name."""
 
     batches: list[BatchSaid]
+    next: str | None
+
+
+class AlertSaid(Said):
+    """An alert rule, and where it stands."""
+
+    schema_: int = Field(alias="schema")
+    rule: str
+    severity: str
+    threshold: float
+    unit: str | None
+    is_floor: bool
+    for_seconds: float
+    value: float | None
+    about: str | None
+    is_firing: bool
+    broken_since: datetime | None
+    firing_since: datetime | None
+    resolved_at: datetime | None
+    silence: dict[str, Any] | None
+
+
+class AlertsSaid(Said):
+    """Alert rules."""
+
+    alerts: list[AlertSaid]
+
+
+class ModelSaid(Said):
+    """One version of a model."""
+
+    schema_: int = Field(alias="schema")
+    name: str
+    version: str
+    from_: str = Field(alias="from")
+    is_meant: bool
+    task: str | None
+    framework: str | None
+    size_bytes: int | None
+    licence: str | None
+    description: str
+    problem: str | None
+
+
+class WholeModelSaid(ModelSaid):
+    """One version of a model, with its manifest where that is known."""
+
+    manifest: dict[str, Any] | None
+
+
+class ModelsSaid(Said):
+    """Models, by name, the oldest version first."""
+
+    models: list[ModelSaid]
+
+
+class PresetsSaid(Said):
+    """What media jobs can name."""
+
+    presets: list[dict[str, Any]]
+
+
+class SurroundingsSaid(Said):
+    """What the command line needs to know of a server."""
+
+    version: str
+    views: int
+    now: datetime
+    boot: str
+    tick: int
+    zone: str
+    zone_seconds: float
+    services: list[str]
+    runner: dict[str, Any] | None
+    settings: dict[str, Any]
+
+
+class ChangesSaid(Said):
+    """Where the events are."""
+
+    last_event: int
 
 
 class CountSaid(Said):

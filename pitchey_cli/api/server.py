@@ -86,8 +86,10 @@ async def serve(wiring: Wiring, listener: socket.socket, address: Address, daemo
         server = uvicorn.Server(_config(desk))
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         hearing = asyncio.create_task(_hear(daemon, desk, server))
+        sweeping = asyncio.create_task(desk.sweep())
         await server._serve([listener])  # serve() would take the signals, which are the daemon's
         hearing.cancel()
+        sweeping.cancel()
     finally:
         desk.close()
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pitchey_cli.api import (
+    alerts,
+    catalogue,
     events,
     jobs,
     money,
@@ -13,11 +15,15 @@ from pitchey_cli.api import (
     pools,
     queue,
     results,
+    resumable,
     said,
     said_people,
     said_pools,
+    said_webhooks,
     schedules,
     system,
+    views,
+    webhooks,
 )
 from pitchey_cli.api.events import EVENT_STREAM
 from pitchey_cli.api.results import NDJSON
@@ -26,12 +32,17 @@ from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.operations.metrics import CONTENT_TYPE
 
 VIEWER, SUBMITTER, OPERATOR, ADMIN = Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN
-JOBS, SCHEDULES, POOLS, COST, ACCESS, SYSTEM = (
-    Area.JOBS, Area.SCHEDULES, Area.POOLS, Area.COST, Area.ACCESS, Area.SYSTEM
+JOBS, SCHEDULES, POOLS, COST, ACCESS, WEBHOOKS, SYSTEM = (
+    Area.JOBS, Area.SCHEDULES, Area.POOLS, Area.COST, Area.ACCESS, Area.WEBHOOKS, Area.SYSTEM
 )  # fmt: skip
 _KEY: Mapping[str, str] = MappingProxyType({"Idempotency-Key": "The same key gives the same jobs again."})
 _ETAG: Mapping[str, str] = MappingProxyType({"If-None-Match": "The ETag of what one has: 304 if it is still that."})
 _RANGE: Mapping[str, str] = MappingProxyType({**_ETAG, "Range": "A part, as bytes=0-1023.", "If-Range": "Its ETag."})
+_TUS: Mapping[str, str] = MappingProxyType({"Tus-Resumable": "1.0.0"})
+_TUS_BEGIN: Mapping[str, str] = MappingProxyType(
+    {**_TUS, "Upload-Length": "The size in bytes.", "Upload-Metadata": "filename and sha256, each in base 64."}
+)
+_TUS_PIECE: Mapping[str, str] = MappingProxyType({**_TUS, "Upload-Offset": "Where the piece begins."})
 _BYTES = "application/octet-stream"
 
 #: of the WebSocket, which stands at the path of the stream of events and tells the same
@@ -54,6 +65,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs/{job}/why", VIEWER, JOBS, jobs.why_job, {200: said.WhySaid}, is_of_all=True),
     Route("GET", "/v1/events", VIEWER, JOBS, events.stream_events, {200: EVENT_STREAM}, is_long=True,
           notes={"Last-Event-ID": "The last event that one has seen."}),
+    # --- files that come piece by piece, as tus 1.0 has it
+    Route("OPTIONS", "/v1/uploads", SUBMITTER, JOBS, resumable.describe_uploads, {204: None}),
+    Route("POST", "/v1/uploads", SUBMITTER, JOBS, resumable.begin_upload, {201: None, 200: None}, notes=_TUS_BEGIN),
+    Route("HEAD", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.get_upload, {200: None}, notes=_TUS),
+    Route("PATCH", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.continue_upload, {204: None}, is_long=True,
+          notes=_TUS_PIECE),
+    Route("DELETE", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.remove_upload, {204: None}, notes=_TUS),
     # --- jobs by the many
     Route("GET", "/v1/batches", VIEWER, JOBS, queue.list_batches, {200: said.BatchesSaid}),
     Route("GET", "/v1/batches/{batch}", VIEWER, JOBS, queue.get_batch, {200: said.BatchSaid}),
@@ -84,6 +102,13 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/scaling", VIEWER, POOLS, pools.get_scaling, {200: said_pools.ScalingSaid}, is_of_all=True),
     Route("GET", "/v1/scaling/events", VIEWER, POOLS, pools.list_scaling_events, {200: said_pools.ScalingEventsSaid},
           is_of_all=True),
+    # --- what somebody should look at
+    Route("GET", "/v1/alerts", VIEWER, POOLS, alerts.list_alerts, {200: said.AlertsSaid}, is_of_all=True),
+    Route("POST", "/v1/alerts/check", OPERATOR, POOLS, alerts.check_alerts, {200: said.AlertsSaid}, is_of_all=True),
+    Route("POST", "/v1/alerts/{rule}/test", OPERATOR, POOLS, alerts.test_alert, {204: None}, is_of_all=True),
+    Route("PUT", "/v1/alerts/{rule}/silence", OPERATOR, POOLS, alerts.silence_alert, {200: said.AlertSaid},
+          is_of_all=True),
+    Route("DELETE", "/v1/alerts/{rule}/silence", OPERATOR, POOLS, alerts.unsilence_alert, {204: None}, is_of_all=True),
     # --- money
     Route("GET", "/v1/cost", VIEWER, COST, money.get_cost, {200: said_pools.CostSaid}),
     Route("GET", "/v1/budgets", VIEWER, COST, money.list_budgets, {200: said_pools.BudgetsSaid}),
@@ -105,12 +130,41 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/tokens", ADMIN, ACCESS, people.add_token, {201: said_people.NewTokenSaid}),
     Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
     Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said_people.AuditSaid}),
+    # --- whom to tell
+    Route("GET", "/v1/webhooks", ADMIN, WEBHOOKS, webhooks.list_webhooks, {200: said_webhooks.WebhooksSaid}),
+    Route("POST", "/v1/webhooks", ADMIN, WEBHOOKS, webhooks.add_webhook, {201: said_webhooks.NewSecretSaid}),
+    Route("GET", "/v1/webhooks/{webhook}", ADMIN, WEBHOOKS, webhooks.get_webhook, {200: said_webhooks.WebhookSaid}),
+    Route("DELETE", "/v1/webhooks/{webhook}", ADMIN, WEBHOOKS, webhooks.remove_webhook, {204: None}),
+    Route("POST", "/v1/webhooks/{webhook}/enable", ADMIN, WEBHOOKS, webhooks.enable_webhook,
+          {200: said_webhooks.WebhookSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/disable", ADMIN, WEBHOOKS, webhooks.disable_webhook,
+          {200: said_webhooks.WebhookSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/rotate", ADMIN, WEBHOOKS, webhooks.rotate_webhook,
+          {200: said_webhooks.NewSecretSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/test", ADMIN, WEBHOOKS, webhooks.test_webhook,
+          {202: said_webhooks.DeliverySaid}),
+    Route("GET", "/v1/webhooks/{webhook}/deliveries", ADMIN, WEBHOOKS, webhooks.list_deliveries,
+          {200: said_webhooks.DeliveriesSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/replay", ADMIN, WEBHOOKS, webhooks.replay_deliveries,
+          {200: said_webhooks.ReplayedSaid}),
     # --- the system
     Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
+    Route("GET", "/v1/models", VIEWER, SYSTEM, catalogue.list_models, {200: said.ModelsSaid}, is_of_any_area=True),
+    Route("GET", "/v1/models/{model}", VIEWER, SYSTEM, catalogue.get_model, {200: said.WholeModelSaid},
+          is_of_any_area=True),
+    Route("GET", "/v1/presets", VIEWER, SYSTEM, catalogue.list_presets, {200: said.PresetsSaid}, is_of_any_area=True),
+    # --- what the command line of the same version looks at
+    Route("GET", "/v1/surroundings", VIEWER, SYSTEM, views.get_surroundings, {200: said.SurroundingsSaid},
+          is_of_any_area=True),
+    Route("GET", "/v1/changes", VIEWER, SYSTEM, views.get_changes, {200: said.ChangesSaid}, is_long=True,
+          is_of_any_area=True),
+    Route("POST", "/v1/views/{view}", VIEWER, SYSTEM, views.look, {200: "application/json"}, is_of_any_area=True),
     Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),
     Route("GET", "/readyz", None, SYSTEM, system.readyz, {200: said.ReadinessSaid, 503: said.ReadinessSaid}),
     Route("GET", "/metrics", VIEWER, SYSTEM, system.get_metrics, {200: CONTENT_TYPE}, is_of_all=True),
     Route("GET", "/openapi.json", None, SYSTEM, system.get_openapi, {200: "application/json"}),
+    Route("POST", "/v1/probe", SUBMITTER, JOBS, jobs.probe, {200: said.WholeJobSaid, 202: said.WholeJobSaid},
+          takes_files=True, is_long=True, notes=_KEY),
     # --- a service; last, because its path is any word
     Route("POST", "/v1/{service}", SUBMITTER, JOBS, jobs.submit_to_service,
           {200: said.WholeJobSaid, 202: said.WholeJobSaid}, takes_files=True, is_long=True, notes=_KEY),

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.alerts import Rule, rule_named
 from pitchey_cli.domain.errors import ExitCode
 from pitchey_cli.operations import alerts as operation
@@ -30,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
     """List all rules: the threshold, the value now, and whether it fires."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     _show(_look(wiring, wiring.store(), dry_run=True), wiring, json)
 
 
@@ -40,7 +39,7 @@ def check(json: Json = False) -> None:
 
     What fires is printed; an event is raised for it unless somebody has been told already.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     found = operation.firing(_look(wiring, wiring.store(), dry_run=False), wiring.clock.now())
     if json:
         _show(found, wiring, True)
@@ -54,7 +53,7 @@ def check(json: Json = False) -> None:
 @app.command()
 def test(rule: RuleName) -> None:
     """Raise the event of a rule as a test, so that whoever receives it can be checked."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     wiring.store().test_alert(_rule(wiring, rule), now=wiring.clock.now())
     terminal.say(f"alert_fired of {rule} is raised, marked as a test.")
 
@@ -66,7 +65,7 @@ def silence(
     reason: Annotated[str, typer.Option("--reason", help="Why; whoever looks at it next sees it.")],
 ) -> None:
     """Tell nobody of an alert for a while. One that still fires then is told."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     chosen, now = _rule(wiring, rule), wiring.clock.now()
     found = operation.silence(wiring.store(), chosen, lasts=lasts, reason=reason, by=getpass.getuser(), now=now)
     terminal.say(f"{rule} is silenced until {found.until.astimezone():%Y-%m-%d %H:%M %Z}.")
@@ -75,7 +74,7 @@ def silence(
 @app.command()
 def unsilence(rule: RuleName) -> None:
     """Tell of an alert again."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     chosen, store = _rule(wiring, rule), wiring.store()
     (found,) = [each for each in _look(wiring, store, dry_run=True) if each.rule == chosen]
     operation.unsilence(store, found, wiring.clock.now())
@@ -87,7 +86,9 @@ def _rule(wiring: Wiring, name: str) -> Rule:
 
 
 def _look(wiring: Wiring, store: Store, *, dry_run: bool) -> list[Standing]:
-    holder = lock.holder(wiring.state_dir)
+    if wiring.elsewhere is not None:
+        return wiring.elsewhere.alerts(dry_run=dry_run)
+    holder = wiring.holder()
     return operation.look(
         store,
         wiring.policies.alert_rules(),

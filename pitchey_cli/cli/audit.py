@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.cli import reach, terminal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -24,7 +23,7 @@ def audit(
 
     The log is only added to, in the transaction of each change; the database refuses to change or remove a line of it.
     """
-    found = Wiring.from_environment().store().audit_log(organisation=organisation, limit=limit)[::-1]
+    found = reach.wiring().store().audit_log(organisation=organisation, limit=limit)[::-1]
     from pitchey_cli.reports import access  # late: it loads rich
 
     if json:

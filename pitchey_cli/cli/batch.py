@@ -10,17 +10,15 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.wait import Watch
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import batches, budgets, dead_letters
 from pitchey_cli.operations.batches import Summary
 from pitchey_cli.operations.cancel import cancel_all
 from pitchey_cli.store.port import JobFilter
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Jobs that were submitted together with --batch.",
@@ -34,7 +32,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the batch.")]
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False) -> None:
     """List all batches, and how many of their jobs stand where."""
-    store = Wiring.from_environment().store()
+    store = reach.wiring().store()
     found = [batches.summary(store, name) for name in store.batches()]
     _show(found, json)
 
@@ -42,7 +40,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON docu
 @app.command()
 def status(name: Name, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say how many jobs of a batch stand where."""
-    _show([batches.summary(Wiring.from_environment().store(), name)], json)
+    _show([batches.summary(reach.wiring().store(), name)], json)
 
 
 @app.command()
@@ -56,9 +54,9 @@ def wait(
 
     When budgets hold all that is left, it ends at once with exit code 7; the jobs stay in the queue.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
-    watch = Watch(wiring.state_dir)
+    watch = Watch(wiring)
     before = batches.summary(store, name)
     budget_watch = BudgetWatch(wiring, store, budgets.of_batch(name))
     if before.ended < before.total:
@@ -103,23 +101,23 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Kept with the jobs.")] = "",
 ) -> None:
     """Cancel every job of a batch that has not ended."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     batches.summary(store, name)
     count = cancel_all(store, JobFilter(batch=name), why=reason or f"batch {name}", now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     typer.echo(f"{count} cancelled, or being stopped")
 
 
 @app.command()
 def retry(name: Name) -> None:
     """Queue the dead letters of a batch again."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     batches.summary(store, name)
     ids = [job.id for job in store.batch_jobs(name, [JobState.DEAD])][::-1]
     count = dead_letters.redrive(store, ids, now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     typer.echo(f"{count} queued again")
 
 
@@ -130,7 +128,7 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON, one per line.")] = False,
 ) -> None:
     """Report on every job of a batch."""
-    store = Wiring.from_environment().store()
+    store = reach.wiring().store()
     found = batches.summary(store, name)
     if junit is not None:
         from pitchey_cli.reports import junit as form

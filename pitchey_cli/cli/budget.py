@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
@@ -16,7 +15,6 @@ from pitchey_cli.operations import projections
 from pitchey_cli.operations.queueing import name
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.reports.wording import printable
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Budgets: what an organisation, a service or everything may cost in a day, a week or a month.",
@@ -43,11 +41,11 @@ def set_(
     The budget of an organisation counts what its attempts cost; one of a service or of everything counts the instances,
     the idle ones too. Raising it lets the jobs go on at once.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     budget = operation.budget_of(_scope(organisation, service), period, amount)
     store = wiring.store()
     store.set_budget(budget, now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     standing = next(each for each in store.standings(wiring.as_of()) if each.budget == budget)
     since = f"{standing.span.begin.astimezone():%Y-%m-%d %H:%M %Z}"
     terminal.say(
@@ -61,7 +59,7 @@ def set_(
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False) -> None:
     """List all budgets: spent, left, and where it is going. Exit code 7 when one of them is used up, else 0."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store, as_of = wiring.store(), wiring.as_of()
     standings = store.standings(as_of)
     found = list(zip(standings, projections.of_budgets(store, as_of, standings), strict=True))
@@ -78,10 +76,10 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON docu
 @app.command()
 def remove(organisation: Organisation = None, service: Service = None, period: PeriodOption = "month") -> None:
     """Remove a budget. Jobs that waited for it go on at once."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     scope = _scope(organisation, service)
     operation.remove(wiring.store(), scope, period)
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     terminal.say(f"The budget of {scope} for the {period} is removed.")
 
 

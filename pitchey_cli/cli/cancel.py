@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import batches
 from pitchey_cli.operations import cancel as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.store.port import CancelResult, JobFilter
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _SENTENCES = {
@@ -33,7 +32,7 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason", help="Kept with the job.")] = "",
 ) -> None:
     """Cancel every JOB. A running one gets the grace period, then it is killed; one that has ended stays as it is."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     ways = [bool(jobs), everything, batch is not None or organisation is not None]
     if sum(ways) != 1:
@@ -46,12 +45,12 @@ def cancel(
     if not jobs:
         wanted = JobFilter(batch=batch, organisation=organisation)
         count = operation.cancel_all(store, wanted, why=reason, now=wiring.clock.now())
-        lock.poke(wiring.state_dir)
+        wiring.poke()
         typer.echo(f"{count} cancelled, or being stopped")
         return
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs or ()))
     outcome = operation.cancel(store, ids, why=reason, now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     for job_id, done in outcome.items():
         typer.echo(f"{job_id} {_SENTENCES.get(done) or _ended(store.job(job_id).state)}")
 

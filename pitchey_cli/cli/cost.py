@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitchey_cli.cli import advising, terminal
+from pitchey_cli.cli import advising, reach, terminal
 from pitchey_cli.domain.daily import days
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.spending import By
@@ -77,7 +77,7 @@ def cost(
             raise UsageError(f"{name} is empty.", hint="Is the variable set that it comes from?")
     if html is not None and html != _STDOUT:
         pages.check_target(Path(html), generator=GENERATOR, overwrite=overwrite)
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.policies.tariff)
     span = operation.span_of(period, since, until, now=asking.now)
     only = None if service is None else service_named(service)

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
 from pitchey_cli.domain.job import TERMINAL
@@ -44,7 +44,7 @@ def run(engine: EngineOption = None, api: ApiOption = "") -> None:
 
     While nobody has made a token (`pitchey token add`), the API is served to this machine alone, to anybody on it.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     wiring.make_state_dir()
     _refuse_second(wiring)
     chosen = wiring.engine(engine)
@@ -59,7 +59,7 @@ def run(engine: EngineOption = None, api: ApiOption = "") -> None:
 @app.command()
 def start(engine: EngineOption = None, api: ApiOption = "") -> None:
     """Start in the background, and return when it is ready."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     wiring.make_state_dir()
     _refuse_second(wiring)
     log = _log_file(wiring)
@@ -89,7 +89,7 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="Hand running jobs back to the queue at once.")] = False,
 ) -> None:
     """Stop it: running jobs get the drain time to end, then they go back to the queue."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     deadline = _deadline(timeout)
     holder = _running(wiring)
     os.kill(holder.pid, signal.SIGTERM)
@@ -103,7 +103,7 @@ def drain(
     timeout: Annotated[float | None, typer.Option("--timeout", help="Wait at most so many seconds.", min=0)] = None,
 ) -> None:
     """Stop it when everything that runs has ended, however long that takes; nothing new is taken."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     deadline = _deadline(timeout)
     holder = _running(wiring)
     lock.tell(wiring.state_dir, lock.DRAIN, lambda: _is_there(wiring, holder, deadline))
@@ -113,8 +113,8 @@ def drain(
 @app.command()
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say whether it runs. Exit code 8 if not."""
-    wiring = Wiring.from_environment()
-    holder = lock.holder(wiring.state_dir)
+    wiring = reach.here()
+    holder = wiring.holder()
     is_running = holder is not None and holder.is_daemon
     if json:
         found = {"schema": 1, "running": is_running, "stateDir": str(wiring.state_dir), "log": str(_log_file(wiring))}
@@ -138,7 +138,7 @@ def unit(
     ] = False,
 ) -> None:
     """Print a systemd unit for this user's daemon."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     lines = {"python": sys.executable, "state": wiring.state_dir, "drain": _stop_seconds(wiring)}
     if system:
         place, user, target = "/etc/systemd/system/pitchey.service", f"User={getpass.getuser()}\n", "multi-user.target"
@@ -179,13 +179,13 @@ def _stop_seconds(wiring: Wiring) -> int:
 
 
 def _refuse_second(wiring: Wiring) -> None:
-    holder = lock.holder(wiring.state_dir)
+    holder = wiring.holder()
     if holder is not None:
         raise lock.held_by(wiring.state_dir, holder)
 
 
 def _running(wiring: Wiring) -> lock.Holder:
-    holder = lock.holder(wiring.state_dir)
+    holder = wiring.holder()
     if holder is None or not holder.is_daemon or holder.pid == 0:
         raise DaemonError(f"No daemon runs for {wiring.state_dir}.", hint="`pitchey daemon start` starts one.")
     return holder
@@ -202,7 +202,7 @@ def _is_there(wiring: Wiring, holder: lock.Holder, deadline: float) -> bool:
     Raises:
         TimedOut: it does, and the time (of the monotonic clock) is over.
     """
-    current = lock.holder(wiring.state_dir)
+    current = wiring.holder()
     if current is None or current.pid != holder.pid:
         return False
     if time.monotonic() > deadline:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError
@@ -42,7 +42,7 @@ def backup(
     """
     from pitchey_cli.store.copying import back_up
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     with _progress("backing up") as progress:
         size_bytes = back_up(wiring.database, file, overwrite=overwrite, progress=progress)
     if json:
@@ -63,7 +63,7 @@ def restore(
     """
     from pitchey_cli.store.copying import restore as put_back
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     wiring.make_state_dir()
     aside = layout.before_restore(wiring.state_dir, wiring.clock.now())
     with _held(wiring), _progress("restoring") as progress:
@@ -84,7 +84,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Look whether the database is whole and every artifact that it names is there. Exit code 9 if not."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     with _progress("reading artifacts") as progress:
         checked = database.check(wiring.store(), wiring.artifacts(), is_deep=deep, progress=progress)
     if json:
@@ -103,8 +103,8 @@ def vacuum(json: Json = False) -> None:
     """Give the space of what has been removed back to the file system. Others cannot write meanwhile, and wait."""
     from pitchey_cli.store.vacuum import vacuum as shrink
 
-    wiring = Wiring.from_environment()
-    holder = lock.holder(wiring.state_dir)
+    wiring = reach.here()
+    holder = wiring.holder()
     if holder is not None:
         terminal.say(f"Process {holder.pid} runs jobs: it waits while the database is written anew.")
     try:
@@ -133,7 +133,7 @@ def export(
     """Write the rows of TABLES: times as ISO text, money as whole nanodollars, all as of one moment."""
     from pitchey_cli.store.export import export as read
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     chosen = database.format_named(format_)
     if output is None:
         database.refuse_several(tables or [], chosen)
@@ -153,7 +153,7 @@ def prune(
 
     A file goes two hours after it was last brought in, if nobody refers to it then.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     pruned = wiring.prune(dry_run=dry_run)
     if json:
         terminal.show_json(

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.domain.moments import earlier
@@ -45,7 +44,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """List dead letters and their errors, the newest first."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     found = dead_letters.find(wiring.store(), _filter(wiring, service, batch, error, since))
     jobs = [job for job, _ in zip(found, range(limit), strict=False)]
     if json:
@@ -61,7 +60,7 @@ def list_(
 @app.command()
 def show(job: Annotated[str, typer.Argument(metavar="JOB", help="Id, or its beginning.")]) -> None:
     """Show one dead letter: every attempt, and why it ended."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     found = store.job(resolve(store, job, listed_by=_LISTED_BY))
     if found.state is not JobState.DEAD:
@@ -87,14 +86,14 @@ def retry(
 
     What they did before stays in their history.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     ids = _chosen(store, jobs, everything, _filter(wiring, service, batch, error, since))
     if dry_run:
         typer.echo(f"{len(ids)} would be queued again")
         return
     count = dead_letters.redrive(store, ids, now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     left = f"; {len(ids) - count} left, because what they wait for has failed" if count < len(ids) else ""
     typer.echo(f"{count} queued again{left}")
 
@@ -110,7 +109,7 @@ def purge(
     dry_run: DryRun = False,
 ) -> None:
     """Remove dead letters for good, with their attempts and events."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     ids = _chosen(store, jobs, everything, _filter(wiring, service, batch, error, since))
     if dry_run:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import ExitCode, PitcheyError
 from pitchey_cli.engines import images
 from pitchey_cli.operations import doctor as operation
@@ -24,7 +24,7 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look at engine, permissions, disk, images, limits and store. Exit code 8 if jobs cannot run."""
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     problems = wiring.policies.problems()
     try:
         wiring.make_state_dir()

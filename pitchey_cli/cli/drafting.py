@@ -12,12 +12,15 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.cli.field_options import forms
 from pitchey_cli.cli.piping import with_what_is_piped
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.job import NewJob
+from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import manifests, requests, submit
+from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
+
+_MOST_NAMED = 5  # files in a note
 
 
 def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
@@ -41,6 +44,19 @@ def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
     return requests.drafts(with_what_is_piped(asked))
 
 
+def tell_left_out(asked: Request) -> None:
+    """A folder gives what the service reads by its suffix: whoever expects more of it is to know."""
+    others = requests.left_out(asked) if "-" not in asked.inputs else []
+    if not others:
+        return
+    some = ", ".join(printable(each.name) for each in others[:_MOST_NAMED])
+    more = ", ..." if len(others) > _MOST_NAMED else ""
+    terminal.say(
+        f"note: {len(others)} {'file is' if len(others) == 1 else 'files are'} left out, of no suffix that the "
+        f"{asked.service} service reads: {some}{more}. One that is named by itself is taken."
+    )
+
+
 def stage(
     wiring: Wiring, store: Store, asked: Request, checked: list[submit.Draft], *, is_foreground: bool
 ) -> list[NewJob]:
@@ -54,6 +70,29 @@ def stage(
             verdict = "cached" if each.job.cached_from else "not cached"
             terminal.say(f"{each.job.id} {printable(each.job.name)}: {verdict}: {each.why}")
     return [each.job for each in found]
+
+
+def queue(
+    wiring: Wiring, store: Store, asked: Request, checked: list[submit.Draft], *, is_foreground: bool
+) -> list[JobId]:
+    """Take the inputs in and queue the jobs, here or at the server that does the work; their ids."""
+    if wiring.elsewhere is None:
+        jobs = stage(wiring, store, asked, checked, is_foreground=is_foreground)
+        return submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
+    with staging_progress() as progress:
+        ids = wiring.elsewhere.place(
+            asked,
+            checked,
+            is_waited_for=is_foreground,
+            progress=progress,
+            say=lambda text: terminal.say(printable(text)),
+        )
+    if asked.queueing.get("explain_cache"):
+        for job in map(store.job, ids):
+            source = cached_from(store, job)
+            verdict = "not cached" if source is None else f"cached: job {source} has its result"
+            terminal.say(f"{job.id} {printable(job.name)}: {verdict}")
+    return ids
 
 
 @contextmanager

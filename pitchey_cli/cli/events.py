@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.operations import follow as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.reports import as_json
 from pitchey_cli.reports.wording import printable
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -25,7 +24,7 @@ def events(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """Print events, the oldest first: what happened to which job, and when."""
-    store = Wiring.from_environment().store()
+    store = reach.wiring().store()
     ids = [resolve(store, text) for text in jobs or ()]
     start = after if after is not None else (store.last_event_id() if follow and not ids else 0)
     for event in operation.events(store, after=start, job_ids=ids, follow=follow):

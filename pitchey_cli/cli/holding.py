@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.operations import budgets, spot
 from pitchey_cli.reports.wording import printable
@@ -39,7 +38,7 @@ class BudgetWatch:
 def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> None:
     """Tell whoever has submitted jobs that they will not be started soon."""
     found = budgets.capped(store, wiring.as_of)
-    holder = lock.holder(wiring.state_dir) if found else None
+    holder = wiring.holder() if found else None
     for standings, jobs in budgets.of_submitted(store, found, job_ids) if found else ():
         which = "the job waits" if len(job_ids) == 1 else f"{jobs:,} of {len(job_ids):,} jobs wait"
         if holder is not None:  # it looks every few seconds, and starts what comes before it has seen it

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
 from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.specs import service_named
-from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
 app = typer.Typer(
@@ -35,7 +33,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """List the instances that there are, and what each has cost so far."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     as_of = wiring.as_of()
     instances = wiring.store().instances(active_only=not all_)
     found = [(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in instances]
@@ -57,7 +55,7 @@ def warm(
     organisation: OfOrganisation = None,
 ) -> None:
     """Have instances of SERVICE ready before anybody asks for them."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     of = _available(service)
     pool = operation.pool_to_warm(of, organisation)
     request = operation.keep_warm(
@@ -68,10 +66,10 @@ def warm(
         most=wiring.policies.service(of).max_instances,
         now=wiring.clock.now(),
     )
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     terminal.say(f"{instances} of {pool} {'is' if instances == 1 else 'are'} kept warm until {until}.")
-    if lock.holder(wiring.state_dir) is None:
+    if wiring.holder() is None:
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 
@@ -84,8 +82,8 @@ def _available(name: str) -> Service:
 @app.command()
 def cool(service: OfService, organisation: OfOrganisation = None) -> None:
     """Keep none of SERVICE warm any more; those that are idle go by themselves."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     of = operation.pool_to_warm(_available(service), organisation)
     was_warm = wiring.store().stop_warming(of)
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     terminal.say(f"{of} is not kept warm any more." if was_warm else f"{of} was not kept warm.")

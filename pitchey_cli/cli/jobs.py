@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.domain.moments import earlier
 from pitchey_cli.domain.program import VERDICTS
 from pitchey_cli.operations.specs import service_named
 from pitchey_cli.store.port import JobFilter
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -39,7 +38,7 @@ def jobs(
 
     The verdict says how a program of the code service ended; the table has it where one did not end with OK.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     now = wiring.clock.now()
     wanted = JobFilter(
         states=tuple(_state(name) for name in state or ()),

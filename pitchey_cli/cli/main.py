@@ -6,13 +6,14 @@ import contextlib
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from pitchey_cli import __version__, settings
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import ExitCode, PitcheyError
 
 if TYPE_CHECKING:
@@ -49,13 +50,18 @@ VERBS = (
     "role",
     "token",
     "audit",
+    "webhooks",
     "images",
     "models",
     "db",
     "doctor",
     "config",
     "completion",
+    "context",
 )
+
+#: verbs that are about this machine by nature, whatever server is chosen; the others ask where they are to work
+_AT_THE_MACHINE = frozenset({"daemon", "images", "db", "doctor", "shell", "top"})
 
 
 COMPLETE_VARIABLE = "_PITCHEY_COMPLETE"  # the name that typer derives from the command's own
@@ -96,10 +102,29 @@ def root(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", envvar="PITCHEY_DEBUG", help="Show tracebacks.")] = False,
+    server: Annotated[
+        str,
+        typer.Option(
+            "--server",
+            help="Work at the daemon there: an https:// address, or unix:PATH. PITCHEY_SERVER says it as well.",
+            metavar="URL",
+        ),
+    ] = "",
+    context_name: Annotated[
+        str, typer.Option("--context", help="The same by name: see `pitchey context`; local is here.", metavar="NAME")
+    ] = "",
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", help="A file with the token for it; else PITCHEY_TOKEN.", metavar="FILE"),
+    ] = None,
 ) -> None:
     """Run media jobs on warm, limited containers: queue, retries, results. Without a verb: status."""
     del version
     terminal.set_debug(debug)
+    verb = context.invoked_subcommand or "status"
+    reach.say(reach.Said(server, context_name, token_file, verb))
+    if verb in _AT_THE_MACHINE:
+        reach.refuse_server()
     for name, nearest in settings.misspelt_variables():
         terminal.say(f"warning: {name} sets nothing" + (f"; did you mean {nearest}?" if nearest else "."))
     if context.invoked_subcommand is None:

@@ -7,9 +7,8 @@ import sys
 import typer
 
 from pitchey_cli import __version__
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach
 from pitchey_cli.operations import alerts, metrics
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -17,9 +16,12 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command(name="metrics")
 def show() -> None:
     """Print all metrics in Prometheus' text format, for its node exporter's textfile collector and the like."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
+    if wiring.elsewhere is not None:
+        sys.stdout.write(wiring.elsewhere.metrics())
+        return
     store, as_of = wiring.store(), wiring.as_of()
-    holder = lock.holder(wiring.state_dir)
+    holder = wiring.holder()
     is_daemon_running = holder is not None and holder.is_daemon
     standings = alerts.look(
         store,

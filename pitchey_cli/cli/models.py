@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.wiring import Wiring
+from processors.vocabulary import VARIANTS, variant_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pitchey_cli.models.store import ModelStore
-    from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.requests import Request
-    from pitchey_cli.reports.models import Row
 
 app = typer.Typer(
     help="Models of the inference service: add, look at, verify, pin and remove them.",
@@ -40,7 +39,9 @@ def list_(json: JsonLines = False) -> None:
     from pitchey_cli.operations.models import listing  # late, here and below: pydantic takes its time
     from pitchey_cli.reports import models as reports
 
-    rows = map(_row, listing.listed(Wiring.from_environment().models()))
+    wiring = reach.wiring()
+    found = listing.listed(wiring.models()) if wiring.elsewhere is None else wiring.elsewhere.models()
+    rows = map(reports.row_of, found)
     if json:
         terminal.show_json_lines(map(reports.document, rows))
     else:
@@ -53,7 +54,11 @@ def show(model: Reference, json: Json = False) -> None:
     from pitchey_cli.operations.models import listing
     from pitchey_cli.reports import models as reports
 
-    row = _row(listing.found(Wiring.from_environment().models(), model))
+    wiring = reach.wiring()
+    if wiring.elsewhere is None:
+        row = reports.row_of(listing.found(wiring.models(), model))
+    else:
+        row = reports.row_of(listing.found_among(wiring.elsewhere.models(), model))
     if json:
         terminal.show_json(reports.whole_document(row))
     else:
@@ -103,7 +108,7 @@ def add(
     from pitchey_cli.operations.models import adding, conversions
     from pitchey_cli.reports.wording import size
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     name, _, version = model.partition("@")
     said: dict[str, Any] = {
         "task": task,
@@ -133,6 +138,9 @@ def add(
         entry = adding.add(desk, wish)
     said_of_it = f"{entry.manifest.task}, {entry.manifest.framework or entry.manifest.uses}"
     terminal.say(f"{entry.manifest.reference} is added: {said_of_it}, {size(entry.manifest.size)}.")
+    if entry.manifest.framework in VARIANTS:
+        image = variant_name(wiring.sources().frameworks)
+        terminal.say(f"note: `pitchey images build {image}` makes the image that runs it; a daemon has to start anew.")
 
 
 @app.command()
@@ -141,16 +149,15 @@ def warm(
     engine: EngineOption = None,
 ) -> None:
     """Have models loaded, by a job each that works on nothing of meaning. Where a daemon runs they stay loaded."""
-    from pitchey_cli.daemon import lock
     from pitchey_cli.operations.models import warming
     from pitchey_cli.reports.wording import duration
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     answers = _asked(wiring, models, warming.request, engine)
     for model, details in answers:
         seconds = details.get("timings", {}).get("loadSeconds")
         terminal.say(f"{model} is loaded; its job waited {duration(seconds)} for that.")
-    if (holder := lock.holder(wiring.state_dir)) is None or not holder.is_daemon:
+    if (holder := wiring.holder()) is None or not holder.is_daemon:
         terminal.say("note: no daemon runs, so nothing stays loaded.")
     if len(answers) < len(models):
         raise typer.Exit(ExitCode.JOB_FAILED)
@@ -169,7 +176,7 @@ def bench(
     from pitchey_cli.operations.models import measuring
     from pitchey_cli.reports import models as reports
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     answers = _asked(wiring, models, measuring.request, engine)
     for _, details in answers:
         found = measuring.kept(wiring.models(), details)
@@ -213,7 +220,7 @@ def remove(
     """Remove models from this machine. What jobs work with stays until they are done."""
     from pitchey_cli.operations.models import keeping
 
-    for reference in keeping.remove(Wiring.from_environment().models(), models, all_versions=all_versions):
+    for reference in keeping.remove(reach.here().models(), models, all_versions=all_versions):
         terminal.say(f"{reference} is removed.")
 
 
@@ -222,7 +229,7 @@ def pin(model: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A ver
     """Make a version the one that jobs mean that say none. Without a pin that is the newest."""
     from pitchey_cli.operations.models import keeping
 
-    keeping.pin(Wiring.from_environment().models(), model)
+    keeping.pin(reach.here().models(), model)
     terminal.say(f"{model.partition('@')[0]} means {model}.")
 
 
@@ -231,7 +238,7 @@ def unpin(name: Annotated[str, typer.Argument(metavar="NAME", help="A model.")])
     """Let jobs mean the newest version again."""
     from pitchey_cli.operations.models import keeping
 
-    keeping.unpin(Wiring.from_environment().models(), name)
+    keeping.unpin(reach.here().models(), name)
     terminal.say(f"{name} means its newest version.")
 
 
@@ -246,7 +253,7 @@ def verify(
     from pitchey_cli.operations.models import keeping
 
     is_whole = True
-    for each in keeping.verify(Wiring.from_environment().models(), models or []):
+    for each in keeping.verify(reach.here().models(), models or []):
         is_whole = is_whole and not each.problem
         if json:
             terminal.show_json_lines([{"schema": 1, "model": each.reference, "problem": each.problem or None}])
@@ -254,25 +261,6 @@ def verify(
             terminal.show_line(f"{each.reference}: {each.problem or 'whole'}")
     if not is_whole:
         raise typer.Exit(ExitCode.JOB_FAILED)
-
-
-def _row(model: Listed) -> Row:
-    from pitchey_cli.reports.models import Row
-
-    said = model.manifest or model.default
-    return Row(
-        model.name,
-        model.version,
-        model.origin,
-        model.is_meant,
-        task=said.task if said else "",
-        framework=(said.framework or "") if said else "",
-        licence=said.licence if said else "",
-        description=said.description if said else "",
-        size=None if model.manifest is None else model.manifest.size,
-        problem=model.problem,
-        manifest=model.manifest,
-    )
 
 
 def _json(text: str | None, option: str) -> dict[str, Any] | None:

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.operations import access as operation
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Organisations: add and remove them, bound what they may have.",
@@ -22,7 +21,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the organisat
 @app.command()
 def add(name: Name) -> None:
     """Make an organisation known, so that it can have members, tokens and a quota."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     is_new = operation.add_organisation(wiring.store(), name, now=wiring.clock.now())
     terminal.say(f"{name} is known." if is_new else f"{name} is known already.")
 
@@ -30,7 +29,7 @@ def add(name: Name) -> None:
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False) -> None:
     """List the organisations and their quotas."""
-    found = Wiring.from_environment().store().organisations()
+    found = reach.wiring().store().organisations()
     from pitchey_cli.reports import access  # late: it loads rich
 
     if json:
@@ -53,7 +52,7 @@ def quota(
     ] = None,
 ) -> None:
     """Bound what an organisation may have. What it may spend is a budget: `pitchey budget set`."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     bounds = operation.set_quota(wiring.store(), name, queued=queued, running=running, bytes=bytes_)
     from pitchey_cli.reports import access
 
@@ -63,6 +62,6 @@ def quota(
 @app.command()
 def remove(name: Name) -> None:
     """Forget an organisation: its members and its quota go, its tokens end. Its jobs stay."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     operation.remove_organisation(wiring.store(), name, now=wiring.clock.now())
     terminal.say(f"{name} is forgotten, and its tokens are revoked.")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.drafting import staging_progress
 from pitchey_cli.cli.handover import hand_over, refuse_existing
 from pitchey_cli.cli.holding import BudgetWatch, say_what_is_held
 from pitchey_cli.cli.outcome import exit_code_of
 from pitchey_cli.cli.runner import Runner, carry_out
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.job import Job, JobId, JobState
 from pitchey_cli.domain.pipeline import Pipeline
 from pitchey_cli.engines import images
@@ -48,7 +47,7 @@ def check(file: File, inputs: Inputs = None) -> None:
     anything = [Source("input", "input")] if pipeline.takes_input else []
     started_with = operation.started_with(pipeline, inputs) if inputs else anything
     runs = operation.plan(pipeline, started_with, available=images.available())
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     operation.check(wiring.submitting(wiring.store()), runs, {}, now=wiring.clock.now())
     for step in pipeline.steps:
         after = f" after {', '.join(step.after)}" if step.after else ""
@@ -76,7 +75,7 @@ def run(
     priority: Priority = "normal",
 ) -> None:
     """Run a pipeline and wait for it; the results are what the last steps give. No daemon is needed."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     pipeline = operation.read(file)
     started_with = operation.started_with(pipeline, inputs or ())
     runs = operation.plan(pipeline, started_with, available=images.available())
@@ -88,7 +87,7 @@ def run(
     store = wiring.store()
     runner = Runner(wiring, list(dict.fromkeys(step.service for step in pipeline.steps)), engine)
     words = {"organisation": organisation, "priority": priority}
-    name = _start(wiring, store, pipeline, runs, words, batch, is_foreground=True)
+    name = _start(wiring, store, pipeline, runs, started_with, words, batch, is_foreground=True)
 
     budget_watch = BudgetWatch(wiring, store, budgets.of_batch(name))
 
@@ -126,13 +125,14 @@ def submit(
     spot_ok: Annotated[bool, typer.Option("--spot-ok", help="Also on a node that may be taken away.")] = False,
 ) -> None:
     """Queue all steps of a pipeline; prints the name of its batch."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     pipeline = operation.read(file)
-    runs = operation.plan(pipeline, operation.started_with(pipeline, inputs or ()), available=images.available())
+    started_with = operation.started_with(pipeline, inputs or ())
+    runs = operation.plan(pipeline, started_with, available=images.available())
     words = {"organisation": organisation, "priority": priority, "spot_ok": spot_ok}
     store = wiring.store()
-    name = _start(wiring, store, pipeline, runs, words, batch, is_foreground=False)
-    is_taken = lock.poke(wiring.state_dir)
+    name = _start(wiring, store, pipeline, runs, started_with, words, batch, is_foreground=False)
+    is_taken = wiring.poke()
     typer.echo(name)
     say_what_is_held(wiring, store, [job.id for job in store.batch_jobs(name)])
     if not is_taken and terminal.is_interactive():
@@ -145,7 +145,7 @@ def show(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until all of it has ended.")] = False,
 ) -> None:
     """Show the jobs of a run as a tree: each below what it works on, or else waits for."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     if follow:
         _follow(wiring, store, batch)
@@ -157,11 +157,15 @@ def _start(
     store: Store,
     pipeline: Pipeline,
     runs: Sequence[operation.Run],
+    inputs: Sequence[Source],
     words: Mapping[str, Any],
     batch: str,
     *,
     is_foreground: bool,
 ) -> str:
+    if wiring.elsewhere is not None:
+        with staging_progress() as progress:
+            return wiring.elsewhere.run_pipeline(pipeline, runs, inputs, words, batch, progress)
     submitting = wiring.submitting(store, is_foreground=is_foreground)
     with staging_progress() as progress:
         now = wiring.clock.now()

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.cli import reach, terminal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -22,7 +21,7 @@ def presets(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     from pitchey_cli.reports import presets as reports  # late: rich, and the validators of the specs
     from processors.specs.presets import PRESETS
 
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     own = wiring.policies.presets(str(wiring.loaded.path))
     if json:
         terminal.show_json(reports.as_json(PRESETS, own))

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.cli import reach, terminal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,7 +39,7 @@ def probe(
 
     if "-" in inputs:
         raise UsageError("What is piped in cannot be probed.", hint="Write it into a file first.")
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     asked = Request(Service.VIDEO, tuple(inputs), {"output_format": "probe"})
     checked = drafts(asked)
     store = wiring.store()

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.program import has_met_a_limit, is_program
 from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,7 +39,7 @@ def result(
     Of a program it prints what the program printed, and says on stderr how it ended and where its files are. Exit code
     1 if a program did not end well.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store, artifacts = wiring.store(), wiring.artifacts()
     found = [store.job(resolve(store, text)) for text in jobs]
     if is_exec:

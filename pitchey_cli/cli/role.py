@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations import access as operation
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Members of an organisation: viewer, submitter, operator or admin.",
@@ -28,7 +27,7 @@ def grant(
     organisation: Organisation = DEFAULT_ORGANISATION,
 ) -> None:
     """Give MEMBER a role, in place of the one before."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     chosen = operation.role_named(role)
     operation.grant(wiring.store(), organisation, member, chosen, now=wiring.clock.now())
     terminal.say(f"{member} is {chosen} of {organisation}.")
@@ -37,7 +36,7 @@ def grant(
 @app.command()
 def revoke(member: Member, organisation: Organisation = DEFAULT_ORGANISATION) -> None:
     """Forget MEMBER: their tokens may do nothing any more."""
-    operation.revoke_role(Wiring.from_environment().store(), organisation, member)
+    operation.revoke_role(reach.wiring().store(), organisation, member)
     terminal.say(f"{member} is no member of {organisation} any more.")
 
 
@@ -47,7 +46,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """List the members of an organisation."""
-    store = Wiring.from_environment().store()
+    store = reach.wiring().store()
     found = store.members(store.organisation(organisation).name)
     from pitchey_cli.reports import access  # late: it loads rich
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,7 +12,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.daemon import lock
-from pitchey_cli.domain.errors import BudgetReached, ExitCode, PitcheyError, TimedOut, UsageError
+from pitchey_cli.domain.errors import BudgetReached, DaemonError, ExitCode, PitcheyError, TimedOut, UsageError
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.engines import images
 from pitchey_cli.engines.port import Engine
@@ -38,7 +37,7 @@ class Runner:
         self._kind = engine_kind
         self._engine: Engine | None = None
         self._node: EmbeddedNode | None = None
-        other = lock.holder(wiring.state_dir)
+        other = wiring.holder()
         if engine_kind is not None:
             wiring.check_engine_kind(engine_kind)
         if other is not None and other.is_daemon:
@@ -50,10 +49,9 @@ class Runner:
         else:
             self._prepare()
 
-    @property
-    def state_dir(self) -> Path:
-        """Whose jobs are run."""
-        return self._wiring.state_dir
+    def poke(self) -> None:
+        """Wake whoever runs the jobs."""
+        self._wiring.poke()
 
     @property
     def is_own(self) -> bool:
@@ -69,7 +67,7 @@ class Runner:
 
     def tick(self) -> None:
         """Take over when nobody runs the jobs; raise what keeps them from running."""
-        if self._node is None and lock.holder(self._wiring.state_dir) is None:
+        if self._node is None and self._wiring.holder() is None:
             self._take_over()
         if self._node is not None:
             self._node.check()
@@ -78,22 +76,29 @@ class Runner:
                     raise error
 
     def _take_over(self) -> None:
+        self._refuse_elsewhere()
         node = self._wiring.embedded(self._prepare(), report=terminal.say_debug)
         with contextlib.suppress(lock.StateHeld):  # another one of those that wait was quicker: go on waiting
             self._node = node.__enter__()
 
     def give_up(self, store: Store, cancel: Callable[[str], Sequence[JobId]]) -> None:
         """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""
-        if not self.is_own and lock.holder(self._wiring.state_dir) is not None:
+        if not self.is_own and (self._wiring.elsewhere is not None or self._wiring.holder() is not None):
             return
         limit = self._wiring.settings.daemon.grace_seconds + 5
         with contextlib.suppress(PitcheyError):  # whatever ended the run is what the user has to see
             ids = cancel("`pitchey run` ended early")
             if self.is_own:
-                lock.poke(self._wiring.state_dir)
+                self._wiring.poke()
                 follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=limit)
 
+    def _refuse_elsewhere(self) -> None:
+        if (server := self._wiring.elsewhere) is not None:
+            text = f"No daemon runs jobs at {server.where}, so these would never end."
+            raise DaemonError(text, hint="`pitchey daemon start` starts one, there.")
+
     def _prepare(self) -> Engine:
+        self._refuse_elsewhere()
         if self._engine is None:
             self._engine = self._wiring.engine(self._kind)
             lost = self._engine.info().not_enforced
@@ -120,7 +125,7 @@ def carry_out(
         cancel: cancels the jobs, for a reason; those that have to be waited for.
         again: the command that waits for them once more.
     """
-    lock.poke(runner.state_dir)
+    runner.poke()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a CI system that gives up must not leave work behind
     try:
         with runner:

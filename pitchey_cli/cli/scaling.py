@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.simulate import simulate
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations import scaling as operation
@@ -34,9 +33,9 @@ def status(json: Json = False) -> None:
     from pitchey_cli.operations.overview import pools_now
     from pitchey_cli.reports import scaling
 
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store, now = wiring.store(), wiring.clock.now()
-    is_run = lock.holder(wiring.state_dir) is not None
+    is_run = wiring.holder() is not None
     pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
         last = {each.pool: each for each in decisions}
@@ -58,7 +57,7 @@ def explain(
     """
     from pitchey_cli.reports import scaling
 
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store, now = wiring.store(), wiring.clock.now()
     only = None if service is None else service_named(service)
     decisions = operation.last_decisions(store, only)
@@ -89,7 +88,7 @@ def history(
     """Show what has changed about the pools, the newest last, and why. A decision that changes nothing is not kept."""
     from pitchey_cli.reports import scaling
 
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     only = None if service is None else service_named(service)
     if chart:
         if json:
@@ -106,7 +105,7 @@ def history(
 
 
 def _tell_if_nobody_decides(wiring: Wiring) -> None:
-    if lock.holder(wiring.state_dir) is None:
+    if wiring.holder() is None:
         terminal.say("No daemon runs: nothing is being decided now.")
 
 

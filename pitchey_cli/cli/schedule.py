@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import command_class, service_command
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.engines import images
 from pitchey_cli.operations import schedules as operation
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.operations.zones import zone_of
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Submit jobs again and again, at the times of a cron expression.",
@@ -49,11 +47,15 @@ def add(
     ] = "latest",
 ) -> None:
     """Keep what was asked for; the daemon submits it each time."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     now = wiring.clock.now()
-    submitting = wiring.submitting(wiring.store())
-    added = operation.add(submitting, asked, name=name, cron=cron, timezone=timezone, misfire=misfire, now=now)
-    lock.poke(wiring.state_dir)
+    if wiring.elsewhere is not None:
+        wiring.elsewhere.add_schedule(asked, name=name, cron=cron, timezone=timezone, misfire=misfire)
+        added = wiring.store().schedule(name)
+    else:
+        submitting = wiring.submitting(wiring.store())
+        added = operation.add(submitting, asked, name=name, cron=cron, timezone=timezone, misfire=misfire, now=now)
+    wiring.poke()
     coming = ", ".join(f"{each:%Y-%m-%d %H:%M %Z}" for each in operation.coming(added, now=now, count=_SHOWN_TIMES))
     terminal.say(f"{name} comes at {coming}, and so on.")
     if wiring.settings.node.is_spot and not asked.queueing.get("spot_ok"):
@@ -61,7 +63,7 @@ def add(
             "warning: Its jobs will wait for a node that is not taken away, and this one may be (node.is_spot): "
             "--spot-ok lets them run here."
         )
-    if lock.holder(wiring.state_dir) is None:
+    if wiring.holder() is None:
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 
@@ -74,7 +76,7 @@ for _service in images.available():
 @app.command(name="list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False) -> None:
     """List all schedules: when they come next, when they came last, and what went wrong then."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     found = wiring.store().schedules()
     if json:
         from pitchey_cli.reports import as_json
@@ -90,7 +92,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print one JSON docu
 @app.command()
 def pause(name: Name) -> None:
     """Pause a schedule. Its times pass unserved."""
-    store = Wiring.from_environment().store()
+    store = reach.wiring().store()
     was_running = store.pause_schedule(name, is_paused=True, next_at=store.schedule(name).next_at)
     terminal.say(f"{name} is paused." if was_running else f"{name} is paused already.")
 
@@ -98,10 +100,10 @@ def pause(name: Name) -> None:
 @app.command()
 def resume(name: Name) -> None:
     """Let a paused schedule go on with its next time."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     was_paused = operation.resume(store, name, now=wiring.clock.now())
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     schedule = store.schedule(name)
     next_at = schedule.next_at.astimezone(zone_of(schedule.timezone))
     goes_on = "goes on at" if was_paused else "is not paused: it comes at"
@@ -111,18 +113,21 @@ def resume(name: Name) -> None:
 @app.command()
 def run(name: Name) -> None:
     """Submit the jobs of a schedule once more, now; prints their ids."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
-    ids = operation.run_now(wiring.submitting(store), name, now=wiring.clock.now())
+    if wiring.elsewhere is not None:
+        ids = wiring.elsewhere.run_schedule(name)
+    else:
+        ids = operation.run_now(wiring.submitting(store), name, now=wiring.clock.now())
     for job_id in ids:
         typer.echo(job_id)
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     say_what_is_held(wiring, store, ids)
 
 
 @app.command()
 def remove(name: Name) -> None:
     """Forget a schedule. Jobs that it has submitted stay."""
-    if not Wiring.from_environment().store().remove_schedule(name):
+    if not reach.wiring().store().remove_schedule(name):
         raise InputNotFound(f"There is no schedule {name!r}.", hint="`pitchey schedule list` names them.")
     terminal.say(f"{name} is removed.")

@@ -9,14 +9,13 @@ from typing import Annotated, Literal, cast
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.progress import show_build
 from pitchey_cli.domain import program
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.moments import span
 from pitchey_cli.engines import images, runtimes
 from pitchey_cli.engines.port import EngineKind
-from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -54,7 +53,7 @@ def shell(
     from pitchey_cli.supervisor.shell import ShellSlot
     from processors.code.shell_protocol import Shell
 
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     found = wiring.engine(engine)
     try:
         info = found.info()

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.progress import share_progress
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
     from pitchey_cli.domain.capacity import Size
@@ -65,7 +64,7 @@ def simulate(
         raise UsageError(f"--spread is one of {', '.join(Spread)}, not {spread!r}.")
     if not 1 <= nodes <= _MAX_NODES:
         raise UsageError(f"--nodes is at least 1 and at most {_MAX_NODES:,}, not {nodes}.")
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     changes = simulated_settings.parse_changes(set_ or [], option="--set")
     key, values = simulated_settings.parse_sweep(sweep) if sweep else ("", {})
     host = node_size(cpus, memory)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Job
@@ -34,10 +34,10 @@ def status(
 
 def overview(*, as_json: bool) -> None:
     """The daemon, the queue, the instances and the newest jobs."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     counts, instances = store.counts(), store.instances()
-    holder = lock.holder(wiring.state_dir)
+    holder = wiring.holder()
     held = _held(wiring, store)
     if as_json:
         from pitchey_cli.reports import as_json as documents
@@ -70,7 +70,7 @@ def _held(wiring: Wiring, store: Store) -> list[tuple[list[Standing], int]]:
 
 
 def _one(text: str, *, as_json: bool) -> None:
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     job = store.job(resolve(store, text))
     attempts, outputs, source = store.attempts(job.id), store.outputs(job.id), cached_from(store, job)

@@ -7,18 +7,15 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli import reach, terminal
+from pitchey_cli.cli.drafting import drafts, queue, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
-from pitchey_cli.daemon import lock
 from pitchey_cli.engines import images
-from pitchey_cli.operations import submit as operation
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.reports import as_json
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Put jobs into the queue; prints their ids.",
@@ -36,21 +33,22 @@ def submit(
     json: Annotated[bool, typer.Option("--json", help="Print the jobs as JSON.")] = False,
 ) -> None:
     """Check, stage and queue; all of the jobs or none."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     checked = drafts(asked, manifest)
+    tell_left_out(asked)
     if estimate:
         show_estimate(wiring, asked, checked, json=json)
         return
     store = wiring.store()
-    jobs = stage(wiring, store, asked, checked, is_foreground=False)
-    ids = operation.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
-    is_taken = lock.poke(wiring.state_dir)
+    ids = queue(wiring, store, asked, checked, is_foreground=False)
+    is_taken = wiring.poke()
     if json:
         terminal.show_json([as_json.job(store.job(job_id)) for job_id in ids])
     else:
         sys.stdout.write("".join(f"{job_id}\n" for job_id in ids))
-    say_what_is_held(wiring, store, ids)
-    if not is_taken and terminal.is_interactive():
+    if wiring.elsewhere is None:  # a server has said so itself
+        say_what_is_held(wiring, store, ids)
+    if not is_taken and wiring.elsewhere is None and terminal.is_interactive():
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

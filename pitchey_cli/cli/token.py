@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain.access import ALL_ORGANISATIONS
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations import access as operation
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
     help="Tokens for the API: make, list and revoke them.",
@@ -47,18 +46,26 @@ def add(
     """Make a token, and print it. It is shown this once: only its hash is kept."""
     if everybody and organisation is not None:
         raise UsageError("--organisation and --all-organisations do not go together.", hint="Leave one of them out.")
-    wiring = Wiring.from_environment()
-    made, text = operation.add_token(
-        wiring.store(),
-        None,
-        name,
-        organisation=ALL_ORGANISATIONS if everybody else organisation or DEFAULT_ORGANISATION,
-        role=operation.role_named(role),
-        areas=operation.areas_named(scope or ()),
-        member=member,
-        lasts=expires,
-        now=wiring.clock.now(),
-    )
+    wiring = reach.wiring()
+    chosen, areas = operation.role_named(role), operation.areas_named(scope or ())
+    if wiring.elsewhere is not None:
+        whose = ALL_ORGANISATIONS if everybody else organisation
+        made, text = wiring.elsewhere.add_token(
+            name=name, organisation=whose, role=chosen, scopes=sorted(areas), member=member or None,
+            expires=expires or None,
+        )  # fmt: skip
+    else:
+        made, text = operation.add_token(
+            wiring.store(),
+            None,
+            name,
+            organisation=ALL_ORGANISATIONS if everybody else organisation or DEFAULT_ORGANISATION,
+            role=chosen,
+            areas=areas,
+            member=member,
+            lasts=expires,
+            now=wiring.clock.now(),
+        )
     sys.stdout.write(f"{text}\n")
     from pitchey_cli.reports import access
 
@@ -73,7 +80,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """List the tokens, the oldest first, without their secrets."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     found = wiring.store().tokens(organisation=organisation)
     from pitchey_cli.reports import access  # late: it loads rich
 
@@ -86,6 +93,6 @@ def list_(
 @app.command()
 def revoke(token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, or its name.")]) -> None:
     """End a token for good, from the next request on."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     found = operation.revoke_token(wiring.store(), token, now=wiring.clock.now())
     terminal.say(f"The token {found.name} ({found.id}) is revoked.")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def top(
 
     Where there is no terminal it prints one frame, as with --once.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.here()
     wiring.store().close()  # makes it where there is none, as every verb does; the screen never does
     desk = _desk(wiring)
     first = desk.look()
@@ -68,7 +67,7 @@ def _desk(wiring: Wiring) -> Desk:
         database=wiring.database,
         looking=looking,
         most_instances=lambda service: wiring.policies.service(service).max_instances,
-        wake=lambda: lock.poke(wiring.state_dir),
+        wake=lambda: wiring.poke(),
         now=wiring.clock.now,
     )
 
@@ -76,7 +75,7 @@ def _desk(wiring: Wiring) -> Desk:
 def _runner(wiring: Wiring) -> Runner | None:
     from pitchey_cli.domain.overview import Runner
 
-    found = lock.holder(wiring.state_dir)
+    found = wiring.holder()
     if found is None:
         return None
     return Runner(found.pid, found.is_daemon, found.engine, datetime.fromtimestamp(found.started_at, UTC))

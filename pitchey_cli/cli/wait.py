@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pitchey_cli.cli import terminal
+from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.progress import job_progress
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode
 from pitchey_cli.domain.job import TERMINAL
 from pitchey_cli.operations import budgets, follow
@@ -26,8 +24,8 @@ _WATCH_SECONDS = 1.0
 class Watch:
     """Notices that nobody is left who could run the jobs: waiting for them would never end."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
         self._look_at = time.monotonic() + _WATCH_SECONDS
 
     def tick(self) -> None:
@@ -38,7 +36,7 @@ class Watch:
 
     def check(self) -> None:
         """Raise DaemonError when nobody runs jobs."""
-        if lock.holder(self._state_dir) is None:
+        if self._wiring.holder() is None:
             hint = "`pitchey daemon start` starts one."
             raise DaemonError("No daemon runs, so these jobs would never end.", hint=hint)
 
@@ -60,13 +58,13 @@ def wait(
 
     When budgets hold all that is left, it ends at once with exit code 7; the jobs stay in the queue.
     """
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     ids = list(dict.fromkeys(resolve(store, text) for text in jobs))
     if is_exec:
         check_one_program(len(ids))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
-    watch = Watch(wiring.state_dir)
+    watch = Watch(wiring)
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
     if is_pending:
         budget_watch.tick()

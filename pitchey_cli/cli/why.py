@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import reach
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations import why as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.reports.wording import printable
-from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -20,10 +19,14 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning.")]) -> None:
     """Say why JOB waits, or how it ended."""
-    wiring = Wiring.from_environment()
+    wiring = reach.wiring()
     store = wiring.store()
     found = store.job(resolve(store, job))
-    holder = lock.holder(wiring.state_dir)
+    if wiring.elsewhere is not None:
+        for sentence in wiring.elsewhere.why(found.id):
+            typer.echo(printable(sentence))
+        return
+    holder = wiring.holder()
 
     def has_image() -> bool | None:
         try:

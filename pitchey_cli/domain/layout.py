@@ -6,6 +6,7 @@ artifacts/            files by content
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 supervisors/<id>/     the record of a supervisor, and what it has printed
 uploads/<request>/    files that come with a request, until they are artifacts
+incoming/<whose>/<upload>/  files that are uploaded piece by piece, until a job takes them or they expire
 packages/<key>/       packages that were fetched for programs
 models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
@@ -89,6 +90,11 @@ def models(state_dir: Path) -> Path:
 def uploads(state_dir: Path) -> Path:
     """Where files lie that come with requests, for as long as these take."""
     return state_dir / "uploads"
+
+
+def incoming(state_dir: Path) -> Path:
+    """Where files lie that are uploaded piece by piece: they outlive the process that takes them."""
+    return state_dir / "incoming"
 
 
 def logs(state_dir: Path) -> Path:

@@ -217,7 +217,8 @@ def stage(
             key = f"{field}\0{source.called}\0{source.location}"
             if key not in staged:
                 # A video that holds nothing is a mistake; an __init__.py beside a program holds nothing.
-                may_be_empty = bool(source.called and item.checked.content_field)
+                # One that was picked out of a folder fails by itself, as others that are damaged do.
+                may_be_empty = bool(source.called and item.checked.content_field) or source.is_picked
                 with item.blamed():
                     try:
                         staged[key] = _stage_one(
@@ -259,7 +260,7 @@ def stage(
                 is_off_peak=settings.is_off_peak,
                 last_call_at=settings.last_call_at,
                 is_spot_ok=settings.is_spot_ok,
-                idempotency_key=_own_key(settings.idempotency_key, item),
+                idempotency_key=own_key(settings.idempotency_key, item),
             )
         )
     return jobs
@@ -325,7 +326,7 @@ def _refresh(artifacts: Artifacts, jobs: Sequence[NewJob]) -> None:
         )
 
 
-def _own_key(key: str | None, item: Draft) -> str | None:
+def own_key(key: str | None, item: Draft) -> str | None:
     """A key for several jobs, or for a folder that may hold several the next time, has their names behind it."""
     is_its_own = item.is_alone or "idempotency_key" in item.queueing
     return key if key is None or is_its_own else f"{key}:{item.name}"

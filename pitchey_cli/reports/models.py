@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -30,6 +30,56 @@ class Row:
     size: int | None = None  #: bytes; None: not known here
     problem: str = ""
     manifest: Manifest | None = None
+
+
+class Described(Protocol):
+    """What the image says of a model of its own."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def framework(self) -> str | None: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+
+
+class Model(Protocol):
+    """One version of a model, as whoever lists them has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def is_meant(self) -> bool: ...
+    @property
+    def default(self) -> Described | None: ...
+    @property
+    def manifest(self) -> Manifest | None: ...
+    @property
+    def problem(self) -> str: ...
+
+
+def row_of(model: Model) -> Row:
+    """One version, as it is shown."""
+    said: Described | None = model.manifest or model.default
+    return Row(
+        model.name,
+        model.version,
+        model.origin,
+        model.is_meant,
+        task=said.task if said else "",
+        framework=(said.framework or "") if said else "",
+        licence=said.licence if said else "",
+        description=said.description if said else "",
+        size=None if model.manifest is None else model.manifest.size,
+        problem=model.problem,
+        manifest=model.manifest,
+    )
 
 
 def document(row: Row) -> dict[str, Any]:

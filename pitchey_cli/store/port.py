@@ -50,6 +50,7 @@ from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.tenants import Tenants
+from pitchey_cli.store.webhooks import Webhooks
 from processors.vocabulary import Service
 
 
@@ -91,7 +92,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Alerts, Tenants, Protocol):
+class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -240,8 +241,12 @@ class Store(Accounts, Budgets, Alerts, Tenants, Protocol):
     def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
 
-    def counts(self) -> Counts:
-        """How many jobs stand where."""
+    def counts(self, *, organisation: str | None = None) -> Counts:
+        """How many jobs stand where.
+
+        Args:
+            organisation: only its jobs, which takes a look at each; None: all, which costs microseconds.
+        """
 
     def ahead_of(self, job: Job) -> int:
         """How many jobs are before this one in its own line, counted up to 10,000."""

@@ -179,10 +179,13 @@ class SqliteReader:
         """Ids that begin so, for abbreviation."""
         return [row["id"] for row in self._db.rows(QUERIES["job_ids"], {"prefix": prefix, "limit": limit})]
 
-    def counts(self) -> Counts:
+    def counts(self, *, organisation: str | None = None) -> Counts:
         """How many jobs stand where."""
         by_service: dict[Service, dict[JobState, int]] = {}
-        for row in self._db.rows(QUERIES["counts"]):
+        of = {"organisation": organisation}
+        for row in (
+            self._db.rows(QUERIES["counts"]) if organisation is None else self._db.rows(QUERIES["counts_of"], of)
+        ):
             by_service.setdefault(Service(row["service"]), {})[JobState(row["state"])] = row["jobs"]
         return Counts(by_service)
 

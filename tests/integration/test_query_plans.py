@@ -15,6 +15,7 @@ QUERIES = load("sqlite")
 #: not on the hot path, each with its excuse
 COLD = {
     "counts": "reads tables of a few dozen rows as a whole",
+    "counts_of": "counts the jobs of one organisation, for its people; `counts` is the hot one",
     "key_rates": "a row for each key that has a rate limit",
     "keys_running": "walks an index that holds the running jobs with a key, and nothing else",
     "forget_empty_flows": "tidies up, every few minutes; a row for each line",
@@ -39,6 +40,12 @@ COLD = {
     "tokens": "a listing for people",
     "revoke_tokens_of": "when an organisation is removed",
     "waiting_jobs": "a row for each line, and only for people who ask",
+    "bring_deliveries_forward": "tidies up, every few minutes; reads what is pending",
+    "end_long_rests": "tidies up, every few minutes; a row for each endpoint",
+    "webhooks": "a row for each endpoint, of which a person adds a few",
+    "due_webhooks": "the same; one search for each of them",
+    "is_anybody_told": "the same; when one is added, disabled or removed",
+    "remove_webhooks_of": "when an organisation is removed",
     "miscounted": "part of the integrity check: reads everything",
 }
 #: lines of a plan that are no walk through a table

@@ -100,7 +100,7 @@ class Served:
                 VIDEO,
                 "docker",
                 "video:1",
-                100,
+                1000,
                 InstanceState.READY,
                 2.0,
                 2**31,
@@ -111,16 +111,16 @@ class Served:
                 boot="b",
             )
         )
-        places = Places([Candidate(instance_id, 100, 100)])
+        places = Places([Candidate(instance_id, 1000, 1000)])
         until = self.now + timedelta(hours=1)
         self.store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=self.now, lease_until=until, tick=0)
         return self.store.job(job_id)
 
-    def succeed(self, job_id: JobId, folder: Path) -> None:
-        """Let a job succeed, with one output of 4 KiB."""
+    def succeed(self, job_id: JobId, folder: Path, content_bytes: bytes = CONTENT) -> None:
+        """Let a job succeed, with one output, of 4 KiB if nothing else is said."""
         content = folder / "content"
-        content.write_bytes(CONTENT)
-        kept = self.wiring.artifacts().add(content, limit_bytes=1 << 20)
+        content.write_bytes(content_bytes)
+        kept = self.wiring.artifacts().add(content, limit_bytes=1 << 30)
         output = Output("video.mp4", "video", "video/mp4", kept.sha256, kept.size)
         self._finish(self.claim(job_id), Outcome(Reason.COMPLETED, outputs=(output,)))
 

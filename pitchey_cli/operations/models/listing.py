@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,18 +78,22 @@ def found(store: ModelStore, reference: str) -> Listed:
     Raises:
         InputNotFound: there is none; offers the nearest name.
     """
+    return found_among([*listed(store)], reference)
+
+
+def found_among(models: Sequence[Listed], reference: str) -> Listed:
+    """The same, of models that were listed; raises as `found`."""
     name, _, version = reference.partition("@")
-    versions = versions_of(store.root, name)
+    versions = [each for each in models if each.name == name]
     if not versions:
-        known = sorted({*Repository([store.root]).names(), *(each.name for each in DEFAULTS)})
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, sorted({each.name for each in models}), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else "`pitchey models list` lists them."
         raise InputNotFound(f"There is no model {name!r}.", hint=hint)
-    wanted = version or meant_version(store, name)
-    if wanted not in versions:
+    chosen = [each for each in versions if (each.version == version if version else each.is_meant)]
+    if not chosen:
         text = f"The model {name!r} has no version {version!r}."
-        raise InputNotFound(text, hint=f"It has {', '.join(versions)}.")
-    return next(each for each in listed(store) if (each.name, each.version) == (name, wanted))
+        raise InputNotFound(text, hint=f"It has {', '.join(each.version for each in versions)}.")
+    return chosen[0]
 
 
 def found_here(store: ModelStore, reference: str) -> Listed:
