@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
+import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -161,7 +163,9 @@ class _Room:
     """What may still be kept of notes and fields: in memory that all processes share, so that none says too much."""
 
     def __init__(self, entries: int, characters: int) -> None:
-        self._left = mmap.mmap(-1, _LEFT.size)
+        self._file = os.fdopen(os.memfd_create("room"), "r+b", buffering=0)
+        self._file.truncate(_LEFT.size)
+        self._left = mmap.mmap(self._file.fileno(), _LEFT.size)
         self._left[:] = _LEFT.pack(entries, characters)
 
     @property
@@ -170,13 +174,17 @@ class _Room:
         return bool(entries <= 0 or characters <= 0)
 
     def takes(self, entry: dict[str, Any]) -> bool:
-        """Whether there is room for one more, which then has it; that two may have the same does not matter."""
-        entries, characters = _LEFT.unpack(self._left[:])
-        characters -= sum(len(value) for value in entry.values() if isinstance(value, str))
-        if entries < 1 or characters < 0:
-            return False
-        self._left[:] = _LEFT.pack(entries - 1, characters)
-        return True
+        """Whether there is room for one more, which then has it."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)  # it goes with a process that dies
+        try:
+            entries, characters = _LEFT.unpack(self._left[:])
+            characters -= sum(len(value) for value in entry.values() if isinstance(value, str))
+            if entries < 1 or characters < 0:
+                return False
+            self._left[:] = _LEFT.pack(entries - 1, characters)
+            return True
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
 
 
 def _label(document: Any, index: int) -> str:
