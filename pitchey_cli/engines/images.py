@@ -28,7 +28,10 @@ FRAMEWORKS = tuple(sorted({*VARIANTS.values()}))  #: what the image of inference
 
 _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
-_SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
+_SHARED_BY = {
+    **dict.fromkeys(("video", "media"), ("ffmpeg", "streaming")),
+    **dict.fromkeys(("document", "inference"), ("pictures",)),
+}
 _HASH_DIGITS = 12
 _WHEELHOUSE = "wheelhouse"  # always in the context as well, and empty where none was handed over
 _LONGEST_BUILD_SECONDS = 3600  # what is younger may be a stage of a build that runs

@@ -18,7 +18,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,7 +59,16 @@ class _Process:
     fd: int
     tag: int
     due: float
-    rest: bytes = b""
+    parts: list[bytes] = field(default_factory=list)  # of a line that has not ended
+
+    def lines(self, data: bytes) -> list[bytes]:
+        """The lines that end in what it has said; a long one is put together once, and not for each piece of it."""
+        *ended, rest = data.split(b"\n")
+        if ended:
+            ended[0] = b"".join([*self.parts, ended[0]])
+            self.parts.clear()
+        self.parts.append(rest)
+        return ended
 
 
 def call(work: Callable[[], Any], name: str, *, allowed: Limits | None = None) -> Any:
@@ -187,8 +196,7 @@ def _run(tasks: Sequence[Callable[[Say], None]], at_once: int, allowed: Limits) 
                     process.due = time.monotonic() + allowed.seconds
                     data = os.read(process.fd, _CHUNK_BYTES)
                     if data:
-                        *lines, process.rest = (process.rest + data).split(b"\n")
-                        for line in lines:
+                        for line in process.lines(data):
                             yield process.tag, _value(line)
                         continue
                     selector.unregister(process.fd)
@@ -321,6 +329,6 @@ def _address_space() -> int:
 
 
 def _write(fd: int, *messages: Any) -> None:
-    data = "".join(f"{json.dumps(message)}\n" for message in messages).encode()
+    data = memoryview("".join(f"{json.dumps(message)}\n" for message in messages).encode())
     while data:
         data = data[os.write(fd, data) :]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.document import paper_work
-from processors.document.kinds import PICTURES, Kind, kind_of
-from processors.document.office.conversion import pdf_of
+from processors.document.kinds import PICTURES, TEXTS, Kind, kind_of
+from processors.document.office.conversion import Opened, layable, opened, pdf_of
 from processors.document.paper.assembly import Part
 from processors.specs import DocumentSpec
 from processors.worker.context import Context
@@ -47,4 +47,6 @@ def _one(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         return path
     if kind in PICTURES:
         return paper_work.from_picture(path, name, scratch, lambda done, total: context.progress("pages", None))
-    return pdf_of(path, name, kind, context, directory=scratch)
+    is_text = kind in TEXTS
+    document = Opened(path, name, kind) if is_text else opened(context, path, name, kind, scratch)
+    return pdf_of(context, layable(document, scratch), scratch)

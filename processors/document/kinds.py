@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import mmap
+import re
 import struct
 import zipfile
 import zlib
@@ -36,7 +37,9 @@ UNPACKING = (
 )  # fmt: skip
 
 _HEAD_BYTES = 4096
+_PDF = b"%PDF-"
 _PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
+_PDF_FURTHER_IN = re.compile(rb"(?:^|[^\t\x20-\x7e])%PDF-\d")  # and not in a sentence
 _MARKS: tuple[tuple[bytes, Kind], ...] = (
     (b"{\\rtf", "rtf"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -88,7 +91,7 @@ def kind_of(path: Path, name: str) -> Kind:
         head = file.read(_HEAD_BYTES)
     if not head.strip(b"\x00 \t\r\n"):
         raise Rejected("empty_document", f"{name} is empty.")
-    if b"%PDF-" in head[:_PDF_WITHIN_BYTES]:
+    if head.startswith(_PDF):
         return "pdf"
     for mark, kind in _MARKS:
         if head.startswith(mark):
@@ -101,6 +104,8 @@ def kind_of(path: Path, name: str) -> Kind:
         return _packed(path, name)
     if head.startswith(compound.MARK):
         return _compound(path, name)
+    if _PDF_FURTHER_IN.search(head[:_PDF_WITHIN_BYTES]):
+        return "pdf"
     return _written(head, name)
 
 

@@ -201,31 +201,36 @@ def plain(spans: tuple[Span, ...]) -> str:
 
 
 def grid(table: Table) -> list[list[str]]:
-    """The texts of a table, with as many in each row; what a cell spans has its text throughout.
+    """The texts of a table, with as many in each row; see `spread`."""
+    return [[plain(spans).strip() for spans in row] for row in spread(table)]
+
+
+def spread(table: Table) -> list[list[tuple[Span, ...]]]:
+    """The cells of a table, with as many in each row; what one spans has its text throughout.
 
     A table that would be too large for that has in each row its own cells alone; one that would repeat much more than
     it says has each text once. So a small document makes no large output.
     """
     cells = sum(map(len, table.rows))
     if _area(table) > min(_MOST_AREA, _FREE_AREA + _AREA_OF_A_CELL * cells):
-        return [[plain(cell.spans).strip() for cell in row] for row in table.rows]
+        return [[cell.spans for cell in row] for row in table.rows]
     longest = _longest_repeated(table)
-    taken: dict[tuple[int, int], str] = {}
+    taken: dict[tuple[int, int], tuple[Span, ...]] = {}
     width = 0
     for y, row in enumerate(table.rows):
         x = 0
         for cell in row:
             while (y, x) in taken:
                 x += 1
-            text = plain(cell.spans).strip()
+            is_short = len(plain(cell.spans)) <= longest
             for down in range(min(cell.rows, len(table.rows) - y)):
                 for across in range(cell.columns):
                     is_first = not (down or across)
-                    taken[y + down, x + across] = text if is_first or len(text) <= longest else ""
+                    taken[y + down, x + across] = cell.spans if is_first or is_short else ()
             x += cell.columns
             width = max(width, x)
     width = max([width, *(x + 1 for _, x in taken)])
-    return [[taken.get((y, x), "") for x in range(width)] for y in range(len(table.rows))]
+    return [[taken.get((y, x), ()) for x in range(width)] for y in range(len(table.rows))]
 
 
 def _longest_repeated(table: Table) -> int:

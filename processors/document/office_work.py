@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from processors.document import paper_work, pdf_work, ranges
 from processors.document.kinds import Kind
 from processors.document.model import Page
 from processors.document.office import reading
-from processors.document.office.conversion import opened, pdf_of, readable, resaved
+from processors.document.office.conversion import Opened, layable, opened, pdf_of, readable, resaved
 from processors.document.outputs import (
     docx_output,
     without_pictures,
@@ -57,6 +58,9 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
         root = context.out if spec.extract_images else scratch
         wants_images = spec.extract_images or by_model
         found = reading.read(plain.path, name, plain.kind, root / _IMAGES_DIR if wants_images else None)
+        if (by_model or _MODELLED & {*spec.output_formats}) and not any(page.blocks for page in found.pages):
+            hint = "It is empty, or all that it has is hidden."
+            raise Rejected("empty_document", f"{name} has nothing that could be read.", hint)
         pages = _chosen(spec, found.pages, plain.kind, name)
         slides = len(found.pages) if document.kind in _SLIDES else None
         about |= _about(found, plain.kind)
@@ -74,17 +78,18 @@ def make(context: Context[DocumentSpec], path: Path, name: str, kind: Kind, scra
     if "docx" in spec.output_formats and not by_model:
         resaved(context, document, context.out / FILES["docx"])
         outputs.append(docx_output(context))
-    made, notes = laid_out(context, document.path, document.kind, scratch, slides)
+    made, notes = laid_out(context, lambda: layable(document, scratch), scratch, slides)
     details: dict[str, Any] = {"input": {key: value for key, value in about.items() if value}}
     return Result(outputs=outputs + made, details=details | ({"notes": notes} if notes else {}))
 
 
 def laid_out(
-    context: Context[DocumentSpec], path: Path, kind: Kind, scratch: Path, slides: int | None = None
+    context: Context[DocumentSpec], document: Callable[[], Opened], scratch: Path, slides: int | None = None
 ) -> tuple[list[OutputFile], list[str]]:
     """Make the PDFs and the pictures of pages that the spec asks for; with what is to be said of them.
 
     Args:
+        document: gives what LibreOffice lays out; asked once, and only where something is laid out.
         slides: how many there are, where pages of them were read.
 
     Raises:
@@ -95,19 +100,21 @@ def laid_out(
     wanted = {*spec.output_formats} & {"pdf", "pdfa"}
     made: list[OutputFile] = []
     notes: list[str] = []
+    if not spec.wants_preview and not wanted:
+        return made, notes
+    context.progress("lay out", _WRITTEN)
+    ready = document()
     if spec.wants_preview or wanted - ({"pdfa"} if by_office else set()):
-        context.progress("lay out", _WRITTEN)
-        paper = pdf_of(path, name, kind, context, directory=scratch)
+        paper = pdf_of(context, ready, scratch)
         source = PdfSource.open(paper, name, scratch, pages=spec.pages)
         formats = sorted(wanted - ({"pdfa"} if by_office else set()))
         if spec.pages is not None and slides not in (None, source.facts.pages):
-            raise _counted_twice(spec, name, "slides, hidden ones among them,")
+            raise _counted_twice(spec, name, "slides")
         made, notes = paper_work.make(context, source, formats, lambda done, total: None)
         if spec.wants_preview:
             made += pdf_work.previews(context, source)
     if by_office:
-        context.progress("lay out", _WRITTEN)
-        pdf_of(path, name, kind, context, directory=scratch, archival=True).rename(context.out / FILES["pdfa"])
+        pdf_of(context, ready, scratch, archival=True).rename(context.out / FILES["pdfa"])
         details = {"format": "pdfa", "conformance": "PDF/A-2b"}
         made.append(context.output(FILES["pdfa"], media_type="application/pdf", role="document", details=details))
     return made, notes
@@ -145,8 +152,12 @@ def _chosen(spec: DocumentSpec, pages: list[Page], kind: Kind, name: str) -> lis
         return pages
     if kind not in reading.PAGED:
         raise _no_pages(name)
-    numbers = {index + 1 for index in ranges.pages_of(spec.pages, max(page.number or 0 for page in pages), name)}
-    return [page for page in pages if page.number in numbers]
+    count = max((page.number or 0 for page in pages), default=0)
+    numbers = {index + 1 for index in ranges.pages_of(spec.pages, count, name)}
+    made = [page for page in pages if page.number in numbers]
+    if not made:
+        raise Rejected("no_such_page", f"The pages {spec.pages} of {name} are hidden.", "Show them, or choose others.")
+    return made
 
 
 def _about(found: reading.Document, kind: Kind) -> dict[str, Any]:

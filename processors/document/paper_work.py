@@ -160,7 +160,7 @@ def from_picture(path: Path, name: str, scratch: Path, done: Done) -> Path:
     Raises:
         Rejected: it cannot be read.
     """
-    frames = int(apart.call(lambda: pictures.look(path, name), name)["frames"])
+    frames = int(apart.call(lambda: pictures.frames_of(path, name), name))
     at_once = granted_threads() if frames > 1 else 1
     size = min(_FRAMES, -(-frames // at_once))
     batches = [range(start, min(frames, start + size)) for start in range(0, frames, size)]

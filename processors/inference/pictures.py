@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from processors.inference.manifest import Picture
-from processors.worker.context import Rejected
+from processors.pictures import opening
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-MOST_PIXELS = 100_000_000
 _RESAMPLE = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -32,24 +29,13 @@ def opened(path: Path, name: str) -> Image.Image:
     Raises:
         Rejected: it is no picture, too large, or broken.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture: Image.Image = Image.open(path, formats=FORMATS)
-            if picture.width * picture.height > MOST_PIXELS:
-                size = f"{picture.width}x{picture.height}"
-                raise Rejected("picture_too_large", f"{name} has {size} pixels: more than {MOST_PIXELS} are not read.")
-            picture.load()
-    except UnidentifiedImageError as error:
-        kinds = ", ".join(FORMATS)
-        raise Rejected("not_a_picture", f"{name} is no picture.", f"Pictures are {kinds}.") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Rejected(
-            "picture_too_large", f"{name} has too many pixels: more than {MOST_PIXELS} are not read."
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise Rejected("damaged_picture", f"{name} cannot be read: {error}.") from error
-    picture = ImageOps.exif_transpose(picture)
+    with opening.opened(path, name) as file:
+        opening.refuse_large(file, name)
+        picture = opening.in_eight_bits(opening.upright(file))
+        return _over_white(picture)
+
+
+def _over_white(picture: Image.Image) -> Image.Image:
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         over = Image.new("RGBA", picture.size, "white")
         return Image.alpha_composite(over, picture.convert("RGBA")).convert("RGB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -164,7 +165,7 @@ def test_code_keeps_its_lines_and_notes_become_notes(office: Office, tmp_path: P
     leaf.text(50, 760, "1", 6).text(54, 763, "A note below the text.", 8)
     text = office.markdown(written(tmp_path / "code.pdf", [leaf]))
     assert "```\ndef add(a, b):\n    return a + b\n```" in text
-    assert "[^1]: A note below the text." in text
+    assert "<sup>1</sup> A note below the text." in text  # nothing refers to it
 
 
 def test_the_outline_says_how_deep_a_heading_is(office: Office, tmp_path: Path) -> None:
@@ -302,6 +303,53 @@ def test_pictures_come_out_with_their_mask(office: Office, tmp_path: Path) -> No
     assert any(isinstance(colour, tuple) and colour[3] == 0 for colour in colours)
 
 
+@pytest.mark.parametrize(
+    ("more", "at_the_top"),
+    [
+        ("/SMask 7 0 R", (255, 0, 0, 0)),
+        ("/Mask[240 255 0 15 0 15]", (255, 0, 0, 0)),
+        ("/Decode[1 0 1 0 1 0]", (0, 255, 255, 255)),
+        ("", (255, 0, 0, 255)),
+    ],
+)
+def test_a_jpeg_comes_out_as_the_pdf_shows_it(
+    office: Office, tmp_path: Path, more: str, at_the_top: tuple[int, ...]
+) -> None:
+    with io.BytesIO() as file:
+        Image.new("RGB", (64, 64), (255, 0, 0)).save(file, "JPEG", quality=95)
+        jpeg = file.getvalue()
+    picture = "/Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 8"
+    objects: dict[int, str | tuple[str, bytes]] = {
+        1: "<</Type/Catalog/Pages 2 0 R>>",
+        2: "<</Type/Pages/Count 1/Kids[4 0 R]/Resources 9 0 R/MediaBox[0 0 200 200]>>",
+        9: "<</XObject<</P 6 0 R>>/Font<</F 8 0 R>>>>",
+        4: "<</Type/Page/Parent 2 0 R/Contents 5 0 R>>",
+        5: ("", b"BT /F 12 Tf 20 150 Td (Beside a picture) Tj ET q 80 0 0 80 20 20 cm /P Do Q"),
+        8: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        6: (f"{picture}/ColorSpace/DeviceRGB/Filter/DCTDecode{more}", jpeg),
+        7: (f"{picture}/ColorSpace/DeviceGray", bytes(64 * 32) + b"\xff" * 64 * 32),
+    }
+    out, result = office.make(assembled(tmp_path / "a.pdf", objects), "json", extractImages=True)
+    [image] = [output["path"] for output in result["outputs"] if output["role"] == "image"]
+    with Image.open(out / image) as found:
+        assert found.format == ("PNG" if more else "JPEG")
+        colour = found.convert("RGBA").getpixel((9, 9))
+    assert isinstance(colour, tuple)
+    assert colour[3] == at_the_top[3] == 0 or colour == pytest.approx(at_the_top, abs=3)
+
+
+def test_a_text_whose_encoding_is_guessed_says_so(office: Office, tmp_path: Path) -> None:
+    for encoding, notes in (("utf-8", 0), ("cp1252", 1)):
+        path = tmp_path / f"{encoding}.txt"
+        path.write_bytes("Ärger".encode(encoding))
+        out, result = office.make(path)
+        assert (out / "document.txt").read_text() == "Ärger\n"
+        assert len(result["details"].get("notes", ())) == notes
+    path.write_bytes("テキスト、です。".encode("cp932"))
+    error = office.failure(path)
+    assert (error["code"], error["retryable"]) == ("unknown_encoding", False)
+
+
 def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     out, _ = office.make(DOCUMENTS / "form.pdf", metadata=True)
     found = json.loads((out / "metadata.json").read_text())
@@ -334,7 +382,7 @@ def test_html_and_markdown_come_in_as_well(office: Office, tmp_path: Path) -> No
     )
     out, result = office.make(page, "markdown", "text", "json")
     assert (out / "document.md").read_text() == (
-        "## Head\n\n- one\n   - two\n\n<!-- image seen -->\n\n| a | b |\n| --- | --- |\n| c | c |\n"
+        "## Head\n\n- one\n  - two\n\n<!-- image seen -->\n\n| a | b |\n| --- | --- |\n| c | c |\n"
     )
     assert result["details"]["input"] == {"format": "html", "title": "T", "language": "en"}
     notes = tmp_path / "notes.md"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ def test_what_cannot_be_mended_is_drawn_with_its_text(office: Office, tmp_path: 
         pdf.pages[1].Resources = Dictionary(Font=fonts)
         content = pdf.pages[1].Contents.read_bytes().replace(b"/F 11", b"/B 11")
         pdf.pages[1].Contents = pdf.make_stream(content)
+        pdf.pages[1].UserUnit = 4
         pdf.save(path)
     target, details, notes = archived(office, path)
     assert details["pagesRedrawn"] == "2"
@@ -107,6 +109,11 @@ def test_what_cannot_be_mended_is_drawn_with_its_text(office: Office, tmp_path: 
     assert "Find me" in texts(target)[1]
     assert difference(looks(target, 1), looks(path, 1)) < 0.02
     assert texts(target)[0].strip() == "Letters"
+    with pikepdf.open(target) as made:
+        assert float(made.pages[1].UserUnit) == 4  # a poster is as large as it was
+    out, _ = office.make(path, "preview", metadata=True)
+    pages = json.loads((out / "metadata.json").read_text())["pages"]
+    assert [(page["width"], page["height"]) for page in pages] == [(595, 842), (1200, 1600)]
 
 
 def test_ink_becomes_light_and_hidden_layers_stay_hidden(office: Office, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
+from pikepdf import Array, Dictionary, Name, String
 from PIL import Image
 
 from tests.integration.test_documents import DOCUMENTS, Office
@@ -167,3 +169,34 @@ def test_what_acts_is_told_and_not_done(office: Office, tmp_path: Path) -> None:
     assert found["active"]["JavaScript"] >= 3
     assert found["active"]["Launch"] >= 1
     assert [(field["name"], field["value"]) for field in found["fields"]] == [("name", "Ada")]
+
+
+def test_texts_that_are_no_unicode_make_no_pdf_unreadable(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "surrogates.pdf"
+    lone = String(b"\xfe\xff\xd8\x00\x00A")
+    with pikepdf.open(written(tmp_path / "a.pdf", [Leaf().text(50, 60, "Read")])) as pdf:
+        pdf.docinfo["/Title"] = pdf.docinfo["/Author"] = lone
+        pdf.Root.PageLabels = Dictionary(Nums=Array([0, Dictionary(P=lone)]))
+        entry = pdf.make_indirect(Dictionary(Title=lone, Dest=Array([pdf.pages[0].obj, Name.Fit])))
+        pdf.Root.Outlines = pdf.make_indirect(Dictionary(First=entry, Last=entry, Count=1))
+        entry.Parent = pdf.Root.Outlines
+        pdf.save(path)
+    out, result = office.make(path, "text", metadata=True)
+    assert (out / "document.txt").read_text().strip() == "Read"
+    found = json.loads((out / "metadata.json").read_text())
+    said = {result["details"]["input"]["title"], found["properties"]["Author"], found["outline"][0]["title"]}
+    assert said | {found["pages"][0]["label"]} == {"\ufffdA"}
+
+
+def test_notes_that_all_pages_share_fill_no_memory(office: Office, tmp_path: Path) -> None:
+    path = tmp_path / "notes.pdf"
+    with pikepdf.new() as pdf:
+        contents = String("x" * 9_999)
+        note = Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=Array([0, 0, 10, 10]), Contents=contents)
+        shared = pdf.make_indirect(Array([pdf.make_indirect(note)] * 300))
+        for _ in range(10):
+            pdf.add_blank_page(page_size=(100, 100)).obj["/Annots"] = shared
+        pdf.save(path)
+    found = json.loads((office.make(path, "preview", metadata=True)[0] / "metadata.json").read_text())
+    assert found["annotations"] == {"text": 3000}
+    assert 3_900_000 < sum(len(note["text"]) for note in found["notes"]) <= 4_000_000

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pypdfium2
 import pytest
+from pikepdf import Array, Dictionary, Name, String
 from PIL import Image, ImageChops, ImageOps
 from pypdf import PdfWriter
 
@@ -213,6 +215,28 @@ def test_only_the_pages_that_were_asked_for_are_in_the_pdf(office: Office, tmp_p
     document = pypdfium2.PdfDocument(out / "document.pdf")
     assert len(document) == 1
     assert "can be selected" in document[0].get_textpage().get_text_range()
+
+
+def test_what_is_read_of_some_pages_takes_nothing_from_the_pdf(
+    office: Office, tmp_path: Path, note: Image.Image
+) -> None:
+    path = tmp_path / "layers.pdf"
+    with pikepdf.open(scanned(tmp_path / "two.pdf", [note, note])) as pdf:
+        layer = pdf.make_indirect(Dictionary(Type=Name.OCG, Name=String("Off")))
+        pdf.Root.OCProperties = Dictionary(OCGs=Array([layer]), D=Dictionary(OFF=Array([layer])))
+        pdf.Root.Lang = String("en")
+        pdf.docinfo["/Title"] = String("A title")
+        pdf.attachments["data.csv"] = pikepdf.AttachedFileSpec(pdf, b"1,2,3", mime_type="text/csv")
+        page = pdf.pages[0]
+        page.Resources.Properties = Dictionary(L=layer)
+        page.contents_add(b"/OC /L BDC 1 0 0 rg 0 0 400 400 re f EMC")
+        pdf.save(path)
+    out, _ = office.make(path, "pdf", ocrEnabled=True, pages="1")
+    with pikepdf.open(out / "document.pdf") as made:
+        assert len(made.pages) == 1
+        assert [spec.get_file().read_bytes() for spec in made.attachments.values()] == [b"1,2,3"]
+        assert (str(made.Root.Lang), str(made.docinfo["/Title"])) == ("en", "A title")
+    assert _likeness(path, out / "document.pdf") == 1.0  # what is off stays off
 
 
 def test_pages_that_are_turned_or_cut_are_those_of_the_scan(office: Office, tmp_path: Path, note: Image.Image) -> None:

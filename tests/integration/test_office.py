@@ -24,7 +24,7 @@ from tests.resources.workers import Worker, until
 FORMATTING = DOCUMENTS / "formatting.docx"
 LINES = (
     "*italic*\n\n**bold**\n\nunderline\n\n[hyperlink](https://github.com/DS4SD/docling)\n",
-    "- *Italic bullet 1*\n- **Bold bullet 2**\n- Underline bullet 3\n- Some *italic* **bold** underline\n   - Nested",
+    "- *Italic bullet 1*\n- **Bold bullet 2**\n- Underline bullet 3\n- Some *italic* **bold** underline\n  - Nested",
 )
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 LOCKED_SHOW = struct.pack("<HHIIII", 0, 4086, 20, 20, 0xF3D1C4DF, 0)  # CurrentUserAtom, MS-PPT 2.3.2
@@ -111,7 +111,7 @@ def test_headings_lists_tables_and_notes_of_a_docx(office: Office, tmp_path: Pat
     }
     out, _ = office.make(docx(tmp_path / "report.docx", body, parts), "markdown", "html", tables="json")
     assert (out / "document.md").read_text() == (
-        "# Report\n\n## Part\n\nSaid<sup>1</sup>\n\n4. first\n   - a) deeper\n5. next\n\n"
+        "# Report\n\n## Part\n\nSaid[^1]\n\n4. first\n   - a) deeper\n5. next\n\n"
         "| wide | wide |\n| --- | --- |\n| tall | b |\n| tall | c |\n\n[^1]: By whom?\n"
     )
     html = (out / "document.html").read_text()
@@ -140,7 +140,7 @@ def test_slides_come_in_their_order_with_notes_and_pictures(office: Office) -> N
     out, result = office.make(DOCUMENTS / "slides.pptx", "markdown", "json", extractImages=True)
     text = (out / "document.md").read_text()
     places = [
-        text.index(words) for words in ("# The river", "## What lives there", "- Otters\n   - They swim", "Ask who")
+        text.index(words) for words in ("# The river", "## What lives there", "- Otters\n  - They swim", "Ask who")
     ]
     assert places == sorted(places)
     picture = next(output["path"] for output in result["outputs"] if output["role"] == "image")
@@ -304,14 +304,97 @@ def test_pages_that_mean_two_things_are_refused(office: Office, tmp_path: Path) 
         error = office.failure(DOCUMENTS / name, *formats, pages="1")
         assert error["code"] == "no_pages"
         assert name in error["message"]
+
+
+def test_a_slide_that_is_hidden_is_no_page(office: Office, tmp_path: Path) -> None:
     slides = DOCUMENTS / "slides.pptx"
-    office.make(slides, "text", "pdf", pages="1")
 
     def hide(name: str, data: bytes) -> bytes:
         return data.replace(b"<p:sld ", b'<p:sld show="0" ', 1) if name == "ppt/slides/slide2.xml" else data
 
+    assert "Otters" in office.text(slides, pages="2")
     hiding = changed(slides, tmp_path / "hiding.pptx", hide)
-    assert office.failure(hiding, "text", "pdf", pages="1")["code"] == "no_pages"
+    out, _ = office.make(hiding, "text", "pdf", pages="2")
+    assert "Otters" not in office.text(hiding)
+    [title] = [line for line in (out / "document.txt").read_text().splitlines() if line][:1]
+    assert title in words_of(out / "document.pdf")  # both are what was the third slide
+
+
+CHOSEN = (
+    "<mc:AlternateContent xmlns:mc='http://schemas.openxmlformats.org/markup-compatibility/2006'><mc:Choice>{}</mc:Choice>"
+    "<mc:Fallback>{}</mc:Fallback></mc:AlternateContent>"
+)
+
+
+def test_what_a_slide_has_for_newer_programs_is_read_once(office: Office, tmp_path: Path) -> None:
+    def put(name: str, data: bytes) -> bytes:
+        if name != "ppt/slides/slide2.xml":
+            return data
+        boxes = [
+            "<p:sp><p:nvSpPr><p:cNvPr id='90' name='x'/><p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/>"
+            f"<a:p><a:r><a:t>{words}</a:t></a:r></a:p></p:txBody></p:sp>"
+            for words in ("the newer", "the older")
+        ]
+        made = CHOSEN.format(*boxes) + CHOSEN.format("<p14:ink xmlns:p14='urn:x'/>", boxes[1].replace("older", "ink"))
+        return data.replace(b"</p:spTree>", made.encode() + b"</p:spTree>")
+
+    text = office.text(changed(DOCUMENTS / "slides.pptx", tmp_path / "choices.pptx", put))
+    assert [text.count(words) for words in ("the newer", "the older", "the ink", "Otters")] == [1, 0, 1, 1]
+
+
+def test_what_is_hidden_in_a_docx_stays_hidden(office: Office, tmp_path: Path) -> None:
+    w = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    vanish, field = "<w:rPr><w:vanish/></w:rPr>", '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'
+    styles = "".join(
+        f'<w:style w:type="{kind}" w:styleId="{kind}"><w:name w:val="Hidden {kind}"/>{vanish}</w:style>'
+        for kind in ("character", "paragraph")
+    )
+    shown = '<w:rPr><w:vanish w:val="0"/></w:rPr>'
+    body = (
+        f"<w:p><w:r><w:t>One</w:t></w:r><w:r>{vanish}<w:t>SECRET</w:t><w:footnoteReference w:id='7'/></w:r></w:p>"
+        f"<w:p>{field.format('begin')}<w:r><w:instrText>HYPERLINK &quot;http://a.b/&quot;</w:instrText></w:r>"
+        f"{field.format('separate')}<w:r>{vanish}<w:t>SECRET</w:t></w:r><w:r><w:t>Two</w:t></w:r>"
+        f"{field.format('end')}</w:p>"
+        '<w:p><w:r><w:rPr><w:rStyle w:val="character"/></w:rPr><w:t>SECRET</w:t></w:r><w:r><w:t>Three</w:t></w:r></w:p>'
+        f'<w:p><w:pPr><w:pStyle w:val="paragraph"/></w:pPr><w:r><w:t>SECRET</w:t></w:r>'
+        f"<w:r>{shown}<w:t>Four</w:t></w:r></w:p>"
+        f"<w:tbl><w:tr><w:trPr><w:hidden/></w:trPr><w:tc>{paragraph('SECRET')}</w:tc></w:tr>"
+        f"<w:tr><w:tc>{paragraph('Five')}</w:tc><w:tc>{paragraph('Six')}</w:tc></w:tr></w:tbl>"
+    )
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    parts = {
+        "word/styles.xml": f"<w:styles {w}>{styles}</w:styles>",
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+        f'<Relationship Id="s" Type="{relations}/styles" Target="styles.xml"/></Relationships>',
+    }
+    text = office.text(docx(tmp_path / "hidden.docx", body, parts))
+    assert text.split() == ["One", "Two", "Three", "Four", "Five", "Six"]
+
+
+def test_a_book_without_a_word_is_said_to_be_empty(office: Office, tmp_path: Path) -> None:
+    def empty(name: str, data: bytes) -> bytes:
+        return re.sub(rb"<body.*</body>", b"<body/>", data, flags=re.DOTALL) if name.endswith("html") else data
+
+    book = changed(DOCUMENTS / "book.epub", tmp_path / "empty.epub", empty)
+    for spec in ({}, {"pages": "1"}):
+        error = office.failure(book, "text", **spec)
+        assert (error["code"], error["retryable"]) == ("empty_document", False)
+
+
+def test_a_table_that_is_wider_than_word_opens_loses_no_column(office: Office, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.html"
+    cells = "".join(f"<td>a{number}" for number in range(62)) + "<td colspan=2>across" + "<td>b64<td>b65"
+    rows = [f"<tr>{cells}", "<tr>" + "".join(f"<td>c{number}" for number in range(66))]
+    wide.write_text(f"<!doctype html><table>{''.join(rows)}</table>")
+    out, _ = office.make(wide, "docx", "pdf")
+    made = office.text(out / "document.docx").split()
+    shown = "".join(words_of(out / "document.pdf").split())
+    for text in ("a61", "across", "b64", "b65", "c62", "c63", "c65"):
+        assert made.count(text) == 1
+        assert text in shown
+    with zipfile.ZipFile(out / "document.docx") as archive:
+        tables = archive.read("word/document.xml").split(b"<w:tbl>")[1:]
+    assert [table.count(b"<w:gridCol ") for table in tables] == [63, 3]
 
 
 def test_an_appended_document_that_fails_is_named(office: Office, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def _pitchey(path: Path) -> str:
     if kind in READ:
         return "".join(markdown(read_office(path, path.name, kind, None).pages))
     if kind != "pdf":
-        return "".join(markdown([read(path, path.name, kind)[0]]))
+        return "".join(markdown([read(path, path.name, kind).page]))
     with tempfile.TemporaryDirectory() as scratch:
         source = PdfSource.open(path, path.name, Path(scratch))
         source.read(Wants(structure=True))

@@ -15,6 +15,7 @@ from processors.document.apart import Say
 from processors.document.layout.inline import HYPHEN
 from processors.document.paper import invisible
 from processors.document.paper.invisible import Run
+from processors.document.paper.opening import unit_of
 from processors.document.paper.pictures import image, packed
 from processors.document.pdf import pdfium
 from processors.document.pdf.opening import opened
@@ -74,9 +75,11 @@ def replace(pdf: pikepdf.Pdf, indexes: Sequence[int], drawn: Path) -> None:
             box = [float(each) for each in page.mediabox]
             if max(box[2] - box[0], box[3] - box[1]) >= _MOST_POINTS:
                 links = []  # the page was scaled, and they were not
-            for key in ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox", "/UserUnit"):
+            for key in ("/CropBox", "/BleedBox", "/TrimBox", "/ArtBox"):
                 if key in old:
                     del old[key]
+            if "/UserUnit" in old and unit_of(old) == 1.0:  # also what cannot be one
+                del old["/UserUnit"]
             old["/MediaBox"] = Array(box)
             if links:
                 old["/Annots"] = Array(links)

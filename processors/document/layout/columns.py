@@ -24,8 +24,13 @@ _FILLED = 0.5  # ... fills so much of its column; the cells of a table do not
 _TEXT = 0.6  # of the width of all that stands in a column is of such lines
 _MOST_ACROSS = 2  # steps along a line over a gutter, that captions and numbers make
 _MOST_PARTED = 2  # times: a page has up to eight columns
+_MOST_GAPS = 12  # of a page with columns of running text, where lines are ragged
 _STRIP = 10.0  # points
 _JUMP = 2.0  # of its height, that something stands above what comes before it
+
+
+Gap = tuple[float, float]  #: its left and its right edge, in points
+_Known = dict[tuple[int, int, float, float], Gap | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +128,31 @@ def _cut(things: list[Placed[T]], gutters: list[Gutter], right_to_left: bool, de
     return ordered
 
 
-def _gutter(things: Sequence[Placed[T]], depth: int = 0) -> tuple[float, float] | None:
+def _gutter(things: Sequence[Placed[T]], depth: int = 0, known: _Known | None = None) -> Gap | None:
     """Find the widest gap between two columns of running text, or between several on a side.
 
     Args:
         depth: how often a page was parted to come here.
+        known: what was found before, of what stands between two edges: most ways of parting lead to the same parts.
     """
+    known = {} if known is None else known
     left, right = min(p.box.left for p in things), max(p.box.right for p in things)
+    key = (depth, len(things), left, right)
+    if key not in known:
+        gaps = _gaps(things, left, right)
+        best = None
+        for gap in gaps if len(gaps) <= _MOST_GAPS else ():  # else it is a table
+            best = _better(best, gap, things, depth, known)
+        known[key] = best
+    return known[key]
+
+
+def _gaps(things: Sequence[Placed[T]], left: float, right: float) -> list[Gap]:
+    """Where few things stand, from the left to the right, between two edges."""
     count = int((right - left) / _STEP)
     if count < 10:
-        return None
+        return []
+    found: list[Gap] = []
     crossing = [0] * (count + 2)
     for placed in things:
         first = max(0, int((placed.box.left - left) / _STEP) + 1)
@@ -140,7 +160,7 @@ def _gutter(things: Sequence[Placed[T]], depth: int = 0) -> tuple[float, float] 
         if first < last:
             crossing[first] += 1
             crossing[last] -= 1
-    total, best = 0, None
+    total = 0
     start: int | None = None
     limit = _MOST_CROSSING * len(things)
     lowest = float("inf")
@@ -151,16 +171,13 @@ def _gutter(things: Sequence[Placed[T]], depth: int = 0) -> tuple[float, float] 
                 start, lowest = index, total
             continue
         if start is not None:
-            best = _better(best, (left + start * _STEP, left + index * _STEP), things, depth)
+            found.append((left + start * _STEP, left + index * _STEP))
         start, lowest = (index, total) if total <= limit else (None, float("inf"))
-    return best
+    return [gap for gap in found if gap[1] - gap[0] >= _LEAST_GUTTER]
 
 
-def _better(
-    best: tuple[float, float] | None, gap: tuple[float, float], things: Sequence[Placed[T]], depth: int
-) -> tuple[float, float] | None:
-    width = gap[1] - gap[0]
-    if width < _LEAST_GUTTER or (best is not None and width <= best[1] - best[0]):
+def _better(best: Gap | None, gap: Gap, things: Sequence[Placed[T]], depth: int, known: _Known) -> Gap | None:
+    if best is not None and gap[1] - gap[0] <= best[1] - best[0]:
         return best
     middle = (gap[0] + gap[1]) / 2
     for side in (
@@ -173,7 +190,7 @@ def _better(
         extent = max(box.right for box in boxes) - min(box.left for box in boxes)
         whole = sum(box.width for box in boxes)
         text = sum(box.width for box in boxes if box.width >= max(_LONG * box.height, _FILLED * extent))
-        if text < _TEXT * whole and (depth >= _MOST_PARTED or _gutter(side, depth + 1) is None):
+        if text < _TEXT * whole and (depth >= _MOST_PARTED or _gutter(side, depth + 1, known) is None):
             return best
     return gap
 

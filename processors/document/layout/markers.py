@@ -13,6 +13,7 @@ _BOX = re.compile(f"^([{''.join(BOXES)}])\\s*")
 _NUMBER = re.compile(r"^(\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,5})\)|(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})\.|[①-⑳])\s+(?=\S)")
 _NOTE = re.compile(r"^(\d{1,3}\)|[*†‡§¶]{1,3}|\d{1,3}(?![\d.,]))\s*(?=\S)")
 
+_TAIL = 200  # characters in which an entry ends: all dots of a line would be looked at from each of them
 _LEADERS = re.compile(r"(\.\s?){4,}\s*([\divxlc]{1,6})?\s*$|(·\s?|…\s?){3,}\s*([\divxlc]{1,6})?\s*$", re.IGNORECASE)
 _DOTS = re.compile(r"\s*(\.\s?){4,}\s*|\s*([·…]\s?){3,}\s*")
 _LONE = re.compile(rf"^([{BULLETS}{''.join(BOXES)}–—-]|(\d{{1,3}}|[a-zA-Z]|[ivx]{{1,5}})[.)]|\(\w{{1,3}}\))$")
@@ -46,7 +47,7 @@ def note_of(text: str) -> Marker | None:
 
 def is_entry(text: str) -> bool:
     """Whether a line is one of a table of contents: dots lead to a number."""
-    return _LEADERS.search(text) is not None
+    return _LEADERS.search(text.rstrip()[-_TAIL:]) is not None
 
 
 def without_leaders(text: str) -> str:

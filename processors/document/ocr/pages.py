@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -15,6 +16,7 @@ from processors.document.ocr.languages import Guess, language_of
 from processors.document.ocr.layer import write_searchable
 from processors.document.ocr.raster import rastered
 from processors.document.ocr.reading import Reading, read_page
+from processors.document.pdf.altered import Altered
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
 from processors.document.pdf.source import PdfSource, Written, seen_of
@@ -52,8 +54,9 @@ def read_pages(
 
     def work(batch: Sequence[int], say: apart.Say) -> None:
         with opened(source.path, source.name, source.password) as document:
+            altered = Altered(source.path, source.password)
             for index in batch:
-                pictures = Images(document, images) if images is not None else None
+                pictures = Images(document, images, partial(altered.on, index)) if images is not None else None
                 reading, flow = read_page(
                     *(document, index, source.name, source.scratch, languages, mode),
                     images=pictures,

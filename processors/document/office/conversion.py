@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,38 +94,35 @@ def readable(context: Context[DocumentSpec], document: Opened, directory: Path) 
     return Opened(target, document.name, kind_of(target, document.name), document.was_locked)
 
 
-def pdf_of(
-    source: Path,
-    name: str,
-    kind: Kind,
-    context: Context[DocumentSpec],
-    *,
-    directory: Path | None = None,
-    archival: bool = False,
-) -> Path:
-    """Lay a document out as a PDF: an office format as it is, a text or an EPUB in the styles of ours.
+def layable(document: Opened, directory: Path) -> Opened:
+    """What LibreOffice lays out: an office format as it is, a text or an EPUB as a DOCX in styles of ours.
+
+    Raises:
+        Rejected: it cannot be read.
+    """
+    if document.kind in TEXTS:
+        text = texts.read(document.path, document.name, document.kind)
+        return Opened(docx_of(directory / "text.docx", [text.page], text.title), document.name, "docx")
+    if document.kind == "epub":
+        book = reading.read(document.path, document.name, document.kind, directory / "images")
+        title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
+        made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
+        return Opened(made, document.name, "docx")
+    return document
+
+
+def pdf_of(context: Context[DocumentSpec], document: Opened, directory: Path, *, archival: bool = False) -> Path:
+    """Lay a document out as a PDF, in a directory.
 
     It has all pages, whichever are wanted: they are counted, chosen and turned in this PDF.
 
     Args:
-        name: what the user calls it.
-        directory: where the PDF goes; else into one of its own in the attempt's out directory.
+        document: as `layable` gives it.
         archival: PDF/A-2b.
 
     Raises:
-        Rejected: it cannot be read, or takes too much.
+        Rejected: it cannot be laid out, or takes too much.
     """
-    directory = directory or Path(tempfile.mkdtemp(prefix=".office-", dir=context.out))
-    if kind in TEXTS:
-        page, title, _ = texts.read(source, name, kind)
-        document = Opened(docx_of(directory / "text.docx", [page], title), name, "docx")
-    else:
-        document = opened(context, source, name, kind, directory)
-    if document.kind == "epub":
-        book = reading.read(document.path, name, document.kind, directory / "images")
-        title, author = (str(book.properties.get(name, "")) for name in ("title", "creator"))
-        made = docx_of(directory / "book.docx", book.pages, title, author=author, folder=directory, breaks=True)
-        document = Opened(made, name, "docx")
     target = directory / ("document-a.pdf" if archival else "document.pdf")
     _convert(context, document, target, "pdfa" if archival else "pdf")
     return target
@@ -141,8 +137,9 @@ def docx_of(
     folder: Path | None = None,
     breaks: bool = False,
 ) -> Path:
-    """Write pages as a DOCX; where it is."""
-    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks)
+    """Write pages as a DOCX that is to be laid out; where it is."""
+    columns = docx.MOST_COLUMNS_SHOWN
+    docx.write(target, pages, title=title, author=author, folder=folder, breaks=breaks, most_columns=columns)
     return target
 
 

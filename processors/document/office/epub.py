@@ -39,7 +39,8 @@ def pages_of(package: Package, pictures: Pictures) -> tuple[list[Page], dict[str
     for chapter in _spine(opf, posixpath.dirname(part))[:_MOST_CHAPTERS]:
         if not package.has(chapter):
             continue
-        text = _EMPTY.sub(r"<\1></\2>", decoded(package.read(chapter), is_html=True))
+        text, _ = decoded(package.read(chapter), package.name, is_html=True)
+        text = _EMPTY.sub(r"<\1></\2>", text)
         if html.is_bottomless(text):
             raise Rejected("nested_too_deep", f"{package.name} is nested deeper than any text that is to be read.")
         page, _, _ = html.page_of(text)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from processors.pictures.opening import in_eight_bits, opened, refuse_large
+from processors.worker.context import Rejected
+
 _MOST_PIXELS = 50_000_000
 _AS_THEY_ARE = {"JPEG": "jpg", "PNG": "png"}
 
@@ -36,20 +39,21 @@ class Pictures:
 
     def _saved(self, data: bytes, directory: Path) -> str | None:
         try:
-            with (
-                io.BytesIO(data) as file,
-                Image.open(file, formats=("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")) as it,
-            ):
-                if it.width * it.height > _MOST_PIXELS:
-                    return None
+            with opened(data, "") as it:
+                refuse_large(it, "", _MOST_PIXELS)
                 suffix = _AS_THEY_ARE.get(it.format or "")
                 if suffix is None or (suffix == "jpg" and it.mode not in ("RGB", "L")):
                     with io.BytesIO() as made:
-                        it.convert("RGBA" if it.has_transparency_data else "RGB").save(made, format="PNG")
+                        _shown(it).save(made, format="PNG")
                         data, suffix = made.getvalue(), "png"
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # Pillow's plugins raise all of them
+        except Rejected:
             return None
         directory.mkdir(exist_ok=True)
         name = f"image-{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
         (directory / name).write_bytes(data)
         return f"{directory.name}/{name}"
+
+
+def _shown(picture: Image.Image) -> Image.Image:
+    """A picture in the colours of a screen."""
+    return in_eight_bits(picture).convert("RGBA" if picture.has_transparency_data else "RGB")

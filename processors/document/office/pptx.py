@@ -36,6 +36,8 @@ def pages_of(package: Package, pictures: Pictures) -> list[Page]:
         relation = relations.get(slide.get("r-id", ""))
         if relation is None or relation.is_outside or not package.has(relation.target):
             continue
+        if package.xml(relation.target).get("show") in ("0", "false"):
+            continue  # it is no page of the PDF either
         blocks = _Slide(package, pictures, relation.target).blocks()
         made.append(Page(len(made) + 1, tuple(blocks), round(width, 2) or None, round(height, 2) or None))
     return made
@@ -65,7 +67,7 @@ class _Slide:
 
     def _shapes(self, tree: Element) -> Iterator[Block]:
         """Titles first, then from the top to the bottom and from the left to the right."""
-        shapes = [shape for shape in tree if shape.tag in ("p-sp", "p-grpSp", "p-graphicFrame", "p-pic")]
+        shapes = list(_shapes_in(tree))
         placed = sorted(shapes, key=lambda shape: _place(shape) not in _TITLES)
         tops = [_top(shape) for shape in placed]
         if all(top is not None for top in tops[1:]):  # what takes its place from the layout keeps that in the file
@@ -158,6 +160,18 @@ class _Slide:
         if relation is not None and not relation.is_outside and self._package.has(relation.target):
             path = self._pictures.path_of(relation.target, self._package.read)
         return Figure(path, " ".join(alternative.split()))
+
+
+def _shapes_in(tree: Element) -> Iterator[Element]:
+    """The shapes of a slide or a group; of those that are there for older programs too, the newer."""
+    for each in tree:
+        if each.tag in ("p-sp", "p-grpSp", "p-graphicFrame", "p-pic"):
+            yield each
+        elif each.tag == "mc-AlternateContent":
+            # One that we read nothing in, as ink, has a picture for those who do not know it.
+            sides = (each.find("mc-Choice"), each.find("mc-Fallback"))
+            chosen = (list(_shapes_in(side)) for side in sides if side is not None)
+            yield from next((found for found in chosen if found), [])
 
 
 def _place(shape: Element) -> str | None:

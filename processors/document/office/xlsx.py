@@ -13,6 +13,7 @@ from processors.worker.context import Rejected
 
 _MOST_CELLS = 500_000  # of the whole, empty ones between others included
 _MOST_ROWS = 100_000  # of a sheet
+_MOST_EXACT = 2**53  # up to here a number of a sheet has all of its digits; of others Excel keeps 15
 
 Value = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
 
@@ -85,7 +86,7 @@ def written(value: Value) -> str:
         case bool():
             return "TRUE" if value else "FALSE"
         case float():
-            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.12g}"
+            return str(int(value)) if value.is_integer() and abs(value) <= _MOST_EXACT else f"{value:.15g}"
         case datetime.datetime():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case datetime.date() | datetime.time():

@@ -15,6 +15,7 @@ from processors.worker.context import Rejected
 
 #: what pikepdf raises where something is not what it should be, as a number in place of a dictionary
 _STRANGE = (pikepdf.PdfError, IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_MOST_UNIT = 75_000.0  # what readers take at most: ISO 32000-1 names no number
 _DAMAGED_HINT = "The file seems to be cut off or damaged: copy or download it again."
 
 
@@ -48,3 +49,13 @@ def _open(path: Path, name: str, password: str) -> pikepdf.Pdf:
             except pikepdf.PasswordError:
                 raise passwords.wrong(name) from error
         raise passwords.missing(name) from error
+
+
+def unit_of(page: pikepdf.Object) -> float:
+    """How many points a unit of a page is, ISO 32000-1, table 30."""
+    value = page.get("/UserUnit")
+    try:
+        unit = float(value) if value is not None else 1.0
+    except (TypeError, ValueError, OverflowError):
+        return 1.0
+    return unit if 0 < unit <= _MOST_UNIT else 1.0

@@ -10,57 +10,39 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pikepdf
 from pikepdf import Array, Dictionary, Name
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from processors.document.apart import Say
 from processors.document.paper.sizes import Size, shown, size_of
+from processors.pictures.opening import MOST_PIXELS, in_eight_bits, opened, refuse_large, turned_by, upright
 from processors.worker.context import Rejected
 
 MOST_FRAMES = 5000
-_MOST_PIXELS = 100_000_000  # of a picture that is decoded; A3 at 600 dots per inch has 70 million
-_MOST_STORED = 500_000_000  # of a JPEG, which is not
+_MOST_STORED = 500_000_000  # pixels of a JPEG, which is not decoded
+_MOST_GREY = 65_535  # in sixteen bits
 _FEW_COLOURS = 256  # that are looked at
 _MOST_PROFILE_BYTES = 4_000_000
-_ORIENTATION = 274  # Exif 2.32, 4.6.4
 _COLOURS = {"1": Name.DeviceGray, "L": Name.DeviceGray, "I;16": Name.DeviceGray}
 _COLOURS |= {"RGB": Name.DeviceRGB, "CMYK": Name.DeviceCMYK}
-#: what Pillow raises of a picture that is cut off or damaged
-_STRANGE = (
-    UnidentifiedImageError, OSError, EOFError, ValueError, SyntaxError, TypeError, KeyError, IndexError, OverflowError,
-    struct.error, zlib.error,
-)  # fmt: skip
 _PROFILES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4}  # the channels of a profile by what it says it is, ICC.1, 7.2.6
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What a picture file has."""
-
-    frames: int
-    width: int  #: of the first, in pixels
-    height: int
-
-
-def look(path: Path, name: str) -> dict[str, Any]:
-    """Find out what a picture has; to be done apart.
+def frames_of(path: Path, name: str) -> int:
+    """Count the frames of a picture that become pages; to be done apart.
 
     Raises:
-        Rejected: it cannot be read, or has too much.
+        Rejected: it cannot be read, or has too many.
     """
-    with _opened(path, name) as picture:
-        try:
-            frames = getattr(picture, "n_frames", 1) if picture.format == "TIFF" else 1
-        except _STRANGE as error:
-            raise _damaged(name) from error
-        if frames > MOST_FRAMES:
-            raise Rejected("too_many_pages", f"{name} has {frames} pages; at most {MOST_FRAMES} are read.")
-        return {"frames": frames, "width": picture.width, "height": picture.height}
+    with opened(path, name) as picture:
+        frames = int(getattr(picture, "n_frames", 1)) if picture.format == "TIFF" else 1
+    if frames > MOST_FRAMES:
+        raise Rejected("too_many_pages", f"{name} has {frames} pages; at most {MOST_FRAMES} are read.")
+    return frames
 
 
 def write(path: Path, name: str, frames: Sequence[int], targets: Sequence[Path], say: Say) -> None:
@@ -76,49 +58,33 @@ def write(path: Path, name: str, frames: Sequence[int], targets: Sequence[Path],
     Raises:
         Rejected: one cannot be read.
     """
-    with _opened(path, name) as picture:
+    with opened(path, name) as picture:
         for frame in frames:
             with pikepdf.new() as pdf:
-                try:
-                    picture.seek(frame)
-                    _add(pdf, picture, path, name)
-                except _STRANGE as error:
-                    raise _damaged(name) from error
+                picture.seek(frame)
+                _add(pdf, picture, path, name)
                 pdf.save(targets[frame])
             say({"page": frame})
 
 
-def _opened(path: Path, name: str) -> Image.Image:
-    Image.MAX_IMAGE_PIXELS = None  # ours are looked at below, and this process is for one file
-    try:
-        return Image.open(path, formats=("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"))
-    except _STRANGE as error:
-        raise _damaged(name) from error
-
-
-def _damaged(name: str) -> Rejected:
-    hint = "The file seems to be cut off or damaged: copy or scan it again."
-    return Rejected("damaged_picture", f"{name} is a picture that cannot be read.", hint)
-
-
 def _add(pdf: pikepdf.Pdf, picture: Image.Image, path: Path, name: str) -> None:
     is_stored = picture.format in ("JPEG", "MPO") and picture.mode in ("L", "RGB", "CMYK")
-    most = _MOST_STORED if is_stored else _MOST_PIXELS
-    if picture.width * picture.height > most:
-        size = f"{picture.width} x {picture.height} pixels"
-        raise Rejected("picture_too_large", f"{name} has {size}; at most {most // 1_000_000} million are read.")
-    dots = picture.info.get("dpi")
+    refuse_large(picture, name, _MOST_STORED if is_stored else MOST_PIXELS)
+    dots, turned = picture.info.get("dpi"), turned_by(picture)
     if is_stored:
-        turned = int(picture.getexif().get(_ORIENTATION, 1))
         stream = _stored(pdf, picture, path)
     else:
-        turned = 1
-        picture = ImageOps.exif_transpose(picture)
+        picture = upright(picture)
         stream = _drawn(pdf, picture)
-    turned = turned if 1 <= turned <= 8 else 1
+        dots, turned = _turned(dots, turned), 1
     if profile := _profile(pdf, picture, stream):
         stream.ColorSpace = profile
     _put(pdf, stream, size_of(picture.width, picture.height, dots, turned), turned)
+
+
+def _turned(dots: Any, turned: int) -> Any:
+    """Dots per inch, across and down, of a picture that was turned by Exif's orientation."""
+    return dots[::-1] if turned > 4 and isinstance(dots, tuple) else dots
 
 
 def _put(pdf: pikepdf.Pdf, stream: pikepdf.Stream, size: Size, turned: int) -> None:
@@ -152,16 +118,23 @@ def _drawn(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:
         if alpha.getextrema() != (255, 255):
             mask = packed(pdf, alpha)
         picture = picture.convert("L" if picture.mode == "LA" else "RGB")
-    if picture.mode in ("I;16B", "I;16L", "I;16N", "I"):
-        picture = picture.convert("I").convert("I;16")
+    if picture.mode in ("I;16B", "I;16L", "I;16N"):
+        picture = picture.convert("I")
+    if picture.mode == "I" and _fits_in_sixteen_bits(picture):
+        picture = picture.convert("I;16")
     if picture.mode not in _COLOURS:
-        picture = picture.convert("L" if picture.mode == "F" else "RGB")
+        picture = in_eight_bits(picture) if picture.mode in ("I", "F") else picture.convert("RGB")
     if picture.mode == "RGB" and _is_grey(picture):
         picture = picture.convert("L")
     stream = packed(pdf, picture)
     if mask is not None:
         stream.SMask = mask
     return stream
+
+
+def _fits_in_sixteen_bits(picture: Image.Image) -> bool:
+    low, high = cast(tuple[int, int], picture.getextrema())
+    return low >= 0 and high <= _MOST_GREY
 
 
 def packed(pdf: pikepdf.Pdf, picture: Image.Image) -> pikepdf.Stream:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from processors.document.pdf.opening import opened
 from processors.document.pdf.outline import Entry, outline_of
+from processors.document.pdf.strings import property_of
 
 _LONGEST_TITLE = 500
 
@@ -20,7 +21,6 @@ class Facts:
     """Of one PDF."""
 
     pages: int
-    version: str
     title: str
     tagged: bool
     encrypted: bool
@@ -37,11 +37,9 @@ def look(path: Path, name: str, password: str | None) -> Any:
         Rejected: the file cannot be opened.
     """
     with opened(path, name, password) as document:
-        version = document.get_version() or 0
         facts = Facts(
             pages=len(document),
-            version=f"{version // 10}.{version % 10}",
-            title=" ".join(document.get_metadata_value("Title").split())[:_LONGEST_TITLE],
+            title=" ".join(property_of(document, "Title").split())[:_LONGEST_TITLE],
             tagged=bool(document.is_tagged()),
             encrypted=raw.FPDF_GetSecurityHandlerRevision(document.raw) >= 0,
             outline=tuple(outline_of(document)),

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,23 @@ import pypdfium2
 import pypdfium2.raw as raw
 from PIL import Image
 
+from processors.document.pdf.altered import Size
+
 MOST_PIXELS = 50_000_000  # of a picture; a scan of A3 at 600 dots per inch has 70 million in one colour, at 400 31
 
 
 class Images:
     """Writes pictures below a directory, each once."""
 
-    def __init__(self, document: Any, directory: Path) -> None:
+    def __init__(self, document: Any, directory: Path, altered: Callable[[], frozenset[Size] | None]) -> None:
+        """Begin.
+
+        Args:
+            altered: the sizes of the pictures that are not shown as they are stored; None where nobody knows.
+        """
         self._document = document
         self._directory = directory
+        self._altered = altered
 
     def save(self, handle: int, page: Any) -> str | None:
         """Write a picture, and give the name of its file; None where it is too large or cannot be read.
@@ -37,7 +46,7 @@ class Images:
             return None
         image = pypdfium2.PdfImage(pointer, page=page, pdf=self._document)
         try:
-            data, suffix = self._stored(image, pointer) or self._drawn(image)
+            data, suffix = self._stored(image, pointer, (width.value, height.value)) or self._drawn(image)
         except (pypdfium2.PdfiumError, ValueError, OSError):
             return None
         # Named by what it is: the logo of every page is one file, and processes need not agree on numbers.
@@ -50,9 +59,12 @@ class Images:
             partial.rename(target)
         return f"{self._directory.name}/{name}"
 
-    def _stored(self, image: Any, pointer: Any) -> tuple[bytes, str] | None:
+    def _stored(self, image: Any, pointer: Any, size: Size) -> tuple[bytes, str] | None:
         """A JPEG as it stands in the file, unless it has a mask or colours that are not the screen's."""
         if image.get_filters() != ["DCTDecode"] or raw.FPDFPageObj_HasTransparency(pointer):
+            return None
+        altered = self._altered()
+        if altered is None or size in altered:
             return None
         data = bytes(image.get_data(decode_simple=False))
         with io.BytesIO(data) as file, Image.open(file) as picture:

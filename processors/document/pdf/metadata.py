@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import mmap
+import os
+import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -17,21 +21,23 @@ from processors.document.pdf import pdfium
 from processors.document.pdf.opening import opened
 from processors.document.pdf.reading import page_at, text_of
 from processors.document.pdf.source import PdfSource
+from processors.document.pdf.strings import ascii_text, property_of, text
 from processors.document.pdf.structure import structure_of
 from processors.worker.context import Rejected
 
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
 _MOST_OBJECTS = 5000  # of a page, that are asked for their font
-_MOST_FIELDS = 5000  # of all forms
+_MOST_KEPT = 5000  # notes and fields
 _MOST_SIGNATURES = 100
-_MOST_TEXT = 10_000  # characters of one value
+_MOST_CHARACTERS = 4_000_000  # of all notes and fields
+_LONGEST_LABEL = 200
 _SUBTYPES = {
     getattr(raw, name): name.removeprefix("FPDF_ANNOT_").lower()
     for name in dir(raw)
     if name.startswith("FPDF_ANNOT_") and isinstance(getattr(raw, name), int)
 }
+_LEFT = struct.Struct("=qq")
 _INVISIBLE = 3  # a text rendering mode, ISO 32000-1, 9.3.6
-_CHARS = ctypes.POINTER(ctypes.c_ushort)
 _FORM_TYPES = {raw.FORMTYPE_ACRO_FORM: "AcroForm", raw.FORMTYPE_XFA_FULL: "XFA", raw.FORMTYPE_XFA_FOREGROUND: "XFA"}
 
 Done = Callable[[int, int], None]
@@ -46,7 +52,7 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     path, name, password = source.path, source.name, source.password
     found: dict[str, Any] = apart.call(lambda: _of_document(path, name, password), name)
     try:
-        found |= apart.call(lambda: structure_of(path, name, password), name)
+        found |= apart.call(lambda: structure_of(path, name, password, source.indexes), name)
     except Rejected as error:  # what PDFium reads all the same
         found["problem"] = error.message
     for signature, signer in zip(found["signatures"], found.pop("signers", ()), strict=False):
@@ -58,19 +64,24 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
         with opened(path, name, password) as document:
             document.init_forms()
             for index in batch:
-                say({"page": index, "about": _of_page(document, index, name)})
+                say({"page": index, "about": _of_page(document, index, name, room)})
 
+    room = _Room(_MOST_KEPT, _MOST_CHARACTERS)
     by_page: dict[int, dict[str, Any]] = {}
+    faces: set[tuple[str, bool]] = set()
     for value in apart.each_batch(source.batches(source.at_once()), work, name, at_once=source.at_once()):
-        by_page[value["page"]] = value["about"]
+        about = by_page[value["page"]] = value["about"]
+        faces |= {(font, embedded) for font, embedded in about.pop("fonts")}
         done(len(by_page), len(source.indexes))
+    for index, unit in found.pop("units", ()):
+        for side in ("width", "height"):
+            by_page[index][side] = round(by_page[index][side] * unit, 2)
     pages = [by_page[index] for index in source.indexes]
     found["words"] = sum(page["words"] for page in pages)
     found["hiddenText"] = any(page["hiddenText"] for page in pages)
-    fonts = sorted({(name, embedded) for page in pages for name, embedded in page.pop("fonts")})
-    found["fonts"] = [{"name": name, "embedded": embedded} for name, embedded in fonts]
-    found["notes"] = [note for page in pages for note in page.pop("notes")][:_MOST_FIELDS]
-    found["fields"] = [field for page in pages for field in page.pop("fields")][:_MOST_FIELDS]
+    found["fonts"] = [{"name": font, "embedded": embedded} for font, embedded in sorted(faces)]
+    found["notes"] = [note for page in pages for note in page.pop("notes")]
+    found["fields"] = [field for page in pages for field in page.pop("fields")]
     kinds: Counter[str] = Counter()
     for page in pages:
         kinds.update(page["annotations"])
@@ -82,13 +93,13 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
 def _of_document(path: Path, name: str, password: str | None) -> dict[str, Any]:
     with opened(path, name, password) as document:
         version = document.get_version() or 0
-        properties = {key: document.get_metadata_value(key)[:_MOST_TEXT] for key in _PROPERTIES}
+        properties = {key: property_of(document, key) for key in _PROPERTIES}
         return {
             "format": "pdf",
             "version": f"{version // 10}.{version % 10}",
             "pageCount": len(document),
             "properties": {key: value for key, value in properties.items() if value},
-            "language": _text(lambda buffer, size: raw.FPDFCatalog_GetLanguage(document.raw, buffer, size)) or None,
+            "language": text(lambda buffer, size: raw.FPDFCatalog_GetLanguage(document.raw, buffer, size)) or None,
             "form": _FORM_TYPES.get(document.get_formtype()),
             "signatures": _signatures(document),
         }
@@ -96,9 +107,9 @@ def _of_document(path: Path, name: str, password: str | None) -> dict[str, Any]:
 
 def _signature(signature: Any) -> dict[str, Any]:
     return {
-        "reason": _text(partial(raw.FPDFSignatureObj_GetReason, signature), ctypes.c_void_p) or None,
-        "time": _ascii(partial(raw.FPDFSignatureObj_GetTime, signature)) or None,
-        "filter": _ascii(partial(raw.FPDFSignatureObj_GetSubFilter, signature)) or None,
+        "reason": text(partial(raw.FPDFSignatureObj_GetReason, signature), ctypes.c_void_p) or None,
+        "time": ascii_text(partial(raw.FPDFSignatureObj_GetTime, signature)) or None,
+        "filter": ascii_text(partial(raw.FPDFSignatureObj_GetSubFilter, signature)) or None,
     }
 
 
@@ -108,7 +119,7 @@ def _signatures(document: Any) -> list[dict[str, Any]]:
     return [_signature(raw.FPDF_GetSignatureObject(document.raw, index)) for index in range(count)]
 
 
-def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
+def _of_page(document: Any, index: int, name: str, room: _Room) -> dict[str, Any]:
     page = page_at(document, index, name)
     try:
         width, height = page.get_size()
@@ -119,15 +130,21 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
             annotation = raw.FPDFPage_GetAnnot(page.raw, number)
             kind = _SUBTYPES.get(raw.FPDFAnnot_GetSubtype(annotation), "unknown")
             annotations[kind] += 1
-            if kind == "widget" and document.formenv is not None:
-                fields.append(_field(document.formenv, annotation, index))
-            elif text := _said(annotation, b"Contents"):
+            if room.is_full:
+                pass
+            elif kind == "widget" and document.formenv is not None:
+                field = _field(document.formenv, annotation, index)
+                if room.takes(field):
+                    fields.append(field)
+            elif content := _said(annotation, b"Contents"):
                 author = _said(annotation, b"T")
-                notes.append({"page": index + 1, "kind": kind, "text": text} | ({"author": author} if author else {}))
+                note = {"page": index + 1, "kind": kind, "text": content} | ({"author": author} if author else {})
+                if room.takes(note):
+                    notes.append(note)
             raw.FPDFPage_CloseAnnot(annotation)
         return {
             "number": index + 1,
-            "label": document.get_page_label(index) or None,
+            "label": _label(document, index) or None,
             "width": round(width, 2),
             "height": round(height, 2),
             "rotation": page.get_rotation(),
@@ -142,14 +159,46 @@ def _of_page(document: Any, index: int, name: str) -> dict[str, Any]:
         page.close()
 
 
+class _Room:
+    """What may still be kept of notes and fields: in memory that all processes share, so that none says too much."""
+
+    def __init__(self, entries: int, characters: int) -> None:
+        self._file = os.fdopen(os.memfd_create("room"), "r+b", buffering=0)
+        self._file.truncate(_LEFT.size)
+        self._left = mmap.mmap(self._file.fileno(), _LEFT.size)
+        self._left[:] = _LEFT.pack(entries, characters)
+
+    @property
+    def is_full(self) -> bool:
+        entries, characters = _LEFT.unpack(self._left[:])
+        return bool(entries <= 0 or characters <= 0)
+
+    def takes(self, entry: dict[str, Any]) -> bool:
+        """Whether there is room for one more, which then has it."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)  # it goes with a process that dies
+        try:
+            entries, characters = _LEFT.unpack(self._left[:])
+            characters -= sum(len(value) for value in entry.values() if isinstance(value, str))
+            if entries < 1 or characters < 0:
+                return False
+            self._left[:] = _LEFT.pack(entries - 1, characters)
+            return True
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+
+def _label(document: Any, index: int) -> str:
+    return text(partial(raw.FPDF_GetPageLabel, document.raw, index), ctypes.c_void_p, _LONGEST_LABEL)
+
+
 def _said(annotation: Any, key: bytes) -> str:
-    return _text(lambda buffer, size: raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size))
+    return text(lambda buffer, size: raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size))
 
 
 def _field(forms: Any, annotation: Any, index: int) -> dict[str, Any]:
     return {
-        "name": _text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldName(forms.raw, annotation, buffer, size)),
-        "value": _text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(forms.raw, annotation, buffer, size)),
+        "name": text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldName(forms.raw, annotation, buffer, size)),
+        "value": text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(forms.raw, annotation, buffer, size)),
         "type": _FIELD_TYPES.get(raw.FPDFAnnot_GetFormFieldType(forms.raw, annotation), "unknown"),
         "page": index + 1,
     }
@@ -171,25 +220,6 @@ def _fonts(page: Any) -> tuple[set[tuple[str, bool]], bool]:
         each = pdfium.object_at(handle, index)
         if pdfium.object_type(each) == raw.FPDF_PAGEOBJ_TEXT:
             font = raw.FPDFTextObj_GetFont(ctypes.cast(each, raw.FPDF_PAGEOBJECT))
-            found.add((_ascii(partial(raw.FPDFFont_GetBaseFontName, font)), raw.FPDFFont_GetIsEmbedded(font) == 1))
+            found.add((ascii_text(partial(raw.FPDFFont_GetBaseFontName, font)), raw.FPDFFont_GetIsEmbedded(font) == 1))
             is_hidden |= pdfium.render_mode(each) == _INVISIBLE
     return {font for font in found if font[0]}, is_hidden
-
-
-def _text(read: Callable[[Any, int], int], pointer: Any = _CHARS) -> str:
-    """A text that PDFium gives as UTF-16; empty where there is none."""
-    length = read(None, 0)
-    if not 2 < length <= 4 * _MOST_TEXT:
-        return ""
-    buffer = ctypes.create_string_buffer(length)
-    read(ctypes.cast(buffer, pointer), length)
-    return buffer.raw[: length - 2].decode("utf-16-le", "replace")
-
-
-def _ascii(read: Callable[[Any, int], int]) -> str:
-    length = read(None, 0)
-    if not 1 < length <= _MOST_TEXT:
-        return ""
-    buffer = ctypes.create_string_buffer(length)
-    read(buffer, length)
-    return buffer.value.decode("utf-8", "replace")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import pypdfium2.raw as raw
+
+from processors.document.pdf.strings import text
+
 MOST_ENTRIES = 20_000
+_LONGEST_TITLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +36,8 @@ def outline_of(document: Any) -> Iterator[Entry]:
             return
         destination = entry.get_dest()
         index = destination.get_index() if destination is not None else None
-        yield Entry(entry.level + 1, " ".join(entry.get_title().split()), None if index is None else index + 1)
+        yield Entry(entry.level + 1, " ".join(_title(entry).split()), None if index is None else index + 1)
+
+
+def _title(entry: Any) -> str:
+    return text(partial(raw.FPDFBookmark_GetTitle, entry.raw), ctypes.c_void_p, _LONGEST_TITLE)

@@ -36,7 +36,6 @@ class Matrix(ctypes.Structure):
 
 count_chars = _function("FPDFText_CountChars", c_int, c_void_p)
 unicode_of = _function("FPDFText_GetUnicode", c_uint, c_void_p, c_int)
-is_generated = _function("FPDFText_IsGenerated", c_int, c_void_p, c_int)
 is_hyphen = _function("FPDFText_IsHyphen", c_int, c_void_p, c_int)
 text_object = _function("FPDFText_GetTextObject", c_void_p, c_void_p, c_int)
 loose_box = _function("FPDFText_GetLooseCharBox", c_int, c_void_p, c_int, POINTER(Rect))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from processors.document.layout.structure import page_of
 from processors.document.model import Figure, Page
 from processors.document.ocr.choosing import OcrMode, facts_of, is_to_be_read
 from processors.document.ocr.lines import lines
+from processors.document.pdf.altered import Altered
 from processors.document.pdf.facts import Facts, facts_from, look
 from processors.document.pdf.images import Images
 from processors.document.pdf.opening import opened
@@ -157,12 +159,15 @@ def _read_batch(source: PdfSource, batch: Sequence[int], wants: Wants, say: apar
         Written(source.scratch, f"{batch[0]:06}") as written,
         opened(source.path, source.name, source.password) as document,
     ):
+        altered = Altered(source.path, source.password)
         for index in batch:
             said: dict[str, Any] = {"page": index}
             layer = text_of(document, index, source.name) if wants.text else ""
             flow: Flow | None = None
             if wants.structure:
-                images = Images(document, wants.images) if wants.images is not None else None
+                images = (
+                    Images(document, wants.images, partial(altered.on, index)) if wants.images is not None else None
+                )
                 sheet = sheet_of(document, index, source.name, images)
                 if wants.ocr is not None:
                     facts = facts_of(sheet, is_blank=is_blank(document, index, source.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name, Stream
 
 from processors.document.paper.cleaning import clean, has_entities
-from processors.document.paper.opening import opened
+from processors.document.paper.opening import opened, unit_of
 
 _MOST_TEXT = 10_000  # characters of one value
 _MOST_ENTRIES = 1000  # of a list
@@ -39,8 +39,11 @@ _PERMISSIONS = {
 }
 
 
-def structure_of(path: Path, name: str, password: str | None) -> dict[str, Any]:
+def structure_of(path: Path, name: str, password: str | None, indexes: Sequence[int]) -> dict[str, Any]:
     """Read it, as JSON says it; to be done apart.
+
+    Args:
+        indexes: the pages that are looked at, counted from 0.
 
     Raises:
         Rejected: the file cannot be opened.
@@ -51,8 +54,17 @@ def structure_of(path: Path, name: str, password: str | None) -> dict[str, Any]:
             "encryption": _encryption(pdf),
             "attachments": list(_attachments(pdf)),
             "signers": list(_signers(pdf)),
+            "units": list(_units(pdf, indexes)),
         }
         return found | {"active": dict(clean(pdf))}  # last: it changes what is in memory
+
+
+def _units(pdf: pikepdf.Pdf, indexes: Sequence[int]) -> Iterator[tuple[int, float]]:
+    """The pages whose unit is not the point, with it: PDFium does not tell."""
+    pages = list(pdf.pages)
+    for index in indexes:
+        if index < len(pages) and (unit := unit_of(pages[index].obj)) != 1.0:
+            yield index, unit
 
 
 def _xmp(pdf: pikepdf.Pdf) -> dict[str, Any] | None:

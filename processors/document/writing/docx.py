@@ -10,8 +10,8 @@ import shutil
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -42,7 +42,8 @@ _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER = re.compile(r"^(\d{1,9})([.)])$")
 _LETTER = re.compile(r"^([a-zA-Z])([.)])$")
 _MEDIA = {".png": "image/png", ".jpg": "image/jpeg"}
-_MOST_COLUMNS = 63  # that Word opens
+MOST_COLUMNS = 63  # that Word opens
+MOST_COLUMNS_SHOWN = 24  # that have room for words on a page
 _DEEPEST = 8
 _COPY_BYTES = 1024 * 1024
 
@@ -55,10 +56,12 @@ def write(
     author: str = "",
     folder: Path | None = None,
     breaks: bool = False,
+    most_columns: int = MOST_COLUMNS,
 ) -> None:
     """Write pages as one DOCX.
 
     Args:
+        most_columns: of a table; one that has more becomes several below each other.
         folder: what the paths of pictures are relative to; without it pictures are named by what they show.
         breaks: whether each page begins on a new one.
     """
@@ -67,7 +70,7 @@ def write(
         tempfile.TemporaryFile(dir=target.parent) as body,
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
     ):
-        writer = _Writer(archive, body, folder)
+        writer = _Writer(archive, body, folder, most_columns)
         for page in pages:
             writer.page(page, breaks=breaks)
         writer.end(title, author)
@@ -85,6 +88,7 @@ class _Writer:
     archive: zipfile.ZipFile
     body: IO[bytes]
     folder: Path | None
+    most_columns: int
     _links: dict[str, str] = field(default_factory=dict)
     _media: dict[str, str] = field(default_factory=dict)
     _numbers: list[tuple[str, int, int]] = field(default_factory=list)  # of each list: its form, depth and start
@@ -200,30 +204,30 @@ class _Writer:
         return parts.picture(self._media[path.name], self._drawings, size, quoteattr(_text(figure.alternative)))
 
     def _table(self, table: Table) -> str:
-        rows = _placed(table)
-        width = min(_MOST_COLUMNS, max((sum(cell.columns for cell, _ in row) for row in rows), default=0))
+        """A table; one that is too wide as several below each other."""
+        return "".join(map(self._part, _parts(_placed(table), self.most_columns)))
+
+    def _part(self, rows: list[list[_Placed]]) -> str:
+        width = max((sum(cell.columns for cell, _ in row) for row in rows), default=0)
         if not width:
             return ""
         grid = f'<w:gridCol w:w="{9000 // width}"/>' * width
-        made = [f"<w:tbl>{parts.TABLE}<w:tblGrid>{grid}</w:tblGrid>"]
+        made = [f"<w:tbl>{parts.table(width)}<w:tblGrid>{grid}</w:tblGrid>"]
         for row in rows:
             is_header = all(cell.header for cell, _ in row) and bool(row)
             made.append("<w:tr><w:trPr><w:tblHeader/></w:trPr>" if is_header else "<w:tr>")
             left = width
             for cell, merge in row:
-                columns = min(cell.columns, left)
-                if columns < 1:
-                    break
-                left -= columns
-                made.append(self._cell(cell, columns, merge))
+                left -= cell.columns
+                made.append(self._cell(cell, merge))
             if left:
-                made.append(self._cell(Cell(()), left, ""))
+                made.append(self._cell(Cell((), left), ""))
             made.append("</w:tr>")
         # Word wants a paragraph between two tables, and after the last.
         return "".join([*made, "</w:tbl><w:p/>"])
 
-    def _cell(self, cell: Cell, columns: int, merge: str) -> str:
-        span = f'<w:gridSpan w:val="{columns}"/>' if columns > 1 else ""
+    def _cell(self, cell: Cell, merge: str) -> str:
+        span = f'<w:gridSpan w:val="{cell.columns}"/>' if cell.columns > 1 else ""
         spans = (
             tuple(Span(span.text, True, span.italic, span.code, span.raised, span.link) for span in cell.spans)
             if cell.header
@@ -232,14 +236,39 @@ class _Writer:
         return f"<w:tc><w:tcPr>{span}{merge}</w:tcPr>{self._paragraph(spans)}</w:tc>"
 
 
-def _placed(table: Table) -> list[list[tuple[Cell, str]]]:
+_Placed = tuple[Cell, str]  # a cell, and what is said of its being merged with others below each other
+
+
+def _parts(rows: list[list[_Placed]], most_columns: int) -> Iterator[list[list[_Placed]]]:
+    """Rows by as many columns as a table may have; a cell that reaches into the next part has its text in the first."""
+    while True:
+        ahead: list[list[_Placed]] = []
+        for y, row in enumerate(rows):
+            left, here, beyond = most_columns, [], []
+            for cell, merge in row:
+                fits = min(cell.columns, left)
+                left -= fits
+                if fits:
+                    here.append((replace(cell, columns=fits), merge))
+                if cell.columns > fits:
+                    rest = replace(cell, columns=cell.columns - fits, spans=() if fits else cell.spans)
+                    beyond.append((rest, merge))
+            rows[y] = here
+            ahead.append(beyond)
+        yield rows
+        if not any(ahead):
+            return
+        rows = ahead
+
+
+def _placed(table: Table) -> list[list[_Placed]]:
     """The rows with what a cell from above covers as cells of their own, which is how DOCX says it."""
-    made: list[list[tuple[Cell, str]]] = []
+    made: list[list[_Placed]] = []
     reaching: dict[int, tuple[int, int]] = {}  # by column: rows left, and columns
     for row in table.rows:
         cells = iter(row)
         column = 0
-        placed: list[tuple[Cell, str]] = []
+        placed: list[_Placed] = []
         while True:
             if column in reaching and reaching[column][0] > 0:
                 left, columns = reaching[column]

@@ -51,9 +51,16 @@ DOCUMENT_END: Final = (
     b'w:header="708" w:footer="708" w:gutter="0"/></w:sectPr></w:body></w:document>'
 )
 
-TABLE: Final = (
-    '<w:tblPr><w:tblStyle w:val="TableGrid"/><w:tblW w:w="5000" w:type="pct"/><w:tblLook w:val="04A0"/></w:tblPr>'
+_TABLE = (
+    '<w:tblPr><w:tblStyle w:val="TableGrid"/><w:tblW w:w="5000" w:type="pct"/>{}<w:tblLook w:val="04A0"/></w:tblPr>'
 )
+_NARROW = '<w:tblCellMar><w:left w:w="20" w:type="dxa"/><w:right w:w="20" w:type="dxa"/></w:tblCellMar>'
+_USUAL_COLUMNS = 12  # with more, the usual margins of cells leave no room for what is in them
+
+
+def table(columns: int) -> str:
+    """What a table says of itself."""
+    return _TABLE.format(_NARROW if columns > _USUAL_COLUMNS else "")
 
 
 def core(title: str, author: str) -> str:

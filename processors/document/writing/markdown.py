@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from processors.document.model import (
     Block,
@@ -17,7 +18,7 @@ from processors.document.model import (
     Paragraph,
     Span,
     Table,
-    grid,
+    spread,
 )
 from processors.document.writing.links import is_beside, is_safe
 
@@ -30,7 +31,6 @@ _BEGINS_BLOCK = re.compile(
 )
 _ENDS_LINE = re.compile(r"\r\n?")
 _ENDS_HEADING = re.compile(r"((?:^|\s)#*)(#)$")  # which it would lose
-_NO_LABEL = re.compile(r"[^\w.*-]")
 
 
 def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[str]:
@@ -39,14 +39,17 @@ def markdown(pages: Iterable[Page], *, page_markers: bool = False) -> Iterator[s
     Args:
         page_markers: whether a comment says where each page begins, with the anchor `page-N`.
     """
+    writer = _Writer()
     before: Block | None = None
     for page in pages:
+        writer.begin(page)
         if page_markers and page.number is not None:
             lead = "" if before is None and page.number == 1 else "\n"
             yield f'{lead}<!-- page {page.number} --><a id="page-{page.number}"></a>\n'
             before = before or Paragraph(())
+            writer.marks.clear()
         for block in page.blocks:
-            text = _block(block)
+            text = writer.block(block)
             if text:
                 yield _between(before, block) + text + "\n"
                 before = block
@@ -57,36 +60,115 @@ def _between(before: Block | None, block: Block) -> str:
     return "" if before is None or is_list else "\n"
 
 
-def _block(block: Block) -> str:
-    match block:
-        case Heading():
-            text = " ".join(inline(block.spans, emphasis=False).split("\n"))
-            text = _ENDS_HEADING.sub(r"\1\\\2", text)
-            return f"{'#' * block.level} {text}" if text else ""
-        case Paragraph():
-            return _lines(block.spans)
-        case ListItem():
-            return _item(block)
-        case Code():
-            fence = "`" * max(3, _longest_run(block.text) + 1)
-            language = re.sub(r"[^\w+#.-]", "", block.language or "")
-            return f"{fence}{language}\n{block.text.rstrip()}\n{fence}"
-        case Table():
-            return _table(block)
-        case Figure():
-            alternative = _escaped(" ".join(block.alternative.split()))
-            if block.path is not None and is_beside(block.path):
-                return f"![{alternative}]({_target(block.path)})"
-            return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
-        case Caption():
-            return _lines(block.spans)
-        case Footnote():
-            return f"[^{_NO_LABEL.sub('', block.label)}]: {_lines(block.spans)}"
+@dataclass(slots=True)
+class _Writer:
+    marks: list[int] = field(default_factory=list)  #: of the items that are open, by depth: how wide their marks are
+    _notes: dict[str, str] = field(default_factory=dict)  # of the page: by label, as a reference calls it
+    _said: set[str] = field(default_factory=set)  # labels of the page whose note is written
+    _named: set[str] = field(default_factory=set)  # notes of all pages
+
+    def begin(self, page: Page) -> None:
+        """Begin a page: a note is one of Markdown's where its page refers to it, else nobody would show it."""
+        labels = {block.label: "" for block in page.blocks if isinstance(block, Footnote)}
+        self._notes, self._said = {}, set()
+        if not labels:
+            return
+        for span in _spans(page.blocks):
+            label = span.text.strip()
+            if span.raised and label in labels and label not in self._notes:
+                name = label if re.fullmatch(r"\w+", label) and label not in self._named else f"n{len(self._named) + 1}"
+                while name in self._named:
+                    name += "-"
+                self._notes[label] = name
+                self._named.add(name)
+
+    def block(self, block: Block) -> str:
+        if not isinstance(block, ListItem):
+            self.marks.clear()
+        match block:
+            case Heading():
+                text = " ".join(self.inline(block.spans, emphasis=False).split("\n"))
+                text = _ENDS_HEADING.sub(r"\1\\\2", text)
+                return f"{'#' * block.level} {text}" if text else ""
+            case Paragraph() | Caption():
+                return self._lines(block.spans)
+            case ListItem():
+                return self._item(block)
+            case Code():
+                fence = "`" * max(3, _longest_run(block.text) + 1)
+                language = re.sub(r"[^\w+#.-]", "", block.language or "")
+                return f"{fence}{language}\n{block.text.rstrip()}\n{fence}"
+            case Table():
+                return self._table(block)
+            case Figure():
+                alternative = _escaped(" ".join(block.alternative.split()))
+                if block.path is not None and is_beside(block.path):
+                    return f"![{alternative}]({_target(block.path)})"
+                return f"<!-- image {_in_comment(block.alternative)}".rstrip() + " -->"
+            case Footnote():
+                name = "" if block.label in self._said else self._notes.get(block.label, "")
+                self._said.add(block.label)  # another of that label is another
+                mark = f"[^{name}]:" if name else f"<sup>{_escaped(' '.join(block.label.split()))}</sup>"
+                return f"{mark} {self._lines(block.spans)}"
+
+    def _lines(self, spans: Iterable[Span]) -> str:
+        """Running text, each of whose lines stays text: a mark of a block ends a paragraph wherever it stands."""
+        lines = self.inline(spans).split("\n")
+        return "\n".join(_BEGINS_BLOCK.sub(_escaped_begin, line.lstrip()) for line in lines)
+
+    def _item(self, item: ListItem) -> str:
+        box = "" if item.checked is None else "[x] " if item.checked else "[ ] "
+        # Other numbers than 1. and 1) are no list in Markdown: they stay what they are, in a list of bullets.
+        is_number = item.number is not None and re.fullmatch(r"\d{1,9}[.)]", item.number)
+        mark = f"{item.number} " if is_number else "- "
+        label = f"{item.number} " if item.number is not None and not is_number else ""
+        self.marks = self.marks[: item.depth]
+        indent = " " * sum(self.marks)
+        self.marks += [0] * (item.depth - len(self.marks)) + [len(mark)]
+        return f"{indent}{mark}{label}{box}{self._lines(item.spans)}".rstrip()
+
+    def _table(self, table: Table) -> str:
+        rows = [[self._cell(spans, is_header=y == 0) for spans in row] for y, row in enumerate(spread(table))]
+        if not rows:
+            return ""
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])
+
+    def _cell(self, spans: Iterable[Span], *, is_header: bool) -> str:
+        if is_header:  # which is bold wherever Markdown is shown
+            spans = (replace(span, bold=False) for span in spans)
+        return " ".join(self.inline(spans).split()).replace("|", "\\|")
+
+    def inline(self, spans: Iterable[Span], *, emphasis: bool = True) -> str:
+        """Write running text, with its emphasis and links."""
+        text = ""
+        for span in spans:
+            piece = self._span(span, emphasis)
+            # Before a link an exclamation mark would make a picture of it, which is fetched.
+            text = f"{text[:-1]}\\!{piece}" if text.endswith("!") and piece.startswith("[") else text + piece
+        return text.strip()
+
+    def _span(self, span: Span, emphasis: bool) -> str:
+        whole = _ENDS_LINE.sub("\n", span.text)
+        core = whole.strip()
+        if not core:
+            return whole
+        lead, tail = whole[: len(whole) - len(whole.lstrip())], whole[len(whole.rstrip()) :]
+        if span.raised and core in self._notes:
+            return f"{lead}[^{self._notes[core]}]{tail}"
+        return f"{lead}{_shown(span, core, emphasis)}{tail}"
 
 
-def _lines(spans: Iterable[Span]) -> str:
-    """Running text, each of whose lines stays text: a mark of a block ends a paragraph wherever it stands."""
-    return "\n".join(_BEGINS_BLOCK.sub(_escaped_begin, line.lstrip()) for line in inline(spans).split("\n"))
+def _spans(blocks: Iterable[Block]) -> Iterator[Span]:
+    """The running text of blocks, but for that of notes."""
+    for block in blocks:
+        match block:
+            case Heading() | Paragraph() | Caption() | ListItem():
+                yield from block.spans
+            case Table():
+                yield from (span for row in block.rows for cell in row for span in cell.spans)
+            case _:
+                pass
 
 
 def _longest_run(text: str) -> int:
@@ -98,42 +180,8 @@ def _escaped_begin(found: re.Match[str]) -> str:
     return f"{found[2]}\\" if found[2] else "\\" + found[0]
 
 
-def _item(item: ListItem) -> str:
-    box = "" if item.checked is None else "[x] " if item.checked else "[ ] "
-    # Other numbers than 1. and 1) are no list in Markdown: they stay what they are, in a list of bullets.
-    is_number = item.number is not None and re.fullmatch(r"\d{1,9}[.)]", item.number)
-    mark = item.number if is_number else "-" if item.number is None else f"- {item.number}"
-    return f"{'   ' * item.depth}{mark} {box}{_lines(item.spans)}".rstrip()
-
-
-def _table(table: Table) -> str:
-    rows = [[_cell(text) for text in row] for row in grid(table)]
-    if not rows:
-        return ""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], f"|{' --- |' * len(rows[0])}", *lines[1:]])
-
-
-def _cell(text: str) -> str:
-    return _escaped(" ".join(text.split())).replace("|", "\\|")
-
-
-def inline(spans: Iterable[Span], *, emphasis: bool = True) -> str:
-    """Write running text, with its emphasis and links."""
-    text = ""
-    for span in spans:
-        piece = _span(span, emphasis)
-        # Before a link an exclamation mark would make a picture of it, which is fetched.
-        text = f"{text[:-1]}\\!{piece}" if text.endswith("!") and piece.startswith("[") else text + piece
-    return text.strip()
-
-
-def _span(span: Span, emphasis: bool) -> str:
-    whole = _ENDS_LINE.sub("\n", span.text)
-    core = whole.strip()
-    if not core:
-        return whole
-    lead, tail = whole[: len(whole) - len(whole.lstrip())], whole[len(whole.rstrip()) :]
+def _shown(span: Span, core: str, emphasis: bool) -> str:
+    """A span without the space around it."""
     text = _escaped(core)
     if span.code:
         core = " ".join(core.split())
@@ -147,7 +195,7 @@ def _span(span: Span, emphasis: bool) -> str:
     if span.link and is_safe(span.link):
         target = _target(span.link)
         text = f"<{target}>" if target == core and ":" in target else f"[{text}]({target})"
-    return f"{lead}{text}{tail}"
+    return text
 
 
 def _target(link: str) -> str:

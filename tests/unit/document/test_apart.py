@@ -123,3 +123,9 @@ def test_time_is_bounded() -> None:
     with pytest.raises(Rejected, match=r"takes longer than 0\.2 s"):
         numbers([[0]], work, limits=apart.Limits(seconds=0.2))
     assert time.monotonic() - started < 20
+
+
+def test_a_long_answer_takes_as_long_as_it_is() -> None:
+    begun = time.process_time()
+    assert len(apart.call(lambda: "x" * (40 << 20), "a.txt")) == 40 << 20
+    assert time.process_time() - begun < 5

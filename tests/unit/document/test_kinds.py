@@ -23,6 +23,9 @@ from processors.worker.context import Rejected
     ("data", "kind"),
     [
         (b"junk before\n%PDF-1.4\n", "pdf"),
+        (b"\x00\x01\x02\x80%PDF-1.4\n", "pdf"),
+        (b"A PDF begins with `%PDF-1.7`.", "text"),
+        (b"{\\rtf1 a\n%PDF-1.4\n}", "rtf"),
         (b"{\\rtf1 text}", "rtf"),
         (b"\x89PNG\r\n\x1a\n....", "png"),
         (b"II*\x00....", "tiff"),
@@ -107,7 +110,7 @@ def test_a_tiff_that_is_cut_off_is_damaged(tmp_path: Path) -> None:
     for length in range(8, len(data), 3):
         path.write_bytes(data[:length])
         try:
-            pictures.look(path, "scan.tiff")
+            pictures.frames_of(path, "scan.tiff")
         except Rejected as error:
             codes.add(error.code)
     assert codes == {"damaged_picture"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -12,7 +13,7 @@ from processors.document.layout.flowing import flow_of
 from processors.document.layout.grids import grids_of
 from processors.document.layout.headings import Levels, Outline
 from processors.document.layout.looks import Looks, seen_in
-from processors.document.layout.markers import marker_of
+from processors.document.layout.markers import is_entry, marker_of
 from processors.document.layout.pieces import Piece, Rule, Sheet, Style, Word
 from processors.document.layout.structure import page_of
 from processors.document.model import Block, Box, Caption, Footnote, Heading, ListItem, Paragraph, Table, grid, plain
@@ -243,3 +244,33 @@ def test_a_flow_knows_how_much_of_it_is_hidden() -> None:
     flow: Flow = flow_of(sheet(hidden))
     assert flow.hidden == 0.5
     assert all(isinstance(item, Draft) for item in flow.items)
+
+
+def test_a_page_of_numbers_in_many_columns_takes_no_time() -> None:
+    things = [
+        Placed(None, Box(10 * column, 10 * row, 10 * column + 4, 10 * row + 6), 80 * row + column)
+        for row in range(25)
+        for column in range(80)
+    ]
+    begun = time.process_time()
+    ordered, gutters = reading_order(things)
+    assert time.process_time() - begun < 2
+    assert ([placed.order for placed in ordered], gutters) == (list(range(2000)), [])
+
+
+def test_columns_of_text_are_found_whatever_their_number() -> None:
+    for columns in (2, 3, 5):
+        things = [
+            Placed(None, Box(100 * column, 12 * row, 100 * column + 90, 12 * row + 10), columns * row + column)
+            for row in range(20)
+            for column in range(columns)
+        ]
+        ordered, _ = reading_order(things)
+        assert [placed.order % columns for placed in ordered] == [each for each in range(columns) for _ in range(20)]
+
+
+def test_dots_without_an_end_are_read_at_once() -> None:
+    begun = time.process_time()
+    assert not is_entry(". " * 8000 + "q")
+    assert time.process_time() - begun < 1
+    assert is_entry("Chapter " + ". " * 300 + "12")

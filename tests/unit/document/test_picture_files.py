@@ -38,7 +38,7 @@ def test_processes_that_save_one_picture_do_not_write_into_one_file(tmp_path: Pa
 
             sys.addaudithook(hear)
             # To a folder of its own, so that each finds none that is there.
-            assert Images(document, tmp_path / f"images-{batch[0]:02}").save(address, page)
+            assert Images(document, tmp_path / f"images-{batch[0]:02}", frozenset).save(address, page)
             say({"page": batch[0], "renamed": renamed[0]})
 
         batches = [[number] for number in range(PROCESSES)]

@@ -257,7 +257,9 @@ def test_what_looks_like_markdown_stays_text(blocks: tuple[Block, ...], tags: st
 
 
 def test_a_label_of_a_note_is_one_word() -> None:
-    assert md(Footnote("1]: x\n# h", spans("a"))) == "[^1xh]: a\n"
+    label = "1]: x\n# h"
+    assert md(Footnote(label, spans("a"))) == "<sup>1\\]: x # h</sup> a\n"
+    assert md(Paragraph((Span(label, raised=True),)), Footnote(label, spans("a"))) == "[^n1]\n\n[^n1]: a\n"
 
 
 @pytest.mark.parametrize("count", [1, 2000])
@@ -303,3 +305,43 @@ def test_json_has_boxes_and_leaves_out_what_is_not_there() -> None:
     ]
     assert first["words"] == [{"text": "a", "box": {"left": 1, "top": 2, "right": 3, "bottom": 4}}]
     assert json.loads("".join(as_json([], {}))) == {"pages": []}
+
+
+# --- what Markdown has of its own
+
+
+def test_a_note_is_one_where_something_refers_to_it_and_shown_in_any_case() -> None:
+    def noted(label: str, words: str) -> tuple[Block, ...]:
+        note = Footnote(label, spans(words))
+        return (Paragraph((Span("Said"), Span(label, raised=True))), note, Footnote("9", spans("Alone.")))
+
+    made = "".join(markdown([Page(1, noted("1", "One.")), Page(2, noted("1", "Two.")), Page(3, noted("*", "Three."))]))
+    names = re.findall(r"^Said\[\^([^\]]+)\]$", made, re.MULTILINE)
+    assert [f"[^{name}]: {words}" in made for name, words in zip(names, ("One.", "Two.", "Three."), strict=True)]
+    assert len({*names}) == 3
+    assert all(re.fullmatch(r"[\w-]+", name) for name in names)
+    assert made.count("<sup>9</sup> Alone.") == 3
+
+
+def test_lists_hold_what_is_in_them_however_wide_their_numbers_are() -> None:
+    items: list[Block] = []
+    for number in range(8, 13):
+        items += [ListItem(spans(f"item {number}"), 0, f"{number}."), ListItem(spans(f"sub {number}"), 1)]
+    items.append(ListItem(spans("deepest"), 2))
+    made = shown(md(*items))
+    assert made.count("<ol") == 1
+    assert made.count("<ul>") == 6
+    assert "<pre>" not in made
+    assert made.index("sub 12") < made.index("deepest") < made.index("</ol>")
+
+
+def test_cells_keep_their_links_and_looks() -> None:
+    row = tuple(
+        Cell((span,))
+        for span in (Span("see", link="https://a.b/"), Span("bold", bold=True), Span("a|b", code=True), Span("x|y"))
+    )
+    made = shown(md(Table((tuple(Cell(spans(name)) for name in "abcd"), row))))
+    assert '<td><a href="https://a.b/">see</a></td>' in made
+    assert "<td><strong>bold</strong></td>" in made
+    assert "<td><code>a|b</code></td>" in made
+    assert "<td>x|y</td>" in made

@@ -140,9 +140,9 @@ class _Part:
 
     def _paragraph(self, element: Element, names: Iterable[str] = ()) -> Iterator[Block]:
         properties = element.find("w-pPr")
-        line = self._runs.line(element)
-        line.names += names
         style = self._style(properties)
+        line = self._runs.line(element, hidden=style.hidden)
+        line.names += names
         if line.spans:
             yield self._block(line, style)
         yield from line.figures
@@ -190,7 +190,7 @@ class _Part:
                 return Paragraph(spans)
 
     def _table(self, table: Element) -> Iterator[Block]:
-        rows = [row for row in _inner(table, "w-tr") if row.find("w-trPr/w-del") is None]
+        rows = [row for row in _inner(table, "w-tr") if not _is_gone(row)]
         cells = [(row, list(_inner(row, "w-tc"))) for row in rows]
         if len(cells) == 1 and len(cells[0][1]) == 1:
             yield from self.blocks(cells[0][1][0])  # a table of one cell is a frame around something
@@ -216,6 +216,12 @@ class _Part:
                 column += width
         if any(made):
             yield Table(tuple(tuple(row) for row in made))
+
+
+def _is_gone(row: Element) -> bool:
+    """Whether a row is deleted or hidden."""
+    hidden = row.find("w-trPr/w-hidden")
+    return row.find("w-trPr/w-del") is not None or (hidden is not None and is_on(hidden))
 
 
 def _inner(parent: Element, tag: str) -> Iterator[Element]:

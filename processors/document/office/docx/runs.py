@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
@@ -28,9 +28,16 @@ class Line:
     spans: list[Span] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)  #: what text boxes hold
-    notes: list[tuple[str, str]] = field(default_factory=list)  #: `footnotes` or `endnotes`, and the number there
     checked: bool | None = None
     names: list[str] = field(default_factory=list)  #: of bookmarks that begin in it
+
+
+@dataclass(frozen=True, slots=True)
+class _Look(Span):
+    """How text looks, before it is said."""
+
+    text: str = ""
+    hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -60,10 +67,14 @@ class Runs:
         self._labels = labels
         self._fields: list[_Field] = []  # those that are open; they may reach over paragraphs
 
-    def line(self, paragraph: Element) -> Line:
-        """Read a paragraph."""
+    def line(self, paragraph: Element, *, hidden: bool = False) -> Line:
+        """Read a paragraph.
+
+        Args:
+            hidden: whether its style says that it is not shown.
+        """
         made = Line()
-        self._children(paragraph, Span(""), made)
+        self._children(paragraph, _Look(hidden=hidden), made)
         made.spans = _joined(made.spans)
         first = made.spans[0].text.lstrip() if made.spans else ""
         if (
@@ -75,16 +86,19 @@ class Runs:
             made.spans = _joined([replace(made.spans[0], text=first[1:].lstrip()), *made.spans[1:]])
         return made
 
-    def _children(self, parent: Element, look: Span, made: Line) -> None:
+    def _children(self, parent: Iterable[Element], look: _Look, made: Line) -> None:
         for child in parent:
             self._element(child, look, made)
 
-    def _element(self, element: Element, look: Span, made: Line) -> None:
+    def _element(self, element: Element, look: _Look, made: Line) -> None:
         match element.tag:
             case tag if tag in _GONE:
                 return
             case "w-r":
-                self._children(element, self._look(element, look), made)
+                look = self._look(element, look)
+                # Of what is hidden no more counts than where fields begin and end.
+                shown = (each for each in element if not look.hidden or each.tag in ("w-fldChar", "w-instrText"))
+                self._children(shown, look, made)
             case "w-t" | "m-t":
                 self._say(element.text or "", look, made)
             case "w-tab" | "w-ptab":
@@ -127,23 +141,27 @@ class Runs:
             case _:
                 self._children(element, look, made)
 
-    def _say(self, text: str, look: Span, made: Line) -> None:
+    def _say(self, text: str, look: _Look, made: Line) -> None:
         shown = look
         for each in self._fields:
             if not each.is_result or _PAGE_FIELD.match(each.instruction):
                 return
             shown = replace(shown, link=_link_of(each.instruction) or shown.link)
-        if text:
-            made.spans.append(replace(shown, text=text))
+        if text and not look.hidden:
+            made.spans.append(Span(text, shown.bold, shown.italic, shown.code, shown.raised, shown.link))
 
-    def _look(self, run: Element, look: Span) -> Span:
+    def _look(self, run: Element, look: _Look) -> _Look:
         properties = run.find("w-rPr")
         if properties is None:
             return look
         named = properties.find("w-rStyle")
         style = self._styles.of(named.get("w-val") if named is not None else None)
         look = replace(
-            look, bold=look.bold or style.bold, italic=look.italic or style.italic, code=look.code or style.code
+            look,
+            bold=look.bold or style.bold,
+            italic=look.italic or style.italic,
+            code=look.code or style.code,
+            hidden=look.hidden != style.hidden,  # a switch of a style turns around what it finds, ECMA-376-1, 17.7.3
         )
         for each in properties:
             match each.tag:
@@ -155,10 +173,11 @@ class Runs:
                     look = replace(look, raised=each.get("w-val") == "superscript")
                 case "w-rFonts":
                     look = replace(look, code=is_monospaced(each))
+                case "w-vanish":
+                    look = replace(look, hidden=is_on(each))
                 case _:
                     pass
-        hidden = properties.find("w-vanish")
-        return replace(look, link=_HIDDEN) if hidden is not None and is_on(hidden) else look
+        return look
 
     def _field(self, kind: str) -> None:
         if kind == "begin":
@@ -175,9 +194,8 @@ class Runs:
             return relation.target + (f"#{anchor}" if anchor else "")
         return f"#{anchor}" if anchor else None
 
-    def _note(self, where: str, number: str, look: Span, made: Line) -> None:
+    def _note(self, where: str, number: str, look: _Look, made: Line) -> None:
         label = self._labels.setdefault((where, number), str(len(self._labels) + 1))
-        made.notes.append((where, number))
         self._say(label, replace(look, raised=True), made)
 
     def _drawing(self, element: Element, made: Line) -> None:
@@ -208,9 +226,6 @@ class Runs:
                 self._boxes(child, made)
 
 
-_HIDDEN = "\0hidden"  # a look that no link has: its spans are left out
-
-
 def _link_of(instruction: str) -> str | None:
     found = _LINK.match(instruction)
     if not found:
@@ -220,10 +235,10 @@ def _link_of(instruction: str) -> str | None:
 
 
 def _joined(spans: list[Span]) -> list[Span]:
-    """Put together what looks the same, without what is hidden and without space at the edges."""
+    """Put together what looks the same, without space at the edges."""
     made: list[Span] = []
     for span in spans:
-        if span.link == _HIDDEN or not span.text:
+        if not span.text:
             continue
         if made and replace(made[-1], text="") == replace(span, text=""):
             made[-1] = replace(span, text=made[-1].text + span.text)

@@ -28,6 +28,7 @@ class Style:
     bold: bool = False
     italic: bool = False
     code: bool = False  #: in a font whose letters are equally wide
+    hidden: bool = False
 
 
 PLAIN = Style()
@@ -94,6 +95,9 @@ def _with_properties(style: Style, element: Element) -> Style:
         style = replace(style, bold=is_on(bold))
     if italic is not None:
         style = replace(style, italic=is_on(italic))
+    hidden = element.find("w-rPr/w-vanish")
+    if hidden is not None:
+        style = replace(style, hidden=is_on(hidden))
     return style
 
 
