@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos sandbox playback bench clean
+.PHONY: help setup demo test check chaos sandbox playback frameworks bench clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -24,6 +24,9 @@ sandbox: ## every attack on every engine, and 2,000 jobs of which one in five is
 
 playback: ## streams in headless Chromium, with hls.js and dash.js
 	@scripts/playback
+
+frameworks: ## PyTorch and TensorFlow in the variants of the inference image: 3 GB, some minutes
+	@scripts/frameworks
 
 bench: ## the benchmarks
 	@scripts/bench

@@ -208,10 +208,12 @@ class Wiring:
         return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
 
     def sources(self) -> Sources:
-        """What images are made of."""
+        """What images are made of; that of inference with the frameworks that the models of this machine need."""
         from pitchey_cli.engines.images import Sources
+        from processors.vocabulary import VARIANTS
 
-        return Sources(ocr_languages=self.policies.ocr_languages())
+        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
+        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
 
     def image_tag(self, service: Service) -> str:
         """The image that a service runs in."""
@@ -351,10 +353,11 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         daemon, limits = self.settings.daemon, self.settings.limits
+        sources = images.built(engine, self.sources())
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service, is_foreground) for service in images.available()},
+            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
             queue=self.policies.queue(),
             capacity=self.policies.capacity(),
             prices=self.policies.prices(),
@@ -373,14 +376,15 @@ class Wiring:
             is_foreground=is_foreground,
         )
 
-    def _service_config(self, service: Service, is_foreground: bool) -> ServiceConfig:
+    def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
+        from pitchey_cli.engines.images import current_tag
 
         chosen = self.policies.service(service)
         return ServiceConfig(
             service=service,
-            image=self.image_tag(service),
+            image=current_tag(service, sources),
             instance_type=chosen.instance_type,
             limits=INSTANCE_TYPES[chosen.instance_type],
             slots=chosen.slots,

@@ -6,6 +6,7 @@ this and not the messages, whose library takes longer to load than all the rest 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 PROTOCOL_VERSION = 1
@@ -19,6 +20,9 @@ OUT_DIR_NAME = "out"
 EVENTS_NAME = "events.ndjson"
 ENDING_NAME = "result.json"
 
+#: frameworks of models that only variants of the inference image run: the word in such an image's name
+VARIANTS = {"torch": "torch", "torchscript": "torch", "tensorflow": "tensorflow"}
+
 
 class Service(StrEnum):
     """The five services."""
@@ -28,6 +32,11 @@ class Service(StrEnum):
     INFERENCE = "inference"
     MEDIA = "media"
     CODE = "code"
+
+
+def variant_name(words: Iterable[str]) -> str:
+    """What the image of inference is called that runs more: `inference-torch`."""
+    return "-".join([Service.INFERENCE, *sorted(words)])
 
 
 class Reason(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from pitchey_cli.cli.progress import show_build
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.engines import images
 from pitchey_cli.engines.bootstrap import DEBIAN, make_debian
+from pitchey_cli.engines.images import Sources
 from pitchey_cli.engines.port import LABEL_IMAGE
 from pitchey_cli.reports.wording import ago, size
 from pitchey_cli.wiring import Wiring
@@ -29,18 +31,29 @@ CaBundleOption = Annotated[
 
 @app.command()
 def build(
-    services: Annotated[list[str] | None, typer.Argument(metavar="[SERVICE...]", help="By default all.")] = None,
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SERVICE...]", help="By default all; inference-torch and the like have more."),
+    ] = None,
     engine: EngineOption = None,
     ca_bundle: CaBundleOption = None,
+    wheelhouse: Annotated[
+        Path | None, typer.Option("--wheelhouse", help="A folder of wheels that frameworks are installed from.")
+    ] = None,
 ) -> None:
-    """Build what is missing; an image whose parts have not changed is left as it is."""
+    """Build what is missing; an image whose parts have not changed is left as it is.
+
+    The image of inference can have more frameworks: inference-tensorflow, inference-torch, inference-tensorflow-torch.
+    """
     wiring = Wiring.from_environment()
-    chosen = [_available(name) for name in services] if services else images.available()
+    chosen = [_wanted(name, wiring.sources()) for name in services or images.available()]
+    if wheelhouse is not None and not any(sources.frameworks for _, sources in chosen):
+        raise UsageError("--wheelhouse is for images with more frameworks.", hint=f"As {', '.join(images.variants())}.")
     target = wiring.engine(engine)
-    for service in chosen:
-        steps = images.ensure(target, service, wiring.ca_bundle(ca_bundle), sources=wiring.sources())
+    for service, sources in chosen:
+        steps = images.ensure(target, service, wiring.ca_bundle(ca_bundle), wheelhouse=wheelhouse, sources=sources)
         show_build(steps, title=f"building the {service} image")
-        typer.echo(wiring.image_tag(service))
+        typer.echo(images.current_tag(service, sources))
 
 
 @app.command(name="list")
@@ -50,7 +63,7 @@ def list_(
     """List Pitchey's images."""
     wiring = Wiring.from_environment()
     found = wiring.engine(engine).images()
-    current = {image.tag for image in images.plan(images.available(), wiring.sources())}
+    current = images.current_tags(wiring.sources())
     if json:
         terminal.show_json(
             [{"tag": item.tag, "sizeBytes": item.size_bytes, "isCurrent": item.tag in current} for item in found]
@@ -83,11 +96,14 @@ def bootstrap(engine: EngineOption = None) -> None:
     typer.echo(DEBIAN)
 
 
-def _available(name: str) -> Service:
+def _wanted(name: str, sources: Sources) -> tuple[Service, Sources]:
+    """A service, and what its image is made of; without more in its name it has what this machine's models need."""
+    if (frameworks := images.variants().get(name)) is not None:
+        return Service.INFERENCE, replace(sources, frameworks=frameworks)
     found = [service for service in images.available() if service == name]
     if not found:
-        there = ", ".join(images.available())
+        there = ", ".join([*images.available(), *images.variants()])
         raise UsageError(
             f"There is no image for a service {name!r} in this version.", hint=f"There is one for {there}."
         )
-    return found[0]
+    return found[0], sources

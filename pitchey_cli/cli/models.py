@@ -11,6 +11,7 @@ import typer
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.wiring import Wiring
+from processors.vocabulary import VARIANTS, variant_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,9 @@ def add(
         entry = adding.add(desk, wish)
     said_of_it = f"{entry.manifest.task}, {entry.manifest.framework or entry.manifest.uses}"
     terminal.say(f"{entry.manifest.reference} is added: {said_of_it}, {size(entry.manifest.size)}.")
+    if entry.manifest.framework in VARIANTS:
+        image = variant_name(wiring.sources().frameworks)
+        terminal.say(f"note: `pitchey images build {image}` makes the image that runs it; a daemon has to start anew.")
 
 
 @app.command()

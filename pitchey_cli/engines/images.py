@@ -11,8 +11,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import containerfiles
@@ -20,15 +21,20 @@ import processors
 from pitchey_cli.domain.errors import EngineError, InputNotFound
 from pitchey_cli.engines.bootstrap import ensure_debian
 from pitchey_cli.engines.port import LABEL_IMAGE, BuildStep, Engine
-from processors.vocabulary import Service
+from processors.vocabulary import VARIANTS, Service, variant_name
 
 BASE = "base"
+FRAMEWORKS = tuple(sorted({*VARIANTS.values()}))  #: what the image of inference may have beside its own
 
 _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
 _SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
 _HASH_DIGITS = 12
+<<<<<<< HEAD
 _LONGEST_BUILD_SECONDS = 3600  # what is younger may be a stage of a build that runs
+=======
+_WHEELHOUSE = "wheelhouse"  # always in the context as well, and empty where none was handed over
+>>>>>>> 7bfbc1016e2e43972bac5522df3a559ebdd261bc
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 #: of the host, for what a build fetches: proxies, and a registry of npm where there is another than its own
@@ -45,6 +51,7 @@ class Sources:
     containerfiles: Path = Path(containerfiles.__file__).parent
     processors: Path = Path(processors.__file__).parent
     ocr_languages: tuple[str, ...] = ()  #: more than those that the image of documents has, as `rus`
+    frameworks: tuple[str, ...] = ()  #: of FRAMEWORKS: what the image of inference has beside its own
 
     def arguments(self, name: str) -> dict[str, str]:
         """What is chosen for the building of an image."""
@@ -62,11 +69,7 @@ class Image:
     parent: str | None  #: tag of the image it is built on; None for base, which is built on Debian
     files: Mapping[str, Path]  #: name in the build context -> file
     arguments: Mapping[str, str]  #: what was chosen for its building
-
-    @property
-    def containerfile(self) -> str:
-        """Its Containerfile's name in the context."""
-        return f"containerfiles/{self.name}.Containerfile"
+    containerfile: str  #: its name in the context
 
 
 SOURCES = Sources()
@@ -80,7 +83,25 @@ def available(sources: Sources = SOURCES) -> tuple[Service, ...]:
 def plan(services: Iterable[Service], sources: Sources = SOURCES) -> list[Image]:
     """The images that services need, each after the one it is built on."""
     base = _image(BASE, None, sources)
-    return [base, *(_image(service, base.tag, sources) for service in services)]
+    return [base, *(each for service in services for each in _images(service, base.tag, sources))]
+
+
+def variants() -> dict[str, tuple[str, ...]]:
+    """The frameworks of every image of inference that can be built beside the plain one, by its name."""
+    several = (chosen for count in range(1, len(FRAMEWORKS) + 1) for chosen in combinations(FRAMEWORKS, count))
+    return {variant_name(chosen): chosen for chosen in several}
+
+
+def built(engine: Engine, sources: Sources = SOURCES) -> Sources:
+    """The same, with as many of the frameworks as an image that is there has: jobs for the others are refused there,
+    and those for none of them need not wait for an image that nobody has built.
+    """
+    for count in range(len(sources.frameworks), 0, -1):
+        for chosen in combinations(sources.frameworks, count):
+            some = replace(sources, frameworks=chosen)
+            if engine.has_image(current_tag(Service.INFERENCE, some)):
+                return some
+    return replace(sources, frameworks=())
 
 
 def current_tag(service: Service, sources: Sources = SOURCES) -> str:
@@ -93,6 +114,7 @@ def ensure(
     service: Service | None,
     ca_bundle: Path | None = None,
     *,
+    wheelhouse: Path | None = None,
     sources: Sources = SOURCES,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[BuildStep]:
@@ -100,16 +122,18 @@ def ensure(
 
     Args:
         ca_bundle: what a proxy before the package index signs with; see `find_ca_bundle`.
+        wheelhouse: a folder of wheels that frameworks are installed from; then they are, even if the image is there.
     """
+    wheels = _wheels(wheelhouse)
     for image in plan([service] if service else [], sources):
-        if engine.has_image(image.tag):
+        if engine.has_image(image.tag) and not (wheels and image.name in variants()):
             continue
         if image.parent is None:
             yield from ensure_debian(engine)
         arguments = {name: environ[name] for name in _PASSED_VARIABLES if environ.get(name)} | {**image.arguments}
         if image.parent is not None:
             arguments["BASE"] = image.parent
-        with build_context(image, ca_bundle) as context:
+        with build_context(image, ca_bundle, wheels if image.name in variants() else ()) as context:
             yield from engine.build(
                 context, image.containerfile, image.tag, labels={LABEL_IMAGE: image.name}, arguments=arguments
             )
@@ -124,7 +148,7 @@ def prune(engine: Engine, sources: Sources = SOURCES, *, now: float) -> list[str
     Returns:
         The tags that are gone.
     """
-    current = {image.tag for image in plan(available(), sources)}
+    current = current_tags(sources)
     stale = [image for image in engine.images() if image.tag not in current]
     gone: list[str] = []
     for image in sorted(stale, key=lambda image: image.labels.get(LABEL_IMAGE) == BASE):  # children first
@@ -135,12 +159,20 @@ def prune(engine: Engine, sources: Sources = SOURCES, *, now: float) -> list[str
     return gone
 
 
+<<<<<<< HEAD
 def remove_remnants(engine: Engine, now: float) -> None:
     """Remove what builds left without a tag, but for what may belong to one that runs."""
     for remnant in engine.images(tagged=False):
         if now - remnant.created_at > _LONGEST_BUILD_SECONDS:
             with contextlib.suppress(EngineError):  # one that others are made of goes with the last of them
                 engine.remove_image(remnant.tag)
+=======
+def current_tags(sources: Sources = SOURCES) -> set[str]:
+    """The tags of all images that this version runs, or could."""
+    plain = {image.tag for image in plan(available(), sources)}
+    more = (plan([Service.INFERENCE], replace(sources, frameworks=chosen)) for chosen in variants().values())
+    return plain | {image.tag for images in more for image in images}
+>>>>>>> 7bfbc1016e2e43972bac5522df3a559ebdd261bc
 
 
 def find_ca_bundle(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -151,13 +183,30 @@ def find_ca_bundle(explicit: Path | None, environ: Mapping[str, str] = os.enviro
     return next((path for path in named if path.is_file()), None)
 
 
-def _image(name: str, parent: str | None, sources: Sources) -> Image:
-    files = {
-        f"containerfiles/{path.name}": path  # the code service has no libraries, so no lock
-        for path in (sources.containerfiles / f"{name}.Containerfile", *sources.containerfiles.glob(f"{name}*.lock"))
-        if path.exists()
+def _images(service: Service, base: str, sources: Sources) -> Iterator[Image]:
+    """The image of a service, and where more frameworks are wanted those that have them, each on the one before."""
+    own = _image(service, base, sources)
+    yield own
+    if service is Service.INFERENCE:
+        for count in range(1, len(sources.frameworks) + 1):
+            chosen = sorted(sources.frameworks)[:count]
+            own = _image(variant_name(chosen), own.tag, sources, made_as=variant_name(chosen[-1:]))
+            yield own
+
+
+def _image(name: str, parent: str | None, sources: Sources, *, made_as: str = "") -> Image:
+    """One image.
+
+    Args:
+        made_as: what its files are called, where that is not its name.
+    """
+    stem = made_as or name
+    of_others = {f"{each}.lock" for each in variants() if each != stem}
+    paths = (sources.containerfiles / f"{stem}.Containerfile", *sources.containerfiles.glob(f"{stem}*.lock"))
+    files = {  # the code service has no libraries, so no lock
+        f"containerfiles/{path.name}": path for path in paths if path.exists() and path.name not in of_others
     }
-    if name != BASE:
+    if name != BASE and not made_as:
         files |= _code(name, sources.processors)
     digest = hashlib.sha256((parent or "").encode())
     for arcname, path in sorted(files.items()):
@@ -167,7 +216,17 @@ def _image(name: str, parent: str | None, sources: Sources) -> Image:
     arguments = sources.arguments(name)
     for argument, value in arguments.items():
         digest.update(f"\0{argument}={value}\0".encode())
-    return Image(name, f"{_REPOSITORY}/{name}:{digest.hexdigest()[:_HASH_DIGITS]}", parent, files, arguments)
+    tag = f"{_REPOSITORY}/{name}:{digest.hexdigest()[:_HASH_DIGITS]}"
+    return Image(name, tag, parent, files, arguments, f"containerfiles/{stem}.Containerfile")
+
+
+def _wheels(folder: Path | None) -> list[Path]:
+    if folder is None:
+        return []
+    found = sorted(folder.glob("*.whl"))
+    if not found:
+        raise InputNotFound(f"There is no wheel in {folder}.", hint="`pip download` fills a folder with wheels.")
+    return found
 
 
 def _code(name: str, root: Path) -> dict[str, Path]:
@@ -182,13 +241,17 @@ def _code(name: str, root: Path) -> dict[str, Path]:
 
 
 @contextlib.contextmanager
-def build_context(image: Image, ca_bundle: Path | None) -> Iterator[Path]:
+def build_context(image: Image, ca_bundle: Path | None, wheels: Sequence[Path] = ()) -> Iterator[Path]:
+    """What an image is built from, in a folder."""
     with tempfile.TemporaryDirectory(prefix="pitchey-build-") as directory:
         context = Path(directory)
         for arcname, path in image.files.items():
             target = context / arcname
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+        (context / _WHEELHOUSE).mkdir()
+        for wheel in wheels:
+            shutil.copyfile(wheel, context / _WHEELHOUSE / wheel.name)
         bundle = context / _CA_BUNDLE
         bundle.parent.mkdir()
         try:

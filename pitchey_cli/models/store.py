@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import tempfile
@@ -31,6 +32,14 @@ class ModelStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    def frameworks(self) -> set[str]:
+        """Of all versions. What cannot be read needs none: whoever asks for it is told."""
+        found: set[str] = set()
+        for path in self.root.glob(f"*/*/{MANIFEST_NAME}"):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                found.add(str(json.loads(path.read_bytes()).get("framework")))
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from processors.inference.errors import ModelError
 from processors.inference.fitting import described
-from processors.inference.frameworks.onnx_signature import Signature
+from processors.inference.frameworks.signature import Signature
 from processors.inference.manifest import TaskName, TensorShape
 
 _TOKEN_INPUT = "input_ids"

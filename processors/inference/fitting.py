@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processors.inference.errors import ModelError
-from processors.inference.frameworks.onnx_signature import Signature
+from processors.inference.frameworks.signature import Signature
 from processors.inference.manifest import Boxes, Embedded, Manifest, Picture, Scores, Strings, TensorShape, Words
 
 _ANY = -1

@@ -201,6 +201,7 @@ class Manifest(_Part):
     task: TaskName
     framework: Framework | None = None  #: None: it is nothing but another model, used for another task
     file: FilePath | None = None  #: what the framework loads: a file, or a folder
+    weights: FilePath | None = None  #: of torch and torchscript: safetensors that are laid over those of `file`
     uses: str | None = Field(None, pattern=REFERENCE_PATTERN)  #: the model that is run before this one, or for it
     writes_with: str | None = Field(None, pattern=REFERENCE_PATTERN)  #: of summaries: what generates text
     files: dict[FilePath, File] = {}  #: every file but this one
@@ -226,6 +227,10 @@ class Manifest(_Part):
             named.append(self.preprocessing.tokenizer)
         if isinstance(self.preprocessing, Words):
             named.append(self.preprocessing.vocabulary)
+        if self.weights is not None:
+            if self.framework not in ("torch", "torchscript"):
+                raise ValueError("weights are laid over models of torch and torchscript alone")
+            named.append(self.weights)
         for path in named:
             if path not in self.files:
                 raise ValueError(f"{path} is not among files")

@@ -25,9 +25,11 @@ from processors.worker import processes
 from processors.worker.lines import LineSplitter
 
 SOCKET_NAME = "companion.sock"
+REASON_NAME = "companion.error"  #: why it could not begin; until one has begun
 
 Say = Callable[[list[str]], None]  #: tells the worker what it has loaded, each time anew
-Beside = Callable[[socket.socket, Say], None]  #: what the companion does, until it is killed
+#: what the companion does, until it is killed; it says what it has loaded when it begins, were it nothing
+Beside = Callable[[socket.socket, Say], None]
 
 _BACKLOG = 128
 _LINE_BYTES = 64 * 1024
@@ -46,6 +48,17 @@ def address() -> str:
     return f"/proc/{_worker_pid}/cwd/{SOCKET_NAME}"
 
 
+def reason() -> str:
+    """Why there is no companion, nor will there be one soon; empty where nothing keeps it from beginning.
+
+    Who waits for the socket to be accepted would wait for ever.
+    """
+    try:
+        return Path(f"/proc/{_worker_pid}/cwd/{REASON_NAME}").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 class Companion:
     """The companion, as the worker sees it: started, and started anew when it dies."""
 
@@ -57,6 +70,7 @@ class Companion:
         self._loaded: list[str] = []
         self._listening = socket.socket(socket.AF_UNIX)
         Path(SOCKET_NAME).unlink(missing_ok=True)
+        Path(REASON_NAME).unlink(missing_ok=True)
         self._listening.bind(SOCKET_NAME)
         Path(SOCKET_NAME).chmod(0o600)
         self._listening.listen(_BACKLOG)
@@ -108,6 +122,7 @@ class Companion:
             self._pid = None
             self._loaded = []
             if not self._is_ended:
+                self._turn_away()
                 sys.stderr.write(f"The companion ended with status {status}; it is started anew.\n")
                 self._start_again(lived=time.monotonic() - started)
 
@@ -144,6 +159,16 @@ class Companion:
         self._listening.close()
         Path(SOCKET_NAME).unlink(missing_ok=True)
 
+    def _turn_away(self) -> None:
+        """Hang up on those that wait to be accepted, where they would wait in vain; they read the reason."""
+        if not Path(REASON_NAME).exists():
+            return
+        self._listening.setblocking(False)  # which the companion would share, but there is none now
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._listening.accept()[0].close()
+        self._listening.setblocking(True)
+
     def _start_again(self, *, lived: float) -> None:
         if lived > _GOOD_LIFE_SECONDS:
             self._delay = _FIRST_DELAY_SECONDS
@@ -158,6 +183,7 @@ class Companion:
             self._start_again(lived=0.0)
 
     def _on_line(self, line: str) -> None:
+        Path(REASON_NAME).unlink(missing_ok=True)
         with contextlib.suppress(ValueError):
             self._loaded = [str(each) for each in json.loads(line)]
 
@@ -173,8 +199,10 @@ def _be(beside: Beside, listening: socket.socket, writing: int) -> NoReturn:
         processes.die_with_parent()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         beside(listening, lambda value: _say(writing, value))
-    except BaseException:
+    except BaseException as error:
         traceback.print_exc()
+        with contextlib.suppress(OSError):
+            Path(REASON_NAME).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
     finally:
         sys.stderr.flush()
         os._exit(1)

@@ -9,7 +9,7 @@ import pickle
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 from tests.conftest import Answer, Pitchey
 from tests.resources import onnx_models
 from tests.resources.onnx_models import COLOURS, PICTURE
+from tests.resources.small_network import FOLDER, LOGITS, network_files, unpacked
+from tests.resources.small_network import PICTURE as PICTURE_IN
 
 CLASSIFIER = ("--task", "image-classification", "--labels", ",".join(COLOURS))
 
@@ -77,6 +79,95 @@ def test_a_file_that_is_not_what_it_is_called_is_refused(
     (pitchey.cwd.parent / "secret.bin").write_bytes(bytes(16))
     assert says in refused(pitchey, "x", "model.onnx", *CLASSIFIER)
     assert not trap.exists()
+
+
+TENSORS = {"task": "tensors", "inputs": [PICTURE_IN], "outputs": [LOGITS]}
+
+
+def source(pitchey: Pitchey, files: Mapping[str, bytes], **said: Any) -> Path:
+    """A folder with a model and its manifest."""
+    folder = pitchey.cwd / "mine"
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    (folder / "manifest.json").write_text(json.dumps(TENSORS | said))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["pt2", "pt2-newer", "torchscript", "savedmodel", "safetensors"])
+def test_what_can_run_code_is_taken_only_from_whom_an_operator_trusts(pitchey: Pitchey, kind: str) -> None:
+    files, said = network_files(kind)
+    folder = source(pitchey, files, **said | {"codeAllowedBy": "its maker"})
+    assert "which can run code when it is loaded" in refused(pitchey, "x", folder, code=4)
+    answer = pitchey.ok("models", "add", "x", folder, "--allow-code")
+    assert "`pitchey images build inference-t" in answer.err, answer
+    written = json.loads((pitchey.state_dir / "models" / "x" / "1" / "manifest.json").read_text())
+    assert "on this machine" in written["codeAllowedBy"] and written["framework"] == said["framework"]
+    assert pitchey.ok("models", "verify", "x").out.strip() == "x@1: whole"
+
+
+def _compressed(data: bytes) -> bytes:
+    """The same archive, with a gigabyte of nothing in it."""
+    found = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as whole,
+        zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for each in whole.namelist():
+            archive.writestr(each, whole.read(each))
+        with archive.open(f"{whole.namelist()[0].partition('/')[0]}/data/weights/weight_9", "w") as file:
+            for _ in range(64):
+                file.write(bytes(1 << 20))
+    return found.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "framework", "says"),
+    [
+        ("pt2", lambda data: data[:4000], None, "is a damaged archive"),
+        ("torchscript", lambda data: data[:3000], None, "is a damaged archive"),
+        ("tflite", lambda data: data[:-600], None, "is no whole TFLite file"),
+        ("pt2-newer", _compressed, None, "and would unpack to 64 MiB"),
+        ("torchscript", _compressed, None, "and would unpack to 64 MiB"),
+        ("pt2", bytes, "torchscript", "is torch, and its manifest says torchscript"),
+        ("torchscript", bytes, "torch", "is torchscript, and its manifest says torch"),
+        ("tflite", bytes, "onnx", "is tflite, and its manifest says onnx"),
+        ("onnx", bytes, "tflite", "is onnx, and its manifest says tflite"),
+        ("pt2", lambda _: (FOLDER / "network.safetensors").read_bytes(), None, "is a safetensors file"),
+    ],
+)
+def test_a_model_of_another_framework_that_is_not_what_it_should_be_is_refused(
+    pitchey: Pitchey, kind: str, change: Callable[[bytes], bytes], framework: str | None, says: str
+) -> None:
+    files, said = network_files(kind)
+    folder = source(
+        pitchey, {said["file"]: change(files[said["file"]])}, **said | {"framework": framework or said["framework"]}
+    )
+    assert says in refused(pitchey, "x", folder, "--allow-code")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda data: data[: len(data) // 2], "is no whole SavedModel"),
+        (lambda _: b"", "is no whole SavedModel"),
+        (lambda data: data.replace(b"serving_default", b"serving_defaulT"), "it has no signature 'serving_default'"),
+        (lambda _: unpacked(FOLDER / "reads-a-file.savedmodel.zip")["network/saved_model.pb"], "the operator ReadFile"),
+    ],
+)
+def test_a_saved_model_that_is_cut_or_reads_files_is_refused_whoever_allows_it(
+    pitchey: Pitchey, change: Callable[[bytes], bytes], says: str
+) -> None:
+    files, said = network_files("savedmodel")
+    folder = source(pitchey, files | {"network/saved_model.pb": change(files["network/saved_model.pb"])}, **said)
+    assert says in refused(pitchey, "x", folder, "--allow-code")
+
+
+def test_a_saved_model_has_one_form_alone(pitchey: Pitchey) -> None:
+    """TensorFlow would load the other one, which nobody has looked into."""
+    files, said = network_files("savedmodel")
+    folder = source(pitchey, {**files, "network/saved_model.cpb": b"x"}, **said)
+    assert "has saved_model.cpb as well" in refused(pitchey, "x", folder, "--allow-code")
 
 
 def test_a_link_beside_the_model_is_not_followed_out_of_its_folder(pitchey: Pitchey, tmp_path: Path) -> None:

@@ -277,6 +277,21 @@ def test_a_generation_that_is_cancelled_ends_at_once(oracle: Oracle) -> None:
         assert oracle.ask("generate", "Say hello.", maxTokens=2)["details"]["generated_tokens"] == 2
 
 
+def test_a_generation_that_is_cancelled_ends_with_its_next_token(oracle: Oracle) -> None:
+    """Two thousand tokens are many seconds of the processor's time, and one is some milliseconds."""
+    oracle.ask("generate", "Say hello.", maxTokens=2)
+    until(lambda: len(psutil.Process(oracle.worker.pid).children()) == 1, "the companion is there alone")
+    (companion,) = psutil.Process(oracle.worker.pid).children()
+    token = oracle.begin("generate", "Count from one to a thousand.", parameters={"maxTokens": 2000})
+    with oracle.worker.follow(token) as events:
+        next(event for event in events if event.get("stream") == "answer")
+    oracle.worker.http.delete(f"/attempts/{token}")
+    assert oracle.worker.ending(token)["error"]["reason"] == "cancelled"
+    used = companion.cpu_times().user
+    oracle.ask("generate", "Say hello.", maxTokens=2)  # and a moment more
+    assert companion.cpu_times().user - used < 2
+
+
 def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle) -> None:
     path = oracle.file("features", {"a": CHELSEA, "b": COFFEE, "c": ASTRONAUT}, outputFormat="binary")
     assert np.load(path, allow_pickle=False).shape == (3, 1280)

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from processors.worker.companion import REASON_NAME
 from tests.resources import onnx_models
+from tests.resources.handlers.without_models import MENDED
 from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.oracle import Oracle
-from tests.resources.workers import Worker
+from tests.resources.workers import Worker, until
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_a_class_that_has_no_label_is_the_manifests_mistake(oracle: Oracle, mode
         ({"labels": "labels.txt"}, "bad_manifest", "labels.txt is not among files"),
         ({"file": "../model.onnx"}, "bad_manifest", "is no path inside the model's folder"),
         ({"framework": "torch"}, "code_not_allowed", "is torch, which can run code, and nobody has allowed that"),
-        ({"framework": "tflite"}, "framework_not_served", "is tflite, which this instance does not run"),
+        ({"framework": "tflite"}, "not_tflite", "is no whole TFLite file: it does not begin as one"),
         ({"task": "object-detection"}, "manifest_disagrees", "the postprocessing boxes"),
         ({"resources": {"memoryBytes": 1 << 50}}, "model_too_large", "MiB of memory, and this instance has"),
     ],
@@ -159,6 +161,22 @@ def test_a_manifest_that_does_not_fit_is_told_with_the_reason(
     error = oracle.failure(name, picture)
     assert (error["code"], error["retryable"]) == (code, False), error
     assert says in f"{error['message']} {error.get('hint', '')}" and name in error["message"], error
+
+
+def test_models_that_cannot_be_served_end_the_attempt_at_once_with_the_reason(tmp_path: Path, models: Path) -> None:
+    add_classifier(models, "waiting", onnx_models.colours())
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+    options = ("--slots", "2", "--models", str(models), "--handler", "tests.resources.handlers.without_models")
+    with Worker(tmp_path / "own", *options, service="inference") as worker:
+        oracle = Oracle(worker)
+        both = [oracle.begin("waiting", tmp_path / "black.png") for _ in range(2)]
+        for token in both:
+            error = worker.ending(token)["error"]
+            assert (error["code"], error["retryable"]) == ("models_not_served", False)
+            assert "cannot begin: ImportError: libgomp.so.1: cannot open shared object file." in error["message"]
+        (worker.run / MENDED).touch()
+        until(lambda: not (worker.run / REASON_NAME).exists(), "the companion has begun")
+        assert oracle.envelope("waiting", tmp_path / "black.png")["model"] == "waiting"
 
 
 # --- files that are not what they should be

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from processors.inference.building.versions import IR_VERSION, OPSET
+from tests.resources.repositories import add_files
 
 COLOURS = ["red", "green", "blue"]
 PICTURE = {"kind": "picture", "input": "image", "width": 8, "height": 8, "divideBy": 255}
@@ -57,24 +56,8 @@ def add(
     root: Path, name: str, data: bytes, *, version: str = "1", others: dict[str, bytes] | None = None, **said: Any
 ) -> Path:
     """Put a model into a repository, with the manifest that belongs to it; its folder."""
-    folder = root / name / version
-    folder.mkdir(parents=True)
-    manifest: dict[str, Any] = {
-        "manifest": 1,
-        "name": name,
-        "version": version,
-        "framework": "onnx",
-        "file": "model.onnx",
-    }
-    manifest |= said
-    files = {manifest["file"]: data, **(others or {})}
-    for path, content in files.items():
-        (folder / path).write_bytes(content)
-    manifest["files"] = {
-        path: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for path, content in files.items()
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    said = {"framework": "onnx", "file": "model.onnx"} | said
+    return add_files(root, name, {said["file"]: data, **(others or {})}, version=version, **said)
 
 
 def add_classifier(root: Path, name: str, data: bytes, **said: Any) -> Path:

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,7 +16,7 @@ from pitchey_cli.domain.errors import ImageBuildFailed, UsageError
 from pitchey_cli.engines import builds, images
 from pitchey_cli.engines.bootstrap import mmdebstrap_command
 from pitchey_cli.engines.images import SOURCES, Sources, available, current_tag, find_ca_bundle, plan
-from pitchey_cli.engines.port import BuildStep
+from pitchey_cli.engines.port import BuildStep, Engine
 from pitchey_cli.policies import Policies
 from pitchey_cli.settings import DocumentSettings, Settings
 from processors.protocol import Service
@@ -206,3 +207,50 @@ def test_a_step_as_long_as_a_page_is_shortened_around_its_middle() -> None:
         )
     assert "returned 100: no such package" in str(refused.value)
     assert len(str(refused.value)) < 1000
+
+
+def test_frameworks_make_variants_of_the_image_of_inference_each_on_the_one_before() -> None:
+    plain = plan([Service.INFERENCE])[-1]
+    both = plan([Service.INFERENCE], replace(SOURCES, frameworks=("tensorflow", "torch")))[1:]
+    assert [image.name for image in both] == ["inference", "inference-tensorflow", "inference-tensorflow-torch"]
+    assert [image.parent for image in both[1:]] == [image.tag for image in both[:-1]]
+    assert both[0].tag == plain.tag and "containerfiles/inference-tensorflow.lock" not in plain.files
+    assert both[2].containerfile == "containerfiles/inference-torch.Containerfile"
+    assert {image.tag for image in both} <= images.current_tags()
+
+
+class _Holding:
+    """An engine that holds some images, as far as anybody asks here."""
+
+    def __init__(self, *frameworks: tuple[str, ...]) -> None:
+        self._tags = {current_tag(Service.INFERENCE, replace(SOURCES, frameworks=each)) for each in frameworks}
+
+    def has_image(self, tag: str) -> bool:
+        return tag in self._tags
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ([], ()),
+        ([()], ()),
+        ([(), ("torch",)], ("torch",)),
+        ([("tensorflow",), ("torch",)], ("tensorflow",)),
+        ([("torch",), ("tensorflow", "torch")], ("tensorflow", "torch")),
+    ],
+)
+def test_the_image_that_is_run_has_as_many_of_the_frameworks_as_one_that_is_built(
+    there: list[tuple[str, ...]], chosen: tuple[str, ...]
+) -> None:
+    wanted = replace(SOURCES, frameworks=("tensorflow", "torch"))
+    assert images.built(cast(Engine, _Holding(*there)), wanted).frameworks == chosen
+
+
+def test_wheels_that_were_handed_over_are_in_the_context_of_a_variant(tmp_path: Path) -> None:
+    wheel = tmp_path / "torch-2.13.0+cpu-cp313-cp313-linux_x86_64.whl"
+    wheel.write_bytes(b"PK")
+    variant = plan([Service.INFERENCE], replace(SOURCES, frameworks=("torch",)))[-1]
+    with images.build_context(variant, None, [wheel]) as context:
+        assert (context / "wheelhouse" / wheel.name).read_bytes() == b"PK"
+    with images.build_context(variant, None) as context:
+        assert list((context / "wheelhouse").iterdir()) == []

@@ -16,9 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from processors.inference.building import tfjs
 from processors.inference.building.versions import IR_VERSION, OPSET
 from processors.inference.defaults import DEFAULTS
+from processors.inference.frameworks import tflite_file
 from processors.inference.frameworks.onnx_signature import signature_of
 from processors.inference.manifest import TensorShape
-from tests.resources import onnx_models
+from tests.resources import onnx_models, small_network
 from tests.resources.models import default_models
 
 
@@ -143,3 +144,16 @@ def test_an_operator_that_is_not_converted_is_named(tmp_path: Path) -> None:
     node = {"op": "FakeQuantWithMinMaxVars", "name": "y", "input": ["image"]}
     with pytest.raises(tfjs.NotServed, match="FakeQuantWithMinMaxVars"):
         tfjs.read(_network(tmp_path, {}, [node]))
+
+
+def test_a_tflite_file_that_is_cut_anywhere_is_told_from_a_whole_one(tmp_path: Path) -> None:
+    whole = (small_network.FOLDER / "network.tflite").read_bytes()
+    path = tmp_path / "cut.tflite"
+    for length in range(0, len(whole) - 8, 3):  # its last bytes are operators, which are nobody's business here
+        path.write_bytes(whole[:length])
+        with pytest.raises(tflite_file.NotTflite):
+            tflite_file.look(path)
+    path.write_bytes(whole)
+    found = tflite_file.look(path).signature
+    assert [(each.name, each.shape) for each in found.inputs] == [("picture", [-1, 3, 8, 8])]
+    assert [each.name for each in found.outputs] == ["logits"]

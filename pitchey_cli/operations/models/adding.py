@@ -23,8 +23,8 @@ from pitchey_cli.operations.models.sources import Opened, Opener
 from processors.inference import drafting
 from processors.inference.errors import ModelError, UnsafeModel
 from processors.inference.fitting import refuse_misfit
-from processors.inference.frameworks import gguf_file, onnx_file
-from processors.inference.frameworks.onnx_signature import Signature, signature_of
+from processors.inference.frameworks import looking, onnx_file
+from processors.inference.frameworks.signature import Signature
 from processors.inference.frameworks.sniffing import framework_of
 from processors.inference.manifest import (
     MANIFEST_NAME,
@@ -239,7 +239,7 @@ class _Making:
 
     def _take_named(self, said: Mapping[str, Any], hashes: object) -> None:
         """The other files that a manifest names."""
-        named = [said["labels"]] if isinstance(said.get("labels"), str) else []
+        named = [said[key] for key in ("labels", "weights") if isinstance(said.get(key), str)]
         how = said.get("preprocessing")
         if isinstance(how, Mapping):
             for kind, key in ((Tokens, "tokenizer"), (Words, "vocabulary")):
@@ -273,15 +273,11 @@ class _Making:
     # --- what the model says of itself
 
     def _signature(self, said: Mapping[str, Any]) -> Signature | None:
-        file = None if self._opened is None else self._made / said["file"]
-        if file is None or said["framework"] == "gguf":
-            if file is not None:
-                gguf_file.refuse_unsafe(file, self._what)
-            return None
-        if said["framework"] != "onnx":
-            return None
-        onnx_file.refuse_unsafe(file, self._what)
-        return signature_of(file)
+        return (
+            None
+            if self._opened is None
+            else looking.refuse_unsafe(said["framework"], self._made / said["file"], self._what)
+        )
 
     def _complete(self, said: dict[str, Any], signature: Signature | None) -> None:
         """Fill in what is not said, where the shapes say it."""

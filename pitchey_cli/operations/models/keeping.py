@@ -10,8 +10,7 @@ from pitchey_cli.models.store import ModelStore
 from pitchey_cli.operations.models.listing import found, found_here, listed, versions_of
 from processors.inference.errors import ModelError
 from processors.inference.fitting import refuse_misfit
-from processors.inference.frameworks import gguf_file, onnx_file
-from processors.inference.frameworks.onnx_signature import signature_of
+from processors.inference.frameworks import looking
 from processors.inference.repository import Entry, Repository, read
 
 
@@ -39,11 +38,10 @@ def _problem(entry: Entry) -> str:
     what = f"The model {entry.manifest.reference}"
     try:
         entry.verify()
-        if entry.file is not None and entry.manifest.framework == "onnx":
-            onnx_file.refuse_unsafe(entry.file, what)
-            refuse_misfit(entry.manifest, signature_of(entry.file), entry.labels())
-        elif entry.file is not None and entry.manifest.framework == "gguf":
-            gguf_file.refuse_unsafe(entry.file, what)
+        if entry.file is not None and entry.manifest.framework is not None:
+            signature = looking.refuse_unsafe(entry.manifest.framework, entry.file, what)
+            if signature is not None:
+                refuse_misfit(entry.manifest, signature, entry.labels())
     except ModelError as error:
         return error.message
     return ""

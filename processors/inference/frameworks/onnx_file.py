@@ -1,7 +1,6 @@
 """Looks into an ONNX file without loading it: whether it is one and whole, and which other files it names.
 
-ONNX is a protocol buffer: fields of a number, a type and a value, nested. Only the fields are read that lead to tensors
-with data elsewhere; a length that reaches beyond what holds it means that the file is cut, or is something else.
+ONNX is a protocol buffer. Only the fields are read that lead to tensors with data elsewhere.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from processors.inference.errors import UnsafeModel
+from processors.inference.frameworks.protobuf import NotWhole, fields
 
 _IR_VERSION, _GRAPH, _FUNCTIONS = 1, 7, 25  # of ModelProto, onnx.proto 1.17
 _TO_TENSORS: dict[str, dict[int, str]] = {
@@ -25,22 +25,18 @@ _TO_TENSORS: dict[str, dict[int, str]] = {
 _MOST_NESTED = 64
 
 
-class NotOnnx(ValueError):
-    """The file is not ONNX, or not all of it."""
-
-
 def external_files(path: Path) -> set[str]:
     """The files that hold tensors of this one, as it names them.
 
     Raises:
-        NotOnnx: says what is wrong.
+        NotWhole: says what is wrong.
     """
     if path.stat().st_size == 0:
-        raise NotOnnx("it is empty")
+        raise NotWhole("it is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         numbers = {number for number, *_ in fields(data, 0, len(data))}
         if not {_IR_VERSION, _GRAPH} <= numbers:
-            raise NotOnnx("it has no graph")
+            raise NotWhole("it has no graph")
         return set(_locations(data, 0, len(data), "model", 0))
 
 
@@ -52,7 +48,7 @@ def refuse_unsafe(path: Path, what: str) -> None:
     """
     try:
         named = external_files(path)
-    except NotOnnx as error:
+    except NotWhole as error:
         raise UnsafeModel(
             "not_onnx", f"{what} is no whole ONNX file: {error}.", "Export or download it again."
         ) from error
@@ -68,7 +64,7 @@ def refuse_unsafe(path: Path, what: str) -> None:
 
 def _locations(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> Iterator[str]:
     if depth > _MOST_NESTED:
-        raise NotOnnx("it is nested too deep")
+        raise NotWhole("it is nested too deep")
     for number, wire, at, stop in fields(data, start, end):
         inner = _TO_TENSORS[kind].get(number)
         if inner is None or wire != 2:
@@ -79,41 +75,3 @@ def _locations(data: mmap.mmap, start: int, end: int, kind: str, depth: int) -> 
         pair = {each: data[a:b] for each, w, a, b in fields(data, at, stop) if w == 2}
         if pair.get(1) == b"location":
             yield pair.get(2, b"").decode("utf-8", "replace")
-
-
-def fields(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Number, wire type, and from where to where the value is, of each field of a message.
-
-    Raises:
-        NotOnnx: a length reaches beyond the message.
-    """
-    at = start
-    while at < end:
-        key, at = varint(data, at, end)
-        number, wire = key >> 3, key & 7
-        begin = at
-        if wire == 0:
-            _, at = varint(data, at, end)
-        elif wire == 2:
-            length, begin = varint(data, at, end)
-            at = begin + length
-        elif wire in (1, 5):
-            at += 8 if wire == 1 else 4
-        else:
-            raise NotOnnx("what it says makes no sense")
-        if number == 0 or at > end:
-            raise NotOnnx("it ends in the middle" if number else "what it says makes no sense")
-        yield number, wire, begin, at
-
-
-def varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    """A whole number, and where it ends."""
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise NotOnnx("it ends in the middle")

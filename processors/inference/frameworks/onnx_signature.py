@@ -6,11 +6,10 @@ Field numbers are those of onnx.proto 1.17. Where the file does not say a length
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from processors.inference.frameworks.onnx_file import fields, varint
+from processors.inference.frameworks.protobuf import fields, numbers, parts, text
+from processors.inference.frameworks.signature import Signature
 from processors.inference.manifest import Dtype, TensorShape
 
 _GRAPH = 7  # of ModelProto
@@ -22,37 +21,21 @@ _DTYPES: dict[int, Dtype] = {
 _MOST_LENGTH = 1 << 40  # what is longer, or negative, is nobody's length
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """The tensors of a model. What has a type that no job can give or get is not among them."""
-
-    inputs: tuple[TensorShape, ...]
-    outputs: tuple[TensorShape, ...]
-
-    def input(self, name: str) -> TensorShape | None:
-        """The input of a name."""
-        return next((each for each in self.inputs if each.name == name), None)
-
-    def output(self, name: str | None) -> TensorShape | None:
-        """The output of a name; without one the first."""
-        return next((each for each in self.outputs if name is None or each.name == name), None)
-
-
 def signature_of(path: Path) -> Signature:
     """Read the names, types and shapes.
 
     Raises:
-        NotOnnx: the file is no ONNX, or not all of it; `refuse_unsafe` says it better.
+        NotWhole: the file is no ONNX, or not all of it; `refuse_unsafe` says it better.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         found: dict[int, list[TensorShape]] = {_INPUT: [], _OUTPUT: []}
         constants: set[str] = set()
-        for begin, end in _parts(data, 0, len(data), _GRAPH):
+        for begin, end in parts(data, 0, len(data), _GRAPH):
             for number, wire, at, stop in fields(data, begin, end):
                 if wire == 2 and number in found and (tensor := _tensor(data, at, stop)) is not None:
                     found[number].append(tensor)
                 elif wire == 2 and number == _INITIALIZER:
-                    constants |= {_text(data, *part) for part in _parts(data, at, stop, _TENSOR_NAME)}
+                    constants |= {text(data, *part) for part in parts(data, at, stop, _TENSOR_NAME)}
         # Until IR version 3 the weights were among the inputs.
         inputs = tuple(each for each in found[_INPUT] if each.name not in constants)
         return Signature(inputs, tuple(found[_OUTPUT]))
@@ -60,33 +43,17 @@ def signature_of(path: Path) -> Signature:
 
 def _tensor(data: mmap.mmap, start: int, end: int) -> TensorShape | None:
     """A ValueInfoProto: its name is field 1, its type field 2, and of that field 1 is that of a tensor."""
-    name = "".join(_text(data, *part) for part in _parts(data, start, end, 1))
-    for kind in _parts(data, start, end, 2):
-        for tensor in _parts(data, *kind, 1):
-            dtype = next((_DTYPES.get(value) for value in _numbers(data, *tensor, 1)), None)
+    name = "".join(text(data, *part) for part in parts(data, start, end, 1))
+    for kind in parts(data, start, end, 2):
+        for tensor in parts(data, *kind, 1):
+            dtype = next((_DTYPES.get(value) for value in numbers(data, *tensor, 1)), None)
             if dtype is None:
                 return None
-            shape = [_length(data, *each) for whole in _parts(data, *tensor, 2) for each in _parts(data, *whole, 1)]
+            shape = [_length(data, *each) for whole in parts(data, *tensor, 2) for each in parts(data, *whole, 1)]
             return TensorShape(name=name, dtype=dtype, shape=shape)
     return None
 
 
 def _length(data: mmap.mmap, start: int, end: int) -> int:
-    value = next(_numbers(data, start, end, 1), -1)
+    value = next(numbers(data, start, end, 1), -1)
     return value if 0 < value < _MOST_LENGTH else -1
-
-
-def _parts(data: mmap.mmap, start: int, end: int, wanted: int) -> Iterator[tuple[int, int]]:
-    for number, wire, at, stop in fields(data, start, end):
-        if number == wanted and wire == 2:
-            yield at, stop
-
-
-def _numbers(data: mmap.mmap, start: int, end: int, wanted: int) -> Iterator[int]:
-    for number, wire, at, stop in fields(data, start, end):
-        if number == wanted and wire == 0:
-            yield varint(data, at, stop)[0]
-
-
-def _text(data: mmap.mmap, start: int, end: int) -> str:
-    return data[start:end].decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from processors.inference.errors import ModelError, UnsafeModel
 from processors.inference.manifest import RUNS_CODE
 from processors.inference.repository import Entry
+from processors.vocabulary import VARIANTS, variant_name
 
 if TYPE_CHECKING:
     from processors.inference.frameworks.port import Loaded
@@ -19,6 +20,10 @@ _MODULES = {
     "spacy": ("processors.inference.frameworks.spacy", "spacy"),
     "recommender": ("processors.inference.frameworks.recommender", "numpy"),
     "gguf": ("processors.inference.frameworks.gguf", "xllamacpp"),
+    "tflite": ("processors.inference.frameworks.tflite", "ai_edge_litert"),
+    "torch": ("processors.inference.frameworks.torch", "torch"),
+    "torchscript": ("processors.inference.frameworks.torch", "torch"),
+    "tensorflow": ("processors.inference.frameworks.tensorflow", "tensorflow"),
 }
 
 
@@ -34,11 +39,9 @@ def load(entry: Entry, threads: int) -> Loaded:
     if framework in RUNS_CODE and not entry.manifest.code_allowed_by:
         message = f"The model {reference} is {framework}, which can run code, and nobody has allowed that."
         raise UnsafeModel("code_not_allowed", message, "An operator adds it with --allow-code.")
-    name, package = _MODULES.get(framework, ("", ""))
-    if not name or importlib.util.find_spec(package) is None:
-        here = ", ".join(each for each, (_, needs) in _MODULES.items() if importlib.util.find_spec(needs) is not None)
-        message = f"The model {reference} is {framework}, which this instance does not run."
-        raise ModelError("framework_not_served", message, f"It runs {here}.")
+    name, package = _MODULES[framework]
+    if importlib.util.find_spec(package) is None:
+        raise ModelError("framework_not_served", *_not_served(reference, framework))
     module = importlib.import_module(name)
     entry.verify()
     module.check(entry)
@@ -51,3 +54,13 @@ def load(entry: Entry, threads: int) -> Loaded:
         message = f"The model {reference} cannot be loaded: {words}."
         raise ModelError("model_not_loaded", message) from error
     return loaded
+
+
+def _not_served(reference: str, framework: str) -> tuple[str, str]:
+    here = [each for each, (_, package) in _MODULES.items() if importlib.util.find_spec(package) is not None]
+    message = f"The model {reference} is {framework}, which this instance does not run."
+    if framework not in VARIANTS:
+        return message, f"It runs {', '.join(here)}."
+    image = variant_name({VARIANTS[each] for each in (*here, framework) if each in VARIANTS})
+    hint = f"`pitchey images build {image}` makes an image that does; a daemon takes it up when it is started anew. "
+    return message, f"{hint}On the engine `process` it has to be installed."

@@ -6,7 +6,8 @@ import zipfile
 from pathlib import Path
 
 from processors.inference.errors import UnsafeModel
-from processors.inference.frameworks import gguf_file, onnx_file
+from processors.inference.frameworks import gguf_file, onnx_file, tflite_file
+from processors.inference.frameworks.protobuf import NotWhole
 from processors.inference.manifest import Framework
 
 _HEAD_BYTES = 16
@@ -15,7 +16,9 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _JSON_HEAD = b'{"'  # of a safetensors file, after its length
 _SAFETENSORS_HEAD = 1 << 20  # bytes of it that are looked at
 _RECOMMENDS = b'"near_items"'  # a table that only recommenders have
-_NO_NETWORK = "It has numbers and no network: export the model as ONNX."
+_EXPORTED = {"archive_format", "serialized_exported_program.json"}  # the latter until PyTorch 2.7
+_SLACK_BYTES = 1 << 20  # that an archive may unpack to beyond its own size
+_NO_NETWORK = "It has numbers and no network: export the model as ONNX, or add it as the weights of one (.pt2)."
 
 
 def framework_of(path: Path, what: str) -> Framework:
@@ -36,7 +39,8 @@ def framework_of(path: Path, what: str) -> Framework:
     if head.startswith(b"GGUF"):
         gguf_file.refuse_unsafe(path, what)
         return "gguf"
-    if head[4:8] == b"TFL3":
+    if head[4:8] == tflite_file.MAGIC:
+        tflite_file.refuse_unsafe(path, what)
         return "tflite"
     if head.startswith(b"PK\x03\x04"):
         return _of_zip(path, what)
@@ -51,7 +55,7 @@ def framework_of(path: Path, what: str) -> Framework:
         raise UnsafeModel("unknown_format", f"{what} is a safetensors file.", _NO_NETWORK)
     try:
         onnx_file.external_files(path)
-    except onnx_file.NotOnnx as error:
+    except NotWhole as error:
         hint = "ONNX, GGUF and TFLite are known by their bytes; is the file whole?"
         raise UnsafeModel("unknown_format", f"{what} is no model that is known here: {error}.", hint) from error
     return "onnx"
@@ -75,11 +79,15 @@ def _of_zip(path: Path, what: str) -> Framework:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2] or name for name in archive.namelist()}
+            unpacked = sum(each.file_size for each in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise UnsafeModel("damaged_model", f"{what} is a damaged archive.", "Export or download it again.") from error
+    if unpacked > path.stat().st_size + _SLACK_BYTES:  # PyTorch compresses nothing
+        message = f"{what} has {path.stat().st_size >> 10} KiB, and would unpack to {unpacked >> 20} MiB."
+        raise UnsafeModel("unsafe_model", message, "PyTorch does not write such files.")
     if "constants.pkl" in names and any(name.startswith("code/") for name in names):
         return "torchscript"
-    if "archive_format" in names or any(name.startswith("models/") and name.endswith(".json") for name in names):
+    if names & _EXPORTED or any(name.startswith("models/") and name.endswith(".json") for name in names):
         return "torch"
     if "data.pkl" in names:
         message = f"{what} holds PyTorch's weights as a pickle: reading it can run any code."

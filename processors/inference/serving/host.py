@@ -49,6 +49,7 @@ def serve(listening: socket.socket, repository: Repository, say: Callable[[list[
         say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
+    say(shelf.names())
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.inference.frameworks.port import Generated, Prompt, Tensors
 from processors.inference.serving.wire import HungUp, receive, send
+from processors.worker import companion
 from processors.worker.context import HandlerError, Rejected
 
 
@@ -57,6 +58,7 @@ class Companion:
                     on_piece(answer["piece"])
         except HungUp as error:
             self._connection = None
+            _raise_reason()
             message = f"The process that has the models went away while it ran {head['model']}."
             lost = HandlerError("models_lost", message, "It is started anew: try again.")
             lost.signal = signal.SIGKILL  # if the kernel killed for memory meanwhile, it was this
@@ -72,6 +74,7 @@ class Companion:
 
     def _connected(self) -> socket.socket:
         if self._connection is None:
+            _raise_reason()
             connection = socket.socket(socket.AF_UNIX)
             try:
                 connection.connect(self.address)
@@ -79,6 +82,14 @@ class Companion:
                 raise HungUp(str(error)) from error
             self._connection = connection
         return self._connection
+
+
+def _raise_reason() -> None:
+    """Where the companion cannot begin, another attempt here would not help."""
+    if why := companion.reason():
+        message = f"The process that has the models cannot begin: {why.rstrip('.')}."
+        hint = "The log of the instance has more; `pitchey images build inference` makes its image anew."
+        raise HandlerError("models_not_served", message, hint, retryable=False)
 
 
 @dataclass(frozen=True, slots=True)
