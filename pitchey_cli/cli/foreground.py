@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pitchey_cli.cli.drafting import stage
 from pitchey_cli.cli.holding import BudgetWatch
 from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.cli.runner import Runner, carry_out
+from pitchey_cli.cli.streaming import Streaming
 from pitchey_cli.domain.job import Job, JobId
 from pitchey_cli.operations import budgets, cancel, follow, submit
 from pitchey_cli.operations.requests import Request
@@ -24,25 +25,34 @@ def run_to_the_end(
     engine: str | None,
     wait_seconds: float | None,
     is_silent: bool,
+    stream: Callable[[JobId], Streaming] | None = None,
 ) -> list[Job]:
     """Queue jobs, and wait until all of them have ended.
 
     Args:
         engine: the kind of engine that somebody has chosen.
         is_silent: nothing is said of their progress.
+        stream: shows what the first of them writes, as it comes.
     """
     runner = Runner(wiring, [asked.service], engine)
     jobs = stage(wiring, store, asked, checked, is_foreground=True)
     ids = submit.submit(store, jobs, now=wiring.clock.now(), artifacts=wiring.artifacts())
+    streaming = None if stream is None else stream(ids[0])
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
 
     def tick() -> None:
         budget_watch.tick()  # before anything is started
         runner.tick()
+        if streaming is not None:
+            streaming.tick()
 
     def finished() -> list[Job]:
-        with job_progress(len(ids), is_quiet=is_silent) as show:
-            return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait_seconds)
+        try:
+            with job_progress(len(ids), is_quiet=is_silent) as show:
+                return follow.until_finished(store, ids, on_change=show, tick=tick, timeout_seconds=wait_seconds)
+        finally:
+            if streaming is not None:
+                streaming.end()
 
     def give_up(why: str) -> Sequence[JobId]:
         cancel.cancel(store, ids, why=why, now=wiring.clock.now())

@@ -39,12 +39,16 @@ def hand_over(
     is_quiet: bool,
     is_exec: bool = False,
     is_answer_shown: bool = False,
+    is_text_wanted: bool = False,
+    is_text_there: bool = False,
 ) -> None:
     """Write and show what came out. A result that cannot be written does not keep the others from it.
 
     Args:
         is_exec: there is one program, and nothing is to be said but by itself, unless a limit has ended it.
         is_answer_shown: what a model answers in words is printed, and no file is written.
+        is_text_wanted: of a model that writes text, that text alone,
+        is_text_there: which has been printed as it came.
     """
     artifacts = wiring.artifacts()
     failures: list[PitcheyError] = []
@@ -55,7 +59,8 @@ def hand_over(
         if is_program(details) and not as_json_wanted:
             show_written(details, store.outputs(job.id), artifacts, is_exec=is_exec)
         if is_answer_shown and job.state is JobState.SUCCEEDED and answers.is_shown(outputs := store.outputs(job.id)):
-            answers.show(outputs, artifacts)
+            if not is_text_there:
+                answers.show(outputs, artifacts, is_text_wanted=is_text_wanted)
             for note in tables.notes(details, outputs):
                 terminal.say(f"note: {note}")
             continue

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
+from pitchey_cli.cli.streaming import PIECES
 from pitchey_cli.operations import logs as operation
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.wiring import Wiring
-
-_PIECES = "answer"  #: of a text that a model writes, as it comes
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -33,7 +32,7 @@ def logs(
     is_empty, goes_on = True, False
     for line in operation.lines(store, wiring.state_dir, job_id, attempt=attempt, follow=follow):
         is_empty = False
-        is_piece = line.stream == _PIECES and not timestamps
+        is_piece = line.stream == PIECES and not timestamps
         if goes_on and not is_piece:
             terminal.show_line("")
         goes_on = is_piece

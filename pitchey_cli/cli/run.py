@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +16,17 @@ from pitchey_cli.cli.handover import hand_over, refuse_existing
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.service_group import ServiceGroup
+from pitchey_cli.cli.streaming import Streaming
+from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import JobId
 from pitchey_cli.engines import images
 from pitchey_cli.operations import result
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
+
+_WITHOUT = frozenset({"is_exec", "stream"})
+_ONLY = {Service.CODE: frozenset({"is_exec"}), Service.INFERENCE: frozenset({"stream"})}
 
 app = typer.Typer(
     help="Run jobs and wait for them; results are written here. No daemon is needed.",
@@ -45,6 +52,9 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print the finished jobs as JSON, one per line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
     is_exec: ExecOption = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print what a model writes as it writes it; a terminal gets it so always.")
+    ] = False,
 ) -> None:
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
@@ -57,6 +67,7 @@ def run(
     inputs = [Path(source.location) for draft in checked for _, source in draft.sources if not source.is_url]
     inputs += [draft.content for draft in checked if draft.content is not None]
     has_answer = output is None and not json and asked.service is Service.INFERENCE
+    is_streamed = has_answer and not quiet and _is_streamed(asked, len(checked), is_asked=stream)
     directory = output or Path()
     if not has_answer:
         refuse_existing(checked, directory, overwrite=overwrite, inputs=inputs)
@@ -66,13 +77,30 @@ def run(
     is_silent = (
         quiet or has_answer or json or is_exec or (asked.service is Service.CODE and not terminal.is_interactive())
     )
-    ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=wait, is_silent=is_silent)
+    shown: list[Streaming] = []
+
+    def streaming(job_id: JobId) -> Streaming:
+        shown.append(Streaming(store, wiring.state_dir, job_id))
+        return shown[0]
+
+    ended = run_to_the_end(
+        wiring, store, asked, checked, engine=engine, wait_seconds=wait, is_silent=is_silent,
+        stream=streaming if is_streamed else None,
+    )  # fmt: skip
     hand_over(
         wiring, store, ended, directory,
         overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet, is_exec=is_exec,
-        is_answer_shown=has_answer,
+        is_answer_shown=has_answer, is_text_wanted=is_streamed, is_text_there=any(each.has_shown for each in shown),
     )  # fmt: skip
     raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))
+
+
+def _is_streamed(asked: Request, count: int, *, is_asked: bool) -> bool:
+    """Whether what a model writes is printed as it comes, instead of a document at the end."""
+    form = asked.fields.get("output_format")
+    if is_asked and form not in (None, "text"):
+        raise UsageError(f"--stream prints text, and {form} is asked for.", hint="Leave one of the two out.")
+    return count == 1 and form in (None, "text") and (is_asked or sys.stdout.isatty())
 
 
 for _service in images.available():
@@ -81,7 +109,7 @@ for _service in images.available():
             _service,
             run,
             doc=f"Run {_service} jobs and wait for them.",
-            without=() if _service is Service.CODE else ("is_exec",),
+            without=_WITHOUT - _ONLY.get(_service, frozenset()),
         )
     )
 

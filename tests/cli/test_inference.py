@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,55 @@ def test_a_manifest_has_a_text_or_a_file_on_each_line(asked: Pitchey) -> None:
     asked.ok(*command, **PROCESS)
     answers = {path.name: path.read_text().split()[0] for path in (asked.cwd / "out").iterdir()}
     assert answers == {"a.txt": "POSITIVE", "b.txt": "espresso"}
+
+
+def test_a_text_is_printed_while_it_is_being_written(asked: Pitchey) -> None:
+    command = (
+        "run",
+        "inference",
+        "generate",
+        "Count from one to a hundred, in words.",
+        "--max-tokens",
+        "60",
+        "--stream",
+    )
+    process = asked.start(*command, **PROCESS)
+    assert process.stdout is not None
+    begin = os.read(process.stdout.fileno(), 4096).decode()
+    (job,) = [json.loads(line) for line in asked.ok("jobs", "--json").lines]
+    assert begin.strip() and job["state"] == "running"
+    whole = begin + process.stdout.read()
+    assert process.wait() == 0 and len(whole) > len(begin)
+    # The same question has the same answer: it is that of the job before, and has no pieces.
+    assert asked.ok(*command, **PROCESS).out == whole
+    document = json.loads(asked.ok(*command[:-1], "--no-cache", **PROCESS).out)
+    assert document["output"]["generated_text"] == whole.removesuffix("\n")
+
+
+def test_a_terminal_gets_the_text_as_it_comes_and_anything_else_as_it_is(asked: Pitchey) -> None:
+    def shown(*arguments: str) -> str:
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            asked._command(("run", "inference", *arguments)), stdin=subprocess.DEVNULL, stdout=theirs,
+            stderr=subprocess.DEVNULL, cwd=asked.cwd, env=asked._environment(PROCESS),
+        )  # fmt: skip
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # EIO: nobody writes any more
+            while data := os.read(ours, 4096):
+                said += data
+        os.close(ours)
+        assert process.wait() == 0
+        return said.decode()
+
+    asked.start_daemon(**PROCESS)
+    text = shown("generate", "Write one sentence about the sea.", "--max-tokens", "6")
+    assert text.endswith("\r\n") and not text.startswith("{") and "sea" in text.lower()
+    assert json.loads(shown("sentiment", "I love it"))["output"][0]["label"] == "POSITIVE"
+    asked_for = shown("generate", "Write one sentence about the sea.", "--max-tokens", "6", "--output-format", "json")
+    assert json.loads(asked_for)["output"]["generated_text"] == text.strip()
+
+
+def test_a_document_cannot_be_streamed(asked: Pitchey) -> None:
+    answer = asked("run", "inference", "generate", "Hello.", "--stream", "--output-format", "json", **PROCESS)
+    assert answer.code == 2 and "--stream prints text, and json is asked for." in answer.err
