@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import lzma
 import mmap
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
+from processors.unpacking import UNPACKING
 from processors.worker.context import Rejected
 
 Kind = Literal[
@@ -27,12 +25,6 @@ OFFICE: frozenset[Kind] = frozenset(
 
 #: what Pillow opens; each of its pages becomes one of a PDF
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
-
-#: what reading a damaged archive raises: each way of packing has errors of its own
-UNPACKING = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
-    OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
-)  # fmt: skip
 
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024  # readers find the mark of a PDF as far in as that
