@@ -13,6 +13,7 @@ from processors.inference.model import Model, open_model
 from processors.inference.outputs import write, write_lines
 from processors.inference.repository import Repository
 from processors.inference.serving.remote import Companion
+from processors.inference.steering import problem_with
 from processors.inference.tasks.registry import served, task_named
 from processors.inference.tasks.task import Asked, Task
 from processors.protocol import Result
@@ -46,7 +47,8 @@ def perform(context: Context[InferenceSpec], repository: Repository, companion: 
     if spec.measure:
         return _measured(model.runs.manifest, companion)
     task = _task_of(model)
-    _refuse_parameters(spec, task)
+    if problem := problem_with(spec.model, model.manifest.task, spec.parameters):
+        raise Rejected(*problem)
     inputs = inputs_of(context, task.takes)
     parts = _answers(context, model, task, inputs)
     if inputs.is_bulk and spec.output_format != "binary":
@@ -117,13 +119,3 @@ def _task_of(model: Model) -> Task:
         message = f"The model {model.manifest.reference} is for {model.manifest.task}, which is not served here."
         raise Rejected("task_not_served", message, f"There is {', '.join(served())}.")
     return task
-
-
-def _refuse_parameters(spec: InferenceSpec, task: Task) -> None:
-    fields = type(spec.parameters).model_fields.items()
-    given = [name for name, field in fields if getattr(spec.parameters, name) != field.default]
-    if wrong := next((name for name in given if name not in task.parameters), None):
-        takes = ", ".join(spec.parameters.spelled(name) for name in sorted(task.parameters))
-        hint = f"It takes {takes}." if takes else "It takes no parameters."
-        message = f"{spec.model} has no use for the parameter {spec.parameters.spelled(wrong)}."
-        raise Rejected("unknown_parameter", message, hint)

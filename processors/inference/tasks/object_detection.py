@@ -114,4 +114,4 @@ def _row(found: Any) -> str:
     return f"{found['label']} {found['score']:.3f} at {corner}, {size}"
 
 
-TASK = Task("picture", _detect, _line, frozenset({"threshold", "top_k"}), chunk=1)
+TASK = Task("picture", _detect, _line, chunk=1)

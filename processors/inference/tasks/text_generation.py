@@ -62,6 +62,5 @@ TASK = Task(
     "text",
     _generate,
     _text,
-    frozenset({"temperature", "max_tokens", "top_k", "top_p", "seed", "stop", "system"}),
     chunk=1,
 )

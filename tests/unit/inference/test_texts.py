@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from processors.inference.frameworks.stops import Stops
 from processors.inference.manifest import Manifest, Words
 from processors.inference.repository import Entry
-from processors.inference.sentences import sentences
+from processors.inference.sentences import sentences, statements
 from processors.inference.words import counts, vocabulary
 
 
@@ -30,6 +30,20 @@ from processors.inference.words import counts, vocabulary
 )
 def test_a_text_is_its_sentences(text: str, found: list[str]) -> None:
     assert sentences(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# IBM\n\nIt was founded in 1911. It makes computers.", ["It was founded in 1911.", "It makes computers."]),
+        ("IBM\n===\nIt was founded.\n## Now\nIt goes on.\n\n---\n", ["It was founded.", "It goes on."]),
+        ("A title\n\nA sentence.", ["A sentence."]),
+        ("no mark at all", ["no mark at all"]),
+        ("# Only a heading", ["# Only a heading"]),
+    ],
+)
+def test_a_summary_is_made_of_sentences_and_not_of_headings(text: str, found: list[str]) -> None:
+    assert statements(text) == found
 
 
 @given(st.text(alphabet="ab.! \n", max_size=60))
