@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.resources.models import default_models
 from tests.resources.oracle import ASTRONAUT, CHELSEA, COFFEE, Oracle
@@ -42,6 +42,11 @@ def test_a_text_is_positive_negative_or_neither(oracle: Oracle, text: str, label
     assert scores[0]["label"] == label
     assert sum(each["score"] for each in scores) == pytest.approx(1, abs=1e-4)
     assert [each["score"] for each in scores] == sorted((each["score"] for each in scores), reverse=True)
+
+
+def test_every_answer_about_sentiment_has_the_same_three_labels(oracle: Oracle) -> None:
+    answers = oracle.ask("sentiment", ["I love it", "It is okay", "The meeting starts at ten."])
+    assert [{each["label"] for each in answer} for answer in answers] == [{"POSITIVE", "NEGATIVE", "NEUTRAL"}] * 3
 
 
 def test_an_answer_says_what_gave_it_and_what_that_took(oracle: Oracle) -> None:
@@ -298,9 +303,13 @@ def test_a_generation_that_is_cancelled_ends_with_its_next_token(oracle: Oracle)
     assert companion.cpu_times().user - used < 2
 
 
-def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle) -> None:
-    path = oracle.file("features", {"a": CHELSEA, "b": COFFEE, "c": ASTRONAUT}, outputFormat="binary")
-    assert np.load(path, allow_pickle=False).shape == (3, 1280)
+def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle, tmp_path: Path) -> None:
+    ImageOps.mirror(Image.open(CHELSEA)).save(tmp_path / "mirrored.jpg")
+    path = oracle.file("features", {"a": CHELSEA, "b": tmp_path / "mirrored.jpg", "c": COFFEE}, outputFormat="binary")
+    vectors = np.load(path, allow_pickle=False)
+    assert vectors.shape == (3, 1280)
+    cat, mirrored, coffee = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert cat @ mirrored > 0.8 > cat @ coffee
 
 
 # --- names, and what is not to be said
