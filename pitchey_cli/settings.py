@@ -147,6 +147,14 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """How other programs are told."""
+
+    allow_private: bool = _setting(False, "Let webhooks go to private and loopback addresses.")
+    keep_days: float = _setting(7.0, "Deliveries that have ended are listed for so long.", least=0.1, most=3650)
+
+
+@dataclass(frozen=True)
 class CodeSettings:
     """The network of programs that nobody trusts, and where their packages come from."""
 
@@ -169,6 +177,13 @@ class MediaSettings:
 
     #: tables by name, as the file has them; checked by whoever uses them, for the reason that the module's text gives
     presets: Mapping[str, Any] = field(default_factory=dict, metadata={"is_table": True})
+
+
+@dataclass(frozen=True)
+class InferenceSettings:
+    """What the inference service has."""
+
+    gpu: bool = _setting(False, "Its instances are given the graphics cards, and do not start without.")
 
 
 @dataclass(frozen=True)
@@ -246,7 +261,8 @@ class Services:
 
     video: ServiceSettings = ServiceSettings("standard-2", 3, 300, 0.144, 3600)
     document: ServiceSettings = ServiceSettings("standard-1", 5, 300, 0.072, 600)
-    inference: ServiceSettings = ServiceSettings("standard-4", 2, 600, 0.288, 600)
+    # Twice the batch that is best for most models: while one is run, the next is fetched, and the last is recorded.
+    inference: ServiceSettings = ServiceSettings("standard-4", 16, 600, 0.288, 600)
     media: ServiceSettings = ServiceSettings("standard-2", 4, 300, 0.144, 3600)
     code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
 
@@ -263,9 +279,11 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
     document: DocumentSettings = DocumentSettings()
+    inference: InferenceSettings = InferenceSettings()
     host: HostSettings = HostSettings()
     cost: CostSettings = CostSettings()
     alerts: AlertSettings = AlertSettings()

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
-    from processors.protocol import Service
+    from processors.vocabulary import Service
 
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
 
@@ -92,6 +92,11 @@ class Wiring:
     def settings(self) -> configuration.Settings:
         """The settings as read."""
         return self.loaded.settings
+
+    def with_gpu(self) -> Wiring:
+        """The same, with instances of inference that are given the graphics cards."""
+        settings = replace(self.settings, inference=replace(self.settings.inference, gpu=True))
+        return replace(self, loaded=replace(self.loaded, settings=settings))
 
     @property
     def policies(self) -> Policies:
@@ -317,6 +322,7 @@ class Wiring:
         from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
+        from pitchey_cli.network.posting import Post
         from pitchey_cli.store.writer import Writer
 
         store = self.plain_store()
@@ -341,6 +347,7 @@ class Wiring:
                 clock=self.clock,
                 dice=random.random,
                 report=report,
+                post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
             )
             yield Loop(node, label)
         finally:
@@ -373,6 +380,7 @@ class Wiring:
             grace_seconds=daemon.grace_seconds,
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
+            deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
             is_foreground=is_foreground,
         )
 
@@ -380,6 +388,7 @@ class Wiring:
         from pitchey_cli.daemon.node import ServiceConfig
         from pitchey_cli.domain.limits import INSTANCE_TYPES
         from pitchey_cli.engines.images import current_tag
+        from processors.vocabulary import Service
 
         chosen = self.policies.service(service)
         return ServiceConfig(
@@ -395,6 +404,7 @@ class Wiring:
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
             runtime=chosen.runtime,
+            has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
         )
 
     def prune(self, *, dry_run: bool) -> Pruned:

@@ -13,7 +13,8 @@ An instance sees these directories:
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
         GET    /health                             Health
-        POST   /attempts                           AttemptRequest -> 202; 409 known token, 429 no slot, 503 draining
+        POST   /attempts?follow=1                  AttemptRequest -> 202 and, when asked to follow, the events as below;
+                                                   409 known token, 429 no slot, 503 draining
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
                                                    202, or 200 when it has ended already

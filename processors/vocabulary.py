@@ -20,6 +20,7 @@ OUT_DIR_NAME = "out"
 EVENTS_NAME = "events.ndjson"
 ENDING_NAME = "result.json"
 
+GPU_VARIABLE = "PITCHEY_GPU"  #: set in instances that were given the graphics cards: models run there, or not at all
 #: frameworks of models that only variants of the inference image run: the word in such an image's name
 VARIANTS = {"torch": "torch", "torchscript": "torch", "tensorflow": "tensorflow"}
 

@@ -243,3 +243,41 @@ class AddToken(Body):
     all_organisations: StrictBool = Field(False, description="For the whole installation.")
     member: str | None = Field(None, description="Whose: it may do no more than they may.")
     expires: str | None = Field(None, description="After so long, as 90d.")
+
+
+class AddWebhook(Body):
+    """Whom to tell, and what."""
+
+    name: str = Field(description="What it is for, as chat or billing.")
+    url: str = Field(description="Where messages are posted.")
+    types: list[str] = Field(default_factory=list, max_length=100, description="Only these, as job.*; none: all.")
+    services: list[Service] = Field(default_factory=list, description="Only what is of these; none: all.")
+    organisation: str | None = Field(None, description="Whose it is, where that is not one's own.")
+    all_organisations: StrictBool = Field(False, description="For what happens in the whole installation.")
+
+
+class DisableWebhook(Body):
+    """Why it is told nothing any more."""
+
+    reason: str | None = Field(None, max_length=200, description="For whoever looks at it later.")
+
+
+class RotateWebhook(Body):
+    """How secrets follow each other."""
+
+    overlap: str = Field("24h", description="For how long the secret before counts as well.")
+
+
+class DeliveriesQuery(Query):
+    """Which deliveries."""
+
+    state: str | None = Field(None, description="pending, delivered or failed.")
+    limit: int = _PAGE
+    cursor: str | None = _CURSOR
+
+
+class ReplayDeliveries(Body):
+    """What is to be sent again: messages, or all that was given up."""
+
+    messages: list[str] = Field(default_factory=list, max_length=1000, description="Ids of messages.")
+    failed: StrictBool = Field(False, description="All that was given up.")

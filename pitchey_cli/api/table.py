@@ -16,8 +16,10 @@ from pitchey_cli.api import (
     said,
     said_people,
     said_pools,
+    said_webhooks,
     schedules,
     system,
+    webhooks,
 )
 from pitchey_cli.api.events import EVENT_STREAM
 from pitchey_cli.api.results import NDJSON
@@ -26,8 +28,8 @@ from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.operations.metrics import CONTENT_TYPE
 
 VIEWER, SUBMITTER, OPERATOR, ADMIN = Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN
-JOBS, SCHEDULES, POOLS, COST, ACCESS, SYSTEM = (
-    Area.JOBS, Area.SCHEDULES, Area.POOLS, Area.COST, Area.ACCESS, Area.SYSTEM
+JOBS, SCHEDULES, POOLS, COST, ACCESS, WEBHOOKS, SYSTEM = (
+    Area.JOBS, Area.SCHEDULES, Area.POOLS, Area.COST, Area.ACCESS, Area.WEBHOOKS, Area.SYSTEM
 )  # fmt: skip
 _KEY: Mapping[str, str] = MappingProxyType({"Idempotency-Key": "The same key gives the same jobs again."})
 _ETAG: Mapping[str, str] = MappingProxyType({"If-None-Match": "The ETag of what one has: 304 if it is still that."})
@@ -105,6 +107,23 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/tokens", ADMIN, ACCESS, people.add_token, {201: said_people.NewTokenSaid}),
     Route("DELETE", "/v1/tokens/{token}", ADMIN, ACCESS, people.revoke_token, {204: None}),
     Route("GET", "/v1/audit", ADMIN, ACCESS, people.list_audit, {200: said_people.AuditSaid}),
+    # --- whom to tell
+    Route("GET", "/v1/webhooks", ADMIN, WEBHOOKS, webhooks.list_webhooks, {200: said_webhooks.WebhooksSaid}),
+    Route("POST", "/v1/webhooks", ADMIN, WEBHOOKS, webhooks.add_webhook, {201: said_webhooks.NewSecretSaid}),
+    Route("GET", "/v1/webhooks/{webhook}", ADMIN, WEBHOOKS, webhooks.get_webhook, {200: said_webhooks.WebhookSaid}),
+    Route("DELETE", "/v1/webhooks/{webhook}", ADMIN, WEBHOOKS, webhooks.remove_webhook, {204: None}),
+    Route("POST", "/v1/webhooks/{webhook}/enable", ADMIN, WEBHOOKS, webhooks.enable_webhook,
+          {200: said_webhooks.WebhookSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/disable", ADMIN, WEBHOOKS, webhooks.disable_webhook,
+          {200: said_webhooks.WebhookSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/rotate", ADMIN, WEBHOOKS, webhooks.rotate_webhook,
+          {200: said_webhooks.NewSecretSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/test", ADMIN, WEBHOOKS, webhooks.test_webhook,
+          {202: said_webhooks.DeliverySaid}),
+    Route("GET", "/v1/webhooks/{webhook}/deliveries", ADMIN, WEBHOOKS, webhooks.list_deliveries,
+          {200: said_webhooks.DeliveriesSaid}),
+    Route("POST", "/v1/webhooks/{webhook}/replay", ADMIN, WEBHOOKS, webhooks.replay_deliveries,
+          {200: said_webhooks.ReplayedSaid}),
     # --- the system
     Route("GET", "/v1/services", VIEWER, SYSTEM, system.list_services, {200: said.ServicesSaid}, is_of_any_area=True),
     Route("GET", "/healthz", None, SYSTEM, system.healthz, {200: said.HealthSaid}),

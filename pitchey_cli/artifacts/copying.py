@@ -33,7 +33,7 @@ def copy_hashed(source: int, target: int, *, total: int, progress: ProgressCallb
     """
     is_shared = reflink(source, target)
     reader = target if is_shared else source  # the shared copy does not change while it is read
-    digest, done, buffer = hashlib.sha256(), 0, memoryview(bytearray(CHUNK_BYTES))
+    digest, done, buffer = hashlib.sha256(), 0, memoryview(bytearray(min(CHUNK_BYTES, total + 1)))
     while done <= total:
         count = os.readv(reader, [buffer])
         if count == 0:

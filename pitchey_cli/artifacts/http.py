@@ -1,16 +1,12 @@
 """Inputs that are URLs: fetched by the host, from public addresses only.
 
-A URL comes from whoever submits a job, and the host can reach what that person cannot: metadata services, databases on
-loopback, the neighbours. So the name is resolved here, every address is checked, and the connection goes to the very
-address that was checked (a second look-up could answer differently); the same again at every redirect. Proxies of the
-environment are not used, because a proxy would resolve the name itself.
+A URL comes from whoever submits a job. Which addresses it may lead to is checked by network/reaching.py, and again at
+every redirect.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +19,7 @@ from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
+from pitchey_cli.network.reaching import addresses_of
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +29,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
 _GONE = (404, 410)
+_PRIVATE = "Fetch it yourself and submit the file, or let the operator allow private addresses."
 
 
 def fetch(
@@ -87,7 +85,8 @@ def _send(client: httpx.Client, url: httpx.URL, *, allow_private: bool) -> httpx
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"{url} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
     failure: httpx.TransportError | None = None
-    for address in _addresses(url, allow_private=allow_private):
+    port = url.port or (443 if url.scheme == "https" else 80)
+    for address in addresses_of(url.host, port, may_reach=_anybody if allow_private else is_public, hint=_PRIVATE):
         request = client.build_request(
             "GET",
             url.copy_with(host=str(address)),
@@ -103,24 +102,8 @@ def _send(client: httpx.Client, url: httpx.URL, *, allow_private: bool) -> httpx
     raise failure
 
 
-def _addresses(url: httpx.URL, *, allow_private: bool) -> list[Address]:
-    port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
-        raise UsageError(f"{url.host} is not the name of a host.") from error
-    except socket.gaierror as error:
-        if error.errno == socket.EAI_AGAIN:
-            raise NetworkError(f"{url.host} could not be looked up: {error.strerror}.") from error
-        raise InputNotFound(f"There is no host {url.host}.", hint="Check the spelling of the URL.") from error
-    addresses = list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
-    allowed = [address for address in addresses if allow_private or is_public(address)]
-    if not allowed:
-        raise Denied(
-            f"{url.host} is at {addresses[0]}, which is not a public address.",
-            hint="Fetch it yourself and submit the file, or let the operator allow private addresses.",
-        )
-    return allowed
+def _anybody(_: Address) -> bool:
+    return True
 
 
 def _check_status(response: httpx.Response, url: str) -> None:

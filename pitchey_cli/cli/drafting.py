@@ -19,6 +19,8 @@ from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
+_MOST_NAMED = 5  # files in a note
+
 
 def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
     """Check everything that was asked for, before anything is staged.
@@ -39,6 +41,19 @@ def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
             raise UsageError("- stands alone: the specs on standard input name their own inputs.")
         return manifests.drafts(asked, manifests.from_json(sys.stdin.read(), "Standard input"), where="Standard input")
     return requests.drafts(with_what_is_piped(asked))
+
+
+def tell_left_out(asked: Request) -> None:
+    """A folder gives what the service reads by its suffix: whoever expects more of it is to know."""
+    others = requests.left_out(asked) if "-" not in asked.inputs else []
+    if not others:
+        return
+    some = ", ".join(printable(each.name) for each in others[:_MOST_NAMED])
+    more = ", ..." if len(others) > _MOST_NAMED else ""
+    terminal.say(
+        f"note: {len(others)} {'file is' if len(others) == 1 else 'files are'} left out, of no suffix that the "
+        f"{asked.service} service reads: {some}{more}. One that is named by itself is taken."
+    )
 
 
 def stage(

@@ -49,6 +49,7 @@ VERBS = (
     "role",
     "token",
     "audit",
+    "webhooks",
     "images",
     "models",
     "db",

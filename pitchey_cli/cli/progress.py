@@ -14,6 +14,7 @@ from pitchey_cli.reports.wording import duration, printable
 
 _MAX_BARS = 12  # more than that scroll away, and say no more than a sum
 _LINE_SECONDS = 10.0
+_LINE_LETTERS = 100  # of what a builder prints
 
 
 @contextmanager
@@ -93,15 +94,14 @@ def _bars(total: int) -> Iterator[Callable[[Job], None]]:
         yield show
 
 
-def show_build(steps: Iterable[BuildStep], *, title: str) -> None:
-    """Show an image being built: every line where nobody watches, one moving line where somebody does."""
+def show_build(steps: Iterable[BuildStep], *, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+    """Show an image being built: a line for each step where nobody watches, one moving line where somebody does.
+
+    In a pipe the output of a step comes a line now and then, so that one sees it move; with --debug all of it. Of a
+    step that fails the error has the end.
+    """
     if not terminal.is_interactive():
-        said = False
-        for step in steps:
-            if not said:
-                terminal.say(title)
-                said = True
-            terminal.say(f"  {step.line}")
+        _build_lines(steps, title, clock)
         return
     with terminal.messages().status(title) as status:
         number = ""
@@ -109,6 +109,17 @@ def show_build(steps: Iterable[BuildStep], *, title: str) -> None:
             if step.step is not None and step.steps is not None:
                 number = f" [{step.step}/{step.steps}]"
             status.update(f"{title}{number} {printable(step.line)[:70]}")
+
+
+def _build_lines(steps: Iterable[BuildStep], title: str, clock: Callable[[], float]) -> None:
+    said_at: float | None = None
+    for step in steps:
+        if said_at is None:
+            terminal.say(title)
+            said_at = clock()
+        if terminal.is_debugged() or step.step is not None or clock() - said_at >= _LINE_SECONDS:
+            terminal.say(f"  {printable(step.line)[: None if terminal.is_debugged() else _LINE_LETTERS]}")
+            said_at = clock()
 
 
 @contextmanager

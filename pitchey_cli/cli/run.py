@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.cli.drafting import drafts
+from pitchey_cli.cli.drafting import drafts, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.foreground import run_to_the_end
 from pitchey_cli.cli.handover import hand_over, refuse_existing
@@ -17,6 +17,7 @@ from pitchey_cli.cli.job_options import ManifestOption, command_class, service_c
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.cli.streaming import Streaming
+from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.engines import images
@@ -25,8 +26,8 @@ from pitchey_cli.operations.requests import Request
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 
-_WITHOUT = frozenset({"is_exec", "stream"})
-_ONLY = {Service.CODE: frozenset({"is_exec"}), Service.INFERENCE: frozenset({"stream"})}
+_WITHOUT = frozenset({"is_exec", "stream", "gpu"})
+_ONLY = {Service.CODE: frozenset({"is_exec"}), Service.INFERENCE: frozenset({"stream", "gpu"})}
 
 app = typer.Typer(
     help="Run jobs and wait for them; results are written here. No daemon is needed.",
@@ -55,9 +56,14 @@ def run(
     stream: Annotated[
         bool, typer.Option("--stream", help="Print what a model writes as it writes it; a terminal gets it so always.")
     ] = False,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Run it on a graphics card, or not at all; of a daemon inference.gpu says it.")
+    ] = False,
 ) -> None:
     """Run jobs and wait for them."""
     wiring = Wiring.from_environment()
+    if gpu:
+        wiring = _with_gpu(wiring)
     checked = drafts(asked, manifest)
     if is_exec:
         check_one_program(len(checked))
@@ -69,6 +75,8 @@ def run(
     has_answer = output is None and not json and asked.service is Service.INFERENCE
     is_streamed = has_answer and not quiet and _is_streamed(asked, len(checked), is_asked=stream)
     directory = output or Path()
+    if not quiet:
+        tell_left_out(asked)
     if not has_answer:
         refuse_existing(checked, directory, overwrite=overwrite, inputs=inputs)
     result.make_directory(directory)
@@ -93,6 +101,14 @@ def run(
         is_answer_shown=has_answer, is_text_wanted=is_streamed, is_text_there=any(each.has_shown for each in shown),
     )  # fmt: skip
     raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))
+
+
+def _with_gpu(wiring: Wiring) -> Wiring:
+    holder = lock.holder(wiring.state_dir)
+    if holder is not None and holder.is_daemon and not wiring.settings.inference.gpu:
+        hint = "`pitchey config set inference.gpu true`, and start the daemon anew."
+        raise UsageError("The daemon's instances have no graphics card.", hint=hint)
+    return wiring.with_gpu()
 
 
 def _is_streamed(asked: Request, count: int, *, is_asked: bool) -> bool:

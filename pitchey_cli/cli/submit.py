@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import terminal
-from pitchey_cli.cli.drafting import drafts, stage
+from pitchey_cli.cli.drafting import drafts, stage, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
@@ -38,6 +38,7 @@ def submit(
     """Check, stage and queue; all of the jobs or none."""
     wiring = Wiring.from_environment()
     checked = drafts(asked, manifest)
+    tell_left_out(asked)
     if estimate:
         show_estimate(wiring, asked, checked, json=json)
         return

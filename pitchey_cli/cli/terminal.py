@@ -89,6 +89,11 @@ def say_debug(text: str) -> None:
         say(text)
 
 
+def is_debugged() -> bool:
+    """Whether somebody wants to see what happens inside."""
+    return _debug
+
+
 def show_error(error: PitcheyError) -> None:
     """One error: what happened, and the way out."""
     if _debug:

@@ -8,6 +8,7 @@ import typer
 
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import EngineError
+from pitchey_cli.engines import images
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations import why as operation
 from pitchey_cli.operations.lookup import resolve
@@ -27,7 +28,8 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
 
     def has_image() -> bool | None:
         try:
-            return wiring.engine(holder.engine if holder else None).has_image(wiring.image_tag(found.service))
+            engine = wiring.engine(holder.engine if holder else None)
+            return engine.has_image(images.current_tag(found.service, images.built(engine, wiring.sources())))
         except EngineError:
             return None
 

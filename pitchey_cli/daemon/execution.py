@@ -18,7 +18,7 @@ from pitchey_cli.daemon.download import Download
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.worker_client import WorkerRefused
+from pitchey_cli.daemon.worker_client import Events, WorkerRefused
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
     EngineError,
@@ -71,6 +71,7 @@ class Execution:
     _deadline: asyncio.Timeout | None = None
     _download: Download | None = None
     _grace_seconds: float | None = None  # None: as is set
+    _events: Events | None = None  #: from the worker that has taken the attempt
 
     @property
     def is_fetching(self) -> bool:
@@ -83,6 +84,12 @@ class Execution:
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
+        try:
+            await self._begin()
+        finally:
+            await self._close_events()
+
+    async def _begin(self) -> None:
         try:
             try:
                 await self._start()
@@ -193,7 +200,7 @@ class Execution:
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
         )
-        await self.instance.client.start(request)
+        self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
         """How long the attempt may run: not beyond the deadline of its job."""
@@ -236,7 +243,8 @@ class Execution:
         seen, broken = 0, 0
         while True:
             try:
-                async for event in self.instance.client.events(self.token, after=seen):
+                self._events = self._events or await self.instance.client.events(self.token, after=seen)
+                async for event in self._events:
                     seen, broken = event.seq, 0
                     if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                         return event
@@ -251,6 +259,8 @@ class Execution:
                 broken += 1
             except InstanceGone:
                 broken += 1
+            finally:
+                await self._close_events()
             ending = await asyncio.to_thread(self._files.ending)
             if ending is not None:
                 return ending
@@ -258,6 +268,11 @@ class Execution:
                 self.instance.retire("it went away under an attempt", has_died=True)
                 return await asyncio.to_thread(self._files.ending)
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _close_events(self) -> None:
+        events, self._events = self._events, None
+        if events is not None:
+            await events.close()
 
     async def _note(self, event: protocol.Event) -> None:
         node = self.node
@@ -364,7 +379,8 @@ class Execution:
         now, tick = node.clock.now(), self._end_tick()
         self.ended_as = outcome.reason
         self.is_finishing = True
-        await asyncio.to_thread(self._files.keep_log)
+        if outcome.reason is not Reason.COMPLETED:  # else it was kept with the outputs
+            await asyncio.to_thread(self._files.keep_log)
         try:
             await self._record(outcome, now, tick)
         except StaleToken:

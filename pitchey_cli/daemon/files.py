@@ -49,7 +49,7 @@ class AttemptFiles:
             return None
 
     def collect(self, result: protocol.Result, *, limit_bytes: int) -> tuple[Output, ...]:
-        """Take the outputs into the artifacts.
+        """Take the outputs into the artifacts, and keep the log: one visit to a thread for both.
 
         Raises:
             PitcheyError: one is not what it should be; StoreError when it is the disk.
@@ -60,6 +60,7 @@ class AttemptFiles:
             artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
             limit_bytes -= artifact.size
             outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+        self.keep_log()
         return tuple(outputs)
 
     def keep_log(self) -> None:

@@ -28,7 +28,7 @@ from pitchey_cli.engines.port import (
     Mount,
 )
 from processors import protocol
-from processors.vocabulary import Service
+from processors.vocabulary import GPU_VARIABLE, Service
 
 # An instance that no daemon has spoken to for this long, on top of its sleep-after, stops by itself: whoever started
 # it has died and nobody came back.
@@ -200,6 +200,8 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         mounts=tuple(mounts),
         user=node.config.instance_user,
         runtime=config.runtime,
+        has_gpu=config.has_gpu,
+        environment={GPU_VARIABLE: "1"} if config.has_gpu else {},
         is_group=config.service is Service.CODE,
     )
     note = None

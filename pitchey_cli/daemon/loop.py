@@ -27,6 +27,7 @@ from pitchey_cli.daemon.pool import Pool
 from pitchey_cli.daemon.scaler import Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
+from pitchey_cli.daemon.webhooks import Webhooks
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
@@ -64,6 +65,7 @@ class Loop:
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
         self._alerting = Alerting(node)
+        self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
@@ -90,7 +92,7 @@ class Loop:
         """One round over everything that may have changed."""
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
-        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert)
+        keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert, self.tell)
         for step in (self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
             try:
                 await step()
@@ -131,6 +133,10 @@ class Loop:
     async def alert(self) -> None:
         """Judge the alert rules now and then, without waiting for it here."""
         self._alerting.begin_if_due()
+
+    async def tell(self) -> None:
+        """Send to webhooks what has happened, without waiting for anybody here."""
+        self.webhooks.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""

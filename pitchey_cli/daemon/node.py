@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -23,6 +23,7 @@ from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.domain.warmth import WarmHours
+from pitchey_cli.domain.webhooks import Reply
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
@@ -49,6 +50,7 @@ class ServiceConfig:
     warm_hours: WarmHours | None = None
     size: str = ""  #: the instance type, where that is not the service's own
     runtime: str = ""  #: of its containers; empty for the engine's own
+    has_gpu: bool = False  #: its instances are given the graphics cards
     organisation: str = ""  #: for which alone its instances work; empty: for all
 
     @property
@@ -94,6 +96,7 @@ class NodeConfig:
     spot_notice: Notifier | None = None  #: who is asked whether it is about to
     zone: tzinfo = UTC  #: in which the days of budgets begin
     alerts: tuple[Rule, ...] = ()
+    deliveries_kept: timedelta = timedelta(days=7)  #: of webhooks, from when they have ended
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
@@ -106,6 +109,13 @@ class Fire(Protocol):
         Args:
             awake_since: since when the daemon has been there without a break.
         """
+
+
+class Post(Protocol):
+    """Sends a message to a webhook."""
+
+    async def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """What came of it, in a time that is kept; that it could not be sent is a reply as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+    post: Post | None = None  #: None: nobody is told anything
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""

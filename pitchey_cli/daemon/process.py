@@ -7,6 +7,7 @@ import contextlib
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from pitchey_cli.domain.notice import (
     left_seconds,
     spare_seconds,
 )
+
+# Between threads that compute. With the 5 ms of Python each short statement of the store waits for a loop that is busy.
+_SWITCH_SECONDS = 0.0005
 
 
 @contextmanager
@@ -129,6 +133,7 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None], front: Front | None
     """
     node = loop.node
     shutdown = Shutdown(node)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, shutdown.ask)
 
@@ -161,6 +166,7 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
     finally:  # before the lock goes: the next daemon would serve the same times
         loop.firing.stop()
         await loop.firing.ended()
+        await loop.webhooks.end()
 
 
 async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:

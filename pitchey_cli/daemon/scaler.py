@@ -245,6 +245,8 @@ class Scaler:
         return missing
 
     def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision, pressed: Pressure) -> None:
+        if not pool.instances:
+            return
         took, config = self._books[key].took, self._node.config
         settings = LadderSettings(
             pool.config.pool.sleep_after_seconds,

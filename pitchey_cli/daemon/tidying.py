@@ -10,6 +10,7 @@ from pitchey_cli.daemon.housekeeping import Housekeeping
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.clock_trust import ClockTrust, Trust
 from pitchey_cli.domain.retention import RetentionPolicy
+from pitchey_cli.domain.webhooks import LONGEST_WAIT
 
 _SECONDS = 300.0
 _FILES_SECONDS = 3600.0  # reads who refers to which file: seconds of work with a million jobs
@@ -53,6 +54,8 @@ class Tidying:
         await node.call(node.store.tidy_queue, now=node.clock.now())
         if node.config.is_foreground:  # somebody waits for a job, and has asked for nothing else
             return
+        wall = node.clock.now()
+        await node.call(node.store.bring_deliveries_forward, now=wall, latest=wall + LONGEST_WAIT)
         if now >= self._strays_at:
             self._strays_at = now + _STRAYS_SECONDS
             await strays.remove_containers(node, self._state_id, self._in_the_books)
@@ -73,6 +76,10 @@ class Tidying:
             await node.call(node.store.note_time, now=wall)
             await node.call(node.store.forget_observations, before=wall - _OBSERVATIONS_KEPT)
             await node.call(node.store.forget_notices, before=wall - _NOTICES_KEPT)
+            while await node.call(node.store.give_up_deliveries, now=wall):
+                pass
+            while await node.call(node.store.forget_deliveries, before=wall - node.config.deliveries_kept):
+                pass
             return whole
         if not was_doubted:
             node.report(

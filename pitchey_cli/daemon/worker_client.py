@@ -11,7 +11,6 @@ import contextlib
 import os
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import h11
@@ -57,39 +56,49 @@ class WorkerClient:
         except ValidationError as error:
             raise InstanceGone(f"The worker's answer is not understood: {error}.") from error
 
-    async def start(self, request: protocol.AttemptRequest) -> None:
+    async def start(self, request: protocol.AttemptRequest) -> Events:
         """Start an attempt; one that the worker knows already is no error, so the call may be repeated.
 
         Raises:
             WorkerRefused: 429 without a free slot, 503 while it drains.
             InstanceGone: nobody answers.
         """
-        await self._ask("POST", "/attempts", body=request.wire(), accept=(202, 409))
+        method, target = "POST", "/attempts?follow=1"
+        answer = None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self._open(method, target, request.wire())
+                if answer.status not in (202, 409):
+                    raise _refusal(answer.status, await _whole(answer.chunks()))
+        except BaseException as error:
+            if answer is not None:
+                await answer.close()
+            if isinstance(error, TimeoutError):
+                raise _unanswered(method, target) from error
+            raise
+        if answer.is_stream:
+            return Events(Token(request.token), answer)
+        await answer.close()  # it has known the attempt already
+        return await self.events(Token(request.token), after=0)
 
     async def end(self, token: Token, *, grace_seconds: float) -> None:
         """TERM the attempt's process group, and KILL it after the grace. An unknown token is no error."""
         await self._ask("DELETE", f"/attempts/{token}?grace={grace_seconds}", accept=(200, 202, 404))
 
-    async def events(self, token: Token, *, after: int) -> AsyncIterator[protocol.Event]:
+    async def events(self, token: Token, *, after: int) -> Events:
         """Follow an attempt's events until the last one, however long that takes; the caller holds the deadline.
 
         Raises:
             WorkerRefused: 404 for a token that the worker does not know.
-            InstanceGone: the stream broke before the last event.
+            InstanceGone: nobody answers.
         """
-        async with self._exchange("GET", f"/attempts/{token}/events?after={after}") as (status, chunks):
-            if status != 200:
-                raise _refusal(status, await _whole(chunks))
-            rest = b""
-            async for chunk in chunks:
-                *lines, rest = (rest + chunk).split(b"\n")
-                if len(rest) > _MOST_BYTES:
-                    raise InstanceGone(f"The event stream of {token} has a line without end.")
-                for line in filter(None, lines):
-                    try:
-                        yield protocol.EVENT.validate_json(line)
-                    except ValidationError as error:
-                        raise InstanceGone(f"The event stream of {token} broke: {error}.") from error
+        answer = await self._open("GET", f"/attempts/{token}/events?after={after}")
+        if answer.status != 200:
+            try:
+                raise _refusal(answer.status, await _whole(answer.chunks()))
+            finally:
+                await answer.close()
+        return Events(token, answer)
 
     def close(self) -> None:
         """Let go of the directory. May be called twice: the number may be another file's by then."""
@@ -104,52 +113,119 @@ class WorkerClient:
             raise InstanceGone("There is no socket where the worker's should be.")
         return path
 
-    async def _ask(self, method: str, target: str, *, body: bytes = b"", accept: tuple[int, ...] = (200,)) -> bytes:
+    async def _ask(self, method: str, target: str, *, accept: tuple[int, ...] = (200,)) -> bytes:
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS), self._exchange(method, target, body) as (status, chunks):
-                answer = await _whole(chunks)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self._open(method, target)
+                try:
+                    body = await _whole(answer.chunks())
+                finally:
+                    await answer.close()
         except TimeoutError as error:
-            raise InstanceGone(f"The worker has not answered {method} {target} in time.") from error
-        if status not in accept:
-            raise _refusal(status, answer)
-        return answer
+            raise _unanswered(method, target) from error
+        if answer.status not in accept:
+            raise _refusal(answer.status, body)
+        return body
 
-    @asynccontextmanager
-    async def _exchange(
-        self, method: str, target: str, body: bytes = b""
-    ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        """Send a request; give the status of the answer and its body as it comes."""
+    async def _open(self, method: str, target: str, body: bytes = b"") -> _Answer:
+        """Send a request, and wait for the head of its answer, which is to be closed.
+
+        Raises:
+            InstanceGone: there is none.
+        """
         try:
             reader, writer = await asyncio.open_unix_connection(self._socket())
-            try:
-                connection = h11.Connection(h11.CLIENT)
-                headers = [*_HEADERS, ("Content-Length", str(len(body)))]
-                sent = connection.send(h11.Request(method=method, target=target, headers=headers)) or b""
-                sent += (connection.send(h11.Data(data=body)) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-                writer.write(sent)
-                answer = await _next(connection, reader)
-                if not isinstance(answer, h11.Response):
-                    raise InstanceGone("The worker closed the connection without an answer.")
-                yield answer.status_code, _body(connection, reader)
-            finally:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+        except OSError as error:
+            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
+        answer = _Answer(reader, writer)
+        try:
+            await answer.ask(method, target, body)
+        except BaseException:
+            await answer.close()
+            raise
+        return answer
+
+
+class Events:
+    """The events of an attempt, as they come. To be closed."""
+
+    def __init__(self, token: Token, answer: _Answer) -> None:
+        self._token = token
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[protocol.Event]:
+        """Give them.
+
+        Raises:
+            InstanceGone: the stream broke before the last one.
+        """
+        rest = b""
+        async for chunk in self._answer.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _MOST_BYTES:
+                raise InstanceGone(f"The event stream of {self._token} has a line without end.")
+            for line in filter(None, lines):
+                try:
+                    yield protocol.EVENT.validate_json(line)
+                except ValidationError as error:
+                    raise InstanceGone(f"The event stream of {self._token} broke: {error}.") from error
+
+    async def close(self) -> None:
+        """Follow them no further. May be called twice."""
+        await self._answer.close()
+
+
+class _Answer:
+    """One exchange on a connection of its own."""
+
+    status = 0
+    is_stream = False  #: of events
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+
+    async def ask(self, method: str, target: str, body: bytes) -> None:
+        """Send the request, and read the head of the answer."""
+        headers = [*_HEADERS, ("Content-Length", str(len(body)))]
+        try:
+            sent = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
+            for event in (h11.Data(data=body), h11.EndOfMessage()):
+                sent += self._http.send(event) or b""
+            self._writer.write(sent)
+            head = await self._next()
         except (OSError, h11.ProtocolError) as error:
             raise InstanceGone(f"The worker does not answer: {error!r}.") from error
+        if not isinstance(head, h11.Response):
+            raise InstanceGone("The worker closed the connection without an answer.")
+        self.status = head.status_code
+        self.is_stream = (b"content-type", b"application/x-ndjson") in head.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as it comes."""
+        try:
+            while isinstance(event := await self._next(), h11.Data):
+                yield bytes(event.data)
+        except (OSError, h11.ProtocolError) as error:
+            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
+        if not isinstance(event, h11.EndOfMessage):
+            raise InstanceGone("The worker closed the connection in the middle of an answer.")
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _next(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._reader.read(_READ_BYTES))
+        return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
 
 
-async def _next(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Event | type[h11.PAUSED]:
-    while (event := connection.next_event()) is h11.NEED_DATA:
-        connection.receive_data(await reader.read(_READ_BYTES))
-    return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
-
-
-async def _body(connection: h11.Connection, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while isinstance(event := await _next(connection, reader), h11.Data):
-        yield bytes(event.data)
-    if not isinstance(event, h11.EndOfMessage):
-        raise InstanceGone("The worker closed the connection in the middle of an answer.")
+def _unanswered(method: str, target: str) -> InstanceGone:
+    return InstanceGone(f"The worker has not answered {method} {target} in time.")
 
 
 async def _whole(chunks: AsyncIterator[bytes]) -> bytes:

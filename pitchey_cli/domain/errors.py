@@ -103,6 +103,10 @@ class RuntimeMissing(EngineError):
     """The engine does not have the runtime that is set, so nothing is started until one of the two changes."""
 
 
+class GpuMissing(RuntimeMissing):
+    """The engine has no graphics card to give, and instances are to have one."""
+
+
 class ImageMissing(EngineError):
     """The image of a service has not been built."""
 

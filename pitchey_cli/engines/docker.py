@@ -16,7 +16,7 @@ import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
-from pitchey_cli.engines import builds
+from pitchey_cli.engines import builds, graphics
 from pitchey_cli.engines.containers import (
     SILENT_BUILD_SECONDS,
     ContainerEngine,
@@ -105,7 +105,11 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
         arguments = docker_arguments(spec, is_rootless=self._rootless())
         with self._ours(image=spec.image):
             container = self._client.containers.create(**arguments)
-        with self._removed_on_error(spec.instance_id), self._ours():
+        with (
+            graphics.asked_for(self.kind, is_wanted=spec.has_gpu),
+            self._removed_on_error(spec.instance_id),
+            self._ours(),
+        ):
             container.start()
 
     def inspect(self, instance_id: str) -> InstanceInfo:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from pitchey_cli.domain.limits import MIB
+from pitchey_cli.engines import graphics
 from pitchey_cli.engines.port import LABEL_INSTANCE, EngineKind, InstanceSpec, SlotSpec
 
 NAME_PREFIX = "pitchey-"
@@ -40,6 +41,7 @@ def docker_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[s
         "user": "0:0" if is_rootless else _user(spec),
         "init": False,
         **({"runtime": spec.runtime} if spec.runtime else {}),
+        **({"device_requests": [graphics.DOCKER_REQUEST]} if spec.has_gpu else {}),
         "security_opt": ["no-new-privileges:true"],
         "tmpfs": {TMP: f"rw,nosuid,nodev,mode=1777,size={limits.tmp_bytes}"},
         "nano_cpus": round(limits.cpus * 1e9),
@@ -67,6 +69,7 @@ def podman_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[s
         **_both(spec),
         "user": _user(spec),
         **({"userns_mode": "keep-id"} if is_rootless else {}),
+        **({"devices": [graphics.PODMAN_DEVICE]} if spec.has_gpu else {}),
         "no_new_privileges": True,
         "read_write_tmpfs": False,  # or /run, /var/tmp and a /tmp without a size would be writable
         "use_config_proxy": False,  # or the service's own http_proxy would be in the instance's environment

@@ -30,8 +30,8 @@ _REPOSITORY = "pitchey"
 _SHARED = ("worker", "specs")  # folders of processors/ that every instance has
 _SHARED_BY = {"video": ("ffmpeg", "streaming"), "media": ("ffmpeg", "streaming")}
 _HASH_DIGITS = 12
-_LONGEST_BUILD_SECONDS = 3600  # what is younger may be a stage of a build that runs
 _WHEELHOUSE = "wheelhouse"  # always in the context as well, and empty where none was handed over
+_LONGEST_BUILD_SECONDS = 3600  # what is younger may be a stage of a build that runs
 _CA_BUNDLE = "ca/ca-bundle.crt"  # always in the context, because COPY fails without it; empty where there is none
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 #: of the host, for what a build fetches: proxies, and a registry of npm where there is another than its own
@@ -156,19 +156,19 @@ def prune(engine: Engine, sources: Sources = SOURCES, *, now: float) -> list[str
     return gone
 
 
+def current_tags(sources: Sources = SOURCES) -> set[str]:
+    """The tags of all images that this version runs, or could."""
+    plain = {image.tag for image in plan(available(), sources)}
+    more = (plan([Service.INFERENCE], replace(sources, frameworks=chosen)) for chosen in variants().values())
+    return plain | {image.tag for images in more for image in images}
+
+
 def remove_remnants(engine: Engine, now: float) -> None:
     """Remove what builds left without a tag, but for what may belong to one that runs."""
     for remnant in engine.images(tagged=False):
         if now - remnant.created_at > _LONGEST_BUILD_SECONDS:
             with contextlib.suppress(EngineError):  # one that others are made of goes with the last of them
                 engine.remove_image(remnant.tag)
-
-
-def current_tags(sources: Sources = SOURCES) -> set[str]:
-    """The tags of all images that this version runs, or could."""
-    plain = {image.tag for image in plan(available(), sources)}
-    more = (plan([Service.INFERENCE], replace(sources, frameworks=chosen)) for chosen in variants().values())
-    return plain | {image.tag for images in more for image in images}
 
 
 def find_ca_bundle(explicit: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:

@@ -22,7 +22,7 @@ from podman import PodmanClient
 from podman.errors import APIError, ImageNotFound, NotFound, PodmanError
 
 from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
-from pitchey_cli.engines import builds
+from pitchey_cli.engines import builds, graphics
 from pitchey_cli.engines.containers import SILENT_BUILD_SECONDS, ContainerEngine, instance_info, status_of
 from pitchey_cli.engines.failures import unreachable
 from pitchey_cli.engines.hardening import container_name, podman_arguments
@@ -118,10 +118,11 @@ class PodmanEngine(ContainerEngine[PodmanClient]):
         """Create and start an instance."""
         self._check_runtime(spec)
         arguments = podman_arguments(spec, is_rootless=self._rootless())
-        with self._ours(image=spec.image):
-            self._client.containers.create(**arguments)
-        with self._removed_on_error(spec.instance_id):
-            self._ask_instance("post", spec.instance_id, "/start")
+        with graphics.asked_for(self.kind, is_wanted=spec.has_gpu):
+            with self._ours(image=spec.image):
+                self._client.containers.create(**arguments)
+            with self._removed_on_error(spec.instance_id):
+                self._ask_instance("post", spec.instance_id, "/start")
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""

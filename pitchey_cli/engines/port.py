@@ -68,6 +68,7 @@ class InstanceSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     user: tuple[int, int] = (10001, 10001)  #: uid and gid that the instance runs as
     runtime: str = ""  #: one of the engine's; empty for its own
+    has_gpu: bool = False  #: it is given the graphics cards, and is not started without
     is_group: bool = False  #: a supervisor on the host, and a container for each job; see grouped.py
 
 

@@ -25,7 +25,7 @@ import psutil
 import processors
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
-from pitchey_cli.engines import marked, runtimes
+from pitchey_cli.engines import graphics, marked, runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -80,6 +80,7 @@ class ProcessEngine:
     def start(self, spec: InstanceSpec) -> None:
         """Start an instance's first process, in a session of its own."""
         runtimes.check(self.info(), spec.runtime)
+        graphics.refuse_without(self.kind, is_wanted=spec.has_gpu)
         if spec.is_group:
             raise EngineError(
                 "The process engine runs no programs that nobody trusts: it would let them at this machine.",

@@ -135,9 +135,9 @@ def add_token(
         raise InputNotFound(f"{organisation} has no member {member!r}.", hint=hint)
     if member and not organisation:
         raise UsageError("A member is of an organisation.", hint="Name it with --organisation.")
-    secret = _letters(SECRET_LENGTH)
+    secret = letters(SECRET_LENGTH)
     token = ApiToken(
-        id=_letters(ID_LENGTH),
+        id=letters(ID_LENGTH),
         name=_name(text, "the token"),
         organisation=organisation,
         role=role,
@@ -211,7 +211,8 @@ def nobody() -> Unauthenticated:
     return Unauthenticated("This takes a token.", hint=_NO_TOKEN)
 
 
-def _letters(count: int) -> str:
+def letters(count: int) -> str:
+    """So many random letters."""
     # 32 letters: five bits of a random byte choose one, each as likely as the others.
     return "".join(JOB_ID_ALPHABET[byte & 31] for byte in secrets.token_bytes(count))
 

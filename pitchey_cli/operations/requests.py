@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli.artifacts.port import Artifacts
@@ -86,6 +87,11 @@ def drafts(request: Request) -> list[submit.Draft]:
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
     drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
+
+
+def left_out(request: Request) -> list[Path]:
+    """The files in the folders of a request that no job is made of."""
+    return sources.left_out(request.service, request.inputs, _picked(request))
 
 
 def _option(field: str) -> str:

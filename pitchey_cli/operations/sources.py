@@ -24,7 +24,10 @@ SUFFIXES: dict[Service, frozenset[str]] = {
         ".aac .aif .aiff .flac .m4a .mka .mov .mp3 .mp4 .mkv .oga .ogg .opus .wav .webm .wma".split()
     ),
     Service.DOCUMENT: frozenset(
-        ".docx .epub .htm .html .jpeg .jpg .md .odt .pdf .png .pptx .rtf .tif .tiff .txt .xlsx".split()
+        (
+            ".bmp .doc .docx .epub .gif .htm .html .jpeg .jpg .markdown .md .odp .ods .odt .pdf .png .ppt .pptx .rtf "
+            ".tif .tiff .txt .webp .xhtml .xls .xlsx"
+        ).split()
     ),
     Service.INFERENCE: frozenset(
         ".bmp .csv .gif .jpeg .jpg .jsonl .md .ndjson .npy .npz .png .safetensors .tif .tiff .txt .webp".split()
@@ -45,6 +48,7 @@ class Source:
     name: str  #: of the job: the stem, with the folder below the one that was given
     is_url: bool = False
     called: str = ""  #: what the file is to be called, where that is not the last part of the location
+    is_picked: bool = False  #: out of a folder, or by a pattern: nobody has named it
 
     @property
     def file_name(self) -> str:
@@ -74,6 +78,20 @@ def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] |
             with _looked_at(argument):
                 found += _on_disk(service, argument, picked)
     return _named_apart(found)
+
+
+def left_out(service: Service, arguments: Sequence[str], suffixes: Collection[str] | None = None) -> list[Path]:
+    """What lies in the folders among the arguments, and was not picked; hidden files aside."""
+    picked = SUFFIXES.get(service, frozenset()) if suffixes is None else suffixes
+    folders = (Path(argument) for argument in arguments if elsewhere(argument) is None and Path(argument).is_dir())
+    return [
+        file
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and not file.is_dir()
+        and not (file.suffix.lower() in picked and file.is_file())
+    ]
 
 
 def named(location: str, called: str = "") -> Source:
@@ -192,13 +210,13 @@ def _on_disk(service: Service, argument: str, suffixes: Collection[str]) -> list
                 f"The folder {argument} holds nothing for the {service} service.",
                 hint=f"Files are picked by their suffix: {' '.join(sorted(suffixes))}",
             )
-        return [Source(str(file), str(file.relative_to(path).with_suffix(""))) for file in files]
+        return [Source(str(file), str(file.relative_to(path).with_suffix("")), is_picked=True) for file in files]
     if path.exists() or path.is_symlink():
         return [Source(argument, path.stem)]
     if glob.has_magic(argument):
         matches = sorted(match for match in glob.glob(argument, recursive=True) if Path(match).is_file())
         if matches:
-            return [Source(match, Path(match).stem) for match in matches]
+            return [Source(match, Path(match).stem, is_picked=True) for match in matches]
         raise InputNotFound(f"No file matches {argument!r}.", hint="Patterns are relative to the current folder.")
     raise InputNotFound(f"There is no file at {argument!r}.", hint=_nearest(path))
 
@@ -233,5 +251,5 @@ def _named_apart(sources: list[Source]) -> list[Source]:
         names = chain([first], (f"{first}-{number}" for number in count(2)))
         name = next(name for name in names if name not in taken)
         taken.add(name)
-        result.append(Source(source.location, name, source.is_url))
+        result.append(replace(source, name=name))
     return result

@@ -217,7 +217,8 @@ def stage(
             key = f"{field}\0{source.called}\0{source.location}"
             if key not in staged:
                 # A video that holds nothing is a mistake; an __init__.py beside a program holds nothing.
-                may_be_empty = bool(source.called and item.checked.content_field)
+                # One that was picked out of a folder fails by itself, as others that are damaged do.
+                may_be_empty = bool(source.called and item.checked.content_field) or source.is_picked
                 with item.blamed():
                     try:
                         staged[key] = _stage_one(

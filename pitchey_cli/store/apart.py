@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.periods import Period
     from pitchey_cli.domain.recurrence import Schedule
     from pitchey_cli.domain.scope import Scope
+    from pitchey_cli.domain.webhooks import Delivery, DeliveryState, Webhook
     from pitchey_cli.store.budgets import WaitingJobs
 
 _PAGE = 500
@@ -255,3 +256,47 @@ class _Apart:
         self, *, organisation: str | None = None, before_id: int | None = None, limit: int = 50
     ) -> Sequence[AuditEntry]:
         return self._store.audit_log(organisation=self._organisation, before_id=before_id, limit=limit)
+
+    # --- webhooks
+
+    def add_webhook(self, webhook: Webhook) -> None:
+        self._own(webhook.organisation)
+        self._store.add_webhook(webhook)
+
+    def webhooks(self, *, organisation: str | None = None) -> Sequence[Webhook]:
+        return self._store.webhooks(organisation=self._organisation)
+
+    def _own_webhook(self, webhook_id: str) -> str:
+        if not any(each.id == webhook_id for each in self.webhooks()):
+            raise InputNotFound(f"There is no webhook {webhook_id!r}.", hint="`pitchey webhooks list` shows them.")
+        return webhook_id
+
+    def rotate_webhook(self, webhook_id: str, secret: str, *, until: datetime, now: datetime) -> bool:
+        return self._store.rotate_webhook(self._own_webhook(webhook_id), secret, until=until, now=now)
+
+    def enable_webhook(self, webhook_id: str) -> bool:
+        return self._store.enable_webhook(self._own_webhook(webhook_id))
+
+    def disable_webhook(self, webhook_id: str, why: str, *, now: datetime) -> bool:
+        return self._store.disable_webhook(self._own_webhook(webhook_id), why, now=now)
+
+    def remove_webhook(self, webhook_id: str) -> bool:
+        return self._store.remove_webhook(self._own_webhook(webhook_id))
+
+    def add_delivery(self, delivery: Delivery) -> Delivery:
+        self._own_webhook(delivery.webhook_id)
+        return self._store.add_delivery(delivery)
+
+    def deliveries(
+        self, webhook_id: str, *, state: DeliveryState | None = None, before_id: int | None = None, limit: int = 50
+    ) -> Sequence[Delivery]:
+        return self._store.deliveries(self._own_webhook(webhook_id), state=state, before_id=before_id, limit=limit)
+
+    def delivery(self, webhook_id: str, message_id: str) -> Delivery | None:
+        return self._store.delivery(self._own_webhook(webhook_id), message_id)
+
+    def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
+        return self._store.replay(self._own_webhook(webhook_id), message_id, until=until, now=now)
+
+    def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
+        return self._store.replay_failed(self._own_webhook(webhook_id), until=until, now=now)

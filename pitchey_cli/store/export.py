@@ -17,7 +17,8 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.connection import SQLITE_ERRORS, translated
 from processors.vocabulary import Service
 
-_TIMES = ("at", "deadline", "hour", "lease_until")  # and all that end with _at
+_TIMES = ("at", "deadline", "hour", "lease_until", "old_secret_until", "rests_until")  # and all that end with _at
+_SECRETS = ("secret", "old_secret")  # of webhooks
 
 Row = dict[str, Any]
 
@@ -35,7 +36,7 @@ def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
     """Tables and their rows, as they are at one moment; each table's rows have to be taken before the next table.
 
     Times are ISO text in UTC, money is whole nanodollars, JSON stays the text that it is, but for
-    the secrets of a spec.
+    the secrets of a spec and of webhooks.
 
     Args:
         wanted: names of tables; none means all.
@@ -89,6 +90,8 @@ def _masked(row: Row) -> Row:
 
 
 def _value(column: str, value: Any) -> Any:
+    if column in _SECRETS and value is not None:
+        return "***"
     if isinstance(value, int) and (column.endswith("_at") or column in _TIMES):
         return rows.moment(value).isoformat().replace("+00:00", "Z")
     return value

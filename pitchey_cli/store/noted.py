@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.pools import PoolKey
@@ -23,7 +23,10 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
     from pitchey_cli.domain.periods import Period
     from pitchey_cli.domain.recurrence import Schedule
     from pitchey_cli.domain.scope import Scope
+    from pitchey_cli.domain.webhooks import Delivery, Webhook
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _NAMED = 20  # jobs of a submission that the log names; it counts the others
 
 
@@ -192,6 +195,54 @@ class _Noted:
                 token = self._store.token(token_id)
                 self._note(now, token.organisation if token else "", "token.revoke", token_id)
         return has_changed
+
+    # --- webhooks
+
+    def add_webhook(self, webhook: Webhook) -> None:
+        with self._store.transaction():
+            self._store.add_webhook(webhook)
+            told = {"name": webhook.name, "types": list(webhook.types), "services": list(webhook.services)}
+            self._note(webhook.created_at, webhook.organisation, "webhook.add", webhook.id, **told)
+
+    def rotate_webhook(self, webhook_id: str, secret: str, *, until: datetime, now: datetime) -> bool:
+        return self._note_webhook(
+            webhook_id, "webhook.rotate", now, self._store.rotate_webhook, webhook_id, secret, until=until, now=now
+        )
+
+    def enable_webhook(self, webhook_id: str) -> bool:
+        return self._note_webhook(webhook_id, "webhook.enable", self._now(), self._store.enable_webhook, webhook_id)
+
+    def disable_webhook(self, webhook_id: str, why: str, *, now: datetime) -> bool:
+        return self._note_webhook(
+            webhook_id, "webhook.disable", now, self._store.disable_webhook, webhook_id, why, now=now
+        )
+
+    def remove_webhook(self, webhook_id: str) -> bool:
+        return self._note_webhook(webhook_id, "webhook.remove", self._now(), self._store.remove_webhook, webhook_id)
+
+    def add_delivery(self, delivery: Delivery) -> Delivery:
+        webhook_id = delivery.webhook_id
+        return self._note_webhook(webhook_id, "webhook.test", delivery.at, self._store.add_delivery, delivery)
+
+    def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
+        return self._note_webhook(
+            webhook_id, "webhook.replay", now, self._store.replay, webhook_id, message_id, until=until, now=now
+        )
+
+    def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
+        return self._note_webhook(
+            webhook_id, "webhook.replay", now, self._store.replay_failed, webhook_id, until=until, now=now
+        )
+
+    def _note_webhook(
+        self, webhook_id: str, action: str, at: datetime, change: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Change something about an endpoint; where that has changed nothing, nothing is noted."""
+        with self._store.transaction():
+            known = next((each for each in self._store.webhooks() if each.id == webhook_id), None)
+            if (done := change(*args, **kwargs)) and known is not None:
+                self._note(at, known.organisation, action, webhook_id, name=known.name)
+        return done
 
 
 def _organisation_of(schedule: Schedule) -> str:

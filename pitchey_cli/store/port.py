@@ -50,6 +50,7 @@ from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.tenants import Tenants
+from pitchey_cli.store.webhooks import Webhooks
 from processors.vocabulary import Service
 
 
@@ -91,7 +92,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Alerts, Tenants, Protocol):
+class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -28,15 +28,15 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.alerting import SqliteAlerts
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
+from pitchey_cli.store.outbox import SqliteWebhooks
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.recurring import SqliteSchedules
 from pitchey_cli.store.retention import SqliteRetention
-from pitchey_cli.store.tenancy import SqliteTenants
 from processors.vocabulary import Reason, Service
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteTenants):
+class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteWebhooks):
     """A Store in one file."""
 
     @classmethod

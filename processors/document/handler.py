@@ -7,7 +7,7 @@ from socket import socket
 
 from processors.protocol import Result
 from processors.specs import DocumentSpec
-from processors.worker.companion import Say
+from processors.worker.beside import Host
 from processors.worker.context import Context
 
 _PACKAGES = (
@@ -35,7 +35,7 @@ def warm() -> None:
     import processors.document.work  # noqa: F401
 
 
-def beside(listening: socket, say: Say) -> None:
+def beside(listening: socket, worker: Host) -> None:
     """Have LibreOffice loaded for all attempts, from when the first needs it."""
     from processors.document.office.server import serve
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.worker.context import Context, ProgramFailed
 
@@ -56,17 +57,9 @@ def read(text: str) -> list[Chapter]:
         raise ValueError(f"ffprobe has written something else: {error!r}") from error
 
 
-def within(found: Sequence[Chapter], start: float, end: float | None) -> list[Chapter]:
-    """Those of a part of the file, at the times that they have there.
-
-    Args:
-        end: None for the end of the file.
-    """
-    kept = [each for each in found if each.end > start and (end is None or each.start < end)]
-    return [
-        Chapter(max(0.0, each.start - start), (each.end if end is None else min(each.end, end)) - start, each.title)
-        for each in kept
-    ]
+def within(found: Sequence[Chapter], part: Cut) -> list[Chapter]:
+    """Those of a part of the file, at the times that they have there."""
+    return [Chapter(*span, each.title) for each in found if (span := part.span(each.start, each.end)) is not None]
 
 
 def comments(parts: Iterable[tuple[float, str, str | None]]) -> Mapping[str, str]:

@@ -28,6 +28,14 @@ class Cut:
         """A part of this part."""
         return Cut(self.start + start, self.end if end is None else self.start + end)
 
+    def span(self, start: float, end: float) -> tuple[float, float] | None:
+        """Where something of the file is in this part, at the times that it has there; None where nothing of it is.
+
+        Chapters and subtitles are cut by this.
+        """
+        begin, finish = max(start, self.start), end if self.end is None else min(end, self.end)
+        return (begin - self.start, finish - self.start) if finish > begin else None
+
     @property
     def options(self) -> dict[str, float]:
         """For an input: ffmpeg goes to the frame before, and decodes up to the very moment."""

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from processors.ffmpeg.picture_header import header
-from processors.ffmpeg.safety import MOST_COVER_PIXELS, MOST_PIXELS, SAFE_INPUT
+from processors.ffmpeg.safety import DECODERS, MOST_COVER_PIXELS, MOST_PIXELS, SAFE_INPUT
 from processors.ffmpeg.unreadable import HEAD_BYTES, guess
 from processors.worker.context import HandlerError, Rejected
 
@@ -41,6 +41,7 @@ def opened(path: Path, name: str) -> Iterator[InputContainer]:
         MemoryError: there is not enough for it.
     """
     with _first_look(path, name, frozenset()) as container:
+        _refuse_other_decoders(container, name)
         for stream in container.streams.video:
             codec = stream.codec_context
             width = max(codec.width, round(codec.width * (stream.sample_aspect_ratio or 1))) if codec else 0  # as shown
@@ -73,7 +74,7 @@ def _first_look(path: Path, name: str, stills: AbstractSet[str]) -> Iterator[Inp
         with av.logging.Capture() as said:
             # As `options` they would go to each stream too, and PyAV frees as many as there are streams
             # after the header was read: formats without one (MPEG-PS, FLV) crash it (PyAV, issue 2010).
-            options = {**SAFE_INPUT, "codec_whitelist": ",".join((av.codecs_available - _STILLS) | stills)}
+            options = {**SAFE_INPUT, "codec_whitelist": ",".join((DECODERS - _STILLS) | (DECODERS & stills))}
             container = av.open(str(path), container_options=options, metadata_errors="replace")
     except FFmpegError as error:
         blame_the_machine(error, path)
@@ -135,6 +136,16 @@ def blame_the_machine(error: FFmpegError, path: Path) -> None:
 def is_cover(stream: Stream) -> bool:
     """Whether a stream is a picture of a file, and no moving one."""
     return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _refuse_other_decoders(container: InputContainer, name: str) -> None:
+    """Refuse streams that nothing of ours would decode; subtitles of that kind are left where they are."""
+    for stream in [*container.streams.video, *container.streams.audio]:
+        codec = stream.codec_context and stream.codec_context.codec
+        if codec and codec.name not in DECODERS:
+            what = "a sound" if stream.type == "audio" else "a cover" if is_cover(stream) else "a picture"
+            text = f"{name} has {what} in {codec.canonical_name}, which is not decoded here."
+            raise Rejected("codec_refused", text, "Convert it with the program that it comes from, or take that out.")
 
 
 def _refuse_large_covers(container: InputContainer, covers: AbstractSet[int], name: str) -> None:

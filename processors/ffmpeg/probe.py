@@ -24,6 +24,7 @@ from processors.ffmpeg.colours import Colours, Light, Mastering, read_light, rea
 from processors.ffmpeg.filters import upright
 from processors.ffmpeg.mp3_header import find_note
 from processors.ffmpeg.opening import decoded, is_cover, opened
+from processors.ffmpeg.safety import DECODERS
 from processors.worker.context import Rejected
 
 _EXACT_FORMATS = {"mov", "mp4", "matroska", "webm", "avi"}  # their headers know the duration; of others it is estimated
@@ -87,7 +88,7 @@ class Video(Stream):
     transfer: str | None = None
     matrix: str | None = None
     range: str | None = None
-    frames: int | None = None
+    frames: int | None = None  #: that its header or its index says
     mastering: Mastering | None = None  #: of HDR
     light: Light | None = None  #: of HDR
 
@@ -177,6 +178,11 @@ class Probe:
         known = [length for length in lengths if length is not None]
         return max(known) if known and len(known) == len(lengths) else self.file_seconds
 
+    @property
+    def has_index(self) -> bool:
+        """Whether it tells exactly how many packets each stream has."""
+        return "mp4" in self.format.split(",")
+
     def of_kind(self, kind: str) -> Sequence[Stream]:
         """The streams of a kind: video, audio or subtitle."""
         return {"video": self.videos, "audio": self.audios, "subtitle": self.subtitles}[kind]
@@ -194,36 +200,41 @@ def probe(path: Path, name: str) -> Probe:
     if path.stat().st_size == 0:
         raise Rejected("not_media", f"{name} is empty.", "Was the upload or download interrupted?")
     with opened(path, name) as container:
-        videos: list[Video] = []
-        audios: list[Audio] = []
-        subtitles: list[Subtitle] = []
-        others: list[Other] = []
-        for stream in container.streams:
-            codec: Any = stream.codec_context
-            if stream.type == "video" and codec and codec.width and not is_cover(stream):
-                videos.append(_video(container, cast(AvVideoStream, stream)))
-            elif stream.type == "audio" and codec and codec.channels:
-                audios.append(_audio(cast(AvAudioStream, stream)))
-            elif stream.type == "subtitle" and codec:
-                codec_name = codec.codec.canonical_name
-                subtitles.append(Subtitle(**_shared(stream), is_text=codec_name in _TEXT_SUBTITLES))
-            else:
-                kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
-                others.append(Other(**_shared(stream), kind=kind))
-        found = Probe(
-            format=container.format.name,
-            is_duration_exact=not _EXACT_FORMATS.isdisjoint(container.format.name.split(",")),
-            file_seconds=None if container.duration is None else container.duration / av.time_base,
-            size=path.stat().st_size,
-            bitrate=container.bit_rate or None,
-            videos=videos,
-            audios=audios,
-            subtitles=subtitles,
-            others=others,
-            tags=dict(container.metadata),
-            start_seconds=(container.start_time or 0) / av.time_base,
-        )
-        return _counted(found, container) if audios and not _has_length(path, found.format) else found
+        return probe_opened(container, path)
+
+
+def probe_opened(container: InputContainer, path: Path) -> Probe:
+    """Look into a file that is open already, and leave it wherever that was."""
+    videos: list[Video] = []
+    audios: list[Audio] = []
+    subtitles: list[Subtitle] = []
+    others: list[Other] = []
+    for stream in container.streams:
+        codec: Any = stream.codec_context
+        if stream.type == "video" and codec and codec.width and not is_cover(stream):
+            videos.append(_video(container, cast(AvVideoStream, stream)))
+        elif stream.type == "audio" and codec and codec.channels:
+            audios.append(_audio(cast(AvAudioStream, stream)))
+        elif stream.type == "subtitle" and codec and codec.codec.name in DECODERS:
+            codec_name = codec.codec.canonical_name
+            subtitles.append(Subtitle(**_shared(stream), is_text=codec_name in _TEXT_SUBTITLES))
+        else:
+            kind = "cover" if stream.type == "video" and is_cover(stream) else stream.type
+            others.append(Other(**_shared(stream), kind=kind))
+    found = Probe(
+        format=container.format.name,
+        is_duration_exact=not _EXACT_FORMATS.isdisjoint(container.format.name.split(",")),
+        file_seconds=None if container.duration is None else container.duration / av.time_base,
+        size=path.stat().st_size,
+        bitrate=container.bit_rate or None,
+        videos=videos,
+        audios=audios,
+        subtitles=subtitles,
+        others=others,
+        tags=dict(container.metadata),
+        start_seconds=(container.start_time or 0) / av.time_base,
+    )
+    return _counted(found, container) if audios and not _has_length(path, found.format) else found
 
 
 def _has_length(path: Path, form: str) -> bool:

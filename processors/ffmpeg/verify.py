@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import av
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from processors.ffmpeg.opening import decoded, opened
-from processors.ffmpeg.probe import Probe, probe
+from processors.ffmpeg.probe import Probe, probe_opened
 from processors.worker.context import HandlerError, Rejected
 
 CUT_OFF = "The file seems to be cut off: copy or download it again."
@@ -43,10 +45,23 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
     """
     if not path.exists() or path.stat().st_size == 0:
         raise incomplete(name, "it is missing" if not path.exists() else "it is empty")
-    try:
-        made = probe(path, name)
-    except Rejected as error:
-        raise incomplete(name, error.message) from error
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(opened(path, name))
+        except Rejected as error:
+            raise incomplete(name, error.message) from error
+        made = probe_opened(container, path)
+        _compare(made, name, expected)
+        frames = _read_all(container, name)
+        if expected.frames is not None and frames != expected.frames:
+            raise incomplete(name, f"it has {frames} frames instead of {expected.frames}", retryable=False)
+        if expected.is_index_first and not is_index_first(path):
+            raise incomplete(name, "its index stands at the end")
+        _decode_ends(container, name)
+    return made
+
+
+def _compare(made: Probe, name: str, expected: Expected) -> None:
     for kind, count in expected.streams.items():
         found = len(made.of_kind(kind))
         if found != count:
@@ -54,19 +69,27 @@ def verified(path: Path, name: str, expected: Expected) -> Probe:
     if is_short(made.duration_seconds or 0.0, expected.seconds):
         why = f"it is {made.duration_seconds or 0:g} s long instead of {expected.seconds:g} s"
         raise incomplete(name, why, retryable=False)
-    if expected.frames is not None and (frames := count_frames(path, name)) != expected.frames:
-        raise incomplete(name, f"it has {frames} frames instead of {expected.frames}", retryable=False)
-    if expected.is_index_first and not is_index_first(path):
-        raise incomplete(name, "its index stands at the end")
-    _decode_ends(path, name)
-    return made
 
 
-def count_frames(path: Path, name: str) -> int:
-    """Count the pictures of a file by its packets, without decoding them."""
-    with opened(path, name) as container:
-        stream = container.streams.video[0]
-        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+def _read_all(container: InputContainer, name: str) -> int:
+    """Read every packet of the pictures and sounds; give the number of those of the first picture.
+
+    The index of an MP4 tells how many there should be, also of a file from which some are missing.
+
+    Raises:
+        HandlerError: one of them is not there, or not all of it.
+    """
+    streams = [*container.streams.video, *container.streams.audio]
+    container.seek(0)
+    frames = 0
+    try:
+        for packet in container.demux(streams):
+            if packet.is_corrupt:
+                raise incomplete(name, f"its stream {packet.stream.index} has a packet that is not whole")
+            frames += bool(packet.size) and packet.stream is streams[0]
+    except FFmpegError as error:
+        raise incomplete(name, f"it cannot be read to its end: {error.strerror}") from error
+    return frames
 
 
 def last_moment(path: Path, name: str) -> float:
@@ -150,22 +173,35 @@ def incomplete(name: str, why: str, *, retryable: bool = True) -> HandlerError:
     return HandlerError("output_incomplete", text, retryable=retryable)
 
 
-def _decode_ends(path: Path, name: str) -> None:
+def _decode_ends(container: InputContainer, name: str) -> None:
     """Decode the first frame of each stream, and the last second."""
-    with opened(path, name) as container:
-        streams = [*container.streams.video, *container.streams.audio]
-        for stream in streams:
-            try:
-                if next(iter(container.decode(stream)), None) is None:
-                    raise incomplete(name, f"its stream {stream.index} has nothing in it")
-            except FFmpegError as error:
-                raise incomplete(name, f"its stream {stream.index} cannot be decoded: {error.strerror}") from error
-            container.seek(0)
-        if container.duration is None or not streams:
-            return
-        container.seek(max(0, container.duration + (container.start_time or 0) - round(_TAIL_SECONDS * av.time_base)))
+    streams = [*container.streams.video, *container.streams.audio]
+    for stream in streams:
+        container.seek(0)
         try:
-            for frame in container.decode(streams):
-                del frame
+            if next(iter(container.decode(stream)), None) is None:
+                raise incomplete(name, f"its stream {stream.index} has nothing in it")
         except FFmpegError as error:
-            raise incomplete(name, f"its end cannot be decoded: {error.strerror}") from error
+            raise incomplete(name, f"its stream {stream.index} cannot be decoded: {error.strerror}") from error
+    if container.duration is None or not streams:
+        return
+    tail = max(0, container.duration + (container.start_time or 0) - round(_TAIL_SECONDS * av.time_base))
+    container.seek(tail)
+    try:
+        for packet in container.demux(streams):
+            if _is_needed(packet, tail / av.time_base):
+                packet.decode()
+    except FFmpegError as error:
+        raise incomplete(name, f"its end cannot be decoded: {error.strerror}") from error
+
+
+def _is_needed(packet: Packet, tail: float) -> bool:
+    """Whether a packet is decoded on the way from a key frame to the tail, which may be far.
+
+    Of what comes before the tail, no sound is needed, and of the pictures only those that others refer to.
+    """
+    is_before = packet.pts is not None and float((packet.pts + (packet.duration or 0)) * packet.time_base) < tail
+    if packet.stream.type == "video":
+        cast(VideoStream, packet.stream).codec_context.skip_frame = "NONREF" if is_before else "DEFAULT"
+        return True
+    return not is_before

@@ -7,12 +7,14 @@ import os
 import socket
 from pathlib import Path
 
-from processors.protocol import Result
+from processors.protocol import AttemptRequest, Result
 from processors.specs import InferenceSpec
 from processors.worker import companion
+from processors.worker.beside import Host
 from processors.worker.context import Context
 
 BAKED = Path("/opt/pitchey/models")  #: what the image has
+_SHARED_CHARS = 8192  # of a text; longer ones have a process, whose end ends the work on them
 
 _roots: list[Path] = [BAKED]
 
@@ -52,17 +54,25 @@ def warm() -> None:
     rehearse(repository)
 
 
-def beside(listening: socket.socket, say: companion.Say) -> None:
-    """Have the models loaded, for all attempts."""
+def beside(listening: socket.socket, worker: Host) -> None:
+    """Have the models loaded, for all attempts, and do there what may be shared."""
     from processors.inference.repository import Repository
     from processors.inference.serving import host
 
-    host.serve(listening, Repository(_roots), say)
+    host.serve(listening, Repository(_roots), worker)
+
+
+def may_share(request: AttemptRequest) -> bool:
+    """Whether an attempt is about one text that stands in its spec, and not long."""
+    spec = request.spec
+    text = spec.get("inputData", spec.get("input_data"))
+    return isinstance(text, str) and len(text) <= _SHARED_CHARS and not request.inputs and not spec.get("measure")
 
 
 def handle(context: Context[InferenceSpec]) -> Result:
     """Do what the spec asks for."""
     from processors.inference.repository import Repository
+    from processors.inference.serving.remote import Companion
     from processors.inference.work import result
 
-    return result(context, Repository(_roots), companion.address())
+    return result(context, Repository(_roots), Companion(companion.address()))

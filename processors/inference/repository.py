@@ -117,6 +117,8 @@ class Repository:
             ModelError: its manifest makes no sense.
         """
         name, _, version = reference.partition("@")
+        if is_reference(reference) and (folder := next(self._folders_of(name, version), None)) is not None:
+            return read(folder)  # the usual case within an attempt looks into no other folder
         versions = self.versions(name)
         if not versions:
             known = self.names()
@@ -128,8 +130,12 @@ class Repository:
             raise NoSuchModel(
                 "no_such_version", f"The model {name!r} has no version {version!r}.", f"It has {', '.join(versions)}."
             )
-        folder = next(root / name / chosen for root in self._roots if (root / name / chosen / MANIFEST_NAME).is_file())
-        return read(folder)
+        return read(next(self._folders_of(name, chosen)))
+
+    def _folders_of(self, name: str, version: str) -> Iterator[Path]:
+        """Where a version lies; the first is meant."""
+        places = (root / name / version for root in self._roots)
+        return (place for place in places if (place / MANIFEST_NAME).is_file())
 
     def entries(self) -> Iterator[Entry]:
         """Every version of every model."""

@@ -21,14 +21,14 @@ from processors.specs import InferenceSpec
 from processors.worker.context import Context, Rejected
 
 
-def result(context: Context[InferenceSpec], repository: Repository, address: str) -> Result:
-    """Do the work, and say what came of it.
+def result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
+    """Do the work with a companion, and say what came of it.
 
     Raises:
         Rejected: the model, its input or its parameters can never work.
     """
     try:
-        return perform(context, repository, Companion(address))
+        return perform(context, repository, companion)
     except ModelError as error:
         raise Rejected(error.code, error.message, error.hint) from error
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from processors.ffmpeg.cut import Cut
 from processors.specs.media import Chapter
 from processors.worker.context import Rejected
 
@@ -90,29 +91,25 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
-def settled(chapters: Sequence[Chapter], start: float, end: float | None) -> list[Part]:
+def settled(chapters: Sequence[Chapter], cut: Cut) -> list[Part]:
     """Give each chapter its end, and move all to where they are after a cut.
 
     A chapter ends where it says or where the next begins; one that is cut off at both sides is left out.
 
     Args:
-        start: seconds of the source that are cut off the beginning.
-        end: where the source is cut, or ends; None where its length is not known.
+        cut: what is left of the source; its end is where the source is cut, or ends, where that is known.
     """
     ordered = from_spec(chapters)
     parts: list[Part] = []
     for number, chapter in enumerate(ordered, start=1):
-        limit = ordered[number].start if number < len(ordered) else end
+        limit = ordered[number].start if number < len(ordered) else cut.end
         finish = chapter.end if chapter.end is not None else limit
         if finish is None:
             finish = chapter.start + 1.0
         if limit is not None:
             finish = min(finish, limit)  # players take no chapters that overlap
-        if end is not None:
-            finish = min(finish, end)
-        begin = max(chapter.start, start)
-        if finish > begin:
-            parts.append(Part(begin - start, finish - start, chapter.title, chapter.url, chapter.image))
+        if (span := cut.span(chapter.start, finish)) is not None:
+            parts.append(Part(*span, chapter.title, chapter.url, chapter.image))
     return parts
 
 

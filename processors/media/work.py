@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.loudness import Setting
 from processors.ffmpeg.probe import Audio, probe
@@ -187,7 +188,7 @@ class _Work:
             self._levels.foresee()
         # Of the source, as chapters are; what is encoded may be a cleaned part of it, which begins at 0.
         end = piece.cut.end if piece.sound.length is None else piece.cut.start + piece.sound.length
-        parts = chapters.settled(self._chapters(piece), piece.cut.start, end)
+        parts = chapters.settled(self._chapters(piece), Cut(piece.cut.start, end))
         piece.labels = replace(piece.labels, parts=parts)
         orders = [Order(made, piece.settings.get(made.name, Setting())) for made in piece.files]
         seconds = encode(self._context, piece.sound, orders, piece.labels, _SCRATCH, piece.source.name, report)

@@ -13,6 +13,7 @@ import av
 from av.error import FFmpegError
 
 from processors.ffmpeg.verify import incomplete
+from processors.streaming.entry import is_entry
 from processors.streaming.playlists import peak_bandwidth
 from processors.streaming.tracks import Kind, Track
 from processors.worker.threads import granted_threads
@@ -89,11 +90,15 @@ def _segment(init: bytes, path: Path, track: Track) -> Segment:
         with av.open(io.BytesIO(init + data), "r", format="mp4") as container:
             stream = container.streams[0]
             base = float(stream.time_base or 1)
+            packets = [packet for packet in container.demux(stream) if packet.pts is not None]
             shown = sorted(
                 (packet.pts * base, (packet.duration or 0) * base, packet.is_keyframe)
-                for packet in container.demux(stream)
+                for packet in packets
                 if packet.pts is not None
             )
+            codec = stream.codec_context.codec.canonical_name
+            if track.kind == "video" and packets and not is_entry(codec, bytes(packets[0])):
+                raise incomplete(name, "its first picture needs others before it")
     except FFmpegError as error:
         raise incomplete(name, f"it cannot be read: {error.strerror}") from error
     if not shown:

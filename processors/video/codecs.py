@@ -110,7 +110,8 @@ def lossless(threads: int, *, is_ten_bit: bool) -> Options:
 
 
 def _x264(task: _Task) -> Options:
-    options: Options = {"c": "libx264", "preset": task.effort, "threads": math.ceil(task.threads * _X264_THREADS)}
+    threads = math.ceil(task.threads * _X264_THREADS) if task.threads > 1 else 1  # two take more than they gain
+    options: Options = {"c": "libx264", "preset": task.effort, "threads": threads}
     if task.group:
         options |= {"profile": "high", "g": task.group, "keyint_min": task.group, "sc_threshold": 0}
     return options | _capped(task.rate)

@@ -26,11 +26,10 @@ def clipped(document: str, part: Cut) -> str:
 
     FFmpeg would move everything else in the file to make room for a text that began before the part.
     """
-    until = float("inf") if part.end is None else part.end
     kept = [
-        Cue(max(0.0, cue.start - part.start), min(cue.end, until) - part.start, cue.settings, cue.text)
+        Cue(*span, cue.settings, cue.text)
         for cue in cues(document)
-        if cue.end > part.start and cue.start < until
+        if (span := part.span(cue.start, cue.end)) is not None
     ]
     blocks = [f"{_said(cue.start)} --> {_said(cue.end)}{cue.settings}\n{cue.text}" for cue in kept]
     return "\n\n".join(["WEBVTT", *blocks]) + "\n"

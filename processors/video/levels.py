@@ -24,6 +24,7 @@ from processors.worker.context import Context
 TRUE_PEAK = -1.0  #: dBTP at most: EBU R 128
 _ROUNDS = 3  # of corrections at most; one is the rule
 _MISSED = 0.5  # LU; the promise
+_PEAK_TOLERANCE = 0.1  # dB above the true peak that is asked for, which need no word
 _FIRST_SHARE = 0.4  # of the progress: the measuring of the source
 _SCRATCH = ".level"  # files of ours in the out directory
 
@@ -96,7 +97,8 @@ class _Rehearsal:
                 setting, before, made, target=goal, true_peak=TRUE_PEAK, own_peak=made.true_peak, earlier=earlier
             )
             if better is None or number == _ROUNDS:
-                return Level(self._chain(setting), setting.note or _miss(goal, made))
+                note = " ".join(filter(None, [setting.note or _miss(goal, made), _too_high(made)]))
+                return Level(self._chain(setting), note)
             earlier = (setting.gain, made.integrated) if made.integrated is not None else None
             setting = better
         raise AssertionError("the last round returns")
@@ -131,6 +133,14 @@ class _Rehearsal:
         argv = output.compile(cmd=list(FFMPEG), overwrite_output=True)
         run_ffmpeg(self._context, argv, self._source.name, pass_on, seconds=self._seconds)
         self._share = (end, end)  # what follows of the same round goes on from here
+
+
+def _too_high(made: Measured) -> str:
+    """Say that the encoder has brought back peaks which were pressed down."""
+    peak = made.true_peak
+    if peak is None or peak <= TRUE_PEAK + _PEAK_TOLERANCE:
+        return ""
+    return f"The true peak is {peak:.1f} dBTP, above {TRUE_PEAK:g}: the encoder adds to it."
 
 
 def _miss(goal: float, made: Measured) -> str:

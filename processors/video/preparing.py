@@ -21,10 +21,11 @@ from processors.video.framing import may_hide_fields
 from processors.video.quality import fit
 from processors.video.sounds import sounds
 from processors.worker.context import Context, HandlerError, Rejected
-from processors.worker.threads import granted_threads
+from processors.worker.threads import granted_threads, shared_threads
 
 _PICTURE_ALONE = ("gif", "webp")  # have no tracks of sounds and texts: those of the input matter only where burnt in
 _IDET_SECONDS = 4.0
+_LITTLE_PIXELS = 5e8  # of all frames: x264 takes some ten seconds of a processor for them, and SVT-AV1 a minute
 _SOUND_COST = 0.08  # of measuring a sound, per second of it: as a share of a second of encoding
 _SEARCH_COST = 12.0  # of a search: as much as so many seconds of encoding
 _TEXT_FORMATS = frozenset({"srt", "ass", "webvtt"})
@@ -64,7 +65,7 @@ def prepared(
         sounds=sounds(spec, source.probe, source.name) if has_tracks else [],
         captions=captions,
         text_file=_text_file(context) if spec.subtitle_url is not None and spec.subtitles != "none" else None,
-        threads=granted_threads(),
+        threads=_threads(context, source, video),
         mark=mark,
     )
     guessed = []
@@ -75,6 +76,14 @@ def prepared(
     if video is not None and spec.hdr == "keep" and video.mastering and spec.video_codec == "vp9":
         notes.append("The mastering display was left out: VP9 has no place for it.")
     return Preparation(wanted, notes)
+
+
+def _threads(context: Context[VideoSpec], source: Source, video: Video | None) -> int:
+    """Give little work the processors that others leave: it is done before they are."""
+    seconds = _part(context.spec, source).seconds(source.probe.video_seconds)
+    if video is None or seconds is None or seconds * video.framerate * video.width * video.height > _LITTLE_PIXELS:
+        return granted_threads()
+    return shared_threads(context.beside)
 
 
 def _part(spec: VideoSpec, source: Source) -> Cut:

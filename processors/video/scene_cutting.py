@@ -17,7 +17,7 @@ from processors.ffmpeg.program import FFMPEG, commanded, run_ffmpeg
 from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Report, Source
-from processors.ffmpeg.verify import Expected, count_frames, incomplete, verified
+from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Constant, encoder, with_specifier
@@ -61,7 +61,7 @@ def cut_out(
 def _published(context: Context[VideoSpec], scene: Scene, *, has_sound: bool) -> OutputFile:
     name, streams = f"{scene.name}.mp4", {"video": 1, "audio": int(has_sound)}
     made = verified(context.out / name, name, Expected(streams, scene.end_seconds - scene.start_seconds))
-    frames, expected = count_frames(context.out / name, name), scene.end_frame - scene.start_frame
+    frames, expected = made.videos[0].frames or 0, scene.end_frame - scene.start_frame
     if abs(frames - expected) > _ROUNDED_FRAMES:
         raise incomplete(name, f"it has {frames} frames instead of {expected}")
     details = described(made) | {"scene": scene.number, "startSeconds": round(scene.start_seconds, 6)}
@@ -88,10 +88,7 @@ def splitting(spec: VideoSpec, source: Source, video: Video, found: Sequence[Sce
     }  # fmt: skip
     # Without cuts, there is one segment; an empty list would be refused.
     options |= {"force_key_frames": cuts, "segment_times": cuts} if cuts else {"segment_time": 10**6}
-    place: dict[str, Any] = {"ss": part.start} if part.start else {}
-    if part.end < part.length:
-        place["t"] = part.seconds
-    media = ffmpeg.input(str(source.path), **place, **SAFE_INPUT, **SAFE_DECODER)
+    media = ffmpeg.input(str(source.path), **part.cut.options, **SAFE_INPUT, **SAFE_DECODER)
     picture = media[str(video.index)]
     for each in shaped:
         picture = picture.filter(each.name, *each.arguments, **each.options)

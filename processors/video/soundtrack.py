@@ -118,7 +118,7 @@ def tasks(context: Context[VideoSpec], source: Source) -> list[Task]:
         raise Rejected("no_audio_stream", f"{source.name} has no sound.", hint)
     state = preparing.prepared(context, source, None)
     seconds = state.wanted.part.seconds(source.probe.duration_seconds)
-    parts = within(chapters(context, source.path), context.spec.start or 0.0, context.spec.end)
+    parts = within(chapters(context, source.path), state.wanted.part)
     forms = {form(context.spec, audio).suffix for audio in state.wanted.sounds}
     if parts and (without := sorted(forms.intersection(_WITHOUT_CHAPTERS))):
         state.notes.append(f"The chapters were left out: {' and '.join(without)} has no place for them.")

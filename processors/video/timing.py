@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from processors.ffmpeg.cut import settled
+from processors.ffmpeg.cut import Cut, settled
 from processors.specs import VideoSpec
 from processors.worker.context import Rejected
 
@@ -16,11 +16,20 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of a video that a job is about, in seconds of the file."""
+    """The part of a video that a job is about, where it is known how long the whole is. Seconds of the file."""
 
-    start: float
-    end: float
+    cut: Cut
     length: float  #: of the whole video
+
+    @property
+    def start(self) -> float:
+        """Where it begins."""
+        return self.cut.start
+
+    @property
+    def end(self) -> float:
+        """Where it ends: with the video, unless it is cut before."""
+        return self.length if self.cut.end is None else min(self.cut.end, self.length)
 
     @property
     def seconds(self) -> float:
@@ -43,8 +52,7 @@ def window(spec: VideoSpec, seconds: float, name: str) -> Window:
     Raises:
         Rejected: it begins after the end.
     """
-    part = settled(spec.start, spec.end, seconds, name)
-    return Window(part.start, min(seconds, spec.end or seconds), seconds)
+    return Window(settled(spec.start, spec.end, seconds, name), seconds)
 
 
 def thumbnail_times(spec: VideoSpec, part: Window, framerate: float, name: str) -> list[float]:

@@ -96,9 +96,12 @@ def lost_pictures(
     is_whole = spec.start is None and spec.end is None  # the edges of a part may be a frame off
     if not is_countable or not (is_large or is_whole):
         return []
+    written = made.frames + made.dropped - made.duplicated
+    if is_whole and source.probe.has_index and video.frames == written:
+        return []
     start = spec.start or 0.0
     whole = count_packets(source.path, source.name, video.index, start, start + (expected_seconds or 0.0))
-    lost = whole - (made.frames + made.dropped - made.duplicated)
+    lost = whole - written
     if lost <= 0:
         return []
     message = f"{lost} of {whole} pictures of {source.name} cannot be decoded"

@@ -29,6 +29,7 @@ from processors.worker.attempt import Attempt
 from processors.worker.attempts import Attempts
 from processors.worker.companion import Companion
 from processors.worker.serving import serve
+from processors.worker.shared import SharedAttempt
 from processors.worker.spool import Spool
 
 
@@ -65,13 +66,17 @@ def main() -> None:
     _freeze()
     os.chdir(options.run)
 
+    companion = Companion(handler.beside) if hasattr(handler, "beside") else None
+
     def attempt(request: AttemptRequest, directory: Spool) -> Attempt:
-        return Attempt(request, handler.handle, inputs / request.token, directory)
+        given = request, handler.handle, inputs / request.token, directory
+        if companion is not None and hasattr(handler, "may_share") and handler.may_share(request):
+            return SharedAttempt(*given, companion)
+        return Attempt(*given)
 
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
         return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks)
 
-    companion = Companion(handler.beside) if hasattr(handler, "beside") else None
     is_of_use = asyncio.run(
         serve(
             options.service,

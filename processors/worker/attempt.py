@@ -57,7 +57,7 @@ class Attempt:
         Args:
             live: the children of all attempts; this one adds its own, and takes it out when it has ended.
         """
-        kills_before = cgroup.read_usage().oom_kills
+        kills_before = cgroup.read_oom_kills()
         status, usages = 0, list[struct_rusage]()
         if self._stopped_by is None:
             try:
@@ -69,7 +69,7 @@ class Attempt:
                 )  # fmt: skip
         for timer in self._timers:
             timer.cancel()
-        kills_after = cgroup.read_usage().oom_kills
+        kills_after = kills_before if isinstance(self._ending, Result) else cgroup.read_oom_kills()
         self._finish(status, usages, was_oom=None not in (kills_before, kills_after) and kills_after != kills_before)
 
     def abandon(self, error: Exception) -> None:
@@ -103,7 +103,9 @@ class Attempt:
             Its exit status, negative for a signal, and what all its processes have used.
         """
         loop = asyncio.get_running_loop()
-        started = self._child = child.fork(self._handle, self.request, self._inputs, self.spool.out)
+        started = self._child = child.fork(
+            child.Work(self._handle, self.request, self._inputs, self.spool.out, beside=len(live))
+        )
         live.add(started.pid)
         pipes = (
             (started.pipes.events, LineSplitter(self._on_event, _EVENT_BYTES)),
@@ -153,6 +155,13 @@ class Attempt:
     def _on_event(self, line: str) -> None:
         try:
             message = json.loads(line)
+        except ValueError as error:
+            self._log_misunderstood(error)
+        else:
+            self._on_message(message)
+
+    def _on_message(self, message: Mapping[str, Any]) -> None:
+        try:
             match message["type"]:
                 case "result":
                     self._ending = Result.model_validate(message["result"])

@@ -6,6 +6,7 @@ says in a way that is not understood, is None: a missing number must never look 
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from processors.protocol import CgroupUsage
@@ -27,6 +28,20 @@ def read_usage(root: Path = ROOT, membership: Path = MEMBERSHIP) -> CgroupUsage:
             cpu=_directory(root / "cpuacct", paths.get("cpuacct", "/")),
         )
     return CgroupUsage()
+
+
+def read_oom_kills(root: Path = ROOT, membership: Path = MEMBERSHIP) -> int | None:
+    """Read how many processes of the control group the kernel has killed for memory: before and after every attempt."""
+    return _fields(_oom_file(root, membership)).get("oom_kill")
+
+
+@cache
+def _oom_file(root: Path, membership: Path) -> Path:
+    """Found once: a worker stays in its group."""
+    paths = _memberships(membership)
+    if (root / "cgroup.controllers").exists():
+        return _directory(root, paths.get("", "/")) / "memory.events"
+    return _directory(root / "memory", paths.get("memory", "/")) / "memory.oom_control"
 
 
 def read_cpu_quota(root: Path = ROOT, membership: Path = MEMBERSHIP) -> float | None:

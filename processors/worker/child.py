@@ -47,6 +47,17 @@ class Pipes:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What the child of an attempt is to do."""
+
+    handle: Handle
+    request: AttemptRequest
+    inputs: Path
+    out: Path
+    beside: int = 0  #: attempts that run already
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """A running attempt, seen from the worker."""
 
@@ -55,11 +66,11 @@ class Child:
     pipes: Pipes  #: to read from
 
 
-def fork(handle: Handle, request: AttemptRequest, inputs: Path, out: Path) -> Child:
+def fork(work: Work) -> Child:
     """Start the child of an attempt."""
     with ExitStack() as opened:
         reading, writing = _pipes(opened)
-        pid = _fork(handle, request, inputs, out, writing)
+        pid = _fork(work, writing)
         opened.pop_all()
     for fd in (writing.events, writing.stdout, writing.stderr):
         os.close(fd)
@@ -79,28 +90,28 @@ def _pipes(opened: ExitStack) -> tuple[Pipes, Pipes]:
     return reading, writing
 
 
-def _fork(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, writing: Pipes) -> int:
+def _fork(work: Work, writing: Pipes) -> int:
     # Until the child has its own handlers, a signal to it would be written to the worker's wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         pid = os.fork()
         if pid == 0:
-            _run(handle, request, inputs, out, writing)
+            _run(work, writing)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _run(handle: Handle, request: AttemptRequest, inputs: Path, out: Path, pipes: Pipes) -> NoReturn:
+def _run(work: Work, pipes: Pipes) -> NoReturn:
     """Be the child, from the fork to the exit."""
     status = 1
     try:
-        _detach(pipes, request.output_limit_bytes)
-        os.chdir(out)
+        _detach(pipes, work.request.output_limit_bytes)
+        os.chdir(work.out)
         emit = _emitter()
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            emit(_perform(handle, request, inputs, out, emit))
+            emit(perform(work, emit))
             status = 0
         except Terminated:
             status = 128 + signal.SIGTERM
@@ -153,16 +164,16 @@ def _emitter() -> Callable[[Mapping[str, Any]], None]:
     return emit
 
 
-def _perform(
-    handle: Handle, request: AttemptRequest, inputs: Path, out: Path, emit: Callable[[Mapping[str, Any]], None]
-) -> Mapping[str, Any]:
+def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[str, Any]:
     """Call the handler, and say how it ended."""
+    request = work.request
     try:
         try:
             spec = SPECS[request.service].model_validate(request.spec)
         except ValidationError as error:
             raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
-        result = handle(Context(spec=spec, request=request, inputs=inputs, out=out, emit=emit))
+        context = Context(spec=spec, request=request, inputs=work.inputs, out=work.out, emit=emit, beside=work.beside)
+        result = work.handle(context)
         total = sum(output.size for output in result.outputs)
         if total > request.output_limit_bytes:
             raise _too_large(request.output_limit_bytes)

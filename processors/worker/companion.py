@@ -3,6 +3,9 @@
 An attempt is a fork that ends with its job, so what it loads is gone after it. The companion is forked from the worker
 as well, but once, and lives as long as the instance. Attempts speak to it through a socket that the worker has bound
 before: one that connects while the companion is still starting, or is started anew, waits for it to accept.
+
+Worker and companion have a socket between them as well, on which each message is one packet of JSON: what is loaded,
+and the attempts that are done in the companion itself (shared.py).
 """
 
 from __future__ import annotations
@@ -17,22 +20,21 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from processors.worker import processes
-from processors.worker.lines import LineSplitter
+from processors.worker.beside import PACKET_BYTES, Host
 
 SOCKET_NAME = "companion.sock"
 REASON_NAME = "companion.error"  #: why it could not begin; until one has begun
 
-Say = Callable[[list[str]], None]  #: tells the worker what it has loaded, each time anew
-#: what the companion does, until it is killed; it says what it has loaded when it begins, were it nothing
-Beside = Callable[[socket.socket, Say], None]
+Beside = Callable[[socket.socket, Host], None]  #: what the companion does, until it is killed
+Told = Callable[[Mapping[str, Any] | None], None]  #: what it says of an attempt; None: it is gone
 
 _BACKLOG = 128
-_LINE_BYTES = 64 * 1024
+_PACKETS_AT_ONCE = 32  # that are read before others have their turn
 _FIRST_DELAY_SECONDS = 0.1  # before one that has died is started anew; doubled each time
 _LONGEST_DELAY_SECONDS = 30.0
 _GOOD_LIFE_SECONDS = 60.0  # after which the next death is the first one again
@@ -75,6 +77,8 @@ class Companion:
         Path(SOCKET_NAME).chmod(0o600)
         self._listening.listen(_BACKLOG)
         self._pid: int | None = None
+        self._link: socket.socket | None = None
+        self._told: dict[str, Told] = {}  # of the attempts that are done in it
         self._live: set[int] = set()
         self._delay = _FIRST_DELAY_SECONDS
         self._again: asyncio.TimerHandle | None = None
@@ -90,52 +94,49 @@ class Companion:
             OSError: there is no process or no descriptor for it; nothing is left of the attempt.
         """
         self._live = live
-        reading, writing = os.pipe()
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            pid, pidfd = self._fork(writing)
+            pid, pidfd = self._fork(its)
         except OSError:
-            os.close(reading)
+            ours.close()
             raise
         finally:
-            os.close(writing)
-        os.set_blocking(reading, False)
-        self._pid = pid
+            its.close()
+        ours.setblocking(False)
+        self._pid, self._link = pid, ours
         live.add(pid)
         loop = asyncio.get_running_loop()
-        lines = LineSplitter(self._on_line, _LINE_BYTES)
         started = time.monotonic()
-
-        def read() -> None:
-            with contextlib.suppress(BlockingIOError):
-                data = os.read(reading, _LINE_BYTES)
-                if not data:
-                    loop.remove_reader(reading)
-                lines.feed(data)
 
         def ended() -> None:
             loop.remove_reader(pidfd)
-            loop.remove_reader(reading)
+            loop.remove_reader(ours)
+            while self._read(ours):  # its last words count
+                pass
             os.close(pidfd)
-            os.close(reading)
+            ours.close()
             live.discard(pid)
             status, _ = processes.reap(pid)
-            self._pid = None
+            self._pid = self._link = None
             self._loaded = []
+            told, self._told = list(self._told.values()), {}
+            for each in told:
+                each(None)
             if not self._is_ended:
                 self._turn_away()
                 sys.stderr.write(f"The companion ended with status {status}; it is started anew.\n")
                 self._start_again(lived=time.monotonic() - started)
 
-        loop.add_reader(reading, read)
+        loop.add_reader(ours, self._read_some, ours)
         loop.add_reader(pidfd, ended)
 
-    def _fork(self, writing: int) -> tuple[int, int]:
+    def _fork(self, its: socket.socket) -> tuple[int, int]:
         """Start the process; give its number, and the descriptor that becomes readable when it ends."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         try:
             pid = os.fork()
             if pid == 0:
-                _be(self._beside, self._listening, writing)
+                _be(self._beside, self._listening, its)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
@@ -148,6 +149,28 @@ class Companion:
     def loaded_models(self) -> list[str]:
         """What it has said last that it has."""
         return self._loaded
+
+    def take(self, token: str, attempt: Mapping[str, Any], told: Told) -> bool:
+        """Hand it an attempt; False: it is not there, or that is more than it may be given.
+
+        Args:
+            told: called with whatever it says of the attempt, the last time when it is over or gone.
+        """
+        is_sent = self._send(attempt)
+        if is_sent:
+            self._told[token] = told
+        return is_sent
+
+    def give_up(self, token: str) -> None:
+        """Let it end an attempt. One that it cannot be told of ends by itself."""
+        self._send({"end": token})
+
+    def _send(self, message: Mapping[str, Any]) -> bool:
+        packet = json.dumps(message).encode()
+        try:
+            return self._link is not None and len(packet) <= PACKET_BYTES and self._link.send(packet) > 0
+        except OSError:  # it is full, or gone
+            return False
 
     def end(self) -> None:
         """Kill it for good: nothing that it has is worth keeping."""
@@ -182,23 +205,42 @@ class Companion:
             sys.stderr.write(f"The companion did not start: {error}.\n")
             self._start_again(lived=0.0)
 
-    def _on_line(self, line: str) -> None:
-        Path(REASON_NAME).unlink(missing_ok=True)
-        with contextlib.suppress(ValueError):
-            self._loaded = [str(each) for each in json.loads(line)]
+    def _read_some(self, link: socket.socket) -> None:
+        for _ in range(_PACKETS_AT_ONCE):
+            if not self._read(link):
+                return
+
+    def _read(self, link: socket.socket) -> bool:
+        """Take what it has said; whether there was anything."""
+        try:
+            packet = link.recv(PACKET_BYTES)
+        except OSError:
+            return False
+        if not packet:
+            asyncio.get_running_loop().remove_reader(link)
+            return False
+        message = json.loads(packet)
+        if "loaded" in message:
+            Path(REASON_NAME).unlink(missing_ok=True)
+            self._loaded = [str(each) for each in message["loaded"]]
+        elif (told := self._told.get(message["token"])) is not None:
+            if message["isOver"]:
+                del self._told[message["token"]]
+            told(message)
+        return True
 
 
-def _be(beside: Beside, listening: socket.socket, writing: int) -> NoReturn:
+def _be(beside: Beside, listening: socket.socket, its: socket.socket) -> NoReturn:
     """Be the companion, to its end."""
     try:
         gc.freeze()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _close_all_but({listening.fileno(), writing})
+        _close_all_but({listening.fileno(), its.fileno()})
         processes.die_with_parent()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-        beside(listening, lambda value: _say(writing, value))
+        beside(listening, Host(its))
     except BaseException as error:
         traceback.print_exc()
         with contextlib.suppress(OSError):
@@ -214,7 +256,3 @@ def _close_all_but(kept: set[int]) -> None:
         if (fd := int(entry.name)) > 2 and fd not in kept:
             with contextlib.suppress(OSError):
                 os.close(fd)
-
-
-def _say(fd: int, loaded: list[str]) -> None:
-    os.write(fd, json.dumps(loaded).encode() + b"\n")

@@ -15,9 +15,12 @@ A service is a module `processors.<service>.handler` with
     def use_models(directory: Path) -> None:     # of a service that works with models
         ...remember where those of this machine lie; before `check`...
 
-    def beside(listening: socket, say: Say) -> None:     # optional; see companion.py
+    def beside(listening: socket, worker: Host) -> None:     # optional; see companion.py
         ...keep for all attempts what each would else load for itself: accept on the socket, for ever, in a process of
-        its own, in which threads are allowed...
+        its own, in which threads are allowed; `worker.serve(handle)` does the attempts there that may be shared...
+
+    def may_share(request: AttemptRequest) -> bool:     # optional, beside `beside`; see shared.py
+        ...say of an attempt that it is short, and reads no files...
 
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:
@@ -111,6 +114,7 @@ class Context(Generic[SpecT]):
     inputs: Path  #: the attempt's input directory
     out: Path  #: where outputs go
     emit: Callable[[Mapping[str, Any]], None]  #: passes an event on, still without number and time
+    beside: int = 0  #: attempts that ran in this instance when this one began; others may have begun since
 
     def input_path(self, field: str) -> Path:
         """The file that a field of the spec has named."""

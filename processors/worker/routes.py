@@ -74,7 +74,8 @@ class Routes:
             self._attempts.accept(attempt)
         except Refused as no:
             return refusal(no.status, no.code, str(no))
-        return Response(202)
+        spool = self._attempts.find(attempt.token) if request.query.get("follow") == "1" else None
+        return Response(202, stream=None if spool is None else spool.follow(0))
 
     def _events(self, token: str, after: str) -> Response:
         if not after.isdecimal():

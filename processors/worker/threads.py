@@ -13,3 +13,8 @@ def granted_threads() -> int:
     cpus = len(os.sched_getaffinity(0))
     quota = read_cpu_quota()
     return cpus if quota is None else max(1, min(cpus, math.ceil(quota)))
+
+
+def shared_threads(beside: int) -> int:
+    """Those of one attempt, where so many others run beside it."""
+    return math.ceil(granted_threads() / (beside + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from PIL import Image
 
@@ -55,3 +56,26 @@ def test_more_documents_follow_the_first_in_the_order_they_are_named(pitchey: Pi
     )
     text = (pitchey.cwd / "out" / "multi_page.txt").read_text()
     assert text.index("WordStar") < text.index("The page of b") < text.index("The page of a")
+
+
+def test_what_a_folder_holds_and_no_job_is_made_of_is_told(pitchey: Pitchey, tmp_path: Path) -> None:
+    folder = tmp_path / "mix"
+    folder.mkdir()
+    for name in ("a.txt", "b.xyz", ".hidden.xyz"):
+        (folder / name).write_text("Words.\n")
+    (folder / "gone.txt").symlink_to(tmp_path / "nowhere")
+    answer = pitchey.ok("submit", "document", str(folder))
+    assert len(answer.out.split()) == 1
+    assert "note: 2 files are left out" in answer.err and "b.xyz, gone.txt" in answer.err
+
+
+def test_an_empty_file_in_a_folder_fails_by_itself(pitchey: Pitchey, tmp_path: Path) -> None:
+    folder = tmp_path / "mix"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Words.\n")
+    (folder / "b.txt").touch()
+    answer = pitchey("run", "document", str(folder), "-o", str(tmp_path / "out"), "--engine", "process")
+    assert answer.code == 1 and "b.txt is empty" in answer.err
+    assert (tmp_path / "out" / "a.txt").read_text().strip() == "Words."
+    refused = pitchey("run", "document", str(folder / "b.txt"), "-o", str(tmp_path / "out"), "--engine", "process")
+    assert refused.code == 2 and "b.txt is empty" in refused.err

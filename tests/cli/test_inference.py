@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +152,13 @@ def test_a_terminal_gets_the_text_as_it_comes_and_anything_else_as_it_is(asked: 
 def test_a_document_cannot_be_streamed(asked: Pitchey) -> None:
     answer = asked("run", "inference", "generate", "Hello.", "--stream", "--output-format", "json", **PROCESS)
     assert answer.code == 2 and "--stream prints text, and json is asked for." in answer.err
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a graphics card")
+def test_a_graphics_card_that_is_not_there_is_one_error_and_nothing_is_run_without(asked: Pitchey) -> None:
+    answer = asked("run", "inference", "sentiment", "I love it", "--gpu", **PROCESS)
+    assert answer.code == 8 and answer.out == "", answer
+    assert answer.err.count("error:") == 1 and "no graphics card for instances, and one is asked for." in answer.err
+    asked.start_daemon(**PROCESS)
+    answer = asked("run", "inference", "sentiment", "I love it", "--gpu", **PROCESS)
+    assert answer.code == 2 and "`pitchey config set inference.gpu true`" in answer.err, answer

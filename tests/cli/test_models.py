@@ -292,3 +292,12 @@ def test_a_recommender_is_fitted_added_and_asked(pitchey: Pitchey) -> None:
     assert "shop@1 is added: recommendation, recommender" in added.err
     answer = pitchey.ok("run", "inference", "shop", "--text", "finn", "--top-k", "1").json
     assert [each["item"] for each in answer["output"]] == ["map"]
+
+
+def test_an_image_with_more_frameworks_is_called_by_them_and_takes_wheels(pitchey: Pitchey) -> None:
+    answer = pitchey("images", "build", "inference-jax")
+    assert answer.code == 2 and "inference-tensorflow, inference-torch, inference-tensorflow-torch." in answer.err
+    answer = pitchey("images", "build", "inference", "--wheelhouse", ".")
+    assert answer.code == 2 and "--wheelhouse is for images with more frameworks." in answer.err
+    answer = pitchey("images", "build", "inference-torch", "--wheelhouse", ".")
+    assert answer.code == 3 and "There is no wheel in ." in answer.err

@@ -15,6 +15,7 @@ from pitchey_cli.domain.job import Dependency, JobId, NewJob
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.webhooks import TEST_TYPE, TRIED_FOR, Delivery, Webhook
 from pitchey_cli.store import apart as module
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
@@ -32,6 +33,10 @@ def job(name: str, organisation: str, **changes: object) -> NewJob:
     return NewJob(JobId(name), Service.VIDEO, {}, organisation=organisation, batch="night", **changes)  # type: ignore[arg-type]
 
 
+def message(webhook_id: str) -> Delivery:
+    return Delivery(0, webhook_id, f"m-{webhook_id}", TEST_TYPE, "test", "{}", NOON, NOON + TRIED_FOR, next_at=NOON)
+
+
 @pytest.fixture
 def ours(store: Store) -> Iterator[Store]:
     """What we see of a store in which both of us have the same things."""
@@ -44,6 +49,8 @@ def ours(store: Store) -> Iterator[Store]:
         store.set_member(name, f"ada of {name}", Role.ADMIN, now=NOON)
         store.add_token(ApiToken(f"t-{name}", "ci", name, Role.VIEWER, frozenset(), "", NOON, None, digest="0" * 64))
         store.note_action(AuditEntry(NOON, "ada", name, "submit", f"{name}1"))
+        store.add_webhook(Webhook(f"w-{name}", "chat", name, "https://example.org/", (), (), NOON, "whsec_"))
+        store.add_delivery(message(f"w-{name}"))
     yield apart(store, OURS)
 
 
@@ -70,6 +77,8 @@ def test_all_lists_have_what_is_ours_and_nothing_else(ours: Store) -> None:
     assert [each.scope.organisation for each in ours.waiting_jobs()] == [OURS]
     assert [each.name for each in ours.organisations()] == [OURS]
     assert [each.id for each in ours.tokens()] == [each.id for each in ours.tokens(organisation=THEIRS)] == ["t-acme"]
+    assert [each.id for each in ours.webhooks()] == [each.id for each in ours.webhooks(organisation="")] == ["w-acme"]
+    assert [each.message_id for each in ours.deliveries("w-acme")] == ["m-w-acme"]
     assert {each.organisation for each in ours.audit_log()} == {OURS}
     assert {each.organisation for each in ours.audit_log(organisation=THEIRS)} == {OURS}
 
@@ -89,6 +98,23 @@ def test_what_is_theirs_is_not_there(ours: Store) -> None:
         ours.schedule("s-rival")
     assert ours.token("t-rival") is None and not ours.revoke_token("t-rival", now=NOON)
     assert not ours.remove_schedule("s-rival")
+    hook, later = "w-rival", NOON + timedelta(days=1)
+    for change in (
+        lambda: ours.rotate_webhook(hook, "whsec_", until=later, now=NOON),
+        lambda: ours.enable_webhook(hook),
+        lambda: ours.disable_webhook(hook, "", now=NOON),
+        lambda: ours.remove_webhook(hook),
+        lambda: ours.add_delivery(message(hook)),
+        lambda: ours.deliveries(hook),
+        lambda: ours.delivery(hook, f"m-{hook}"),
+        lambda: ours.replay(hook, f"m-{hook}", until=later, now=NOON),
+        lambda: ours.replay_failed(hook, until=later, now=NOON),
+    ):
+        with pytest.raises(InputNotFound, match="There is no webhook"):
+            change()
+    assert (
+        not ours.replay("w-acme", f"m-{hook}", until=later, now=NOON) and ours.delivery("w-acme", f"m-{hook}") is None
+    )
 
 
 def test_nothing_is_made_for_them(ours: Store) -> None:
@@ -111,6 +137,8 @@ def test_nothing_is_made_for_them(ours: Store) -> None:
         made = ApiToken("t", "ci", organisation, Role.ADMIN, frozenset(), "", NOON, None, digest="0" * 64)
         with pytest.raises(Denied):
             ours.add_token(made)
+        with pytest.raises(Denied):
+            ours.add_webhook(Webhook("w", "chat", organisation, "https://example.org/", (), (), NOON, "whsec_"))
 
 
 def test_the_same_idempotency_key_is_another_one_for_each(ours: Store) -> None:

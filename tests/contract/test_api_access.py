@@ -19,7 +19,7 @@ from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
-from pitchey_cli.operations import access
+from pitchey_cli.operations import access, webhooks
 from tests.resources.served import Served, served
 
 OURS, THEIRS = "acme", "rival"
@@ -42,6 +42,10 @@ IN_BODY: dict[str, Any] = {
     "set_quota": {"queued": 5},
     "grant_role": {"role": "viewer"},
     "add_token": {"name": "another"},
+    "add_webhook": {"name": "another", "url": "https://example.org/hooks"},
+    "disable_webhook": {},
+    "rotate_webhook": {},
+    "replay_deliveries": {"failed": True},
 }
 
 
@@ -56,16 +60,23 @@ class Things:
     schedule: str
     member: str
     token: str
+    webhook: str
 
     def path(self, route: Route) -> str:
         job = {"retry": self.dead, "purge_dead_letter": self.dead, "list_outputs": self.done, "get_output": self.done}
         parts = {"job": job.get(route.name, self.job), "batch": self.batch, "name": self.schedule, "path": "video.mp4"}
-        parts |= {"service": "code", "member": self.member, "token": self.token, "organisation": OURS}
+        parts |= {
+            "service": "code",
+            "member": self.member,
+            "token": self.token,
+            "organisation": OURS,
+            "webhook": self.webhook,
+        }
         return route.path.replace(":path}", "}").format(**parts)
 
     @property
     def names(self) -> list[str]:
-        return [self.job, self.dead, self.done, self.batch, self.schedule, self.member, self.token]
+        return [self.job, self.dead, self.done, self.batch, self.schedule, self.member, self.token, self.webhook]
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +106,10 @@ def things(api: Served, tmp_path: Path) -> Things:
     assert admin.post("/v1/schedules", json={**EVERY_HOUR, "schedule": schedule}).status_code == 201
     admin.delete("/v1/schedules/added")
     api.store.set_budget(Budget(Scope(OURS), Period.MONTH, 10**9), now=api.now)
-    return Things(job, dead, done, batch, schedule, f"ada-{mark}", made.id)
+    hook = webhooks.add(
+        api.store, f"hook-{mark}"[:60], "https://example.org/", organisation=OURS, allow_private=False, now=api.now
+    )
+    return Things(job, dead, done, batch, schedule, f"ada-{mark}", made.id, hook.id)
 
 
 def _failed() -> Any:
@@ -179,6 +193,8 @@ def _state(api: Served, things: Things) -> Any:
         api.store.budgets(),
         api.store.organisation(OURS),
         [each for each in api.store.tokens(organisation=OURS) if each.id == things.token],
+        [each for each in api.store.webhooks(organisation=OURS) if each.id == things.webhook],
+        api.store.deliveries(things.webhook),
     )
 
 

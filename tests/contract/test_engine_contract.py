@@ -13,6 +13,7 @@ import pytest
 from pitchey_cli.domain.errors import (
     EngineError,
     EngineUnavailable,
+    GpuMissing,
     ImageBuildFailed,
     ImageMissing,
     InstanceGone,
@@ -53,6 +54,14 @@ def test_an_engine_says_what_it_is(lab: Laboratory) -> None:
     assert info.version
     assert info.cpus >= 1
     assert info.memory_bytes > SMALL.memory_bytes
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="this machine has a graphics card")
+def test_a_graphics_card_that_is_not_there_is_one_error_and_nothing_is_left(lab: Laboratory) -> None:
+    spec = InstanceSpec("no-gpu", lab.image, ("true",), SMALL, {LABEL_STATE: lab.state}, has_gpu=True)
+    with pytest.raises(GpuMissing, match="no graphics card for instances, and one is asked for"):
+        lab.engine.start(spec)
+    assert "no-gpu" not in {each.instance_id for each in lab.engine.find({LABEL_STATE: lab.state})}
 
 
 def test_a_runtime_that_the_engine_does_not_have_is_refused_and_its_own_is_taken(lab: Laboratory) -> None:

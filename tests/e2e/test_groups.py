@@ -93,7 +93,7 @@ class Group:
         return token
 
     async def ending(self, client: WorkerClient, token: Token) -> Ending:
-        async for event in client.events(token, after=0):
+        async for event in await client.events(token, after=0):
             if isinstance(event, ResultEvent | ErrorEvent):
                 return event
         raise AssertionError("there is no last event")
@@ -178,7 +178,7 @@ def test_a_slot_waits_for_the_next_job_and_none_is_used_twice(group: Group) -> N
 def test_one_that_is_cancelled_ends_at_once_and_so_does_its_slot(group: Group) -> None:
     async def cancel(client: WorkerClient) -> Ending:
         token = await group.begin(client, "import time\ntime.sleep(50)", timeout=50)
-        async for event in client.events(token, after=0):
+        async for event in await client.events(token, after=0):
             if event.type == "progress":
                 break
         await client.end(token, grace_seconds=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_a_network_gives_the_same_answers_in_every_format(
     error = oracle.failure(kind, {"picture": [[1.0]]})
     assert error["code"] == "wrong_shape" and "It takes picture" in error["hint"], error
     assert oracle.failure(kind, {"image": given.tolist()})["code"] == "input_missing"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed: it is served")
+def test_a_model_of_a_framework_that_is_not_here_is_told_which_image_has_it(oracle: Oracle, models: Path) -> None:
+    add_network(models, "elsewhere", "torchscript", codeAllowedBy="somebody")
+    error = oracle.failure("elsewhere", {"picture": pictures(1).tolist()})
+    assert (error["code"], error["retryable"]) == ("framework_not_served", False)
+    assert "elsewhere@1 is torchscript, which this instance does not run." in error["message"]
+    assert "`pitchey images build inference-torch` makes an image that does" in error["hint"]
 
 
 def test_a_manifest_that_names_what_a_tflite_model_lacks_is_refused(oracle: Oracle, models: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from processors.vocabulary import GPU_VARIABLE
 from processors.worker.companion import REASON_NAME
 from tests.resources import onnx_models
 from tests.resources.handlers.without_models import MENDED
@@ -195,6 +196,18 @@ def test_models_that_cannot_be_served_end_the_attempt_at_once_with_the_reason(tm
         (worker.run / MENDED).touch()
         until(lambda: not (worker.run / REASON_NAME).exists(), "the companion has begun")
         assert oracle.envelope("waiting", tmp_path / "black.png")["model"] == "waiting"
+
+
+def test_a_model_that_would_run_on_the_processor_instead_of_a_card_is_refused(
+    tmp_path: Path, models: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library here knows no card, as that of an image without one, and would say nothing of it."""
+    monkeypatch.setenv(GPU_VARIABLE, "1")
+    add_classifier(models, "quick", onnx_models.colours())
+    with Worker(tmp_path / "own", "--models", str(models), service="inference") as worker:
+        error = Oracle(worker).failure("quick", picture)
+    assert (error["code"], error["retryable"]) == ("no_gpu", False), error
+    assert "quick@1 would run on the processor, and a graphics card is asked for." in error["message"]
 
 
 # --- files that are not what they should be

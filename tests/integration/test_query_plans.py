@@ -39,6 +39,12 @@ COLD = {
     "tokens": "a listing for people",
     "revoke_tokens_of": "when an organisation is removed",
     "waiting_jobs": "a row for each line, and only for people who ask",
+    "bring_deliveries_forward": "tidies up, every few minutes; reads what is pending",
+    "end_long_rests": "tidies up, every few minutes; a row for each endpoint",
+    "webhooks": "a row for each endpoint, of which a person adds a few",
+    "due_webhooks": "the same; one search for each of them",
+    "is_anybody_told": "the same; when one is added, disabled or removed",
+    "remove_webhooks_of": "when an organisation is removed",
     "miscounted": "part of the integrity check: reads everything",
 }
 #: lines of a plan that are no walk through a table

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.verify import Expected, verified
 from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
@@ -271,6 +272,20 @@ def test_an_output_that_is_too_short_is_not_made_again() -> None:
         assert (caught.value.code, caught.value.retryable) == ("output_incomplete", False)
 
 
+def test_an_output_whose_index_promises_more_than_is_there_is_not_published(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    ffmpeg("-i", SAMPLE, "-c", "copy", "-movflags", "+faststart", whole)
+    frames = int(ffprobe(whole)["video"]["nb_frames"])
+    expected = Expected({"video": 1, "audio": 1}, frames=frames, is_index_first=True)
+    verified(whole, whole.name, expected)
+    for share in (0.999, 0.8, 0.5):
+        data = whole.read_bytes()
+        written(cut, data[: int(len(data) * share)])
+        with pytest.raises(HandlerError) as caught:
+            verified(cut, cut.name, expected)
+        assert caught.value.code == "output_incomplete"
+
+
 @pytest.mark.parametrize("asked", [{}, {"outputFormat": "hls"}])
 def test_a_quality_is_looked_for_where_there_are_pictures(
     studio: Studio, tmp_path: Path, asked: dict[str, Any]
@@ -279,6 +294,19 @@ def test_a_quality_is_looked_for_where_there_are_pictures(
     pictures = ("-t", "3", "-i", BIKES, "-f", "lavfi", "-i", "sine=d=60")
     ffmpeg(*pictures, "-vf", "scale=160:68", "-c:v", "mpeg4", "-q:v", "3", "-c:a", "aac", film)
     studio.make(film, targetQuality=70, **asked)
+
+
+def test_what_hardly_anybody_has_written_is_not_decoded(studio: Studio, tmp_path: Path) -> None:
+    """Of each decoder that is let at files of strangers, somebody has to be sure; ASUS V1 is of one maker's cards."""
+    rare = tmp_path / "rare.avi"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-c:v", "asv1", rare)
+    error = studio.failure(rare)
+    assert (error["code"], error["reason"]) == ("codec_refused", "rejected")
+    assert error["message"] == "rare.avi has a picture in asv1, which is not decoded here."
+    command = ["ffmpeg", "-v", "error"]
+    command += [word for key, value in {**SAFE_INPUT, **SAFE_DECODER}.items() for word in (f"-{key}", str(value))]
+    done = subprocess.run([*command, "-i", rare, "-f", "null", "-"], capture_output=True, text=True)
+    assert done.returncode != 0 and "whitelist" in done.stderr  # nor by a program that is given the file
 
 
 def test_another_suffix_does_no_harm(studio: Studio, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from processors.streaming.measure import measured
 from processors.streaming.tracks import Track
 from processors.streaming.verify import verify_sound, verify_stream
 from processors.worker.context import HandlerError
+from tests.quality.checks import begins_with_idr
 from tests.resources.studio import BIKES, BUNNY, HDR, Studio, brightness, ffmpeg
 from tests.resources.workers import Worker
 
@@ -318,8 +319,27 @@ def test_other_codecs_have_the_same_groups(studio: Studio, codec: str, form: str
     )
     best, worst = [key_times(out / rung["path"]) for rung in result["details"]["stream"]["rungs"]]
     assert best == worst == [0, 2, 4]
+    for rung in result["details"]["stream"]["rungs"]:
+        folder = out / rung["path"]
+        segments = sorted(folder.glob("segment-*.m4s"))
+        assert len(segments) == 3
+        assert all(begins_with_idr(folder / "init.mp4", segment) for segment in segments)
     lists = (out / ("master.m3u8" if form == "hls" else "manifest.mpd")).read_text()
     assert said in lists
+
+
+def test_a_segment_that_leans_on_the_one_before_is_refused(tmp_path: Path) -> None:
+    """In an open group of HEVC, pictures are shown before the key frame that refer to the group before."""
+    folder = tmp_path / "video-64p"
+    folder.mkdir()
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc2=s=64x64:r=10:d=3", "-c:v", "libx265", "-tag:v", "hvc1",
+        "-x265-params", "log-level=none:keyint=10:min-keyint=10:scenecut=0:open-gop=1", "-f", "hls", "-hls_time", "1",
+        "-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "init.mp4",
+        "-hls_segment_filename", folder / "segment-%05d.m4s", folder / "playlist.m3u8",
+    )  # fmt: skip
+    with pytest.raises(HandlerError, match="its first picture needs others before it"):
+        measured(tmp_path, [Track("video", folder.name, folder)], 1)
 
 
 def test_hdr_stays_hdr_when_asked_and_says_so(studio: Studio) -> None:

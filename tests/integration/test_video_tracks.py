@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from processors.video.cues import cues
+from tests.quality import checks
 from tests.resources.studio import (
     BIKES,
     SAMPLE,
@@ -163,6 +164,20 @@ def test_what_is_delivered_has_the_loudness_also_where_peaks_are_limited_and_cha
 ) -> None:
     out, result = studio.make(loud_film(tmp_path / "loud.mkv"), loudness=goal, **spec)
     assert loudness(out / made) == pytest.approx(goal, abs=0.5), result["details"]
+
+
+def test_true_peaks_of_surround_at_full_scale_are_as_promised_or_told(studio: Studio, tmp_path: Path) -> None:
+    """FFmpeg's encoder of AAC adds 4 dB to the first of six tones at full scale."""
+    tones = "|".join(f"0.99*sin(2*PI*{440 if number else 330}*t)" for number in range(6))
+    film = tmp_path / "full.mkv"
+    ffmpeg(
+        "-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=3", "-f", "lavfi",
+        "-i", f"aevalsrc='{tones}':c=5.1:s=48000:d=3", "-c:a", "pcm_f32le", "-c:v", "mpeg4", film,
+    )  # fmt: skip
+    out, result = studio.make(film, loudness=-5)
+    peak = checks.loudness(out / "video.mp4").true_peak
+    told = [each for each in result["details"].get("notes", []) if "true peak is" in each]
+    assert (peak > -1 + 0.2) == bool(told), (peak, result["details"])
 
 
 def test_a_limiter_does_not_move_the_sound(studio: Studio, tmp_path: Path) -> None:

@@ -175,6 +175,19 @@ def test_slots_and_tokens_are_guarded(shared: Worker, token: str, tmp_path: Path
     assert shared.post(first, does("succeed")).status_code == 409
 
 
+def test_an_attempt_knows_how_many_run_beside_it(shared: Worker, token: str, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    first, second, third = token, f"{token}0", f"{token}1"
+    for name in (first, second):
+        shared.begin(name, does("wait_for_file", str(gate)))
+        with shared.follow(name) as events:
+            wait_for_log(events, "waiting")
+    gate.touch()
+    assert [shared.ending(name)["result"]["details"]["beside"] for name in (first, second)] == [0, 1]
+    shared.begin(third, does("wait_for_file", str(gate)))
+    assert shared.ending(third)["result"]["details"]["beside"] == 0
+
+
 # --- events
 
 

@@ -9,6 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+#: of each codec: the field that says what a picture is, its values for pictures, and for those that one can begin with
+_ENTRIES = {
+    "h264": ("nal_unit_type", range(1, 6), (5,)),  # ITU-T H.264, table 7-1
+    "hevc": ("nal_unit_type", range(32), (19, 20)),  # ITU-T H.265, table 7-1
+    "av1": ("frame_type", range(4), (0,)),
+    "vp9": ("frame_type", range(2), (0,)),
+}
+
 
 @dataclass(frozen=True)
 class Streams:
@@ -101,12 +109,14 @@ def is_index_first(path: Path) -> bool:
 
 
 def begins_with_idr(init: Path, segment: Path) -> bool:
-    """Whether the first picture of a segment of H.264 is an IDR: a mark as key frame may mean less than that."""
+    """Whether a player can begin with a segment's first picture: a mark as key frame may mean less than that."""
     joined = segment.with_suffix(".joined.mp4")
     joined.write_bytes(init.read_bytes() + segment.read_bytes())
     command = ["ffmpeg", "-nostdin", "-v", "verbose", "-i", joined, "-map", "0:v:0", "-c", "copy", "-frames:v", "1"]
     command += ["-bsf:v", "trace_headers", "-f", "null", "-"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    codec = (streams(joined).first("video") or {})["codec_name"]
     joined.unlink()
-    kinds = [int(kind) for kind in re.findall(r"nal_unit_type .*= (\d+)", said)]
-    return next((kind for kind in kinds if 1 <= kind <= 5), 0) == 5  # ITU-T H.264, table 7-1
+    field, pictures, entries = _ENTRIES[codec]
+    kinds = [int(kind) for kind in re.findall(rf"\b{field} .*= (\d+)", said)]
+    return next((kind for kind in kinds if kind in pictures), -1) in entries

@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 
 from pitchey_cli.domain.errors import EngineError, EngineUnavailable, InstanceGone
 from pitchey_cli.domain.limits import GIB, Limits
-from pitchey_cli.engines import runtimes
+from pitchey_cli.engines import graphics, runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -166,6 +166,7 @@ class ScriptedEngine:
 
     def start(self, spec: InstanceSpec) -> None:
         """Start an instance."""
+        graphics.refuse_without(self.kind, is_wanted=spec.has_gpu)
         runtimes.check(self.info(), spec.runtime)
         self.machine.start(spec)
 

@@ -100,7 +100,7 @@ class Served:
                 VIDEO,
                 "docker",
                 "video:1",
-                100,
+                1000,
                 InstanceState.READY,
                 2.0,
                 2**31,
@@ -111,7 +111,7 @@ class Served:
                 boot="b",
             )
         )
-        places = Places([Candidate(instance_id, 100, 100)])
+        places = Places([Candidate(instance_id, 1000, 1000)])
         until = self.now + timedelta(hours=1)
         self.store.claim(PoolKey(VIDEO), places=places, policy=QueuePolicy(), now=self.now, lease_until=until, tick=0)
         return self.store.job(job_id)

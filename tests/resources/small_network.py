@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from tests.resources.repositories import add_files
 
 FOLDER = Path(__file__).parent / "inference" / "network"
-PICTURE = {"name": "picture", "dtype": "float32", "shape": [-1, 3, 8, 8]}
-LOGITS = {"name": "logits", "dtype": "float32", "shape": [-1, 3]}
+PICTURE: dict[str, Any] = {"name": "picture", "dtype": "float32", "shape": [-1, 3, 8, 8]}
+LOGITS: dict[str, Any] = {"name": "logits", "dtype": "float32", "shape": [-1, 3]}
 #: the file of each, and what runs it
 FORMATS = {
     "onnx": ("network.onnx", "onnx"),
@@ -74,11 +74,12 @@ def _onnx() -> None:
         helper.make_node("Gemm", ["flat", "dense.weight", "dense.bias"], ["logits"], transB=1),
     ]
     ends = [
-        [helper.make_tensor_value_info(str(each["name"]), TensorProto.FLOAT, ["N", *list(each["shape"])[1:]])]  # type: ignore[call-overload]
+        [helper.make_tensor_value_info(str(each["name"]), TensorProto.FLOAT, ["N", *each["shape"][1:]])]
         for each in (PICTURE, LOGITS)
     ]
     constants = [numpy_helper.from_array(value, name) for name, value in weights().items()]
-    graph = helper.make_graph(nodes, "network", *ends, constants)
+    inputs, outputs = ends
+    graph = helper.make_graph(nodes, "network", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     (FOLDER / "network.onnx").write_bytes(model.SerializeToString())
 

@@ -85,6 +85,13 @@ def test_rootless_docker_runs_as_its_own_root_which_is_the_user_outside() -> Non
     assert docker_arguments(SPEC, is_rootless=True) == docker_arguments(SPEC) | {"user": "0:0"}
 
 
+def test_the_graphics_cards_are_asked_for_where_they_are_wanted_and_nowhere_else() -> None:
+    spec = replace(SPEC, has_gpu=True)
+    cards = [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]
+    assert docker_arguments(spec) == docker_arguments(SPEC) | {"device_requests": cards}
+    assert podman_arguments(spec) == podman_arguments(SPEC) | {"devices": ["nvidia.com/gpu=all"]}
+
+
 def test_a_runtime_is_passed_to_docker_and_podman_takes_none() -> None:
     spec = replace(SPEC, runtime="runsc")
     assert docker_arguments(spec) == docker_arguments(SPEC) | {"runtime": "runsc"}

@@ -190,25 +190,6 @@ def test_the_repository_of_all_tags_is_ours() -> None:
     assert all(image.tag.startswith("pitchey/") for image in plan(images.available()))
 
 
-def test_a_build_that_met_a_full_disk_says_so_and_no_more() -> None:
-    said = "RUN apt-get install " + "a-package " * 200 + ": write /usr/share/x: no space left on device"
-    with pytest.raises(ImageBuildFailed) as refused:
-        list(builds.follow([{"stream": "STEP 1/1: RUN x\n"}, {"error": said}], "pitchey/x:1"))
-    assert "disk that holds the engine's images is full" in str(refused.value)
-    assert "pitchey images prune" in refused.value.hint
-    assert len(str(refused.value)) < 200
-
-
-def test_a_step_as_long_as_a_page_is_shortened_around_its_middle() -> None:
-    step = "STEP 1/1: RUN apt-get install " + "a-package " * 500
-    with pytest.raises(ImageBuildFailed) as refused:
-        list(
-            builds.follow([{"stream": f"{step}\n"}, {"error": f"{step} returned 100: no such package"}], "pitchey/x:1")
-        )
-    assert "returned 100: no such package" in str(refused.value)
-    assert len(str(refused.value)) < 1000
-
-
 def test_frameworks_make_variants_of_the_image_of_inference_each_on_the_one_before() -> None:
     plain = plan([Service.INFERENCE])[-1]
     both = plan([Service.INFERENCE], replace(SOURCES, frameworks=("tensorflow", "torch")))[1:]
@@ -254,3 +235,22 @@ def test_wheels_that_were_handed_over_are_in_the_context_of_a_variant(tmp_path: 
         assert (context / "wheelhouse" / wheel.name).read_bytes() == b"PK"
     with images.build_context(variant, None) as context:
         assert list((context / "wheelhouse").iterdir()) == []
+
+
+def test_a_build_that_met_a_full_disk_says_so_and_no_more() -> None:
+    said = "RUN apt-get install " + "a-package " * 200 + ": write /usr/share/x: no space left on device"
+    with pytest.raises(ImageBuildFailed) as refused:
+        list(builds.follow([{"stream": "STEP 1/1: RUN x\n"}, {"error": said}], "pitchey/x:1"))
+    assert "disk that holds the engine's images is full" in str(refused.value)
+    assert "pitchey images prune" in refused.value.hint
+    assert len(str(refused.value)) < 200
+
+
+def test_a_step_as_long_as_a_page_is_shortened_around_its_middle() -> None:
+    step = "STEP 1/1: RUN apt-get install " + "a-package " * 500
+    with pytest.raises(ImageBuildFailed) as refused:
+        list(
+            builds.follow([{"stream": f"{step}\n"}, {"error": f"{step} returned 100: no such package"}], "pitchey/x:1")
+        )
+    assert "returned 100: no such package" in str(refused.value)
+    assert len(str(refused.value)) < 1000

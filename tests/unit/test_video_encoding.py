@@ -18,7 +18,7 @@ from processors.ffmpeg.filters import Filter, fitted, upright
 from processors.ffmpeg.probe import Audio, Probe, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.progress import ProgressReader
-from processors.ffmpeg.safety import MOST_PIXELS, SAFE_INPUT
+from processors.ffmpeg.safety import MOST_PIXELS, SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF
@@ -28,6 +28,7 @@ from processors.video.quality import TIERS, ceiling, fit
 from processors.video.sounds import sounds
 
 SAFE = [
+    *("-codec_whitelist", str(SAFE_DECODER["codec_whitelist"])),
     *("-format_whitelist", SAFE_INPUT["format_whitelist"], "-max_pixels", str(MOST_PIXELS)),
     *("-protocol_whitelist", "file,pipe"),
 ]

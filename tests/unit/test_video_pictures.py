@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.probe import Video
 from processors.specs import VideoSpec
 from processors.video.pictures import Look
@@ -97,7 +98,7 @@ def test_pictures_of_a_number_are_as_many_and_evenly_spread(seconds: float, coun
 
 @given(st.floats(0, 1000), st.floats(0.04, 500_000))
 def test_tiles_follow_each_other_without_gap_to_the_end_and_each_has_its_own_place(start: float, length: float) -> None:
-    placed = tiles(Window(start, start + length, start + length))
+    placed = tiles(Window(Cut(start), start + length))
     assert 1 <= len(placed) <= 300
     assert (placed[0].start, placed[-1].end) == (start, start + length)
     assert all(one.end == other.start and one.start < one.end for one, other in itertools.pairwise(placed))
@@ -109,7 +110,7 @@ def test_tiles_follow_each_other_without_gap_to_the_end_and_each_has_its_own_pla
     ("seconds", "count", "step"), [(0.5, 1, 0.5), (90, 90, 1), (3600, 240, 15), (36_000, 300, 120)]
 )
 def test_a_longer_video_has_tiles_further_apart(seconds: float, count: int, step: float) -> None:
-    placed = tiles(Window(0, seconds, seconds))
+    placed = tiles(Window(Cut(), seconds))
     assert (len(placed), placed[0].end) == (count, step)
 
 
@@ -120,11 +121,11 @@ def test_a_longer_video_has_tiles_further_apart(seconds: float, count: int, step
 def test_tiles_are_as_long_as_key_frames_are_apart_while_there_are_enough(
     seconds: float, gap: float | None, step: float
 ) -> None:
-    assert tiles(Window(0, seconds, seconds), gap)[0].end == step
+    assert tiles(Window(Cut(), seconds), gap)[0].end == step
 
 
 def test_a_web_vtt_names_the_sheet_and_the_rectangle_and_counts_from_the_start() -> None:
-    placed = tiles(Window(3600.5, 3712.0, 5000))
+    placed = tiles(Window(Cut(3600.5, 3712.0), 5000))
     lines = webvtt(placed, 3600.5, 160, 90, "sprite-{:03}.jpg").split("\n\n")
     assert lines[0] == "WEBVTT"
     assert lines[1] == "00:00:00.000 --> 00:00:01.000\nsprite-001.jpg#xywh=0,0,160,90"

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
+from xml.etree.ElementTree import Element
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from processors.document.formulas import DEEPEST, linear
 from processors.document.model import (
     Block,
     Caption,
@@ -116,6 +118,8 @@ class _Reader:
         elif tag is None or tag.startswith("-") or tag == "_comment" or _is_unseen(node, tag):
             if tag == "input":
                 self._tick(node)
+            elif tag == "math" and not _is_hidden(node):
+                self._spans.append(replace(self.look, text=linear(_as_xml(node, 0))))
         elif depth > _DEEPEST:
             self._spans.append(replace(self.look, text=" ".join(node.text().split())))
         elif tag in _INLINE:
@@ -264,8 +268,26 @@ def _those(node: LexborNode, *tags: str) -> list[LexborNode]:
 
 
 def _is_unseen(node: LexborNode, tag: str) -> bool:
-    if tag in _UNSEEN:
-        return True
+    return tag in _UNSEEN or _is_hidden(node)
+
+
+def _as_xml(node: LexborNode, depth: int) -> Element:
+    """MathML out of the tree of HTML, as deep as formulas go."""
+    made = Element(str(node.tag))
+    made.attrib.update({name: value or "" for name, value in node.attributes.items()})
+    last: Element | None = None
+    for child in node.iter(include_text=True):
+        if child.tag == "-text":
+            text = child.text_content or ""
+            if last is None:
+                made.text = (made.text or "") + text
+        elif depth < DEEPEST:
+            last = _as_xml(child, depth + 1)
+            made.append(last)
+    return made
+
+
+def _is_hidden(node: LexborNode) -> bool:
     attributes: Any = node.attributes
     return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
 

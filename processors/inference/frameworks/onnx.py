@@ -10,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
+from processors.inference.frameworks.graphics import refuse_other_device, wants_gpu
 from processors.inference.frameworks.onnx_file import refuse_unsafe
 from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.takes import Takes
@@ -29,6 +30,7 @@ _DTYPES: dict[str, Dtype] = {
     "tensor(string)": "string",
 }
 _DEVICES = {"CPUExecutionProvider": "cpu", "CUDAExecutionProvider": "cuda", "ROCMExecutionProvider": "rocm"}
+_GRAPHICS = ("CUDAExecutionProvider", "ROCMExecutionProvider")
 _ERROR = 3  # of onnxruntime's severities: its warnings are for those who make models
 
 
@@ -48,8 +50,11 @@ def load(entry: Entry, threads: int) -> OnnxSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERROR
     # Always as a path: that is when onnxruntime itself refuses data outside of the folder.
-    inner = onnxruntime.InferenceSession(str(entry.file), options, providers=["CPUExecutionProvider"])
+    there = onnxruntime.get_available_providers()
+    wanted = [name for name in _GRAPHICS if name in there] if wants_gpu() else ["CPUExecutionProvider"]
+    inner = onnxruntime.InferenceSession(str(entry.file), options, providers=wanted or ["CPUExecutionProvider"])
     session = OnnxSession(entry, inner)
+    refuse_other_device(entry, session.device)  # onnxruntime falls back to the processor without a word
     session.takes.refuse_misnamed(entry.manifest)
     return session
 

@@ -56,7 +56,7 @@ def framework_of(path: Path, what: str) -> Framework:
     try:
         onnx_file.external_files(path)
     except NotWhole as error:
-        hint = "ONNX, GGUF and TFLite are known by their bytes; is the file whole?"
+        hint = "ONNX, GGUF, TFLite, .pt2 and TorchScript are known by their bytes; is the file whole?"
         raise UnsafeModel("unknown_format", f"{what} is no model that is known here: {error}.", hint) from error
     return "onnx"
 

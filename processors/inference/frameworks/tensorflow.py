@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from processors.inference.errors import UnsafeModel
+from processors.inference.frameworks.graphics import refuse_other_device
 from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.saved_model_file import SERVING, refuse_unsafe
 from processors.inference.frameworks.signature import Signature
@@ -46,6 +47,7 @@ def load(entry: Entry, threads: int) -> SavedModelSession:
     signature = refuse_unsafe(entry.file, f"The model {entry.manifest.reference}")
     session = SavedModelSession(entry, tf.saved_model.load(str(entry.file)), signature)
     session.takes.refuse_misnamed(entry.manifest)
+    refuse_other_device(entry, session.device)
     return session
 
 

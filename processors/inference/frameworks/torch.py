@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError, UnsafeModel
+from processors.inference.frameworks.graphics import CPU, refuse_other_device, wants_gpu
 from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.sniffing import framework_of
 from processors.inference.frameworks.takes import Takes
@@ -48,22 +49,23 @@ def load(entry: Entry, threads: int) -> TorchSession:
     with _threads:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+    device = "cuda" if wants_gpu() and torch.cuda.is_available() else CPU
+    refuse_other_device(entry, device)
     if entry.manifest.framework == "torchscript":
         module = torch.jit.load(str(entry.file), map_location="cpu").eval()
     else:
         module = _program(entry)
     if entry.manifest.weights is not None:
         _lay_over(module, entry)
-    return TorchSession(entry, module)
+    return TorchSession(entry, module.to(device), device)
 
 
 class TorchSession:
     """A loaded model."""
 
-    device = "cpu"
-
-    def __init__(self, entry: Entry, module: Any) -> None:
+    def __init__(self, entry: Entry, module: Any, device: str) -> None:
         manifest = entry.manifest
+        self.device = device
         self._what = f"The model {manifest.reference}"
         self._order = [each.name for each in manifest.inputs]
         self.takes = Takes(self._what, manifest.inputs, [each.name for each in manifest.outputs] or ["output"])
@@ -76,7 +78,9 @@ class TorchSession:
         try:
             with torch.inference_mode():
                 # A copy, because what comes over a socket may not be written to, and a program might.
-                values = self._module(*(torch.from_numpy(np.array(given[name])) for name in self._order))
+                values = self._module(
+                    *(torch.from_numpy(np.array(given[name])).to(self.device) for name in self._order)
+                )
         except Exception as error:  # whatever the program raises
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise HandlerError("model_failed", f"{self._what} failed: {message}.", retryable=False) from error

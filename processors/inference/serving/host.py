@@ -1,6 +1,7 @@
 """The companion of an inference instance: it has the models, and runs them for whoever asks on the socket.
 
-One thread per connection; an attempt has one. Requests are in wire.py; what loads and runs is behind the ports.
+One thread per connection; an attempt that is a fork has one, and those that are done here need none. Requests are in
+wire.py; what loads and runs is behind the ports.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
-from processors.inference.frameworks.port import Generator, Loaded, Prompt, Session, Tensors
+from processors.inference.frameworks.port import Generator, Loaded, Tensors
 from processors.inference.repository import Entry, Repository
+from processors.inference.serving.here import Here, ran
 from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
+from processors.inference.work import result
+from processors.worker.beside import Host
 from processors.worker.cgroup import read_usage
 from processors.worker.context import HandlerError, Rejected
 from processors.worker.threads import granted_threads
@@ -37,7 +40,7 @@ def budget_bytes() -> int:
     return _BUDGET_BYTES if limit is None else int(limit * _SHARE)
 
 
-def serve(listening: socket.socket, repository: Repository, say: Callable[[list[str]], None]) -> None:
+def serve(listening: socket.socket, repository: Repository, worker: Host) -> None:
     """Serve for ever."""
     threads = granted_threads()
 
@@ -46,10 +49,11 @@ def serve(listening: socket.socket, repository: Repository, say: Callable[[list[
 
     def changed(models: list[str]) -> None:
         _give_back()
-        say(models)
+        worker.say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
-    say(shelf.names())
+    worker.say(shelf.names())
+    worker.serve(lambda context: result(context, repository, Here(repository, shelf)))
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
@@ -88,28 +92,11 @@ def _converse(connection: socket.socket, repository: Repository, shelf: Shelf) -
 def _answer(
     connection: socket.socket, head: dict[str, Any], tensors: Tensors, repository: Repository, shelf: Shelf
 ) -> None:
-    entry = repository.find(head["model"])
     if head["do"] == "measure":
-        send(connection, measured(entry, shelf))
+        send(connection, measured(repository.find(head["model"]), shelf))
         return
-    with shelf.borrow(entry) as (loaded, waited):
-        started = time.monotonic()
-        if head["do"] == "generate":
-            generator = cast(Generator, loaded)
-            done = generator.generate(Prompt(**head["prompt"]), lambda piece: _say(connection, piece))
-            facts: dict[str, Any] = {
-                "done": {
-                    "finish_reason": done.finish_reason,
-                    "prompt_tokens": done.prompt_tokens,
-                    "generated_tokens": done.generated_tokens,
-                }
-            }
-            outputs = None
-        else:
-            outputs = cast(Session, loaded).run(tensors, head.get("outputs", ()))
-            facts = {}
-        took = {"load": waited, "run": time.monotonic() - started}
-        send(connection, {**facts, "device": loaded.device, "seconds": took}, outputs)
+    facts, outputs = ran(repository, shelf, head, tensors, lambda piece: _say(connection, piece))
+    send(connection, facts, outputs)
 
 
 def measured(entry: Entry, shelf: Shelf) -> dict[str, Any]:

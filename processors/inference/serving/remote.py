@@ -66,11 +66,15 @@ class Companion:
         if (failure := answer.get("error")) is not None:
             kind = Rejected if failure["is_final"] else HandlerError
             raise kind(failure["code"], failure["message"], failure["hint"])
-        load = float(answer["seconds"]["load"])
-        self.timings.load += load
-        self.timings.run += time.monotonic() - started - load
-        self.devices.add(answer["device"])
+        self._note(answer, seconds=time.monotonic() - started)
         return answer, outputs
+
+    def _note(self, answer: Mapping[str, Any], seconds: float | None = None) -> None:
+        """Where the time went: what was not waiting for the load was the run, on the way there and back as well."""
+        load, run = (float(answer["seconds"][name]) for name in ("load", "run"))
+        self.timings.load += load
+        self.timings.run += run if seconds is None else seconds - load
+        self.devices.add(answer["device"])
 
     def _connected(self) -> socket.socket:
         if self._connection is None:

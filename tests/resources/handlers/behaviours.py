@@ -41,7 +41,7 @@ def wait_for_file(context: Context[CodeSpec]) -> Result:
     while not Path(gate).exists():
         time.sleep(0.005)
     context.log("going on")
-    return Result()
+    return Result(details={"beside": context.beside})
 
 
 def sleep(context: Context[CodeSpec]) -> Result:

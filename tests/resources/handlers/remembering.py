@@ -11,10 +11,11 @@ import threading
 from processors.protocol import Result
 from processors.specs import CodeSpec
 from processors.worker import companion
+from processors.worker.beside import Host
 from processors.worker.context import Context, HandlerError
 
 
-def beside(listening: socket.socket, say: companion.Say) -> None:
+def beside(listening: socket.socket, worker: Host) -> None:
     """Give each that asks the next number, and two processes; die when told to."""
     counted = 0
     helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -24,7 +25,7 @@ def beside(listening: socket.socket, say: companion.Say) -> None:
             if connection.recv(16) == b"die":
                 os._exit(3)
             counted += 1
-            threading.Thread(target=say, args=([f"number-{counted}"],)).start()  # threads are allowed
+            threading.Thread(target=worker.say, args=([f"number-{counted}"],)).start()  # threads are allowed
             connection.sendall(f"{counted} {os.getpid()} {helper.pid}".encode())
 
 

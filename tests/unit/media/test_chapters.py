@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.chapters import comments
+from processors.ffmpeg.cut import Cut
 from processors.media.chapters import Part, document, from_document, from_file, settled
 from processors.media.tags import merged, metadata
 from processors.specs.media import Chapter
@@ -26,20 +27,20 @@ def spans(parts: list[Part]) -> list[tuple[float, float]]:
 
 
 def test_a_chapter_ends_where_the_next_begins() -> None:
-    assert spans(settled([chapter(4), chapter(0)], 0, 10)) == [(0, 4), (4, 10)]
+    assert spans(settled([chapter(4), chapter(0)], Cut(0, 10))) == [(0, 4), (4, 10)]
 
 
 def test_a_chapter_may_end_earlier_but_not_later() -> None:
-    assert spans(settled([chapter(0, 2), chapter(4, 99), chapter(5)], 0, 10)) == [(0, 2), (4, 5), (5, 10)]
+    assert spans(settled([chapter(0, 2), chapter(4, 99), chapter(5)], Cut(0, 10))) == [(0, 2), (4, 5), (5, 10)]
 
 
 def test_a_cut_moves_chapters_and_leaves_out_those_that_are_gone() -> None:
-    assert spans(settled([chapter(0), chapter(2), chapter(5), chapter(8)], 3, 7)) == [(0, 2), (2, 4)]
+    assert spans(settled([chapter(0), chapter(2), chapter(5), chapter(8)], Cut(3, 7))) == [(0, 2), (2, 4)]
 
 
 @given(st.lists(st.floats(0, 100), max_size=20), st.floats(0, 100), st.floats(0, 100))
 def test_chapters_follow_each_other_within_what_is_left(starts: list[float], start: float, length: float) -> None:
-    parts = settled([chapter(each) for each in starts], start, start + length)
+    parts = settled([chapter(each) for each in starts], Cut(start, start + length))
     times = [time for part in parts for time in (part.start, part.end)]
     assert times == sorted(times)
     assert all(-1e-9 <= time <= length + 1e-9 for time in times)
@@ -49,7 +50,7 @@ def test_chapters_follow_each_other_within_what_is_left(starts: list[float], sta
 def test_a_document_comes_back_as_it_was() -> None:
     parts = [Part(0, 1.5, "Über; =", "https://example.org", None), Part(1.5, 3, "二")]
     again = from_document(document(parts), "c.json")
-    assert settled(again, 0, 3) == parts
+    assert settled(again, Cut(0, 3)) == parts
 
 
 @pytest.mark.parametrize("text", ["", "3", "[]", '{"chapters": {}}', '{"chapters": [{"startTime": -1}]}',

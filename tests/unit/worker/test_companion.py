@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from processors.document import apart
-from processors.worker.companion import Companion, Say
+from processors.worker.beside import Host
+from processors.worker.companion import Companion
 
 
-def beside(listening: socket.socket, say: Say) -> None:
+def beside(listening: socket.socket, worker: Host) -> None:
     listening.accept()
 
 

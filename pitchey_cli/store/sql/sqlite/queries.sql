@@ -984,3 +984,169 @@ SELECT * FROM audit_log WHERE id < :before_id ORDER BY id DESC LIMIT :limit;
 
 -- name: audit_log_of
 SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- --- webhooks
+
+-- name: tell_webhooks
+-- A trigger, so that what is told is written in the transaction of what has happened, whoever writes that. It is there
+-- while somebody wants to be told: even one that does nothing makes each event dearer by half.
+-- 259,200,000,000 microseconds are three days. An event of no job is about the rule of its alert, or else about its type.
+-- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
+CREATE TRIGGER IF NOT EXISTS webhooks_of_an_event AFTER INSERT ON job_events
+BEGIN
+    INSERT INTO webhook_deliveries (webhook_id, message_id, type, subject, data, at, until_at, next_at)
+    SELECT w.id, 'msg_' || lower(hex(randomblob(12))), t.type, coalesce(j.id, NEW.data ->> '$.rule', NEW.type),
+           iif(j.seq IS NULL, NEW.data,
+               json_object('jobId', j.id, 'name', j.name, 'service', j.service, 'organisation', j.organisation,
+                           'batch', nullif(j.batch, ''), 'state', j.state, 'attempt', j.attempt, 'eventId', NEW.id,
+                           'details', json(NEW.data))),
+           NEW.at, NEW.at + 259200000000,
+           iif(EXISTS (SELECT 1 FROM webhook_deliveries d
+                        WHERE d.webhook_id = w.id AND d.state = 'pending'
+                          AND d.subject = coalesce(j.id, NEW.data ->> '$.rule', NEW.type)), NULL, NEW.at)
+      FROM webhook_types t CROSS JOIN webhook_endpoints w LEFT JOIN container_jobs j ON j.seq = NEW.job_seq
+     WHERE t.event = NEW.type AND w.disabled_at IS NULL
+       AND (w.types = '' OR instr(w.types, ' ' || t.type || ' ') > 0)
+       AND (w.organisation = '' OR w.organisation = coalesce(j.organisation, NEW.data ->> '$.organisation', ''))
+       AND (w.services = '' OR coalesce(j.service, NEW.data ->> '$.service') IS NULL
+            OR instr(w.services, ' ' || coalesce(j.service, NEW.data ->> '$.service') || ' ') > 0);
+
+    INSERT INTO webhook_deliveries (webhook_id, message_id, type, subject, data, at, until_at, next_at)
+    SELECT w.id, 'msg_' || lower(hex(randomblob(12))), 'batch.finished', 'batch ' || j.batch,
+           json_object('batch', j.batch, 'organisation', j.organisation, 'lastJobId', j.id, 'eventId', NEW.id, 'jobs',
+                       (SELECT json_group_object(state, jobs)
+                          FROM (SELECT b.state, count(*) AS jobs FROM container_jobs b
+                                 WHERE b.batch = j.batch AND b.batch <> '' AND b.organisation = j.organisation
+                                 GROUP BY b.state))),
+           NEW.at, NEW.at + 259200000000,
+           iif(EXISTS (SELECT 1 FROM webhook_deliveries d
+                        WHERE d.webhook_id = w.id AND d.state = 'pending' AND d.subject = 'batch ' || j.batch),
+               NULL, NEW.at)
+      FROM container_jobs j CROSS JOIN webhook_endpoints w
+     WHERE (NEW.type = 'succeeded' OR NEW.type = 'cancelled' OR NEW.type = 'dead')
+       AND j.seq = NEW.job_seq AND j.batch <> '' AND w.disabled_at IS NULL
+       AND (w.types = '' OR instr(w.types, ' batch.finished ') > 0)
+       AND (w.organisation = '' OR w.organisation = j.organisation)
+       AND NOT EXISTS (SELECT 1 FROM container_jobs b
+                        WHERE b.batch = j.batch AND b.batch <> '' AND b.organisation = j.organisation
+                          AND b.state IN ('queued', 'running', 'scheduled', 'held'))
+       AND (w.services = ''
+            OR EXISTS (SELECT 1 FROM container_jobs b
+                        WHERE b.batch = j.batch AND b.batch <> '' AND b.organisation = j.organisation
+                          AND instr(w.services, ' ' || b.service || ' ') > 0));
+END;
+
+-- name: tell_no_webhooks
+DROP TRIGGER IF EXISTS webhooks_of_an_event;
+
+-- name: is_anybody_told
+SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
+
+-- name: insert_webhook
+INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: webhooks
+SELECT * FROM webhook_endpoints WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, id;
+
+-- name: webhook
+SELECT * FROM webhook_endpoints WHERE id = :id;
+
+-- name: rotate_webhook
+UPDATE webhook_endpoints
+   SET old_secret = iif(:until > :now, secret, NULL), old_secret_until = iif(:until > :now, :until, NULL),
+       secret = :secret
+ WHERE id = :id RETURNING id;
+
+-- name: enable_webhook
+-- It begins afresh: whoever enables it believes that it answers.
+UPDATE webhook_endpoints SET disabled_at = NULL, disabled_because = NULL, failures = 0, rests_until = NULL
+ WHERE id = :id AND disabled_at IS NOT NULL RETURNING id;
+
+-- name: disable_webhook
+UPDATE webhook_endpoints SET disabled_at = :now, disabled_because = :why
+ WHERE id = :id AND disabled_at IS NULL RETURNING id;
+
+-- name: remove_webhook
+-- With its deliveries.
+DELETE FROM webhook_endpoints WHERE id = :id RETURNING id;
+
+-- name: remove_webhooks_of
+DELETE FROM webhook_endpoints WHERE organisation = :organisation;
+
+-- name: insert_delivery
+INSERT INTO webhook_deliveries (webhook_id, message_id, type, subject, data, at, until_at, next_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING *;
+
+-- name: deliveries
+-- The newest first.
+SELECT * FROM webhook_deliveries WHERE webhook_id = :id AND id < :before_id ORDER BY id DESC LIMIT :limit;
+
+-- name: deliveries_in_state
+SELECT * FROM webhook_deliveries WHERE webhook_id = :id AND state = :state AND id < :before_id
+ ORDER BY id DESC LIMIT :limit;
+
+-- name: delivery
+SELECT * FROM webhook_deliveries WHERE message_id = :message_id AND webhook_id = :id;
+
+-- name: due_webhooks
+-- Those that may be asked now, and for which there is something.
+SELECT w.id FROM webhook_endpoints w
+ WHERE w.disabled_at IS NULL AND (w.rests_until IS NULL OR w.rests_until <= :now)
+   AND EXISTS (SELECT 1 FROM webhook_deliveries d
+                WHERE d.webhook_id = w.id AND d.state = 'pending' AND d.next_at <= :now);
+
+-- name: due_deliveries
+SELECT * FROM webhook_deliveries WHERE webhook_id = :id AND state = 'pending' AND next_at <= :now
+ ORDER BY next_at LIMIT :limit;
+
+-- name: note_try
+UPDATE webhook_deliveries
+   SET state = :state, next_at = :next_at, tries = tries + 1, tried_at = :now, status = :status, note = :note
+ WHERE id = :id AND state = 'pending' RETURNING id;
+
+-- name: next_of_subject
+-- The one before it has ended: it is due now.
+UPDATE webhook_deliveries SET next_at = :now
+ WHERE state = 'pending' AND next_at IS NULL
+   AND id = (SELECT min(d.id) FROM webhook_deliveries d
+              WHERE d.webhook_id = :webhook_id AND d.subject = :subject AND d.state = 'pending');
+
+-- name: note_success
+UPDATE webhook_endpoints SET failures = 0, rests_until = NULL WHERE id = :id AND failures > 0;
+
+-- name: note_failure
+UPDATE webhook_endpoints SET failures = failures + 1, rests_until = :rests_until WHERE id = :id;
+
+-- name: wake_webhook
+-- A person has asked for something: that is tried at once.
+UPDATE webhook_endpoints SET rests_until = NULL WHERE id = :id AND rests_until IS NOT NULL;
+
+-- name: replay_delivery
+-- What has ended is sent once more, with the same id; for as long as a new one would be tried.
+UPDATE webhook_deliveries
+   SET state = 'pending', next_at = :now, tries = 0, status = NULL, note = NULL, until_at = :until
+ WHERE message_id = :message_id AND webhook_id = :id AND state <> 'pending' RETURNING id;
+
+-- name: replay_failed
+UPDATE webhook_deliveries
+   SET state = 'pending', next_at = NULL, tries = 0, status = NULL, note = NULL, until_at = :until
+ WHERE webhook_id = :id AND state = 'failed' RETURNING subject;
+
+-- name: bring_deliveries_forward
+-- The clock was ahead when they got their time.
+UPDATE webhook_deliveries SET next_at = :now WHERE state = 'pending' AND next_at > :latest;
+
+-- name: end_long_rests
+UPDATE webhook_endpoints SET rests_until = NULL WHERE rests_until > :latest;
+
+-- name: late_deliveries
+-- Those that are not tried any longer: their endpoint was disabled, or has rested for so long.
+UPDATE webhook_deliveries SET state = 'failed', next_at = NULL, note = coalesce(note || '; ', '') || 'given up in the end'
+ WHERE id IN (SELECT id FROM webhook_deliveries WHERE state = 'pending' AND until_at < :now ORDER BY until_at LIMIT :limit)
+RETURNING webhook_id, subject;
+
+-- name: forget_deliveries
+DELETE FROM webhook_deliveries
+ WHERE id IN (SELECT id FROM webhook_deliveries WHERE state <> 'pending' AND at < :before ORDER BY at LIMIT :limit)
+RETURNING id;

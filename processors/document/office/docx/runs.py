@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.etree.ElementTree import Element
 
+from processors.document.formulas import linear
 from processors.document.model import Figure, Span
 from processors.document.office.docx.styles import Styles, is_monospaced, is_on
 from processors.document.office.package import Relation
@@ -116,6 +117,8 @@ class Runs:
                     self._children(chosen, look, made)
             case "w-drawing" | "w-pict" | "w-object":
                 self._drawing(element, made)
+            case "m-oMath":
+                self._say(linear(element), look, made)
             case "w-p" | "w-tbl":
                 return  # of a text box, which is read by itself
             case _:

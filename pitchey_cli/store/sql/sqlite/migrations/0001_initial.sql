@@ -515,3 +515,64 @@ BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
 
 CREATE TRIGGER audit_log_is_not_cut BEFORE DELETE ON audit_log
 BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+
+-- Whom somebody wants told of what happens, see domain/webhooks.py.
+CREATE TABLE webhook_endpoints (
+    id               TEXT    PRIMARY KEY,
+    name             TEXT    NOT NULL,
+    organisation     TEXT    NOT NULL,  -- '' for the whole installation
+    url              TEXT    NOT NULL,
+    types            TEXT    NOT NULL,  -- '' for all, else names with a space before, between and behind
+    services         TEXT    NOT NULL,  -- the same of services
+    secret           TEXT    NOT NULL,  -- not a hash: what is sent is signed with it
+    old_secret       TEXT,              -- the one before, with which it is signed as well until then
+    old_secret_until INTEGER,
+    created_at       INTEGER NOT NULL,
+    disabled_at      INTEGER,
+    disabled_because TEXT,
+    failures         INTEGER NOT NULL DEFAULT 0,  -- since the last success
+    rests_until      INTEGER,
+    CHECK ((old_secret IS NULL) = (old_secret_until IS NULL)),
+    CHECK ((disabled_at IS NULL) = (disabled_because IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- The outbox: a row for each message and endpoint that wants it. Those about one thing (subject: a job, a batch, a rule)
+-- are sent in their order: only the first of those that are pending has a time.
+CREATE TABLE webhook_deliveries (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    webhook_id TEXT    NOT NULL REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
+    message_id TEXT    NOT NULL,
+    type       TEXT    NOT NULL,
+    subject    TEXT    NOT NULL,
+    data       TEXT    NOT NULL,
+    at         INTEGER NOT NULL,
+    until_at   INTEGER NOT NULL,  -- it is tried no longer than that
+    state      TEXT    NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
+    next_at    INTEGER,
+    tries      INTEGER NOT NULL DEFAULT 0,
+    tried_at   INTEGER,
+    status     INTEGER,  -- that the last try was answered with
+    note       TEXT,     -- why the last try failed
+    CHECK (state = 'pending' OR next_at IS NULL)
+) STRICT;
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at)
+    WHERE state = 'pending' AND next_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (webhook_id, subject, id) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_until ON webhook_deliveries (until_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (at) WHERE state <> 'pending';
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id);
+CREATE UNIQUE INDEX webhook_deliveries_message ON webhook_deliveries (message_id);
+
+-- What an event is called outside. An event that is not here is nobody's business but ours. The trigger that writes
+-- deliveries is there while somebody wants to be told, and no longer: `tell_webhooks` in queries.sql.
+CREATE TABLE webhook_types (
+    event TEXT PRIMARY KEY,
+    type  TEXT NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO webhook_types (event, type) VALUES
+    ('submitted', 'job.submitted'), ('released', 'job.released'), ('held', 'job.held'), ('claimed', 'job.started'),
+    ('retrying', 'job.retrying'), ('interrupted', 'job.interrupted'), ('succeeded', 'job.succeeded'),
+    ('cancelled', 'job.cancelled'), ('dead', 'job.dead'), ('redriven', 'job.redriven'),
+    ('budget_reached', 'budget.reached'), ('alert_fired', 'alert.fired'), ('alert_resolved', 'alert.resolved');

@@ -1,0 +1,88 @@
+"""Attempts that the companion does itself: as good as forks, but for what only a process of one's own can give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.resources.workers import Worker, until
+
+HANDLER = ("--handler", "tests.resources.handlers.sharing")
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    with Worker(tmp_path, "--slots", "2", *HANDLER) as started:
+        started.health()  # the companion is started behind the first answer
+        until(lambda: ask(started, f"warm{next(COUNT)}.1", "warm")["result"]["details"]["isShared"], "it is there")
+        yield started
+
+
+COUNT = iter(range(1_000_000))
+
+
+def ask(worker: Worker, token: str, code: str, **fields: Any) -> dict[str, Any]:
+    worker.begin(token, {"language": "python", "code": code}, **fields)
+    return worker.ending(token)
+
+
+def test_they_are_done_in_one_process_and_leave_what_a_fork_leaves(worker: Worker) -> None:
+    found = [ask(worker, f"t{number}.1", f"text {number}") for number in range(3)]
+    assert len({each["result"]["details"]["pid"] for each in found}) == 1
+    assert (worker.spool / "t2.1" / "out" / "said").read_text() == "text 2"
+    assert found[2]["result"]["outputs"] == [
+        {"path": "said", "mediaType": "text/plain", "role": "answer", "size": 6, "details": {}}
+    ]
+    assert [each["type"] for each in worker.events("t2.1")] == ["accepted", "log", "result"]
+    assert found[2]["metrics"]["bytesOut"] == 6 and found[2]["metrics"]["peakRssBytes"] > 0
+
+
+def test_one_that_may_not_be_shared_has_a_process_of_its_own(worker: Worker) -> None:
+    assert not ask(worker, "a.1", "apart")["result"]["details"]["isShared"]
+
+
+def test_what_is_more_than_fits_between_them_has_a_process_of_its_own_or_fails_alone(worker: Worker) -> None:
+    assert not ask(worker, "a.1", "long" * 50_000)["result"]["details"]["isShared"]
+    assert ask(worker, "b.1", "much")["error"]["code"] == "died"
+    assert ask(worker, "c.1", "after it")["result"]["details"]["isShared"]
+
+
+def test_what_can_never_work_is_said_as_by_a_fork(worker: Worker) -> None:
+    error = ask(worker, "a.1", "no")["error"]
+    assert (error["code"], error["reason"], error["retryable"]) == ("no", "rejected", False)
+
+
+def test_one_under_which_the_companion_dies_is_done_again_in_a_process_of_its_own(worker: Worker) -> None:
+    assert not ask(worker, "a.1", "die")["result"]["details"]["isShared"]
+    assert [each["type"] for each in worker.events("a.1")] == ["accepted", "log", "result"]
+
+
+def test_what_has_been_said_is_not_said_twice(worker: Worker) -> None:
+    assert ask(worker, "a.1", "say and die")["error"]["code"] == "models_lost"
+    assert [each["type"] for each in worker.events("a.1")] == ["accepted", "log", "error"]
+
+
+@pytest.mark.parametrize("code", ["for ever", "deaf"])
+def test_one_that_is_cancelled_ends_at_once_or_is_left_behind_after_the_grace(worker: Worker, code: str) -> None:
+    worker.begin("a.1", {"language": "python", "code": code})
+    worker.http.delete("/attempts/a.1?grace=0.2")
+    assert worker.ending("a.1")["error"]["code"] == "cancelled"
+    until(lambda: not worker.health()["attempts"], "its slot is free")
+    assert ask(worker, "b.1", "after it")["result"]["details"]["isShared"]
+
+
+def test_one_that_takes_too_long_is_ended(worker: Worker) -> None:
+    error = ask(worker, "a.1", "for ever", timeoutSeconds=0.3)["error"]
+    assert (error["code"], error["reason"]) == ("timeout", "timeout")
+
+
+def test_the_events_are_the_answer_to_the_start_when_they_are_asked_for(worker: Worker) -> None:
+    request = {"token": "a.1", "service": "code", "spec": {"language": "python", "code": "hello"}}
+    limits = {"timeoutSeconds": 60, "outputLimitBytes": 1000}
+    answer = worker.http.post("/attempts?follow=1", json=request | limits)
+    assert answer.status_code == 202
+    assert answer.content == worker.http.get("/attempts/a.1/events?after=0").content
+    assert answer.content == (worker.spool / "a.1" / "events.ndjson").read_bytes()

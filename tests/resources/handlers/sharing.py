@@ -1,0 +1,51 @@
+"""A handler whose attempts are done in its companion, but for those that say that they will not be."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+from processors.protocol import AttemptRequest, Result
+from processors.specs import CodeSpec
+from processors.worker.beside import Host
+from processors.worker.context import Context, Rejected
+
+_companion: list[int] = []  # its process, once this is in it
+
+
+def beside(listening: socket.socket, worker: Host) -> None:
+    """Do attempts for ever."""
+    _companion.append(os.getpid())
+    worker.serve(handle)
+    while True:
+        listening.accept()
+
+
+def may_share(request: AttemptRequest) -> bool:
+    """Those that do not say `apart`."""
+    return "apart" not in request.spec["code"]
+
+
+def handle(context: Context[CodeSpec]) -> Result:
+    """Do what the code says."""
+    match context.spec.code:
+        case "die" if _companion:
+            os._exit(3)
+        case "say and die" if _companion:
+            context.log("so far")
+            os._exit(3)
+        case "for ever":
+            while True:
+                context.progress("turning")
+        case "deaf":
+            threading.Event().wait()
+        case "much":
+            return Result(details={"much": "x" * 200_000})
+        case "no":
+            raise Rejected("no", "It will not do.", "Ask for something else.")
+        case code:
+            context.log(code)
+    (context.out / "said").write_text(context.spec.code)
+    output = context.output("said", media_type="text/plain", role="answer")
+    return Result(outputs=[output], details={"pid": os.getpid(), "isShared": bool(_companion)})
