@@ -325,7 +325,7 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
-        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot)
+        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot, self.models)
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules

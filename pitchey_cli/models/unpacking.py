@@ -9,13 +9,13 @@ from __future__ import annotations
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from pitchey_cli.domain.errors import InputRejected, StoreError
 from processors.names import problem_with
+from processors.unpacking import UNPACKING
 
 SUFFIXES = (".zip", ".whl", ".tgz", ".tar.gz", ".tar")
 MOST_FILES = 20_000
@@ -43,14 +43,14 @@ def unpack(archive: Path, name: str, directory: Path, *, limit_bytes: int) -> No
     members = _zipped(archive) if name.lower().endswith((".zip", ".whl")) else _tarred(archive)
     try:
         _write(members, directory, name, most)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise InputRejected(f"{name} cannot be unpacked: {error}.", hint="Is it whole?") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise InputRejected(f"{name} has two files of one name.") from error
     except OSError as error:
         if error.errno is None:  # gzip's own
             raise InputRejected(f"{name} cannot be unpacked: {error}.", hint="Is it whole?") from error
         raise StoreError(f"{name} cannot be unpacked: {error.strerror}.") from error
+    except UNPACKING as error:
+        raise InputRejected(f"{name} cannot be unpacked: {error}.", hint="Is it whole?") from error
 
 
 def _write(members: Iterator[tuple[str, IO[bytes] | None]], directory: Path, name: str, most: int) -> None:

@@ -22,6 +22,7 @@ from processors.specs import SPECS, Spec
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
+    from pitchey_cli.models.store import ModelStore
     from processors.specs.media import Preset
 
 
@@ -58,6 +59,7 @@ class Submitting:
     presets: Callable[[], Mapping[str, Preset]] = dict  #: the user's own, of media jobs
     off_peak: OffPeak = ANY_TIME
     spot: Spot | None = None  #: what is set of the node, where it may be taken away
+    models: Callable[[], ModelStore] | None = None  #: of this machine; None: which there are is not known
 
 
 def drafts(request: Request) -> list[submit.Draft]:
@@ -157,8 +159,13 @@ def settled(submitting: Submitting, service: Service, drafts: Sequence[submit.Dr
     """Jobs with what the settings say of their specs.
 
     Raises:
-        UsageError: a media job names a preset that there is not, or a preset of the settings makes no sense.
+        UsageError: a media job names a preset that there is not, or a preset of the settings makes no sense; an
+            inference job names a model that there is not, or parameters that it does not take.
     """
+    if service is Service.INFERENCE and submitting.models is not None:
+        from pitchey_cli.operations.models.asked import refuse_impossible
+
+        refuse_impossible(submitting.models(), drafts)
     if service is not Service.MEDIA:
         return drafts
     from pitchey_cli.operations import presets  # late: the other services need none of them

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import lzma
 import mmap
 import re
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
 from processors.document import compound
+from processors.unpacking import UNPACKING
 from processors.worker.context import Rejected
 
 Kind = Literal[
@@ -29,12 +27,6 @@ OFFICE: frozenset[Kind] = frozenset(
 
 #: what Pillow opens; each of its pages becomes one of a PDF
 PICTURES: frozenset[Kind] = frozenset({"png", "jpeg", "tiff", "webp", "gif", "bmp"})
-
-#: what reading a damaged archive raises: each way of packing has errors of its own
-UNPACKING = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
-    OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
-)  # fmt: skip
 
 _HEAD_BYTES = 4096
 _PDF = b"%PDF-"

@@ -50,7 +50,7 @@ def warm() -> None:
         except ModelError:  # whoever asks for it is told
             continue
         if isinstance(how := entry.manifest.preprocessing, Tokens) and (entry.folder / how.tokenizer).is_file():
-            tokenizer(entry.folder / how.tokenizer, how.max_tokens)
+            tokenizer(entry, how)
     rehearse(repository)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +18,7 @@ from processors.worker.context import Context, Rejected
 BULK_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _LINE_FIELDS = ("text", "inputs", "inputData")  # of a line of JSON Lines: which one is the text
 _TEXT_BYTES = 16 * 1024 * 1024  # of one text
-_MOST_TEXTS = 100_000  # in the spec itself
+_MOST_TEXTS = 100_000  # in the spec itself, and of one tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,32 @@ class Inputs:
     names: list[str]  #: what each is called, in messages and where there are many
     is_many: bool  #: a list was given, so a list is the answer
     is_bulk: bool  #: a file with one on each line: so is the answer
-    values: list[Any]  #: texts, or the files of pictures
+    values: list[Any]  #: texts, or the files of pictures; none of a file with many
+    lines: Lines | None = None  #: that file
 
-    def at(self, start: int, count: int, takes: Takes) -> list[Any]:
-        """Some of them, read."""
-        part = self.values[start : start + count]
-        if takes != "picture":
-            return part
-        return [opened(path, name) for path, name in zip(part, self.names[start : start + count], strict=True)]
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.values) if self.lines is None else self.lines.count
+
+    def parts(self, size: int, takes: Takes) -> Iterator[tuple[list[str], list[Any]]]:
+        """All of them, some at a time, read: what they are called, and what they are."""
+        each = iter(zip(self.names, self.values, strict=True)) if self.lines is None else iter(self.lines)
+        while some := list(islice(each, size)):
+            names = [name for name, _ in some]
+            yield names, [opened(value, name) if takes == "picture" else value for name, value in some]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A file with a text on each line, which is read again for each pass: there may be more than memory holds."""
+
+    path: Path
+    name: str
+    count: int
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return _lines(self.path, self.name)
 
 
 def inputs_of(context: Context[InferenceSpec], takes: Takes) -> Inputs:
@@ -55,13 +74,21 @@ def inputs_of(context: Context[InferenceSpec], takes: Takes) -> Inputs:
         names = [name for _, name in files]
         return Inputs(names, spec.input_files is not None, False, [path for path, _ in files])
     if takes == "text" and spec.input_files is None and PurePosixPath(files[0][1]).suffix.lower() in BULK_SUFFIXES:
-        texts = list(_lines(*files[0]))
-        return Inputs([name for name, _ in texts], True, True, [text for _, text in texts])
+        return _many(*files[0], is_binary=spec.output_format == "binary")
     if takes == "tensors":
         path, name = files[0]
         return Inputs([name], False, False, [from_file(path, name)])
     values = [_text(path, name) for path, name in files]
     return Inputs([name for _, name in files], spec.input_files is not None, False, values)
+
+
+def _many(path: Path, name: str, *, is_binary: bool) -> Inputs:
+    """A file with many texts; each has been looked at, so a bad one is told before any is answered."""
+    lines = Lines(path, name, sum(1 for _ in _lines(path, name)))
+    if is_binary and lines.count > _MOST_TEXTS:
+        message = f"{name} has {lines.count} texts, and one tensor is made of {_MOST_TEXTS} at most."
+        raise Rejected("too_many_inputs", message, "Part the file, or ask for json, which is written line by line.")
+    return Inputs([], True, True, [], lines)
 
 
 def _inline(spec: InferenceSpec, takes: Takes) -> Inputs:
@@ -122,7 +149,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[str, str]]:
     """Each line's name and text."""
     count = 0
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(lambda: file.readline(_TEXT_BYTES + 1), b""), start=1):
             where = f"{name}, line {number}"
             if not line.strip():
                 continue
@@ -130,7 +157,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[str, str]]:
                 raise Rejected("text_too_long", f"{where}, has more than {_TEXT_BYTES >> 20} MiB.")
             try:
                 value = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise Rejected(
                     "not_json_lines",
                     f"{where}, is not JSON.",

@@ -5,6 +5,8 @@ Owns the words of `manifest.json`. Knows nothing of where models lie, nor of wha
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -246,6 +248,11 @@ class Manifest(_Part):
     def reference(self) -> str:
         """`name@version`."""
         return f"{self.name}@{self.version}"
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells it from a model that has had the same name and version: hexadecimal."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
 
     @property
     def size(self) -> int:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from processors.inference.errors import ModelError
+from processors.inference.errors import ModelError, NotFinite
 from processors.inference.frameworks.port import Session, Tensors
 from processors.inference.manifest import Manifest
 from processors.inference.repository import Entry, Repository
@@ -65,6 +66,16 @@ class Model:
                 f"{texts} longer than the {self.cut_at} tokens that {self.manifest.name} reads: the rest did not count."
             ]
         return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes()]
+
+    def finite(self, values: NDArray[Any], where: str) -> NDArray[Any]:
+        """The same numbers.
+
+        Raises:
+            NotFinite: they are none.
+        """
+        if not np.isfinite(values).all():
+            raise NotFinite(self.manifest.reference, where)
+        return values
 
     def bad(self, message: str) -> ModelError:
         """The manifest and the model do not fit together."""

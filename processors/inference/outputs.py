@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ _SAFE_DTYPES = {
     "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 _ALIGNMENT = 8
+_TEXT = ("inference.txt", "text/plain; charset=utf-8")
+_LINES = ("inference.jsonl", "application/x-ndjson")
 
 
 def write(
@@ -38,20 +40,30 @@ def write(
     if form == "binary":
         return _binary(out, task, answers, envelope)
     if form == "text":
-        text = "\n".join(task.as_text(answer) for answer in answers)
-        (out / "inference.txt").write_text(text + "\n", encoding="utf-8")
-        return "inference.txt", "text/plain; charset=utf-8"
-    if inputs.is_bulk:
-        with (out / "inference.jsonl").open("w", encoding="utf-8") as file:
-            for name, answer in zip(inputs.names, answers, strict=True):
-                file.write(_json({"id": name, "output": task.as_document(answer)}) + "\n")
-        return "inference.jsonl", "application/x-ndjson"
+        return write_lines(out, form, task, [(inputs.names, answers)])
     documents = [task.as_document(answer) for answer in answers]
     output = documents if inputs.is_many or task.is_always_list else documents[0]
     ordered = {key: envelope[key] for key in ("model", "version", "task")}
     document = {**ordered, "output": output, **{key: envelope[key] for key in envelope if key not in ordered}}
     (out / "inference.json").write_text(_json(document) + "\n", encoding="utf-8")
     return "inference.json", "application/json"
+
+
+def write_lines(
+    out: Path, form: str, task: Task, answered: Iterable[tuple[Sequence[str], Sequence[Any]]]
+) -> tuple[str, str]:
+    """Write answers as they come, one on each line: as text, or as JSON with what its input is called.
+
+    Args:
+        answered: names of inputs, and the answers to them; nothing is kept of those that are written.
+    """
+    name, media_type = _TEXT if form == "text" else _LINES
+    with (out / name).open("w", encoding="utf-8") as file:
+        for names, answers in answered:
+            for called, answer in zip(names, answers, strict=True):
+                document = None if form == "text" else {"id": called, "output": task.as_document(answer)}
+                file.write((task.as_text(answer) if document is None else _json(document)) + "\n")
+    return name, media_type
 
 
 def _binary(out: Path, task: Task, answers: Sequence[Any], envelope: Mapping[str, Any]) -> tuple[str, str]:
@@ -90,7 +102,11 @@ def safetensors(tensors: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False)
+    except ValueError as error:  # the only one that these values can have
+        message = "The answer has NaN or infinite numbers, which JSON cannot say."
+        raise Rejected("not_finite", message, "Of tensors outputFormat binary can.") from error
 
 
 def _plain(value: Any) -> Any:

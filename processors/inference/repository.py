@@ -1,7 +1,7 @@
 """Where models lie: `<name>/<version>/manifest.json` with the model's files beside it, below one or several roots.
 
 A version, once there, is never changed: another model is another version. `<name>/pinned` names the version that is
-meant where none is said; without it that is the newest, by the numbers in it.
+meant where none is said; without it that is the newest, by the numbers in it, and no release candidate beside releases.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from processors.inference.manifest import (
 )
 
 PIN_NAME = "pinned"
+
+#: words of versions that come before the release of the same numbers; not the letters a, b and c, as 8b is a size
+_BEFORE_RELEASE = frozenset({"alpha", "beta", "rc", "pre", "preview", "dev"})
+_BEFORE, _END, _WORD, _NUMBER = range(4)  # what goes on in a version, in the order in which versions are sorted
 
 _MANIFEST_BYTES = 4 * 1024 * 1024
 
@@ -103,7 +107,7 @@ class Repository:
             pin = root / name / PIN_NAME
             if pin.is_file() and (version := pin.read_text(encoding="utf-8").strip()) in versions:
                 return version
-        return versions[-1] if versions else None
+        return newest(versions)
 
     def find(self, reference: str) -> Entry:
         """The model that is meant by `name` or `name@version`.
@@ -193,5 +197,24 @@ def _folders(root: Path, pattern: str) -> list[Path]:
 
 
 def by_numbers(version: str) -> list[tuple[int, int, str]]:
-    """The key by which versions are sorted, 10 after 9: numbers by their value, and what is between them as text."""
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", version) if part]
+    """The key by which versions are sorted: 10 after 9, 1.0-rc1 before 1.0, and 1.0.1 and 1.0-post after it."""
+    parts = re.findall(r"\d+|[A-Za-z]+", version)
+    return [*map(_rank, parts), (_END, 0, version)]
+
+
+def newest(versions: Sequence[str]) -> str | None:
+    """The newest of some versions, the oldest first: a release, where there is one."""
+    releases = [each for each in versions if not is_before_release(each)]
+    found = releases or versions
+    return found[-1] if found else None
+
+
+def is_before_release(version: str) -> bool:
+    """Whether it is to become a release, as 2.0-rc1 is."""
+    return any(part.lower() in _BEFORE_RELEASE for part in re.findall(r"[A-Za-z]+", version))
+
+
+def _rank(part: str) -> tuple[int, int, str]:
+    if part.isdecimal():
+        return _NUMBER, int(part), ""
+    return _BEFORE if part.lower() in _BEFORE_RELEASE else _WORD, 0, part.lower()

@@ -14,6 +14,21 @@ _SHORT = frozenset(
 )
 
 
+_HEADING = re.compile(r"^ {0,3}(?:#{1,6}(?:[ \t].*)?|[=\-*_]{3,})[ \t]*$", re.MULTILINE)  # CommonMark 0.31, 4.1 to 4.3
+_ENDED = re.compile(r"[.!?…:;][\"'”’)\]]*$")
+_HEADING_WORDS = 12  # what is longer, and has no mark at its end, is no title
+
+
+def statements(text: str) -> list[str]:
+    """The sentences of a text without its headings: what is marked as one, and short paragraphs that end with no mark.
+
+    All of them where nothing would be left.
+    """
+    parts = sentences(_HEADING.sub("\n\n", text))
+    said = [part for part in parts if _ENDED.search(part) or len(part.split()) > _HEADING_WORDS]
+    return said or parts or sentences(text)
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text, in order, without the blanks around them."""
     found: list[str] = []

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from processors.unpacking import UNPACKING
 from processors.worker.context import Rejected
 
 Tensors = dict[str, NDArray[Any]]
@@ -43,7 +44,7 @@ def from_file(path: Path, name: str) -> Tensors:
         raise Rejected("not_tensors", f"{name} is no file of tensors.", f"Those are {', '.join(readers)}.")
     try:
         return readers[suffix](path, name)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except (*UNPACKING, KeyError, TypeError, AttributeError) as error:
         message = f"{name} cannot be read as tensors: {str(error).splitlines()[0] if str(error) else 'it is broken'}."
         raise Rejected("damaged_tensors", message) from error
 
@@ -119,13 +120,17 @@ def _safetensors(path: Path, name: str) -> Tensors:
     if length > min(_HEAD_BYTES, len(data) - 8):
         raise ValueError("it ends in the middle")
     head = json.loads(data[8 : 8 + length])
+    if not isinstance(head, dict) or not all(isinstance(each, dict) for each in head.values()):
+        raise ValueError("its head does not say what is in it")
     body = memoryview(data)[8 + length :]
     found: Tensors = {}
     for key, said in head.items():
         if key == "__metadata__":
             continue
         begin, end = said["data_offsets"]
-        dtype = np.dtype(_SAFE[said["dtype"]])
+        if (kind := str(said["dtype"])) not in _SAFE:
+            raise ValueError(f"its tensor {key!r} is {kind}, and what is read is {', '.join(_SAFE)}")
+        dtype = np.dtype(_SAFE[kind])
         if not 0 <= begin <= end <= len(body) or end - begin != math.prod(said["shape"]) * dtype.itemsize:
             raise ValueError(f"its tensor {key!r} does not lie in it")
         found[key] = np.frombuffer(body[begin:end], dtype).reshape(said["shape"])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.inference.manifest import Tokens
 from processors.inference.model import Model
+from processors.inference.repository import Entry
 
 # A fork of a process that has used its threads would wait for them for ever.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -21,9 +22,14 @@ from tokenizers import Tokenizer
 _AT_ONCE = 8  # windows: more gain nothing on a CPU
 
 
+def tokenizer(entry: Entry, how: Tokens) -> Tokenizer:
+    """The tokenizer of a model; kept, because reading it takes longer than a short text."""
+    return _tokenizer(entry.folder / how.tokenizer, entry.manifest.files[how.tokenizer].sha256, how.max_tokens)
+
+
 @lru_cache(maxsize=32)
-def tokenizer(path: Path, max_tokens: int) -> Tokenizer:
-    """The tokenizer in a file; kept, because reading it takes longer than a short text."""
+def _tokenizer(path: Path, sha256: str, max_tokens: int) -> Tokenizer:
+    del sha256  # of a model that was removed and added again the file is another, in the same place
     found = Tokenizer.from_file(str(path))
     found.no_padding()
     found.enable_truncation(max_tokens)
@@ -38,7 +44,7 @@ def batches(
     Args:
         most_windows: so many pieces of a text that is longer than the model takes; what is left is cut off.
     """
-    codes = tokenizer(model.entry.folder / how.tokenizer, how.max_tokens).encode_batch(list(texts))
+    codes = tokenizer(model.entry, how).encode_batch(list(texts))
     windows = [
         (place, window) for place, code in enumerate(codes) for window in [code, *code.overflowing[: most_windows - 1]]
     ]

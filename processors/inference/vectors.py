@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from processors.inference.manifest import Pooling, Tokens
 from processors.inference.model import Model
 from processors.inference.tokens import batches
+from processors.worker.context import Rejected
 
+_SHOWN = 40  # characters of a text, in a message
 _MOST_WINDOWS = 64  # of one text: 16,000 tokens of a model that takes 256
 
 
@@ -36,7 +38,11 @@ def embed(model: Model, texts: Sequence[str]) -> NDArray[Any]:
         for place, vector, count in zip(places, vectors, counts, strict=True):
             sums[place] = sums[place] + vector * count  # the windows of a long text count by how much is in them
             weights[place] += float(count[0])
+    if (empty := np.flatnonzero(weights == 0)).size:
+        message = f"The text {texts[empty[0]][:_SHOWN]!r} has nothing in it that {runs.manifest.name} knows."
+        raise Rejected("empty_text", message)
     found = np.stack(sums) / weights[:, None] if len(texts) else np.zeros((0, 0))
+    runs.finite(found, "its vectors")
     if pooling.normalise:
         found = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
     return found.astype(np.float32, copy=False)

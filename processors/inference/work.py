@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from processors.inference.errors import ModelError
+from processors.inference.errors import ModelError, NotFinite
 from processors.inference.inputs import Inputs, inputs_of
 from processors.inference.manifest import Manifest
 from processors.inference.model import Model, open_model
-from processors.inference.outputs import write
+from processors.inference.outputs import write, write_lines
 from processors.inference.repository import Repository
 from processors.inference.serving.remote import Companion
+from processors.inference.steering import problem_with
 from processors.inference.tasks.registry import served, task_named
 from processors.inference.tasks.task import Asked, Task
 from processors.protocol import Result
@@ -45,11 +47,17 @@ def perform(context: Context[InferenceSpec], repository: Repository, companion: 
     if spec.measure:
         return _measured(model.runs.manifest, companion)
     task = _task_of(model)
-    _refuse_parameters(spec, task)
+    if problem := problem_with(spec.model, model.manifest.task, spec.parameters):
+        raise Rejected(*problem)
     inputs = inputs_of(context, task.takes)
-    answers = _answers(context, model, task, inputs)
-    envelope = _envelope(model, companion, inputs, time.monotonic() - started)
-    name, media_type = write(context.out, spec.output_format, task, inputs, answers, envelope)
+    parts = _answers(context, model, task, inputs)
+    if inputs.is_bulk and spec.output_format != "binary":
+        name, media_type = write_lines(context.out, spec.output_format, task, parts)
+        envelope = _envelope(model, companion, inputs, time.monotonic() - started)
+    else:
+        answers = [answer for _, some in parts for answer in some]
+        envelope = _envelope(model, companion, inputs, time.monotonic() - started)
+        name, media_type = write(context.out, spec.output_format, task, inputs, answers, envelope)
     context.progress("done", 1.0)
     output = context.output(name, media_type=media_type, role="answer", details={"format": spec.output_format})
     return Result(outputs=[output], details=envelope)
@@ -63,14 +71,28 @@ def _measured(manifest: Manifest, companion: Companion) -> Result:
     return Result(details={"model": manifest.reference, **found})
 
 
-def _answers(context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs) -> list[Any]:
+def _answers(
+    context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs
+) -> Iterator[tuple[Sequence[str], Sequence[Any]]]:
+    """What some inputs are called, and the answers to them; and so on with all."""
     asked = Asked(context.spec.parameters, on_text=context.answer)
-    answers: list[Any] = []
-    count = len(inputs.values)
-    for start in range(0, count, task.chunk):
-        answers += task.answer(model, inputs.at(start, task.chunk, task.takes), asked)
-        context.progress("run", len(answers) / count)
-    return answers
+    done = 0
+    for names, values in inputs.parts(task.chunk, task.takes):
+        yield names, _answered(model, task, asked, names, values)
+        done += len(values)
+        context.progress("run", done / inputs.count)
+
+
+def _answered(model: Model, task: Task, asked: Asked, names: Sequence[str], values: Sequence[Any]) -> Sequence[Any]:
+    """The answers to some inputs at once; where the numbers are none, the input that is to blame is named."""
+    try:
+        return task.answer(model, values, asked)
+    except NotFinite as error:
+        if len(values) == 1:
+            raise Rejected(error.code, f"{names[0]}: {error.message}", error.hint) from error
+        for name, value in zip(names, values, strict=True):
+            _answered(model, task, asked, [name], [value])
+        raise  # it is none of them by itself
 
 
 def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float) -> dict[str, Any]:
@@ -84,7 +106,7 @@ def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float
         "model": model.manifest.name,
         "version": model.manifest.version,
         "task": model.manifest.task,
-        "usage": {"inputs": len(inputs.values), **tokens},
+        "usage": {"inputs": inputs.count, **tokens},
         "timings": {f"{name}Seconds": round(value, 6) for name, value in parts.items()},
         "device": "+".join(sorted(companion.devices)) or "cpu",
         **({"notes": notes} if notes else {}),
@@ -97,13 +119,3 @@ def _task_of(model: Model) -> Task:
         message = f"The model {model.manifest.reference} is for {model.manifest.task}, which is not served here."
         raise Rejected("task_not_served", message, f"There is {', '.join(served())}.")
     return task
-
-
-def _refuse_parameters(spec: InferenceSpec, task: Task) -> None:
-    fields = type(spec.parameters).model_fields.items()
-    given = [name for name, field in fields if getattr(spec.parameters, name) != field.default]
-    if wrong := next((name for name in given if name not in task.parameters), None):
-        takes = ", ".join(spec.parameters.spelled(name) for name in sorted(task.parameters))
-        hint = f"It takes {takes}." if takes else "It takes no parameters."
-        message = f"{spec.model} has no use for the parameter {spec.parameters.spelled(wrong)}."
-        raise Rejected("unknown_parameter", message, hint)

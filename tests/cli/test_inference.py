@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Pitchey
+from tests.resources import onnx_models
 from tests.resources.models import default_models
+from tests.resources.onnx_models import add_classifier
 from tests.resources.oracle import COFFEE
 
 PROCESS = {"PITCHEY_ENGINE_KIND": "process"}
@@ -62,6 +64,10 @@ def test_what_is_piped_in_is_the_text_and_specs_come_as_json(asked: Pitchey) -> 
         (["sentiment", "x", "--threshold", "2"], 2, ["parameters.threshold '2'"]),
         (["sentiment", "a text", "coffee.jpg"], 2, ["'coffee.jpg' is a file, and 'a text' is none"]),
         (["sentiment", "a text", "--text", "b"], 2, ["which is it?"]),
+        (["sentimnt", "x"], 2, ["There is no model 'sentimnt'.", "Did you mean 'sentiment'?"]),
+        (["sentiment@9", "x"], 2, ["has no version '9'", "It has 1."]),
+        (["zero-shot", "x"], 2, ["zero-shot needs labels to choose between.", "--labels"]),
+        (["sentiment", "x", "--labels", "a,b"], 2, ["sentiment has no use for the parameter labels."]),
     ],
 )
 def test_what_makes_no_sense_is_said_before_anything_runs(
@@ -73,9 +79,11 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
     assert all(text in answer.err for text in says), answer.err
 
 
-def test_a_model_that_there_is_not_fails_with_the_nearest_name(asked: Pitchey, tmp_path: Path) -> None:
-    answer = asked("run", "inference", "sentimnt", "x", **PROCESS)
-    assert answer.code == 1 and "There is no model 'sentimnt'." in answer.err and "'sentiment'" in answer.err
+def test_a_model_of_the_machine_is_steered_as_its_manifest_says(pitchey: Pitchey) -> None:
+    add_classifier(pitchey.state_dir / "models", "colour", onnx_models.colours())
+    answer = pitchey("submit", "inference", "colour", "x", "--max-tokens", "3")
+    assert answer.code == 2 and "colour has no use for the parameter maxTokens." in answer.err
+    assert pitchey.ok("jobs", "--json").out == "", "nothing was queued"
 
 
 def test_the_pieces_of_a_generated_text_are_put_together_in_the_log(asked: Pitchey) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -279,3 +280,27 @@ def test_an_archive_that_unpacks_to_too_much_is_stopped(pitchey: Pitchey, tmp_pa
 def test_what_is_asked_wrongly_is_one_error(pitchey: Pitchey, arguments: list[str], code: int, says: str) -> None:
     (pitchey.cwd / "model.onnx").write_bytes(onnx_models.colours())
     assert says in refused(pitchey, *arguments, code=code)
+
+
+def test_a_manifest_may_write_its_paths_with_a_dot_and_must_not_list_itself(pitchey: Pitchey) -> None:
+    data = onnx_models.colours()
+    (pitchey.cwd / "made").mkdir()
+    (pitchey.cwd / "made" / "model.onnx").write_bytes(data)
+    files = {"./model.onnx": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}}
+    said = {"task": "image-classification", "labels": COLOURS, "file": "./model.onnx", "files": files}
+    manifest = pitchey.cwd / "made" / "manifest.json"
+    manifest.write_text(json.dumps({**said, "files": {**files, "manifest.json": {}}}))
+    assert "lists manifest.json among its files" in refused(pitchey, "x", "made")
+    manifest.write_text(json.dumps(said))
+    pitchey.ok("models", "add", "x", "made")
+    pitchey.ok("models", "verify", "x")
+
+
+def test_a_zip_whose_packing_is_broken_is_refused(pitchey: Pitchey) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("model.onnx", onnx_models.colours())
+    made = bytearray(data.getvalue())
+    made[50:70] = b"\xff" * 20
+    (pitchey.cwd / "model.zip").write_bytes(made)
+    assert "model.zip cannot be unpacked" in refused(pitchey, "x", "model.zip", *CLASSIFIER)

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
 from tests.resources.models import default_models
-from tests.resources.oracle import CHELSEA, Oracle
+from tests.resources.oracle import CHELSEA, COFFEE, Oracle
 from tests.resources.workers import ROOT, Worker
 
 SCHEMAS = ROOT / "tests" / "resources" / "inference" / "schemas"
@@ -52,6 +52,35 @@ def test_an_answer_is_what_the_schema_of_its_task_asks_for(
     answer = oracle.ask(model, data, **parameters)
     assert answer
     assert [error.message for error in _validator(task).iter_errors(answer)] == []
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "data"),
+    [
+        ("text-classification", "sentiment", ["I love it", "It is okay"]),
+        ("image-classification", "classify", {"a": CHELSEA, "b": COFFEE}),
+        ("token-classification", "entities", ["Nothing to be found here.", "Tim Cook went to Berlin."]),
+    ],
+)
+def test_each_of_several_answers_is_what_its_schema_asks_for(oracle: Oracle, task: str, model: str, data: Any) -> None:
+    answers = oracle.ask(model, data)
+    assert len(answers) == len(data)
+    assert [error.message for answer in answers for error in _validator(task).iter_errors(answer)] == []
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "data"),
+    [
+        ("text-classification", "moderate-text", "shut up moron"),
+        ("image-classification", "moderate-image", CHELSEA),
+    ],
+)
+def test_what_moderation_adds_to_a_classification_is_whether_to_object(
+    oracle: Oracle, task: str, model: str, data: Any
+) -> None:
+    answer = oracle.ask(model, data)
+    assert {*answer} == {"flagged", "categories"}
+    assert [error.message for error in _validator(task).iter_errors(answer["categories"])] == []
 
 
 def test_the_schemas_would_find_an_answer_that_is_none() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.resources.models import default_models
 from tests.resources.oracle import ASTRONAUT, CHELSEA, COFFEE, Oracle
@@ -42,6 +42,11 @@ def test_a_text_is_positive_negative_or_neither(oracle: Oracle, text: str, label
     assert scores[0]["label"] == label
     assert sum(each["score"] for each in scores) == pytest.approx(1, abs=1e-4)
     assert [each["score"] for each in scores] == sorted((each["score"] for each in scores), reverse=True)
+
+
+def test_every_answer_about_sentiment_has_the_same_three_labels(oracle: Oracle) -> None:
+    answers = oracle.ask("sentiment", ["I love it", "It is okay", "The meeting starts at ten."])
+    assert [{each["label"] for each in answer} for answer in answers] == [{"POSITIVE", "NEGATIVE", "NEUTRAL"}] * 3
 
 
 def test_an_answer_says_what_gave_it_and_what_that_took(oracle: Oracle) -> None:
@@ -266,15 +271,21 @@ def test_a_question_that_is_too_long_is_refused_with_the_numbers(oracle: Oracle)
     assert error["code"] == "text_too_long" and "takes 2048 tokens" in error["message"], error
 
 
-def test_a_generation_that_is_cancelled_ends_at_once(oracle: Oracle) -> None:
-    token = oracle.begin("generate", "Count from one to a thousand.", parameters={"maxTokens": 2000})
-    with oracle.worker.follow(token) as events:
-        next(event for event in events if event.get("stream") == "answer")
-    oracle.worker.http.delete(f"/attempts/{token}")
-    assert oracle.worker.ending(token)["error"]["reason"] == "cancelled"
-    # The next one would wait for a slot of the model if those before it went on.
-    for _ in range(3):
-        assert oracle.ask("generate", "Say hello.", maxTokens=2)["details"]["generated_tokens"] == 2
+def test_generations_that_are_cancelled_while_their_questions_are_read_end_at_once(oracle: Oracle) -> None:
+    """Reading two questions of 1,700 tokens takes half a minute of the processor's time."""
+    oracle.ask("generate", "Say hello.", maxTokens=2)
+    until(lambda: len(psutil.Process(oracle.worker.pid).children()) == 1, "the companion is there alone")
+    (companion,) = psutil.Process(oracle.worker.pid).children()
+    before = companion.cpu_times().user
+    tokens = [oracle.begin("generate", "word " * 1700) for _ in range(2)]  # as many as the model takes at once
+    until(lambda: companion.cpu_times().user - before > 0.5, "they are being read")
+    for token in tokens:
+        oracle.worker.http.delete(f"/attempts/{token}")
+        assert oracle.worker.ending(token)["error"]["reason"] == "cancelled"
+    used = companion.cpu_times().user
+    # It would wait for one of them if they went on.
+    assert oracle.ask("generate", "Say hello.", maxTokens=2)["details"]["generated_tokens"] == 2
+    assert companion.cpu_times().user - used < 8
 
 
 def test_a_generation_that_is_cancelled_ends_with_its_next_token(oracle: Oracle) -> None:
@@ -292,9 +303,13 @@ def test_a_generation_that_is_cancelled_ends_with_its_next_token(oracle: Oracle)
     assert companion.cpu_times().user - used < 2
 
 
-def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle) -> None:
-    path = oracle.file("features", {"a": CHELSEA, "b": COFFEE, "c": ASTRONAUT}, outputFormat="binary")
-    assert np.load(path, allow_pickle=False).shape == (3, 1280)
+def test_pictures_that_show_alike_things_have_alike_features(oracle: Oracle, tmp_path: Path) -> None:
+    ImageOps.mirror(Image.open(CHELSEA)).save(tmp_path / "mirrored.jpg")
+    path = oracle.file("features", {"a": CHELSEA, "b": tmp_path / "mirrored.jpg", "c": COFFEE}, outputFormat="binary")
+    vectors = np.load(path, allow_pickle=False)
+    assert vectors.shape == (3, 1280)
+    cat, mirrored, coffee = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert cat @ mirrored > 0.8 > cat @ coffee
 
 
 # --- names, and what is not to be said

@@ -80,6 +80,24 @@ def test_tensors_go_in_and_out_as_they_are(oracle: Oracle, models: Path, tmp_pat
     assert error["code"] == "wrong_shape" and "It takes image float32[?, 3, 8, 8]." in error["hint"]
 
 
+def test_numbers_that_are_none_are_told_with_the_input_that_made_them(
+    oracle: Oracle, models: Path, tmp_path: Path
+) -> None:
+    for name, colour in (("white.png", "white"), ("black.png", "black")):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / name)
+    add_classifier(models, "logs", onnx_models.logarithms())
+    error = oracle.failure("logs", {name: tmp_path / name for name in ("white.png", "black.png")})
+    assert (error["code"], error["reason"]) == ("not_finite", "rejected")
+    assert error["message"].startswith("black.png: The model logs@1 gives NaN or infinite numbers: its scores")
+    add(
+        models, "raw-logs", onnx_models.logarithms(), task="tensors", inputs=[{"name": "image", "shape": [-1, 3, 8, 8]}]
+    )
+    zeros = {"image": np.zeros((1, 3, 8, 8)).tolist()}
+    error = oracle.failure("raw-logs", zeros)
+    assert error["code"] == "not_finite" and "outputFormat binary" in error["hint"]
+    assert np.isneginf(np.load(oracle.file("raw-logs", zeros, outputFormat="binary"))).all()
+
+
 # --- detectors
 
 

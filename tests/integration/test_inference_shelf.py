@@ -18,6 +18,7 @@ from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded
 from processors.inference.repository import Entry, Repository
+from processors.inference.serving import host
 from processors.inference.serving.batcher import Batcher
 from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
@@ -153,6 +154,15 @@ def test_models_are_measured_on_what_their_manifests_say(repository: Repository)
         found = measure(registry.load(entry, 1), entry.manifest)  # type: ignore[arg-type]
         assert found is not None and found.seconds[1] > 0
         assert 1 <= found.batching.max_size <= 64
+
+
+def test_a_model_that_is_measured_takes_its_room_beside_the_others(repository: Repository, loads: list[str]) -> None:
+    on, classify = shelf(100, loads), repository.find("classify")
+    run(on, classify)
+    assert host.measured(classify, on)["measured"] is not None
+    assert on.names() == [], "64 MiB twice are more than there is room for, so the one of the jobs went"
+    with pytest.raises(ModelError, match="takes 64 MiB of memory, and this instance has 60 MiB"):
+        host.measured(classify, shelf(60, loads))
 
 
 def test_attempts_on_texts_are_rehearsed_without_models(

@@ -28,6 +28,17 @@ def colours() -> bytes:
     return _model(nodes, [image], [logits], [numpy_helper.from_array(np.float32(10), "ten")])
 
 
+def logarithms() -> bytes:
+    """As `colours`, but the logarithm of how much there is of each: of a black picture they are all -infinity."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"]),
+        helper.make_node("Log", ["flat"], ["logits"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 8, 8])
+    return _model(nodes, [image], [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])], [])
+
+
 def with_data_in(location: str) -> bytes:
     """A model whose four numbers lie in another file."""
     weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)

@@ -112,7 +112,8 @@ class _Making:
         said |= {"manifest": 1, "name": self._wish.name, "version": self._version(said)}
         said.pop("codeAllowedBy", None)  # nobody allows it to themselves
         said.pop("code_allowed_by", None)
-        hashes = said.pop("files", {})
+        hashes = _by_plain_path(said.pop("files", {}))
+        said |= {key: _plain_path(said[key]) for key in ("file", "labels", "weights") if isinstance(said.get(key), str)}
         self._take_model(said)
         signature = self._signature(said)
         self._take_labels(said)
@@ -319,6 +320,22 @@ def _is_part(said: object) -> bool:
 
 def _merged(guess: dict[str, Any] | None, said: object) -> dict[str, Any] | None:
     return {**(guess or {}), **said} if isinstance(said, Mapping) else guess
+
+
+def _plain_path(path: str) -> str:
+    """A path as files are found: `./model.onnx` is model.onnx."""
+    return str(PurePosixPath(path)) if path else path
+
+
+def _by_plain_path(files: object) -> object:
+    """What a manifest says of its files, by their plain paths."""
+    if not isinstance(files, Mapping):
+        return files
+    found = {_plain_path(str(path)): said for path, said in files.items()}
+    if MANIFEST_NAME in found:
+        hint = f"Leave {MANIFEST_NAME} out: no file can name its own hash."
+        raise InputRejected(f"The manifest lists {MANIFEST_NAME} among its files.", hint=hint)
+    return found
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from pitchey_cli.models.store import ModelStore
 from processors.inference.defaults import DEFAULTS, VERSION, Default
 from processors.inference.errors import ModelError, NoSuchModel
 from processors.inference.manifest import Manifest
-from processors.inference.repository import Repository, by_numbers, read
+from processors.inference.repository import Repository, by_numbers, newest, read
 
 Origin = Literal["machine", "image"]
 
@@ -69,7 +69,7 @@ def meant_version(store: ModelStore, name: str) -> str | None:
     """The version that a job means that says none."""
     versions = versions_of(store.root, name)
     pinned = store.pin_of(name)
-    return pinned if pinned in versions else (versions[-1] if versions else None)
+    return pinned if pinned in versions else newest(versions)
 
 
 def found(store: ModelStore, reference: str) -> Listed:

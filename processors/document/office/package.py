@@ -21,8 +21,8 @@ from xml.parsers import expat
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from processors.document.kinds import UNPACKING
 from processors.document.office.entities import declares_entities
+from processors.unpacking import UNPACKING
 from processors.worker.context import Rejected
 
 _MOST_ENTRIES = 20_000

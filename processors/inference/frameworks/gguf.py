@@ -15,6 +15,7 @@ from processors.inference.repository import Entry
 from processors.worker.context import HandlerError, Rejected
 
 _CONTEXT_TOKENS = 2048  # where the manifest says none
+_PROMPT_TOKENS = 128  # of a question that are read at once: between two such parts it is noticed that nobody waits
 _AT_ONCE = 2  # generations of one model; more wait
 _TOO_LONG = "exceed_context_size_error"
 
@@ -34,6 +35,7 @@ def load(entry: Entry, threads: int) -> GgufGenerator:
     parameters.model.path = str(entry.file)
     parameters.n_ctx = context * _AT_ONCE
     parameters.n_parallel = _AT_ONCE
+    parameters.n_batch = parameters.n_ubatch = _PROMPT_TOKENS
     # Its threads wait for each other by spinning: where one of them has no processor to itself, all become slow.
     count = max(1, threads - 1)
     for each in (parameters.cpuparams, parameters.cpuparams_batch):
@@ -64,6 +66,7 @@ class GgufGenerator:
             "temperature": prompt.temperature,
             "seed": prompt.seed if prompt.seed is not None else 0xFFFFFFFF,  # which llama.cpp takes for none
             "stream": True,
+            "return_progress": True,  # while the question is read, too
             "cache_prompt": False,
         }
         request |= {name: value for name in ("top_k", "top_p") if (value := getattr(prompt, name)) is not None}
@@ -122,5 +125,5 @@ class _Answer:
         return Generated(reason, self._prompt_tokens, self._generated)
 
     def _tell(self, text: str) -> None:
-        if text and self._is_heard:
+        if self._is_heard:
             self._is_heard = self._say(text)

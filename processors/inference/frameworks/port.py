@@ -71,8 +71,8 @@ class Generator(Protocol):
         """Continue a conversation.
 
         Args:
-            say: is given each piece of the answer as it comes; when it returns False nobody listens any more, and the
-                generation ends with that token.
+            say: is given each piece of the answer as it comes, and an empty one now and then while the question is
+                read; when it returns False nobody listens any more, and the generation ends with that.
 
         Raises:
             Rejected: the question does not fit into the context.

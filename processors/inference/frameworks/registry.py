@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING
 
-from processors.inference.errors import ModelError, UnsafeModel
+from processors.inference.errors import ModelError, UnsafeModel, is_shortage
 from processors.inference.manifest import RUNS_CODE
 from processors.inference.repository import Entry
 from processors.vocabulary import VARIANTS, variant_name
@@ -32,6 +32,7 @@ def load(entry: Entry, threads: int) -> Loaded:
 
     Raises:
         ModelError: its files are not what its manifest says, are not safe to load, or nothing here loads them.
+        MemoryError, OSError: the system is short of something for the moment.
     """
     framework, reference = entry.manifest.framework, entry.manifest.reference
     if framework is None:
@@ -50,6 +51,8 @@ def load(entry: Entry, threads: int) -> Loaded:
     except ModelError:
         raise
     except Exception as error:  # each library has errors of its own
+        if is_shortage(error):
+            raise
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"The model {reference} cannot be loaded: {words}."
         raise ModelError("model_not_loaded", message) from error

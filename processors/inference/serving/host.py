@@ -93,22 +93,18 @@ def _answer(
     connection: socket.socket, head: dict[str, Any], tensors: Tensors, repository: Repository, shelf: Shelf
 ) -> None:
     if head["do"] == "measure":
-        send(connection, _measured(repository.find(head["model"])))
+        send(connection, measured(repository.find(head["model"]), shelf))
         return
     facts, outputs = ran(repository, shelf, head, tensors, lambda piece: _say(connection, piece))
     send(connection, facts, outputs)
 
 
-def _measured(entry: Entry) -> dict[str, Any]:
+def measured(entry: Entry, shelf: Shelf) -> dict[str, Any]:
     """How a model is to be batched. It is loaded once more, because jobs share the one on the shelf."""
-    started = time.monotonic()
-    loaded = registry.load(entry, granted_threads())
-    waited = time.monotonic() - started
-    try:
+    with shelf.borrow_alone(entry, lambda wanted: registry.load(wanted, granted_threads())) as (loaded, waited):
+        started = time.monotonic()
         found = None if isinstance(loaded, Generator) else measure(loaded, entry.manifest)
-    finally:
-        loaded.close()
-    took = {"load": waited, "run": time.monotonic() - started - waited}
+    took = {"load": waited, "run": time.monotonic() - started}
     head: dict[str, Any] = {"device": loaded.device, "seconds": took, "measured": None}
     if found is not None:
         batching = found.batching.model_dump(mode="json", by_alias=True)

@@ -54,7 +54,7 @@ class Companion:
                 answer, outputs = receive(connection)
                 if "piece" not in answer:
                     break
-                if on_piece is not None:
+                if on_piece is not None and answer["piece"]:
                     on_piece(answer["piece"])
         except HungUp as error:
             self._connection = None

@@ -1,33 +1,50 @@
-"""The models that are loaded: within a budget of memory, the least recently used makes room."""
+"""The models that are loaded: within a budget of memory, the least recently used makes room.
+
+A model is known by its reference and by the digest of its manifest: a version that was removed and added again is
+another model, and what is loaded of the first goes when nobody uses it.
+"""
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from processors.inference.errors import ModelError
+from processors.inference.errors import ModelError, is_shortage
 from processors.inference.frameworks.port import Loaded
 from processors.inference.repository import Entry
+from processors.worker.context import HandlerError
 
 _FILE_FACTOR = 1.5  # what a loaded model takes beside its file, where its manifest does not say: measured 1.1 to 1.6
 _MIB = 1 << 20
+
+Load = Callable[[Entry], Loaded]
+
+
+class _Key(NamedTuple):
+    reference: str
+    digest: str
+    alone: int = 0  #: which of those that somebody has for himself; 0: it is everybody's
 
 
 @dataclass(slots=True)
 class Place:
     """A model on the shelf."""
 
+    key: _Key
     entry: Entry
     memory_bytes: int
     loaded: Loaded | None = None  #: None while it is being loaded
     users: int = 0
     used_at: float = 0.0
     load_seconds: float = 0.0
+    is_past: bool = False  #: another has its name now, or whoever had it for himself is done: it goes when it is idle
     ready: threading.Event = field(default_factory=threading.Event)
-    error: ModelError | None = None
+    error: ModelError | HandlerError | None = None
 
 
 class Shelf:
@@ -36,7 +53,7 @@ class Shelf:
     def __init__(
         self,
         budget_bytes: int,
-        load: Callable[[Entry], Loaded],
+        load: Load,
         on_change: Callable[[list[str]], None] = lambda _: None,
     ) -> None:
         """Begin with none.
@@ -48,7 +65,8 @@ class Shelf:
         self.budget_bytes = budget_bytes
         self._load = load
         self._on_change = on_change
-        self._places: dict[str, Place] = {}
+        self._places: dict[_Key, Place] = {}
+        self._numbers = itertools.count(1)
         self._changed = threading.Condition()
 
     @contextmanager
@@ -57,12 +75,29 @@ class Shelf:
 
         Raises:
             ModelError: it is larger than the budget, or cannot be loaded.
+            HandlerError: the system is short of something for the moment.
         """
+        with self._borrowed(_Key(entry.manifest.reference, entry.manifest.digest), entry, self._load) as found:
+            yield found
+
+    @contextmanager
+    def borrow_alone(self, entry: Entry, load: Load) -> Iterator[tuple[Loaded, float]]:
+        """Have a model loaded once more, for oneself: it takes its room as any other does, and goes at the end.
+
+        Raises:
+            ModelError, HandlerError: as of `borrow`.
+        """
+        key = _Key(entry.manifest.reference, entry.manifest.digest, next(self._numbers))
+        with self._borrowed(key, entry, load) as found:
+            yield found
+
+    @contextmanager
+    def _borrowed(self, key: _Key, entry: Entry, load: Load) -> Iterator[tuple[Loaded, float]]:
         started = time.monotonic()
-        place, is_mine = self._take(entry)
+        place, is_mine = self._take(key, entry)
         try:
             if is_mine:
-                self._fill(place)
+                self._fill(place, load)
             place.ready.wait()
             if place.error is not None:
                 raise place.error
@@ -73,21 +108,30 @@ class Shelf:
             with self._changed:
                 place.users -= 1
                 place.used_at = time.monotonic()
+                place.is_past |= bool(key.alone)
+                self._clear()
                 self._changed.notify_all()
 
     def names(self) -> list[str]:
-        """What is loaded, the most recently loaded last."""
+        """What is loaded for everybody, the most recently loaded last."""
         with self._changed:
-            return [name for name, place in self._places.items() if place.loaded is not None]
+            return self._named()
 
-    def _take(self, entry: Entry) -> tuple[Place, bool]:
+    def _named(self) -> list[str]:
+        places = [place for place in self._places.values() if place.loaded is not None]
+        return [place.key.reference for place in places if not (place.is_past or place.key.alone)]
+
+    def _take(self, key: _Key, entry: Entry) -> tuple[Place, bool]:
         """The place of a model; True: it is new, and whoever got it loads the model."""
-        reference = entry.manifest.reference
+        reference = key.reference
         with self._changed:
-            if reference in self._places:
-                place = self._places[reference]
-                place.users += 1
-                return place, False
+            if not key.alone:
+                for each in self._places.values():
+                    if each.key.reference == reference and not each.key.alone:
+                        each.is_past = each.key != key
+                self._clear()
+            if key in self._places:
+                return self._shared(key), False
             need = memory_of(entry)
             if need > self.budget_bytes:
                 message = f"The model {reference} takes {_mib(need)} of memory"
@@ -97,38 +141,47 @@ class Shelf:
                 idle = [place for place in self._places.values() if not place.users and place.loaded is not None]
                 if not idle:
                     self._changed.wait()
-                    if reference in self._places:
-                        place = self._places[reference]
-                        place.users += 1
-                        return place, False
+                    if key in self._places:
+                        return self._shared(key), False
                     continue
                 del short
                 self._drop(min(idle, key=lambda place: place.used_at))
-            place = self._places[reference] = Place(entry, need, users=1)
+            place = self._places[key] = Place(key, entry, need, users=1)
             return place, True
+
+    def _shared(self, key: _Key) -> Place:
+        place = self._places[key]
+        place.users += 1
+        return place
+
+    def _clear(self) -> None:
+        """Let go of what nobody wants any more."""
+        for place in [each for each in self._places.values() if each.is_past and not each.users]:
+            self._drop(place)
 
     def _taken(self) -> int:
         return sum(place.memory_bytes for place in self._places.values())
 
     def _drop(self, place: Place) -> None:
-        del self._places[place.entry.manifest.reference]
+        del self._places[place.key]
         if place.loaded is not None:
             place.loaded.close()
-        self._on_change([name for name, each in self._places.items() if each.loaded is not None])
+        self._on_change(self._named())
 
-    def _fill(self, place: Place) -> None:
+    def _fill(self, place: Place, load: Load) -> None:
         started = time.monotonic()
         try:
-            place.loaded = self._load(place.entry)
-        except ModelError as error:
+            place.loaded = load(place.entry)
+        except (ModelError, HandlerError) as error:
             place.error = error
         except Exception as error:
-            message = f"The model {place.entry.manifest.reference} cannot be loaded: {type(error).__name__}: {error}"
-            place.error = ModelError("model_not_loaded", message)
+            message = f"The model {place.key.reference} cannot be loaded: {type(error).__name__}: {error}"
+            kind = HandlerError if is_shortage(error) else ModelError
+            place.error = kind("model_not_loaded", message)
         with self._changed:
             place.load_seconds = time.monotonic() - started
             if place.error is not None:
-                del self._places[place.entry.manifest.reference]
+                del self._places[place.key]
             place.ready.set()
             self._changed.notify_all()
         self._on_change(self.names())

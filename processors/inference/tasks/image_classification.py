@@ -34,5 +34,5 @@ def _scores(model: Model, pictures: Sequence[Image.Image]) -> tuple[NDArray[Any]
     return scores_of(model, model.run({how.input: tensor(pictures, how)}))
 
 
-TASK = Task("picture", _classify, labels_line, frozenset({"threshold", "top_k"}), chunk=4)
-MODERATION = Task("picture", _moderate, verdict_line, frozenset({"threshold"}), chunk=4)
+TASK = Task("picture", _classify, labels_line, chunk=4)
+MODERATION = Task("picture", _moderate, verdict_line, chunk=4)

@@ -31,10 +31,11 @@ def _objects(model: Model, picture: Image.Image, before: Picture, after: Boxes, 
     outputs = model.run({before.input: tensor([picture], before)}, wanted)
     boxes = outputs[after.boxes].reshape(-1, len(_SIDES)).astype(np.float64)
     scores, classes = _scored(model, outputs, after, len(boxes))
+    model.finite(scores, f"the scores of its output {after.scores}")
     least = after.threshold if asked.parameters.threshold is None else asked.parameters.threshold
     sure = np.flatnonzero(scores >= least)
     order = sure[np.argsort(-scores[sure], kind="stable")]
-    corners = _in_pixels(boxes[order], picture, before, after)
+    corners = _in_pixels(model.finite(boxes[order], f"the boxes of its output {after.boxes}"), picture, before, after)
     kept = range(len(order)) if after.overlap is None else _apart(corners, classes[order], after.overlap)
     found = [(order[place], corners[place]) for place in kept]
     return [
@@ -113,4 +114,4 @@ def _row(found: Any) -> str:
     return f"{found['label']} {found['score']:.3f} at {corner}, {size}"
 
 
-TASK = Task("picture", _detect, _line, frozenset({"threshold", "top_k"}), chunk=1)
+TASK = Task("picture", _detect, _line, chunk=1)

@@ -79,5 +79,5 @@ def _line(answer: Any) -> str:
     return "; ".join(f"{each['item']} {each['score']:.3f}" for each in answer) or "nothing"
 
 
-FIT = Task("files", _fit, _fit_line, frozenset({"method"}), as_tensors=_tables, as_document=_document, chunk=1)
-TASK = Task("text", _recommend, _line, frozenset({"top_k", "threshold", "liked"}), chunk=64)
+FIT = Task("files", _fit, _fit_line, as_tensors=_tables, as_document=_document, chunk=1)
+TASK = Task("text", _recommend, _line, chunk=64)

@@ -27,7 +27,7 @@ def scores_of(model: Model, outputs: dict[str, NDArray[Any]]) -> tuple[NDArray[A
     values = outputs[how.output] if how.output else next(iter(outputs.values()))
     values = values.reshape(len(values), -1).astype(np.float32)
     if len(model.labels) == 2 and values.shape[1] == 1 and how.activation == "sigmoid":
-        values = 1 / (1 + np.exp(-values))
+        values = model.finite(1 / (1 + np.exp(-values)), "its scores")
         return np.concatenate([1 - values, values], axis=1), how
     if values.shape[1] != len(model.labels):
         raise model.bad(f"it gives {values.shape[1]} scores, and there are {len(model.labels)} labels.")
@@ -36,7 +36,7 @@ def scores_of(model: Model, outputs: dict[str, NDArray[Any]]) -> tuple[NDArray[A
         values /= values.sum(1, keepdims=True)
     elif how.activation == "sigmoid":
         values = 1 / (1 + np.exp(-values))
-    return values, how
+    return model.finite(values, "its scores"), how
 
 
 def labelled(labels: Sequence[str], scores: NDArray[Any]) -> list[dict[str, Any]]:
@@ -46,14 +46,20 @@ def labelled(labels: Sequence[str], scores: NDArray[Any]) -> list[dict[str, Any]
 
 
 def with_neutral(found: list[dict[str, Any]], how: Scores) -> list[dict[str, Any]]:
-    """Put a label before the others that says that none of them is sure enough.
+    """Add the label that says that none of the others is sure enough; of a manifest that has one.
 
-    Its score is what the best lacks to be sure, so that all scores still make 1.
+    It is always there, so that answers have one shape: with 0 where the best is sure enough. Below that it comes first,
+    with 1 for a best that is no better than chance, and a half for one that is nearly sure enough; the others share the
+    rest, so that all scores still make what they made.
     """
-    best = found[0]["score"]
-    if how.neutral_below is None or best >= how.neutral_below:
+    if how.neutral_below is None:
         return found
-    undecided = rounded(2 * (1 - best))
+    best = found[0]["score"]
+    if best >= how.neutral_below:
+        return [*found, {"label": how.neutral_label, "score": 0.0}]
+    chance = 1 / len(found) if how.neutral_below > 1 / len(found) else 0.0
+    surety = max(0.0, best - chance) / (how.neutral_below - chance)
+    undecided = rounded(1 - surety / 2)
     rest = [{**each, "score": rounded(each["score"] * (1 - undecided))} for each in found]
     return [{"label": how.neutral_label, "score": undecided}, *rest]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from processors.inference.frameworks.port import Prompt
 from processors.inference.model import Model
-from processors.inference.sentences import sentences
+from processors.inference.sentences import statements
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.tasks.text_generation import write
 from processors.inference.vectors import embed
@@ -37,7 +37,7 @@ def _summarise(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
 
 
 def _taken(model: Model, text: str, count: int) -> dict[str, Any]:
-    parts = sentences(text)
+    parts = statements(text)
     if len(parts) <= count:
         return {"summary_text": " ".join(parts)}
     vectors = embed(model.used or model, parts)
@@ -81,4 +81,4 @@ def _text(answer: Any) -> str:
     return str(answer["summary_text"])
 
 
-TASK = Task("text", _summarise, _text, frozenset({"sentences", "style", "temperature", "max_tokens", "seed"}), chunk=1)
+TASK = Task("text", _summarise, _text, chunk=1)

@@ -1,4 +1,4 @@
-"""What a task is to the rest of the service: what it takes, what steers it, and how it answers."""
+"""What a task is to the rest of the service: what it takes, and how it answers. What steers it is in steering.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class Task:
     takes: Takes
     answer: Answer
     as_text: Callable[[Any], str]  #: one answer as a person reads it
-    parameters: frozenset[str] = frozenset()  #: in snake_case; others are refused
     as_tensors: Callable[[Sequence[Any]], Mapping[str, NDArray[Any]]] | None = None  #: for outputFormat binary
     as_document: Callable[[Any], Any] = lambda answer: answer  #: one answer as JSON has it
     is_always_list: bool = False  #: the answer to one input is a list of one, too

@@ -22,7 +22,7 @@ from processors.inference.tasks.scoring import (
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.tokens import batches
 from processors.inference.vectors import embed
-from processors.inference.words import counts
+from processors.inference.words import counts, vocabulary
 
 
 def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
@@ -44,7 +44,7 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
             given[:, 0] = texts
             return scores_of(model, model.run({name: given}))
         case Words(input=name) as how:
-            return scores_of(model, model.run({name: counts(texts, how, model.entry.folder)}))
+            return scores_of(model, model.run({name: counts(texts, how, vocabulary(model.entry, how))}))
         case Tokens() as how:
             rows: list[NDArray[Any]] = [np.zeros(0)] * len(texts)
             for places, tensors in batches(model, how, texts):
@@ -56,5 +56,5 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
             raise model.bad("a classifier of texts has the preprocessing tokens, words, strings or embedding.")
 
 
-TASK = Task("text", _classify, best_line, frozenset({"threshold", "top_k"}), chunk=64)
-MODERATION = Task("text", _moderate, verdict_line, frozenset({"threshold"}), chunk=64)
+TASK = Task("text", _classify, best_line, chunk=64)
+MODERATION = Task("text", _moderate, verdict_line, chunk=64)

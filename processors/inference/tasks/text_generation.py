@@ -17,8 +17,9 @@ def write(model: Model, prompt: Prompt, asked: Asked) -> tuple[str, Generated]:
     pieces: list[str] = []
 
     def say(piece: str) -> bool:
-        pieces.append(piece)
-        asked.on_text(piece)
+        if piece:
+            pieces.append(piece)
+            asked.on_text(piece)
         return True
 
     done = cast(Generator, model.runs.session).generate(prompt, say)
@@ -61,6 +62,5 @@ TASK = Task(
     "text",
     _generate,
     _text,
-    frozenset({"temperature", "max_tokens", "top_k", "top_p", "seed", "stop", "system"}),
     chunk=1,
 )

@@ -31,4 +31,4 @@ def _line(answer: Any) -> str:
     return "; ".join(f"{each['word']} {each['entity_group']}" for each in answer) or "nothing"
 
 
-TASK = Task("text", _find, _line, frozenset({"threshold"}), chunk=16)
+TASK = Task("text", _find, _line, chunk=16)

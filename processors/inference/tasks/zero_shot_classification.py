@@ -11,7 +11,6 @@ from processors.inference.model import Model
 from processors.inference.tasks.scoring import best_line, chosen, labelled
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.vectors import embed
-from processors.worker.context import Rejected
 
 _TEMPLATE = "This text is about {}."
 #: Cosines of a sentence encoder lie close together; these make shares of them. Chosen on sentences of six topics.
@@ -21,10 +20,7 @@ _RELATED = 0.25  # the cosine from which on a label rather fits than not, where 
 
 def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
     wanted = asked.parameters
-    if not wanted.labels:
-        message = f"{model.manifest.name} needs labels to choose between."
-        raise Rejected("labels_missing", message, "--labels sports,politics names two.")
-    labels = list(dict.fromkeys(wanted.labels))
+    labels = list(dict.fromkeys(wanted.labels or ()))
     template = wanted.template or _TEMPLATE
     source = model.used or model
     vectors = embed(source, [template.replace("{}", label) for label in labels])
@@ -37,6 +33,4 @@ def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
     return [chosen(labelled(labels, row), wanted, usual=None) for row in scores]
 
 
-TASK = Task(
-    "text", _classify, best_line, frozenset({"labels", "template", "multi_label", "threshold", "top_k"}), chunk=64
-)
+TASK = Task("text", _classify, best_line, chunk=64)

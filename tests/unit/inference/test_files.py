@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
 import socket
 import struct
+import tracemalloc
+import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +23,13 @@ from hypothesis import strategies as st
 from processors.inference.building import joblib_file, state_dict
 from processors.inference.errors import ModelError, NoSuchModel, UnsafeModel
 from processors.inference.frameworks import gguf_file, onnx_file
-from processors.inference.repository import Repository
+from processors.inference.inputs import Inputs, Lines
+from processors.inference.outputs import write_lines
+from processors.inference.repository import Repository, by_numbers, newest
 from processors.inference.serving.wire import receive, send
+from processors.inference.tasks.registry import task_named
+from processors.inference.tensor_files import from_file
+from processors.worker.context import Rejected
 from tests.resources import onnx_models
 from tests.resources.onnx_models import add_classifier
 
@@ -31,13 +40,29 @@ def test_a_name_means_the_pinned_version_else_the_newest(tmp_path: Path) -> None
     for version in ("1", "9", "10", "10-rc"):
         add_classifier(tmp_path, "colour", b"x", version=version)
     models = Repository([tmp_path])
-    assert models.versions("colour") == ["1", "9", "10", "10-rc"]
-    assert models.find("colour").manifest.version == "10-rc"
+    assert models.versions("colour") == ["1", "9", "10-rc", "10"]
+    assert models.find("colour").manifest.version == "10"
     assert models.find("colour@9").manifest.reference == "colour@9"
     (tmp_path / "colour" / "pinned").write_text("9")
     assert models.find("colour").manifest.version == "9"
     (tmp_path / "colour" / "pinned").write_text("7")  # it has been removed
-    assert models.find("colour").manifest.version == "10-rc"
+    assert models.find("colour").manifest.version == "10"
+
+
+@pytest.mark.parametrize(
+    ("versions", "meant"),
+    [
+        (["1.0-rc1", "1.0", "1.0-post1", "1.0.1", "1.10"], "1.10"),
+        (["1.0.1", "2.0-beta"], "1.0.1"),
+        (["1-alpha", "1-beta"], "1-beta"),
+        (["base", "1b", "8b", "10b"], "10b"),
+        ([], None),
+    ],
+)
+def test_versions_in_their_order_and_the_release_that_is_meant(versions: list[str], meant: str | None) -> None:
+    shuffled = versions[1::2] + versions[::2]
+    assert sorted(shuffled, key=by_numbers) == versions
+    assert newest(versions) == meant
 
 
 def test_of_two_roots_the_first_goes_before(tmp_path: Path) -> None:
@@ -192,3 +217,79 @@ def test_tensors_cross_the_wire_as_they_are() -> None:
     assert head == {"do": "run"} and list(got) == list(sent)
     for name, value in sent.items():
         assert got[name].shape == value.shape and (got[name] == value).all()
+
+
+# --- tensors and texts of strangers
+
+
+def npz(packed: int, flags: int = 0) -> bytes:
+    """An archive with one tensor, whose packed bytes are broken, or which says that it has a password."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", packed) as archive:
+        archive.writestr("x.npy", bytes(range(200)))
+    made = bytearray(data.getvalue())
+    made[40:60] = b"\xff" * 20
+    made[6] |= flags
+    made[made.index(b"PK\x01\x02") + 8] |= flags
+    return bytes(made)
+
+
+def tensors_with(head: str) -> bytes:
+    return len(head).to_bytes(8, "little") + head.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("deflate.npz", npz(zipfile.ZIP_DEFLATED)),
+        ("lzma.npz", npz(zipfile.ZIP_LZMA)),
+        ("password.npz", npz(zipfile.ZIP_STORED, flags=1)),
+        ("list.safetensors", tensors_with("[1]")),
+        ("number.safetensors", tensors_with('{"a": 1}')),
+        ("deep.safetensors", tensors_with("[" * 200_000)),
+        ("offsets.safetensors", tensors_with('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, "x"]}}')),
+        ("empty.npy", b""),
+    ],
+)
+def test_tensors_that_are_broken_are_refused_by_name(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(Rejected, match=f"^{name} cannot be read as tensors: ") as refused:
+        from_file(tmp_path / "file", name)
+    assert refused.value.code == "damaged_tensors"
+
+
+def test_numbers_that_are_not_read_are_named_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(tensors_with('{"a": {"dtype": "BF16", "shape": [0], "data_offsets": [0, 0]}}'))
+    with pytest.raises(Rejected, match="its tensor 'a' is BF16, and what is read is F64, F32, F16"):
+        from_file(tmp_path / "file", "x.safetensors")
+
+
+def test_many_lines_are_read_a_few_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "many").write_text('"a text"\n' * 50_000)
+    lines = Lines(tmp_path / "many", "many.jsonl", 50_000)
+    inputs = Inputs([], True, True, [], lines)
+    tracemalloc.start()
+    count = sum(len(texts) for _, texts in inputs.parts(64, "text"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == inputs.count == 50_000 and peak < 1 << 20
+
+
+def test_answers_are_written_while_they_come(tmp_path: Path) -> None:
+    task = task_named("feature-extraction")
+    assert task is not None
+    sizes: list[int] = []
+
+    def answered() -> Iterator[tuple[list[str], list[Any]]]:
+        for number in range(4):
+            sizes.append((tmp_path / "inference.jsonl").stat().st_size)
+            yield [str(number)], [np.zeros(20_000, np.float32)]
+
+    assert write_lines(tmp_path, "json", task, answered())[0] == "inference.jsonl"
+    assert sizes == sorted(set(sizes)) and len(sizes) == 4, "each is written before the next is asked for"
+
+
+def test_a_line_that_nests_without_end_is_refused_by_its_number(tmp_path: Path) -> None:
+    (tmp_path / "many").write_text('"fine"\n' + "[" * 200_000)
+    with pytest.raises(Rejected, match=r"many.jsonl, line 2, is not JSON"):
+        list(Lines(tmp_path / "many", "many.jsonl", 2))

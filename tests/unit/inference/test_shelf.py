@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from processors.inference.frameworks.port import Loaded, Tensors
 from processors.inference.manifest import Manifest
 from processors.inference.repository import Entry
 from processors.inference.serving.shelf import Shelf
+from processors.worker.context import HandlerError, Rejected
 
 HASH = "0" * 64
 
@@ -30,6 +33,13 @@ class Nothing:
 
     def close(self) -> None:
         pass
+
+
+@dataclass
+class Sized(Nothing):
+    """One that is told from others by its size."""
+
+    size: int
 
 
 def entry(name: str, memory: int = 40) -> Entry:
@@ -135,3 +145,43 @@ def test_a_model_that_cannot_be_loaded_is_tried_anew_by_the_next() -> None:
     assert shelf.names() == []
     use(shelf, "a")
     assert shelf.names() == ["a@1"]
+
+
+def test_a_model_that_was_removed_and_added_again_is_loaded_anew() -> None:
+    told: list[list[str]] = []
+    shelf = Shelf(100, lambda wanted: Sized(wanted.manifest.resources.memory_bytes), told.append)
+    with shelf.borrow(entry("a", 10)) as (old, _):
+        assert old == Sized(10)
+        with shelf.borrow(entry("a", 20)) as (new, _):
+            assert new == Sized(20)
+        assert old == Sized(10), "who had it goes on with it"
+        assert shelf.names() == ["a@1"]
+    with shelf.borrow(entry("a", 20)) as (new, _):
+        assert new == Sized(20)
+    assert told == [["a@1"], ["a@1"], ["a@1"]] and shelf.names() == ["a@1"]
+    with shelf.borrow(entry("b", 80)):  # for which there is no room beside both
+        assert shelf.names() == ["a@1", "b@1"]
+
+
+@pytest.mark.parametrize("shortage", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+def test_who_meets_a_shortage_may_try_again(shortage: Exception) -> None:
+    def load(wanted: Entry) -> Loaded:
+        raise shortage
+
+    with pytest.raises(HandlerError, match="The model a@1 cannot be loaded") as failed:
+        use(Shelf(100, load), "a")
+    assert failed.value.retryable and not isinstance(failed.value, Rejected)
+
+
+def test_a_model_that_is_loaded_once_more_takes_its_room_and_goes() -> None:
+    shelf = Shelf(100, lambda _: Nothing())
+    use(shelf, "a", "b")
+    with shelf.borrow_alone(entry("a"), lambda _: Sized(40)) as (loaded, _):
+        assert loaded == Sized(40) and shelf.names() == ["b@1"]  # a made room: it was used least lately
+    use(shelf, "c")
+    assert shelf.names() == ["b@1", "c@1"], "its room is free again"
+    with (
+        pytest.raises(ModelError, match="takes 1 MiB of memory"),
+        shelf.borrow_alone(entry("huge", 200), lambda _: Nothing()),
+    ):
+        pass

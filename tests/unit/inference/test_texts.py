@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.inference.frameworks.stops import Stops
-from processors.inference.manifest import Words
-from processors.inference.sentences import sentences
-from processors.inference.words import counts
+from processors.inference.manifest import Manifest, Words
+from processors.inference.repository import Entry
+from processors.inference.sentences import sentences, statements
+from processors.inference.words import counts, vocabulary
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,20 @@ from processors.inference.words import counts
 )
 def test_a_text_is_its_sentences(text: str, found: list[str]) -> None:
     assert sentences(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# IBM\n\nIt was founded in 1911. It makes computers.", ["It was founded in 1911.", "It makes computers."]),
+        ("IBM\n===\nIt was founded.\n## Now\nIt goes on.\n\n---\n", ["It was founded.", "It goes on."]),
+        ("A title\n\nA sentence.", ["A sentence."]),
+        ("no mark at all", ["no mark at all"]),
+        ("# Only a heading", ["# Only a heading"]),
+    ],
+)
+def test_a_summary_is_made_of_sentences_and_not_of_headings(text: str, found: list[str]) -> None:
+    assert statements(text) == found
 
 
 @given(st.text(alphabet="ab.! \n", max_size=60))
@@ -55,7 +71,20 @@ def test_an_answer_ends_before_the_first_stop_however_it_is_cut(
         assert text.startswith(given_out) and not any(stop in given_out for stop in stops)
 
 
+def entry_with(folder: Path, words: str) -> Entry:
+    """A model whose vocabulary is these words."""
+    (folder / "vocabulary.txt").write_text(words)
+    facts = {"sha256": hashlib.sha256(words.encode()).hexdigest(), "size": len(words)}
+    fields = {"name": "m", "version": "1", "task": "tensors", "framework": "onnx", "file": "vocabulary.txt"}
+    return Entry(Manifest.model_validate({**fields, "files": {"vocabulary.txt": facts}}), folder)
+
+
 def test_words_are_counted_that_are_in_the_vocabulary(tmp_path: Path) -> None:
-    (tmp_path / "vocabulary.txt").write_text("bad\nday\na\n")
-    found = counts(["Bad day, BAD luck, a", "nothing"], Words(), tmp_path)
+    known = vocabulary(entry_with(tmp_path, "bad\nday\na\n"), Words())
+    found = counts(["Bad day, BAD luck, a", "nothing"], Words(), known)
     assert found.tolist() == [[2, 1, 0], [0, 0, 0]] and found.dtype == np.float32
+
+
+def test_the_vocabulary_of_a_model_that_was_added_again_is_the_new_one(tmp_path: Path) -> None:
+    assert vocabulary(entry_with(tmp_path, "bad\n"), Words()) == {"bad": 0}
+    assert vocabulary(entry_with(tmp_path, "good\n"), Words()) == {"good": 0}
