@@ -12,6 +12,7 @@ from processors.worker.context import Context
 
 _PACKAGES = (
     ("pypdfium2", "pypdfium2"),
+    ("pypdf", "pypdf"),
     ("PIL", "pillow"),
     ("pikepdf", "pikepdf"),
     ("fontTools", "fonttools"),

@@ -353,7 +353,7 @@ def test_a_text_whose_encoding_is_guessed_says_so(office: Office, tmp_path: Path
 def test_what_a_pdf_says_of_itself(office: Office, tmp_path: Path) -> None:
     out, _ = office.make(DOCUMENTS / "form.pdf", metadata=True)
     found = json.loads((out / "metadata.json").read_text())
-    assert [(field["name"], field["type"]) for field in found["fields"]] == [("foo", "textfield")]
+    assert [(field["name"], field["type"]) for field in found["fields"]] == [("foo", "text")]
     assert (found["form"], found["annotations"]) == ("AcroForm", {"widget": 1})
     leaves = [Leaf().text(50, 60, "One", font="B"), Leaf(300, 200).text(50, 60, "Two").link(0, 0, 9, 9, "http://a.b/")]
     path = written(tmp_path / "titled.pdf", leaves, title="A title", outline=[("One", 1), ("Two", 2)])

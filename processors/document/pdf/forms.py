@@ -1,47 +1,61 @@
-"""The fields of a PDF's form and what they hold: the tree of fields itself, where PDFium knows the widgets on pages alone.
+"""The fields of a PDF's form and what they hold: the tree of fields itself, where PDFium knows the widgets on pages.
 
 A field that is shown twice is one field, one that is shown nowhere is there as well, and a name is the whole name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pypdf import PdfReader
-from pypdf.errors import PyPdfError
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NullObject
+
+from processors.worker.context import Rejected
 
 _MOST_FIELDS = 5000
 _MOST_CHOICES = 1000
 _MOST_TEXT = 10_000  # characters of one value
+_MOST_CHARACTERS = 4_000_000  # of all fields
 _READ_ONLY, _REQUIRED = 1, 2  # bits of /Ff, ISO 32000-1, table 221
 _MULTILINE, _PASSWORD = 1 << 12, 1 << 13  # of text, table 228
 _RADIO, _PUSH = 1 << 15, 1 << 16  # of buttons, table 226
 _COMBO = 1 << 17  # of choices, table 230
 
 
-def fields_of(path: Path, password: str | None) -> list[dict[str, Any]]:
+def fields_of(path: Path, password: str | None, indexes: Collection[int]) -> Iterator[dict[str, Any]]:
     """Read them; to be done apart.
 
-    Returns:
+    Args:
+        indexes: of the pages that are meant, from 0. A field that is shown on others alone is left out.
+
+    Yields:
         Of each its name, type, value, and where they are said label, default, choices, page, required, readOnly. What
         somebody typed as a password is not told.
 
     Raises:
-        ValueError: the form is not as a form should be.
+        Rejected: pypdf cannot make sense of the form.
     """
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # of what it mends by itself nobody needs to hear
     try:
         with PdfReader(path, strict=False) as reader:
             if reader.is_encrypted:
                 reader.decrypt(password or "")
             pages = dict(_pages(reader))
-            found = reader.get_fields() or {}
-            return [_field(str(name), field, pages) for name, field in islice(found.items(), _MOST_FIELDS)]
-    except (PyPdfError, RecursionError, AttributeError, KeyError, IndexError, TypeError) as error:
-        raise ValueError(f"{type(error).__name__}: {error}"[:_MOST_TEXT]) from error
+            room = _MOST_CHARACTERS
+            for name, field in islice((reader.get_fields() or {}).items(), _MOST_FIELDS):
+                about = _field(str(name), field, pages)
+                room -= len(str(about))
+                if room < 0:
+                    return
+                if about.get("page") is None or about["page"] - 1 in indexes:
+                    yield about
+    except Exception as error:  # a damaged form meets it anywhere, with whatever Python has for that
+        text = f"The form's fields cannot be read: {type(error).__name__}: {error}"
+        raise Rejected("damaged_form", text[:_MOST_TEXT]) from error
 
 
 def _pages(reader: PdfReader) -> Iterator[tuple[int, int]]:

@@ -18,6 +18,7 @@ import pypdfium2.raw as raw
 
 from processors.document import apart
 from processors.document.pdf import pdfium
+from processors.document.pdf.forms import fields_of
 from processors.document.pdf.opening import opened
 from processors.document.pdf.reading import page_at, text_of
 from processors.document.pdf.source import PdfSource
@@ -27,9 +28,9 @@ from processors.worker.context import Rejected
 
 _PROPERTIES = ("Title", "Author", "Subject", "Keywords", "Creator", "Producer", "CreationDate", "ModDate", "Trapped")
 _MOST_OBJECTS = 5000  # of a page, that are asked for their font
-_MOST_KEPT = 5000  # notes and fields
+_MOST_KEPT = 5000  # notes
 _MOST_SIGNATURES = 100
-_MOST_CHARACTERS = 4_000_000  # of all notes and fields
+_MOST_CHARACTERS = 4_000_000  # of all notes
 _LONGEST_LABEL = 200
 _SUBTYPES = {
     getattr(raw, name): name.removeprefix("FPDF_ANNOT_").lower()
@@ -55,6 +56,10 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
         found |= apart.call(lambda: structure_of(path, name, password, source.indexes), name)
     except Rejected as error:  # what PDFium reads all the same
         found["problem"] = error.message
+    try:
+        found["fields"] = apart.call(lambda: list(fields_of(path, password, set(source.indexes))), name)
+    except Rejected as error:
+        found |= {"fields": [], "problem": error.message}
     for signature, signer in zip(found["signatures"], found.pop("signers", ()), strict=False):
         signature |= signer
     found["outline"] = [asdict(entry) for entry in source.facts.outline]
@@ -62,7 +67,6 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
 
     def work(batch: Sequence[int], say: apart.Say) -> None:
         with opened(path, name, password) as document:
-            document.init_forms()
             for index in batch:
                 say({"page": index, "about": _of_page(document, index, name, room)})
 
@@ -81,7 +85,6 @@ def metadata(source: PdfSource, done: Done) -> dict[str, Any]:
     found["hiddenText"] = any(page["hiddenText"] for page in pages)
     found["fonts"] = [{"name": font, "embedded": embedded} for font, embedded in sorted(faces)]
     found["notes"] = [note for page in pages for note in page.pop("notes")]
-    found["fields"] = [field for page in pages for field in page.pop("fields")]
     kinds: Counter[str] = Counter()
     for page in pages:
         kinds.update(page["annotations"])
@@ -125,17 +128,13 @@ def _of_page(document: Any, index: int, name: str, room: _Room) -> dict[str, Any
         width, height = page.get_size()
         fonts, is_hidden = _fonts(page)
         annotations: Counter[str] = Counter()
-        fields, notes = [], []
+        notes = []
         for number in range(max(0, min(_MOST_OBJECTS, raw.FPDFPage_GetAnnotCount(page.raw)))):
             annotation = raw.FPDFPage_GetAnnot(page.raw, number)
             kind = _SUBTYPES.get(raw.FPDFAnnot_GetSubtype(annotation), "unknown")
             annotations[kind] += 1
             if room.is_full:
                 pass
-            elif kind == "widget" and document.formenv is not None:
-                field = _field(document.formenv, annotation, index)
-                if room.takes(field):
-                    fields.append(field)
             elif content := _said(annotation, b"Contents"):
                 author = _said(annotation, b"T")
                 note = {"page": index + 1, "kind": kind, "text": content} | ({"author": author} if author else {})
@@ -152,7 +151,6 @@ def _of_page(document: Any, index: int, name: str, room: _Room) -> dict[str, Any
             "words": len(text_of(document, index, name).split()),
             "hiddenText": is_hidden,
             "fonts": sorted(fonts),
-            "fields": fields,
             "notes": notes,
         }
     finally:
@@ -160,7 +158,7 @@ def _of_page(document: Any, index: int, name: str, room: _Room) -> dict[str, Any
 
 
 class _Room:
-    """What may still be kept of notes and fields: in memory that all processes share, so that none says too much."""
+    """What may still be kept of notes: in memory that all processes share, so that none says too much."""
 
     def __init__(self, entries: int, characters: int) -> None:
         self._file = os.fdopen(os.memfd_create("room"), "r+b", buffering=0)
@@ -193,22 +191,6 @@ def _label(document: Any, index: int) -> str:
 
 def _said(annotation: Any, key: bytes) -> str:
     return text(lambda buffer, size: raw.FPDFAnnot_GetStringValue(annotation, key, buffer, size))
-
-
-def _field(forms: Any, annotation: Any, index: int) -> dict[str, Any]:
-    return {
-        "name": text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldName(forms.raw, annotation, buffer, size)),
-        "value": text(lambda buffer, size: raw.FPDFAnnot_GetFormFieldValue(forms.raw, annotation, buffer, size)),
-        "type": _FIELD_TYPES.get(raw.FPDFAnnot_GetFormFieldType(forms.raw, annotation), "unknown"),
-        "page": index + 1,
-    }
-
-
-_FIELD_TYPES = {
-    getattr(raw, name): name.removeprefix("FPDF_FORMFIELD_").lower()
-    for name in dir(raw)
-    if name.startswith("FPDF_FORMFIELD_") and name.count("_") == 2 and isinstance(getattr(raw, name), int)
-}
 
 
 def _fonts(page: Any) -> tuple[set[tuple[str, bool]], bool]:
