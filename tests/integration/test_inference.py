@@ -273,7 +273,7 @@ def test_a_question_that_is_too_long_is_refused_with_the_numbers(oracle: Oracle)
 
 @pytest.mark.parametrize("words", [1600, 1700], ids=["beside the models", "in a process"])
 def test_generations_that_are_cancelled_while_their_questions_are_read_end_at_once(oracle: Oracle, words: int) -> None:
-    """Reading two questions of so many tokens takes half a minute of the processor's time."""
+    """Reading two questions of so many tokens takes several seconds of the processor's time."""
     oracle.ask("generate", "Say hello.", maxTokens=2)
     until(lambda: len(psutil.Process(oracle.worker.pid).children()) == 1, "the companion is there alone")
     (companion,) = psutil.Process(oracle.worker.pid).children()
@@ -286,7 +286,7 @@ def test_generations_that_are_cancelled_while_their_questions_are_read_end_at_on
     used = companion.cpu_times().user
     # It would wait for one of them if they went on.
     assert oracle.ask("generate", "Say hello.", maxTokens=2)["details"]["generated_tokens"] == 2
-    assert companion.cpu_times().user - used < 8
+    assert companion.cpu_times().user - used < 2
 
 
 def test_a_generation_that_is_cancelled_ends_with_its_next_token(oracle: Oracle) -> None:
