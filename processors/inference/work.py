@@ -75,7 +75,14 @@ def _answers(
     context: Context[InferenceSpec], model: Model, task: Task, inputs: Inputs
 ) -> Iterator[tuple[Sequence[str], Sequence[Any]]]:
     """What some inputs are called, and the answers to them; and so on with all."""
-    asked = Asked(context.spec.parameters, on_text=context.answer)
+
+    def tell(piece: str) -> None:
+        if piece:
+            context.answer(piece)
+        else:  # the question is still being read: this ends an attempt that nobody waits for any more
+            context.progress("run", done / inputs.count)
+
+    asked = Asked(context.spec.parameters, on_text=tell)
     done = 0
     for names, values in inputs.parts(task.chunk, task.takes):
         yield names, _answered(model, task, asked, names, values)

@@ -19,7 +19,9 @@ class Asked:
     """What a job asks beside its inputs."""
 
     parameters: InferenceParameters
-    on_text: Callable[[str], None] = lambda _: None  #: is given generated text piece by piece
+    on_text: Callable[[str], None] = lambda _: (
+        None
+    )  #: is given generated text piece by piece, and before that empty ones
     name: str = "the input"  #: what the user calls it
 
 

@@ -17,9 +17,8 @@ def write(model: Model, prompt: Prompt, asked: Asked) -> tuple[str, Generated]:
     pieces: list[str] = []
 
     def say(piece: str) -> bool:
-        if piece:
-            pieces.append(piece)
-            asked.on_text(piece)
+        pieces.append(piece)
+        asked.on_text(piece)
         return True
 
     done = cast(Generator, model.runs.session).generate(prompt, say)
