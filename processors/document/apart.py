@@ -168,7 +168,7 @@ def _too_much(page: int, name: str, ended: _Ended) -> HandlerError:
         error = HandlerError("page_killed", message, "Give the job a larger instance type.")
         error.signal = ended.signal
         return error
-    return Rejected("page_unreadable", message, "Leave it out with the field pages, or repair the file.")
+    return Rejected("page_unreadable", message, "Leave it out with --pages, or repair the file.")
 
 
 class _Ended(Exception):

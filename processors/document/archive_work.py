@@ -105,7 +105,7 @@ def _said(values: Any) -> dict[str, Any]:
 
 
 def _impossible(name: str, why: str) -> Rejected:
-    hint = "Have it as pdf, or leave out the pages that are in the way with the field pages."
+    hint = "Have it as pdf, or leave out the pages that are in the way with --pages."
     return Rejected("not_archivable", f"{name} cannot become PDF/A: {why}.", hint)
 
 

@@ -56,6 +56,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
         "encrypted": source.facts.encrypted,
     }
     details: dict[str, Any] = {"input": about}
+    nothing: list[str] = []  # was found, where somebody looked
     if wants.text or wants.structure:
         looking = _LOOKING if spec.ocr_enabled else _READING
         source.read(wants, _share(context, "read", 0.0, looking))
@@ -65,7 +66,11 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
         if source.silent:
             about["pagesWithoutText"] = in_words(source.silent)
         if (source.silent or source.unread) and not source.has_text:
-            raise _no_text(source, was_read=spec.ocr_enabled)
+            none = _no_text(source, was_read=spec.ocr_enabled)
+            # A blank page belongs into an archive like any other; of text that is asked for there is none to give.
+            if not spec.ocr_enabled or not (spec.wants_preview or _PAPER & {*spec.output_formats}):
+                raise none
+            nothing = [none.message]
         if wants.structure:
             about["hiddenText"] = round(source.hidden, 3)
         context.progress("write", _READING)
@@ -92,7 +97,7 @@ def make(context: Context[DocumentSpec], path: Path, name: str, scratch: Path, k
     paper = _searchable(source, spec, scratch) if source.unread and _PAPER & {*spec.output_formats} else source
     written, notes = paper_work.make(context, paper, spec.output_formats, _share(context, "pdf", _READING, _WRITING))
     outputs += written
-    notes = notes_of(details.get("ocr", {})) + notes
+    notes = nothing + notes_of(details.get("ocr", {})) + notes
     if spec.metadata:
         found = metadata(source, _share(context, "metadata", 0.9, 0.1))
         (context.out / "metadata.json").write_text(json.dumps(found, ensure_ascii=False, indent=1), errors="replace")
@@ -116,10 +121,10 @@ def _searchable(source: PdfSource, spec: DocumentSpec, scratch: Path) -> PdfSour
 def _no_text(source: PdfSource, *, was_read: bool) -> Rejected:
     if was_read:
         where = "its page" if len(source.indexes) == 1 else f"its {len(source.indexes)} pages"
-        hint = "It may be empty, in another language than the field language says, or too coarse: see its preview."
+        hint = "It may be empty, in another language than --language says, or too coarse: see its preview."
         return Rejected("no_text_found", f"No text was found in {source.name}: nothing can be read on {where}.", hint)
     what = "its page is a picture" if len(source.silent) == 1 else f"its {len(source.silent)} pages are pictures"
-    hint = "Have them read with ocrEnabled, or ask for preview alone, without text."
+    hint = "--ocr-enabled has pictures read (ocrEnabled in a spec); preview alone needs no text."
     return Rejected("no_text", f"{source.name} has no text: {what}.", hint)
 
 

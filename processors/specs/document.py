@@ -139,12 +139,14 @@ class DocumentSpec(Spec):
         if self.preview is not None and not self.wants_preview:
             raise ValueError("preview says how pages are pictured: add preview to outputFormats")
         if self.ocr_mode != "skip-text" and not self.ocr_enabled:
-            raise ValueError(f"ocrMode {self.ocr_mode} needs ocrEnabled")
+            raise ValueError(f"ocrMode {self.ocr_mode} needs ocrEnabled (--ocr-enabled)")
         if self.output_password is not None and "pdfa" in self.output_formats:
             raise ValueError("an archive (pdfa) cannot be encrypted: outputPassword is for pdf, in a job without pdfa")
         for field in ("split", "output_password"):
             if getattr(self, field) is not None and "pdf" not in self.output_formats:
                 raise ValueError(f"{self.spelled(field)} says how a PDF is written: add pdf to outputFormats")
+        if self.pages is not None and self.split is not None and self.split.ranges is not None:
+            raise ValueError("pages and split.ranges both say which pages are taken: leave one of them out")
         if self.rotate is not None and not {"pdf", "pdfa"} & {*self.output_formats}:
             raise ValueError("rotate says how a PDF is written: add pdf or pdfa to outputFormats")
         return self

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pikepdf
 import psutil
 import pytest
 from PIL import Image
@@ -71,10 +72,23 @@ def test_a_picture_that_ends_too_early(office: Office, tmp_path: Path) -> None:
 
 def test_an_empty_scan_is_no_empty_success(office: Office, tmp_path: Path) -> None:
     path = scanned(tmp_path / "empty.pdf", [Image.new("L", (800, 600), 250)])
-    for formats in (["text"], ["pdf"], ["markdown", "json"]):
+    for formats in (["text"], ["markdown", "json"]):
         error = office.failure(path, *formats, ocrEnabled=True)
         assert error["code"] == "no_text_found"
         assert "empty.pdf" in error["message"]
+    _is_healthy(office)
+
+
+@pytest.mark.parametrize("formats", [["pdf"], ["pdfa", "preview"], ["text", "pdf"]])
+def test_an_empty_scan_is_a_page_all_the_same_where_pages_are_asked_for(
+    office: Office, tmp_path: Path, formats: list[str]
+) -> None:
+    path = scanned(tmp_path / "empty.pdf", [Image.new("L", (800, 600), 250)])
+    out, result = office.make(path, *formats, ocrEnabled=True)
+    assert any("No text was found in empty.pdf" in note for note in result["details"]["notes"])
+    made = next(each for each in sorted(out.iterdir()) if each.suffix == ".pdf")
+    with pikepdf.open(made) as pdf:
+        assert len(pdf.pages) == 1
     _is_healthy(office)
 
 

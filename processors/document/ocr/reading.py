@@ -85,7 +85,7 @@ def read_page(
         bold = bold_lines(raster.path, found)
     except HandlerError as error:
         message = f"Page {index + 1} of {name} cannot be read: {error.message}."
-        told = type(error)(error.code, message, error.hint or "Leave it out with the field pages.")
+        told = type(error)(error.code, message, error.hint or "Leave it out with --pages.")
         told.signal = error.signal
         raise told from error
     finally:

@@ -94,5 +94,5 @@ def page_at(document: Any, index: int, name: str) -> Any:
     try:
         return document[index]
     except pypdfium2.PdfiumError as error:
-        hint = f"Leave it out with the field pages, or repair the file. It is page {index + 1} of {len(document)}."
+        hint = f"Leave it out with --pages, or repair the file. It is page {index + 1} of {len(document)}."
         raise Rejected("damaged_page", f"Page {index + 1} of {name} cannot be read.", hint) from error

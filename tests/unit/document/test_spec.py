@@ -42,6 +42,7 @@ def test_outputs_are_known_before_the_work_as_far_as_they_can_be() -> None:
         ({"preview": {"width": 100}}, "add preview to outputFormats"),
         ({"outputFormats": ["preview"], "preview": {"width": 100_000}}, "4096"),
         ({"ocrMode": "redo"}, "needs ocrEnabled"),
+        ({"outputFormats": ["pdf"], "pages": "3-5", "split": {"ranges": "1-2"}}, "leave one of them out"),
         ({"colour": "blue"}, "Extra inputs"),
     ],
 )
