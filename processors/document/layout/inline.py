@@ -8,6 +8,9 @@ from processors.document.layout.pieces import Piece, Word
 from processors.document.model import Span
 
 HYPHEN = "\u00ad"  #: at the end of a line: the word goes on in the next
+#: before these English writes a hyphen nearly always: Chicago Manual of Style, 7.89
+_COMPOUNDING = frozenset({"all", "cross", "half", "non", "self", "well"})
+_AROUND = ".,;:!?()[]\"'"
 
 
 def spans_of(
@@ -25,22 +28,32 @@ def spans_of(
         for index, word in enumerate(line.words):
             lead = " " if (index > 0 and word.spaced) or (index == 0 and number > 0) else ""
             if index == 0 and number > 0:
-                lead = "\n" if breaks else _between(parts[-1][0] if parts else "", word.text)
-                if parts and parts[-1][0].endswith(HYPHEN):
+                lead = "\n" if breaks else " "
+                if parts and _is_divided(parts[-1][0], word.text, breaks=breaks):
                     text, before = parts[-1]
-                    # What goes on with a capital had its hyphen before it was divided.
-                    parts[-1] = (text[:-1] + ("" if word.text[:1].islower() else "-"), before)
+                    parts[-1] = (text[:-1] + _hyphen_of(text[:-1].strip(), word.text, lines), before)
+                    lead = "" if not breaks else lead
             parts.append((lead + word.text, word))
     return _grouped(parts, plain_style, all_bold)
 
 
-def _between(before: str, after: str) -> str:
-    """What stands between two lines: nothing inside of a divided word."""
+def _is_divided(before: str, after: str, *, breaks: bool) -> bool:
+    """Whether a word goes on from one line to the next, by a mark of the file's, or by the look of it."""
     if before.endswith(HYPHEN):
-        return ""
-    if before.endswith("-") and len(before) > 1 and before[-2].isalpha() and after[:1].islower():
-        return ""
-    return " "
+        return True
+    return not breaks and before.endswith("-") and before[-2:-1].isalpha() and after[:1].islower()
+
+
+def _hyphen_of(before: str, after: str, lines: Sequence[Piece]) -> str:
+    """The hyphen that a divided word has anyway, as a name or a compound does; else nothing.
+
+    What goes on with a capital had it before it was divided. So had what begins as compounds do that are written so, or
+    stands so elsewhere among the lines.
+    """
+    if not after[:1].islower() or before.lower() in _COMPOUNDING:
+        return "-"
+    whole = f"{before}-{after}".lower().strip(_AROUND)
+    return "-" if any(word.text.lower().strip(_AROUND) == whole for line in lines for word in line.words) else ""
 
 
 def _grouped(parts: Iterable[tuple[str, Word]], plain_style: bool, all_bold: bool) -> tuple[Span, ...]:

@@ -12,6 +12,7 @@ from processors.document.layout.drafts import Draft, Flow
 from processors.document.layout.flowing import flow_of
 from processors.document.layout.grids import grids_of
 from processors.document.layout.headings import Levels, Outline
+from processors.document.layout.inline import spans_of
 from processors.document.layout.looks import Looks, seen_in
 from processors.document.layout.markers import is_entry, marker_of
 from processors.document.layout.pieces import Piece, Rule, Sheet, Style, Word
@@ -274,3 +275,20 @@ def test_dots_without_an_end_are_read_at_once() -> None:
     assert not is_entry(". " * 8000 + "q")
     assert time.process_time() - begun < 1
     assert is_entry("Chapter " + ". " * 300 + "12")
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["We shall ex-", "plain it."], "We shall explain it."),
+        (["We shall ex\u00ad", "plain it."], "We shall explain it."),
+        (["It is well-", "known here."], "It is well-known here."),
+        (["A read-only file, and a read-", "only disk."], "A read-only file, and a read-only disk."),
+        (["The Saxe-", "Coburg line."], "The Saxe- Coburg line."),
+        (["The Saxe\u00ad", "Coburg line."], "The Saxe-Coburg line."),
+        (["From 3-", "4 days -", "or so."], "From 3- 4 days - or so."),
+    ],
+)
+def test_a_divided_word_is_whole_and_a_compound_keeps_its_hyphen(lines: list[str], text: str) -> None:
+    pieces = [piece(each, 50, 100 + 12 * number) for number, each in enumerate(lines)]
+    assert "".join(span.text for span in spans_of(pieces)) == text
