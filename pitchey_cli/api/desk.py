@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -148,11 +149,14 @@ class Desk:
         finally:
             self._busy.discard(what)
 
-    async def sweep(self) -> None:
-        """Remove uploads that nobody goes on with, now and then."""
+    async def sweep(self, every_seconds: float = _SWEEP_SECONDS) -> None:
+        """Remove uploads that nobody goes on with, now and then, whatever the disk said the last time."""
         while True:
-            await asyncio.to_thread(self.incoming.sweep, now=time.time())
-            await asyncio.sleep(_SWEEP_SECONDS)
+            try:
+                await asyncio.to_thread(self.incoming.sweep, now=time.time())
+            except OSError as error:
+                sys.stderr.write(f"Uploads that have expired could not be removed: {error}\n")
+            await asyncio.sleep(every_seconds)
 
     def poke(self) -> bool:
         """Wake whoever runs the jobs; False when nobody does."""

@@ -106,7 +106,7 @@ def _of_service(service: str, raw: object) -> models.SubmitJob:
 
 async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) -> orders.Placed:
     wanted = orders.with_key([order_of(call, each) for each in asked], call.header("idempotency-key"))
-    kept = await asyncio.to_thread(kept_uploads, call, *(each.spec for each in wanted))
+    kept = await kept_uploads(call, *(each.spec for each in wanted))
 
     def stage(store: Store) -> Any:
         drafts = orders.drafts(wanted, {**as_uploads(kept), **uploads})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -102,7 +101,7 @@ async def _run_pipeline(call: Call, raw: object, uploads: Any) -> Response:
         raise UsageError("A run of a pipeline takes no idempotency key.", hint=hint)
     words = queueing.checked({name: word for name, word in words_of(call, asked).items() if name != "batch"})
 
-    kept = await asyncio.to_thread(kept_uploads, call, asked.steps, asked.inputs)
+    kept = await kept_uploads(call, asked.steps, asked.inputs)
 
     def start(store: Store) -> str:
         used: set[str] = set()

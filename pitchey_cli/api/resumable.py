@@ -57,6 +57,7 @@ async def begin_upload(call: Call) -> Response:
         raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.")
     about = About(file_name(said.get("filename", "upload"), "file name"), length, digest)
     upload, is_new = await asyncio.to_thread(call.desk.incoming.begin, call.actor.organisation, about)
+    upload = await _checked(call, upload)
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": str(upload.offset)}
     return _answer(HTTPStatus.CREATED if is_new else HTTPStatus.OK, headers | _expires(call, upload))
 
@@ -64,26 +65,29 @@ async def begin_upload(call: Call) -> Response:
 async def get_upload(call: Call) -> Response:
     """Say how much of an upload has come. A job names it as `upload:ID` once all of it is there."""
     _check_version(call)
-    upload = await _find(call)
+    upload = await _checked(call, await _find(call))
     headers = {"Upload-Offset": str(upload.offset), "Upload-Length": str(upload.about.length)}
     return _answer(HTTPStatus.OK, headers | _expires(call, upload))
 
 
 async def continue_upload(call: Call) -> Response:
-    """Take the next piece of an upload, from the offset that it has. Of a piece that breaks off, what came is kept."""
+    """Take the next piece of an upload, from the offset that it has. Of a piece that breaks off, what came is kept.
+
+    An empty piece at the end asks whether all of it is there and right.
+    """
     _check_version(call)
     if call.media_type != OFFSET_STREAM:
         text = f"A piece of an upload is {OFFSET_STREAM}."
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "media-type", text)
     offset = _number(call, "upload-offset")
-    with call.desk.busy(f"{call.actor.organisation}/{call.part('upload')}"):
+    with _busy(call, call.part("upload")):
         upload = await _find(call)
-        if offset != upload.offset or upload.is_whole:
+        if offset != upload.offset:
             text = f"The upload has {upload.offset:,} bytes, and the piece begins at {offset:,}."
             headers = {"Upload-Offset": str(upload.offset), "Connection": "close"}
             raise Refused(HTTPStatus.CONFLICT, "offset", text, hint="HEAD says where to go on.", headers=headers)
         offset = await _take(call, upload)
-        if offset == upload.about.length:
+        if offset == upload.about.length and not upload.is_whole:
             await _finish(call, upload)
     return _answer(HTTPStatus.NO_CONTENT, {"Upload-Offset": str(offset)} | _expires(call, await _find(call)))
 
@@ -91,7 +95,7 @@ async def continue_upload(call: Call) -> Response:
 async def remove_upload(call: Call) -> Response:
     """Throw an upload away."""
     _check_version(call)
-    with call.desk.busy(f"{call.actor.organisation}/{call.part('upload')}"):
+    with _busy(call, call.part("upload")):
         await asyncio.to_thread(call.desk.incoming.remove, await _find(call))
     return _answer(HTTPStatus.NO_CONTENT, {})
 
@@ -121,6 +125,21 @@ async def _take(call: Call, upload: Incoming) -> int:
     return at
 
 
+async def _checked(call: Call, upload: Incoming) -> Incoming:
+    """An upload as it is; one of which all has come, and which a crash has kept from being compared, is compared now.
+
+    Raises:
+        Refused: another request is at that, or it is something else than was announced.
+    """
+    if not upload.is_unchecked:
+        return upload
+    with _busy(call, upload.id):
+        found = await _find(call, upload.id)
+        if found.is_unchecked:
+            await _finish(call, found)
+        return await _find(call, upload.id)
+
+
 async def _finish(call: Call, upload: Incoming) -> None:
     try:
         await asyncio.to_thread(call.desk.incoming.finish, upload)
@@ -129,8 +148,13 @@ async def _finish(call: Call, upload: Incoming) -> None:
         raise Refused(status, "checksum", str(error), hint=error.hint) from error
 
 
-async def _find(call: Call) -> Incoming:
-    return await asyncio.to_thread(call.desk.incoming.find, call.actor.organisation, call.part("upload"))
+async def _find(call: Call, upload_id: str = "") -> Incoming:
+    whose = call.actor.organisation
+    return await asyncio.to_thread(call.desk.incoming.find, whose, upload_id or call.part("upload"))
+
+
+def _busy(call: Call, upload_id: str) -> contextlib.AbstractContextManager[None]:
+    return call.desk.busy(f"{call.actor.organisation}/{upload_id}")
 
 
 def _expires(call: Call, upload: Incoming) -> dict[str, str]:
@@ -169,12 +193,12 @@ def _metadata(text: str) -> dict[str, str]:
     return found
 
 
-def kept_uploads(call: Call, *asked: object) -> dict[str, Incoming]:
+async def kept_uploads(call: Call, *asked: object) -> dict[str, Incoming]:
     """The whole uploads that something names, by their ids; what is none of them the order refuses by itself."""
     found: dict[str, Incoming] = {}
     for upload_id in ids_in(asked):
         with contextlib.suppress(InputNotFound):
-            upload = call.desk.incoming.find(call.actor.organisation, upload_id)
+            upload = await _checked(call, await _find(call, upload_id))
             if not upload.is_whole:
                 text = f"Of the upload {upload_id} {upload.offset:,} of {upload.about.length:,} bytes have come."
                 raise UsageError(text, hint="Go on with it first: HEAD says where.")

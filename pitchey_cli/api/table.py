@@ -68,8 +68,9 @@ ROUTES: tuple[Route, ...] = (
           notes={"Last-Event-ID": "The last event that one has seen."}),
     # --- files that come piece by piece, as tus 1.0 has it
     Route("OPTIONS", "/v1/uploads", SUBMITTER, JOBS, resumable.describe_uploads, {204: None}),
-    Route("POST", "/v1/uploads", SUBMITTER, JOBS, resumable.begin_upload, {201: None, 200: None}, notes=_TUS_BEGIN),
-    Route("HEAD", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.get_upload, {200: None}, notes=_TUS),
+    Route("POST", "/v1/uploads", SUBMITTER, JOBS, resumable.begin_upload, {201: None, 200: None}, is_long=True,
+          notes=_TUS_BEGIN),
+    Route("HEAD", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.get_upload, {200: None}, is_long=True, notes=_TUS),
     Route("PATCH", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.continue_upload, {204: None}, is_long=True,
           notes=_TUS_PIECE),
     Route("DELETE", "/v1/uploads/{upload}", SUBMITTER, JOBS, resumable.remove_upload, {204: None}, notes=_TUS),

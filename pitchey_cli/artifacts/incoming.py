@@ -7,6 +7,7 @@ the same file finds what has come of it, and nobody else finds anything.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, QuotaReached
@@ -36,17 +38,19 @@ class About:
 
 @dataclass(frozen=True)
 class Incoming:
-    """An upload, and how much of it has come."""
+    """An upload, and how much of it had come when it was looked at."""
 
     id: str
     about: About
     offset: int
+    is_whole: bool  #: all of it is there, and is what it was said to be
+    touched_at: float  #: when somebody went on with it, as Unix time
     folder: Path
 
     @property
-    def is_whole(self) -> bool:
-        """Whether all of it is there, and is what it was said to be."""
-        return (self.folder / _WHOLE).exists()
+    def is_unchecked(self) -> bool:
+        """Whether all of it has come, and nobody has compared it yet: whoever meets it so does."""
+        return self.offset == self.about.length and not self.is_whole
 
     @property
     def path(self) -> Path:
@@ -64,6 +68,7 @@ class Arrivals:
     _lengths: dict[Path, int] = field(
         default_factory=dict
     )  # of uploads that have been looked at: they stay as they are
+    _doors: dict[Path, Lock] = field(default_factory=dict)  # of the organisations: one upload at a time is begun
 
     def begin(self, organisation: str, about: About) -> tuple[Incoming, bool]:
         """Begin an upload, or find the one of the same file that has been begun; whether it is new.
@@ -74,23 +79,15 @@ class Arrivals:
         """
         upload_id = _id_of(organisation, about) if about.sha256 else secrets.token_hex(_ID_LENGTH // 2)
         folder = self._whose(organisation) / upload_id
-        if (folder / _ABOUT).exists():
-            found = self.find(organisation, upload_id)
-            os.utime(found.path)
-            return found, False
-        self._check_room(organisation, about)
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / _PART).touch(mode=0o600)
-            beside = folder / f"{_ABOUT}.new"
-            beside.write_text(json.dumps(asdict(about)), encoding="utf-8")
-            beside.replace(folder / _ABOUT)
-        except OSError as error:
-            raise translated(error, about.file_name) from error
-        made = Incoming(upload_id, about, 0, folder)
-        if about.length == 0:
-            self.finish(made)
-        return made, True
+        with self._doors.setdefault(folder.parent, Lock()):  # else many would pass the quota together
+            is_new = not (folder / _ABOUT).exists()
+            if is_new:
+                self._check_room(organisation, about)
+                _make(folder, about)
+        if not is_new:
+            with contextlib.suppress(FileNotFoundError):  # it has been finished just now
+                os.utime(self.find(organisation, upload_id).path)
+        return self.find(organisation, upload_id), is_new
 
     def find(self, organisation: str, upload_id: str) -> Incoming:
         """One upload of an organisation.
@@ -103,12 +100,11 @@ class Arrivals:
             if not upload_id.isalnum() or len(upload_id) != _ID_LENGTH:
                 raise FileNotFoundError
             about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
-            whole = folder / _WHOLE
-            offset = about.length if whole.exists() else (folder / _PART).stat().st_size
+            kept, is_whole = _look(folder)
         except (OSError, ValueError, TypeError) as error:
             text = f"There is no upload {upload_id[:80]!r}."
             raise InputNotFound(text, hint="It may have expired: upload the file again.") from error
-        return Incoming(upload_id, about, offset, folder)
+        return Incoming(upload_id, about, kept.st_size, is_whole, kept.st_mtime, folder)
 
     def append(self, upload: Incoming, data: bytes, at: int) -> None:
         """Write a piece where it belongs. What has been written stays, whatever happens next.
@@ -135,9 +131,12 @@ class Arrivals:
             InputRejected: it is something else. All of it is thrown away: nobody knows which piece is wrong.
         """
         part = upload.folder / _PART
-        with part.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
+        try:
+            with part.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise translated(error, upload.about.file_name) from error
         if upload.about.sha256 and digest != upload.about.sha256:
             shutil.rmtree(upload.folder, ignore_errors=True)
             text = f"{upload.about.file_name} came as something else than was announced: its SHA-256 is {digest}."
@@ -155,7 +154,7 @@ class Arrivals:
 
     def expires_at(self, upload: Incoming) -> float:
         """When it goes unless somebody goes on with it, as Unix time."""
-        return upload.path.stat().st_mtime + self.lasts_seconds
+        return upload.touched_at + self.lasts_seconds
 
     def sweep(self, *, now: float) -> int:
         """Remove what nobody has gone on with for too long; how many that were."""
@@ -198,6 +197,25 @@ class Arrivals:
             except InputNotFound:  # it has gone meanwhile, or has just begun
                 return 0
         return self._lengths[folder]
+
+
+def _make(folder: Path, about: About) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _PART).touch(mode=0o600)
+        beside = folder / f"{_ABOUT}.new"
+        beside.write_text(json.dumps(asdict(about)), encoding="utf-8")
+        beside.replace(folder / _ABOUT)
+    except OSError as error:
+        raise translated(error, about.file_name) from error
+
+
+def _look(folder: Path) -> tuple[os.stat_result, bool]:
+    """The file of an upload, and whether it is whole."""
+    try:
+        return (folder / _PART).stat(), False
+    except FileNotFoundError:  # in this order, since a part becomes the whole and never the other way
+        return (folder / _WHOLE).stat(), True
 
 
 def _id_of(organisation: str, about: About) -> str:

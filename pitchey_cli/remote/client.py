@@ -26,7 +26,7 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # between two tries; the last one agai
 _CONNECT_SECONDS, _READ_SECONDS = 30.0, 90.0
 _LONGEST_WAIT_SECONDS = 60.0  # that a server may ask for with Retry-After
 _MAY_RETRY = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-_AGAIN = frozenset({502, 503, 504})
+_AGAIN = frozenset({423, 502, 503, 504})
 _MOST_WAITS = 10  # of one request, for a server that has too many of them
 
 

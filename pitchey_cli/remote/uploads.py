@@ -42,7 +42,7 @@ def upload(client: Client, path: Path, called: str, progress: ProgressCallback |
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             sending = _Sending(client, file, size, progress)
             place = sending.begin(called, digest)
-            while sending.offset < size:
+            while not sending.is_done:
                 sending.go_on(place)
             if os.fstat(file.fileno()).st_mtime_ns != changed:
                 raise InputRejected(f"{path} changed while it was sent.", hint="Try again when it is whole.")
@@ -60,6 +60,7 @@ class _Sending:
         self._client, self._file, self._size, self._progress = client, file, size, progress
         self._patience = client.patience()
         self.offset = 0
+        self.is_done = False  #: the server has said of the last piece, which may be empty, that all is there and right
 
     def begin(self, called: str, digest: str) -> str:
         """Announce the file; where its pieces go."""
@@ -81,6 +82,7 @@ class _Sending:
         before = self.offset
         try:
             self._has(self._client.send("PATCH", place, headers=headers, content=self._piece(end)))
+            self.is_done = self.offset == self._size
         except httpx.TransportError as error:
             self._client.check_passing(error, self._patience)
             self._patience.pause()
