@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -27,9 +27,22 @@ from pitchey_cli.operations.alerts import Standing
 from pitchey_cli.operations.models.listing import Listed, listed
 from pitchey_cli.store import views
 from pitchey_cli.store.port import Store
+from processors.vocabulary import Service
+
+if TYPE_CHECKING:
+    from pitchey_cli.settings import Settings
 
 #: the settings that say what jobs are given and what they cost; the others are about the machine, and its owner's
 _TOLD = ("queue", "limits", "media", "cost", "alerts", "node", "services")
+#: of these, what is told to one organisation: what its orders and prices depend on, and nothing that names another one
+_TOLD_TO_ONE: Mapping[str, Sequence[str]] = {
+    "queue": ("ageing_seconds", "off_peak"),
+    "limits": ("input_bytes", "output_bytes"),
+    "media": ("presets",),
+    "cost": ("rates", "disk", "hours", "timezone", "regions", "spot"),
+    "node": ("region", "is_spot"),
+    "services": tuple(Service),
+}
 _LONGEST_WAIT_SECONDS = 5.0
 
 
@@ -74,13 +87,16 @@ async def get_surroundings(call: Call) -> Response:
         "zoneSeconds": (as_of.now.astimezone(as_of.zone).utcoffset() or timedelta()).total_seconds(),
         "services": [str(each) for each in images.available()],
         "runner": None if runner is None else asdict(runner),
-        "settings": _settings(wiring.settings),
+        "settings": _settings(wiring.settings, is_of_all=call.actor.is_of_all),
     }
     return Response(to_json(said), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
-def _settings(settings: Any) -> Mapping[str, Any]:
-    return {name: asdict(getattr(settings, name)) for name in _TOLD}
+def _settings(settings: Settings, *, is_of_all: bool) -> Mapping[str, Any]:
+    told = {name: asdict(getattr(settings, name)) for name in _TOLD}
+    if is_of_all:
+        return told
+    return {name: {each: told[name][each] for each in names} for name, names in _TOLD_TO_ONE.items()}
 
 
 async def get_changes(call: Call, asked: models.ChangesQuery) -> Response:
@@ -110,7 +126,7 @@ async def _alerts(call: Call) -> bytes:
 
 
 async def _models(call: Call) -> bytes:
-    check(call.actor, Role.VIEWER, Area.SYSTEM, of_all=False)
+    check(call.actor, Role.VIEWER, None, of_all=False)  # as GET /v1/models
     return TypeAdapter(list[Listed]).dump_json(await asyncio.to_thread(lambda: [*listed(call.desk.wiring.models())]))
 
 

@@ -128,9 +128,9 @@ def answer(store: Store, name: str, arguments: Mapping[str, Any], as_of: AsOf) -
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise UsageError(f"The arguments of the view {name} do not fit.", hint=f"{first}.") from error
     wanted = given.get("wanted")
-    limit = wanted.limit if isinstance(wanted, JobFilter) else given.get("limit", 0)
-    if limit > _MOST_ROWS:
-        raise UsageError(f"limit {limit}: one answer has {_MOST_ROWS:,} rows at most.", hint="Ask for the rest then.")
+    limit = wanted.limit if isinstance(wanted, JobFilter) else given.get("limit", 1)
+    if not 1 <= limit <= _MOST_ROWS:  # to SQLite a negative limit is none
+        raise UsageError(f"limit {limit}: one answer has 1 to {_MOST_ROWS:,} rows.", hint="Ask for the rest then.")
     moment = {"as_of": as_of, "now": as_of.now}
     found = getattr(store, name)(**given, **{each: moment[each] for each in _takes(name)})
     return _adapter(name, "return").dump_json(_shown(found))
@@ -145,6 +145,6 @@ def _shown(found: Any) -> Any:
         return replace(found, request={**found.request, "fields": fields})
     if isinstance(found, ApiToken):
         return replace(found, digest="")
-    if isinstance(found, (list, tuple)):
+    if isinstance(found, list) or type(found) is tuple:  # rows that are tuples with names have nothing to mask
         return [_shown(each) for each in found]
     return found
