@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.webhooks import Delivery, DeliveryState, Webhook
     from pitchey_cli.store.budgets import WaitingJobs
 
-_PAGE = 500
-
 #: what belongs to nobody, and tells nothing of anybody
 SHARED = frozenset({"data_version", "last_event_id", "size_hint", "has_tokens"})
 
@@ -78,19 +76,8 @@ class _Apart:
             return []
         return self._store.jobs(replace(wanted, organisation=self._organisation))
 
-    def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
-        # Of all that begin so: a short prefix may be that of many others' jobs before one of these comes.
-        found: list[JobId] = []
-        for job_id in self._store.job_ids(prefix, limit=_PAGE):
-            if self._is_own(job_id):
-                found.append(job_id)
-        return found[:limit]
-
-    def _is_own(self, job_id: JobId) -> bool:
-        try:
-            return self._store.job(job_id).organisation == self._organisation
-        except InputNotFound:  # removed meanwhile
-            return False
+    def job_ids(self, prefix: str, *, limit: int = 10, organisation: str | None = None) -> list[JobId]:
+        return self._store.job_ids(prefix, limit=limit, organisation=self._organisation)
 
     def enqueue(self, jobs: Sequence[NewJob], *, now: datetime) -> list[JobId]:
         for job in jobs:
@@ -143,8 +130,8 @@ class _Apart:
 
     # --- batches
 
-    def batches(self) -> list[str]:
-        return [name for name in self._store.batches() if self.batch_counts(name)]
+    def batches(self, *, organisation: str | None = None) -> list[str]:
+        return self._store.batches(organisation=self._organisation)
 
     def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
         return self._store.batch_counts(batch, organisation=self._organisation)

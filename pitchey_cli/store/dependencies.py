@@ -139,14 +139,14 @@ class SqliteDependencies(SqliteLines):
             told = {"service": service.value, "name": name, "fannedOutFrom": row["id"]}
             self._event(found[-1]["seq"], at, "submitted", told)
         if len(fed) > 1:
-            self._count({(service, JobState.HELD): len(fed) - 1})
+            self._count({(row["organisation"], service, JobState.HELD): len(fed) - 1})
         return found
 
     def _let_go(self, row: rows.Row, at: int) -> None:
         self._db.run(QUERIES["start_ttl"], {"seq": row["seq"], "now": at})
         if row["run_at"] is not None and row["run_at"] > at:
             self._db.run(QUERIES["reschedule_job"], {"seq": row["seq"]})
-            self._move(Service(row["service"]), JobState.HELD, JobState.SCHEDULED)
+            self._move(row, JobState.HELD, JobState.SCHEDULED)
         else:
             self._queue(row, JobState.HELD)
         self._event(row["seq"], at, "released", {})
@@ -158,7 +158,7 @@ class SqliteDependencies(SqliteLines):
             for row in self._db.rows(QUERIES["cancelled_with"], {"seq": again.popleft()}):
                 if self._db.row(QUERIES["failed_need"], {"seq": row["seq"]}) is None:
                     self._db.run(QUERIES["hold_cancelled"], {"seq": row["seq"]})
-                    self._move(Service(row["service"]), JobState.CANCELLED, JobState.HELD)
+                    self._move(row, JobState.CANCELLED, JobState.HELD)
                     self._event(row["seq"], at, "held", {"why": "what it waits for is tried again"})
                     again.append(row["seq"])
 

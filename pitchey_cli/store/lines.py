@@ -20,7 +20,7 @@ class SqliteLines(SqliteReader):
     def _queue(self, row: rows.Row, before: JobState) -> None:
         """Put a job that does not run into its line."""
         self._db.run(QUERIES["queue_job"], {"seq": row["seq"], "flow": self._join_line(row, row["size"])})
-        self._move(Service(row["service"]), before, JobState.QUEUED)
+        self._move(row, before, JobState.QUEUED)
 
     def _join_line(self, row: rows.Row, size: str) -> int:
         pool = rows.pool_values(PoolKey.of(Service(row["service"]), size, row["organisation"]))
@@ -36,15 +36,15 @@ class SqliteLines(SqliteReader):
     def _leave_line(self, seq: int) -> None:
         self._db.run(QUERIES["leave_flow"], {"seq": seq})
 
-    def _move(self, service: Service, before: JobState, after: JobState, jobs: int = 1) -> None:
-        """Keep the counts: so many jobs went from one state to another."""
-        if jobs:
-            self._count({(service, before): -jobs, (service, after): jobs})
+    def _move(self, row: rows.Row, before: JobState, after: JobState) -> None:
+        """Keep the counts: a job, of which the row says whose it is, went from one state to another."""
+        whose, service = row["organisation"], Service(row["service"])
+        self._count({(whose, service, before): -1, (whose, service, after): 1})
 
-    def _count(self, changes: Mapping[tuple[Service, JobState], int]) -> None:
+    def _count(self, changes: Mapping[tuple[str, Service, JobState], int]) -> None:
         values = [
-            (service.value, state.value, jobs)
-            for (service, state), jobs in changes.items()
+            (organisation, service.value, state.value, jobs)
+            for (organisation, service, state), jobs in changes.items()
             if state is not JobState.QUEUED  # those are counted by their lines
         ]
         self._db.run_many(QUERIES["count_jobs"], values)
@@ -74,7 +74,7 @@ class SqliteLines(SqliteReader):
         self._db.run(QUERIES["end_waiting"], {**ended, "now": at, "cancel_requested_at": cancel_requested_at})
         if error is None:  # else a dead letter has taken it down, and may bring it back
             self._forget_secrets(seq, Service(row["service"]), state, row["spec"])
-        self._move(Service(row["service"]), before, state)
+        self._move(row, before, state)
         data: dict[str, Any] = {"reason": reason.value} | ({"why": why} if why else {})
         if error is not None:
             data["error"] = {"code": error.code, "message": error.message, "hint": error.hint}

@@ -168,8 +168,8 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
     def tidy_queue(self, *, now: datetime) -> None:
         """Forget lines in which nobody has stood for long."""
 
-    def batches(self) -> list[str]:
-        """The names of all batches."""
+    def batches(self, *, organisation: str | None = None) -> list[str]:
+        """The names of all batches, or of those of one organisation."""
 
     def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
         """How many jobs of a batch stand where.
@@ -238,14 +238,14 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
     def oldest_jobs(self, state: JobState, *, limit: int) -> list[Job]:
         """The jobs of a state that were submitted first, in that order."""
 
-    def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
-        """Ids that begin so, for abbreviation."""
+    def job_ids(self, prefix: str, *, limit: int = 10, organisation: str | None = None) -> list[JobId]:
+        """Ids that begin so, for abbreviation; of all jobs, or of those of one organisation."""
 
     def counts(self, *, organisation: str | None = None) -> Counts:
         """How many jobs stand where.
 
         Args:
-            organisation: only its jobs, which takes a look at each; None: all, which costs microseconds.
+            organisation: only its jobs; None: all.
         """
 
     def ahead_of(self, job: Job) -> int:

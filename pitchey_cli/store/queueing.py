@@ -86,7 +86,7 @@ class SqliteQueue(SqliteDependencies):
         told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
         events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
         self._db.run_many(QUERIES["insert_event"], events)
-        self._count(Counter((job.service, state) for job, state in zip(jobs, states, strict=True)))
+        self._count(Counter((job.organisation, job.service, state) for job, state in zip(jobs, states, strict=True)))
         for seq, job, state, needs in zip(count(first), jobs, states, edges, strict=False):
             if needs:
                 self._hold(seq, needs, at)
@@ -107,7 +107,8 @@ class SqliteQueue(SqliteDependencies):
             self._leave_line(seq)
         self._db.run(QUERIES["succeed_from_cache"], {"seq": seq, "from_id": job.cached_from, "now": at})
         self._db.run(QUERIES["copy_outputs"], {"seq": seq, "from_id": job.cached_from})
-        self._count({(job.service, state): -1, (job.service, JobState.SUCCEEDED): 1})
+        whose, service = job.organisation, job.service
+        self._count({(whose, service, state): -1, (whose, service, JobState.SUCCEEDED): 1})
         self._event(seq, at, "succeeded", {"reason": Reason.COMPLETED.value, "cachedFrom": job.cached_from})
 
     # --- claim
@@ -159,7 +160,7 @@ class SqliteQueue(SqliteDependencies):
                 self._db.run_many(QUERIES["set_share"], shares)
             if rates := [(key, rows.micros(start)) for key, start in turns.rates().items() if start > now]:
                 self._db.run_many(QUERIES["set_key_rate"], rates)
-            self._count({(service, JobState.RUNNING): len(jobs)})
+            self._count(Counter((job.organisation, service, JobState.RUNNING) for job in jobs))
         return [Claimed(job, chosen[job.seq].instance_id) for job in jobs]
 
     def _give_places(self, turns: Turns, places: Places, at: int) -> dict[int, Place]:
@@ -248,7 +249,7 @@ class SqliteQueue(SqliteDependencies):
                 raise UsageError(f"Job {job_id} waits for {failed['id']}, which is {failed['state']}.", hint=hint)
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
             self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
-            self._move(Service(row["service"]), JobState.DEAD, JobState.HELD)
+            self._move(row, JobState.DEAD, JobState.HELD)
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
             self._hold_again(row["seq"], at)
             if not self._has_unmet(row["seq"]):
@@ -265,7 +266,7 @@ class SqliteQueue(SqliteDependencies):
                 raise UsageError(f"Job {waiting['id']} waits for {job_id}.", hint=hint)
             row = self._db.row(QUERIES["purge_dead"], {"job_id": job_id})
             if row is not None:
-                self._count({(Service(row["service"]), JobState.DEAD): -1})
+                self._count({(row["organisation"], Service(row["service"]), JobState.DEAD): -1})
         return row is not None
 
     def set_size_hint(self, service: Service, input_kind: str, size: str) -> None:

@@ -96,9 +96,11 @@ class SqliteReader:
 
     # --- batches
 
-    def batches(self) -> list[str]:
-        """The names of all batches."""
-        return [row["batch"] for row in self._db.rows(QUERIES["batches"])]
+    def batches(self, *, organisation: str | None = None) -> list[str]:
+        """The names of all batches, or of those of one organisation."""
+        of = {"organisation": organisation}
+        found = self._db.rows(QUERIES["batches"]) if organisation is None else self._db.rows(QUERIES["batches_of"], of)
+        return [row["batch"] for row in found]
 
     def batch_counts(self, batch: str, *, organisation: str | None = None) -> dict[JobState, int]:
         """How many jobs of a batch stand where."""
@@ -175,9 +177,10 @@ class SqliteReader:
         question = {"state": state.value, "limit": limit}
         return [rows.job_from(row) for row in self._db.rows(QUERIES["oldest_jobs"], question)]
 
-    def job_ids(self, prefix: str, *, limit: int = 10) -> list[JobId]:
+    def job_ids(self, prefix: str, *, limit: int = 10, organisation: str | None = None) -> list[JobId]:
         """Ids that begin so, for abbreviation."""
-        return [row["id"] for row in self._db.rows(QUERIES["job_ids"], {"prefix": prefix, "limit": limit})]
+        question = {"prefix": prefix, "limit": limit, "organisation": organisation}
+        return [row["id"] for row in self._db.rows(QUERIES["job_ids"], question)]
 
     def counts(self, *, organisation: str | None = None) -> Counts:
         """How many jobs stand where."""
@@ -257,7 +260,9 @@ class SqliteReader:
         try:
             found = [str(row[0]) for row in self._db.rows("PRAGMA integrity_check")]
             found += [f"{row[0]}: row without its {row[2]}" for row in self._db.rows("PRAGMA foreign_key_check")]
-            found += [f"job_counts: wrong for {row[0]} {row[1]}" for row in self._db.rows(QUERIES["miscounted"])]
+            found += [
+                f"job_counts: wrong for {row[0]} {row[1]} of {row[2]}" for row in self._db.rows(QUERIES["miscounted"])
+            ]
             found += [f"job_flows: wrong for {row[0]}" for row in self._db.rows(QUERIES["misplaced"])]
         except StoreError as error:
             return [str(error)]

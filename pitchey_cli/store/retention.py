@@ -85,7 +85,7 @@ class SqliteRetention(SqliteQueue):
         chosen = {"seqs": rows.encode(list(seqs))}
         names = [row["sha256"] for row in self._db.rows(QUERIES["outputs_of_jobs"], chosen)]
         gone = self._db.rows(QUERIES["remove_ended"], chosen)
-        moved = Counter((Service(row["service"]), JobState(row["state"])) for row in gone)
+        moved = Counter((row["organisation"], Service(row["service"]), JobState(row["state"])) for row in gone)
         self._count({key: -jobs for key, jobs in moved.items()})
         if names:
             self._db.run(QUERIES["forget_artifacts"], {"names": rows.encode(names)})

@@ -130,7 +130,7 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteWebhooks
             if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
             seq, number, service, organisation, batch, verdict, spec = row
-            self._move(Service(service), JobState.RUNNING, transition.state)
+            self._move(row, JobState.RUNNING, transition.state)
             self._forget_secrets(seq, Service(service), transition.state, spec)
             usage = rows.encode_usage(outcome.usage)
             account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED

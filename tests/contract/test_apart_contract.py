@@ -11,7 +11,7 @@ import pytest
 from pitchey_cli.domain.access import ApiToken, AuditEntry, Role
 from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.errors import Denied, InputNotFound
-from pitchey_cli.domain.job import Dependency, JobId, NewJob
+from pitchey_cli.domain.job import Dependency, JobId, JobState, NewJob, OnFailure
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.scope import Scope
@@ -139,6 +139,31 @@ def test_nothing_is_made_for_them(ours: Store) -> None:
             ours.add_token(made)
         with pytest.raises(Denied):
             ours.add_webhook(Webhook("w", "chat", organisation, "https://example.org/", (), (), NOON, "whsec_"))
+
+
+def test_what_others_have_much_of_hides_nothing_of_ours(store: Store) -> None:
+    for organisation, count in ((THEIRS, 600), (OURS, 1)):
+        store.enqueue([job(f"{organisation[::-1]}{number:03}", organisation) for number in range(count)], now=NOON)
+    ours = apart(store, "acme")
+    assert ours.job_ids("") == ["emca000"]
+    assert apart(store, THEIRS).job_ids("l", limit=2) == ["lavir000", "lavir001"]
+
+
+def test_jobs_are_counted_for_each_organisation_whatever_moves_them(store: Store) -> None:
+    def stands() -> dict[str, dict[JobState, int]]:
+        return {name: dict(apart(store, name).counts().by_service.get(Service.VIDEO, {})) for name in (OURS, THEIRS)}
+
+    after = (Dependency(JobId("first"), OnFailure.HOLD),)
+    store.enqueue([job("first", OURS), job("late", THEIRS, run_at=NOON + timedelta(hours=1))], now=NOON)
+    store.enqueue([job("then", OURS, after=after)], now=NOON)
+    assert stands() == {OURS: {JobState.QUEUED: 1, JobState.HELD: 1}, THEIRS: {JobState.SCHEDULED: 1}}
+    for name in ("first", "late"):
+        store.cancel(JobId(name), why="", now=NOON)
+    store.cancel(JobId("then"), why="", now=NOON)
+    assert stands() == {OURS: {JobState.CANCELLED: 2}, THEIRS: {JobState.CANCELLED: 1}}
+    assert store.counts().by_service == {Service.VIDEO: {JobState.CANCELLED: 3}}
+    assert apart(store, OURS).batches() == ["night"] and apart(store, "nobody").batches() == []
+    assert store.integrity() == []
 
 
 def test_the_same_idempotency_key_is_another_one_for_each(ours: Store) -> None:

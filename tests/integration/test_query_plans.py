@@ -15,7 +15,6 @@ QUERIES = load("sqlite")
 #: not on the hot path, each with its excuse
 COLD = {
     "counts": "reads tables of a few dozen rows as a whole",
-    "counts_of": "counts the jobs of one organisation, for its people; `counts` is the hot one",
     "key_rates": "a row for each key that has a rate limit",
     "keys_running": "walks an index that holds the running jobs with a key, and nothing else",
     "forget_empty_flows": "tidies up, every few minutes; a row for each line",
@@ -36,7 +35,6 @@ COLD = {
     "forget_thresholds": "tidies up, every few minutes; a few rows for each budget and period",
     "organisations": "a listing for people; a row for each organisation of which more than the name is known",
     "set_quota": "counts all jobs of an organisation, once, when its bytes get a limit",
-    "queued_of_organisation": "a row for each line; only for those with a quota",
     "tokens": "a listing for people",
     "revoke_tokens_of": "when an organisation is removed",
     "waiting_jobs": "a row for each line, and only for people who ask",

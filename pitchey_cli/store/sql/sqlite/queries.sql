@@ -15,7 +15,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 SELECT last_insert_rowid();
 
 -- name: count_jobs
-INSERT INTO job_counts (service, state, jobs) VALUES (?, ?, ?)
+INSERT INTO job_counts (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET jobs = jobs + excluded.jobs;
 
 -- name: insert_event
@@ -242,7 +242,7 @@ UPDATE container_jobs
 
 -- name: purge_dead
 -- With its attempts, events, outputs and dependencies.
-DELETE FROM container_jobs WHERE id = :job_id AND state = 'dead' RETURNING service;
+DELETE FROM container_jobs WHERE id = :job_id AND state = 'dead' RETURNING organisation, service;
 
 -- name: hold_dead
 UPDATE container_jobs SET state = 'held', held_because = 'dependencies', finished_at = NULL
@@ -453,16 +453,21 @@ SELECT * FROM container_jobs WHERE state = :state ORDER BY seq LIMIT :limit;
 
 -- name: job_ids
 -- A range and not LIKE, so that the unique index serves it. Every character of an id sorts before '~'.
-SELECT id FROM container_jobs WHERE id >= :prefix AND id < :prefix || '~' ORDER BY id LIMIT :limit;
+SELECT id FROM container_jobs
+ WHERE id >= :prefix AND id < :prefix || '~' AND (:organisation IS NULL OR organisation = :organisation)
+ ORDER BY id LIMIT :limit;
 
 -- name: counts
-SELECT service, state, jobs FROM job_counts WHERE jobs > 0
+SELECT service, state, sum(jobs) AS jobs FROM job_counts WHERE jobs > 0 GROUP BY service, state
  UNION ALL
 SELECT service, 'queued', sum(queued) FROM job_flows WHERE queued > 0 GROUP BY service;
 
 -- name: counts_of
--- Of one organisation: its jobs are counted, for whoever asks for them.
-SELECT service, state, count(*) AS jobs FROM container_jobs WHERE organisation = :organisation GROUP BY service, state;
+-- Of one organisation, whose dashboards ask after each event.
+SELECT service, state, jobs FROM job_counts WHERE organisation = :organisation AND jobs > 0
+ UNION ALL
+SELECT service, 'queued', sum(queued) FROM job_flows
+ WHERE organisation = :organisation AND queued > 0 GROUP BY service;
 
 -- name: place_in_flow
 -- How many of its own line are before a job, counted up to the limit.
@@ -487,6 +492,17 @@ WITH RECURSIVE names (batch) AS (
     SELECT min(batch) FROM container_jobs WHERE batch <> ''
      UNION ALL
     SELECT (SELECT min(batch) FROM container_jobs WHERE batch > names.batch AND batch <> '')
+      FROM names WHERE names.batch IS NOT NULL
+)
+SELECT batch FROM names WHERE batch IS NOT NULL;
+
+-- name: batches_of
+-- The same of one organisation.
+WITH RECURSIVE names (batch) AS (
+    SELECT min(batch) FROM container_jobs WHERE organisation = :organisation AND batch <> ''
+     UNION ALL
+    SELECT (SELECT min(batch) FROM container_jobs
+             WHERE organisation = :organisation AND batch > names.batch AND batch <> '')
       FROM names WHERE names.batch IS NOT NULL
 )
 SELECT batch FROM names WHERE batch IS NOT NULL;
@@ -591,7 +607,7 @@ SELECT o.sha256 FROM json_each(:seqs) JOIN job_outputs o ON o.job_seq = json_eac
 DELETE FROM container_jobs
  WHERE seq IN (SELECT value FROM json_each(:seqs))
    AND (state = 'succeeded' OR state = 'cancelled' OR state = 'dead')
-RETURNING seq, service, state;
+RETURNING seq, organisation, service, state;
 
 -- name: forget_artifacts
 DELETE FROM artifacts
@@ -740,13 +756,13 @@ INSERT INTO meta (name, value) VALUES ('known_time', :now) ON CONFLICT (name) DO
 
 -- name: miscounted
 -- Where job_counts, or the lines, and the jobs disagree. Reads every job.
-SELECT service, state FROM (
-    SELECT service, state, -jobs AS jobs FROM job_counts
+SELECT service, state, organisation FROM (
+    SELECT organisation, service, state, -jobs AS jobs FROM job_counts
     UNION ALL
-    SELECT service, 'queued', -queued FROM job_flows
+    SELECT organisation, service, 'queued', -queued FROM job_flows
     UNION ALL
-    SELECT service, state, count(*) FROM container_jobs GROUP BY service, state
-) GROUP BY service, state HAVING sum(jobs) <> 0;
+    SELECT organisation, service, state, count(*) FROM container_jobs GROUP BY organisation, service, state
+) GROUP BY organisation, service, state HAVING sum(jobs) <> 0;
 
 -- name: misplaced
 -- Lines whose length is not what is written of it. Reads every job.

@@ -90,6 +90,8 @@ CREATE INDEX container_jobs_dead ON container_jobs (state, finished_at) WHERE st
 CREATE INDEX container_jobs_state ON container_jobs (state);
 CREATE INDEX container_jobs_fanned ON container_jobs (fanned_from) WHERE fanned_from IS NOT NULL;
 CREATE INDEX container_jobs_batch ON container_jobs (batch, state) WHERE batch <> '';
+-- The batches of one organisation. Neither changes, so a job that moves does not touch it.
+CREATE INDEX container_jobs_batch_of ON container_jobs (organisation, batch) WHERE batch <> '';
 -- Programs that did not end well: those that end with OK, which are most, cost nothing.
 CREATE INDEX container_jobs_verdict ON container_jobs (verdict) WHERE verdict <> 'OK';
 CREATE INDEX container_jobs_key ON container_jobs (key) WHERE state = 'running' AND key <> '';
@@ -119,6 +121,7 @@ CREATE TABLE job_flows (
 ) STRICT;
 
 CREATE INDEX job_flows_waiting ON job_flows (service, size, pool, is_foreground) WHERE queued > 0;
+CREATE INDEX job_flows_of ON job_flows (organisation, service) WHERE queued > 0;
 
 -- How much service each organisation has had, divided by its weight; only the differences mean something.
 CREATE TABLE organisation_shares (
@@ -174,11 +177,13 @@ CREATE TABLE size_hints (
 -- Kept by the store in the transaction that moves the jobs, once for each call; triggers would do the same once for
 -- each job, and make a bulk submission a sixth slower. The queued ones are counted by their lines, in job_flows.
 -- `integrity()` compares.
+-- By organisation, whose people ask after each event.
 CREATE TABLE job_counts (
-    service TEXT    NOT NULL,
-    state   TEXT    NOT NULL CHECK (state <> 'queued'),
-    jobs    INTEGER NOT NULL,
-    PRIMARY KEY (service, state)
+    organisation TEXT    NOT NULL,
+    service      TEXT    NOT NULL,
+    state        TEXT    NOT NULL CHECK (state <> 'queued'),
+    jobs         INTEGER NOT NULL,
+    PRIMARY KEY (organisation, service, state)
 ) STRICT, WITHOUT ROWID;
 
 -- The token of an attempt is "<id of the job>.<number>", so it is not stored again. instance_id is no foreign key: what
