@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -28,9 +28,6 @@ from pitchey_cli.operations.models.listing import Listed, listed
 from pitchey_cli.store import views
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
-
-if TYPE_CHECKING:
-    from pitchey_cli.settings import Settings
 
 #: the settings that say what jobs are given and what they cost; the others are about the machine, and its owner's
 _TOLD = ("queue", "limits", "media", "cost", "alerts", "node", "services")
@@ -92,7 +89,7 @@ async def get_surroundings(call: Call) -> Response:
     return Response(to_json(said), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
-def _settings(settings: Settings, *, is_of_all: bool) -> Mapping[str, Any]:
+def _settings(settings: Any, *, is_of_all: bool) -> Mapping[str, Any]:
     told = {name: asdict(getattr(settings, name)) for name in _TOLD}
     if is_of_all:
         return told

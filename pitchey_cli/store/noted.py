@@ -1,13 +1,14 @@
 """A store in somebody's hands: whatever they change is in the audit log, in the transaction that changes it.
 
 Everything that people and programs change goes through here, from the command line as from the API, so no operation has
-to think of it. What the daemon does by itself is no action of anybody's, and is told by events.
+to think of it. What the daemon does by itself is no action of anybody's, and is told by events. It has no place here:
+what the store can do beside the reads named below is noted or refused.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -17,7 +18,7 @@ from pitchey_cli.store.port import CancelResult, Store
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
     from pitchey_cli.domain.access import ApiToken, Quota, Role
-    from pitchey_cli.domain.alerts import Rule, Silence
+    from pitchey_cli.domain.alerts import Alert, Reading, Rule, Silence
     from pitchey_cli.domain.budget import Budget
     from pitchey_cli.domain.observation import WarmRequest
     from pitchey_cli.domain.periods import Period
@@ -27,6 +28,20 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
 
 P = ParamSpec("P")
 T = TypeVar("T")
+#: what changes nothing
+READS = frozenset({
+    "close", "data_version", "state_id", "schema_version", "integrity", "transaction",
+    "queue", "waiting_pools", "size_hint", "cached_job", "dependencies", "batches", "batch_counts", "batch_jobs",
+    "next_due", "cancel_requested", "running", "job", "jobs", "oldest_jobs", "job_ids", "counts", "ahead_of",
+    "attempts", "arrivals", "completed", "outputs", "details", "events", "last_event_id",
+    "schedules", "schedule", "next_firing", "due_schedules", "coming_schedules",
+    "last_decisions", "scaling_events", "pool_samples", "measurements", "came", "forecasts", "warm_requests",
+    "holdings", "artifact_sizes", "known_time", "known_jobs",
+    "instances", "costs", "spent", "first_booked", "cost_totals",
+    "alert_facts", "budgets", "standings", "waiting_jobs",
+    "organisations", "organisation", "use_of", "members", "member", "tokens", "token", "has_tokens", "audit_log",
+    "webhooks", "deliveries", "delivery", "due_webhooks", "due_deliveries",
+})  # fmt: skip
 _NAMED = 20  # jobs of a submission that the log names; it counts the others
 
 
@@ -49,6 +64,8 @@ class _Noted:
         self._now = now
 
     def __getattr__(self, name: str) -> Any:
+        if name not in READS:
+            raise AttributeError(f"{name} is no read, and nothing notes it: it is the daemon's own.")
         return getattr(self._store, name)
 
     def _note(self, at: datetime, organisation: str, action: str, target: str, **data: object) -> None:
@@ -134,6 +151,19 @@ class _Noted:
         with self._store.transaction():
             self._store.silence_alert(rule, silence)
             self._note(self._now(), "", "alert.unsilence" if silence is None else "alert.silence", rule)
+
+    def judge_alerts(
+        self, rules: Sequence[Rule], readings: Mapping[str, Reading], *, now: datetime, dry_run: bool = False
+    ) -> list[Alert]:
+        if dry_run:
+            return self._store.judge_alerts(rules, readings, now=now, dry_run=True)
+        with self._store.transaction():
+            last = self._store.last_event_id()
+            done = self._store.judge_alerts(rules, readings, now=now)
+            if self._store.last_event_id() > last:  # somebody is told of something
+                firing = [rule.name for rule, alert in zip(rules, done, strict=True) if alert.firing_since is not None]
+                self._note(now, "", "alert.check", "", firing=firing)
+        return done
 
     def test_alert(self, rule: Rule, *, now: datetime) -> None:
         with self._store.transaction():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pitchey_cli.domain.access import ApiToken, AuditEntry, Role
+from pitchey_cli.domain.alerts import RULES, Reading
 from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.errors import Denied, InputNotFound
 from pitchey_cli.domain.job import Dependency, JobId, JobState, NewJob, OnFailure
@@ -17,9 +19,11 @@ from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.webhooks import TEST_TYPE, TRIED_FOR, Delivery, Webhook
 from pitchey_cli.store import apart as module
+from pitchey_cli.store import noted as noting
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
 from pitchey_cli.store.port import JobFilter, Store
+from pitchey_cli.store.reading import QUERIES
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -194,3 +198,32 @@ def test_a_change_that_is_undone_takes_its_note_along(store: Store) -> None:
         hand.enqueue([job("one", OURS)], now=NOON)
         raise RuntimeError
     assert list(store.audit_log()) == [] and store.jobs(JobFilter()) == []
+
+
+def test_a_look_at_the_alerts_that_tells_somebody_is_noted_and_one_that_does_not_is_not(store: Store) -> None:
+    hand = noted(store, actor=lambda: "ada", now=lambda: NOON)
+    (rule,) = (each for each in RULES if each.name == "queue_wait")
+    hand.judge_alerts([rule], {rule.name: Reading(500.0)}, now=NOON, dry_run=True)
+    assert list(store.audit_log()) == []
+    for _ in range(2):
+        hand.judge_alerts([rule], {rule.name: Reading(500.0)}, now=NOON)
+    (entry,) = store.audit_log()
+    assert (entry.action, entry.actor, entry.data) == ("alert.check", "ada", {"firing": ["queue_wait"]})
+
+
+@pytest.mark.parametrize("name", sorted(set(METHODS) - noting.READS - set(vars(noting._Noted))))
+def test_a_change_that_nothing_notes_is_not_there_for_people(store: Store, name: str) -> None:
+    with pytest.raises(AttributeError, match="the daemon's own"):
+        getattr(noted(store, actor=lambda: "ada", now=lambda: NOON), name)
+
+
+def test_what_is_called_a_read_is_of_the_port() -> None:
+    assert set(METHODS) >= noting.READS
+
+
+@pytest.mark.parametrize("name", sorted(noting.READS - {"close", "transaction", "data_version", "integrity"}))
+def test_what_is_called_a_read_writes_nothing(store: Store, name: str) -> None:
+    writes = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b")
+    code = inspect.getsource(getattr(type(store), name))
+    used = re.findall(r'QUERIES\["(\w+)"\]', code)
+    assert [each for each in used if writes.search(QUERIES[each])] == []
