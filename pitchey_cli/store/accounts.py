@@ -57,11 +57,19 @@ class Accounts(Protocol):
     def unpause_instance(self, instance_id: str, *, tick: int) -> None:
         """Book the pause that an instance was in, if it was. One that ends while it is paused needs no such call."""
 
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        """Instances, the oldest first; active ones are starting, ready or draining."""
+    def instances(self, *, active_only: bool = True, organisation: str | None = None) -> list[Instance]:
+        """Instances, the oldest first; active ones are starting, ready or draining.
 
-    def costs(self, *, since: datetime, until: datetime) -> Costs:
-        """What was booked in the hours that begin in a span, and what lives."""
+        Args:
+            organisation: those that work for it alone; None: all.
+        """
+
+    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
+        """What was booked in the hours that begin in a span, and what lives.
+
+        Args:
+            organisation: only what was booked to it; None: all.
+        """
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         """Nanodollars that have been booked since the hour of a moment; what lives is not among them.

@@ -182,10 +182,8 @@ class _Apart:
     def waiting_jobs(self) -> list[WaitingJobs]:
         return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
 
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
-        return [
-            each for each in self._store.instances(active_only=active_only) if each.organisation == self._organisation
-        ]
+    def instances(self, *, active_only: bool = True, organisation: str | None = None) -> list[Instance]:
+        return self._store.instances(active_only=active_only, organisation=self._organisation)
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)
@@ -193,11 +191,10 @@ class _Apart:
     def first_booked(self, *, organisation: str | None, service: Service | None) -> datetime | None:
         return self._store.first_booked(organisation=self._organisation, service=service)
 
-    def costs(self, *, since: datetime, until: datetime) -> Costs:
-        found = self._store.costs(since=since, until=until)
-        booked = [each for each in found.booked if each.account.organisation == self._organisation]
+    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
+        found = self._store.costs(since=since, until=until, organisation=self._organisation)
         attempts = [each for each in found.attempts if each.account.organisation == self._organisation]
-        return Costs(booked, [], attempts)
+        return Costs(found.booked, [], attempts)
 
     # --- who there is
 

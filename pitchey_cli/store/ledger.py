@@ -90,10 +90,11 @@ class SqliteLedger(SqliteReader):
                     QUERIES["end_pause"], {"instance_id": instance_id, "tick": max(tick, instance.paused_tick)}
                 )
 
-    def instances(self, *, active_only: bool = True) -> list[Instance]:
+    def instances(self, *, active_only: bool = True, organisation: str | None = None) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining."""
         question = "active_instances" if active_only else "all_instances"
-        return [instance_rows.instance_from(row) for row in self._db.rows(QUERIES[question])]
+        found = self._db.rows(QUERIES[question], {"organisation": organisation})
+        return [instance_rows.instance_from(row) for row in found]
 
     # --- the ledger
 
@@ -128,11 +129,16 @@ class SqliteLedger(SqliteReader):
     def _book(self, booked: Iterable[Entry]) -> None:
         self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in booked])
 
-    def costs(self, *, since: datetime, until: datetime) -> Costs:
+    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
         """What was booked in the hours that begin in a span, and what lives."""
         span = {"since": rows.micros(since), "until": rows.micros(until)}
         with self._db.snapshot():
-            booked = [instance_rows.entry_from(row) for row in self._db.rows(QUERIES["ledger"], span)]
+            found = (
+                self._db.rows(QUERIES["ledger"], span)
+                if organisation is None
+                else self._db.rows(QUERIES["ledger_of"], {**span, "organisation": organisation})
+            )
+            booked = [instance_rows.entry_from(row) for row in found]
             attempts = [instance_rows.live_attempt_from(row) for row in self._db.rows(QUERIES["live_attempts"])]
             return Costs(booked, self.instances(), attempts)
 

@@ -18,6 +18,7 @@ from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.domain.windows import Window
+from pitchey_cli.store.apart import apart
 from pitchey_cli.store.port import Store
 from processors.protocol import Reason, Service
 from tests.resources.books import INSTANCE
@@ -248,3 +249,23 @@ def test_another_connection_finds_the_same_accounts(store, another):
     assert another().costs(since=NOON, until=NOON + timedelta(hours=1)) == store.costs(
         since=NOON, until=NOON + timedelta(hours=1)
     )
+
+
+# --- of one organisation
+
+
+def test_an_organisation_reads_its_own_lines_and_its_own_instances_and_no_others(store: Store) -> None:
+    end(store, started(store, 0, "ours", organisation="acme"), HOUR)
+    end(store, started(store, HOUR, "theirs", organisation="rival"), 3 * HOUR)
+    started(store, HOUR, "now", organisation="rival")
+    store.add_instance(replace(INSTANCE, id="i-acme", organisation="acme"))
+    stop(store, 4 * HOUR)
+    for name, hours, live in (("acme", 1, []), ("rival", 2, ["rival"]), ("nobody", 0, [])):
+        of_one = apart(store, name)
+        found = of_one.costs(since=NOON - timedelta(days=1), until=NOON + timedelta(days=9))
+        assert {each.account.organisation for each in found.booked} <= {name}
+        assert sum(each.nanodollars for each in found.booked) == hours * DOLLAR // 4
+        assert (found.instances, [each.account.organisation for each in found.attempts]) == ([], live)
+    assert [each.id for each in apart(store, "acme").instances(active_only=False)] == ["i-acme"]
+    assert apart(store, "rival").instances(active_only=False) == apart(store, "rival").instances() == []
+    assert len(store.instances(active_only=False)) == 2

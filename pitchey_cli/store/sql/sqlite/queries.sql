@@ -674,10 +674,12 @@ UPDATE container_instances
 UPDATE container_instances SET cost_nanodollars = :cost_nanodollars WHERE id = :instance_id;
 
 -- name: active_instances
-SELECT * FROM container_instances WHERE stopped_at IS NULL ORDER BY created_at, rowid;
+SELECT * FROM container_instances
+ WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation) ORDER BY created_at, rowid;
 
 -- name: all_instances
-SELECT * FROM container_instances ORDER BY created_at, rowid;
+SELECT * FROM container_instances
+ WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, rowid;
 
 -- --- costs
 
@@ -728,6 +730,9 @@ WITH RECURSIVE names (organisation) AS (
 )
 SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
  WHERE c.hour >= :since AND c.hour < :until;
+
+-- name: ledger_of
+SELECT * FROM container_costs WHERE organisation = :organisation AND hour >= :since AND hour < :until;
 
 -- name: cost_totals
 SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
