@@ -66,7 +66,7 @@ def main() -> None:
     _freeze()
     os.chdir(options.run)
 
-    companion = Companion(handler.beside) if hasattr(handler, "beside") else None
+    companion = Companion(handler.beside, slots=options.slots) if hasattr(handler, "beside") else None
 
     def attempt(request: AttemptRequest, directory: Spool) -> Attempt:
         given = request, handler.handle, inputs / request.token, directory

@@ -64,11 +64,16 @@ def reason() -> str:
 class Companion:
     """The companion, as the worker sees it: started, and started anew when it dies."""
 
-    def __init__(self, beside: Beside) -> None:
-        """Bind the socket in the current directory."""
+    def __init__(self, beside: Beside, *, slots: int) -> None:
+        """Bind the socket in the current directory.
+
+        Args:
+            slots: attempts that the instance does at once; it takes none while as many are left behind.
+        """
         global _worker_pid
         _worker_pid = os.getpid()
         self._beside = beside
+        self._slots = slots
         self._loaded: list[str] = []
         self._listening = socket.socket(socket.AF_UNIX)
         Path(SOCKET_NAME).unlink(missing_ok=True)
@@ -79,6 +84,7 @@ class Companion:
         self._pid: int | None = None
         self._link: socket.socket | None = None
         self._told: dict[str, Told] = {}  # of the attempts that are done in it
+        self._left: set[str] = set()  # those of them that nobody waits for any more
         self._live: set[int] = set()
         self._delay = _FIRST_DELAY_SECONDS
         self._again: asyncio.TimerHandle | None = None
@@ -119,7 +125,7 @@ class Companion:
             status, _ = processes.reap(pid)
             self._pid = self._link = None
             self._loaded = []
-            told, self._told = list(self._told.values()), {}
+            told, self._told, self._left = list(self._told.values()), {}, set()
             for each in told:
                 each(None)
             if not self._is_ended:
@@ -153,9 +159,16 @@ class Companion:
     def take(self, token: str, attempt: Mapping[str, Any], told: Told) -> bool:
         """Hand it an attempt; False: it is not there, or that is more than it may be given.
 
+        Threads cannot be killed, and those that were left behind have the processor still. So when there are too many,
+        it is ended as soon as nothing else needs it, and another begins without them.
+
         Args:
             told: called with whatever it says of the attempt, the last time when it is over or gone.
         """
+        if len(self._left) >= self._slots:
+            if self._pid is not None and self._told.keys() == self._left and self._live == {self._pid}:
+                os.kill(self._pid, signal.SIGKILL)
+            return False
         is_sent = self._send(attempt)
         if is_sent:
             self._told[token] = told
@@ -164,6 +177,14 @@ class Companion:
     def give_up(self, token: str) -> None:
         """Let it end an attempt. One that it cannot be told of ends by itself."""
         self._send({"end": token})
+
+    def leave(self, token: str) -> bool:
+        """Wait no more for an attempt, which is told once more to end; whether its thread is left behind."""
+        if token not in self._told:
+            return False
+        self.give_up(token)
+        self._left.add(token)
+        return True
 
     def _send(self, message: Mapping[str, Any]) -> bool:
         packet = json.dumps(message).encode()
@@ -226,6 +247,7 @@ class Companion:
         elif (told := self._told.get(message["token"])) is not None:
             if message["isOver"]:
                 del self._told[message["token"]]
+                self._left.discard(message["token"])
             told(message)
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,16 @@ def test_one_that_may_not_be_shared_has_a_process_of_its_own(worker: Worker) -> 
     assert not ask(worker, "a.1", "apart")["result"]["details"]["isShared"]
 
 
-def test_what_is_more_than_fits_between_them_has_a_process_of_its_own_or_fails_alone(worker: Worker) -> None:
+def test_what_is_more_than_fits_between_them_has_a_process_of_its_own(worker: Worker) -> None:
     assert not ask(worker, "a.1", "long" * 50_000)["result"]["details"]["isShared"]
-    assert ask(worker, "b.1", "much")["error"]["code"] == "died"
+    assert ask(worker, "b.1", "after it")["result"]["details"]["isShared"]
+
+
+def test_a_long_result_is_told_whole_and_one_without_measure_fails_for_good(worker: Worker) -> None:
+    details = ask(worker, "a.1", "much")["result"]["details"]
+    assert details == {"much": '"\u00e9' * 100_000, "isShared": True}
+    error = ask(worker, "b.1", "too much")["error"]
+    assert (error["code"], error["retryable"]) == ("result_too_long", False)
     assert ask(worker, "c.1", "after it")["result"]["details"]["isShared"]
 
 
@@ -71,6 +79,55 @@ def test_one_that_is_cancelled_ends_at_once_or_is_left_behind_after_the_grace(wo
     worker.http.delete("/attempts/a.1?grace=0.2")
     assert worker.ending("a.1")["error"]["code"] == "cancelled"
     until(lambda: not worker.health()["attempts"], "its slot is free")
+    assert ask(worker, "b.1", "after it")["result"]["details"]["isShared"]
+
+
+def give_up(worker: Worker, token: str, code: str) -> None:
+    """Begin an attempt, cancel it once it runs, and do not wait for its thread."""
+    worker.begin(token, {"language": "python", "code": code})
+    with worker.follow(token) as events:
+        assert [next(events)["type"] for _ in range(2)] == ["accepted", "log"]
+    worker.http.delete(f"/attempts/{token}?grace=0")
+    assert worker.ending(token)["error"]["code"] == "cancelled"
+
+
+def test_threads_that_are_left_behind_end_with_their_process_once_they_are_as_many_as_the_slots(worker: Worker) -> None:
+    give_up(worker, "a.1", "deaf")
+    before = ask(worker, "b.1", "between")["result"]["details"]
+    give_up(worker, "c.1", "deaf")
+    assert before["isShared"]
+    assert not ask(worker, "d.1", "instead")["result"]["details"]["isShared"]
+    until(lambda: ask(worker, f"e{next(COUNT)}.1", "warm")["result"]["details"]["isShared"], "there is another")
+    after = ask(worker, "f.1", "after it")["result"]["details"]
+    assert after["isShared"] and after["pid"] != before["pid"]
+
+
+def test_threads_that_are_left_behind_and_come_to_an_end_are_not_held_against_anybody(
+    worker: Worker, tmp_path: Path
+) -> None:
+    pid = ask(worker, "a.1", "before it")["result"]["details"]["pid"]
+    for number in range(5):
+        pipe = tmp_path / f"pipe{number}"
+        os.mkfifo(pipe)
+        give_up(worker, f"b{number}.1", f"wait for {pipe}")
+        pipe.write_bytes(b"go on")
+        until(lambda pipe=pipe: not pipe.exists(), "the thread is at its end")  # type: ignore[misc]
+        assert ask(worker, f"c{number}.1", "after it")["result"]["details"]["pid"] == pid
+
+
+def test_what_a_thread_writes_that_is_left_behind_is_not_kept(worker: Worker, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    give_up(worker, "a.1", f"wait for {pipe}")
+    pipe.write_bytes(b"go on")
+    until(lambda: not pipe.exists(), "the thread is at its end")
+    assert sorted(each.name for each in (worker.spool / "a.1").iterdir()) == ["events.ndjson", "result.json"]
+
+
+def test_one_that_cannot_be_written_about_fails_alone(worker: Worker) -> None:
+    (worker.spool / "a.1").write_text("a file where its directory should be")
+    worker.begin("a.1", {"language": "python", "code": "hello"})
+    assert worker.events("a.1")[-1]["error"]["code"] == "spool_failed"
     assert ask(worker, "b.1", "after it")["result"]["details"]["isShared"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from pathlib import Path
 
 from processors.protocol import AttemptRequest, Result
 from processors.specs import CodeSpec
@@ -39,11 +40,22 @@ def handle(context: Context[CodeSpec]) -> Result:
             while True:
                 context.progress("turning")
         case "deaf":
+            context.log("it has begun")
             threading.Event().wait()
         case "much":
-            return Result(details={"much": "x" * 200_000})
+            return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
+        case "too much":
+            return Result(details={"much": "x" * 5_000_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")
+        case code if code.startswith("wait for "):
+            context.log("it has begun")
+            told = Path(code.removeprefix("wait for "))
+            told.read_bytes()  # of a pipe: until somebody writes to it
+            try:
+                (context.out / "late").write_text("late")
+            finally:
+                told.unlink()
         case code:
             context.log(code)
     (context.out / "said").write_text(context.spec.code)
