@@ -1,6 +1,6 @@
 // One job: where it stands, what it gave, what it said.
 
-import { ask, fileUrl, lines } from "./client.js";
+import { ask, fileUrl, inTurn, lines, shown, whileShown } from "./client.js";
 import { bar, between, bytes, dollars, facts, h, moment, seconds, state, table, tell } from "./elements.js";
 import { actions } from "./jobs.js";
 
@@ -14,7 +14,7 @@ export async function job(root, page) {
   root.append(head, results, tries, h("h2", {}, "Log"), log);
   let shownOutputs = "", current = null;
 
-  const look = async () => {
+  const look = inTurn(async () => {
     current = await ask("GET", `/v1/jobs/${id}`, { signal: page.signal });
     document.title = `${current.name || id} - Pitchey`;
     showHead();
@@ -24,7 +24,7 @@ export async function job(root, page) {
       shownOutputs = outputs;
       results.replaceChildren(...(current.outputs.length ? [h("h2", {}, "Outputs"), list(current.outputs, page)] : []));
     }
-  };
+  });
   const showHead = () => {
     const buttons = h("div", { class: "actions" }, actions(current, page, look), whyButton(id, page, why));
     const hadFocus = head.contains(document.activeElement);
@@ -120,20 +120,33 @@ function list(outputs, page) {
   }));
 }
 
+/** Show the log as it comes; what came while the page was hidden comes when it is shown again. */
 async function follow(id, log, page) {
-  try {
-    for await (const line of lines(`/v1/jobs/${id}/logs?follow=true`, page.signal)) {
-      if (!line.trim()) continue;
-      const said = JSON.parse(line);
-      const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-      log.append(`${text(said)}\n`);
-      while (log.childNodes.length > MOST_LINES) log.firstChild.remove();
-      if (isAtEnd) log.scrollTop = log.scrollHeight;
+  let isGoingOn = true;
+  for (let known = 0; isGoingOn; ) {
+    await shown();
+    const going = whileShown(page.signal);
+    let number = 0;
+    try {
+      for await (const line of lines(`/v1/jobs/${id}/logs?follow=true`, going)) {
+        if (!line.trim() || (number += 1) <= known) continue;
+        known = number;
+        add(log, `${text(JSON.parse(line))}\n`);
+      }
+      if (!known) log.append("It has said nothing.");
+      isGoingOn = false;
+    } catch (error) {
+      isGoingOn = going.aborted && !page.signal.aborted;
+      if (!going.aborted) log.append(error.message);
     }
-    if (!log.childNodes.length) log.append("It has said nothing.");
-  } catch (error) {
-    if (!page.signal.aborted) log.append(error.message);
   }
+}
+
+function add(log, line) {
+  const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  log.append(line);
+  while (log.childNodes.length > MOST_LINES) log.firstChild.remove();
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
 function text(said) {
