@@ -60,8 +60,12 @@ class Host:
                 ended.set()
             elif "request" in message:
                 request = AttemptRequest.model_validate(message["request"])
-                self._running[request.token] = threading.Event()
-                threads.submit(self._perform, handle, request, Path(message["inputs"]), Path(message["out"]))
+                ended = self._running[request.token] = threading.Event()
+                try:
+                    threads.submit(self._perform, handle, request, Path(message["inputs"]), Path(message["out"]))
+                except RuntimeError:  # no more threads: it waits for one, but the worker need not
+                    ended.set()
+                    self._send({"token": request.token, "isOver": True, "isRefused": True})
 
     def _perform(self, handle: Handle, request: AttemptRequest, inputs: Path, out: Path) -> None:
         token = request.token

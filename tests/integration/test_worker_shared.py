@@ -16,13 +16,25 @@ HANDLER = ("--handler", "tests.resources.handlers.sharing")
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    with Worker(tmp_path, "--slots", "2", *HANDLER) as started:
+    with Worker(tmp_path, "--slots", "2", "--patience", "0", *HANDLER) as started:
         started.health()  # the companion is started behind the first answer
-        until(lambda: ask(started, f"warm{next(COUNT)}.1", "warm")["result"]["details"]["isShared"], "it is there")
+        pid_once_shared(started)
         yield started
 
 
 COUNT = iter(range(1_000_000))
+
+
+def pid_once_shared(worker: Worker) -> int:
+    """The companion's process, once it takes attempts."""
+    found: list[dict[str, Any]] = []
+
+    def is_shared() -> bool:
+        found.append(ask(worker, f"warm{next(COUNT)}.1", "warm")["result"]["details"])
+        return bool(found[-1]["isShared"])
+
+    until(is_shared, "it is there")
+    return int(found[-1]["pid"])
 
 
 def ask(worker: Worker, token: str, code: str, **fields: Any) -> dict[str, Any]:
@@ -97,9 +109,21 @@ def test_threads_that_are_left_behind_end_with_their_process_once_they_are_as_ma
     give_up(worker, "c.1", "deaf")
     assert before["isShared"]
     assert not ask(worker, "d.1", "instead")["result"]["details"]["isShared"]
-    until(lambda: ask(worker, f"e{next(COUNT)}.1", "warm")["result"]["details"]["isShared"], "there is another")
-    after = ask(worker, "f.1", "after it")["result"]["details"]
-    assert after["isShared"] and after["pid"] != before["pid"]
+    assert pid_once_shared(worker) != before["pid"]
+
+
+def test_what_they_load_is_there_for_the_next_when_they_end_in_time(tmp_path: Path) -> None:
+    pipes = [tmp_path / "one", tmp_path / "two"]
+    with Worker(tmp_path, "--slots", "2", *HANDLER) as worker:
+        worker.health()
+        before = pid_once_shared(worker)
+        for number, pipe in enumerate(pipes):
+            os.mkfifo(pipe)
+            give_up(worker, f"a{number}.1", f"wait for {pipe}")
+        assert not ask(worker, "b.1", "instead")["result"]["details"]["isShared"]
+        for pipe in pipes:
+            pipe.write_bytes(b"go on")
+        assert pid_once_shared(worker) == before
 
 
 def test_threads_that_are_left_behind_and_come_to_an_end_are_not_held_against_anybody(
@@ -113,6 +137,23 @@ def test_threads_that_are_left_behind_and_come_to_an_end_are_not_held_against_an
         pipe.write_bytes(b"go on")
         until(lambda pipe=pipe: not pipe.exists(), "the thread is at its end")  # type: ignore[misc]
         assert ask(worker, f"c{number}.1", "after it")["result"]["details"]["pid"] == pid
+
+
+def test_nobody_waits_for_a_thread_that_cannot_be_started(worker: Worker, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    worker.begin("a.1", {"language": "python", "code": f"take all threads, wait for {pipe}"})
+    with worker.follow("a.1") as events:
+        assert [next(events)["type"] for _ in range(2)] == ["accepted", "log"]
+    assert not ask(worker, "b.1", "beside it")["result"]["details"]["isShared"]
+    pipe.write_bytes(b"go on")
+    assert worker.ending("a.1")["type"] == "result"
+    assert ask(worker, "c.1", "after it")["result"]["details"]["isShared"]
+
+
+def test_progress_may_be_told_again(worker: Worker) -> None:
+    assert not ask(worker, "a.1", "turn and die")["result"]["details"]["isShared"]
+    assert [each["type"] for each in worker.events("a.1")][:2] == ["accepted", "progress"]
 
 
 def test_what_a_thread_writes_that_is_left_behind_is_not_kept(worker: Worker, tmp_path: Path) -> None:

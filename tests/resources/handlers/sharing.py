@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 from processors.protocol import AttemptRequest, Result
 from processors.specs import CodeSpec
-from processors.worker.beside import Host
+from processors.worker.beside import QUIET_SECONDS, Host
 from processors.worker.context import Context, Rejected
 
 _companion: list[int] = []  # its process, once this is in it
@@ -36,6 +37,11 @@ def handle(context: Context[CodeSpec]) -> Result:
         case "say and die" if _companion:
             context.log("so far")
             os._exit(3)
+        case "turn and die" if _companion:
+            turning_until = time.monotonic() + 2 * QUIET_SECONDS
+            while time.monotonic() < turning_until:
+                context.progress("turning")
+            os._exit(3)
         case "for ever":
             while True:
                 context.progress("turning")
@@ -48,9 +54,11 @@ def handle(context: Context[CodeSpec]) -> Result:
             return Result(details={"much": "x" * 5_000_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")
-        case code if code.startswith("wait for "):
+        case code if "wait for " in code:
+            if code.startswith("take all threads"):
+                threading.stack_size(1 << 46)  # no other can be started
             context.log("it has begun")
-            told = Path(code.removeprefix("wait for "))
+            told = Path(code.partition("wait for ")[2])
             told.read_bytes()  # of a pipe: until somebody writes to it
             try:
                 (context.out / "late").write_text("late")
