@@ -176,6 +176,20 @@ def test_tabs_that_nobody_looks_at_leave_room_for_others_and_catch_up(
     expect(page.get_by_role("log")).to_have_text(re.compile(r"^\S.*one\n\S.*two\n$"))
 
 
+@pytest.mark.parametrize(
+    "ending", [lambda route: route.fulfill(body=""), lambda route: route.abort()], ids=["ends", "breaks"]
+)
+def test_a_log_goes_on_after_a_break(api: Served, page: Page, ending: Callable[[Route], None]) -> None:
+    page.route("**/logs*", ending, times=1)  # as from a server that ends
+    job_id = api.add()
+    running = api.claim(job_id)
+    page.goto(f"/#/jobs/{job_id}")
+    say(api, running, "one")
+    expect(page.get_by_role("log")).to_have_text(re.compile(r"^\S.*one\n$"))
+    api.fail_running(running)
+    expect(page.locator(".state")).to_have_text("dead")
+
+
 def turn(page: Page, *, is_hidden: bool) -> None:
     """Show another tab, or this one again; a browser without a window shows all of them."""
     page.evaluate(

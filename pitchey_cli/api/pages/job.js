@@ -2,10 +2,11 @@
 
 import { ask, fileUrl, inTurn, lines, shown, whileShown } from "./client.js";
 import { bar, between, bytes, dollars, facts, h, moment, seconds, state, table, tell } from "./elements.js";
-import { actions } from "./jobs.js";
+import { actions, ENDED } from "./jobs.js";
 
 const SHOWN_BYTES = 4 * 2 ** 20; // pictures up to this size are shown, others are only offered
 const MOST_LINES = 2000;
+const AGAIN_MILLISECONDS = 500;
 
 export async function job(root, page) {
   const [id] = page.parts;
@@ -41,7 +42,7 @@ export async function job(root, page) {
       look().catch(() => {});
     }
   });
-  follow(id, log, page);
+  follow(id, log, page, () => ENDED.includes(current.state));
 }
 
 function howFar(job) {
@@ -120,10 +121,12 @@ function list(outputs, page) {
   }));
 }
 
-/** Show the log as it comes; what came while the page was hidden comes when it is shown again. */
-async function follow(id, log, page) {
-  let isGoingOn = true;
-  for (let known = 0; isGoingOn; ) {
+/**
+ * Show the log as it comes, until the job has ended: what came while the page was hidden comes when it is shown again, and
+ * after a break, as when the server is started anew, it is asked for again.
+ */
+async function follow(id, log, page, hasEnded) {
+  for (let known = 0; ;) {
     await shown();
     const going = whileShown(page.signal);
     let number = 0;
@@ -133,12 +136,18 @@ async function follow(id, log, page) {
         known = number;
         add(log, `${text(JSON.parse(line))}\n`);
       }
-      if (!known) log.append("It has said nothing.");
-      isGoingOn = false;
+      if (hasEnded()) {
+        if (!known) log.append("It has said nothing.");
+        return;
+      }
     } catch (error) {
-      isGoingOn = going.aborted && !page.signal.aborted;
-      if (!going.aborted) log.append(error.message);
+      if (page.signal.aborted) return;
+      if (error.status) {
+        log.append(error.message);
+        return;
+      }
     }
+    if (!going.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
   }
 }
 

@@ -5,7 +5,7 @@ import { bar, between, h, moment, state, table, tableRow, tell } from "./element
 
 const STATES = ["queued", "scheduled", "held", "running", "succeeded", "cancelled", "dead"];
 const SERVICES = ["video", "document", "inference", "media", "code"];
-const ENDED = ["succeeded", "cancelled", "dead"];
+export const ENDED = ["succeeded", "cancelled", "dead"];
 
 export async function jobs(root, page) {
   const rows = new Map(), asked = { service: "", state: "", batch: "", cursor: null };
