@@ -176,6 +176,25 @@ def test_tabs_that_nobody_looks_at_leave_room_for_others_and_catch_up(
     expect(page.get_by_role("log")).to_have_text(re.compile(r"^\S.*one\n\S.*two\n$"))
 
 
+@pytest.mark.parametrize("where", ["jobs", "dead-letters"])
+def test_what_was_chosen_last_is_shown(api: Served, page: Page, where: str) -> None:
+    job_id = api.add()
+    api.fail(job_id)
+    page.goto(f"/#/{where}")
+    row = page.get_by_role("link", name=api.store.job(job_id).name)
+    expect(row).to_be_visible()
+    held = hold(page, f"**/v1/{where}?*")
+    chosen = page.get_by_label("Service")
+    chosen.select_option("video")
+    until(page, lambda: held)
+    chosen.select_option("code")
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")  # what was asked before it has come by now
+    while held:
+        (asked := held.pop()).fulfill(response=asked.fetch())
+    expect(row).to_be_hidden()
+    expect(page.get_by_text(re.compile("No job is like that|There are none"))).to_be_visible()
+
+
 @pytest.mark.parametrize(
     "ending", [lambda route: route.fulfill(body=""), lambda route: route.abort()], ids=["ends", "breaks"]
 )
