@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.resources.workers import Worker, until
+from tests.resources.workers import Worker, is_alive, until
 
 HANDLER = ("--handler", "tests.resources.handlers.sharing")
 
@@ -110,6 +110,20 @@ def test_threads_that_are_left_behind_end_with_their_process_once_they_are_as_ma
     assert before["isShared"]
     assert not ask(worker, "d.1", "instead")["result"]["details"]["isShared"]
     assert pid_once_shared(worker) != before["pid"]
+
+
+def test_their_process_does_not_end_under_an_attempt_that_may_need_it(worker: Worker, tmp_path: Path) -> None:
+    before = pid_once_shared(worker)
+    for number in range(2):
+        give_up(worker, f"a{number}.1", "deaf")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    worker.begin("b.1", {"language": "python", "code": f"apart, wait for {pipe}"})
+    assert not ask(worker, "c.1", "beside it")["result"]["details"]["isShared"]
+    assert is_alive(before)
+    pipe.write_bytes(b"go on")
+    assert worker.ending("b.1")["type"] == "result"
+    assert pid_once_shared(worker) != before
 
 
 def test_what_they_load_is_there_for_the_next_when_they_end_in_time(tmp_path: Path) -> None:
