@@ -53,7 +53,7 @@ class Webhooks:
     def _due(self) -> Sequence[str]:
         """The endpoints for which there is something: on the writer's thread, in one visit."""
         store = self._node.store
-        self._has_listeners = bool(store.webhooks())
+        self._has_listeners = store.is_anybody_told()
         return store.due_webhooks(now=self._node.clock.now()) if self._has_listeners else ()
 
     async def _serve(self, webhook_id: str) -> None:

@@ -40,6 +40,8 @@ TYPES = (
     "alert.resolved",
 )
 
+MOST_WEBHOOKS = 20  #: of an organisation, and of the whole installation: each is looked at in whatever anybody changes
+MOST_PENDING = 100_000  #: messages that wait for one endpoint; the schema says the same
 TRIED_FOR = timedelta(days=3)  #: from when it happened; the trigger in the schema says the same
 _FIRST_WAIT = timedelta(seconds=5)
 _WAIT_FACTOR = 4
@@ -76,6 +78,8 @@ class Webhook:
     disabled_because: str | None = None
     failures: int = 0  #: since the last success
     rests_until: datetime | None = None  #: nothing is sent before
+    pending: int = 0  #: messages that wait for it
+    missed: int = 0  #: messages that were not kept for it, because so many waited
 
     def secrets(self, now: datetime) -> tuple[str, ...]:
         """Those that count now, the newest first."""

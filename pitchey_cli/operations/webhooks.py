@@ -59,6 +59,7 @@ def add(
         UsageError: no URL that can be told anything, or no such type or service.
         Denied: it is at an address that webhooks do not go to.
         InputNotFound: there is no such organisation.
+        QuotaReached: it has as many as it may have.
     """
     if not text or len(text) > 100:
         raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.")
@@ -176,6 +177,7 @@ def send_test(store: Store, text: str, *, now: datetime) -> Delivery:
 
     Raises:
         UsageError: it is disabled.
+        QuotaReached: too much waits for it already.
     """
     found = find(store, text)
     if found.disabled_at is not None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +24,7 @@ from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.webhooks import Webhooks
 from pitchey_cli.domain.alerts import RULES
 from pitchey_cli.domain.budget import AsOf, Budget
+from pitchey_cli.domain.errors import QuotaReached
 from pitchey_cli.domain.job import Instance, InstanceState, JobError, JobId, NewJob, Outcome
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
@@ -28,7 +32,7 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.domain.webhooks import LONGEST_WAIT, Delivery, DeliveryState, Webhook
+from pitchey_cli.domain.webhooks import LONGEST_WAIT, MOST_PENDING, MOST_WEBHOOKS, Delivery, DeliveryState, Webhook
 from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import webhooks as operation
 from pitchey_cli.store.sqlite import SqliteStore
@@ -305,6 +309,80 @@ def test_what_is_to_be_told_goes_with_what_has_happened_or_not_at_all(ground: Gr
     assert ground.rows() == 0
 
 
+def test_an_organisation_has_so_many_endpoints_and_no_more(ground: Ground) -> None:
+    first, *_ = [ground.add() for _ in range(MOST_WEBHOOKS)]
+    with pytest.raises(QuotaReached, match="default has 20 webhooks"):
+        ground.add()
+    ground.add(organisation="rival")
+    ground.add(organisation="")
+    operation.remove(ground.store, first.id)
+    ground.add()
+    assert len(ground.store.webhooks(organisation="default")) == MOST_WEBHOOKS
+
+
+def test_what_waits_for_an_endpoint_does_not_grow_for_ever(ground: Ground) -> None:
+    full, other = ground.add(types=("job.submitted",)), ground.add("/other", types=("job.submitted",))
+    ground.store._db.run(
+        "UPDATE webhook_endpoints SET pending = ? WHERE id = ?", (MOST_PENDING - 1, full.id)
+    )  # as if so many did
+    for _ in range(3):
+        ground.submit()
+    assert (len(ground.deliveries(full)), len(ground.deliveries(other))) == (1, 3)
+    found = operation.find(ground.store, full.id)
+    assert (found.pending, found.missed) == (MOST_PENDING, 2)
+    with pytest.raises(QuotaReached, match="Too many messages wait"):
+        operation.send_test(ground.store, full.id, now=ground.clock.now())
+    ground.deliver()
+    ground.submit()
+    ground.deliver()
+    assert ground.told() == ["job.submitted"] * 2, "it goes on as soon as there is room"
+
+
+def test_what_waits_is_counted_whatever_becomes_of_it(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+
+    def pending() -> int:
+        return operation.find(ground.store, hook.id).pending
+
+    for _ in range(3):
+        ground.submit()
+    assert pending() == 3
+    ground.receiver.answer("/hooks", 500)
+    ground.deliver()
+    assert pending() == 1
+    ground.clock.turn(days=3, seconds=1)
+    ground.store.give_up_deliveries(now=ground.clock.now())
+    assert pending() == 0
+    operation.replay(ground.store, hook.id, has_failed=True, now=ground.clock.now())
+    assert pending() == 1
+    ground.deliver()
+    assert pending() == 0
+
+
+def test_an_endpoint_that_is_disabled_keeps_no_tick_looking(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    operation.disable(ground.store, hook.id, now=ground.clock.now())
+
+    async def act(node: Any) -> None:
+        hooks = Webhooks(node)
+
+        async def look() -> int:
+            hooks.begin_if_due()
+            await hooks.settle()
+            return len(ground.told())
+
+        await look()
+        operation.enable(ground.store, hook.id)
+        ground.submit()
+        assert await look() == 0, "nobody was told a moment ago"
+        ground.clock.turn(seconds=max(1.0, node.config.poll_seconds))
+        assert await look() == 1
+        ground.submit()
+        assert await look() == 2, "and now at once"
+
+    ground.run(act)
+
+
 # --- what comes back
 
 
@@ -435,6 +513,55 @@ def test_an_endpoint_that_is_slow_holds_up_neither_another_nor_a_tick(ground: Gr
     ground.run(act)
     assert {each.state for each in ground.deliveries(slow)} == {DeliveryState.PENDING}, "nobody knows that it came"
     assert ground.deliveries(quick)[0].state == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "It says that it will answer, again and again"),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: " + b"y" * 4000 + b"\r\n\r\n", "The head of its answer is too long"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 4000 + b"\r\n", "The head of its answer is too long"),
+    ],
+)
+def test_who_has_no_end_of_its_head_is_not_listened_to(ground: Ground, said: bytes, note: str) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.submit()
+    with _saying(said) as port:
+        _tell_port(ground, hook, port)
+        ground.deliver(seconds=60.0)
+    (delivery,) = ground.deliveries(hook)
+    assert (delivery.state, delivery.note) == ("pending", note)
+
+
+def test_who_says_a_few_times_that_it_will_answer_is_waited_for(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.submit()
+    informed = b"HTTP/1.1 100 Continue\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 3
+    with _saying(informed + b"HTTP/1.1 204 No Content\r\n\r\n") as port:
+        _tell_port(ground, hook, port)
+        ground.deliver()
+    assert ground.deliveries(hook)[0].state == "delivered"
+
+
+@contextmanager
+def _saying(words: bytes) -> Iterator[int]:
+    """Somebody who says the same to whoever comes until they go; the port."""
+
+    def say(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError), listening, listening.accept()[0] as connection:
+            connection.recv(65536)
+            while True:
+                connection.sendall(words)
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=say, args=(listening,), daemon=True)
+    thread.start()
+    yield listening.getsockname()[1]
+    thread.join(60)
+
+
+def _tell_port(ground: Ground, hook: Webhook, port: int) -> None:
+    ground.store._db.run("UPDATE webhook_endpoints SET url = ? WHERE id = ?", (f"http://127.0.0.1:{port}/", hook.id))
 
 
 # --- where to

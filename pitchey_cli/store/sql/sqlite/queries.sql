@@ -1064,7 +1064,7 @@ UPDATE webhook_endpoints
 
 -- name: enable_webhook
 -- It begins afresh: whoever enables it believes that it answers.
-UPDATE webhook_endpoints SET disabled_at = NULL, disabled_because = NULL, failures = 0, rests_until = NULL
+UPDATE webhook_endpoints SET disabled_at = NULL, disabled_because = NULL, failures = 0, rests_until = NULL, missed = 0
  WHERE id = :id AND disabled_at IS NOT NULL RETURNING id;
 
 -- name: disable_webhook
