@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 
 from pitchey_cli.domain.addresses import Address, is_forbidden, is_public
 from pitchey_cli.domain.errors import UsageError
@@ -130,7 +131,8 @@ class Verdict:
     next_at: datetime | None = None
     status: int | None = None
     note: str | None = None
-    rests_until: datetime | None = None  #: of the endpoint; None: it may be asked at once
+    rests_until: datetime | None = None  #: of the endpoint, at least; None: for all that this one says, it may be asked
+    failures: int = 0  #: of the endpoint in a row, this one included
     disabled_because: str | None = None  #: of the endpoint
 
 
@@ -138,23 +140,24 @@ def judge(delivery: Delivery, reply: Reply, *, failures: int, now: datetime, dic
     """Say what follows from a reply.
 
     Args:
-        failures: of the endpoint in a row, before this one.
+        failures: of the endpoint in a row, when this one was sent: what fails together counts once.
         dice: uniform in [0, 1).
     """
     status = reply.status
     if status is not None and 200 <= status < 300:
         return Verdict(DeliveryState.DELIVERED, status=status)
     note = _noted(reply)
+    failed = partial(Verdict, status=status, failures=failures + 1)
     if status == _GONE:
-        return Verdict(DeliveryState.FAILED, status=status, note=note, disabled_because="It answered 410: gone.")
+        return failed(DeliveryState.FAILED, note=note, disabled_because="It answered 410: gone.")
     asked_for = _asked_for(reply.retry_after, now)
     rest = min(_LONGEST_REST, timedelta(seconds=2 ** min(failures, 10)))
     rests_until = max(now + rest, asked_for or now)
     next_at = max(now + _wait(delivery.tries + 1, dice), asked_for or now)
     if next_at > delivery.until:
         text = f"{note}; given up after {delivery.tries + 1} tries"
-        return Verdict(DeliveryState.FAILED, status=status, note=text, rests_until=rests_until)
-    return Verdict(DeliveryState.PENDING, next_at=next_at, status=status, note=note, rests_until=rests_until)
+        return failed(DeliveryState.FAILED, note=text, rests_until=rests_until)
+    return failed(DeliveryState.PENDING, next_at=next_at, note=note, rests_until=rests_until)
 
 
 def _wait(tries: int, dice: float) -> timedelta:

@@ -221,8 +221,10 @@ def replay(store: Store, text: str, messages: Collection[str] = (), *, has_faile
     if has_failed:
         return store.replay_failed(found.id, until=until, now=now)
     with store.transaction():
+        asked: dict[int, str] = {}
         for message_id in messages:
-            if store.delivery(found.id, message_id) is None:
+            if (known := store.delivery(found.id, message_id)) is None:
                 hint = f"`pitchey webhooks deliveries {found.id}` shows them."
                 raise InputNotFound(f"{found.name} was never sent {message_id!r}.", hint=hint)
-        return sum(store.replay(found.id, message_id, until=until, now=now) for message_id in dict.fromkeys(messages))
+            asked[known.id] = message_id
+        return sum(store.replay(found.id, asked[number], until=until, now=now) for number in sorted(asked))

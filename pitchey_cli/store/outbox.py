@@ -119,10 +119,13 @@ class SqliteWebhooks(SqliteTenants):
 
     def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
         """Send a message once more, under its own id; False when it is still pending, or there is none."""
-        change = {"id": webhook_id, "message_id": message_id, "until": rows.micros(until), "now": rows.micros(now)}
+        change = {"id": webhook_id, "message_id": message_id, "until": rows.micros(until)}
         with self._db.transaction():
             self._db.run(QUERIES["wake_webhook"], {"id": webhook_id})
-            return self._db.row(QUERIES["replay_delivery"], change) is not None
+            if (row := self._db.row(QUERIES["replay_delivery"], change)) is None:
+                return False
+            self._go_on({(webhook_id, row["subject"])}, rows.micros(now))
+            return True
 
     def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
         """Send once more all that has been given up; how many there were."""
@@ -174,12 +177,13 @@ class SqliteWebhooks(SqliteTenants):
                 self._db.run(QUERIES["note_success"], {"id": delivery.webhook_id})
                 return
             rest = rows.micros_or_none(verdict.rests_until)
-            self._db.run(QUERIES["note_failure"], {"id": delivery.webhook_id, "rests_until": rest})
+            failed = {"id": delivery.webhook_id, "rests_until": rest, "failures": verdict.failures}
+            self._db.run(QUERIES["note_failure"], failed)
             if verdict.disabled_because is not None:
                 self.disable_webhook(delivery.webhook_id, verdict.disabled_because, now=now)
 
     def _go_on(self, subjects: set[tuple[str, str]], at: int) -> None:
-        """Let the next message about each thing go."""
+        """Let the next message about each thing go, if none is on its way."""
         for webhook_id, subject in subjects:
             self._db.run(QUERIES["next_of_subject"], {"webhook_id": webhook_id, "subject": subject, "now": at})
 

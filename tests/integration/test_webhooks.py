@@ -10,7 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,16 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.domain.webhooks import LONGEST_WAIT, MOST_PENDING, MOST_WEBHOOKS, Delivery, DeliveryState, Webhook
+from pitchey_cli.domain.webhooks import (
+    LONGEST_WAIT,
+    MOST_PENDING,
+    MOST_WEBHOOKS,
+    Delivery,
+    DeliveryState,
+    Reply,
+    Webhook,
+    judge,
+)
 from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import webhooks as operation
 from pitchey_cli.store.sqlite import SqliteStore
@@ -449,6 +458,60 @@ def test_who_asks_for_time_gets_it(ground: Ground) -> None:
     assert {each.status for each in ground.deliveries(hook)} == {204}
 
 
+@pytest.mark.parametrize("answers", list(itertools.permutations([Reply(503, "3600"), Reply(500), Reply(204)])))
+def test_who_asks_for_time_gets_it_whatever_else_is_under_way(ground: Ground, answers: tuple[Reply, ...]) -> None:
+    hook = ground.add(types=("job.submitted",))
+    for _ in answers:
+        ground.submit()
+    _noted_together(ground, hook, answers)
+    now = ground.clock.now()
+    assert operation.find(ground.store, hook.id).rests_until == now + timedelta(hours=1)
+    assert ground.store.due_deliveries(hook.id, now=now + timedelta(minutes=59), most=16) is None
+    assert ground.store.due_deliveries(hook.id, now=now + timedelta(hours=1), most=16) is not None
+
+
+def test_what_fails_together_is_one_failure_in_a_row(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    for _ in range(16):
+        ground.submit()
+    for seconds in (1, 2, 4):
+        _noted_together(ground, hook, [Reply(500)] * 16)
+        rest = operation.find(ground.store, hook.id).rests_until
+        assert rest == ground.clock.now() + timedelta(seconds=seconds)
+        ground.clock.turn(hours=1)
+
+
+def _noted_together(ground: Ground, hook: Webhook, answers: Sequence[Reply]) -> None:
+    """Have all that is sent at once be answered, one after the other."""
+    now = ground.clock.now()
+    found = ground.store.due_deliveries(hook.id, now=now, most=16)
+    assert found is not None
+    webhook, under_way = found
+    for delivery, reply in zip(under_way, answers, strict=False):  # one alone goes to one that has failed
+        verdict = judge(delivery, reply, failures=webhook.failures, now=now, dice=0.5)
+        ground.store.note_try(delivery, verdict, now=now)
+
+
+def test_what_is_replayed_does_not_go_beside_what_is_about_the_same(ground: Ground) -> None:
+    hook = ground.add()
+    job_id = ground.submit()
+    ground.deliver()
+    ground.finish(job_id)
+    (submitted,) = (each.message_id for each in ground.deliveries(hook) if each.type == "job.submitted")
+    operation.replay(ground.store, hook.id, [submitted], now=ground.clock.now())
+    found = ground.store.due_deliveries(hook.id, now=ground.clock.now(), most=16)
+    assert found is not None and [each.type for each in found[1]] == ["job.started"]
+    ground.deliver()
+    assert ground.told() == ["job.submitted", "job.started", "job.submitted", "job.succeeded"]
+    everything = [each.message_id for each in ground.deliveries(hook)]
+    operation.replay(ground.store, hook.id, everything[::-1], now=ground.clock.now())
+    found = ground.store.due_deliveries(hook.id, now=ground.clock.now(), most=16)
+    assert found is not None and len(found[1]) == 1
+    ground.deliver()
+    assert ground.told()[4:] == ["job.submitted", "job.started", "job.succeeded"]
+    assert {each.state for each in ground.deliveries(hook)} == {DeliveryState.DELIVERED}
+
+
 def test_who_is_gone_is_told_nothing_any_more(ground: Ground) -> None:
     hook = ground.add(types=("job.submitted",))
     ground.receiver.answer("/hooks", 410)
@@ -672,7 +735,12 @@ def test_what_has_ended_is_forgotten_after_its_time_and_what_is_late_is_given_up
     assert ground.store.give_up_deliveries(now=ground.clock.now()) == 1
     assert [each.state for each in ground.deliveries(hook)] == ["delivered", "failed"]
     assert ground.store.forget_deliveries(before=ground.clock.now() - timedelta(days=7)) == 0
-    assert ground.store.forget_deliveries(before=ground.clock.now()) == 2
+    assert ground.store.forget_deliveries(before=ground.clock.now()) == 1, "the other one has ended just now"
+    assert operation.replay(ground.store, hook.id, has_failed=True, now=ground.clock.now()) == 1
+    ground.clock.turn(days=3, seconds=1)
+    ground.store.give_up_deliveries(now=ground.clock.now())
+    ground.clock.turn(seconds=1)
+    assert ground.store.forget_deliveries(before=ground.clock.now()) == 1
     assert ground.rows() == 0
 
 

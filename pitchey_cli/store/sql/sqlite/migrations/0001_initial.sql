@@ -555,14 +555,16 @@ CREATE TABLE webhook_deliveries (
     tried_at   INTEGER,
     status     INTEGER,  -- that the last try was answered with
     note       TEXT,     -- why the last try failed
-    CHECK (state = 'pending' OR next_at IS NULL)
+    ended_at   INTEGER,
+    CHECK (state = 'pending' OR next_at IS NULL),
+    CHECK ((state = 'pending') = (ended_at IS NULL))
 ) STRICT;
 
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at)
     WHERE state = 'pending' AND next_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (webhook_id, subject, id) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_until ON webhook_deliveries (until_at) WHERE state = 'pending';
-CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (at) WHERE state <> 'pending';
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id);
 CREATE UNIQUE INDEX webhook_deliveries_message ON webhook_deliveries (message_id);
 
