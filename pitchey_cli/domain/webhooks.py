@@ -121,6 +121,7 @@ class Reply:
     status: int | None  #: None: nothing that could be understood
     retry_after: str = ""  #: the header
     problem: str = ""  #: why there was no status
+    reason: str = ""  #: the same for those who run the machine, where others are not to know all of it
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from pitchey_cli.domain.addresses import Address
-from pitchey_cli.domain.errors import NetworkError, PitcheyError
+from pitchey_cli.domain.errors import Denied, InputNotFound, NetworkError, PitcheyError
 from pitchey_cli.domain.webhooks import Reply, may_be_told
 from pitchey_cli.network.reaching import addresses_of
 
@@ -40,6 +40,10 @@ class Post:
                 return await self._send(urlsplit(url), headers, body)
         except TimeoutError:
             return Reply(None, problem=f"There was no answer within {self._seconds:g} s")
+        except (Denied, InputNotFound) as error:
+            # Who names hosts is not to learn what the names of this network lead to, nor which of them there are.
+            problem = f"{urlsplit(url).hostname} has no address that webhooks go to"
+            return Reply(None, problem=problem, reason=str(error).rstrip("."))
         except PitcheyError as error:
             return Reply(None, problem=str(error).rstrip("."))
         except (OSError, ValueError) as error:

@@ -44,7 +44,18 @@ class SqliteWebhooks(SqliteTenants):
 
     def _listen(self) -> None:
         """Have the trigger while somebody wants to be told, and no longer."""
-        self._db.run(QUERIES["tell_webhooks" if self.is_anybody_told() else "tell_no_webhooks"])
+        wanted = QUERIES["tell_webhooks"] if self.is_anybody_told() else None
+        if self._db.value(QUERIES["how_webhooks_are_told"]) == wanted:
+            return
+        self._db.run(QUERIES["tell_no_webhooks"])
+        if wanted is not None:
+            self._db.run(wanted)
+
+    def _listen_as_now(self) -> None:
+        """After an upgrade, have the trigger of this program."""
+        if self._db.value(QUERIES["how_webhooks_are_told"]) not in (None, QUERIES["tell_webhooks"]):
+            with self._db.transaction():
+                self._listen()
 
     def webhooks(self, *, organisation: str | None = None) -> Sequence[Webhook]:
         """Endpoints, the oldest first, without their secrets."""

@@ -36,6 +36,7 @@ from pitchey_cli.domain.webhooks import (
     LONGEST_WAIT,
     MOST_PENDING,
     MOST_WEBHOOKS,
+    TRIED_FOR,
     Delivery,
     DeliveryState,
     Reply,
@@ -392,6 +393,28 @@ def test_an_endpoint_that_is_disabled_keeps_no_tick_looking(ground: Ground) -> N
     ground.run(act)
 
 
+def test_a_database_from_before_an_upgrade_tells_as_this_program_does(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.store._db.run("DROP TRIGGER webhooks_of_an_event")
+    ground.store._db.run("CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events BEGIN SELECT 1; END")
+    ground.submit()
+    assert ground.rows() == 0
+    SqliteStore.open(ground.folder / "pitchey.db").close()
+    ground.submit()
+    assert [each.type for each in ground.deliveries(hook)] == ["job.submitted"]
+    version = ground.store._db.value("PRAGMA schema_version")
+    SqliteStore.open(ground.folder / "pitchey.db").close()
+    assert ground.store._db.value("PRAGMA schema_version") == version, "nothing is written where nothing is old"
+
+
+def test_whatever_is_told_is_tried_for_three_days(ground: Ground) -> None:
+    hook = ground.add()
+    ground.finish(ground.submit(batch="night"))
+    found = ground.deliveries(hook)
+    assert {"job.submitted", "batch.finished"} < {each.type for each in found}
+    assert {each.until - each.at for each in found} == {TRIED_FOR}
+
+
 # --- what comes back
 
 
@@ -630,24 +653,57 @@ def _tell_port(ground: Ground, hook: Webhook, port: int) -> None:
 # --- where to
 
 
-def test_a_private_address_is_not_told_anything(ground: Ground) -> None:
-    hook = ground.add(types=("job.submitted",))  # as it was allowed, once
+NOWHERE = "hooks.example has no address that webhooks go to"
+
+
+def test_a_private_address_is_not_told_anything(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    _name(monkeypatch, "hooks.example", ["127.0.0.1"])
+    hook = ground.add(host="hooks.example", types=("job.submitted",))  # as it was allowed, once
     ground.submit()
-    ground.deliver(allow_private=False)
-    (delivery,) = ground.deliveries(hook)
-    assert delivery.note == "127.0.0.1 is at 127.0.0.1, which is not a public address"
+    ground.run(_one_look, allow_private=False)
+    assert ground.deliveries(hook)[0].note == NOWHERE
     assert ground.receiver.received == []
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200"])
+def test_who_names_a_host_does_not_learn_what_this_network_calls_so(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name(monkeypatch, "hooks.example", ["10.0.0.5"], [])
+    hook = ground.add(host="hooks.example", types=("job.submitted",))
+    ground.submit()
+    for reason in ("hooks.example is at 10.0.0.5, which is not a public address", "There is no host hooks.example"):
+        ground.run(_one_look, allow_private=False)
+        (delivery,) = ground.deliveries(hook)
+        assert (delivery.tries, delivery.note) == (1, NOWHERE)
+        assert ground.said == [f"the webhook hooks ({hook.id}) is told nothing: {reason}"]
+        ground.clock.turn(minutes=1)
+        ground.run(_one_look, allow_private=False)
+        assert len(ground.said) == 1, "it is said once, and not at each try"
+        ground.said.clear()
+        operation.remove(ground.store, hook.id)
+        hook = ground.add(host="hooks.example", types=("job.submitted",))
+        ground.submit()
+
+
+def test_who_runs_the_machine_learns_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    _name(monkeypatch, "hooks.example", ["10.0.0.5"])
+    hook = ground.add(organisation="", host="hooks.example", types=("job.submitted",))
+    ground.submit()
+    ground.run(_one_look, allow_private=False)
+    assert ground.deliveries(hook)[0].note == "hooks.example is at 10.0.0.5, which is not a public address"
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "::a9fe:a9fe", "100.100.100.200"]
+)
 def test_the_metadata_of_a_cloud_is_never_told_anything(
     ground: Ground, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name(monkeypatch, "hooks.example", [address])
     hook = ground.add(host="hooks.example", types=("job.submitted",))
     ground.submit()
-    ground.deliver()
-    assert "is not a public address" in str(ground.deliveries(hook)[0].note)
+    ground.run(_one_look)
+    assert ground.deliveries(hook)[0].note == NOWHERE and address in ground.said[0]
 
 
 def test_a_name_is_looked_up_once_for_each_try_and_asked_where_it_was_looked_at(
@@ -670,9 +726,10 @@ def test_a_name_that_leads_home_the_second_time_does_not_get_there(
     hook = ground.add(host="hooks.example", types=("job.submitted",), allow_private=False)
     ground.submit()
     for _ in range(2):
-        ground.deliver(allow_private=False)
+        ground.run(_one_look, allow_private=False)
         ground.clock.turn(minutes=1)
-    assert ground.receiver.received == [] and "127.0.0.1" in str(ground.deliveries(hook)[0].note)
+    (delivery,) = ground.deliveries(hook)
+    assert ground.receiver.received == [] and (delivery.tries, delivery.note) == (2, NOWHERE)
 
 
 def _name(monkeypatch: pytest.MonkeyPatch, name: str, *answers: list[str]) -> list[str]:
@@ -684,9 +741,11 @@ def _name(monkeypatch: pytest.MonkeyPatch, name: str, *answers: list[str]) -> li
         if host != name:
             return real(host, port, *args, **options)
         asked.append(host)
+        if not (found := next(coming)):
+            raise socket.gaierror(socket.EAI_NONAME, "nobody has that name")
         return [
             (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
-            for each in next(coming)
+            for each in found
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)

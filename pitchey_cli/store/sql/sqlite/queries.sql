@@ -993,10 +993,11 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 
 -- name: tell_webhooks
 -- A trigger, so that what is told is written in the transaction of what has happened, whoever writes that. It is there
--- while somebody wants to be told: even one that does nothing makes each event dearer by half.
--- 259,200,000,000 microseconds are three days. An event of no job is about the rule of its alert, or else about its type.
+-- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
+-- in which another text stands, from before an upgrade, puts this one there.
+-- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event of no job is about the rule of its alert, or else about its type.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
-CREATE TRIGGER IF NOT EXISTS webhooks_of_an_event AFTER INSERT ON job_events
+CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events
 BEGIN
     INSERT INTO webhook_deliveries (webhook_id, message_id, type, subject, data, at, until_at, next_at)
     SELECT w.id, 'msg_' || lower(hex(randomblob(12))), t.type, coalesce(j.id, NEW.data ->> '$.rule', NEW.type),
@@ -1042,6 +1043,9 @@ END;
 
 -- name: tell_no_webhooks
 DROP TRIGGER IF EXISTS webhooks_of_an_event;
+
+-- name: how_webhooks_are_told
+SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'webhooks_of_an_event';
 
 -- name: is_anybody_told
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
