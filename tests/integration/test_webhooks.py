@@ -45,6 +45,7 @@ from pitchey_cli.domain.webhooks import (
 )
 from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import webhooks as operation
+from pitchey_cli.reports import webhooks as report
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Reason, Service
@@ -340,6 +341,7 @@ def test_what_waits_for_an_endpoint_does_not_grow_for_ever(ground: Ground) -> No
     assert (len(ground.deliveries(full)), len(ground.deliveries(other))) == (1, 3)
     found = operation.find(ground.store, full.id)
     assert (found.pending, found.missed) == (MOST_PENDING, 2)
+    assert report.webhook(found)["missed"] == 2
     with pytest.raises(QuotaReached, match="Too many messages wait"):
         operation.send_test(ground.store, full.id, now=ground.clock.now())
     ground.deliver()
