@@ -215,6 +215,7 @@ class Policies:
             cache_seconds=chosen.cache_seconds,
             roles=parse_roles(chosen.roles),
             organisations=dict(pairs(chosen.organisations, where="sign_on.organisations")),
+            has_slugs=chosen.slugs,
         )
         return found if url else None
 

@@ -81,8 +81,9 @@ class SignOnSettings:
 
     url: str = _setting("", "Where it answers, as https://app.example/api/auth; empty: there is none.")
     roles: str = _setting("owner=admin,admin=admin,member=submitter", "What its roles mean: THEIRS=OURS,THEIRS=OURS.")
-    organisations: str = _setting(
-        "", "Its organisations that are called otherwise here: SLUG=NAME; an id does as well."
+    organisations: str = _setting("", "What its organisations are called here: ID=NAME,ID=NAME; others are nobody.")
+    slugs: bool = _setting(
+        False, "Any other organisation is called here as there. Only where strangers cannot make organisations there."
     )
     origins: str = _setting("", "Pages that may use its cookie here, as https://app.example; with commas between.")
     audience: str = _setting("pitchey", "For whom its JWTs have to be made.")

@@ -28,7 +28,7 @@ def kept_answer(call: Call, value: Any) -> Response:
     """JSON with an ETag: whoever has it already is told so, and sent nothing."""
     body = to_json(value)
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if has(call, etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(body, headers=headers, media_type=JSON)

@@ -55,7 +55,7 @@ async def get_output(call: Call) -> Response:
 
     job, found = await call.read(find)
     etag = f'"{found.sha256}"'
-    headers = {"ETag": etag, "Cache-Control": "private, immutable, max-age=31536000", "Vary": "Authorization"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if has(call, etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)
     place = await asyncio.to_thread(call.desk.artifacts.path, found.sha256)

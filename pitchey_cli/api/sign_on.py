@@ -13,13 +13,15 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 import jwt
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import Headers
 
@@ -29,6 +31,8 @@ from pitchey_cli.domain.access import Actor
 from pitchey_cli.domain.errors import Denied, InputNotFound, Unauthenticated
 from pitchey_cli.domain.sign_on import Person, Terms, origin_of
 
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 _COOKIES = ("better-auth.session_token=", "__Secure-better-auth.session_token=")
 #: asymmetric ones alone: with a shared secret whoever can check a token could make one
 _ALGORITHMS = ("EdDSA", "ES256", "ES512", "PS256", "RS256")
@@ -37,10 +41,58 @@ _ANSWER_BYTES = 1 << 20
 _KEYS_SECONDS = 300.0
 _KEYS_AGAIN_SECONDS = 10.0  # an unknown key is a new one, or made up: the server is asked again, but not for each
 _MOST_REMEMBERED = 10_000
+_NO_SECONDS = 5.0  # that a session which the server does not know is not asked about again
+_LEEWAY_SECONDS = 30.0  # that the clocks of two machines may differ
+_AT_ONCE = 8  # questions about sessions
+_MOST_WAITING = 200
 
 
 class Nobody(Unauthenticated):
     """The sign-on server knows nobody by what was shown."""
+
+
+class _User(BaseModel):
+    id: str
+    name: str = ""
+    email: str | None = None
+
+
+class _State(BaseModel):
+    active: str | None = Field(None, alias="activeOrganizationId")
+
+
+class _Session(BaseModel):
+    user: _User
+    session: _State
+
+
+class _Organisation(BaseModel):
+    id: str
+    slug: str
+
+
+class _Member(BaseModel):
+    role: str
+
+
+@dataclass
+class _Gate:
+    """So many questions at once, and so many that wait; others are turned away."""
+
+    at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+    waiting: int = 0
+
+    async def __aenter__(self) -> None:
+        if self.waiting >= _MOST_WAITING:
+            raise _silent()
+        self.waiting += 1
+        try:
+            await self.at_once.acquire()
+        finally:
+            self.waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.at_once.release()
 
 
 @dataclass
@@ -51,9 +103,14 @@ class BetterAuth:
     terms: Terms
     client: httpx.AsyncClient
     _remembered: OrderedDict[bytes, tuple[float, Person]] = field(default_factory=OrderedDict)
+    _refused: OrderedDict[bytes, float] = field(default_factory=OrderedDict)
     _asking: dict[bytes, asyncio.Task[Person]] = field(default_factory=dict)
+    # Whoever invents sessions waits for others who do, and not somebody who has been here.
+    _known: _Gate = field(default_factory=_Gate)
+    _unknown: _Gate = field(default_factory=_Gate)
     _keys: jwt.PyJWKSet | None = None
     _keys_at: float = float("-inf")
+    _getting_keys: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def actor(self, headers: Headers) -> Actor | None:
         """Who it is; None when nothing of that server is shown.
@@ -94,38 +151,46 @@ class BetterAuth:
 
     async def _of_session(self, bearer: str, cookie: str) -> Person:
         key = hashlib.sha256(f"{bearer}\0{cookie}".encode()).digest()
-        known = self._remembered.get(key)
-        if known is not None and time.monotonic() - known[0] < self.terms.cache_seconds:
+        now, known = time.monotonic(), self._remembered.get(key)
+        if known is not None and now - known[0] < self.terms.cache_seconds:
             return known[1]
+        if now - self._refused.get(key, float("-inf")) < _NO_SECONDS:
+            raise _nobody()
         asking = self._asking.get(key)
         if asking is None:  # many requests of one page come at once: the server is asked once
-            asking = self._asking[key] = asyncio.create_task(self._ask_session(bearer, cookie))
+            gate = self._unknown if known is None else self._known
+            asking = self._asking[key] = asyncio.create_task(self._ask_session(gate, bearer, cookie))
             asking.add_done_callback(lambda done: self._note(key, done))
         return await asyncio.shield(asking)
 
     def _note(self, key: bytes, done: asyncio.Task[Person]) -> None:
         self._asking.pop(key, None)
-        self._remembered.pop(key, None)
-        if done.cancelled() or done.exception() is not None:
-            return
-        self._remembered[key] = (time.monotonic(), done.result())
-        while len(self._remembered) > _MOST_REMEMBERED:
-            self._remembered.popitem(last=False)
+        error = None if done.cancelled() else done.exception()
+        if isinstance(error, Nobody):
+            self._remembered.pop(key, None)
+            _keep(self._refused, key, time.monotonic())
+        elif error is None and not done.cancelled():
+            _keep(self._remembered, key, (time.monotonic(), done.result()))
 
-    async def _ask_session(self, bearer: str, cookie: str) -> Person:
+    async def _ask_session(self, gate: _Gate, bearer: str, cookie: str) -> Person:
         shown = {"Authorization": bearer} if bearer else {"Cookie": cookie}
-        found = await self._ask("/get-session", shown)
-        if not isinstance(found, dict):  # it answers 200 with null where it knows nobody
-            raise Nobody("The sign-on server knows no such session.", hint="Sign in there again.")
-        user, session = found["user"], found["session"]
-        active = session.get("activeOrganizationId") or ""
-        if not active:
-            return Person(user["id"], user.get("email") or user["name"])
-        organisations, member = await asyncio.gather(
-            self._ask("/organization/list", shown), self._ask("/organization/get-active-member-role", shown)
-        )
-        slug = next((each["slug"] for each in organisations if each["id"] == active), "")
-        return Person(user["id"], user.get("email") or user["name"], slug, active, _roles(member["role"]))
+        async with gate:
+            found = await self._ask("/get-session", shown)
+            if found is None:  # it answers 200 with null where it knows nobody
+                raise _nobody()
+            session = _read(_Session, found)
+            user, active = session.user, session.session.active or ""
+            person = Person(user.id, user.email or user.name or user.id)
+            if not active:
+                return person
+            role = _read(_Member, await self._ask("/organization/get-active-member-role", shown)).role
+            slug = await self._slug(active, shown) if self.terms.has_slugs else ""
+        return replace(person, organisation=slug, organisation_id=active, roles=_roles(role))
+
+    async def _slug(self, organisation_id: str, shown: Mapping[str, str]) -> str:
+        listed = await self._ask("/organization/list", shown)
+        organisations = [_read(_Organisation, each) for each in listed] if isinstance(listed, list) else []
+        return next((each.slug for each in organisations if each.id == organisation_id), "")
 
     async def _ask(self, path: str, shown: Mapping[str, str]) -> Any:
         headers = {"Origin": origin_of(self.terms.url), **shown}
@@ -142,7 +207,7 @@ class BetterAuth:
         except (httpx.HTTPError, TimeoutError) as error:
             raise _silent() from error
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise Nobody("The sign-on server knows no such session.", hint="Sign in there again.")
+            raise _nobody()
         if answer.status_code != HTTPStatus.OK:
             raise _silent()
         try:
@@ -162,6 +227,7 @@ class BetterAuth:
                 algorithms=_ALGORITHMS,
                 audience=self.terms.audience,
                 issuer=self.terms.issuer,
+                leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
         except jwt.ExpiredSignatureError as error:
@@ -173,17 +239,29 @@ class BetterAuth:
         said = {name: value for name, value in claims.items() if isinstance(value, str)}
         name = said.get("email") or said.get("name") or said["sub"]
         organisation, organisation_id = said.get("organisation", ""), said.get("organisationId", "")
-        return Person(said["sub"], name, organisation, organisation_id, _roles(said.get("role", "")))
+        return Person(said["sub"], name, organisation, organisation_id, _roles(said.get("organisationRole", "")))
 
     async def _key(self, kid: str) -> jwt.PyJWK:
         """The key that the server signs with, of those that it publishes."""
-        age = time.monotonic() - self._keys_at
-        if age > _KEYS_SECONDS or (age > _KEYS_AGAIN_SECONDS and self._published(kid) is None):
-            self._keys, self._keys_at = jwt.PyJWKSet.from_dict(await self._ask("/jwks", {})), time.monotonic()
+        async with self._getting_keys:
+            age = time.monotonic() - self._keys_at
+            if age > _KEYS_SECONDS or (age > _KEYS_AGAIN_SECONDS and self._published(kid) is None):
+                self._keys_at = time.monotonic()
+                await self._get_keys()
         key = self._published(kid)
         if key is None:
             raise jwt.InvalidKeyError("nobody knows the key that it is signed with")
         return key
+
+    async def _get_keys(self) -> None:
+        """Those that are had count on, when others are not to be had."""
+        try:
+            found = await self._ask("/jwks", {})
+            self._keys = jwt.PyJWKSet.from_dict(found if isinstance(found, dict) else {})
+        except (Refused, jwt.PyJWTError) as error:
+            if self._keys is None:
+                self._keys_at = float("-inf")
+                raise _silent() from error
 
     def _published(self, kid: str) -> jwt.PyJWK | None:
         return next((key for key in self._keys.keys if key.key_id == kid), None) if self._keys else None
@@ -191,8 +269,29 @@ class BetterAuth:
 
 def made(desk: Desk, terms: Terms) -> BetterAuth:
     """The sign-on server that is set."""
-    client = httpx.AsyncClient(follow_redirects=False, timeout=_PATIENCE_SECONDS, trust_env=False)
+    # No cookie of one answer may go out with another question: it is somebody's session.
+    none = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    client = httpx.AsyncClient(cookies=none, follow_redirects=False, timeout=_PATIENCE_SECONDS, trust_env=False)
     return BetterAuth(desk, terms, client)
+
+
+def _keep(kept: OrderedDict[bytes, T], key: bytes, value: T) -> None:
+    """Remember it, and forget what is oldest when that is too much."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > _MOST_REMEMBERED:
+        kept.popitem(last=False)
+
+
+def _read(model: type[M], said: object) -> M:
+    try:
+        return model.model_validate(said)
+    except ValidationError as error:
+        raise _silent() from error
+
+
+def _nobody() -> Nobody:
+    return Nobody("The sign-on server knows no such session.", hint="Sign in there again.")
 
 
 def _cookie(header: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pitchey_cli.domain.access import Actor, Role
 from pitchey_cli.domain.errors import Denied, UsageError
 from pitchey_cli.domain.policy import pairs
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,22 @@ class Terms:
     origins: frozenset[str] = frozenset()  #: pages that may use its cookie here
     cache_seconds: float = 0.0  #: how long what it said of a session is believed
     roles: Mapping[str, Role] = field(default_factory=dict)
-    organisations: Mapping[str, str] = field(default_factory=dict)  #: slug or id -> name; others keep their slug
+    organisations: Mapping[str, str] = field(default_factory=dict)  #: id -> name here
+    has_slugs: bool = False  #: an organisation that is not among them is called here as there
 
     def actor(self, person: Person) -> Actor:
         """Who somebody is here.
 
         Raises:
-            Denied: they work for no organisation now, or with a role that means nothing here.
+            Denied: they work for no organisation now, for one that is nobody here, or with a role that means nothing.
         """
-        names = (self.organisations.get(key) for key in (person.organisation_id, person.organisation) if key)
-        organisation = next((name for name in names if name), person.organisation)
-        if not organisation:
+        if not person.organisation_id:
             text = f"{person.name} has no active organisation at the sign-on server."
             raise Denied(text, hint="Choose one there, and try again.")
+        organisation = self._name_of(person)
+        if not organisation:
+            text = f"The organisation {person.organisation or person.organisation_id!r} is nobody here."
+            raise Denied(text, hint=f"The setting sign_on.organisations says whose id {person.organisation_id} is.")
         known = [self.roles[role] for role in person.roles if role in self.roles]
         if not known:
             said = ", ".join(person.roles) or "none"
@@ -57,6 +61,13 @@ class Terms:
             )
         strongest = next(role for role in known if all(role.includes(other) for other in known))
         return Actor(f"user {person.name}", strongest, organisation, id=f"user {person.id}")
+
+    def _name_of(self, person: Person) -> str:
+        """By its id alone where that says it: whoever makes an organisation there chooses its slug, and changes it."""
+        if (name := self.organisations.get(person.organisation_id)) is not None:
+            return name
+        is_taken = person.organisation in {DEFAULT_ORGANISATION, *self.organisations.values()}
+        return person.organisation if self.has_slugs and not is_taken else ""
 
 
 def parse_roles(text: str) -> dict[str, Role]:

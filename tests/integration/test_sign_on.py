@@ -29,6 +29,7 @@ class Visitor:
     address: str
     client: httpx.Client
     bearer: str
+    organisation_id: str = ""
 
     @property
     def cookie(self) -> str:
@@ -37,14 +38,14 @@ class Visitor:
     def jwt(self) -> str:
         return str(self.client.get("/token").raise_for_status().json()["token"])
 
-    def found(self, slug: str) -> str:
+    def found(self, slug: str) -> None:
         """Make an organisation, and work for it."""
         made = self.client.post("/organization/create", json={"name": slug, "slug": slug}).raise_for_status().json()
         self.work_for(made["id"])
-        return str(made["id"])
 
     def work_for(self, organisation: str) -> None:
         self.client.post("/organization/set-active", json={"organizationId": organisation}).raise_for_status()
+        self.organisation_id = organisation
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +82,16 @@ def organisation_of(visitor: Visitor) -> str:
 
 
 @contextmanager
-def serving(tmp_path: Path, sign_on: str, *known: str, **more: str) -> Iterator[Served]:
-    environment = {"PITCHEY_SIGN_ON_URL": f"{sign_on}/api/auth/", "PITCHEY_SIGN_ON_CACHE_SECONDS": "0", **more}
-    with served(tmp_path / "state", **environment) as api:
-        for name in known:
+def serving(tmp_path: Path, sign_on: str, *known: Visitor, **more: str) -> Iterator[Served]:
+    """The API, in which the organisations of some visitors have the names that they have there."""
+    names = {visitor.organisation_id: organisation_of(visitor) for visitor in known}
+    environment = {
+        "PITCHEY_SIGN_ON_URL": f"{sign_on}/api/auth/",
+        "PITCHEY_SIGN_ON_CACHE_SECONDS": "0",
+        "PITCHEY_SIGN_ON_ORGANISATIONS": ",".join(f"{theirs}={ours}" for theirs, ours in names.items()),
+    }
+    with served(tmp_path / "state", **(environment | more)) as api:
+        for name in names.values():
             api.store.add_organisation(name, now=api.now)
         yield api
 
@@ -96,7 +103,7 @@ def test_whoever_signed_on_is_somebody_here(tmp_path: Path, sign_on: str, owner:
         "bearer": {"Authorization": f"Bearer {owner.bearer}"},
         "jwt": {"Authorization": f"Bearer {owner.jwt()}"},
     }[way]
-    with serving(tmp_path, sign_on, organisation_of(owner)) as api:
+    with serving(tmp_path, sign_on, owner) as api:
         me = api.client(**shown).get("/v1/me").raise_for_status().json()
         assert me == {
             "name": f"user {owner.address}", "organisation": organisation_of(owner), "role": "admin", "scopes": []
@@ -116,10 +123,9 @@ def test_nobody_gets_in_without_any_of_them_though_there_is_no_token_yet(tmp_pat
 def test_signing_out_ends_it_and_the_answer_is_kept_for_no_longer_than_was_said(
     tmp_path: Path, sign_on: str, owner: Visitor
 ) -> None:
-    name = organisation_of(owner)
     with (
-        serving(tmp_path / "a", sign_on, name) as asks,
-        serving(tmp_path / "b", sign_on, name, PITCHEY_SIGN_ON_CACHE_SECONDS="3600") as keeps,
+        serving(tmp_path / "a", sign_on, owner) as asks,
+        serving(tmp_path / "b", sign_on, owner, PITCHEY_SIGN_ON_CACHE_SECONDS="3600") as keeps,
     ):
         clients = [api.client(owner.bearer) for api in (asks, keeps)]
         assert [client.get("/v1/me").status_code for client in clients] == [200, 200]
@@ -135,32 +141,53 @@ def test_a_member_may_do_what_the_role_means_here(
     invitation = {"invitationId": invited.raise_for_status().json()["id"]}
     joined = bob.client.post("/organization/accept-invitation", json=invitation).raise_for_status().json()
     bob.work_for(joined["member"]["organizationId"])
-    name = organisation_of(owner)
-    with serving(tmp_path / "a", sign_on, name) as api:
+    with serving(tmp_path / "a", sign_on, owner) as api:
         assert api.client(bob.bearer).get("/v1/me").json()["role"] == "submitter"
         assert api.client(bob.bearer).get("/v1/tokens").status_code == 403
-    with serving(tmp_path / "b", sign_on, name, PITCHEY_SIGN_ON_ROLES="owner=admin,member=viewer") as api:
+    with serving(tmp_path / "b", sign_on, owner, PITCHEY_SIGN_ON_ROLES="owner=admin,member=viewer") as api:
         assert api.client(bob.jwt()).get("/v1/me").json()["role"] == "viewer"
-    with serving(tmp_path / "c", sign_on, name, PITCHEY_SIGN_ON_ROLES="owner=admin") as api:
+    with serving(tmp_path / "c", sign_on, owner, PITCHEY_SIGN_ON_ROLES="owner=admin") as api:
         refused = api.client(bob.bearer).get("/v1/me")
         assert refused.status_code == 403
         assert "means nothing here: member" in refused.json()["detail"]
 
 
-def test_an_organisation_has_to_be_known_and_may_be_called_otherwise(
-    tmp_path: Path, sign_on: str, owner: Visitor
-) -> None:
+def test_an_organisation_is_somebody_here_by_its_id_alone(tmp_path: Path, sign_on: str, owner: Visitor) -> None:
     slug = organisation_of(owner)
     with serving(tmp_path / "a", sign_on) as api:
+        api.store.add_organisation(slug, now=api.now)  # whoever makes an organisation there chooses its slug
         refused = api.client(owner.bearer).get("/v1/me")
         assert refused.status_code == 403
-        assert f"pitchey org add {slug}" in refused.json()["hint"]
-    with serving(tmp_path / "b", sign_on, "acme", PITCHEY_SIGN_ON_ORGANISATIONS=f"{slug}=acme") as api:
+        assert owner.organisation_id in refused.json()["hint"]
+    with serving(tmp_path / "b", sign_on, PITCHEY_SIGN_ON_ORGANISATIONS=f"{owner.organisation_id}=acme") as api:
+        assert "pitchey org add acme" in api.client(owner.bearer).get("/v1/me").json()["hint"]
         theirs = api.add(organisation="rival")
+        api.store.add_organisation("acme", now=api.now)
         ours = api.add(organisation="acme")
         client = api.client(owner.jwt())
         assert [job["id"] for job in client.get("/v1/jobs").json()["jobs"]] == [ours]
         assert client.get(f"/v1/jobs/{theirs}").status_code == 404
+
+
+def test_a_slug_is_a_name_where_that_was_said_but_never_that_of_somebody_else(
+    tmp_path: Path, sign_on: str, visitors: ExitStack
+) -> None:
+    guest, squatter, usurper = (arrive(visitors, sign_on) for _ in range(3))
+    guest.found("guests")
+    squatter.found("acme")
+    usurper.found("default")
+    with serving(tmp_path, sign_on, PITCHEY_SIGN_ON_SLUGS="true", PITCHEY_SIGN_ON_ORGANISATIONS="some-id=acme") as api:
+        for name in ("guests", "acme"):
+            api.store.add_organisation(name, now=api.now)
+        assert api.client(guest.bearer).get("/v1/me").json()["organisation"] == "guests"
+        assert [api.client(each.bearer).get("/v1/me").status_code for each in (squatter, usurper)] == [403, 403]
+
+
+def test_nobody_becomes_whoever_was_asked_about_before(tmp_path: Path, sign_on: str, owner: Visitor) -> None:
+    with serving(tmp_path, sign_on, owner) as api:
+        assert api.client(Cookie=owner.cookie).get("/v1/me").status_code == 200  # which renews the cookie
+        for invented in ("x.y", "garbage", f"{owner.bearer[:-4]}AAA="):
+            assert api.client(invented).get("/v1/me").status_code == 401
 
 
 def test_whoever_works_for_nobody_is_told_to_choose(tmp_path: Path, sign_on: str, visitors: ExitStack) -> None:
@@ -174,7 +201,7 @@ def test_a_strange_page_cannot_use_the_cookie_of_whoever_looks_at_it(
     tmp_path: Path, sign_on: str, owner: Visitor
 ) -> None:
     app = "https://app.example"
-    with serving(tmp_path, sign_on, organisation_of(owner), PITCHEY_SIGN_ON_ORIGINS=f"{app}, https://b.example") as api:
+    with serving(tmp_path, sign_on, owner, PITCHEY_SIGN_ON_ORIGINS=f"{app}, https://b.example") as api:
         asked = {
             origin: api.client(Cookie=owner.cookie, Origin=origin).get("/v1/me").status_code
             for origin in (str(api.address), app, "https://evil.example", "null", f"{app}.evil.example")
@@ -196,15 +223,13 @@ def test_a_jwt_that_is_not_theirs_is_refused(tmp_path: Path, sign_on: str, owner
         "no JWT at all": "a.b.c",
         "not UTF-8": f"{base64.urlsafe_b64encode(bytes([255, 254])).decode()}.{claims}.{signature}",
     }
-    with serving(tmp_path, sign_on, organisation_of(owner)) as api:
+    with serving(tmp_path, sign_on, owner) as api:
         assert {name: api.client(text).get("/v1/me").status_code for name, text in forged.items()} == dict.fromkeys(
             forged, 401
         )
-    with serving(tmp_path / "b", sign_on, organisation_of(owner), PITCHEY_SIGN_ON_AUDIENCE="others") as api:
+    with serving(tmp_path / "b", sign_on, owner, PITCHEY_SIGN_ON_AUDIENCE="others") as api:
         assert api.client(owner.jwt()).get("/v1/me").status_code == 401
-    with serving(
-        tmp_path / "c", sign_on, organisation_of(owner), PITCHEY_SIGN_ON_ISSUER="https://other.example"
-    ) as api:
+    with serving(tmp_path / "c", sign_on, owner, PITCHEY_SIGN_ON_ISSUER="https://other.example") as api:
         assert api.client(owner.jwt()).get("/v1/me").status_code == 401
 
 

@@ -12,6 +12,7 @@ const auth = betterAuth({
   secret: "only-for-tests-only-for-tests-only-for-tests",
   database: memoryAdapter(Object.fromEntries(tables.map((name) => [name, []]))),
   emailAndPassword: { enabled: true },
+  session: { updateAge: 0 }, // each answer renews the cookie, as one a day does elsewhere
   telemetry: { enabled: false },
   rateLimit: { enabled: false },
   plugins: [
@@ -27,11 +28,10 @@ const auth = betterAuth({
           const { adapter } = await auth.$context;
           const id = session.activeOrganizationId;
           const where = (field, value) => ({ field, value });
-          const organisation = id && (await adapter.findOne({ model: "organization", where: [where("id", id)] }));
           const member = id && (await adapter.findOne({
             model: "member", where: [where("userId", user.id), where("organizationId", id)],
           }));
-          return { email: user.email, organisation: organisation?.slug ?? null, role: member?.role ?? null };
+          return { email: user.email, role: user.role, organisationId: id ?? null, organisationRole: member?.role ?? null };
         },
       },
     }),
