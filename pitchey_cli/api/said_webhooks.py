@@ -28,6 +28,8 @@ class WebhookSaid(Said):
     disabled_because: str | None
     failures: int
     rests_until: datetime | None
+    pending: int
+    missed: int
 
 
 class NewSecretSaid(WebhookSaid):

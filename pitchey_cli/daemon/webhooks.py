@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.webhooks import Delivery, Reply, Webhook, headers_of, judge
@@ -53,7 +54,7 @@ class Webhooks:
     def _due(self) -> Sequence[str]:
         """The endpoints for which there is something: on the writer's thread, in one visit."""
         store = self._node.store
-        self._has_listeners = bool(store.webhooks())
+        self._has_listeners = store.is_anybody_told()
         return store.due_webhooks(now=self._node.clock.now()) if self._has_listeners else ()
 
     async def _serve(self, webhook_id: str) -> None:
@@ -84,9 +85,14 @@ class Webhooks:
         now = self._node.clock.now()
         headers = headers_of(delivery, webhook.secrets(now), now=now)
         try:
-            return await self._node.post(webhook.url, headers, delivery.body)
+            reply = await self._node.post(webhook.url, headers, delivery.body)
         except Exception as error:  # whatever it is: it must not be asked for ever, and others come behind it
             return Reply(None, problem=f"It could not be asked: {error!r}")
+        if not reply.reason:
+            return reply
+        if not webhook.failures:  # once, and not at each try
+            self._node.report(f"the webhook {webhook.name} ({webhook.id}) is told nothing: {reply.reason}")
+        return reply if webhook.organisation else replace(reply, problem=reply.reason)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         found = (self._looking, *self._lanes.values())

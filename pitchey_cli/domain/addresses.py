@@ -12,9 +12,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; what it leads to is the network's own affair
-#: Not link-local, as most of them are: those of AWS (IPv6), Azure, Alibaba and Oracle.
+_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1: as long as addresses of version 4, and out of use
+#: Not link-local, as most of them are: those of AWS and Google (IPv6), Azure, Alibaba and Oracle.
 _METADATA = frozenset(
-    ipaddress.ip_address(text) for text in ("fd00:ec2::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
+    ipaddress.ip_address(text)
+    for text in ("fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
 )
 
 
@@ -42,6 +44,8 @@ def is_forbidden(address: Address) -> bool:
     if (inner := _wrapped(address)) is not None:
         return is_forbidden(inner)
     is_scoped = isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None
+    if address in _COMPATIBLE and int(address) > 1 and is_forbidden(ipaddress.IPv4Address(int(address))):
+        return True  # never public, so this alone is asked of what it wraps
     return address in _METADATA or address.is_link_local or address.is_multicast or is_scoped
 
 

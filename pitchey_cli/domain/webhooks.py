@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 
 from pitchey_cli.domain.addresses import Address, is_forbidden, is_public
 from pitchey_cli.domain.errors import UsageError
@@ -40,6 +41,8 @@ TYPES = (
     "alert.resolved",
 )
 
+MOST_WEBHOOKS = 20  #: of an organisation, and of the whole installation: each is looked at in whatever anybody changes
+MOST_PENDING = 100_000  #: messages that wait for one endpoint; the schema says the same
 TRIED_FOR = timedelta(days=3)  #: from when it happened; the trigger in the schema says the same
 _FIRST_WAIT = timedelta(seconds=5)
 _WAIT_FACTOR = 4
@@ -76,6 +79,8 @@ class Webhook:
     disabled_because: str | None = None
     failures: int = 0  #: since the last success
     rests_until: datetime | None = None  #: nothing is sent before
+    pending: int = 0  #: messages that wait for it
+    missed: int = 0  #: messages that were not kept for it, because so many waited
 
     def secrets(self, now: datetime) -> tuple[str, ...]:
         """Those that count now, the newest first."""
@@ -116,6 +121,7 @@ class Reply:
     status: int | None  #: None: nothing that could be understood
     retry_after: str = ""  #: the header
     problem: str = ""  #: why there was no status
+    reason: str = ""  #: the same for those who run the machine, where others are not to know all of it
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,8 @@ class Verdict:
     next_at: datetime | None = None
     status: int | None = None
     note: str | None = None
-    rests_until: datetime | None = None  #: of the endpoint; None: it may be asked at once
+    rests_until: datetime | None = None  #: of the endpoint, at least; None: for all that this one says, it may be asked
+    failures: int = 0  #: of the endpoint in a row, this one included
     disabled_because: str | None = None  #: of the endpoint
 
 
@@ -134,23 +141,24 @@ def judge(delivery: Delivery, reply: Reply, *, failures: int, now: datetime, dic
     """Say what follows from a reply.
 
     Args:
-        failures: of the endpoint in a row, before this one.
+        failures: of the endpoint in a row, when this one was sent: what fails together counts once.
         dice: uniform in [0, 1).
     """
     status = reply.status
     if status is not None and 200 <= status < 300:
         return Verdict(DeliveryState.DELIVERED, status=status)
     note = _noted(reply)
+    failed = partial(Verdict, status=status, failures=failures + 1)
     if status == _GONE:
-        return Verdict(DeliveryState.FAILED, status=status, note=note, disabled_because="It answered 410: gone.")
+        return failed(DeliveryState.FAILED, note=note, disabled_because="It answered 410: gone.")
     asked_for = _asked_for(reply.retry_after, now)
     rest = min(_LONGEST_REST, timedelta(seconds=2 ** min(failures, 10)))
     rests_until = max(now + rest, asked_for or now)
     next_at = max(now + _wait(delivery.tries + 1, dice), asked_for or now)
     if next_at > delivery.until:
         text = f"{note}; given up after {delivery.tries + 1} tries"
-        return Verdict(DeliveryState.FAILED, status=status, note=text, rests_until=rests_until)
-    return Verdict(DeliveryState.PENDING, next_at=next_at, status=status, note=note, rests_until=rests_until)
+        return failed(DeliveryState.FAILED, note=text, rests_until=rests_until)
+    return failed(DeliveryState.PENDING, next_at=next_at, note=note, rests_until=rests_until)
 
 
 def _wait(tries: int, dice: float) -> timedelta:

@@ -14,12 +14,13 @@ from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from pitchey_cli.domain.addresses import Address
-from pitchey_cli.domain.errors import NetworkError, PitcheyError
+from pitchey_cli.domain.errors import Denied, InputNotFound, NetworkError, PitcheyError
 from pitchey_cli.domain.webhooks import Reply, may_be_told
 from pitchey_cli.network.reaching import addresses_of
 
 SECONDS = 15.0  #: for everything that one message takes; Standard Webhooks asks for 15 to 30
-_HEAD_BYTES = 65536  # of an answer
+_HEAD_BYTES = 16384  # of an answer, with all that comes before its status; reading it takes time from the loop
+_MOST_INFORMED = 8  # answers of status 1xx, each of a few bytes: whoever says so often that it will answer does not
 _HINT = "`webhooks.allow_private` lets webhooks go to private addresses."
 
 
@@ -39,6 +40,10 @@ class Post:
                 return await self._send(urlsplit(url), headers, body)
         except TimeoutError:
             return Reply(None, problem=f"There was no answer within {self._seconds:g} s")
+        except (Denied, InputNotFound) as error:
+            # Who names hosts is not to learn what the names of this network lead to, nor which of them there are.
+            problem = f"{urlsplit(url).hostname} has no address that webhooks go to"
+            return Reply(None, problem=problem, reason=str(error).rstrip("."))
         except PitcheyError as error:
             return Reply(None, problem=str(error).rstrip("."))
         except (OSError, ValueError) as error:
@@ -91,10 +96,17 @@ async def _exchange(
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES)
     for event in (head, h11.Data(body), h11.EndOfMessage()):
         writer.write(connection.send(event) or b"")
+    left, informed = _HEAD_BYTES, 0
     try:
         while not isinstance(said := connection.next_event(), h11.Response):
             if said is h11.NEED_DATA:
-                connection.receive_data(await reader.read(_HEAD_BYTES))
+                if left == 0:
+                    raise NetworkError("The head of its answer is too long.")
+                read = await reader.read(left)
+                left -= len(read)
+                connection.receive_data(read)
+            elif (informed := informed + 1) > _MOST_INFORMED:
+                raise NetworkError("It says that it will answer, again and again.")
     except h11.RemoteProtocolError as error:
         raise NetworkError("It ended the connection, or answered what is no HTTP.") from error
     return Reply(said.status_code, dict(said.headers).get(b"retry-after", b"").decode("latin-1"))

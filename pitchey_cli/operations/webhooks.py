@@ -59,6 +59,7 @@ def add(
         UsageError: no URL that can be told anything, or no such type or service.
         Denied: it is at an address that webhooks do not go to.
         InputNotFound: there is no such organisation.
+        QuotaReached: it has as many as it may have.
     """
     if not text or len(text) > 100:
         raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.")
@@ -176,6 +177,7 @@ def send_test(store: Store, text: str, *, now: datetime) -> Delivery:
 
     Raises:
         UsageError: it is disabled.
+        QuotaReached: too much waits for it already.
     """
     found = find(store, text)
     if found.disabled_at is not None:
@@ -219,8 +221,10 @@ def replay(store: Store, text: str, messages: Collection[str] = (), *, has_faile
     if has_failed:
         return store.replay_failed(found.id, until=until, now=now)
     with store.transaction():
+        asked: dict[int, str] = {}
         for message_id in messages:
-            if store.delivery(found.id, message_id) is None:
+            if (known := store.delivery(found.id, message_id)) is None:
                 hint = f"`pitchey webhooks deliveries {found.id}` shows them."
                 raise InputNotFound(f"{found.name} was never sent {message_id!r}.", hint=hint)
-        return sum(store.replay(found.id, message_id, until=until, now=now) for message_id in dict.fromkeys(messages))
+            asked[known.id] = message_id
+        return sum(store.replay(found.id, asked[number], until=until, now=now) for number in sorted(asked))

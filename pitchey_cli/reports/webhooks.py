@@ -31,6 +31,8 @@ def webhook(value: Webhook) -> dict[str, Any]:
         "disabledBecause": value.disabled_because,
         "failures": value.failures,
         "restsUntil": time(value.rests_until),
+        "pending": value.pending,
+        "missed": value.missed,
     }
 
 
@@ -66,10 +68,11 @@ def webhooks(found: Sequence[Webhook], *, now: datetime) -> Table:
 def _state(value: Webhook, now: datetime) -> str:
     if value.disabled_at is not None:
         return f"disabled: {value.disabled_because}"
+    missed = f", missed {value.missed:,} messages" if value.missed else ""
     if value.failures:
         rest = f", rests until {value.rests_until:%H:%M:%S}" if value.rests_until and value.rests_until > now else ""
-        return f"failed {value.failures} times in a row{rest}"
-    return "told"
+        return f"failed {value.failures} times in a row{rest}{missed}"
+    return f"told{missed}"
 
 
 def deliveries(found: Sequence[Delivery], *, now: datetime) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pitchey_cli.domain.errors import QuotaReached
 from pitchey_cli.store import rows
 from pitchey_cli.store.reading import QUERIES
 from pitchey_cli.store.tenancy import SqliteTenants
@@ -23,10 +24,16 @@ class SqliteWebhooks(SqliteTenants):
     """The webhooks of a SqliteStore."""
 
     def add_webhook(self, webhook: Webhook) -> None:
-        """Keep an endpoint with its secret; InputNotFound when its organisation is not known."""
+        """Keep an endpoint with its secret; one more is not too many."""
+        from pitchey_cli.domain.webhooks import MOST_WEBHOOKS
+
         with self._db.transaction():
             if webhook.organisation:
                 self.organisation(webhook.organisation)
+            if len(self.webhooks(organisation=webhook.organisation)) >= MOST_WEBHOOKS:
+                who = webhook.organisation or "The installation"
+                hint = "`pitchey webhooks remove` makes room. One endpoint can be told everything, and tell others."
+                raise QuotaReached(f"{who} has {MOST_WEBHOOKS} webhooks, which is as many as there may be.", hint=hint)
             wanted = (_joined(webhook.types), _joined([each.value for each in webhook.services]))
             self._db.run(
                 QUERIES["insert_webhook"],
@@ -37,8 +44,18 @@ class SqliteWebhooks(SqliteTenants):
 
     def _listen(self) -> None:
         """Have the trigger while somebody wants to be told, and no longer."""
-        is_told = self._db.value(QUERIES["is_anybody_told"])
-        self._db.run(QUERIES["tell_webhooks" if is_told else "tell_no_webhooks"])
+        wanted = QUERIES["tell_webhooks"] if self.is_anybody_told() else None
+        if self._db.value(QUERIES["how_webhooks_are_told"]) == wanted:
+            return
+        self._db.run(QUERIES["tell_no_webhooks"])
+        if wanted is not None:
+            self._db.run(wanted)
+
+    def _listen_as_now(self) -> None:
+        """After an upgrade, have the trigger of this program."""
+        if self._db.value(QUERIES["how_webhooks_are_told"]) not in (None, QUERIES["tell_webhooks"]):
+            with self._db.transaction():
+                self._listen()
 
     def webhooks(self, *, organisation: str | None = None) -> Sequence[Webhook]:
         """Endpoints, the oldest first, without their secrets."""
@@ -90,7 +107,11 @@ class SqliteWebhooks(SqliteTenants):
         when = (delivery.at, delivery.until, delivery.next_at)
         with self._db.transaction():
             self._db.run(QUERIES["wake_webhook"], {"id": delivery.webhook_id})
-            return _delivery(self._db.rows(QUERIES["insert_delivery"], (*what, *map(rows.micros_or_none, when)))[0])
+            row = self._db.row(QUERIES["insert_delivery"], (*what, *map(rows.micros_or_none, when)))
+            if row is None:  # the schema leaves out what would be too much
+                hint = "`pitchey webhooks deliveries` shows them, and what was answered to those that were tried."
+                raise QuotaReached("Too many messages wait for this webhook already.", hint=hint)
+            return _delivery(row)
 
     def deliveries(
         self, webhook_id: str, *, state: DeliveryState | None = None, before_id: int | None = None, limit: int = 50
@@ -109,10 +130,13 @@ class SqliteWebhooks(SqliteTenants):
 
     def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
         """Send a message once more, under its own id; False when it is still pending, or there is none."""
-        change = {"id": webhook_id, "message_id": message_id, "until": rows.micros(until), "now": rows.micros(now)}
+        change = {"id": webhook_id, "message_id": message_id, "until": rows.micros(until)}
         with self._db.transaction():
             self._db.run(QUERIES["wake_webhook"], {"id": webhook_id})
-            return self._db.row(QUERIES["replay_delivery"], change) is not None
+            if (row := self._db.row(QUERIES["replay_delivery"], change)) is None:
+                return False
+            self._go_on({(webhook_id, row["subject"])}, rows.micros(now))
+            return True
 
     def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
         """Send once more all that has been given up; how many there were."""
@@ -124,6 +148,10 @@ class SqliteWebhooks(SqliteTenants):
         return len(found)
 
     # --- for whoever delivers
+
+    def is_anybody_told(self) -> bool:
+        """Whether there is an endpoint that is not disabled."""
+        return bool(self._db.value(QUERIES["is_anybody_told"]))
 
     def due_webhooks(self, *, now: datetime) -> Sequence[str]:
         """The endpoints that may be asked now, and for which there is something."""
@@ -160,12 +188,13 @@ class SqliteWebhooks(SqliteTenants):
                 self._db.run(QUERIES["note_success"], {"id": delivery.webhook_id})
                 return
             rest = rows.micros_or_none(verdict.rests_until)
-            self._db.run(QUERIES["note_failure"], {"id": delivery.webhook_id, "rests_until": rest})
+            failed = {"id": delivery.webhook_id, "rests_until": rest, "failures": verdict.failures}
+            self._db.run(QUERIES["note_failure"], failed)
             if verdict.disabled_because is not None:
                 self.disable_webhook(delivery.webhook_id, verdict.disabled_because, now=now)
 
     def _go_on(self, subjects: set[tuple[str, str]], at: int) -> None:
-        """Let the next message about each thing go."""
+        """Let the next message about each thing go, if none is on its way."""
         for webhook_id, subject in subjects:
             self._db.run(QUERIES["next_of_subject"], {"webhook_id": webhook_id, "subject": subject, "now": at})
 
@@ -212,6 +241,8 @@ def _webhook(row: rows.Row) -> Webhook:
         disabled_because=row["disabled_because"],
         failures=row["failures"],
         rests_until=rows.moment_or_none(row["rests_until"]),
+        pending=row["pending"],
+        missed=row["missed"],
     )
 
 

@@ -52,10 +52,12 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteWebhooks
             recognise(connection, path)
             connection.tune()
             migrate(connection)
+            store = cls(connection)
+            store._listen_as_now()
         except BaseException:
             connection.close()
             raise
-        return cls(connection)
+        return store
 
     def transaction(self) -> AbstractContextManager[None]:
         """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""

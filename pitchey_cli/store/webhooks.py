@@ -18,7 +18,12 @@ class Webhooks(Protocol):
     """Whom to tell, and what has been told. What follows from an answer is decided in domain/webhooks.py."""
 
     def add_webhook(self, webhook: Webhook) -> None:
-        """Keep an endpoint with its secret; InputNotFound when its organisation is not known."""
+        """Keep an endpoint with its secret.
+
+        Raises:
+            InputNotFound: its organisation is not known.
+            QuotaReached: that one has as many as it may have.
+        """
 
     def webhooks(self, *, organisation: str | None = None) -> Sequence[Webhook]:
         """Endpoints, the oldest first, without their secrets.
@@ -40,7 +45,7 @@ class Webhooks(Protocol):
         """Forget an endpoint and its deliveries; False when there is none."""
 
     def add_delivery(self, delivery: Delivery) -> Delivery:
-        """Send something that a person has asked for."""
+        """Send something that a person has asked for; QuotaReached when too much waits for that endpoint already."""
 
     def deliveries(
         self, webhook_id: str, *, state: DeliveryState | None = None, before_id: int | None = None, limit: int = 50
@@ -57,6 +62,9 @@ class Webhooks(Protocol):
         """Send once more all that has been given up; how many there were."""
 
     # --- for whoever delivers
+
+    def is_anybody_told(self) -> bool:
+        """Whether there is an endpoint that is not disabled."""
 
     def due_webhooks(self, *, now: datetime) -> Sequence[str]:
         """The endpoints that may be asked now, and for which there is something."""

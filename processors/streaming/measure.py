@@ -74,13 +74,20 @@ def _measured(out: Path, track: Track, segment_seconds: float, pool: ThreadPoolE
     if not paths:
         raise incomplete(track.folder, "it has no segments")
     segments = list(pool.map(lambda path: _segment(init, path, track), paths))
-    sizes, lengths = [segment.size for segment in segments], [segment.seconds for segment in segments]
+    sizes, lengths = [segment.size for segment in segments], shown_seconds(segments)
     return MeasuredTrack(
         track,
         segments,
         peak_bandwidth=int(peak_bandwidth(sizes, lengths, segment_seconds)),
         average_bandwidth=int(8 * sum(sizes) / sum(lengths)),
     )
+
+
+def shown_seconds(segments: Sequence[Segment]) -> list[float]:
+    """How long each is shown, as playlists say: what a codec of sound needs before its beginning (its delay) is not."""
+    begins = [max(0.0, segment.starts_at) for segment in segments]
+    ends = [*begins[1:], segments[-1].starts_at + segments[-1].seconds]
+    return [max(0.0, end - begin) for begin, end in zip(begins, ends, strict=True)]
 
 
 def _segment(init: bytes, path: Path, track: Track) -> Segment:

@@ -122,7 +122,7 @@ def peak_bandwidth(sizes: Sequence[int], seconds: Sequence[float], target_second
 
     As RFC 8216, section 4.3.4.2, says what BANDWIDTH is. What is shorter than half of it as a whole has one rate.
     """
-    if sum(seconds) < 0.5 * target_seconds:
+    if 0 < sum(seconds) < 0.5 * target_seconds:
         return 8 * sum(sizes) / sum(seconds)
     peak = 0.0
     for first in range(len(sizes)):

@@ -27,7 +27,7 @@ from processors.specs import SPECS
 from processors.worker import processes
 from processors.worker.attempt import Attempt
 from processors.worker.attempts import Attempts
-from processors.worker.companion import Companion
+from processors.worker.companion import PATIENCE_SECONDS, Companion
 from processors.worker.serving import serve
 from processors.worker.shared import SharedAttempt
 from processors.worker.spool import Spool
@@ -42,6 +42,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--spool", type=Path, default=Path(SPOOL_DIR), help="directory for what attempts give")
     parser.add_argument("--idle-exit", type=float, default=0, metavar="SECONDS",
                         help="end when nothing has run and nobody has asked for so long; 0 is never")  # fmt: skip
+    parser.add_argument("--patience", type=float, default=PATIENCE_SECONDS, metavar="SECONDS",
+                        help="with what attempts have left behind in the companion")  # fmt: skip
     parser.add_argument("--models", type=Path, metavar="DIR", help="directory of models, of a service that has some")
     parser.add_argument("--handler", metavar="MODULE", help="module of the handler, instead of the service's own")
     return parser.parse_args()
@@ -66,7 +68,9 @@ def main() -> None:
     _freeze()
     os.chdir(options.run)
 
-    companion = Companion(handler.beside) if hasattr(handler, "beside") else None
+    companion = None
+    if hasattr(handler, "beside"):
+        companion = Companion(handler.beside, slots=options.slots, patience_seconds=options.patience)
 
     def attempt(request: AttemptRequest, directory: Spool) -> Attempt:
         given = request, handler.handle, inputs / request.token, directory

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import socket
-import sys
 import threading
 import time
 import traceback
@@ -20,12 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import AttemptRequest
-from processors.worker.child import Handle, Work, perform
-from processors.worker.context import Terminated
+from processors.worker.child import Handle, Work, failed, perform
+from processors.worker.context import HandlerError, Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
-_MOST_THREADS = 64  # an instance has no more slots
+_MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
+_PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
+_ENDING_CHARS = 4 * 1024 * 1024  # of an ending; that of a fork is no longer either (attempt.py)
+_TOO_LONG = failed(
+    HandlerError(
+        "result_too_long",
+        f"What the attempt says of its result takes more than {_ENDING_CHARS} characters.",
+        "Ask for less, or for a format that goes into a file.",
+        retryable=False,
+    )
+)
 
 
 class Host:
@@ -51,8 +60,12 @@ class Host:
                 ended.set()
             elif "request" in message:
                 request = AttemptRequest.model_validate(message["request"])
-                self._running[request.token] = threading.Event()
-                threads.submit(self._perform, handle, request, Path(message["inputs"]), Path(message["out"]))
+                ended = self._running[request.token] = threading.Event()
+                try:
+                    threads.submit(self._perform, handle, request, Path(message["inputs"]), Path(message["out"]))
+                except RuntimeError:  # no more threads: it waits for one, but the worker need not
+                    ended.set()
+                    self._send({"token": request.token, "isOver": True, "isRefused": True})
 
     def _perform(self, handle: Handle, request: AttemptRequest, inputs: Path, out: Path) -> None:
         token = request.token
@@ -67,6 +80,8 @@ class Host:
 
         ending: Mapping[str, Any] | None = None
         try:
+            if ended.is_set():  # while it waited for a thread
+                raise Terminated
             ending = perform(Work(handle, request, inputs, out), emit)
         except BaseException as error:
             if not isinstance(error, Terminated):
@@ -80,14 +95,23 @@ class Host:
         self._end(token, ending, used)
 
     def _end(self, token: str, ending: Mapping[str, Any] | None, used: Mapping[str, Any]) -> None:
-        try:
-            self._send({"token": token, "event": ending, "isOver": True, **used})
-        except OSError as error:  # longer than a packet, which is longer than what may be shared
-            sys.stderr.write(f"The ending of {token} cannot be told: {error}.\n")
-            self._send({"token": token, "event": None, "isOver": True, **used})
+        """Tell an ending in as many packets as it takes, and that it is over in the last."""
+        text = json.dumps(ending)
+        if len(text) > _ENDING_CHARS:
+            text = json.dumps(_TOO_LONG)
+        starts = range(0, len(text), _PART_CHARS)
+        for start in starts:
+            part = {"token": token, "part": text[start : start + _PART_CHARS]}
+            is_last = start == starts[-1]
+            self._send({**part, "isOver": True, **used} if is_last else {**part, "isOver": False})
 
     def _send(self, message: Mapping[str, Any]) -> None:
+        """Send a message whole, whichever thread sends it.
+
+        Raises:
+            OSError: it is longer than a packet.
+        """
         packet = json.dumps(message).encode()
         if len(packet) > PACKET_BYTES:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
-        self._link.send(packet)  # whole, whichever thread sends it
+        self._link.send(packet)

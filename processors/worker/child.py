@@ -180,17 +180,17 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
         return {"type": "result", "result": result.model_dump(mode="json")}
     except HandlerError as error:
         if error.signal is signal.SIGXFSZ:
-            return _failure(_too_large(request.output_limit_bytes))
+            return failed(_too_large(request.output_limit_bytes))
         if isinstance(error, ProgramFailed) and error.met_full_disk:
-            return _failure(_disk_full())
-        return _failure(error)
+            return failed(_disk_full())
+        return failed(error)
     except MemoryError:
-        return _failure(HandlerError("out_of_memory", "The attempt ran out of memory."), Reason.OOM)
+        return failed(HandlerError("out_of_memory", "The attempt ran out of memory."), Reason.OOM)
     except OSError as error:
         if error.errno in DISK_FULL_ERRORS:
-            return _failure(_disk_full())
+            return failed(_disk_full())
         if error.errno == errno.EFBIG:
-            return _failure(_too_large(request.output_limit_bytes))
+            return failed(_too_large(request.output_limit_bytes))
         return _bug(error)
     except Exception as error:
         return _bug(error)
@@ -212,10 +212,11 @@ def _disk_full() -> HandlerError:
 def _bug(error: Exception) -> Mapping[str, Any]:
     traceback.print_exc()
     message = f"The service failed unexpectedly: {type(error).__name__}: {error}"
-    return _failure(HandlerError("internal_error", message, "The attempt's log has the traceback."))
+    return failed(HandlerError("internal_error", message, "The attempt's log has the traceback."))
 
 
-def _failure(error: HandlerError, reason: Reason | None = None) -> Mapping[str, Any]:
+def failed(error: HandlerError, reason: Reason | None = None) -> Mapping[str, Any]:
+    """The ending of an attempt that has failed, as an event."""
     return {
         "type": "error",
         "signal": error.signal,

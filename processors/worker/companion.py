@@ -31,8 +31,9 @@ SOCKET_NAME = "companion.sock"
 REASON_NAME = "companion.error"  #: why it could not begin; until one has begun
 
 Beside = Callable[[socket.socket, Host], None]  #: what the companion does, until it is killed
-Told = Callable[[Mapping[str, Any] | None], None]  #: what it says of an attempt; None: it is gone
+Told = Callable[[Mapping[str, Any] | None], None]  #: what it says of an attempt; None: it is gone, or cannot do it
 
+PATIENCE_SECONDS = 60.0  #: with attempts that are left behind
 _BACKLOG = 128
 _PACKETS_AT_ONCE = 32  # that are read before others have their turn
 _FIRST_DELAY_SECONDS = 0.1  # before one that has died is started anew; doubled each time
@@ -64,11 +65,18 @@ def reason() -> str:
 class Companion:
     """The companion, as the worker sees it: started, and started anew when it dies."""
 
-    def __init__(self, beside: Beside) -> None:
-        """Bind the socket in the current directory."""
+    def __init__(self, beside: Beside, *, slots: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Bind the socket in the current directory.
+
+        Args:
+            slots: attempts that the instance does at once; it takes none while as many are left behind.
+            patience_seconds: how long those may go on: what loads a model for its first attempt loads it for the next.
+        """
         global _worker_pid
         _worker_pid = os.getpid()
         self._beside = beside
+        self._slots = slots
+        self._patience_seconds = patience_seconds
         self._loaded: list[str] = []
         self._listening = socket.socket(socket.AF_UNIX)
         Path(SOCKET_NAME).unlink(missing_ok=True)
@@ -79,6 +87,7 @@ class Companion:
         self._pid: int | None = None
         self._link: socket.socket | None = None
         self._told: dict[str, Told] = {}  # of the attempts that are done in it
+        self._left: dict[str, float] = {}  # those of them that nobody waits for any more, and since when
         self._live: set[int] = set()
         self._delay = _FIRST_DELAY_SECONDS
         self._again: asyncio.TimerHandle | None = None
@@ -119,7 +128,7 @@ class Companion:
             status, _ = processes.reap(pid)
             self._pid = self._link = None
             self._loaded = []
-            told, self._told = list(self._told.values()), {}
+            told, self._told, self._left = list(self._told.values()), {}, {}
             for each in told:
                 each(None)
             if not self._is_ended:
@@ -153,9 +162,18 @@ class Companion:
     def take(self, token: str, attempt: Mapping[str, Any], told: Told) -> bool:
         """Hand it an attempt; False: it is not there, or that is more than it may be given.
 
+        Threads cannot be killed, and those that were left behind have the processor still. So when there are too many,
+        and none of them comes to an end, it is ended once nothing else needs it, and another begins without them.
+
         Args:
             told: called with whatever it says of the attempt, the last time when it is over or gone.
         """
+        if len(self._left) >= self._slots:
+            is_patient = time.monotonic() < max(self._left.values()) + self._patience_seconds
+            is_needed = self._told.keys() != self._left.keys() or self._live != {self._pid}
+            if self._pid is not None and not is_patient and not is_needed:
+                os.kill(self._pid, signal.SIGKILL)
+            return False
         is_sent = self._send(attempt)
         if is_sent:
             self._told[token] = told
@@ -164,6 +182,14 @@ class Companion:
     def give_up(self, token: str) -> None:
         """Let it end an attempt. One that it cannot be told of ends by itself."""
         self._send({"end": token})
+
+    def leave(self, token: str) -> bool:
+        """Wait no more for an attempt, which is told once more to end; whether its thread is left behind."""
+        if token not in self._told:
+            return False
+        self.give_up(token)
+        self._left.setdefault(token, time.monotonic())
+        return True
 
     def _send(self, message: Mapping[str, Any]) -> bool:
         packet = json.dumps(message).encode()
@@ -226,7 +252,8 @@ class Companion:
         elif (told := self._told.get(message["token"])) is not None:
             if message["isOver"]:
                 del self._told[message["token"]]
-            told(message)
+                self._left.pop(message["token"], None)
+            told(None if message.get("isRefused") else message)
         return True
 
 

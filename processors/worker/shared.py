@@ -8,6 +8,7 @@ crashes it is begun by all once more, as forks. Therefore it reads no file of a 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from resource import struct_rusage
@@ -34,20 +35,30 @@ class SharedAttempt(Attempt):
     def __init__(
         self, request: AttemptRequest, handle: child.Handle, inputs: Path, spool: Spool, companion: Companion
     ) -> None:
-        super().__init__(request, handle, inputs, spool)
         self._companion = companion
         self._is_over = asyncio.Event()
         self._is_shared = False
         self._has_said = False
         self._is_lost = False  #: before it has said anything
+        self._parts: list[str] = []  # of what it says at its end
         self._used = (0.0, 0)  # seconds of the processor, and the most memory in KiB
+        super().__init__(request, handle, inputs, spool)  # which stops it at once where the spool cannot be written
 
     def stop(self, cause: Failure, grace_seconds: float) -> None:
         """Let the attempt end; after the grace it is over for us, whatever its thread still does."""
         super().stop(cause, grace_seconds)
         if self._is_shared:
             self._companion.give_up(self.request.token)
-            self._after(grace_seconds, self._is_over.set)
+            self._after(grace_seconds, self._kill)
+
+    def _kill(self) -> None:
+        """A thread cannot be killed: it is left behind, and what it still writes is not kept."""
+        super()._kill()
+        if not self._is_shared:
+            return
+        if self._companion.leave(self.request.token):
+            self.spool.discard_outputs()
+        self._is_over.set()
 
     async def _run_child(self, live: set[int]) -> tuple[int, list[struct_rusage]]:
         request = self.request
@@ -75,9 +86,13 @@ class SharedAttempt(Attempt):
                 self._is_lost = True
             self._is_over.set()
             return
-        if message["event"] is not None:
-            self._has_said = True
+        if "part" not in message:
+            self._has_said = self._has_said or message["event"]["type"] != "progress"  # which may be told again
             self._on_message(message["event"])
+            return
+        self._parts.append(message["part"])
         if message["isOver"]:
+            if (ending := json.loads("".join(self._parts))) is not None:
+                self._on_message(ending)
             self._used = message["cpuSeconds"], message["peakBytes"] // 1024
             self._is_over.set()

@@ -99,8 +99,14 @@ class Spool:
         self._announce()
 
     def discard_outputs(self) -> None:
-        """Give back the room that the outputs of a failed attempt take."""
-        shutil.rmtree(self.out, ignore_errors=True)
+        """Give back the room that the outputs of a failed attempt take.
+
+        They go under another name first: who still writes finds no directory, and cannot keep this one from going.
+        """
+        gone = self.directory / f"{OUT_DIR_NAME}.gone"
+        with contextlib.suppress(OSError):
+            self.out.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     async def follow(self, after: int) -> AsyncIterator[bytes]:
         """Yield the events that follow a sequence number, until the last; whole events, many in a chunk.

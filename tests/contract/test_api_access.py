@@ -117,6 +117,8 @@ def things(api: Served, tmp_path: Path) -> Things:
     assert admin.post("/v1/schedules", json={**EVERY_HOUR, "schedule": schedule}).status_code == 201
     admin.delete("/v1/schedules/added")
     api.store.set_budget(Budget(Scope(OURS), Period.MONTH, 10**9), now=api.now)
+    for each in api.store.webhooks():  # of the tests before: there may be so many, and no more
+        api.store.remove_webhook(each.id)
     hook = webhooks.add(
         api.store, f"hook-{mark}"[:60], "https://example.org/", organisation=OURS, allow_private=False, now=api.now
     )

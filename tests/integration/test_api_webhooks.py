@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from pitchey_cli.domain.access import Area, Role
+from pitchey_cli.domain.webhooks import MOST_WEBHOOKS
 from tests.resources.served import Served, served
 
 URL = "https://example.org/hooks"
@@ -92,6 +93,16 @@ def test_what_cannot_be_added_is_a_problem(client: httpx.Client, asked: object, 
     answer = client.post("/v1/webhooks", json=asked)
     assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json"
     assert said in answer.json()["detail"], answer.text
+
+
+def test_an_organisation_that_has_as_many_as_it_may_have_is_told_so(client: httpx.Client) -> None:
+    made = [client.post("/v1/webhooks", json={"name": "x", "url": URL}) for _ in range(MOST_WEBHOOKS)]
+    assert {each.status_code for each in made} == {201}
+    answer = client.post("/v1/webhooks", json={"name": "x", "url": URL})
+    assert answer.status_code == 429 and answer.json()["code"] == "quota-reached", answer.text
+    assert "pitchey webhooks remove" in answer.json()["hint"]
+    client.delete(made[0].headers["location"])
+    assert client.post("/v1/webhooks", json={"name": "x", "url": URL}).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.access import Role
-from pitchey_cli.domain.job import JobState
+from pitchey_cli.domain.job import Job, JobState
+from processors.protocol import LogEvent
 from tests.resources.served import CONTENT, Served, served
 
 SCRIPT = "<img src=x onerror=document.title='taken'>"
+HEARD = """
+window.heard = [];
+const parse = JSON.parse;
+JSON.parse = (text) => { const value = parse(text); heard.push(value?.type); return value; };
+"""  #: the types of the events that have come
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +109,148 @@ def test_a_job_moves_while_one_looks(api: Served, page: Page, tmp_path: Path) ->
     row.get_by_role("button", name=f"Cancel {job.name}").click()
     expect(page.get_by_role("status").filter(has_text="is being cancelled")).to_be_visible()
     assert api.store.job(job.id).cancel_requested_at is not None
+
+
+def test_what_happens_before_the_page_listens_is_shown(api: Served, page: Page) -> None:
+    held = hold(page, "**/v1/events*")
+    job_id = api.add()
+    page.goto(f"/#/jobs/{job_id}")
+    expect(page.locator(".state")).to_have_text("queued")  # it has been looked at, and nothing is heard yet
+    until(page, lambda: held)
+    api.claim(job_id)
+    held.pop().continue_()
+    expect(page.locator(".state")).to_have_text("running")
+
+
+def test_what_happens_before_the_first_look_is_answered_is_shown(api: Served, page: Page) -> None:
+    page.add_init_script(HEARD)
+    job_id = api.add()
+    held = hold(page, f"**/v1/jobs/{job_id}")
+    page.goto(f"/#/jobs/{job_id}")
+    until(page, lambda: held)
+    before = held[0].fetch()
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    api.claim(job_id)
+    until(page, lambda: page.evaluate("heard.includes('claimed')"))
+    held.pop().fulfill(response=before)  # it was queued when the server looked
+    expect(page.locator(".state")).to_have_text("running")
+
+
+def test_an_older_answer_does_not_come_last(api: Served, page: Page) -> None:
+    page.add_init_script(HEARD)
+    job_id = api.add()
+    page.goto(f"/#/jobs/{job_id}")
+    expect(page.locator(".state")).to_have_text("queued")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+    held = hold(page, f"**/v1/jobs/{job_id}")
+    running = api.claim(job_id)
+    until(page, lambda: held)
+    before = held[0].fetch()
+    api.fail_running(running)
+    until(page, lambda: page.evaluate("heard.includes('dead')"))
+    while len(held) > 1:
+        (later := held.pop()).fulfill(response=later.fetch())
+    held.pop().fulfill(response=before)  # it was running when the server looked
+    expect(page.locator(".state")).to_have_text("dead")
+
+
+def test_tabs_that_nobody_looks_at_leave_room_for_others_and_catch_up(
+    api: Served, context: BrowserContext, page: Page
+) -> None:
+    job_id = api.add()
+    running = api.claim(job_id)
+    for number in range(4):  # a browser has six connections to a server, and a tab listens to events and to the log
+        tab = page if number == 0 else context.new_page()
+        tab.goto(f"/#/jobs/{job_id}")
+        expect(tab.locator(".state")).to_have_text("running")
+        expect(tab.get_by_text("live", exact=True)).to_be_visible()
+        if number == 0:
+            say(api, running, "one")
+            expect(tab.get_by_role("log")).to_contain_text("one")
+        turn(tab, is_hidden=True)
+        expect(tab.get_by_text("not connected")).to_be_attached()
+    say(api, running, "one", "two")
+    api.fail_running(running)
+    turn(page, is_hidden=False)
+    expect(page.locator(".state")).to_have_text("dead")
+    expect(page.get_by_role("log")).to_have_text(re.compile(r"^\S.*one\n\S.*two\n$"))
+
+
+@pytest.mark.parametrize("where", ["jobs", "dead-letters"])
+def test_what_was_chosen_last_is_shown(api: Served, page: Page, where: str) -> None:
+    job_id = api.add()
+    api.fail(job_id)
+    page.goto(f"/#/{where}")
+    row = page.get_by_role("link", name=api.store.job(job_id).name)
+    expect(row).to_be_visible()
+    held = hold(page, f"**/v1/{where}?*")
+    chosen = page.get_by_label("Service")
+    chosen.select_option("video")
+    until(page, lambda: held)
+    chosen.select_option("code")
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")  # what was asked before it has come by now
+    while held:
+        (asked := held.pop()).fulfill(response=asked.fetch())
+    expect(row).to_be_hidden()
+    expect(page.get_by_text(re.compile("No job is like that|There are none"))).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "ending", [lambda route: route.fulfill(body=""), lambda route: route.abort()], ids=["ends", "breaks"]
+)
+def test_a_log_goes_on_after_a_break(api: Served, page: Page, ending: Callable[[Route], None]) -> None:
+    page.route("**/logs*", ending, times=1)  # as from a server that ends
+    job_id = api.add()
+    running = api.claim(job_id)
+    page.goto(f"/#/jobs/{job_id}")
+    say(api, running, "one")
+    expect(page.get_by_role("log")).to_have_text(re.compile(r"^\S.*one\n$"))
+    api.fail_running(running)
+    expect(page.locator(".state")).to_have_text("dead")
+
+
+def turn(page: Page, *, is_hidden: bool) -> None:
+    """Show another tab, or this one again; a browser without a window shows all of them."""
+    page.evaluate(
+        """(isHidden) => {
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => isHidden });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_hidden,
+    )
+
+
+def say(api: Served, job: Job, *lines: str) -> None:
+    """What the attempt of a job that runs has said so far."""
+    [attempt] = api.store.attempts(job.id)
+    kept = layout.instance(api.wiring.state_dir, attempt.instance_id) / layout.in_spool(attempt.token, "events.ndjson")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    events = [LogEvent(seq=seq, at=0.0, stream="stderr", line=line) for seq, line in enumerate(lines, 1)]
+    kept.write_bytes(b"".join(event.wire() + b"\n" for event in events))
+
+
+def hold(page: Page, pattern: str) -> list[Route]:
+    """Requests that wait for the test, until it has taken all that there are."""
+    held: list[Route] = []
+    is_over: list[bool] = []
+
+    def take(route: Route) -> None:
+        if held or not is_over:
+            is_over.append(True)
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(pattern, take)
+    return held
+
+
+def until(page: Page, is_so: Callable[[], object]) -> None:
+    """Let the browser go on until something is so."""
+    deadline = time.monotonic() + 15
+    while not is_so():
+        assert time.monotonic() < deadline
+        page.evaluate("1")
 
 
 def test_a_jobs_page_gives_its_outputs(api: Served, page: Page, tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ COLD = {
     "end_long_rests": "tidies up, every few minutes; a row for each endpoint",
     "webhooks": "a row for each endpoint, of which a person adds a few",
     "due_webhooks": "the same; one search for each of them",
-    "is_anybody_told": "the same; when one is added, disabled or removed",
+    "is_anybody_told": "the same",
+    "how_webhooks_are_told": "reads the schema, when a database is opened",
     "remove_webhooks_of": "when an organisation is removed",
     "miscounted": "part of the integrity check: reads everything",
 }

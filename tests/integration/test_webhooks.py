@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +24,7 @@ from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.webhooks import Webhooks
 from pitchey_cli.domain.alerts import RULES
 from pitchey_cli.domain.budget import AsOf, Budget
+from pitchey_cli.domain.errors import QuotaReached
 from pitchey_cli.domain.job import Instance, InstanceState, JobError, JobId, NewJob, Outcome
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
@@ -28,9 +32,20 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.domain.webhooks import LONGEST_WAIT, Delivery, DeliveryState, Webhook
+from pitchey_cli.domain.webhooks import (
+    LONGEST_WAIT,
+    MOST_PENDING,
+    MOST_WEBHOOKS,
+    TRIED_FOR,
+    Delivery,
+    DeliveryState,
+    Reply,
+    Webhook,
+    judge,
+)
 from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import webhooks as operation
+from pitchey_cli.reports import webhooks as report
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Reason, Service
@@ -305,6 +320,103 @@ def test_what_is_to_be_told_goes_with_what_has_happened_or_not_at_all(ground: Gr
     assert ground.rows() == 0
 
 
+def test_an_organisation_has_so_many_endpoints_and_no_more(ground: Ground) -> None:
+    first, *_ = [ground.add() for _ in range(MOST_WEBHOOKS)]
+    with pytest.raises(QuotaReached, match="default has 20 webhooks"):
+        ground.add()
+    ground.add(organisation="rival")
+    ground.add(organisation="")
+    operation.remove(ground.store, first.id)
+    ground.add()
+    assert len(ground.store.webhooks(organisation="default")) == MOST_WEBHOOKS
+
+
+def test_what_waits_for_an_endpoint_does_not_grow_for_ever(ground: Ground) -> None:
+    full, other = ground.add(types=("job.submitted",)), ground.add("/other", types=("job.submitted",))
+    ground.store._db.run(
+        "UPDATE webhook_endpoints SET pending = ? WHERE id = ?", (MOST_PENDING - 1, full.id)
+    )  # as if so many did
+    for _ in range(3):
+        ground.submit()
+    assert (len(ground.deliveries(full)), len(ground.deliveries(other))) == (1, 3)
+    found = operation.find(ground.store, full.id)
+    assert (found.pending, found.missed) == (MOST_PENDING, 2)
+    assert report.webhook(found)["missed"] == 2
+    with pytest.raises(QuotaReached, match="Too many messages wait"):
+        operation.send_test(ground.store, full.id, now=ground.clock.now())
+    ground.deliver()
+    ground.submit()
+    ground.deliver()
+    assert ground.told() == ["job.submitted"] * 2, "it goes on as soon as there is room"
+
+
+def test_what_waits_is_counted_whatever_becomes_of_it(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+
+    def pending() -> int:
+        return operation.find(ground.store, hook.id).pending
+
+    for _ in range(3):
+        ground.submit()
+    assert pending() == 3
+    ground.receiver.answer("/hooks", 500)
+    ground.deliver()
+    assert pending() == 1
+    ground.clock.turn(days=3, seconds=1)
+    ground.store.give_up_deliveries(now=ground.clock.now())
+    assert pending() == 0
+    operation.replay(ground.store, hook.id, has_failed=True, now=ground.clock.now())
+    assert pending() == 1
+    ground.deliver()
+    assert pending() == 0
+
+
+def test_an_endpoint_that_is_disabled_keeps_no_tick_looking(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    operation.disable(ground.store, hook.id, now=ground.clock.now())
+
+    async def act(node: Any) -> None:
+        hooks = Webhooks(node)
+
+        async def look() -> int:
+            hooks.begin_if_due()
+            await hooks.settle()
+            return len(ground.told())
+
+        await look()
+        operation.enable(ground.store, hook.id)
+        ground.submit()
+        assert await look() == 0, "nobody was told a moment ago"
+        ground.clock.turn(seconds=max(1.0, node.config.poll_seconds))
+        assert await look() == 1
+        ground.submit()
+        assert await look() == 2, "and now at once"
+
+    ground.run(act)
+
+
+def test_a_database_from_before_an_upgrade_tells_as_this_program_does(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.store._db.run("DROP TRIGGER webhooks_of_an_event")
+    ground.store._db.run("CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events BEGIN SELECT 1; END")
+    ground.submit()
+    assert ground.rows() == 0
+    SqliteStore.open(ground.folder / "pitchey.db").close()
+    ground.submit()
+    assert [each.type for each in ground.deliveries(hook)] == ["job.submitted"]
+    version = ground.store._db.value("PRAGMA schema_version")
+    SqliteStore.open(ground.folder / "pitchey.db").close()
+    assert ground.store._db.value("PRAGMA schema_version") == version, "nothing is written where nothing is old"
+
+
+def test_whatever_is_told_is_tried_for_three_days(ground: Ground) -> None:
+    hook = ground.add()
+    ground.finish(ground.submit(batch="night"))
+    found = ground.deliveries(hook)
+    assert {"job.submitted", "batch.finished"} < {each.type for each in found}
+    assert {each.until - each.at for each in found} == {TRIED_FOR}
+
+
 # --- what comes back
 
 
@@ -369,6 +481,60 @@ def test_who_asks_for_time_gets_it(ground: Ground) -> None:
     ground.deliver()
     assert len(ground.receiver.at("/hooks")) == 3
     assert {each.status for each in ground.deliveries(hook)} == {204}
+
+
+@pytest.mark.parametrize("answers", list(itertools.permutations([Reply(503, "3600"), Reply(500), Reply(204)])))
+def test_who_asks_for_time_gets_it_whatever_else_is_under_way(ground: Ground, answers: tuple[Reply, ...]) -> None:
+    hook = ground.add(types=("job.submitted",))
+    for _ in answers:
+        ground.submit()
+    _noted_together(ground, hook, answers)
+    now = ground.clock.now()
+    assert operation.find(ground.store, hook.id).rests_until == now + timedelta(hours=1)
+    assert ground.store.due_deliveries(hook.id, now=now + timedelta(minutes=59), most=16) is None
+    assert ground.store.due_deliveries(hook.id, now=now + timedelta(hours=1), most=16) is not None
+
+
+def test_what_fails_together_is_one_failure_in_a_row(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    for _ in range(16):
+        ground.submit()
+    for seconds in (1, 2, 4):
+        _noted_together(ground, hook, [Reply(500)] * 16)
+        rest = operation.find(ground.store, hook.id).rests_until
+        assert rest == ground.clock.now() + timedelta(seconds=seconds)
+        ground.clock.turn(hours=1)
+
+
+def _noted_together(ground: Ground, hook: Webhook, answers: Sequence[Reply]) -> None:
+    """Have all that is sent at once be answered, one after the other."""
+    now = ground.clock.now()
+    found = ground.store.due_deliveries(hook.id, now=now, most=16)
+    assert found is not None
+    webhook, under_way = found
+    for delivery, reply in zip(under_way, answers, strict=False):  # one alone goes to one that has failed
+        verdict = judge(delivery, reply, failures=webhook.failures, now=now, dice=0.5)
+        ground.store.note_try(delivery, verdict, now=now)
+
+
+def test_what_is_replayed_does_not_go_beside_what_is_about_the_same(ground: Ground) -> None:
+    hook = ground.add()
+    job_id = ground.submit()
+    ground.deliver()
+    ground.finish(job_id)
+    (submitted,) = (each.message_id for each in ground.deliveries(hook) if each.type == "job.submitted")
+    operation.replay(ground.store, hook.id, [submitted], now=ground.clock.now())
+    found = ground.store.due_deliveries(hook.id, now=ground.clock.now(), most=16)
+    assert found is not None and [each.type for each in found[1]] == ["job.started"]
+    ground.deliver()
+    assert ground.told() == ["job.submitted", "job.started", "job.submitted", "job.succeeded"]
+    everything = [each.message_id for each in ground.deliveries(hook)]
+    operation.replay(ground.store, hook.id, everything[::-1], now=ground.clock.now())
+    found = ground.store.due_deliveries(hook.id, now=ground.clock.now(), most=16)
+    assert found is not None and len(found[1]) == 1
+    ground.deliver()
+    assert ground.told()[4:] == ["job.submitted", "job.started", "job.succeeded"]
+    assert {each.state for each in ground.deliveries(hook)} == {DeliveryState.DELIVERED}
 
 
 def test_who_is_gone_is_told_nothing_any_more(ground: Ground) -> None:
@@ -437,27 +603,109 @@ def test_an_endpoint_that_is_slow_holds_up_neither_another_nor_a_tick(ground: Gr
     assert ground.deliveries(quick)[0].state == "delivered"
 
 
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "It says that it will answer, again and again"),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: " + b"y" * 4000 + b"\r\n\r\n", "The head of its answer is too long"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 4000 + b"\r\n", "The head of its answer is too long"),
+    ],
+)
+def test_who_has_no_end_of_its_head_is_not_listened_to(ground: Ground, said: bytes, note: str) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.submit()
+    with _saying(said) as port:
+        _tell_port(ground, hook, port)
+        ground.deliver(seconds=60.0)
+    (delivery,) = ground.deliveries(hook)
+    assert (delivery.state, delivery.note) == ("pending", note)
+
+
+def test_who_says_a_few_times_that_it_will_answer_is_waited_for(ground: Ground) -> None:
+    hook = ground.add(types=("job.submitted",))
+    ground.submit()
+    informed = b"HTTP/1.1 100 Continue\r\n\r\n" + b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 3
+    with _saying(informed + b"HTTP/1.1 204 No Content\r\n\r\n") as port:
+        _tell_port(ground, hook, port)
+        ground.deliver()
+    assert ground.deliveries(hook)[0].state == "delivered"
+
+
+@contextmanager
+def _saying(words: bytes) -> Iterator[int]:
+    """Somebody who says the same to whoever comes until they go; the port."""
+
+    def say(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError), listening, listening.accept()[0] as connection:
+            connection.recv(65536)
+            while True:
+                connection.sendall(words)
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=say, args=(listening,), daemon=True)
+    thread.start()
+    yield listening.getsockname()[1]
+    thread.join(60)
+
+
+def _tell_port(ground: Ground, hook: Webhook, port: int) -> None:
+    ground.store._db.run("UPDATE webhook_endpoints SET url = ? WHERE id = ?", (f"http://127.0.0.1:{port}/", hook.id))
+
+
 # --- where to
 
 
-def test_a_private_address_is_not_told_anything(ground: Ground) -> None:
-    hook = ground.add(types=("job.submitted",))  # as it was allowed, once
+NOWHERE = "hooks.example has no address that webhooks go to"
+
+
+def test_a_private_address_is_not_told_anything(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    _name(monkeypatch, "hooks.example", ["127.0.0.1"])
+    hook = ground.add(host="hooks.example", types=("job.submitted",))  # as it was allowed, once
     ground.submit()
-    ground.deliver(allow_private=False)
-    (delivery,) = ground.deliveries(hook)
-    assert delivery.note == "127.0.0.1 is at 127.0.0.1, which is not a public address"
+    ground.run(_one_look, allow_private=False)
+    assert ground.deliveries(hook)[0].note == NOWHERE
     assert ground.receiver.received == []
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200"])
+def test_who_names_a_host_does_not_learn_what_this_network_calls_so(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _name(monkeypatch, "hooks.example", ["10.0.0.5"], [])
+    hook = ground.add(host="hooks.example", types=("job.submitted",))
+    ground.submit()
+    for reason in ("hooks.example is at 10.0.0.5, which is not a public address", "There is no host hooks.example"):
+        ground.run(_one_look, allow_private=False)
+        (delivery,) = ground.deliveries(hook)
+        assert (delivery.tries, delivery.note) == (1, NOWHERE)
+        assert ground.said == [f"the webhook hooks ({hook.id}) is told nothing: {reason}"]
+        ground.clock.turn(minutes=1)
+        ground.run(_one_look, allow_private=False)
+        assert len(ground.said) == 1, "it is said once, and not at each try"
+        ground.said.clear()
+        operation.remove(ground.store, hook.id)
+        hook = ground.add(host="hooks.example", types=("job.submitted",))
+        ground.submit()
+
+
+def test_who_runs_the_machine_learns_it(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    _name(monkeypatch, "hooks.example", ["10.0.0.5"])
+    hook = ground.add(organisation="", host="hooks.example", types=("job.submitted",))
+    ground.submit()
+    ground.run(_one_look, allow_private=False)
+    assert ground.deliveries(hook)[0].note == "hooks.example is at 10.0.0.5, which is not a public address"
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fd00:ec2::254", "fd20:ce::254", "::a9fe:a9fe", "100.100.100.200"]
+)
 def test_the_metadata_of_a_cloud_is_never_told_anything(
     ground: Ground, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _name(monkeypatch, "hooks.example", [address])
     hook = ground.add(host="hooks.example", types=("job.submitted",))
     ground.submit()
-    ground.deliver()
-    assert "is not a public address" in str(ground.deliveries(hook)[0].note)
+    ground.run(_one_look)
+    assert ground.deliveries(hook)[0].note == NOWHERE and address in ground.said[0]
 
 
 def test_a_name_is_looked_up_once_for_each_try_and_asked_where_it_was_looked_at(
@@ -480,9 +728,10 @@ def test_a_name_that_leads_home_the_second_time_does_not_get_there(
     hook = ground.add(host="hooks.example", types=("job.submitted",), allow_private=False)
     ground.submit()
     for _ in range(2):
-        ground.deliver(allow_private=False)
+        ground.run(_one_look, allow_private=False)
         ground.clock.turn(minutes=1)
-    assert ground.receiver.received == [] and "127.0.0.1" in str(ground.deliveries(hook)[0].note)
+    (delivery,) = ground.deliveries(hook)
+    assert ground.receiver.received == [] and (delivery.tries, delivery.note) == (2, NOWHERE)
 
 
 def _name(monkeypatch: pytest.MonkeyPatch, name: str, *answers: list[str]) -> list[str]:
@@ -494,9 +743,11 @@ def _name(monkeypatch: pytest.MonkeyPatch, name: str, *answers: list[str]) -> li
         if host != name:
             return real(host, port, *args, **options)
         asked.append(host)
+        if not (found := next(coming)):
+            raise socket.gaierror(socket.EAI_NONAME, "nobody has that name")
         return [
             (socket.AF_INET6 if ":" in each else socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port))
-            for each in next(coming)
+            for each in found
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
@@ -545,7 +796,12 @@ def test_what_has_ended_is_forgotten_after_its_time_and_what_is_late_is_given_up
     assert ground.store.give_up_deliveries(now=ground.clock.now()) == 1
     assert [each.state for each in ground.deliveries(hook)] == ["delivered", "failed"]
     assert ground.store.forget_deliveries(before=ground.clock.now() - timedelta(days=7)) == 0
-    assert ground.store.forget_deliveries(before=ground.clock.now()) == 2
+    assert ground.store.forget_deliveries(before=ground.clock.now()) == 1, "the other one has ended just now"
+    assert operation.replay(ground.store, hook.id, has_failed=True, now=ground.clock.now()) == 1
+    ground.clock.turn(days=3, seconds=1)
+    ground.store.give_up_deliveries(now=ground.clock.now())
+    ground.clock.turn(seconds=1)
+    assert ground.store.forget_deliveries(before=ground.clock.now()) == 1
     assert ground.rows() == 0
 
 

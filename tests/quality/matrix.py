@@ -161,12 +161,12 @@ def _check_dash(case: Case, path: Path) -> Iterator[str]:
 
 def _check_sounds(case: Case, sounds: list[Rendition]) -> Iterator[str]:
     """All of them are whole: as long as the picture, where there is one, for silence fills what is missing."""
-    source = checks.streams(case.source)
     for each in sounds:
+        source = checks.seconds_of_sound(case.source)
         if case.service == "media":
-            yield from _same_length(checks.seconds_of_sound(case.source), sum(each.seconds), _PADDING_SECONDS)
-        elif sum(each.seconds) < _sound_seconds(source) - _PADDING_SECONDS:
-            yield f"{each.path.parent.name} has {sum(each.seconds):.3f} s of {_sound_seconds(source):.3f} s"
+            yield from _same_length(source, sum(each.seconds), _PADDING_SECONDS)
+        elif sum(each.seconds) < source - _PADDING_SECONDS:
+            yield f"{each.path.parent.name} has {sum(each.seconds):.3f} s of {source:.3f} s"
 
 
 def _check_rung(case: Case, rung: Rendition, sounds: list[Rendition]) -> Iterator[str]:
@@ -225,10 +225,6 @@ def _same_length(before: float, after: float, tolerance: float) -> Iterator[str]
 
 def _video_seconds(found: checks.Streams) -> float:
     return _seconds(found.first("video") or {})
-
-
-def _sound_seconds(found: checks.Streams) -> float:
-    return _seconds(found.first("audio") or {})
 
 
 def _seconds(stream: dict[str, Any]) -> float:

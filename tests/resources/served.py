@@ -126,7 +126,11 @@ class Served:
 
     def fail(self, job_id: JobId) -> None:
         """Let a job fail for good."""
-        self._finish(self.claim(job_id), Outcome(Reason.FAILED, JobError("bad_input", "It is no video.")))
+        self.fail_running(self.claim(job_id))
+
+    def fail_running(self, job: Job) -> None:
+        """Let one that runs fail for good."""
+        self._finish(job, Outcome(Reason.FAILED, JobError("bad_input", "It is no video.")))
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         assert job.token is not None

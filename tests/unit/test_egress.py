@@ -130,6 +130,8 @@ def test_a_list_with_an_entry_that_is_no_host_is_refused_by_name(text: str) -> N
         ("fd00:ec2::254", "mirror.example", False),
         ("::ffff:a9fe:a9fe", "mirror.example", False),
         ("64:ff9b::a9fe:a9fe", "mirror.example", False),
+        ("::a9fe:a9fe", "mirror.example", False),
+        ("fd20:ce::254", "mirror.example", False),
         ("127.0.0.1", "mirror.example", False),
         ("::", "mirror.example", False),
         ("224.0.0.1", "mirror.example", False),

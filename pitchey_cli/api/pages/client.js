@@ -71,16 +71,47 @@ export async function* lines(path, signal) {
   if (rest) yield rest;
 }
 
-/** Events of the whole server, for as long as the page is open; after a break it goes on where it was. */
-export async function listen({ onEvent, onState, signal }) {
-  let last = null;
+/** Once the page is shown. */
+export function shown() {
+  return new Promise((resolve) => {
+    if (document.hidden) document.addEventListener("visibilitychange", resolve, { once: true });
+    else resolve();
+  });
+}
+
+/**
+ * A signal for what goes on, which ends when the page is hidden, too: a browser has six connections to a server for all
+ * its tabs, and those that nobody looks at would leave none for another.
+ */
+export function whileShown(signal) {
+  const hidden = new AbortController();
+  document.addEventListener("visibilitychange", () => hidden.abort(), { once: true, signal });
+  return AbortSignal.any([signal, hidden.signal]);
+}
+
+/** A look that is never taken twice at once, so that no older answer comes last. Who asks meanwhile shares the next. */
+export function inTurn(look) {
+  let last = Promise.resolve(), next = null;
+  return () => (next ??= last = last.catch(() => {}).then(() => {
+    next = null;
+    return look();
+  }));
+}
+
+/** Events of the whole server behind one of them, while the page is shown; after a break it goes on where it was. */
+export async function listen({ after, onEvent, onState, signal }) {
+  let last = after;
   for (let wait = 500; !signal.aborted; wait = Math.min(wait * 2, 15000)) {
+    await shown();
+    const going = whileShown(signal);
     try {
-      for await (const line of lines(last === null ? "/v1/events" : `/v1/events?after=${last}`, signal)) {
+      let id = last;
+      for await (const line of lines(`/v1/events?after=${last}`, going)) {
         onState(true);
         wait = 500;
-        if (line.startsWith("id: ")) last = Number(line.slice(4));
+        if (line.startsWith("id: ")) id = Number(line.slice(4));
         else if (line.startsWith("data: ")) onEvent(JSON.parse(line.slice(6)));
+        else if (!line) last = id; // all of it has come
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -90,6 +121,6 @@ export async function listen({ onEvent, onState, signal }) {
       }
     }
     onState(false);
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (!going.aborted) await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }

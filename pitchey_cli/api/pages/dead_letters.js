@@ -1,6 +1,6 @@
 // Jobs that have used up their attempts, or failed for good: to be looked at, queued again, or removed.
 
-import { ask, withQuery } from "./client.js";
+import { ask, inTurn, withQuery } from "./client.js";
 import { confirmed, count, h, moment, table, tell } from "./elements.js";
 
 export async function deadLetters(root, page) {
@@ -17,7 +17,7 @@ export async function deadLetters(root, page) {
       field("error", "Error code, * for anything"), all),
     listed);
 
-  async function look() {
+  const look = inTurn(async () => {
     found = await ask("GET", withQuery("/v1/dead-letters", { ...asked, limit: 200 }), { signal: page.signal });
     all.disabled = !found.jobs.length;
     listed.replaceChildren(table("Dead letters, the newest first", [
@@ -28,7 +28,7 @@ export async function deadLetters(root, page) {
       ["ended", (job) => moment(job.finishedAt)],
       ["", (job) => buttons(job)],
     ], found.jobs, { empty: "There are none: every job has ended well, or still may." }));
-  }
+  });
 
   function buttons(job) {
     const name = job.name || job.id;

@@ -1,11 +1,12 @@
 // One job: where it stands, what it gave, what it said.
 
-import { ask, fileUrl, lines } from "./client.js";
+import { ask, fileUrl, inTurn, lines, shown, whileShown } from "./client.js";
 import { bar, between, bytes, dollars, facts, h, moment, seconds, state, table, tell } from "./elements.js";
-import { actions } from "./jobs.js";
+import { actions, ENDED } from "./jobs.js";
 
 const SHOWN_BYTES = 4 * 2 ** 20; // pictures up to this size are shown, others are only offered
 const MOST_LINES = 2000;
+const AGAIN_MILLISECONDS = 500;
 
 export async function job(root, page) {
   const [id] = page.parts;
@@ -14,7 +15,7 @@ export async function job(root, page) {
   root.append(head, results, tries, h("h2", {}, "Log"), log);
   let shownOutputs = "", current = null;
 
-  const look = async () => {
+  const look = inTurn(async () => {
     current = await ask("GET", `/v1/jobs/${id}`, { signal: page.signal });
     document.title = `${current.name || id} - Pitchey`;
     showHead();
@@ -24,7 +25,7 @@ export async function job(root, page) {
       shownOutputs = outputs;
       results.replaceChildren(...(current.outputs.length ? [h("h2", {}, "Outputs"), list(current.outputs, page)] : []));
     }
-  };
+  });
   const showHead = () => {
     const buttons = h("div", { class: "actions" }, actions(current, page, look), whyButton(id, page, why));
     const hadFocus = head.contains(document.activeElement);
@@ -41,7 +42,7 @@ export async function job(root, page) {
       look().catch(() => {});
     }
   });
-  follow(id, log, page);
+  follow(id, log, page, () => ENDED.includes(current.state));
 }
 
 function howFar(job) {
@@ -120,20 +121,41 @@ function list(outputs, page) {
   }));
 }
 
-async function follow(id, log, page) {
-  try {
-    for await (const line of lines(`/v1/jobs/${id}/logs?follow=true`, page.signal)) {
-      if (!line.trim()) continue;
-      const said = JSON.parse(line);
-      const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-      log.append(`${text(said)}\n`);
-      while (log.childNodes.length > MOST_LINES) log.firstChild.remove();
-      if (isAtEnd) log.scrollTop = log.scrollHeight;
+/**
+ * Show the log as it comes, until the job has ended: what came while the page was hidden comes when it is shown again, and
+ * after a break, as when the server is started anew, it is asked for again.
+ */
+async function follow(id, log, page, hasEnded) {
+  for (let known = 0; ;) {
+    await shown();
+    const going = whileShown(page.signal);
+    let number = 0;
+    try {
+      for await (const line of lines(`/v1/jobs/${id}/logs?follow=true`, going)) {
+        if (!line.trim() || (number += 1) <= known) continue;
+        known = number;
+        add(log, `${text(JSON.parse(line))}\n`);
+      }
+      if (hasEnded()) {
+        if (!known) log.append("It has said nothing.");
+        return;
+      }
+    } catch (error) {
+      if (page.signal.aborted) return;
+      if (error.status) {
+        log.append(error.message);
+        return;
+      }
     }
-    if (!log.childNodes.length) log.append("It has said nothing.");
-  } catch (error) {
-    if (!page.signal.aborted) log.append(error.message);
+    if (!going.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
   }
+}
+
+function add(log, line) {
+  const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  log.append(line);
+  while (log.childNodes.length > MOST_LINES) log.firstChild.remove();
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
 function text(said) {

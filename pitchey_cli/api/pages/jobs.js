@@ -1,11 +1,11 @@
 // The jobs, the newest first; those that run move while one looks.
 
-import { ask, withQuery } from "./client.js";
+import { ask, inTurn, withQuery } from "./client.js";
 import { bar, between, h, moment, state, table, tableRow, tell } from "./elements.js";
 
 const STATES = ["queued", "scheduled", "held", "running", "succeeded", "cancelled", "dead"];
 const SERVICES = ["video", "document", "inference", "media", "code"];
-const ENDED = ["succeeded", "cancelled", "dead"];
+export const ENDED = ["succeeded", "cancelled", "dead"];
 
 export async function jobs(root, page) {
   const rows = new Map(), asked = { service: "", state: "", batch: "", cursor: null };
@@ -26,8 +26,12 @@ export async function jobs(root, page) {
     return made;
   };
 
-  async function look(cursor = null) {
+  const look = inTurn(() => list(null));
+
+  async function list(cursor) {
+    const before = listed.firstChild;
     const found = await ask("GET", withQuery("/v1/jobs", { ...asked, cursor, limit: 50 }), { signal: page.signal });
+    if (listed.firstChild !== before) return; // it would go on with what is no longer there
     if (!cursor) {
       rows.clear();
       listed.replaceChildren(table("Jobs, the newest first", columns, found.jobs, { rowOf, empty: "No job is like that." }));
@@ -35,7 +39,7 @@ export async function jobs(root, page) {
       listed.querySelector("tbody").append(...found.jobs.map(rowOf));
     }
     older.hidden = !found.next;
-    older.onclick = () => look(found.next);
+    older.onclick = () => list(found.next);
   }
   await look();
 

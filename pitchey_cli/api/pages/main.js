@@ -1,6 +1,6 @@
 // The page: who is signed in, which view is open, and the events that keep it true.
 
-import { ask, keepToken, listen, token } from "./client.js";
+import { ask, inTurn, keepToken, listen, token } from "./client.js";
 import { cost } from "./cost.js";
 import { deadLetters } from "./dead_letters.js";
 import { h } from "./elements.js";
@@ -26,18 +26,31 @@ let me = null, open = null, listening = null;
 function opened(...parts) {
   const controller = new AbortController();
   const heard = [];
-  open = { close: () => controller.abort(), hear: (event) => heard.forEach((each) => each(event)) };
+  let early = []; // what comes before the view has listened, whose first look may be older
+  const onEvent = (listener) => {
+    early?.forEach(listener);
+    heard.push(listener);
+  };
+  open = {
+    close: () => controller.abort(),
+    hear: (event) => {
+      early?.push(event);
+      heard.forEach((each) => each(event));
+    },
+    isDrawn: () => { early = null; },
+  };
   return {
     parts,
     signal: controller.signal,
     isOfAll: me.organisation === null,
     may: (role) => RANKS.indexOf(me.role) >= RANKS.indexOf(role),
-    onEvent: (heardOne) => heard.push(heardOne),
+    onEvent,
     /** Look again at most so often while events come. */
     whenever: (look, { milliseconds = 700, every = 0 } = {}) => {
       let timer = null;
-      const later = () => (timer ??= setTimeout(() => { timer = null; if (!controller.signal.aborted) look(); }, milliseconds));
-      heard.push((event) => event.type === "progress" || later());
+      const again = inTurn(look);
+      const later = () => (timer ??= setTimeout(() => { timer = null; if (!controller.signal.aborted) again().catch(() => {}); }, milliseconds));
+      onEvent((event) => event.type === "progress" || later());
       const repeat = every ? setInterval(later, every) : null;
       controller.signal.addEventListener("abort", () => { clearTimeout(timer); clearInterval(repeat); });
     },
@@ -61,9 +74,10 @@ async function show({ isMoved = true } = {}) {
     root.append(h("h1", {}, "There is no such page."), h("p", {}, h("a", { href: "#/" }, "To the overview")));
     return;
   }
-  const page = opened(...hash.match(found[0]).slice(1).map(decodeURIComponent));
+  const page = opened(...hash.match(found[0]).slice(1).map(decodeURIComponent)), mine = open;
   try {
     await found[2](root, page);
+    mine.isDrawn();
   } catch (error) {
     if (page.signal.aborted) return;
     if (error.status === 401) signIn(error.message);
@@ -96,11 +110,13 @@ function signIn(why) {
   field.focus();
 }
 
-function follow() {
+/** Follow the events behind one that is older than anything that is shown. */
+function follow(after) {
   listening?.abort();
   listening = new AbortController();
   const live = document.getElementById("live");
   listen({
+    after,
     signal: listening.signal,
     onEvent: (event) => open?.hear(event),
     onState: (isOn, error) => {
@@ -112,8 +128,10 @@ function follow() {
 }
 
 async function begin() {
+  let last = 0;
   try {
     me = await ask("GET", "/v1/me");
+    last = (await ask("GET", "/v1/changes")).lastEvent;
   } catch (error) {
     if (error.status === 401) signIn(error.message);
     else main.replaceChildren(problem(error), h("button", { onclick: begin }, "Try again"));
@@ -122,7 +140,7 @@ async function begin() {
   const out = document.getElementById("sign-out");
   out.hidden = !token();
   out.title = `${me.name}, ${me.role}${me.organisation ? ` of ${me.organisation}` : ""}`;
-  follow();
+  follow(last);
   show();
 }
 

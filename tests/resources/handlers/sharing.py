@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
+from pathlib import Path
 
 from processors.protocol import AttemptRequest, Result
 from processors.specs import CodeSpec
-from processors.worker.beside import Host
+from processors.worker.beside import QUIET_SECONDS, Host
 from processors.worker.context import Context, Rejected
 
 _companion: list[int] = []  # its process, once this is in it
@@ -35,15 +37,33 @@ def handle(context: Context[CodeSpec]) -> Result:
         case "say and die" if _companion:
             context.log("so far")
             os._exit(3)
+        case "turn and die" if _companion:
+            turning_until = time.monotonic() + 2 * QUIET_SECONDS
+            while time.monotonic() < turning_until:
+                context.progress("turning")
+            os._exit(3)
         case "for ever":
             while True:
                 context.progress("turning")
         case "deaf":
+            context.log("it has begun")
             threading.Event().wait()
         case "much":
-            return Result(details={"much": "x" * 200_000})
+            return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
+        case "too much":
+            return Result(details={"much": "x" * 5_000_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")
+        case code if "wait for " in code:
+            if code.startswith("take all threads"):
+                threading.stack_size(1 << 46)  # no other can be started
+            context.log("it has begun")
+            told = Path(code.partition("wait for ")[2])
+            told.read_bytes()  # of a pipe: until somebody writes to it
+            try:
+                (context.out / "late").write_text("late")
+            finally:
+                told.unlink()
         case code:
             context.log(code)
     (context.out / "said").write_text(context.spec.code)

@@ -53,7 +53,7 @@ def test_one_that_cannot_be_started_leaves_nothing(
     monkeypatch.chdir(tmp_path)
 
     async def fail() -> list[Any]:
-        companion = Companion(beside)
+        companion = Companion(beside, slots=1)
         shortage()
         live: set[int] = set()
         before = opened()

@@ -1014,10 +1014,11 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 
 -- name: tell_webhooks
 -- A trigger, so that what is told is written in the transaction of what has happened, whoever writes that. It is there
--- while somebody wants to be told: even one that does nothing makes each event dearer by half.
--- 259,200,000,000 microseconds are three days. An event of no job is about the rule of its alert, or else about its type.
+-- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
+-- in which another text stands, from before an upgrade, puts this one there.
+-- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event of no job is about the rule of its alert, or else about its type.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
-CREATE TRIGGER IF NOT EXISTS webhooks_of_an_event AFTER INSERT ON job_events
+CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events
 BEGIN
     INSERT INTO webhook_deliveries (webhook_id, message_id, type, subject, data, at, until_at, next_at)
     SELECT w.id, 'msg_' || lower(hex(randomblob(12))), t.type, coalesce(j.id, NEW.data ->> '$.rule', NEW.type),
@@ -1064,6 +1065,9 @@ END;
 -- name: tell_no_webhooks
 DROP TRIGGER IF EXISTS webhooks_of_an_event;
 
+-- name: how_webhooks_are_told
+SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'webhooks_of_an_event';
+
 -- name: is_anybody_told
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
@@ -1085,7 +1089,7 @@ UPDATE webhook_endpoints
 
 -- name: enable_webhook
 -- It begins afresh: whoever enables it believes that it answers.
-UPDATE webhook_endpoints SET disabled_at = NULL, disabled_because = NULL, failures = 0, rests_until = NULL
+UPDATE webhook_endpoints SET disabled_at = NULL, disabled_because = NULL, failures = 0, rests_until = NULL, missed = 0
  WHERE id = :id AND disabled_at IS NOT NULL RETURNING id;
 
 -- name: disable_webhook
@@ -1127,21 +1131,30 @@ SELECT * FROM webhook_deliveries WHERE webhook_id = :id AND state = 'pending' AN
 
 -- name: note_try
 UPDATE webhook_deliveries
-   SET state = :state, next_at = :next_at, tries = tries + 1, tried_at = :now, status = :status, note = :note
+   SET state = :state, next_at = :next_at, ended_at = iif(:state = 'pending', NULL, :now),
+       tries = tries + 1, tried_at = :now, status = :status, note = :note
  WHERE id = :id AND state = 'pending' RETURNING id;
 
 -- name: next_of_subject
--- The one before it has ended: it is due now.
+-- The first that waits is due now, unless another is on its way: one that is replayed may be older than that.
 UPDATE webhook_deliveries SET next_at = :now
  WHERE state = 'pending' AND next_at IS NULL
    AND id = (SELECT min(d.id) FROM webhook_deliveries d
-              WHERE d.webhook_id = :webhook_id AND d.subject = :subject AND d.state = 'pending');
+              WHERE d.webhook_id = :webhook_id AND d.subject = :subject AND d.state = 'pending')
+   AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d
+                    WHERE d.webhook_id = :webhook_id AND d.subject = :subject AND d.state = 'pending'
+                      AND d.next_at IS NOT NULL);
 
 -- name: note_success
-UPDATE webhook_endpoints SET failures = 0, rests_until = NULL WHERE id = :id AND failures > 0;
+-- A rest goes on: whoever has asked for one was sent this before it began.
+UPDATE webhook_endpoints SET failures = 0 WHERE id = :id AND failures > 0;
 
 -- name: note_failure
-UPDATE webhook_endpoints SET failures = failures + 1, rests_until = :rests_until WHERE id = :id;
+-- Several are under way: the longest rest counts, and what fails together is one failure.
+UPDATE webhook_endpoints
+   SET failures = max(failures, :failures),
+       rests_until = nullif(max(coalesce(rests_until, 0), coalesce(:rests_until, 0)), 0)
+ WHERE id = :id;
 
 -- name: wake_webhook
 -- A person has asked for something: that is tried at once.
@@ -1150,12 +1163,12 @@ UPDATE webhook_endpoints SET rests_until = NULL WHERE id = :id AND rests_until I
 -- name: replay_delivery
 -- What has ended is sent once more, with the same id; for as long as a new one would be tried.
 UPDATE webhook_deliveries
-   SET state = 'pending', next_at = :now, tries = 0, status = NULL, note = NULL, until_at = :until
- WHERE message_id = :message_id AND webhook_id = :id AND state <> 'pending' RETURNING id;
+   SET state = 'pending', next_at = NULL, ended_at = NULL, tries = 0, status = NULL, note = NULL, until_at = :until
+ WHERE message_id = :message_id AND webhook_id = :id AND state <> 'pending' RETURNING subject;
 
 -- name: replay_failed
 UPDATE webhook_deliveries
-   SET state = 'pending', next_at = NULL, tries = 0, status = NULL, note = NULL, until_at = :until
+   SET state = 'pending', next_at = NULL, ended_at = NULL, tries = 0, status = NULL, note = NULL, until_at = :until
  WHERE webhook_id = :id AND state = 'failed' RETURNING subject;
 
 -- name: bring_deliveries_forward
@@ -1167,11 +1180,12 @@ UPDATE webhook_endpoints SET rests_until = NULL WHERE rests_until > :latest;
 
 -- name: late_deliveries
 -- Those that are not tried any longer: their endpoint was disabled, or has rested for so long.
-UPDATE webhook_deliveries SET state = 'failed', next_at = NULL, note = coalesce(note || '; ', '') || 'given up in the end'
+UPDATE webhook_deliveries
+   SET state = 'failed', next_at = NULL, ended_at = :now, note = coalesce(note || '; ', '') || 'given up in the end'
  WHERE id IN (SELECT id FROM webhook_deliveries WHERE state = 'pending' AND until_at < :now ORDER BY until_at LIMIT :limit)
 RETURNING webhook_id, subject;
 
 -- name: forget_deliveries
 DELETE FROM webhook_deliveries
- WHERE id IN (SELECT id FROM webhook_deliveries WHERE state <> 'pending' AND at < :before ORDER BY at LIMIT :limit)
+ WHERE id IN (SELECT id FROM webhook_deliveries WHERE ended_at < :before ORDER BY ended_at LIMIT :limit)
 RETURNING id;

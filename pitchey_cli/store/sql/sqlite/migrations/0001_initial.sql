@@ -537,6 +537,8 @@ CREATE TABLE webhook_endpoints (
     disabled_because TEXT,
     failures         INTEGER NOT NULL DEFAULT 0,  -- since the last success
     rests_until      INTEGER,
+    pending          INTEGER NOT NULL DEFAULT 0,  -- of its deliveries; triggers count
+    missed           INTEGER NOT NULL DEFAULT 0,  -- messages that were not written down, because so many waited
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL)),
     CHECK ((disabled_at IS NULL) = (disabled_because IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -558,16 +560,37 @@ CREATE TABLE webhook_deliveries (
     tried_at   INTEGER,
     status     INTEGER,  -- that the last try was answered with
     note       TEXT,     -- why the last try failed
-    CHECK (state = 'pending' OR next_at IS NULL)
+    ended_at   INTEGER,
+    CHECK (state = 'pending' OR next_at IS NULL),
+    CHECK ((state = 'pending') = (ended_at IS NULL))
 ) STRICT;
 
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at)
     WHERE state = 'pending' AND next_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_subject ON webhook_deliveries (webhook_id, subject, id) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_until ON webhook_deliveries (until_at) WHERE state = 'pending';
-CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (at) WHERE state <> 'pending';
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id);
 CREATE UNIQUE INDEX webhook_deliveries_message ON webhook_deliveries (message_id);
+
+-- An endpoint for which 100,000 messages wait gets no more of them: whoever does not answer must not fill the disk.
+CREATE TRIGGER webhook_deliveries_are_too_many BEFORE INSERT ON webhook_deliveries
+  WHEN (SELECT pending FROM webhook_endpoints WHERE id = NEW.webhook_id) >= 100000
+BEGIN
+    UPDATE webhook_endpoints SET missed = missed + 1 WHERE id = NEW.webhook_id;
+    SELECT raise(IGNORE);
+END;
+
+CREATE TRIGGER webhook_deliveries_insert AFTER INSERT ON webhook_deliveries WHEN NEW.state = 'pending'
+BEGIN
+    UPDATE webhook_endpoints SET pending = pending + 1 WHERE id = NEW.webhook_id;
+END;
+
+CREATE TRIGGER webhook_deliveries_state AFTER UPDATE OF state ON webhook_deliveries WHEN NEW.state <> OLD.state
+BEGIN
+    UPDATE webhook_endpoints SET pending = pending + (NEW.state = 'pending') - (OLD.state = 'pending')
+     WHERE id = NEW.webhook_id;
+END;
 
 -- What an event is called outside. An event that is not here is nobody's business but ours. The trigger that writes
 -- deliveries is there while somebody wants to be told, and no longer: `tell_webhooks` in queries.sql.
