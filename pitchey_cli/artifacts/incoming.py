@@ -161,7 +161,8 @@ class Arrivals:
         count = 0
         for folder in self._folders():
             try:
-                newest = max((each.stat().st_mtime for each in folder.iterdir() if each.name != _ABOUT), default=0.0)
+                files = [each for each in folder.iterdir() if each.name != _ABOUT]
+                newest = max(each.stat().st_mtime for each in files or [folder])  # an empty one is just being made
             except OSError:  # somebody else has removed it
                 continue
             if now - newest > self.lasts_seconds:

@@ -193,6 +193,14 @@ def test_an_upload_is_there_while_it_is_being_ended(tmp_path: Path) -> None:
 # --- the disk
 
 
+def test_a_folder_that_is_just_being_made_is_no_expired_upload(tmp_path: Path) -> None:
+    arrivals = Arrivals(tmp_path, lasts_seconds=100, most_bytes=1000)
+    made = tmp_path / "whose" / "upload"
+    made.mkdir(parents=True)
+    assert arrivals.sweep(now=made.stat().st_mtime + 99) == 0 and made.exists()
+    assert arrivals.sweep(now=made.stat().st_mtime + 101) == 1 and not made.exists(), "a crash has left it so"
+
+
 def test_expired_uploads_are_removed_again_after_the_disk_has_failed_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
