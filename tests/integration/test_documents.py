@@ -426,7 +426,7 @@ def test_passwords(office: Office, name: str, password: str | None, code: str | 
         error = office.failure(DOCUMENTS / name, password=password)
         assert (error["code"], error["reason"]) == (code, "rejected")
         assert name in error["message"]
-        assert "field password" in error["hint"]
+        assert "--password" in error["hint"]
 
 
 def test_what_cannot_be_asked_gets_one_clear_error(office: Office, tmp_path: Path) -> None:

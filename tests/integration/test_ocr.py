@@ -245,7 +245,7 @@ def test_pages_that_are_turned_or_cut_are_those_of_the_scan(office: Office, tmp_
     document = pypdfium2.PdfDocument(out / "document.pdf")
     assert [page.get_rotation() for page in document] == [90]
     assert "can be selected" in document[0].get_textpage().get_text_range()
-    out, result = office.make(path, "pdf", ocrEnabled=True, pages="2", split={"ranges": "2"})
+    out, result = office.make(path, "pdf", ocrEnabled=True, pages="2", split={"every": 1})
     [part] = result["outputs"]
     assert "can be selected" in pypdfium2.PdfDocument(out / part["path"])[0].get_textpage().get_text_range()
 
