@@ -392,3 +392,20 @@ def test_the_language_is_found(office: Office, tmp_path: Path) -> None:
     assert result["outputs"][0]["details"]["language"] == "deu"
     assert "notes" not in result["details"]
     assert "über die Pläne für die neue Brücke" in _flat((out / "document.txt").read_text())
+
+
+def test_what_a_page_leaves_open_or_closes_too_much_does_not_move_its_text(
+    office: Office, tmp_path: Path, note: Image.Image
+) -> None:
+    def corners(path: Path) -> list[tuple[float, float]]:
+        out, _ = office.make(path, "pdf", ocrEnabled=True)
+        page = pypdfium2.PdfDocument(out / "document.pdf")[0].get_textpage()
+        return [page.get_charbox(index)[:2] for index in range(20)]
+
+    plain = scanned(tmp_path / "plain.pdf", [note])
+    odd = tmp_path / "odd.pdf"
+    with pikepdf.open(plain) as pdf:
+        pdf.pages[0].contents_add(pdf.make_stream(b"Q Q 3 0 0 3 40 40 cm q"))
+        pdf.save(odd)
+    for here, there in zip(corners(plain), corners(odd), strict=True):
+        assert here == pytest.approx(there, abs=1)

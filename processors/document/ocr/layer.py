@@ -52,7 +52,7 @@ def _lay(pdf: pikepdf.Pdf, page: pikepdf.Page, reading: Reading, font: pikepdf.O
     before = page.obj.get("/Contents", Array())
     streams = list(before) if isinstance(before, Array) else [before]
     # What a page does to its space must not move the layer.
-    page.obj["/Contents"] = Array([squeezed(pdf, b"q\n"), *streams, squeezed(pdf, b"\nQ\n" + text)])
+    page.obj["/Contents"] = Array([squeezed(pdf, b"q\n" + text + b"\nQ\n"), *streams])
 
 
 def runs_of(words: Iterable[ReadWord], onto: Frame) -> Iterable[Run]:
