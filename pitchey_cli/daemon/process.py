@@ -7,7 +7,6 @@ import contextlib
 import math
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,9 +25,6 @@ from pitchey_cli.domain.notice import (
     left_seconds,
     spare_seconds,
 )
-
-# Between threads that compute. With the 5 ms of Python each short statement of the store waits for a loop that is busy.
-_SWITCH_SECONDS = 0.0005
 
 
 @contextmanager
@@ -133,7 +129,6 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None], front: Front | None
     """
     node = loop.node
     shutdown = Shutdown(node)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, shutdown.ask)
 

@@ -26,6 +26,7 @@ from pitchey_cli.artifacts.incoming import About, Arrivals
 from pitchey_cli.domain.access import Role
 from pitchey_cli.domain.errors import InputNotFound, QuotaReached
 from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.integration.test_api_daemon import start
 from tests.resources.served import Served, served
 from tests.resources.wires import Wire, wire_to
 
@@ -55,16 +56,8 @@ class Away:
 
 
 def started(pitchey: Pitchey, port: int = 0) -> tuple[subprocess.Popen[str], int]:
-    process = pitchey.start("daemon", "run", "--api", f"127.0.0.1:{port}", stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        if line.rstrip().endswith(" ready"):
-            break
-    found = re.search(r"API at http://127\.0\.0\.1:(\d+),", "".join(said))
-    assert found is not None, "".join(said)
-    return process, int(found[1])
+    daemon = start(pitchey, f"127.0.0.1:{port}")
+    return daemon.process, int(daemon.address.rpartition(":")[2])
 
 
 @pytest.fixture
