@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.capacity import Size
     from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.overview import Overview
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.surroundings import Surroundings
+    from pitchey_cli.domain.webhooks import Webhook
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
@@ -121,6 +124,18 @@ class Elsewhere(Protocol):
 
     def add_token(self, **said: Any) -> tuple[ApiToken, str]:
         """Make a token."""
+
+    def add_webhook(self, **said: Any) -> tuple[Webhook, str]:
+        """Add an endpoint; the endpoint and its secret."""
+
+    def rotate_webhook(self, hook: str, *, overlap: str) -> tuple[Webhook, str]:
+        """Give an endpoint another secret; the endpoint and the secret."""
+
+    def overview(self) -> Overview:
+        """Everything at a glance."""
+
+    def size(self) -> Size:
+        """Of its machine."""
 
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""
