@@ -678,8 +678,12 @@ SELECT * FROM container_instances
  WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation) ORDER BY created_at, rowid;
 
 -- name: all_instances
-SELECT * FROM container_instances
- WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, rowid;
+-- The newest of them, the oldest first.
+SELECT * FROM (
+    SELECT *, rowid AS place FROM container_instances
+     WHERE :organisation IS NULL OR organisation = :organisation
+     ORDER BY created_at DESC, rowid DESC LIMIT coalesce(:limit, -1)
+) ORDER BY created_at, place;
 
 -- --- costs
 
@@ -729,10 +733,12 @@ WITH RECURSIVE names (organisation) AS (
       FROM names WHERE names.organisation IS NOT NULL
 )
 SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
- WHERE c.hour >= :since AND c.hour < :until;
+ WHERE c.hour >= :since AND c.hour < :until
+ LIMIT coalesce(:limit, -1);
 
 -- name: ledger_of
-SELECT * FROM container_costs WHERE organisation = :organisation AND hour >= :since AND hour < :until;
+SELECT * FROM container_costs WHERE organisation = :organisation AND hour >= :since AND hour < :until
+ LIMIT coalesce(:limit, -1);
 
 -- name: cost_totals
 SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
@@ -807,7 +813,7 @@ DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
 DELETE FROM pool_decisions WHERE organisation <> '' AND at < :before;
 
 -- name: samples_since
-SELECT * FROM pool_samples WHERE at >= :since ORDER BY at;
+SELECT * FROM pool_samples WHERE at >= :since ORDER BY at LIMIT coalesce(:limit, -1);
 
 -- name: measurements_of
 -- The newest first.
