@@ -108,7 +108,8 @@ class Picture(_Part):
     input: str = "input"
     width: int = Field(224, ge=1, le=8192)
     height: int = Field(224, ge=1, le=8192)
-    fit: Literal["stretch", "crop", "pad"] = "crop"  #: crop cuts the middle out, pad adds a border
+    fit: Literal["stretch", "crop", "pad"] = "crop"  #: crop cuts the middle out, pad adds a border right and below
+    pad_with: int = Field(0, ge=0, le=255)  #: how bright that border is
     crop_share: float = Field(1.0, gt=0, le=1)  #: of the shorter side that the middle has
     stretch_first: int | None = Field(None, ge=1, le=8192)  #: to a square of so many pixels; its middle is cut out
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"

@@ -69,7 +69,7 @@ def test_the_same_network_gives_the_same_answers(pitchey: Pitchey, kind: str) ->
 def test_a_model_of_each_framework_is_verified_warmed_and_measured(pitchey: Pitchey) -> None:
     """Verified on the host by its files; loaded and measured by a job each."""
     said = pitchey.ok("models", "verify", *KINDS).lines
-    assert said == [f"{kind}@1: whole" for kind in KINDS]
+    assert said == [f"{kind}@1: whole" for kind in sorted(KINDS)]
     warmed = pitchey.ok("models", "warm", *KINDS).err
     assert all(f"{kind} is loaded; its job waited" in warmed for kind in KINDS), warmed
     measured = [json.loads(line) for line in pitchey.ok("models", "bench", *KINDS, "--json").lines]
