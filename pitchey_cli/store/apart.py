@@ -182,8 +182,10 @@ class _Apart:
     def waiting_jobs(self) -> list[WaitingJobs]:
         return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
 
-    def instances(self, *, active_only: bool = True, organisation: str | None = None) -> list[Instance]:
-        return self._store.instances(active_only=active_only, organisation=self._organisation)
+    def instances(
+        self, *, active_only: bool = True, organisation: str | None = None, node: str | None = None
+    ) -> list[Instance]:
+        return self._store.instances(active_only=active_only, organisation=self._organisation, node=node)
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)

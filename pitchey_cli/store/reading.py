@@ -128,9 +128,11 @@ class SqliteReader:
 
     # --- reading jobs
 
-    def running(self) -> list[Job]:
-        """Every job that is running."""
-        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+    def running(self, *, node: str | None = None) -> list[Job]:
+        """Every job that is running; on one node, or on all."""
+        if node is None:
+            return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_on_node"], {"node": node})]
 
     def job(self, job_id: JobId) -> Job:
         """One job; InputNotFound when there is none."""
