@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.nodes import NodeFacts
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
@@ -403,8 +404,9 @@ class Wiring:
         import random
 
         from pitchey_cli.artifacts.http import fetch
+        from pitchey_cli.daemon.identity import kept_id
         from pitchey_cli.daemon.loop import Loop
-        from pitchey_cli.daemon.node import Node
+        from pitchey_cli.daemon.node import Identity, Node
         from pitchey_cli.network.posting import Post
         from pitchey_cli.store.writer import Writer
 
@@ -414,7 +416,7 @@ class Wiring:
         writer = Writer(store)
         try:
             node = Node(
-                config=self._node_config(engine, is_foreground),
+                config=self._node_config(engine, is_foreground, schema=store.schema_version()),
                 store=store,
                 writer=writer,
                 engine=engine,
@@ -431,12 +433,13 @@ class Wiring:
                 dice=random.random,
                 report=report,
                 post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
+                identity=Identity(kept_id(self.state_dir)),
             )
             yield Loop(node, label)
         finally:
             writer.close()
 
-    def _node_config(self, engine: Engine, is_foreground: bool) -> NodeConfig:
+    def _node_config(self, engine: Engine, is_foreground: bool, *, schema: int) -> NodeConfig:
         from pitchey_cli.daemon.node import NodeConfig
         from pitchey_cli.engines import images
         from pitchey_cli.engines.port import EngineKind
@@ -445,10 +448,12 @@ class Wiring:
         daemon, limits = self.settings.daemon, self.settings.limits
         sources = images.built(engine, self.sources())
         is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
+        served = [each for each in images.available() if each in self.policies.node_services()]
+        facts = self._node_facts(engine, served, is_foreground, schema)
         return NodeConfig(
             state_dir=self.state_dir,
-            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
-            queue=self.policies.queue(),
+            services={service: self._service_config(service, sources, is_foreground) for service in served},
+            queue=replace(self.policies.queue(), labels=facts.all_labels),
             capacity=self.policies.capacity(),
             prices=self.policies.prices(),
             region=self.settings.node.region,
@@ -464,6 +469,28 @@ class Wiring:
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
             deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
+            is_foreground=is_foreground,
+            facts=facts,
+        )
+
+    def _node_facts(self, engine: Engine, served: Sequence[Service], is_foreground: bool, schema: int) -> NodeFacts:
+        """What this node says of itself to the others."""
+        from pitchey_cli import __version__
+        from pitchey_cli.domain.nodes import NodeFacts
+
+        chosen, prices = self.settings.node, self.policies.prices()
+        return NodeFacts(
+            name=self.policies.node_name(),
+            version=__version__,
+            schema=schema,
+            engine=engine.kind,
+            services=tuple(served),
+            region=chosen.region,
+            is_spot=chosen.is_spot,
+            price_factor=prices.factor(chosen.region, is_spot=chosen.is_spot),
+            labels=self.policies.node_labels(),
+            has_gpu=self.settings.inference.gpu,
+            lease_seconds=self.settings.daemon.lease_seconds,
             is_foreground=is_foreground,
         )
 

@@ -179,6 +179,11 @@ def fits(wanted: str, labels: frozenset[str]) -> bool:
     return not wanted or labels.issuperset(wanted.split(","))
 
 
+def may_take(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) -> bool:
+    """Whether a node takes a job that asks for labels, and may or may not be interrupted."""
+    return not _why_not(wanted, is_spot_ok, service, node)
+
+
 def misfit(wanted: str, is_spot_ok: bool, service: Service, nodes: Iterable[NodeRecord]) -> Mapping[str, str]:
     """The nodes that are up and may not take a job, by their names, and why; empty when one of them may."""
     found: dict[str, str] = {}

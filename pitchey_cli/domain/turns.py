@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pitchey_cli.domain.nodes import fits
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
@@ -57,6 +58,18 @@ class Flow:
     def waits_since(self) -> datetime:
         """Since when at least somebody in it waits: whoever is first may have been due later than those behind."""
         return min(self.first_due_at, self.owed_since)
+
+
+class Wishes(NamedTuple):
+    """What jobs ask of their node."""
+
+    on_node: str
+    is_spot_ok: bool
+
+
+def wishes_of(flow: Flow) -> Wishes:
+    """What the jobs of a line ask of their node."""
+    return Wishes(flow.on_node, flow.is_spot_ok)
 
 
 @dataclass(frozen=True)
@@ -181,13 +194,18 @@ class Turns:
         waited = sum(line.left * (self._now - line.flow.waits_since).total_seconds() for line in lines)
         return waited / jobs if jobs else None
 
-    def demand(self) -> int:
-        """How many jobs could run now, if there were room."""
+    @property
+    def wishes(self) -> set[Wishes]:
+        """What those who wait ask of their nodes."""
+        return {wishes_of(flow) for flow in self.flows}
+
+    def demand(self, wishes: Wishes | None = None) -> int:
+        """How many jobs could run now, if there were room; of all, or of those that ask the same of their node."""
         by_key: dict[tuple[str, str], int] = {}
         free: dict[str, int] = {}
         for line in self._lines.values():
             flow = line.flow
-            if not self._may_go(flow):
+            if not self._may_go(flow) or wishes not in (None, wishes_of(flow)):
                 continue
             if flow.key:
                 by_key[flow.organisation, flow.key] = by_key.get((flow.organisation, flow.key), 0) + line.left
