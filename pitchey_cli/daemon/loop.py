@@ -187,8 +187,8 @@ class Loop:
         if books:
             gone = [instance.id for instance in books if instance.ended_tick is not None]
             node = self.node
-            seen = {"boot": node.clock.boot(), "tick": node.tick(), "node": node.identity.id}
-            await node.call(node.store.note_seen, gone=gone, **seen)
+            boot, tick = node.clock.boot(), node.tick()
+            await node.call(node.store.note_seen, boot=boot, tick=tick, gone=gone, node=node.identity.id)
 
     async def recover(self) -> None:
         """Take up the running jobs that no execution follows, without waiting for the engine here."""

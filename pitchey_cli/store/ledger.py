@@ -1,4 +1,4 @@
-"""Instances and what they cost in the SQLite store. What is booked is decided in domain/cost.py."""
+"""Instances and what they cost in the store. What is booked is decided in domain/cost.py."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.accounts import Costs, Total
-from pitchey_cli.store.connection import Connection
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.database import Database
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 from processors.vocabulary import Service
 
 _LIVES_KEPT = 256  # for as long as attempts end on them
 
 
-class SqliteLedger(SqliteReader):
-    """The accounts of a SqliteStore."""
+class Ledger(Reader):
+    """The accounts of a store."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         super().__init__(connection)
         self._lives: dict[str, Life] = {}
 

@@ -1,4 +1,4 @@
-"""The nodes in the SQLite store. When one counts as gone domain/nodes.py decides; sqlite.py takes over what it ran."""
+"""The nodes in the store. When one counts as gone domain/nodes.py decides; sql_store.py takes over what it ran."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from pitchey_cli.domain.nodes import Epoch, NodeFacts, NodeRecord, NodeState, Room
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import rows
-from pitchey_cli.store.budgeting import SqliteBudgets
+from pitchey_cli.store.budgeting import Budgeting
 from pitchey_cli.store.nodes import Elsewhere
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Service
 
 
-class SqliteNodes(SqliteBudgets):
-    """Who works on a SqliteStore."""
+class Members(Budgeting):
+    """Who works on a store."""
 
     def enter(self, node_id: str, facts: NodeFacts, room: Room, *, now: datetime) -> Epoch:
         """A daemon starts to work as a node."""
@@ -35,7 +35,7 @@ class SqliteNodes(SqliteBudgets):
 
     def may_take(self, under: Epoch) -> bool:
         """Whether a node may take anything new."""
-        return self._db.value(QUERIES["may_act"], _key(under)) == 0
+        return bool(self._db.value(QUERIES["may_act"], _key(under)) == 0)
 
     def leave(self, under: Epoch, *, now: datetime) -> bool:
         """A daemon has ended. False: it leaves instances behind, or its epoch is over."""

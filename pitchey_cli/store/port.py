@@ -1,4 +1,4 @@
-"""What Pitchey asks of its database. Adapter: sqlite.py.
+"""What Pitchey asks of its database. Adapters: sqlite.py, postgres.py.
 
 One contract suite (tests/contract/test_store_contract.py) runs against every adapter.
 

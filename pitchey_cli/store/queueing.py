@@ -1,4 +1,4 @@
-"""How jobs get into the queue of the SQLite store and out of it: lines, claims, dependencies, expiry."""
+"""How jobs get into the queue of the store and out of it: lines, claims, dependencies, expiry."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
-from pitchey_cli.store.dependencies import SqliteDependencies
-from pitchey_cli.store.membership import SqliteNodes
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.dependencies import Dependencies
+from pitchey_cli.store.membership import Members
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Reason, Service
 
 _AT_ONCE = 500  # jobs that one call releases or lets expire: others must get their turn to write
 _LINE_KEPT = timedelta(hours=1)  # an empty line, for the sake of whoever comes back to it soon
 
 
-class SqliteQueue(SqliteDependencies, SqliteNodes):
-    """The queueing half of a SqliteStore's writing."""
+class Queueing(Dependencies, Members):
+    """The queueing half of a store's writing."""
 
     # --- in
 
