@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 
 from tests.resources.forking import Forks
+from tests.servers.postgres import PostgresServer, postgres
 
 # Else each of the processes that the tests start compiles all of Pitchey again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -142,6 +143,21 @@ class Pitchey:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests of a run, or of one of its workers; each test has a database of its own there."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty database."""
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
 
 
 @pytest.fixture

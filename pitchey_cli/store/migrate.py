@@ -32,18 +32,13 @@ def migrations() -> list[Migration]:
     return [Migration(int(file.name.partition("_")[0]), file) for file in files]
 
 
-def schema_version(connection: Connection) -> int:
-    """Which step the database is at; 0 before the first."""
-    return int(connection.value("PRAGMA user_version"))
-
-
 def recognise(connection: Connection, path: Path) -> None:
     """Refuse what this program must not touch.
 
     Raises:
         StoreError: another program's database, or one of a newer Pitchey.
     """
-    found, newest = schema_version(connection), migrations()[-1].version
+    found, newest = connection.schema_version(), migrations()[-1].version
     is_ours = connection.value("PRAGMA application_id") == APPLICATION_ID
     if not is_ours and (found or connection.value("SELECT count(*) FROM sqlite_schema")):
         raise not_a_database(path)
@@ -57,11 +52,11 @@ def recognise(connection: Connection, path: Path) -> None:
 def migrate(connection: Connection) -> None:
     """Bring the database up to the newest step. Another process may be doing the same: the lock decides."""
     steps = migrations()
-    if schema_version(connection) == steps[-1].version:
+    if connection.schema_version() == steps[-1].version:
         return
     for step in steps:
         with connection.transaction():
-            if schema_version(connection) >= step.version:
+            if connection.schema_version() >= step.version:
                 continue
             for statement in _statements(step.path.read_text(encoding="utf-8")):
                 connection.run(statement)

@@ -56,7 +56,7 @@ VIEWS: Mapping[str, View] = {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed",
     ),
-    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools"),
+    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools", "nodes"),
     **_views(Role.VIEWER, (_JOBS, _COST), "budgets", "standings", "waiting_jobs"),
     **_views(Role.VIEWER, (Area.SCHEDULES,), "schedules", "schedule"),
     **_views(

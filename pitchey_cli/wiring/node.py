@@ -9,23 +9,27 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from pitchey_cli import __version__
 from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.daemon import process
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.daemon.front import Front, listen
 from pitchey_cli.daemon.housekeeping import Housekeeping, Pruned
+from pitchey_cli.daemon.identity import kept_id
 from pitchey_cli.daemon.lock import lock
 from pitchey_cli.daemon.loop import Loop
-from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
+from pitchey_cli.daemon.node import Identity, Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.listening import address_of
+from pitchey_cli.domain.nodes import NodeFacts
 from pitchey_cli.engines import images
 from pitchey_cli.engines.images import Sources, current_tag
 from pitchey_cli.engines.port import Engine, EngineKind
@@ -106,7 +110,7 @@ def loop(
     writer = Writer(store)
     try:
         node = Node(
-            config=_config(wiring, engine, is_foreground),
+            config=_config(wiring, engine, is_foreground, schema=store.schema_version()),
             store=store,
             writer=writer,
             engine=engine,
@@ -123,6 +127,7 @@ def loop(
             dice=random.random,
             report=report,
             post=None if is_foreground else Post(allow_private=wiring.settings.webhooks.allow_private),
+            identity=Identity(kept_id(wiring.state_dir)),
         )
         yield Loop(node, label)
     finally:
@@ -138,15 +143,16 @@ def _fire(wiring: Wiring, *, awake_since: datetime, is_ending: Callable[[], bool
         store.close()
 
 
-def _config(wiring: Wiring, engine: Engine, is_foreground: bool) -> NodeConfig:
-
+def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int) -> NodeConfig:
     daemon, limits = wiring.settings.daemon, wiring.settings.limits
     sources = images.built(engine, wiring.sources())
     is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
+    served = [each for each in images.available() if each in wiring.policies.node_services()]
+    facts = _facts(wiring, engine, served, is_foreground, schema)
     return NodeConfig(
         state_dir=wiring.state_dir,
-        services={service: _service_config(wiring, service, sources, is_foreground) for service in images.available()},
-        queue=wiring.policies.queue(),
+        services={service: _service_config(wiring, service, sources, is_foreground) for service in served},
+        queue=replace(wiring.policies.queue(), labels=facts.all_labels),
         capacity=wiring.policies.capacity(),
         prices=wiring.policies.prices(),
         region=wiring.settings.node.region,
@@ -163,11 +169,30 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool) -> NodeConfig:
         instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
         deliveries_kept=timedelta(days=wiring.settings.webhooks.keep_days),
         is_foreground=is_foreground,
+        facts=facts,
+    )
+
+
+def _facts(wiring: Wiring, engine: Engine, served: Sequence[Service], is_foreground: bool, schema: int) -> NodeFacts:
+    """What this node says of itself to the others."""
+    chosen, prices = wiring.settings.node, wiring.policies.prices()
+    return NodeFacts(
+        name=wiring.policies.node_name(),
+        version=__version__,
+        schema=schema,
+        engine=engine.kind,
+        services=tuple(served),
+        region=chosen.region,
+        is_spot=chosen.is_spot,
+        price_factor=prices.factor(chosen.region, is_spot=chosen.is_spot),
+        labels=wiring.policies.node_labels(),
+        has_gpu=wiring.settings.inference.gpu,
+        lease_seconds=wiring.settings.daemon.lease_seconds,
+        is_foreground=is_foreground,
     )
 
 
 def _service_config(wiring: Wiring, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
-
     chosen = wiring.policies.service(service)
     return ServiceConfig(
         service=service,
