@@ -5,6 +5,7 @@ The parsers of the domain are imported late: `pitchey status` needs few of them,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -54,6 +55,7 @@ class Policies:
             *(each.prices for each in self._one_by_one("cost")),
             *(each.queue for each in self._one_by_one("queue")),
         ]
+        asked += [self.node_name, self.node_labels, self.node_services]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
         asked += [each.sign_on for each in self._one_by_one("sign_on")]
         asked += [
@@ -81,6 +83,27 @@ class Policies:
 
         text = self._settings.api.listen
         return address_of(text, what="api.listen") if text else None
+
+    def node_name(self) -> str:
+        """What this node is called."""
+        from pitchey_cli.domain.nodes import name_from
+
+        return name_from(self._settings.node.name or os.uname().nodename or "node", what="node.name")
+
+    def node_labels(self) -> tuple[str, ...]:
+        """What jobs may ask of this node, beside what each has."""
+        from pitchey_cli.domain.nodes import labels_from
+
+        return labels_from(self._settings.node.labels, what="node.labels")
+
+    def node_services(self) -> frozenset[Service]:
+        """The services that this node serves, whether they are there or not."""
+        names = {each.strip() for each in self._settings.node.services.split(",")} - {""}
+        if unknown := sorted(names - set(Service)):
+            raise UsageError(
+                f"node.services: there is no service {unknown[0]!r}.", hint=f"There are {', '.join(Service)}."
+            )
+        return frozenset(Service(each) for each in names) or frozenset(Service)
 
     def _one_by_one(self, section: str) -> Iterator[Policies]:
         """With one setting of a section at a time as it is set, and all others at their defaults."""

@@ -285,6 +285,7 @@ class SurroundingsSaid(Said):
     services: list[str]
     runner: dict[str, Any] | None
     settings: dict[str, Any]
+    host: dict[str, Any] | None
 
 
 class ChangesSaid(Said):

@@ -154,7 +154,9 @@ def prune(
     A file goes two hours after it was last brought in, if nobody refers to it then.
     """
     wiring = reach.here()
-    pruned = wiring.prune(dry_run=dry_run)
+    from pitchey_cli.wiring import node  # late: it loads most of the program
+
+    pruned = node.prune(wiring, dry_run=dry_run)
     if json:
         terminal.show_json(
             {

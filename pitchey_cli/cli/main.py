@@ -61,7 +61,7 @@ VERBS = (
 )
 
 #: verbs that are about this machine by nature, whatever server is chosen; the others ask where they are to work
-_AT_THE_MACHINE = frozenset({"daemon", "images", "db", "doctor", "shell", "top"})
+_AT_THE_MACHINE = frozenset({"daemon", "images", "db", "doctor", "shell"})
 
 
 COMPLETE_VARIABLE = "_PITCHEY_COMPLETE"  # the name that typer derives from the command's own

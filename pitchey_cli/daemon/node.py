@@ -15,6 +15,7 @@ from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.nodes import Epoch, NodeFacts
 from pitchey_cli.domain.notice import Notifier
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
@@ -75,6 +76,17 @@ class ServiceConfig:
         return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
+_NOBODY = NodeFacts("here", "", 0, "", tuple(Service))  # a node that nobody has named
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who this node is."""
+
+    id: str = "here"
+    epoch: Epoch | None = None  #: under which it acts; None before it has begun
+
+
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
     """The values a daemon works with."""
@@ -98,6 +110,7 @@ class NodeConfig:
     alerts: tuple[Rule, ...] = ()
     deliveries_kept: timedelta = timedelta(days=7)  #: of webhooks, from when they have ended
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
+    facts: NodeFacts = _NOBODY  #: what it says of itself to the other nodes
 
 
 class Fire(Protocol):
@@ -134,6 +147,7 @@ class Node:
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
     post: Post | None = None  #: None: nobody is told anything
+    identity: Identity = field(default_factory=Identity)
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""

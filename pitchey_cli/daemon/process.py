@@ -151,13 +151,14 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
     await loop.take_up()
     on_ready()
     try:
-        await loop.run(shutdown.stop)
+        await recovery.run(loop, shutdown.stop)
         loop.node.report("draining: nothing new is taken")
         if front is not None:
             front.drain()
         loop.firing.stop()
         await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
         await loop.stop_instances(why="the daemon stops")
+        await loop.leave()
     finally:  # before the lock goes: the next daemon would serve the same times
         loop.firing.stop()
         await loop.firing.ended()
@@ -175,8 +176,9 @@ async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callabl
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
-        await loop.run(stop)
+        await recovery.run(loop, stop)
         fetching = [each for each in loop.executions.running if each.is_fetching]
         await loop.executions.hand_back(fetching, grace_seconds=loop.node.config.grace_seconds)
         await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
+        await loop.leave()

@@ -26,7 +26,7 @@ class Lines(Reader):
     def _join_line(self, row: rows.Row, size: str) -> int:
         pool = rows.pool_values(PoolKey.of(Service(row["service"]), size, row["organisation"]))
         line = (*pool, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
-        wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"])
+        wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"], row["on_node"])
         due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
         return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))
 

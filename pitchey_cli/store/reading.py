@@ -126,9 +126,11 @@ class Reader:
 
     # --- reading jobs
 
-    def running(self) -> list[Job]:
-        """Every job that is running."""
-        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+    def running(self, *, node: str | None = None) -> list[Job]:
+        """Every job that is running; on one node, or on all."""
+        if node is None:
+            return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_on_node"], {"node": node})]
 
     def job(self, job_id: JobId) -> Job:
         """One job; InputNotFound when there is none."""
@@ -200,14 +202,14 @@ class Reader:
         """The attempts of a job, in order."""
         return [rows.attempt_from(row) for row in self._db.rows(QUERIES["attempts"], {"job_id": job_id})]
 
-    def arrivals(self, *, since: datetime) -> list[Arrival]:
+    def arrivals(self, *, since: datetime, limit: int | None = None) -> list[Arrival]:
         """The jobs submitted since then that have run, by when they could first have started."""
         found: list[Arrival] = []
         oldest, before_seq = rows.micros(since), _END_OF_TIME
         while page := self._db.rows(QUERIES["arrivals"], {"before_seq": before_seq, "limit": _ARRIVALS_PAGE}):
             before_seq = page[-1]["seq"]
             found += [rows.arrival_from(row) for row in page if row["created_at"] >= oldest]
-            if page[-1]["created_at"] < oldest:
+            if page[-1]["created_at"] < oldest or (limit is not None and len(found) >= limit):
                 break
         return sorted(found)
 

@@ -16,16 +16,21 @@ from pitchey_cli.domain.errors import InputNotFound, StaleToken
 from pitchey_cli.domain.job import (
     TERMINAL,
     WAITING,
+    InstanceState,
+    Job,
+    JobError,
     JobId,
     JobState,
     Outcome,
     Output,
     Token,
 )
+from pitchey_cli.domain.nodes import NodeRecord
 from pitchey_cli.domain.program import verdict_of
-from pitchey_cli.domain.states import Transition
-from pitchey_cli.store import rows
+from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.alerting import Alerting
+from pitchey_cli.store.nodes import TakenOver
 from pitchey_cli.store.outbox import Outbox
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.queries import QUERIES
@@ -156,8 +161,52 @@ class SqlStore(Retaining, Recurring, Alerting, Outbox):
         # It runs and has been asked to end before, or it has ended.
         return CancelResult.REQUESTED if job["state"] == JobState.RUNNING else CancelResult.FINISHED
 
+    # --- nodes that are gone
+
+    def take_over(self, gone: NodeRecord, *, why: str, now: datetime) -> TakenOver | None:
+        """End a node's epoch, if it is still as it was seen."""
+        seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat}
+        with self._db.transaction():
+            if self._db.row(QUERIES["end_epoch"], seen) is None:
+                return None
+            taken = self._take_all(gone.id, why, now)
+            self._tell(gone.id, "node_lost", {"why": why, **_taken(taken)}, now)
+        return taken
+
+    def remove_node(self, node_id: str, *, now: datetime) -> TakenOver | None:
+        """Forget a node, alive or not, and take over what it runs."""
+        with self._db.transaction():
+            if self._db.row(QUERIES["remove_node"], {"id": node_id}) is None:
+                return None
+            taken = self._take_all(node_id, "its node was removed", now)
+            self._tell(node_id, "node_removed", _taken(taken), now)
+        return taken
+
+    def _take_all(self, node_id: str, why: str, now: datetime) -> TakenOver:
+        """End what a node ran at the last signs of life of its instances: after them nobody is to pay for it."""
+        jobs = [rows.job_from(row) for row in self._db.rows(QUERIES["running_on_node"], {"node": node_id})]
+        found = self._db.rows(QUERIES["instances_on_node"], {"node": node_id})
+        instances = [instance_rows.instance_from(row) for row in found]
+        for job in jobs:
+            self._interrupt(job, why, now)
+        for instance in instances:
+            self.set_instance(instance.id, InstanceState.LOST, now=now, tick=None, note=why)
+        return TakenOver(tuple(job.id for job in jobs), tuple(each.id for each in instances))
+
+    def _interrupt(self, job: Job, why: str, now: datetime) -> None:
+        assert job.token is not None  # it runs
+        outcome = Outcome(Reason.INTERRUPTED, JobError("node_lost", f"It was interrupted: {why}."))
+        transition = after_attempt(job, outcome, now=now, dice=0.0)  # nothing is thrown: it waits again at once
+        bill = self._db.row(QUERIES["bill"], {"job_seq": job.seq, "number": job.attempt})
+        assert bill is not None  # it was found by its instance
+        self.finish(job.id, job.token, outcome, transition, now=now, tick=bill["seen_tick"])
+
 
 def _parts(token: Token) -> tuple[str, int]:
     """The job and the number that a token is made of."""
     job_id, _, number = token.rpartition(".")
     return job_id, int(number)
+
+
+def _taken(taken: TakenOver) -> dict[str, object]:
+    return {"jobs": len(taken.jobs), "instances": len(taken.instances)}

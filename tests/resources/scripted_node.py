@@ -112,11 +112,12 @@ class Daemon:
         await recovery.take_over(self.loop)
         await self.loop.take_up()
         self._is_ready.set()
-        await self.loop.run(self._stop)
+        await recovery.run(self.loop, self._stop)
         self.loop.firing.stop()
         asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._at_once.set)
         await self.loop.finish_running(at_once=self._at_once, grace_seconds=lambda: self.loop.node.config.grace_seconds)
         await self.loop.stop_instances(why="the daemon stops")
+        await self.loop.leave()
 
     def hand_back(self) -> None:
         """Let it end as a second TERM does, without waiting for that."""
