@@ -5,18 +5,17 @@ The password may be in the URL, in PGPASSWORD or in a password file; it is in no
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.urls import masked
 
 SCHEMES = ("postgresql", "postgres")
 CONNECT_SECONDS = 5
 #: What was sent and is not acknowledged for so long was lost: the network between us is cut.
 UNHEARD_MILLISECONDS = 8000
-_SECRET = re.compile("password", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,20 +60,3 @@ class Server:
         }
         said = dict(parse_qsl(urlsplit(self.url).query))
         return {name: value for name, value in chosen.items() if name not in said}
-
-
-def masked(url: str) -> str:
-    """A URL without its passwords."""
-    try:
-        parts = urlsplit(url)
-        netloc = parts.netloc
-    except ValueError:
-        return "***"
-    who, at, where = netloc.rpartition("@")
-    if ":" in who:
-        netloc = f"{who.partition(':')[0]}:***{at}{where}"
-    query = parts.query
-    if _SECRET.search(query):
-        pairs = [(name, "***" if _SECRET.search(name) else value) for name, value in parse_qsl(query)]
-        query = urlencode(pairs, safe="*/")
-    return urlunsplit(parts._replace(netloc=netloc, query=query))

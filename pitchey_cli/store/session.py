@@ -45,10 +45,11 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 class Session:
     """A session whose reads and writes are one statement each, or share a `transaction()`."""
 
-    def __init__(self, server: Server, raw: psycopg.Connection[Row], *, busy_seconds: float) -> None:
+    def __init__(self, server: Server, raw: psycopg.Connection[Row], *, busy_seconds: float, is_heard: bool) -> None:
         self.server = server  #: for messages
         self._raw = raw
         self._busy_seconds = busy_seconds
+        self._call = f"; NOTIFY {SCHEMA}" if is_heard else ""
         self._writer = secrets.token_hex(8)  #: by which our commits are told from others'
         self._written = 0  # commits of ours
         self._number = 0  # of the transaction that is open
@@ -58,13 +59,17 @@ class Session:
         self._in_snapshot = False
 
     @classmethod
-    def open(cls, server: Server, *, busy_seconds: float = BUSY_SECONDS) -> Session:
+    def open(cls, server: Server, *, busy_seconds: float = BUSY_SECONDS, is_heard: bool = True) -> Session:
         """Connect; a server that is just starting is waited for.
+
+        Args:
+            is_heard: whoever runs jobs is woken by each commit; not for what they do themselves.
 
         Raises:
             StoreError: there is no such server or database, it does not let us in, or has no room.
         """
-        return cls(server, connected(server, busy_seconds=busy_seconds), busy_seconds=busy_seconds)
+        raw = connected(server, busy_seconds=busy_seconds)
+        return cls(server, raw, busy_seconds=busy_seconds, is_heard=is_heard)
 
     # --- statements
 
@@ -181,7 +186,7 @@ class Session:
             self._owed = ""
 
     def _begin(self) -> None:
-        script = f"BEGIN; SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}')"
+        script = f"BEGIN; SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}'){self._call}"
         try:
             found = self._told(script)
         except psycopg.Error as error:
@@ -304,15 +309,15 @@ class Session:
         """Which migration the database is at; 0 before the first."""
         return int(self.value(f"SELECT value FROM {SCHEMA}.meta WHERE name = 'schema_version'") or 0)
 
+    def version(self) -> str:
+        """What the server is."""
+        return f"PostgreSQL {self.value('SHOW server_version')}"
+
     def damage(self) -> list[str]:
         """PostgreSQL checks its pages itself, where it was told to, and refuses what it cannot read."""
         for row in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"):
             self.run(f"SELECT count(*) FROM {row[0]} AS each WHERE each IS NULL")  # reads every row
         return []
-
-    def wake(self) -> None:
-        """Tell all who listen that there is something to do; inside a transaction, when that is committed."""
-        self.run(f"SELECT pg_notify('{SCHEMA}', '')")
 
     def tidy(self) -> None:
         """Forget the commits of others and ours that nobody asks about any more."""
