@@ -14,6 +14,7 @@ _ROLE = "GRANT the role what it needs, or name another role in store.url."
 #: By what the server has said, for as long as there was no connection: the driver has no codes for that.
 _REFUSED = (
     ("could not translate host name", "There is no host as in {server}.", "Check store.url."),
+    ("failed to resolve host", "There is no host as in {server}.", "Check store.url."),
     ("password authentication failed", "{server} does not take the password.",
      "It comes from store.url, PGPASSWORD or ~/.pgpass."),
     ("no password supplied", "{server} asks for a password.", "Set PGPASSWORD, or write it into ~/.pgpass."),
