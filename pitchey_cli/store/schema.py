@@ -10,8 +10,9 @@ from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.queries import SQL
 from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, Session
 
+_OUR_TABLES = "'meta', 'container_jobs', 'commits'"  # nobody else has all of them
 _HAS_SCHEMA = f"SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = '{SCHEMA}')"
-_HAS_META = f"SELECT to_regclass('{SCHEMA}.meta') IS NOT NULL"
+_IS_OURS = f"SELECT count(*) = 3 FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename IN ({_OUR_TABLES})"
 _IS_EMPTY = f"SELECT NOT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}'))"
 
 
@@ -52,13 +53,11 @@ def make_sure(session: Session, *, create: bool) -> None:
 
 def _recognised(session: Session) -> int:
     """Which step the schema is at; 0 where there is none."""
-    if not session.value(_HAS_META):
+    if not session.value(_IS_OURS):
         if session.value(_HAS_SCHEMA) and not session.value(_IS_EMPTY):
             raise _foreign(session)
         return 0
     version = session.schema_version()
-    if version == 0:
-        raise _foreign(session)
     if version > newest():
         raise StoreError(
             f"{session.server} has schema version {version}; this Pitchey knows versions up to {newest()}.",

@@ -1,4 +1,4 @@
-"""What a PostgreSQL server can refuse, and what is said of it: one error each, with the way out, and no password in it."""
+"""What a PostgreSQL server can refuse, and what is said of it: one error with the way out, and no password in it."""
 
 from __future__ import annotations
 
@@ -171,9 +171,7 @@ def test_a_url_is_shown_without_its_passwords(url: str, shown: str) -> None:
     assert masked(url) == shown
 
 
-def test_the_command_line_says_it_once_and_never_the_password(
-    pitchey: Pitchey, postgres_server: PostgresServer
-) -> None:
+def test_the_command_line_says_it_once_and_no_password(pitchey: Pitchey, postgres_server: PostgresServer) -> None:
     url = postgres_server.tcp_url("nowhere", password="secret")
     for verb in (("status",), ("jobs",), ("submit", "video", "a.mp4"), ("--store", url, "status")):
         answer = pitchey(*verb, **({} if "--store" in verb else {"PITCHEY_STORE_URL": url}))
