@@ -176,9 +176,15 @@ def whole(store: Store, job_id: JobId) -> dict[str, Any]:
     return {**said, "outputs": [output(job, each) for each in found]}
 
 
-def output(job: Job, value: Output) -> dict[str, Any]:
-    """An output, and where to get it."""
-    return {**as_json.output(value), "url": f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"}
+def output(job: Job, value: Output, link: str | None = None) -> dict[str, Any]:
+    """An output, and where to get it.
+
+    Args:
+        link: with which anybody can fetch it for a while.
+    """
+    url = f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"
+    location = next((str(place) for _, place in result.delivered(job, [value])), None)
+    return {**as_json.output(value), "url": url, "location": location, "link": link}
 
 
 async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:

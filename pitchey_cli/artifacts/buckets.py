@@ -132,6 +132,21 @@ class Bucket:
             self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=begun["UploadId"])
 
 
+def check_keys(profile: Profile) -> None:
+    """Make sure that a provider answers, and knows the keys; that they may list no buckets says nothing of one.
+
+    Raises:
+        PitcheyError: it does not.
+    """
+    try:
+        _client(profile).list_buckets()
+    except exceptions.ClientError as error:
+        if code_of(error) not in ("AccessDenied", "AllAccessDisabled", "NotImplemented"):
+            raise meaning(error, profile, "s3://", "be listed") from error
+    except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
+        raise meaning(error, profile, "s3://", "be listed") from error
+
+
 def found_below(profile: Profile, url: BucketUrl) -> list[str]:
     """The keys of a prefix, those that stand for folders left out.
 
