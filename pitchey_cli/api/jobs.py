@@ -21,7 +21,7 @@ from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
 from pitchey_cli.domain.moments import earlier
-from pitchey_cli.operations import budgets, dead_letters, lookup, orders, why
+from pitchey_cli.operations import budgets, dead_letters, lookup, orders, result, why
 from pitchey_cli.operations.cancel import cancel as cancel_jobs
 from pitchey_cli.operations.specs import checked_as, service_named
 from pitchey_cli.reports import as_json
