@@ -10,10 +10,11 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from pitchey_cli.domain.errors import DaemonError
+from pitchey_cli.values import dataclass
 
 LOCK_NAME = "daemon.lock"
 WAKE_NAME = "wake.sock"

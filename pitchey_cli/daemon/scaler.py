@@ -6,7 +6,7 @@ Keeps what the decisions need from one tick to the next.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median
 
 from pitchey_cli.daemon.forecasting import Forecasting
@@ -35,6 +35,7 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
 from pitchey_cli.domain.warmth import floors
+from pitchey_cli.values import dataclass
 
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
 

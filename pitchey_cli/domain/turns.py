@@ -19,11 +19,12 @@ for, while a budget that covers it is used up, and on a node that may be taken a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _MOST_CREDIT = 8.0  # turns of service that an organisation that was away may catch up on

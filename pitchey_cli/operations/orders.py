@@ -7,7 +7,7 @@ file that came with the order, which is called `upload:NAME`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pitchey_cli.operations.schedules import NOT_RECURRING
 from pitchey_cli.operations.sources import Source, elsewhere
 from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.specs import SPECS
 from processors.vocabulary import Service
 

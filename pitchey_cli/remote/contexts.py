@@ -6,12 +6,13 @@ import os
 import tempfile
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli import settings
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
+from pitchey_cli.values import dataclass
 
 if TYPE_CHECKING:
     from pitchey_cli.remote.address import ServerAddress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.settings.services import Services, check_service
 from pitchey_cli.settings.setting import Entry, entries_of, parse_value, unknown_key
 from pitchey_cli.settings.tree import TABLES, Settings
+from pitchey_cli.values import dataclass
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(

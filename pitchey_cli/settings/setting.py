@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 
 
 def setting(

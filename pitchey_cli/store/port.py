@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -51,6 +51,7 @@ from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.tenants import Tenants
 from pitchey_cli.store.webhooks import Webhooks
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 
