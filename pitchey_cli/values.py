@@ -61,7 +61,8 @@ def _first_call(cls: Any) -> Callable[..., None]:
 
 def _init(cls: Any) -> Callable[..., None]:
     names: dict[str, Any] = {"_set": object.__setattr__, "_from_factory": _FROM_FACTORY}
-    by_place, by_name, lines = ["self"], [], []
+    by_place, by_name = ["self"], list[str]()
+    lines = []
     for each in fields(cls):
         name, default, value = each.name, "", each.name
         if each.default is not MISSING:
@@ -90,7 +91,7 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({values})"
 
 
-def _eq(self: Any, other: object) -> Any:
+def _eq(self: Any, other: Any) -> Any:
     return self.__compared__(self) == self.__compared__(other) if type(other) is type(self) else NotImplemented
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ class Loaded:
     sources: Mapping[str, str]  #: key -> default, file, or the variable's name
 
 
-def entries() -> dict[str, Entry]:
+@cache
+def entries() -> Mapping[str, Entry]:
     """Every setting, by key."""
     return {entry.key: entry for entry in entries_of(Settings, Settings())}
 
@@ -63,12 +64,18 @@ def read_file(path: Path, *, but: str = "") -> dict[str, Any]:
         but: a key that is left out, whatever the file has for it: it is about to be set or taken out.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return {}
     except PermissionError as error:
         raise Denied(f"{path} may not be read.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    import tomllib  # late: many have no file
+
+    try:
+        table = tomllib.loads(text.decode())
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
     known = entries()
     values: dict[str, Any] = {}
