@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
 import math
@@ -52,7 +51,9 @@ def run(engine: EngineOption = None, api: ApiOption = "") -> None:
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:
         _log(f"not enforced: {lost}")
-    from pitchey_cli.wiring import node  # late: it loads most of the program, and only this verb runs it
+    import asyncio  # late, and the rest: it is most of the program, and only this verb runs it
+
+    from pitchey_cli.wiring import node
 
     asyncio.run(node.serve(wiring, chosen, api=api, on_ready=lambda: _log(READY_LINE), report=_log))
     _log("stopped")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey
 from pitchey_cli.domain.prices import FREE, Tariff
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Reason, Service
 
 JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case

@@ -14,6 +14,7 @@ from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.operations.naming import name
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import Store
 from processors.protocol import Service
@@ -166,10 +167,3 @@ def on_failure(text: str) -> OnFailure:
         return OnFailure(text)
     except ValueError:
         raise UsageError(f"--if-failed: there is no {text!r}.", hint=f"There are {', '.join(OnFailure)}.") from None
-
-
-def name(text: str, option: str) -> str:
-    """A name goes into tables and reports: of one line, and not without end."""
-    if len(text) > 100 or not text.isprintable() or text.startswith("-"):
-        raise UsageError(f"{option}: {text[:40]!r} is no name.", hint="Up to 100 printable characters, no - in front.")
-    return text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

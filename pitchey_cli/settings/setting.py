@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from dataclasses import Field, field, fields, is_dataclass
+from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
+
+_TYPES = {each.__name__: each for each in (str, bool, int, float)}  #: by their names, which is how fields have them
 
 
 def setting(
@@ -35,19 +38,18 @@ class Entry:
 
 def entries_of(cls: type, defaults: Any, prefix: str = "") -> list[Entry]:
     """The settings of a dataclass, and of those in it."""
-    hints = get_type_hints(cls)
     found: list[Entry] = []
     for item in fields(cls):
         value = getattr(defaults, item.name)
         if is_dataclass(value):
             found += entries_of(type(value), value, f"{prefix}{item.name}.")
         elif not item.metadata.get("is_table"):
-            found.append(_entry(item, hints[item.name], value, prefix))
+            found.append(_entry(item, value, prefix))
     return found
 
 
-def _entry(item: Field[Any], type_: type, default: Any, prefix: str) -> Entry:
-    meta = item.metadata
+def _entry(item: Field[Any], default: Any, prefix: str) -> Entry:
+    meta, type_ = item.metadata, _TYPES[str(item.type)]
     return Entry(prefix + item.name, type_, default, meta["doc"], meta["choices"], meta["least"], meta["most"])
 
 

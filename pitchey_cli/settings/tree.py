@@ -1,16 +1,13 @@
 """All settings, as the file has them."""
 
-# ruff: noqa: RUF009 -- they are frozen, and so are good as defaults
-
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from pitchey_cli.settings.node import DaemonSettings, EngineSettings, HostSettings, NodeSettings
 from pitchey_cli.settings.queue import AlertSettings, CostSettings, LimitSettings, QueueSettings, RetentionSettings
 from pitchey_cli.settings.reach import ApiSettings, NetworkSettings, SignOnSettings, WebhookSettings
 from pitchey_cli.settings.services import CodeSettings, DocumentSettings, InferenceSettings, MediaSettings, Services
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
 TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
 

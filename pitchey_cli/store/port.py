@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -54,6 +54,7 @@ from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.nodes import Nodes
 from pitchey_cli.store.tenants import Tenants
 from pitchey_cli.store.webhooks import Webhooks
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
 from pitchey_cli.policies import Policies
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
