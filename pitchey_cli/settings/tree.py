@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pitchey_cli.settings.node import DaemonSettings, EngineSettings, HostSettings, NodeSettings
-from pitchey_cli.settings.queue import AlertSettings, CostSettings, LimitSettings, QueueSettings, RetentionSettings
+from pitchey_cli.settings.queue import (
+    AlertSettings,
+    CostSettings,
+    LimitSettings,
+    QueueSettings,
+    RetentionSettings,
+    StoreSettings,
+)
 from pitchey_cli.settings.reach import ApiSettings, NetworkSettings, SignOnSettings, WebhookSettings
 from pitchey_cli.settings.services import CodeSettings, DocumentSettings, InferenceSettings, MediaSettings, Services
 from pitchey_cli.settings.setting import setting
@@ -19,6 +26,7 @@ class Settings:
     state_dir: str = setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
+    store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
     sign_on: SignOnSettings = SignOnSettings()
     queue: QueueSettings = QueueSettings()

@@ -420,3 +420,6 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
 
     def schema_version(self) -> int:
         """Which migration the database is at."""
+
+    def database_version(self) -> str:
+        """What the database is, as `PostgreSQL 16.4`."""

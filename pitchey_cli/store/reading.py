@@ -251,6 +251,10 @@ class Reader:
 
     # --- maintenance
 
+    def database_version(self) -> str:
+        """What the database is."""
+        return self._db.version()
+
     def schema_version(self) -> int:
         """Which migration the database is at."""
         return self._db.schema_version()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.alerts import Standing
     from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
+    from pitchey_cli.store.server import Server
     from pitchey_cli.wiring.elsewhere import Elsewhere
     from processors.vocabulary import Service
 
@@ -87,8 +88,13 @@ class Wiring:
 
     @property
     def database(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file; there is none where the queue is on a server."""
         return layout.database(self.state_dir)
+
+    @property
+    def server(self) -> Server | None:
+        """The PostgreSQL server that has the queue; None: it is in the state directory."""
+        return self.policies.store_server()
 
     def make_state_dir(self) -> None:
         """Make the state directory, for its owner alone: sockets and other people's files are in it."""
@@ -107,19 +113,26 @@ class Wiring:
         opened = self.plain_store(create=create, busy_seconds=busy_seconds)
         return noted(opened, actor=_whoever_works_here, now=self.clock.now)
 
-    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
         """Open the database for what nobody in particular does, as the daemon's own work.
 
         Args:
             create: make it when there is none.
             busy_seconds: how long to wait for others; None: as long as a command should.
+            is_heard: daemons at other machines are woken by what is changed.
         """
         from pitchey_cli.store.connection import BUSY_SECONDS
-        from pitchey_cli.store.sqlite import SqliteStore
 
         if create:
             self.make_state_dir()
         patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        if self.server is not None:
+            from pitchey_cli.store.postgres import PostgresStore  # late: the driver takes longer than `status` may
+
+            url = self.server.url
+            return PostgresStore.open(url, create=create, busy_seconds=patience, is_heard=is_heard)
+        from pitchey_cli.store.sqlite import SqliteStore
+
         return SqliteStore.open(self.database, create=create, busy_seconds=patience)
 
     def artifacts(self) -> Artifacts:

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -58,7 +58,7 @@ async def serve(
         loop(wiring, engine, report=report) as node,
     ):
         front = await _api(wiring, api or wiring.settings.api.listen, report)
-        await process.serve(node, on_ready=on_ready, front=front)
+        await process.serve(node, on_ready=on_ready, front=front, listen=_listener(wiring))
 
 
 async def _api(wiring: Wiring, where: str, report: Callable[[str], None]) -> Front | None:
@@ -94,9 +94,18 @@ def embedded(wiring: Wiring, engine: Engine, *, report: Callable[[str], None]) -
             lock(wiring.state_dir, is_daemon=False, engine=engine.kind),
             loop(wiring, engine, report=report, is_foreground=True) as node,
         ):
-            await process.serve_foreground(node, stop, on_ready=lambda: ready(node))
+            await process.serve_foreground(node, stop, on_ready=lambda: ready(node), listen=_listener(wiring))
 
     return EmbeddedNode(serve)
+
+
+def _listener(wiring: Wiring) -> process.Listen:
+    """How the others who work on this queue are heard; those at this machine poke."""
+    if wiring.server is None:
+        return lambda _: nullcontext()
+    from pitchey_cli.store.listening import listening
+
+    return partial(listening, wiring.server)
 
 
 @contextmanager
@@ -104,7 +113,7 @@ def loop(
     wiring: Wiring, engine: Engine, *, report: Callable[[str], None], is_foreground: bool = False
 ) -> Iterator[Loop]:
     """The loop of a node, with all that it works with, which is closed after it."""
-    store = wiring.plain_store()
+    store = wiring.plain_store(is_heard=False)
     artifacts = wiring.artifacts()
     label = layout.label(store.state_id(), wiring.state_dir.resolve())
     writer = Writer(store)
