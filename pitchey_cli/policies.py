@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.domain.warmth import WarmHours
+    from pitchey_cli.store.server import Server
     from processors.specs.media import Preset
 
 _LANGUAGE = re.compile(r"[a-z]{3}(_[a-z]+)*")
@@ -55,7 +56,7 @@ class Policies:
             *(each.prices for each in self._one_by_one("cost")),
             *(each.queue for each in self._one_by_one("queue")),
         ]
-        asked += [self.node_name, self.node_labels, self.node_services]
+        asked += [self.node_name, self.node_labels, self.node_services, self.store_server]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
         asked += [each.sign_on for each in self._one_by_one("sign_on")]
         asked += [
@@ -83,6 +84,13 @@ class Policies:
 
         text = self._settings.api.listen
         return address_of(text, what="api.listen") if text else None
+
+    def store_server(self) -> Server | None:
+        """The PostgreSQL server that has the queue; None: it is in the state directory."""
+        from pitchey_cli.store.server import Server
+
+        url = self._settings.store.url
+        return Server.parse(url) if url else None
 
     def node_name(self) -> str:
         """What this node is called."""

@@ -8,7 +8,9 @@ every message as it once was: they must keep parsing.
 An instance sees these directories:
 
     /inputs/<token>/   what the attempt reads (mounted read-only)
-    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json
+    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json; an attempt that is over in
+                       moments, and whose request has `inlineBytes`, may leave nothing there: should its worker die, it
+                       is made again
     /models/           models of this machine, of the inference service only (mounted read-only)
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
@@ -105,6 +107,9 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
+    inline_bytes: Annotated[int, Field(ge=0)] = (
+        0  #: outputs up to this size may come within the result, and leave no spool
+    )
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------
@@ -118,6 +123,7 @@ class OutputFile(Message):
     role: str  #: what it is to the job: video, thumbnail, ...
     size: int
     details: Details = {}  #: what was measured of it: width, durationSeconds, ...
+    text: str | None = None  #: all that is in it, in UTF-8, where it is no file; only where the request allows it
 
 
 class Result(Message):

@@ -29,6 +29,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.access import Actor
 from pitchey_cli.domain.listening import Address
+from pitchey_cli.operations.overview import HostWatch
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
@@ -111,6 +112,11 @@ class Desk:
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
         return self.wiring.artifacts()
+
+    @cached_property
+    def host(self) -> HostWatch:
+        """Tells how busy the machine is."""
+        return HostWatch(self.wiring.state_dir)
 
     @cached_property
     def _submitting(self) -> Submitting:

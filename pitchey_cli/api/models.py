@@ -171,6 +171,9 @@ class AddSchedule(SubmitJob):
     """A job that is submitted again and again."""
 
     schedule: str = Field(description="What to call the schedule; its jobs are a batch of that name, or of `batch`.")
+    inputs: list[str] = Field(
+        default_factory=list, max_length=MOST_JOBS, description="URLs, a job for each; else the spec names the one."
+    )
     cron: str = Field(description="When: `0 2 * * *`, `*/15 * * * MON-FRI`, `@hourly`, `@daily`.")
     timezone: str | None = Field(None, description="As Europe/Berlin; else that of the daemon's machine.")
     misfire: str = Field("latest", description="What passed while no daemon ran: latest, skip or all of it.")

@@ -286,6 +286,7 @@ class SurroundingsSaid(Said):
     services: list[str]
     runner: dict[str, Any] | None
     settings: dict[str, Any]
+    host: dict[str, Any] | None
 
 
 class ChangesSaid(Said):

@@ -52,7 +52,9 @@ def run(engine: EngineOption = None, api: ApiOption = "") -> None:
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:
         _log(f"not enforced: {lost}")
-    asyncio.run(wiring.serve(chosen, api=api, on_ready=lambda: _log(READY_LINE), report=_log))
+    from pitchey_cli.wiring import node  # late: it loads most of the program, and only this verb runs it
+
+    asyncio.run(node.serve(wiring, chosen, api=api, on_ready=lambda: _log(READY_LINE), report=_log))
     _log("stopped")
 
 

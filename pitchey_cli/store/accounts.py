@@ -68,20 +68,29 @@ class Accounts(Protocol):
         """Book the pause that an instance was in, if it was. One that ends while it is paused needs no such call."""
 
     def instances(
-        self, *, active_only: bool = True, organisation: str | None = None, node: str | None = None
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining.
 
         Args:
             organisation: those that work for it alone; None: all.
             node: those that it has started; None: those of all nodes.
+            limit: no more than so many, the newest.
         """
 
-    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
+    def costs(
+        self, *, since: datetime, until: datetime, organisation: str | None = None, limit: int | None = None
+    ) -> Costs:
         """What was booked in the hours that begin in a span, and what lives.
 
         Args:
             organisation: only what was booked to it; None: all.
+            limit: no more than so many entries, whichever they are.
         """
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:

@@ -166,6 +166,10 @@ class Connection:
         """Which migration the database is at; 0 before the first."""
         return int(self.value("PRAGMA user_version"))
 
+    def version(self) -> str:
+        """What the database is."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
     def damage(self) -> list[str]:
         """What SQLite finds wrong; reads the whole file."""
         found = [str(row[0]) for row in self.rows("PRAGMA integrity_check")]

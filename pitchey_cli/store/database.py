@@ -63,6 +63,9 @@ class Database(Protocol):
     def schema_version(self) -> int:
         """Which migration the database is at; 0 before the first."""
 
+    def version(self) -> str:
+        """What the database is, as `PostgreSQL 16.4`."""
+
     def damage(self) -> list[str]:
         """What the database says of its own health; empty when all is well. Reads everything."""
 

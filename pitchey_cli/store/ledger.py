@@ -108,12 +108,20 @@ class Ledger(Reader):
                 )
 
     def instances(
-        self, *, active_only: bool = True, organisation: str | None = None, node: str | None = None
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining."""
-        question = "active_instances" if active_only else "all_instances"
-        found = self._db.rows(QUERIES[question], {"organisation": organisation})
-        return [each for each in map(instance_rows.instance_from, found) if node is None or each.node == node]
+        whose = {"organisation": organisation, "node": node}
+        if active_only:  # of which there are few
+            found = self._db.rows(QUERIES["active_instances"], whose)[-(limit or 0) :]
+        else:
+            found = self._db.rows(QUERIES["all_instances"], {**whose, "limit": limit})
+        return [instance_rows.instance_from(row) for row in found]
 
     # --- the ledger
 
@@ -148,9 +156,11 @@ class Ledger(Reader):
     def _book(self, booked: Iterable[Entry]) -> None:
         self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in booked])
 
-    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
+    def costs(
+        self, *, since: datetime, until: datetime, organisation: str | None = None, limit: int | None = None
+    ) -> Costs:
         """What was booked in the hours that begin in a span, and what lives."""
-        span = {"since": rows.micros(since), "until": rows.micros(until)}
+        span = {"since": rows.micros(since), "until": rows.micros(until), "limit": limit}
         with self._db.snapshot():
             found = (
                 self._db.rows(QUERIES["ledger"], span)

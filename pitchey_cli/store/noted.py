@@ -31,7 +31,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 #: what changes nothing
 READS = frozenset({
-    "close", "data_version", "state_id", "schema_version", "integrity", "transaction",
+    "close", "data_version", "state_id", "schema_version", "database_version", "integrity", "transaction",
     "queue", "waiting_pools", "size_hint", "cached_job", "dependencies", "batches", "batch_counts", "batch_jobs",
     "next_due", "cancel_requested", "running", "job", "jobs", "oldest_jobs", "job_ids", "counts", "ahead_of",
     "attempts", "arrivals", "completed", "outputs", "details", "events", "last_event_id",

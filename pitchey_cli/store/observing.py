@@ -93,7 +93,7 @@ class Observing(Reader):
             for row in found
         ]
 
-    def pool_samples(self, *, since: datetime) -> list[PoolSample]:
+    def pool_samples(self, *, since: datetime, limit: int | None = None) -> list[PoolSample]:
         """How the pools stood since then, the oldest first."""
         return [
             PoolSample(
@@ -112,7 +112,7 @@ class Observing(Reader):
                 most_waiting=row["most_waiting"],
                 most_instances=row["most_instances"],
             )
-            for row in self._db.rows(QUERIES["samples_since"], {"since": rows.micros(since)})
+            for row in self._db.rows(QUERIES["samples_since"], {"since": rows.micros(since), "limit": limit})
         ]
 
     def measurements(self, service: Service, name: Measure, *, limit: int = 1000) -> list[Measurement]:

@@ -263,8 +263,12 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
 
-    def arrivals(self, *, since: datetime) -> list[Arrival]:
-        """The jobs submitted since then that have run, by when they could first have started."""
+    def arrivals(self, *, since: datetime, limit: int | None = None) -> list[Arrival]:
+        """The jobs submitted since then that have run, by when they could first have started.
+
+        Args:
+            limit: no more than so many or a page above it, whichever they are.
+        """
 
     def completed(self, service: Service, *, limit: int) -> list[Past]:
         """The newest jobs of a service that have completed, among the last hundred thousand of all services."""
@@ -346,8 +350,12 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     ) -> list[ScalingEvent]:
         """What has changed about the pools, the newest first."""
 
-    def pool_samples(self, *, since: datetime) -> list[PoolSample]:
-        """How the pools stood since then, the oldest first."""
+    def pool_samples(self, *, since: datetime, limit: int | None = None) -> list[PoolSample]:
+        """How the pools stood since then, the oldest first.
+
+        Args:
+            limit: no more than so many, the oldest.
+        """
 
     def measurements(self, service: Service, name: Measure, *, limit: int = 100) -> list[Measurement]:
         """How long something took lately, the newest first."""
@@ -411,3 +419,6 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
 
     def schema_version(self) -> int:
         """Which migration the database is at."""
+
+    def database_version(self) -> str:
+        """What the database is, as `PostgreSQL 16.4`."""

@@ -202,14 +202,14 @@ class Reader:
         """The attempts of a job, in order."""
         return [rows.attempt_from(row) for row in self._db.rows(QUERIES["attempts"], {"job_id": job_id})]
 
-    def arrivals(self, *, since: datetime) -> list[Arrival]:
+    def arrivals(self, *, since: datetime, limit: int | None = None) -> list[Arrival]:
         """The jobs submitted since then that have run, by when they could first have started."""
         found: list[Arrival] = []
         oldest, before_seq = rows.micros(since), _END_OF_TIME
         while page := self._db.rows(QUERIES["arrivals"], {"before_seq": before_seq, "limit": _ARRIVALS_PAGE}):
             before_seq = page[-1]["seq"]
             found += [rows.arrival_from(row) for row in page if row["created_at"] >= oldest]
-            if page[-1]["created_at"] < oldest:
+            if page[-1]["created_at"] < oldest or (limit is not None and len(found) >= limit):
                 break
         return sorted(found)
 
@@ -250,6 +250,10 @@ class Reader:
         return int(self._db.value(QUERIES["last_event_id"]))
 
     # --- maintenance
+
+    def database_version(self) -> str:
+        """What the database is."""
+        return self._db.version()
 
     def schema_version(self) -> int:
         """Which migration the database is at."""

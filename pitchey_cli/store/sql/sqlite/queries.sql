@@ -756,11 +756,16 @@ UPDATE container_instances SET cost_nanodollars = :cost_nanodollars WHERE id = :
 
 -- name: active_instances
 SELECT * FROM container_instances
- WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation) ORDER BY created_at, rowid;
+ WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation)
+   AND (:node IS NULL OR node = :node) ORDER BY created_at, rowid;
 
 -- name: all_instances
-SELECT * FROM container_instances
- WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, rowid;
+-- The newest of them, the oldest first.
+SELECT * FROM (
+    SELECT *, rowid AS place FROM container_instances
+     WHERE (:organisation IS NULL OR organisation = :organisation) AND (:node IS NULL OR node = :node)
+     ORDER BY created_at DESC, rowid DESC LIMIT coalesce(:limit, -1)
+) ORDER BY created_at, place;
 
 -- --- costs
 
@@ -810,10 +815,12 @@ WITH RECURSIVE names (organisation) AS (
       FROM names WHERE names.organisation IS NOT NULL
 )
 SELECT c.* FROM names JOIN container_costs c ON c.organisation = names.organisation
- WHERE c.hour >= :since AND c.hour < :until;
+ WHERE c.hour >= :since AND c.hour < :until
+ LIMIT coalesce(:limit, -1);
 
 -- name: ledger_of
-SELECT * FROM container_costs WHERE organisation = :organisation AND hour >= :since AND hour < :until;
+SELECT * FROM container_costs WHERE organisation = :organisation AND hour >= :since AND hour < :until
+ LIMIT coalesce(:limit, -1);
 
 -- name: cost_totals
 SELECT service, line, sum(nanodollars) AS nanodollars, sum(attempts) AS attempts FROM container_costs
@@ -888,7 +895,7 @@ DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
 DELETE FROM pool_decisions WHERE organisation <> '' AND at < :before;
 
 -- name: samples_since
-SELECT * FROM pool_samples WHERE at >= :since ORDER BY at;
+SELECT * FROM pool_samples WHERE at >= :since ORDER BY at LIMIT coalesce(:limit, -1);
 
 -- name: measurements_of
 -- The newest first.
