@@ -43,6 +43,19 @@ def table(found: Sequence[NodeUse], *, now: datetime) -> RenderableType:
     return rows
 
 
+def versions(found: Sequence[NodeUse], *, now: datetime) -> RenderableType:
+    """What each node works with."""
+    if not found:
+        return Text("No nodes.")
+    rows = plain_table("node", "state", "version", "knows schema", "last beat", right=("knows schema",))
+    for each in found:
+        facts = each.node.facts
+        rows.add_row(
+            cell(facts.name), _state(each, now), cell(facts.version), str(facts.schema), ago(each.node.beat_at, now)
+        )
+    return rows
+
+
 def whole(use: NodeUse, *, now: datetime) -> RenderableType:
     """One node."""
     node, room = use.node, use.node.room

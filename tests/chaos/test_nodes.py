@@ -16,20 +16,21 @@ import pytest
 from pitchey_cli.store.port import Store
 from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
-from tests.resources.clusters import Cluster, cluster_on_sqlite, until
+from tests.resources.clusters import Cluster, until
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    with cluster_on_sqlite(tmp_path) as found:
-        yield found
+def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
+    found = Cluster(tmp_path, postgres_url)
+    yield found
+    found.end()
 
 
 @pytest.fixture
 def store(cluster: Cluster) -> Iterator[Store]:
-    found = cluster.open_store()
+    found = cluster.store()
     yield found
     found.close()
 
