@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pitchey_cli.domain.errors import InputNotFound, UsageError
-from pitchey_cli.domain.job import Instance
-from pitchey_cli.domain.nodes import NodeRecord, NodeState
+from pitchey_cli.domain.nodes import NodeRecord, NodeState, NodeUse
 from pitchey_cli.store.nodes import TakenOver
 from pitchey_cli.store.port import Store
 
 _SHORTEST_ID = 4  # characters, of an id that is abbreviated
-
-
-@dataclass(frozen=True)
-class NodeUse:
-    """A node, and what it is doing."""
-
-    node: NodeRecord
-    instances: tuple[Instance, ...]
-    running: int  #: jobs
 
 
 def nodes(store: Store, *, with_removed: bool = False) -> list[NodeUse]:

@@ -9,8 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from pitchey_cli.domain.nodes import NodeState
-from pitchey_cli.operations.nodes import NodeUse
+from pitchey_cli.domain.nodes import NodeState, NodeUse
 from pitchey_cli.reports.as_json import SCHEMA, time
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import ago, printable, size
