@@ -45,6 +45,7 @@ VERBS = (
     "cost",
     "daemon",
     "instances",
+    "nodes",
     "scaling",
     "org",
     "role",

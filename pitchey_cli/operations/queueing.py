@@ -12,6 +12,7 @@ from typing import Any
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
+from pitchey_cli.domain.nodes import wanted_from
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.lookup import resolve
 from pitchey_cli.operations.naming import name
@@ -34,6 +35,7 @@ DEFAULTS: Mapping[str, Any] = {
     "ttl": None,
     "off_peak": False,
     "spot_ok": False,
+    "on": "",
     "max_attempts": None,
     "backoff": None,
     "timeout": None,
@@ -118,8 +120,16 @@ def settings(
         ttl_seconds=None if ttl is None else ttl.total_seconds(),
         is_off_peak=given["off_peak"],
         is_spot_ok=given["spot_ok"] or defaults.is_foreground,  # whoever waits for it sees when it is taken away
+        on_node=_wanted(given["on"]),
         idempotency_key=given["idempotency_key"],
     )
+
+
+def _wanted(text: str) -> str:
+    try:
+        return wanted_from(text)
+    except UsageError as error:
+        raise UsageError(f"--on: {error}", hint=error.hint) from error
 
 
 def _several(value: Any) -> list[str]:

@@ -37,6 +37,7 @@ from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import schedules
 from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.policies import pool_settings
+from pitchey_cli.store.steps import newest
 from pitchey_cli.store.writer import Writer
 from pitchey_cli.wiring.here import Wiring
 from processors.vocabulary import Service
@@ -119,7 +120,7 @@ def loop(
     writer = Writer(store)
     try:
         node = Node(
-            config=_config(wiring, engine, is_foreground, schema=store.schema_version()),
+            config=_config(wiring, engine, is_foreground, schema=newest()),
             store=store,
             writer=writer,
             engine=engine,
