@@ -67,6 +67,8 @@ class ApiSettings:
     """How the daemon is asked over HTTP."""
 
     listen: str = _setting("", "HOST:PORT or unix:PATH to serve the API on; empty: none. --api goes before it.")
+    tls_cert: str = _setting("", "File with the certificate for TLS, as PEM; --tls-cert goes before it.")
+    tls_key: str = _setting("", "File with its key, where that is another one; --tls-key goes before it.")
     requests_per_minute: int = _setting(30_000, "Of one token; more are answered with 429.", least=1)
     body_bytes: int = _setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = _setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)

@@ -353,12 +353,19 @@ class Wiring:
             store.close()
 
     async def serve(
-        self, engine: Engine, *, api: str = "", on_ready: Callable[[], None], report: Callable[[str], None]
+        self,
+        engine: Engine,
+        *,
+        api: str = "",
+        tls: tuple[str, str] = ("", ""),
+        on_ready: Callable[[], None],
+        report: Callable[[str], None],
     ) -> None:
         """Be the daemon, until a signal or a drain.
 
         Args:
             api: where the API is to listen; empty: as is set.
+            tls: the files of its certificate and of the key; empty: as is set.
         """
         from pitchey_cli.daemon import process
         from pitchey_cli.daemon.lock import lock
@@ -368,21 +375,25 @@ class Wiring:
             lock(self.state_dir, is_daemon=True, engine=engine.kind),
             self._loop(engine, report, False) as loop,
         ):
-            front = await self._api(api or self.settings.api.listen, report)
+            front = await self._api(api or self.settings.api.listen, tls, report)
             await process.serve(loop, on_ready=on_ready, front=front)
 
-    async def _api(self, where: str, report: Callable[[str], None]) -> Front | None:
+    async def _api(self, where: str, tls: tuple[str, str], report: Callable[[str], None]) -> Front | None:
         """The process that serves the API, with its socket open; None where none is wanted.
 
         Raises:
-            UsageError: strangers could reach it, and there is no token by which to tell them from friends.
+            UsageError: strangers could reach it, and there is no token by which to tell them from friends; or there is
+                no such certificate.
         """
         if not where:
             return None
         from pitchey_cli.daemon.front import Front, listen
         from pitchey_cli.domain.listening import address_of
 
-        address = address_of(where)
+        address, files = address_of(where), self._certificate(tls)
+        if files and address.path:
+            raise UsageError("A Unix socket has no TLS.", hint="Leave --tls-cert out, or listen on HOST:PORT.")
+        address = replace(address, has_tls=bool(files))
         store = self.plain_store()
         try:
             has_tokens = store.has_tokens()
@@ -396,7 +407,21 @@ class Wiring:
         whom = "whoever may open that file" if address.path else "anybody on this machine"
         known = "those with a token or a session of the sign-on server" if has_sign_on else "those with a token"
         report(f"API at {address}, for {known if has_tokens or has_sign_on else f'{whom}, as there is no token yet'}")
-        return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
+        command = (sys.executable, "-m", "pitchey_cli.api", *(["--tls", *files] if files else []))
+        return Front(command, listener, address, report)
+
+    def _certificate(self, tls: tuple[str, str]) -> list[str]:
+        """The files of a certificate and of its key, which belong together; none where there is to be no TLS."""
+        said = tls if tls[0] or tls[1] else (self.settings.api.tls_cert, self.settings.api.tls_key)
+        if not any(said):
+            return []
+        if not said[0]:
+            raise UsageError("There is a key for TLS, and no certificate.", hint="--tls-cert names its file.")
+        from pitchey_cli.network.certificates import Certificate
+
+        chain, key = (str(Path(each).expanduser().absolute()) for each in (said[0], said[1] or said[0]))
+        Certificate(Path(chain), Path(key))
+        return [chain, key]
 
     def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
         """A node inside this command, for the jobs that somebody waits for."""
