@@ -12,6 +12,8 @@ class ApiSettings:
     """How the daemon is asked over HTTP."""
 
     listen: str = setting("", "HOST:PORT or unix:PATH to serve the API on; empty: none. --api goes before it.")
+    tls_cert: str = setting("", "File with the certificate for TLS, as PEM; --tls-cert goes before it.")
+    tls_key: str = setting("", "File with its key, where that is another one; --tls-key goes before it.")
     requests_per_minute: int = setting(30_000, "Of one token; more are answered with 429.", least=1)
     body_bytes: int = setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
