@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from pitchey_cli.artifacts.port import ProgressCallback
-from pitchey_cli.daemon.download import Download
+from pitchey_cli.artifacts.port import Artifact, ProgressCallback
+from pitchey_cli.daemon.delivery import Delivery, Ended
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.transfer import Transfer
 from pitchey_cli.daemon.worker_client import Events, WorkerRefused
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
@@ -69,7 +70,7 @@ class Execution:
     _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
-    _download: Download | None = None
+    _download: Transfer[tuple[Artifact, str]] | None = None
     _grace_seconds: float | None = None  # None: as is set
     _events: Events | None = None  #: from the worker that has taken the attempt
 
@@ -81,6 +82,10 @@ class Execution:
     @property
     def _files(self) -> AttemptFiles:
         return AttemptFiles(self.node.config.state_dir, self.instance.id, self.token, self.node.artifacts)
+
+    @property
+    def _delivery(self) -> Delivery:
+        return Delivery(self.node, self.job, self.token, lambda: self.ending_as is not None)
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -191,6 +196,8 @@ class Execution:
     # --- the steps, in their order
 
     async def _start(self) -> None:
+        if self.job.output:
+            await self._delivery.check()
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
         request = protocol.AttemptRequest(
             token=self.token,
@@ -216,7 +223,9 @@ class Execution:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
             if self.ending_as is not None:  # while an earlier input was made ready
                 raise PitcheyError("The download was ended.")
-            self._download = Download(partial(node.fetch, item.url, progress=progress))
+            self._download = Transfer(
+                partial(node.fetch, item.url, organisation=self.job.organisation, progress=progress)
+            )
             artifact, found_name = await self._download.result()
             self._download = None
             if item.field != SPECS[self.job.service].attached_field:  # those have the name that was asked for
@@ -330,6 +339,14 @@ class Execution:
         try:
             limit_bytes = self.node.config.output_limit_bytes
             outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            if self.job.output:
+                await self._delivery.bring(outputs)
+        except Ended as error:
+            assert self.ending_as is not None
+            return Outcome(self.ending_as, JobError(self.ending_as, str(error)), usage=usage)
+        except NetworkError as error:
+            text = JobError("not_stored", str(error), error.hint or None)
+            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.artifacts.port import Artifacts, Deliver, Fetch
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -146,6 +146,7 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+    deliver: Deliver | None = None  #: brings outputs to buckets; None: there are none
     post: Post | None = None  #: None: nobody is told anything
     identity: Identity = field(default_factory=Identity)
 

@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 from pitchey_cli import __version__
-from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.daemon import process
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.daemon.front import Front, listen
@@ -109,9 +108,9 @@ def _certificate(wiring: Wiring, tls: tuple[str, str]) -> list[str]:
         return []
     if not chain:
         raise UsageError("There is a key for TLS, and no certificate.", hint="--tls-cert names its file.")
-    files = [Path(each).expanduser().absolute() for each in (chain, key or chain)]
-    Certificate(*files)
-    return [str(each) for each in files]
+    certificate, its_key = (Path(each).expanduser().absolute() for each in (chain, key or chain))
+    Certificate(certificate, its_key)  # refuses what is none
+    return [str(certificate), str(its_key)]
 
 
 def embedded(wiring: Wiring, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
@@ -153,12 +152,8 @@ def loop(
             engine=engine,
             host=engine.info(),
             artifacts=artifacts,
-            fetch=partial(
-                fetch,
-                artifacts=artifacts,
-                limit_bytes=wiring.settings.limits.input_bytes,
-                allow_private=wiring.settings.network.allow_private_urls,
-            ),
+            fetch=wiring.inputs(artifacts),
+            deliver=wiring.outputs(artifacts),
             fire=partial(_fire, wiring),
             clock=wiring.clock,
             dice=random.random,
