@@ -229,7 +229,10 @@ class CarriedAttempt(Attempt):
         self._carrying = asyncio.ensure_future(way)
         timer = asyncio.get_running_loop().call_later(timeout, lambda: self.stop(timed_out(timeout), 0))
         try:
-            return await self._carrying
+            gone = await self._carrying
+            self._pass_on_held_progress()
+            self._held_progress = None
+            return gone
         except asyncio.CancelledError:
             if self._stopped_by is None:
                 raise
