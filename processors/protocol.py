@@ -102,7 +102,7 @@ class InputFile(Message):
     name: str  #: what the user called it; for messages only
     size: int
     sha256: str
-    url: str | None = Field(None, repr=False)  #: a link to GET it by, where no files are shared; a secret
+    url: str | None = Field(default=None, repr=False)  #: a link to GET it by, where no files are shared; a secret
 
 
 class AttemptRequest(Message):
@@ -121,8 +121,8 @@ class Links(Message):
     """The answer to a `links` event; in the order in which it has asked. Links are secrets."""
 
     ask: int  #: of the event
-    inputs: list[str] = Field([], repr=False)  #: to GET
-    outputs: list[str] = Field([], repr=False)  #: to PUT
+    inputs: list[str] = Field(default=[], repr=False)  #: to GET
+    outputs: list[str] = Field(default=[], repr=False)  #: to PUT
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------

@@ -79,3 +79,24 @@ class Artifacts(Protocol):
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
+
+
+class Presigner(Protocol):
+    """Makes links by which who has no credentials reads an artifact, or stores what may become one. Calls may block."""
+
+    def get_url(self, sha256: str, *, seconds: float) -> str:
+        """A link to GET an artifact by, for so long."""
+
+    def put_url(self, key: str, *, seconds: float) -> str:
+        """A link to PUT a file by, for so long, to a place beside the artifacts."""
+
+    def take(self, key: str, *, limit_bytes: int) -> Artifact:
+        """Make an artifact of what was PUT; its size and SHA-256 are found out here.
+
+        Raises:
+            InputRejected: there is nothing, or more than the limit.
+            StoreError: it cannot be had this time.
+        """
+
+    def discard(self, key: str) -> None:
+        """Remove what was PUT. When there is nothing, that is no error."""

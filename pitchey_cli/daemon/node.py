@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.artifacts.port import Artifacts, Fetch, Presigner
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -52,6 +52,7 @@ class ServiceConfig:
     runtime: str = ""  #: of its containers; empty for the engine's own
     has_gpu: bool = False  #: its instances are given the graphics cards
     organisation: str = ""  #: for which alone its instances work; empty: for all
+    shares_files: bool = True  #: its instances see directories of this host; else inputs and outputs go by links
 
     @property
     def key(self) -> PoolKey:
@@ -97,6 +98,8 @@ class NodeConfig:
     zone: tzinfo = UTC  #: in which the days of budgets begin
     alerts: tuple[Rule, ...] = ()
     deliveries_kept: timedelta = timedelta(days=7)  #: of webhooks, from when they have ended
+    ca_file: Path | None = None  #: certificate authorities for porters, which have none of their own
+    porter_network: str = "bridge"  #: the engine's, by which they reach the object store
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
 
 
@@ -134,6 +137,7 @@ class Node:
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
     post: Post | None = None  #: None: nobody is told anything
+    presigner: Presigner | None = None  #: makes the links for instances that share no files
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""

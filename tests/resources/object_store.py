@@ -44,12 +44,13 @@ def object_store(address: str = "127.0.0.1") -> Iterator[ObjectStore]:
         def log_message(self, *_: Any) -> None:
             pass
 
-        def do_GET(self) -> None:  # noqa: N802 - its name
+        def do_GET(self) -> None:
             if (key := self._key()) is None:
                 return
             data = store.objects.get(key)
             if data is None:
-                return self._say(404)
+                self._say(404)
+                return
             begin, status = 0, 200
             if found := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
                 begin, status = int(found[1]), 206
@@ -62,7 +63,7 @@ def object_store(address: str = "127.0.0.1") -> Iterator[ObjectStore]:
                 return
             self.wfile.write(data[begin:])
 
-        def do_PUT(self) -> None:  # noqa: N802 - its name
+        def do_PUT(self) -> None:
             data = self.rfile.read(int(self.headers["Content-Length"]))
             if (key := self._key()) is not None:
                 store.objects[key] = data
