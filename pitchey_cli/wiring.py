@@ -24,7 +24,7 @@ from pitchey_cli.store.port import Store
 if TYPE_CHECKING:
     import asyncio
 
-    from pitchey_cli.artifacts.port import Artifacts
+    from pitchey_cli.artifacts.port import Artifacts, Presigner
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.front import Front
     from pitchey_cli.daemon.housekeeping import Pruned
@@ -430,6 +430,7 @@ class Wiring:
                 clock=self.clock,
                 dice=random.random,
                 report=report,
+                presigner=self._presigner(engine, artifacts),
                 post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
             )
             yield Loop(node, label)
@@ -464,8 +465,38 @@ class Wiring:
             output_limit_bytes=limits.output_bytes,
             instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
             deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
+            ca_file=self._porter_ca_file(),
+            porter_network=self.settings.engine.network,
             is_foreground=is_foreground,
         )
+
+    def _porter_ca_file(self) -> Path | None:
+        """The certificate authorities that porters are given: the image has none."""
+        if self.settings.engine.shares_files:
+            return None
+        import ssl  # late: only a node whose instances share no files needs it
+
+        found = self.ca_bundle() or Path(ssl.get_default_verify_paths().cafile or "")
+        return found if found.is_file() else None
+
+    def _presigner(self, engine: Engine, artifacts: Artifacts) -> Presigner | None:
+        """Who makes links for instances that share no files; None where they all do.
+
+        Raises:
+            UsageError: there is nobody who could, or the engine knows no such instances.
+        """
+        from pitchey_cli.artifacts.port import Presigner
+        from pitchey_cli.engines.port import EngineKind
+
+        if self.settings.engine.shares_files:
+            return None
+        if engine.kind is not EngineKind.DOCKER:
+            text = f"Instances on {engine.kind} share the files of this host."
+            raise UsageError(text, hint="`engine.shares_files = false` is for Docker.")
+        if not isinstance(artifacts, Presigner):
+            text = "Instances that share no files with this host need an object store, and the artifacts are in none."
+            raise UsageError(text, hint="`artifacts.url = s3://BUCKET/PREFIX` puts them there.")
+        return artifacts
 
     def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
         from pitchey_cli.daemon.node import ServiceConfig
@@ -487,6 +518,8 @@ class Wiring:
             warm_hours=self.policies.warm_hours(service),
             retry=self.policies.retry(service),
             runtime=chosen.runtime,
+            # What runs programs is a process of this host, and its slots see nothing of it but what they are handed.
+            shares_files=self.settings.engine.shares_files or service is Service.CODE,
             has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 ProgressCallback = Callable[[int, int | None], None]  #: bytes done, bytes in all where known
 
@@ -81,6 +81,7 @@ class Artifacts(Protocol):
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
 
 
+@runtime_checkable
 class Presigner(Protocol):
     """Makes links by which who has no credentials reads an artifact, or stores what may become one. Calls may block."""
 
