@@ -1,4 +1,4 @@
-"""Where files are kept: by content, under their SHA-256, each content once. Adapter: local.py."""
+"""Where files are kept: by content, under their SHA-256, each content once. Adapters: local.py and s3.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Kept:
 
 
 class Fetch(Protocol):
-    """Brings the content of a URL into the artifacts. Adapter: http.py."""
+    """Brings the content of a URL into the artifacts. Adapters: http.py and bucket_inputs.py."""
 
     def __call__(self, url: str, *, progress: ProgressCallback | None = None) -> tuple[Artifact, str]:
         """Fetch; the artifact, and what to call it.
@@ -83,21 +83,35 @@ class Artifacts(Protocol):
 
 @runtime_checkable
 class Presigner(Protocol):
-    """Makes links by which who has no credentials reads an artifact, or stores what may become one. Calls may block."""
+    """Lets somebody without credentials fetch an artifact, or leave what may become one. Adapter: s3.py.
 
-    def get_url(self, sha256: str, *, seconds: float) -> str:
-        """A link to GET an artifact by, for so long."""
+    A key is a name that the host chooses, of one file of one attempt: letters, digits, `.`, `_`, `-` and `/`.
+    """
 
-    def put_url(self, key: str, *, seconds: float) -> str:
-        """A link to PUT a file by, for so long, to a place beside the artifacts."""
-
-    def take(self, key: str, *, limit_bytes: int) -> Artifact:
-        """Make an artifact of what was PUT; its size and SHA-256 are found out here.
+    def get_url(self, sha256: str, *, seconds: int) -> str:
+        """A link to the content of an artifact, good for so long.
 
         Raises:
-            InputRejected: there is nothing, or more than the limit.
-            StoreError: it cannot be had this time.
+            InputNotFound: there is no such artifact.
+        """
+
+    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+        """A link to which the content of a file can be PUT, good for so long.
+
+        Args:
+            size_limit: in bytes. No signature can hold anybody to it: `take` refuses what is larger.
+        """
+
+    def take(self, key: str, *, limit_bytes: int) -> Artifact:
+        """Let what was PUT become an artifact, after it was read and hashed here; it is gone from its key then.
+
+        The link may be good still: what is PUT after this is not looked at, and `discard` removes it.
+
+        Raises:
+            InputNotFound: nothing was PUT.
+            InputRejected: it is above the limit; nothing of it is kept.
+            NetworkError, StoreError: it may work another time.
         """
 
     def discard(self, key: str) -> None:
-        """Remove what was PUT. When there is nothing, that is no error."""
+        """Remove what was PUT, if there is anything."""

@@ -26,7 +26,7 @@ from processors import protocol
 
 T = TypeVar("T")
 
-LINK_SECONDS = 900.0  #: that a link is good for; one that is needed for longer is asked for again
+LINK_SECONDS = 900  #: that a link is good for; one that is needed for longer is asked for again
 MOST_OUTPUTS = 20_000  #: of an attempt; processors/porter/storing.py keeps to it
 _AT_ONCE = 8  # requests to the object store, of one attempt
 _TAKE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries, where the store is away
@@ -40,6 +40,7 @@ class CarriedFiles(AttemptFiles):
     presigner: Presigner
     _given: list[str] = field(default_factory=list)
     _asked: dict[int, int] = field(default_factory=dict)  # sizes of the outputs that links were asked for
+    _taken: set[int] = field(default_factory=set)  # and found to be artifacts now
     _kept: int | None = None  # events that are written down
 
     def place(self, index: int, name: str, sha256: str) -> tuple[str, str | None]:
@@ -87,7 +88,7 @@ class CarriedFiles(AttemptFiles):
         return protocol.Links(
             ask=event.ask,
             inputs=[self.presigner.get_url(given[number], seconds=LINK_SECONDS) for number in event.inputs],
-            outputs=[self.presigner.put_url(self._key(each.number), seconds=LINK_SECONDS) for each in event.outputs],
+            outputs=[self._put_url(each) for each in event.outputs],
         )
 
     def collect(self, result: protocol.Result, *, limit_bytes: int) -> tuple[Output, ...]:
@@ -112,12 +113,13 @@ class CarriedFiles(AttemptFiles):
             with contextlib.suppress(PitcheyError):  # the store is away: what it keeps is swept there
                 self.presigner.discard(self._key(number))
 
-        _at_once(discard, self._asked_outputs())
+        _at_once(discard, self._asked_outputs().keys() - self._taken)
         AttemptFiles.remove(self)
 
     def _take(self, numbered: tuple[int, protocol.OutputFile]) -> Output:
         number, item = numbered
         artifact = self._patiently(number, item)
+        self._taken.add(number)
         if (artifact.sha256, artifact.size) != (item.sha256, item.size):
             text = f"The output {item.path} is not what its instance has said: its content has changed on the way."
             raise InputRejected(text)
@@ -130,6 +132,9 @@ class CarriedFiles(AttemptFiles):
             except (StoreError, NetworkError):
                 time.sleep(pause)
         return self.presigner.take(self._key(number), limit_bytes=item.size)
+
+    def _put_url(self, file: protocol.StoredFile) -> str:
+        return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS, size_limit=file.size)
 
     def _key(self, number: int) -> str:
         return f"{self.token}/{number}"

@@ -125,15 +125,22 @@ class S3Server:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def client(self, keys: Keys = OWNER, endpoint: str = "", **config: Any) -> S3Client:
+    def client(self, keys: Keys = OWNER, endpoint: str = "", read_timeout: float = 30) -> S3Client:
         """A client of boto3, with nothing of ours in between."""
+        style = Config(
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+            connect_timeout=2,
+            read_timeout=read_timeout,
+            signature_version="s3v4",
+        )
         return boto3.client(
             "s3",
             endpoint_url=endpoint or self.endpoint,
             aws_access_key_id=keys.access,
             aws_secret_access_key=keys.secret,
             region_name=self.region,
-            config=Config(**{"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}} | config),
+            config=style,
         )
 
     def new_bucket(self) -> Bucket:
@@ -174,7 +181,7 @@ class S3Server:
         return [str(_WEED), "-logtostderr=true", "server", *(f"-{name}={value}" for name, value in flags.items())]
 
     def _wait(self) -> None:
-        client, deadline, name = self.client(connect_timeout=2, read_timeout=5), time.monotonic() + _START_SECONDS, ""
+        client, deadline, name = self.client(read_timeout=5), time.monotonic() + _START_SECONDS, ""
         while True:
             try:
                 if not name:

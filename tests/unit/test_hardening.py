@@ -20,9 +20,7 @@ SPEC = InstanceSpec(
     user=(10001, 10002),
 )
 
-PORTER = PorterSpec(
-    command=("--slots", "3"), port=7117, files={"/kept/porter/secret": b"s3cr3t"}, network="objects"
-)
+PORTER = PorterSpec(command=("--slots", "3"), port=7117, files={"/kept/porter/secret": b"s3cr3t"}, network="objects")
 
 BOTH = {
     "image": "pitchey/video:0123456789ab",
