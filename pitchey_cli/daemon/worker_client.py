@@ -128,6 +128,8 @@ class WorkerClient:
         answer = _Answer(*await self._line.open(), self._line.headers)
         try:
             await answer.ask(method, target, body)
+            if answer.status == 401:  # another instance has taken the port
+                raise InstanceGone("What answers is not the porter that was started here.")
         except BaseException:
             await answer.close()
             raise

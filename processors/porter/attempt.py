@@ -16,7 +16,7 @@ from typing import Any
 from processors.porter.exchange import Client
 from processors.porter.fetching import fetch
 from processors.porter.patience import TransferFailed
-from processors.porter.storing import check_sizes, measure, store
+from processors.porter.storing import Left, check_sizes, measure, store
 from processors.porter.worker import Worker, WorkerGone, WorkerRefused
 from processors.protocol import (
     OUT_DIR_NAME,
@@ -82,8 +82,8 @@ class CarriedAttempt(Attempt):
         return self.request.token
 
     @property
-    def _out(self) -> Path:
-        return self._means.spool / self._token / OUT_DIR_NAME
+    def _left(self) -> Left:
+        return Left(self._means.spool, self._token)
 
     async def run(self, live: set[int]) -> None:
         """Do the attempt. It has no children.
@@ -192,7 +192,7 @@ class CarriedAttempt(Attempt):
     async def _store(self, result: Result) -> Result:
         outputs = [output.model_copy(update={"sha256": None}) for output in result.outputs]
         limit = self.request.output_limit_bytes
-        total = await asyncio.to_thread(check_sizes, self._out, outputs, limit_bytes=limit)
+        total = await asyncio.to_thread(check_sizes, self._left, outputs, limit_bytes=limit)
         self._moved_bytes = 0
         stored: list[OutputFile] = []
         for begin in range(0, len(outputs), BATCH):
@@ -201,7 +201,7 @@ class CarriedAttempt(Attempt):
 
     async def _store_batch(self, begin: int, outputs: Sequence[OutputFile], total: int) -> list[OutputFile]:
         measured = [
-            await asyncio.to_thread(measure, self._out, output, begin + place) for place, output in enumerate(outputs)
+            await asyncio.to_thread(measure, self._left, output, begin + place) for place, output in enumerate(outputs)
         ]
         links = await self._links(outputs=measured)
 
@@ -210,7 +210,7 @@ class CarriedAttempt(Attempt):
                 return (await self._links(outputs=[found])).outputs[0]
 
             moved = self._count("storing outputs", total)
-            await store(self._means.client, self._out, output, found, url, renew=renew, moved=moved)
+            await store(self._means.client, self._left, output, found, url, renew=renew, moved=moved)
 
         await _together([one(*each) for each in zip(outputs, measured, links.outputs, strict=True)])
         return [

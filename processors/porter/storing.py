@@ -1,8 +1,8 @@
 """What a worker has left behind: looked at without trust, hashed, and sent by links.
 
-The worker's directory is open to every program that it runs. So a file is opened step by step from `out`, through no
-link, and is taken only when it is a regular file with one name. What it holds may still change while it is read: the
-host compares what was stored with what was said, and both come from here.
+The worker's directory is open to every program that it runs. So a file is opened step by step, through no link, and is
+taken only when it is a regular file with one name. What it holds may still change while it is read: the host compares
+what was stored with what was said, and both come from here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import os
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from processors.porter.exchange import Body, Client, Place, Unreachable
 from processors.porter.patience import IS_WORTH_ANOTHER_TRY, WANTS_ANOTHER_LINK, Patience, TransferFailed
-from processors.protocol import OutputFile, StoredFile
+from processors.protocol import OUT_DIR_NAME, OutputFile, StoredFile
 
 MOST_OUTPUTS = 20_000  #: of one attempt: the segments of a day of video, and a bound
 MOST_BYTES = 5 * 2**30  #: of one output: what S3 takes by a single PUT
@@ -27,7 +28,15 @@ _STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-def check_sizes(out: Path, outputs: list[OutputFile], *, limit_bytes: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where an attempt has left its outputs. Of the whole path only `spool` is not the worker's to replace."""
+
+    spool: Path
+    token: str
+
+
+def check_sizes(left: Left, outputs: list[OutputFile], *, limit_bytes: int) -> int:
     """Look at all outputs; how many bytes they have.
 
     Raises:
@@ -37,7 +46,7 @@ def check_sizes(out: Path, outputs: list[OutputFile], *, limit_bytes: int) -> in
         raise _refused("too_many_outputs", f"The attempt has {len(outputs)} outputs, and may have {MOST_OUTPUTS}.")
     total = 0
     for output in outputs:
-        with opened(out, output.path) as file:
+        with opened(left, output.path) as file:
             size = os.fstat(file.fileno()).st_size
         if size > MOST_BYTES:
             text = f"The output {output.path} has {size} bytes, and one that is stored by a link may have {MOST_BYTES}."
@@ -49,7 +58,7 @@ def check_sizes(out: Path, outputs: list[OutputFile], *, limit_bytes: int) -> in
     return total
 
 
-def measure(out: Path, output: OutputFile, number: int) -> StoredFile:
+def measure(left: Left, output: OutputFile, number: int) -> StoredFile:
     """Hash an output. Blocks.
 
     Raises:
@@ -57,7 +66,7 @@ def measure(out: Path, output: OutputFile, number: int) -> StoredFile:
     """
     digest = hashlib.sha256()
     size = 0
-    with opened(out, output.path) as file:
+    with opened(left, output.path) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             size += len(chunk)
@@ -68,7 +77,7 @@ def measure(out: Path, output: OutputFile, number: int) -> StoredFile:
 
 async def store(
     client: Client,
-    out: Path,
+    left: Left,
     output: OutputFile,
     measured: StoredFile,
     url: str,
@@ -91,7 +100,7 @@ async def store(
             moved(count)
 
         try:
-            with opened(out, output.path) as file:
+            with opened(left, output.path) as file:
                 body = Body(measured.size, _exactly(file, measured.size, output.path, counted))
                 async with client.request("PUT", Place.of_link(url), body=body) as answer:
                     if 200 <= answer.status < 300:
@@ -113,7 +122,7 @@ async def store(
 
 
 @contextmanager
-def opened(out: Path, relative: str) -> Iterator[BinaryIO]:
+def opened(left: Left, relative: str) -> Iterator[BinaryIO]:
     """Open an output, through no link.
 
     Raises:
@@ -123,9 +132,9 @@ def opened(out: Path, relative: str) -> Iterator[BinaryIO]:
     if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
         raise _refused("bad_output", f"The output {relative!r} lies outside of its folder.")
     try:
-        directory = os.open(out, _STEP)
+        directory = os.open(left.spool, _STEP)
         try:
-            for part in parts[:-1]:
+            for part in (left.token, OUT_DIR_NAME, *parts[:-1]):
                 parent = directory
                 directory = os.open(part, _STEP, dir_fd=parent)
                 os.close(parent)

@@ -144,6 +144,7 @@ def test_an_input_that_is_gone_is_a_failure_at_once(porter: Porter) -> None:
     ("behaviour", "code", "words"),
     [
         ("link", "bad_output", "link cannot be opened"),
+        ("lead_astray", "bad_output", "text cannot be opened"),
         ("two_names", "bad_output", "link is not a regular file"),
         ("grow", "output_too_large", "more than the 1000000"),
     ],

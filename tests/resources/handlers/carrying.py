@@ -15,7 +15,7 @@ from processors.worker.context import Context
 def handle(context: Context[CodeSpec]) -> Result:
     behaviours: dict[str, Callable[[Context[CodeSpec]], Result]] = {
         "copy": _copy, "many": _many, "link": _link, "two_names": _two_names, "grow": _grow, "sleep": _sleep,
-        "show_request": _show_request,
+        "show_request": _show_request, "lead_astray": _lead_astray,
     }  # fmt: skip
     return behaviours[context.spec.code](context)
 
@@ -64,6 +64,16 @@ def _grow(context: Context[CodeSpec]) -> Result:
     (context.out / "more").write_bytes(b"more")
     more = context.output("more", media_type="text/plain", role="text").model_copy(update={"size": 0})
     return Result(outputs=[output, more])
+
+
+def _lead_astray(context: Context[CodeSpec]) -> Result:
+    """Leave a link to another directory with such a file in the place of its own."""
+    (context.out / "text").write_text("x")
+    output = context.output("text", media_type="text/plain", role="text")
+    own = context.out.parent
+    own.rename(own.with_name("elsewhere"))
+    own.symlink_to(own.with_name("elsewhere"))
+    return Result(outputs=[output])
 
 
 def _sleep(context: Context[CodeSpec]) -> Result:
