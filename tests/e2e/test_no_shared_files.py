@@ -150,6 +150,7 @@ def test_a_program_in_the_instance_reaches_nothing_and_learns_no_secret(apart: A
     host, _, port = apart.bucket.server.endpoint.removeprefix("http://").partition(":")
     status, said = worker.exec_run(["python3", "-c", PROBE, host, port])
     assert status == 0, said
+    assert isinstance(said, bytes)
     seen = json.loads(said)
     (secret,) = [path.read_text() for path in apart.pitchey.state_dir.glob("instances/*/secret")]
     assert secret not in seen.pop("environment")
