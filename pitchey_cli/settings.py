@@ -24,14 +24,21 @@ _OTHER_VARIABLES = frozenset(
     for name in ("CONFIG", "CONTEXT", "DEBUG", "ENGINE", "ENGINE_ROOT", "INSTANCE", "SCRIPTS", "SERVER", "TOKEN")
 )
 _OF_TESTS = "PITCHEY_TEST_"
-TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
+TABLES = frozenset({"media.presets", "s3.profiles"})  #: of the file alone: their keys are the user's own names
 ENGINE_KINDS = ("auto", "docker", "podman", "process")
 
 
 def _setting(
-    default: Any, doc: str, *, choices: tuple[str, ...] = (), least: float | None = None, most: float | None = None
+    default: Any,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+    is_secret: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices, "least": least, "most": most})
+    said = {"doc": doc, "choices": choices, "least": least, "most": most, "is_secret": is_secret}
+    return field(default=default, metadata=said, repr=not is_secret)
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,35 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True)
+class S3Settings:
+    """Buckets that inputs come from and outputs go to. These keys are the profile `default`."""
+
+    endpoint_url: str = _setting("", "Where the server answers; empty: Amazon's own.")
+    region: str = _setting("", "Its region; R2 takes auto.")
+    access_key: str = _setting(
+        "", "Whose name requests carry; empty: boto3 looks where it always does.", is_secret=True
+    )
+    secret_key: str = _setting("", "What they are signed with.", is_secret=True)
+    path_style: bool = _setting(False, "The bucket is part of the path, as MinIO and SeaweedFS have it.")
+    checksums: bool = _setting(True, "False for servers that know nothing of x-amz-checksum.")
+    ca_bundle: str = _setting("", "That has signed the certificate of the server; empty: the usual ones.")
+    profile: str = _setting("default", "The profile of s3:// URLs that name none.")
+    organisations: str = _setting(
+        "", "Whose jobs may use which profiles: acme=media+archive; `default` may use all, others none."
+    )
+    #: tables by name, each with the keys of a profile; of the file alone, and checked by whoever uses them
+    profiles: Mapping[str, Any] = field(default_factory=dict, metadata={"is_table": True})
+
+
+@dataclass(frozen=True)
+class ArtifactSettings:
+    """Where files are kept."""
+
+    url: str = _setting("", "s3://bucket/prefix/ to keep them in a bucket that nodes share; empty: on this disk.")
+    cache_bytes: int = _setting(20 * GIB, "Of them on this disk, when they are kept in a bucket.", least=0)
+
+
+@dataclass(frozen=True)
 class WebhookSettings:
     """How other programs are told."""
 
@@ -307,6 +343,8 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+    s3: S3Settings = S3Settings()
     webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()
@@ -330,6 +368,11 @@ class Entry:
     choices: tuple[str, ...]
     least: float | None
     most: float | None
+    is_secret: bool = False
+
+    def shown(self, value: Any) -> Any:
+        """Its value, as it may be shown."""
+        return "***" if self.is_secret and value else value
 
     @property
     def variable(self) -> str:
@@ -360,7 +403,9 @@ def _entries_of(cls: type, defaults: Any, prefix: str) -> list[Entry]:
 
 def _entry(item: Field[Any], type_: type, default: Any, prefix: str) -> Entry:
     meta = item.metadata
-    return Entry(prefix + item.name, type_, default, meta["doc"], meta["choices"], meta["least"], meta["most"])
+    return Entry(
+        prefix + item.name, type_, default, meta["doc"], meta["choices"], meta["least"], meta["most"], meta["is_secret"]
+    )
 
 
 def entries() -> dict[str, Entry]:

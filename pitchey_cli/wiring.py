@@ -24,6 +24,8 @@ from pitchey_cli.store.port import Store
 if TYPE_CHECKING:
     import asyncio
 
+    from pitchey_cli.artifacts.inputs import Inputs
+    from pitchey_cli.artifacts.outputs import Outputs
     from pitchey_cli.artifacts.port import Artifacts, Presigner
     from pitchey_cli.daemon.embedded import EmbeddedNode
     from pitchey_cli.daemon.front import Front
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.loop import Loop
     from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
     from pitchey_cli.domain.access import ApiToken
+    from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.job import JobId
     from pitchey_cli.domain.pipeline import Pipeline
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
     from pitchey_cli.operations.requests import Request, Submitting
+    from pitchey_cli.operations.result import Linking
     from pitchey_cli.operations.sources import Source
     from pitchey_cli.operations.submit import Draft, StageProgress
     from processors.vocabulary import Service
@@ -240,13 +244,44 @@ class Wiring:
 
     def models_desk(self) -> Desk:
         """What adding models needs."""
-        from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.operations.models.adding import Desk
 
-        artifacts, limit = self.artifacts(), self.settings.limits.input_bytes
+        artifacts = self.artifacts()
+        return Desk(self.models(), artifacts, self.inputs(artifacts), self.settings.limits.input_bytes)
+
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys below a folder in a bucket."""
+        from pitchey_cli.artifacts.buckets import found_below
+        from pitchey_cli.artifacts.inputs import profile_of
+
+        return found_below(profile_of(self.policies.profiles(), url.profile or self.policies.grants().default), url)
+
+    def outputs(self, artifacts: Artifacts) -> Outputs:
+        """What brings outputs to buckets."""
+        from pitchey_cli.artifacts.outputs import Outputs
+
+        return Outputs(artifacts, self.policies.profiles(), self.policies.grants())
+
+    def linking(self) -> Linking:
+        """What makes links to outputs."""
+        from pitchey_cli.operations.result import Linking
+
+        artifacts = self.artifacts()
+        return Linking(self.outputs(artifacts), self.presigner(artifacts))
+
+    def presigner(self, artifacts: Artifacts) -> Presigner | None:
+        """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
+        return None
+
+    def inputs(self, artifacts: Artifacts) -> Inputs:
+        """What fetches inputs that lie elsewhere."""
+        from pitchey_cli.artifacts.inputs import Inputs
+        from pitchey_cli.artifacts.known import Known
+
+        known = Known(layout.fetched(self.state_dir), artifacts)
+        policies, limit = self.policies, self.settings.limits.input_bytes
         allow_private = self.settings.network.allow_private_urls
-        fetching = partial(fetch, artifacts=artifacts, limit_bytes=limit, allow_private=allow_private)
-        return Desk(self.models(), artifacts, fetching, limit)
+        return Inputs(artifacts, known, policies.profiles(), policies.grants(), limit, allow_private)
 
     def engine(self, kind: str | None = None) -> Engine:
         """Connect to the engine that is set, or to the first that answers.
@@ -325,7 +360,18 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
-        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot, self.models)
+        return Submitting(
+            store,
+            self.artifacts(),
+            defaults_of,
+            self.image_tag,
+            presets,
+            off_peak,
+            spot,
+            self.models,
+            policies.grants(),
+            self.listed,
+        )
 
     def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
         from pitchey_cli.operations import schedules
@@ -402,7 +448,6 @@ class Wiring:
     def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
         import random
 
-        from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.daemon.loop import Loop
         from pitchey_cli.daemon.node import Node
         from pitchey_cli.network.posting import Post
@@ -420,12 +465,8 @@ class Wiring:
                 engine=engine,
                 host=engine.info(),
                 artifacts=artifacts,
-                fetch=partial(
-                    fetch,
-                    artifacts=artifacts,
-                    limit_bytes=self.settings.limits.input_bytes,
-                    allow_private=self.settings.network.allow_private_urls,
-                ),
+                fetch=self.inputs(artifacts),
+                deliver=self.outputs(artifacts),
                 fire=self._fire,
                 clock=self.clock,
                 dice=random.random,

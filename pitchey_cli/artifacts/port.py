@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from pitchey_cli.domain.buckets import BucketUrl
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
+
 ProgressCallback = Callable[[int, int | None], None]  #: bytes done, bytes in all where known
 
 
@@ -29,14 +32,48 @@ class Kept:
 
 
 class Fetch(Protocol):
-    """Brings the content of a URL into the artifacts. Adapters: http.py and bucket_inputs.py."""
+    """Brings the content of a URL into the artifacts. Adapter: inputs.py."""
 
-    def __call__(self, url: str, *, progress: ProgressCallback | None = None) -> tuple[Artifact, str]:
+    def __call__(
+        self, url: str, *, organisation: str = DEFAULT_ORGANISATION, progress: ProgressCallback | None = None
+    ) -> tuple[Artifact, str]:
         """Fetch; the artifact, and what to call it.
+
+        Args:
+            organisation: for whom: not everybody may use every profile of S3.
 
         Raises:
             PitcheyError: as http.fetch; what `progress` raises ends the fetching.
         """
+
+
+class Deliver(Protocol):
+    """Brings the outputs of jobs to buckets. Adapter: outputs.py."""
+
+    def check(self, url: BucketUrl, *, organisation: str) -> None:
+        """Make sure that outputs can be written below a URL, before the work is done.
+
+        Raises:
+            PitcheyError: says why they cannot; a NetworkError, that they may another time.
+        """
+
+    def deliver(
+        self,
+        sha256: str,
+        url: BucketUrl,
+        *,
+        organisation: str,
+        media_type: str,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Write an artifact as an object: whole, or not at all; a second try goes on where the first has ended.
+
+        Raises:
+            PitcheyError: as check; what `progress` raises ends it.
+        """
+
+    def link(self, url: BucketUrl, *, organisation: str, seconds: int) -> str:
+        """A link with which anybody can fetch an object, for so long."""
 
 
 class Artifacts(Protocol):

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from pitchey_cli.artifacts.port import ProgressCallback
+from pitchey_cli.artifacts.port import Artifact, ProgressCallback
 from pitchey_cli.daemon.carried import CarriedFiles
-from pitchey_cli.daemon.download import Download
+from pitchey_cli.daemon.delivery import Delivery, Ended
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.transfer import Transfer
 from pitchey_cli.daemon.worker_client import Events, WorkerRefused
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
@@ -71,7 +72,7 @@ class Execution:
     _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
-    _download: Download | None = None
+    _download: Transfer[tuple[Artifact, str]] | None = None
     _grace_seconds: float | None = None  # None: as is set
     _events: Events | None = None  #: from the worker that has taken the attempt
     _is_refusal_final: bool = False
@@ -94,6 +95,10 @@ class Execution:
                 assert self.node.presigner is not None  # else no such instance was started
                 self._made_files = CarriedFiles(*given, self.node.presigner)
         return self._made_files
+
+    @property
+    def _delivery(self) -> Delivery:
+        return Delivery(self.node, self.job, self.token, lambda: self.ending_as is not None)
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -211,6 +216,8 @@ class Execution:
     # --- the steps, in their order
 
     async def _start(self) -> None:
+        if self.job.output:
+            await self._delivery.check()
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
         request = protocol.AttemptRequest(
             token=self.token,
@@ -236,7 +243,9 @@ class Execution:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
             if self.ending_as is not None:  # while an earlier input was made ready
                 raise PitcheyError("The download was ended.")
-            self._download = Download(partial(node.fetch, item.url, progress=progress))
+            self._download = Transfer(
+                partial(node.fetch, item.url, organisation=self.job.organisation, progress=progress)
+            )
             artifact, found_name = await self._download.result()
             self._download = None
             if item.field != SPECS[self.job.service].attached_field:  # those have the name that was asked for
@@ -380,9 +389,16 @@ class Execution:
         try:
             limit_bytes = self.node.config.output_limit_bytes
             outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            if self.job.output:
+                await self._delivery.bring(outputs)
+        except Ended as error:
+            assert self.ending_as is not None
+            return Outcome(self.ending_as, JobError(self.ending_as, str(error)), usage=usage)
+        except NetworkError as error:
+            text = JobError("not_stored", str(error), error.hint or None)
+            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
         except PitcheyError as error:
-            # A full disk of ours, or an object store that is away, is no fault of the output.
-            is_retryable = isinstance(error, StoreError | NetworkError)
+            is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
             return Outcome(Reason.FAILED, text, is_retryable=is_retryable, usage=usage)
         return Outcome(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from pitchey_cli.artifacts.port import Artifacts, Fetch, Presigner
+from pitchey_cli.artifacts.port import Artifacts, Deliver, Fetch, Presigner
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -136,6 +136,7 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+    deliver: Deliver | None = None  #: brings outputs to buckets; None: there are none
     post: Post | None = None  #: None: nobody is told anything
     presigner: Presigner | None = None  #: makes the links for instances that share no files
 

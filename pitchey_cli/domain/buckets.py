@@ -17,6 +17,7 @@ from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 SCHEME = "s3://"
 DEFAULT_PROFILE = "default"  #: what the profile is called that URLs mean which name none
 JOB = "{job}"  #: of a destination: the id of the job
+NAME = "{name}"  #: its name
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")  # Amazon's rules, with the underscores of older buckets
 _KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
@@ -97,14 +98,30 @@ def destination(text: str) -> BucketUrl:
         raise UsageError(
             f"{text[:200]!r} is one object, and a job may have several outputs.", hint=f"End it with {JOB}/."
         )
+    if JOB not in url.key and NAME not in url.key:
+        raise UsageError(f"In {text[:200]!r} jobs would overwrite each other's outputs.", hint=f"End it with {JOB}/.")
     if ".." in url.key.split("/"):
         raise UsageError(f"{text[:200]!r} goes up in its key.", hint=_FORM)
     return url
 
 
-def destination_of(text: str, job_id: str) -> BucketUrl:
-    """Where the outputs of one job go."""
-    return destination(text.replace(JOB, job_id))
+def destination_of(text: str, job_id: str, name: str) -> BucketUrl:
+    """Where the outputs of one job go, below which each has its own name."""
+    url = destination(text)
+    # A job's name may have come from anybody: it never goes up, and never begins anew.
+    safe = "/".join(part for part in name.split("/") if part.strip(". ") and part.isprintable()) or job_id
+    key = url.key.replace(JOB, job_id).replace(NAME, safe)
+    return BucketUrl(url.profile, url.bucket, key)
+
+
+def kept_at(text: str) -> BucketUrl:
+    """Read where artifacts are kept.
+
+    Raises:
+        UsageError: it is no place of many files.
+    """
+    url = bucket_url(text if text.endswith("/") else f"{text}/")
+    return BucketUrl(url.profile, url.bucket, url.key.lstrip("/"))
 
 
 def profiles_of(own: Profile, table: Mapping[str, Any], *, where: str) -> dict[str, Profile]:
@@ -117,6 +134,7 @@ def profiles_of(own: Profile, table: Mapping[str, Any], *, where: str) -> dict[s
         UsageError: names the key that makes no sense.
     """
     known = {item.name: item for item in fields(Profile) if item.name != "name"}
+    _check(own, "s3")
     found = {DEFAULT_PROFILE: own}
     for name, said in table.items():
         if not _NAME.fullmatch(name) or not isinstance(said, Mapping):

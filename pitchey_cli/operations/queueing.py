@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pitchey_cli.domain.buckets import destination
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
@@ -36,6 +37,7 @@ DEFAULTS: Mapping[str, Any] = {
     "max_attempts": None,
     "backoff": None,
     "timeout": None,
+    "output": "",
     "no_cache": False,
     "explain_cache": False,
     "idempotency_key": None,
@@ -117,8 +119,15 @@ def settings(
         ttl_seconds=None if ttl is None else ttl.total_seconds(),
         is_off_peak=given["off_peak"],
         is_spot_ok=given["spot_ok"] or defaults.is_foreground,  # whoever waits for it sees when it is taken away
+        output=_output(given["output"]),
         idempotency_key=given["idempotency_key"],
     )
+
+
+def _output(text: str) -> str:
+    if text:
+        destination(text)  # refuses what is none
+    return text
 
 
 def _several(value: Any) -> list[str]:

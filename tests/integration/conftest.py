@@ -8,6 +8,7 @@ import pytest
 
 from tests.resources.studio import Studio
 from tests.resources.workers import Worker
+from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 
 @pytest.fixture(scope="module")
