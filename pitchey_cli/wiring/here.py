@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -144,7 +145,21 @@ class Wiring:
         from pitchey_cli.artifacts.local import LocalArtifacts
 
         self.make_state_dir()
-        return LocalArtifacts(layout.artifacts(self.state_dir))
+        url = self.policies.kept_at()
+        if url is None:
+            return LocalArtifacts(layout.artifacts(self.state_dir))
+        from pitchey_cli.artifacts.buckets import Bucket
+        from pitchey_cli.artifacts.inputs import profile_of
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        profile = profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)
+        return S3Artifacts(
+            Bucket(profile, url.bucket),
+            url.key,
+            LocalArtifacts(layout.cache(self.state_dir)),
+            cache_bytes=self.settings.artifacts.cache_bytes,
+            report=_say,
+        )
 
     def actor(self) -> str:
         """Who works here, as what they allow is signed."""
@@ -185,7 +200,11 @@ class Wiring:
 
     def presigner(self, artifacts: Artifacts) -> Presigner | None:
         """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
-        return None
+        if self.policies.kept_at() is None:
+            return None
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        return artifacts if isinstance(artifacts, S3Artifacts) else None
 
     def inputs(self, artifacts: Artifacts) -> Inputs:
         """What fetches inputs that lie elsewhere."""
@@ -320,6 +339,10 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _whoever_works_here() -> str:
