@@ -73,7 +73,7 @@ class GgufGenerator:
         said = self._server.handle_chat_completions(request, answer.take)
         if error := answer.error or (said.get("error") if isinstance(said, dict) else None):
             self._raise(error)
-        return answer.ending()
+        return answer.ending(self.context_tokens)
 
     def close(self) -> None:
         """Let go of its memory."""
@@ -115,14 +115,15 @@ class _Answer:
             self._generated = timings.get("predicted_n", self._generated)
         return self._stops.is_met or not self._is_heard
 
-    def ending(self) -> Generated:
-        """How it ended."""
+    def ending(self, context_tokens: int) -> Generated:
+        """How it ended, with a model that takes so many tokens."""
         if self._stops.is_met:
             reason = "stop_sequence"
         else:
             self._tell(self._stops.rest())
             reason = "length" if self._reason == "length" else "eos_token"
-        return Generated(reason, self._prompt_tokens, self._generated)
+        room = max(0, context_tokens - self._prompt_tokens)
+        return Generated(reason, self._prompt_tokens, self._generated, room)
 
     def _tell(self, text: str) -> None:
         if self._is_heard:
