@@ -109,6 +109,8 @@ class _Answer:
             self._generated += bool(piece)
             self._tell(self._stops.feed(piece))
             self._reason = choice.get("finish_reason") or self._reason
+        # Where a text that was asked for ends the answer, the timings of the last chunk never come.
+        self._prompt_tokens = (chunk.get("prompt_progress") or {}).get("total", self._prompt_tokens)
         timings = chunk.get("timings")
         if timings:
             self._prompt_tokens = timings.get("prompt_n", 0) + timings.get("cache_n", 0)
