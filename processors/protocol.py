@@ -117,9 +117,8 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
-    inline_bytes: Annotated[int, Field(ge=0)] = (
-        0  #: outputs up to this size may come within the result, and leave no spool
-    )
+    #: outputs up to this size may come within the result, and leave no spool
+    inline_bytes: Annotated[int, Field(ge=0)] = 0
 
 
 class Links(Message):
