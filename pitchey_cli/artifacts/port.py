@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pitchey_cli.domain.buckets import BucketUrl
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
@@ -118,6 +118,7 @@ class Artifacts(Protocol):
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
 
 
+@runtime_checkable
 class Presigner(Protocol):
     """Lets somebody without credentials fetch an artifact, or leave what may become one. Adapter: s3.py.
 

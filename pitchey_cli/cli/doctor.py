@@ -41,6 +41,7 @@ def doctor(
                 problems=problems,
                 buckets=() if problems else wiring.asked_of_buckets(),
                 spot_node=None if problems else _spot_node(wiring),
+                server=str(wiring.server or "") if not problems else "",
             )
         )
     if json:

@@ -69,18 +69,22 @@ class S3Server:
 
     region = "us-east-1"
 
-    def __init__(self, folder: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, certificate: tuple[Path, Path] | None = None, address: str = "127.0.0.1"
+    ) -> None:
         """Settle where everything lies; nothing runs yet.
 
         Args:
+            address: where to listen; containers reach no loopback but their own.
             certificate: files of a certificate and its key, to be asked over TLS as well.
         """
         self.folder = folder
         self._certificate = certificate
+        self._address = address
         self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
-        self.endpoint = f"http://127.0.0.1:{self._ports['s3']}"
-        self.secure_endpoint = f"https://127.0.0.1:{self._ports['https']}"  #: with a certificate only
+        self.endpoint = f"http://{address}:{self._ports['s3']}"
+        self.secure_endpoint = f"https://{address}:{self._ports['https']}"  #: with a certificate only
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "identities.json").write_text(json.dumps(_IDENTITIES))
 
@@ -148,8 +152,8 @@ class S3Server:
     def _command(self) -> list[str]:
         port, tls = self._ports, self._certificate
         flags = {
-            "ip": "127.0.0.1",
-            "ip.bind": "127.0.0.1",
+            "ip": self._address,
+            "ip.bind": self._address,
             "dir": ".",
             "master.port": port["master"],
             "master.port.grpc": port["master_grpc"],

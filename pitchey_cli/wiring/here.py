@@ -1,156 +1,49 @@
-"""The only place that builds adapters from settings. Heavy ones are imported when they are asked for: the commands that
-only read the store start in a tenth of a second because of that.
-"""
+"""What a command works with at this machine: settings in, adapters out."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
-from pitchey_cli.policies import Policies, pool_settings
+from pitchey_cli.policies import Policies
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
+from pitchey_cli.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
-    import asyncio
-
     from pitchey_cli.artifacts.inputs import Inputs
     from pitchey_cli.artifacts.outputs import Outputs
     from pitchey_cli.artifacts.port import Artifacts, Presigner
-    from pitchey_cli.daemon.embedded import EmbeddedNode
-    from pitchey_cli.daemon.front import Front
-    from pitchey_cli.daemon.housekeeping import Pruned
     from pitchey_cli.daemon.lock import Holder
-    from pitchey_cli.daemon.loop import Loop
-    from pitchey_cli.daemon.node import NodeConfig, ServiceConfig
-    from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
-    from pitchey_cli.domain.job import JobId
-    from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.alerts import Standing
     from pitchey_cli.operations.doctor import Asked
-    from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.adding import Desk
-    from pitchey_cli.operations.models.listing import Listed
-    from pitchey_cli.operations.pipelines import Run
-    from pitchey_cli.operations.requests import Request, Submitting
+    from pitchey_cli.operations.requests import Submitting
     from pitchey_cli.operations.result import Linking
-    from pitchey_cli.operations.sources import Source
-    from pitchey_cli.operations.submit import Draft, StageProgress
+    from pitchey_cli.store.server import Server
+    from pitchey_cli.wiring.elsewhere import Elsewhere
     from processors.vocabulary import Service
 
-INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
-
-
-class SystemClock:
-    """The real time."""
-
-    def now(self) -> datetime:
-        """The wall clock."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds since some moment in the past."""
-        return time.monotonic()
-
-    def boot(self) -> str:
-        """Names the boot of the machine."""
-        try:
-            return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        except OSError:
-            import psutil  # late: Linux does not need it
-
-            return f"{psutil.boot_time():.0f}"
+_OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
 
 
 def _ask_profile(profile: Profile) -> None:
     from pitchey_cli.artifacts.buckets import check_keys
 
     check_keys(profile)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-def _whoever_works_here() -> str:
-    """What the audit log calls somebody at the command line."""
-    import pwd  # late: only what changes something needs it
-
-    uid = os.getuid()
-    try:
-        return f"{pwd.getpwuid(uid).pw_name} on this machine"
-    except KeyError:
-        return f"user {uid} on this machine"
-
-
-class Elsewhere(Protocol):
-    """What a server does by itself, where a daemon at this machine would be given the parts for it."""
-
-    @property
-    def where(self) -> str:
-        """What people call the server."""
-
-    def place(
-        self,
-        asked: Request,
-        drafts: Sequence[Draft],
-        *,
-        is_waited_for: bool,
-        progress: StageProgress | None,
-        say: Callable[[str], None],
-    ) -> list[JobId]:
-        """Send files and orders; the ids of the jobs."""
-
-    def run_pipeline(
-        self,
-        pipeline: Pipeline,
-        runs: Sequence[Run],
-        inputs: Sequence[Source],
-        words: Mapping[str, Any],
-        batch: str,
-        progress: StageProgress | None,
-    ) -> str:
-        """Send files and steps; the name of the batch."""
-
-    def add_schedule(self, asked: Request, *, name: str, cron: str, timezone: str, misfire: str) -> None:
-        """Keep a schedule."""
-
-    def run_schedule(self, name: str) -> list[JobId]:
-        """Submit the jobs of a schedule once more."""
-
-    def add_token(self, **said: Any) -> tuple[ApiToken, str]:
-        """Make a token."""
-
-    def why(self, job_id: JobId) -> list[str]:
-        """Why a job is where it is."""
-
-    def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
-        """What the programs of a job wrote."""
-
-    def alerts(self, *, dry_run: bool) -> list[Standing]:
-        """Where the alert rules stand."""
-
-    def models(self) -> list[Listed]:
-        """Every version of every model."""
-
-    def metrics(self) -> str:
-        """Everything that is counted."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +71,12 @@ class Wiring:
 
         return lock.holder(self.state_dir)
 
+    @property
+    def is_daemon_running(self) -> bool:
+        """Whether a daemon runs the jobs, and not a command for its own."""
+        holder = self.holder()
+        return holder is not None and holder.is_daemon
+
     def poke(self) -> bool:
         """Wake whoever runs the jobs; False when nobody does."""
         from pitchey_cli.daemon import lock
@@ -201,8 +100,13 @@ class Wiring:
 
     @property
     def database(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file; there is none where the queue is on a server."""
         return layout.database(self.state_dir)
+
+    @property
+    def server(self) -> Server | None:
+        """The PostgreSQL server that has the queue; None: it is in the state directory."""
+        return self.policies.store_server()
 
     def make_state_dir(self) -> None:
         """Make the state directory, for its owner alone: sockets and other people's files are in it."""
@@ -221,19 +125,26 @@ class Wiring:
         opened = self.plain_store(create=create, busy_seconds=busy_seconds)
         return noted(opened, actor=_whoever_works_here, now=self.clock.now)
 
-    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
         """Open the database for what nobody in particular does, as the daemon's own work.
 
         Args:
             create: make it when there is none.
             busy_seconds: how long to wait for others; None: as long as a command should.
+            is_heard: daemons at other machines are woken by what is changed.
         """
         from pitchey_cli.store.connection import BUSY_SECONDS
-        from pitchey_cli.store.sqlite import SqliteStore
 
         if create:
             self.make_state_dir()
         patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        if self.server is not None:
+            from pitchey_cli.store.postgres import PostgresStore  # late: the driver takes longer than `status` may
+
+            url = self.server.url
+            return PostgresStore.open(url, create=create, busy_seconds=patience, is_heard=is_heard)
+        from pitchey_cli.store.sqlite import SqliteStore
+
         return SqliteStore.open(self.database, create=create, busy_seconds=patience)
 
     def artifacts(self) -> Artifacts:
@@ -425,181 +336,31 @@ class Wiring:
             self.listed,
         )
 
-    def _fire(self, *, awake_since: datetime, is_ending: Callable[[], bool]) -> list[str]:
-        from pitchey_cli.operations import schedules
-
-        store = self.plain_store()  # a connection of its own: reading files takes long, and the writer must not wait
-        try:
-            submitting, now = self.submitting(store), self.clock.now()
-            return list(schedules.fire(submitting, now=now, awake_since=awake_since, is_ending=is_ending))
-        finally:
-            store.close()
-
-    async def serve(
-        self, engine: Engine, *, api: str = "", on_ready: Callable[[], None], report: Callable[[str], None]
-    ) -> None:
-        """Be the daemon, until a signal or a drain.
+    def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand.
 
         Args:
-            api: where the API is to listen; empty: as is set.
+            dry_run: note nothing, and tell nobody.
         """
-        from pitchey_cli.daemon import process
-        from pitchey_cli.daemon.lock import lock
+        from pitchey_cli.operations import alerts
 
-        self.make_state_dir()
-        with (
-            lock(self.state_dir, is_daemon=True, engine=engine.kind),
-            self._loop(engine, report, False) as loop,
-        ):
-            front = await self._api(api or self.settings.api.listen, report)
-            await process.serve(loop, on_ready=on_ready, front=front)
-
-    async def _api(self, where: str, report: Callable[[str], None]) -> Front | None:
-        """The process that serves the API, with its socket open; None where none is wanted.
-
-        Raises:
-            UsageError: strangers could reach it, and there is no token by which to tell them from friends.
-        """
-        if not where:
-            return None
-        from pitchey_cli.daemon.front import Front, listen
-        from pitchey_cli.domain.listening import address_of
-
-        address = address_of(where)
-        store = self.plain_store()
-        try:
-            has_tokens = store.has_tokens()
-        finally:
-            store.close()
-        has_sign_on = self.policies.sign_on() is not None
-        if not (has_tokens or has_sign_on or address.is_private):
-            text = f"There is no token yet, and others can reach {where}: whoever comes could do anything."
-            raise UsageError(text, hint="`pitchey token add NAME` makes one; 127.0.0.1:PORT is for this machine alone.")
-        listener, address = await listen(address)
-        whom = "whoever may open that file" if address.path else "anybody on this machine"
-        known = "those with a token or a session of the sign-on server" if has_sign_on else "those with a token"
-        report(f"API at {address}, for {known if has_tokens or has_sign_on else f'{whom}, as there is no token yet'}")
-        return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
-
-    def embedded(self, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
-        """A node inside this command, for the jobs that somebody waits for."""
-        from pitchey_cli.daemon import process
-        from pitchey_cli.daemon.embedded import EmbeddedNode
-        from pitchey_cli.daemon.lock import lock
-
-        async def serve(stop: asyncio.Event, ready: Callable[[Loop], None]) -> None:
-            with (
-                lock(self.state_dir, is_daemon=False, engine=engine.kind),
-                self._loop(engine, report, True) as loop,
-            ):
-                await process.serve_foreground(loop, stop, on_ready=lambda: ready(loop))
-
-        return EmbeddedNode(serve)
-
-    @contextmanager
-    def _loop(self, engine: Engine, report: Callable[[str], None], is_foreground: bool) -> Iterator[Loop]:
-        import random
-
-        from pitchey_cli.daemon.loop import Loop
-        from pitchey_cli.daemon.node import Node
-        from pitchey_cli.network.posting import Post
-        from pitchey_cli.store.writer import Writer
-
-        store = self.plain_store()
-        artifacts = self.artifacts()
-        label = layout.label(store.state_id(), self.state_dir.resolve())
-        writer = Writer(store)
-        try:
-            node = Node(
-                config=self._node_config(engine, is_foreground),
-                store=store,
-                writer=writer,
-                engine=engine,
-                host=engine.info(),
-                artifacts=artifacts,
-                fetch=self.inputs(artifacts),
-                deliver=self.outputs(artifacts),
-                fire=self._fire,
-                clock=self.clock,
-                dice=random.random,
-                report=report,
-                post=None if is_foreground else Post(allow_private=self.settings.webhooks.allow_private),
-            )
-            yield Loop(node, label)
-        finally:
-            writer.close()
-
-    def _node_config(self, engine: Engine, is_foreground: bool) -> NodeConfig:
-        from pitchey_cli.daemon.node import NodeConfig
-        from pitchey_cli.engines import images
-        from pitchey_cli.engines.port import EngineKind
-        from pitchey_cli.operations.zones import zone_of
-
-        daemon, limits = self.settings.daemon, self.settings.limits
-        sources = images.built(engine, self.sources())
-        is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
-        return NodeConfig(
+        return alerts.look(
+            store,
+            self.policies.alert_rules(),
+            self.as_of(),
+            self.policies.queue(),
             state_dir=self.state_dir,
-            services={service: self._service_config(service, sources, is_foreground) for service in images.available()},
-            queue=self.policies.queue(),
-            capacity=self.policies.capacity(),
-            prices=self.policies.prices(),
-            region=self.settings.node.region,
-            is_spot=self.settings.node.is_spot,
-            spot_notice=self.policies.spot_notice(),
-            zone=zone_of(""),
-            alerts=self.policies.alert_rules(),
-            retention=self.policies.retention(),
-            poll_seconds=daemon.poll_seconds,
-            lease_seconds=daemon.lease_seconds,
-            drain_seconds=daemon.drain_seconds,
-            grace_seconds=daemon.grace_seconds,
-            output_limit_bytes=limits.output_bytes,
-            instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
-            deliveries_kept=timedelta(days=self.settings.webhooks.keep_days),
-            is_foreground=is_foreground,
+            is_daemon_running=self.is_daemon_running,
+            dry_run=dry_run,
         )
 
-    def _service_config(self, service: Service, sources: Sources, is_foreground: bool) -> ServiceConfig:
-        from pitchey_cli.daemon.node import ServiceConfig
-        from pitchey_cli.domain.limits import INSTANCE_TYPES
-        from pitchey_cli.engines.images import current_tag
-        from processors.vocabulary import Service
+    def metrics(self, store: Store) -> str:
+        """Everything that is counted, in Prometheus' text format."""
+        from pitchey_cli import __version__
+        from pitchey_cli.operations import metrics
 
-        chosen = self.policies.service(service)
-        return ServiceConfig(
-            service=service,
-            image=current_tag(service, sources),
-            instance_type=chosen.instance_type,
-            limits=INSTANCE_TYPES[chosen.instance_type],
-            slots=chosen.slots,
-            price_per_hour=chosen.price_per_hour,
-            pool=pool_settings(chosen, is_foreground=is_foreground),
-            waiting_price_per_hour=chosen.scaling.waiting_price_per_hour,
-            is_forecast_heeded=chosen.scaling.forecast,
-            warm_hours=self.policies.warm_hours(service),
-            retry=self.policies.retry(service),
-            runtime=chosen.runtime,
-            has_gpu=service is Service.INFERENCE and self.settings.inference.gpu,
-        )
-
-    def prune(self, *, dry_run: bool) -> Pruned:
-        """Do in this process, and at once, what the daemon does now and then: remove what is kept no longer."""
-        import asyncio
-
-        from pitchey_cli.daemon.housekeeping import Housekeeping
-        from pitchey_cli.store.writer import Writer
-
-        store = self.plain_store()
-        if not dry_run:
-            store.note_time(now=self.clock.now())  # whoever asks for it by hand answers for the clock
-        writer = Writer(store)
-        try:
-            policy = self.policies.retention()
-            keeper = Housekeeping(store, writer, self.artifacts(), self.state_dir, policy, self.clock)
-            return asyncio.run(keeper.prune(dry_run=dry_run))
-        finally:
-            writer.close()
+        standings, is_running = self.alerts(store, dry_run=True), self.is_daemon_running
+        return metrics.text(store, self.as_of(), standings, version=__version__, is_daemon_running=is_running)
 
     def as_of(self) -> AsOf:
         """The moment, on every clock that money is counted by."""
@@ -610,4 +371,16 @@ class Wiring:
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
 
 
-_OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _whoever_works_here() -> str:
+    """What the audit log calls somebody at the command line."""
+    import pwd  # late: only what changes something needs it
+
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} on this machine"
+    except KeyError:
+        return f"user {uid} on this machine"
