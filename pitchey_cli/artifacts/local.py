@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import tempfile
@@ -28,7 +29,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
-from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_directory, translated
+from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_directory, translated, write_all
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 
@@ -83,6 +84,21 @@ class LocalArtifacts:
                 except OSError as error:
                     raise translated(error, place) from error
         return gone
+
+    def put(self, data: bytes) -> Artifact:
+        """Take a few bytes that are in memory."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            descriptor, temporary = self._new_temporary()
+            try:
+                with closing(descriptor):
+                    write_all(descriptor, memoryview(data))
+                    self._keep(descriptor, temporary, self._place_of(sha256))
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise translated(error, "an output") from error
+        return Artifact(sha256, len(data))
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`.

@@ -57,6 +57,13 @@ class Artifacts(Protocol):
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
 
+    def put(self, data: bytes) -> Artifact:
+        """Take a few bytes that are in memory.
+
+        Raises:
+            StoreError: the disk is full.
+        """
+
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`."""
 

@@ -15,10 +15,11 @@ from functools import partial
 
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.daemon.download import Download
+from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.worker_client import Events, WorkerRefused
+from pitchey_cli.daemon.worker_client import Events
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
     EngineError,
@@ -34,7 +35,7 @@ from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.specs import SPECS
-from processors.vocabulary import Reason
+from processors.vocabulary import Reason, Service
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
@@ -47,6 +48,8 @@ _GONE_TRIES = 3  # a broken event stream is taken up again this often before the
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
+# Of services whose attempts may be over in moments: those leave no files, whose making would take as long.
+_INLINE_BYTES = {Service.INFERENCE: 32 * 1024}
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
 
@@ -71,6 +74,8 @@ class Execution:
     _deadline: asyncio.Timeout | None = None
     _download: Download | None = None
     _grace_seconds: float | None = None  # None: as is set
+    _is_light: bool = False  #: it may be over in moments
+    _noting: asyncio.Task[None] | None = None  #: its acceptance, which nobody waits for
     _events: Events | None = None  #: from the worker that has taken the attempt
 
     @property
@@ -199,7 +204,9 @@ class Execution:
             inputs=staged,
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
+            inline_bytes=0 if staged else _INLINE_BYTES.get(self.job.service, 0),
         )
+        self._is_light = request.inline_bytes > 0
         self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
@@ -280,7 +287,12 @@ class Execution:
             if self.on_pickup is not None:
                 self.on_pickup(max(0.0, (node.clock.now() - due_at(self.job)).total_seconds()))
                 self.on_pickup = None
-            await node.call(node.store.accepted, self.token, now=node.clock.now())
+            accepting = node.call(node.store.accepted, self.token, now=node.clock.now())
+            if self._is_light:  # on disk before its end is, because calls are made in their order
+                self._noting = asyncio.create_task(accepting)
+                self._noting.add_done_callback(self._noted)
+            else:
+                await accepting
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()
             if now - self._progress_at >= _PROGRESS_SECONDS:
@@ -293,6 +305,10 @@ class Execution:
                     eta_seconds=event.eta_seconds,
                     now=node.clock.now(),
                 )
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
 
     async def _is_instance_running(self) -> bool:
         if self.instance.is_elsewhere:
@@ -329,7 +345,8 @@ class Execution:
             )
         try:
             limit_bytes = self.node.config.output_limit_bytes
-            outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            collect = partial(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            outputs = await (self.node.errands.run(collect) if self._is_light else asyncio.to_thread(collect))
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
@@ -385,7 +402,8 @@ class Execution:
             await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        await asyncio.to_thread(self._files.remove)
+        if not self._is_light or self._files.has_something():
+            await asyncio.to_thread(self._files.remove)
 
     def _end_tick(self) -> int:
         """Until when the attempt is paid for: not for the time in which nobody was there to see that it had ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.beneath import read_beneath
-from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.artifacts.port import Artifact, Artifacts
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
@@ -56,15 +58,25 @@ class AttemptFiles:
         """
         outputs: list[Output] = []
         for item in result.outputs:
-            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
-            artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
+            if item.text is not None:
+                artifact = self._put(item.path, item.text.encode(), limit_bytes=limit_bytes)
+            else:
+                relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
+                artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
             limit_bytes -= artifact.size
             outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
         self.keep_log()
         return tuple(outputs)
 
+    def _put(self, path: str, data: bytes, *, limit_bytes: int) -> Artifact:
+        if len(data) > limit_bytes:
+            raise InputRejected(f"The output {path} has {len(data):,} bytes; the limit is {limit_bytes:,}.")
+        return self.artifacts.put(data)
+
     def keep_log(self) -> None:
-        """Copy the events to where they stay; an attempt that never began has none."""
+        """Copy the events to where they stay; an attempt that never began has none, nor one that left nothing."""
+        if not os.path.lexists(self._directory / "spool" / self.token):
+            return
         data = self._read(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
         if data is None:
             return
@@ -81,7 +93,12 @@ class AttemptFiles:
     def remove(self) -> None:
         """Remove all but the log."""
         for name in ("inputs", "spool"):
-            shutil.rmtree(self._directory / name / self.token, ignore_errors=True)
+            if os.path.lexists(directory := self._directory / name / self.token):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def has_something(self) -> bool:
+        """Whether there is anything to remove."""
+        return any(os.path.lexists(self._directory / name / self.token) for name in ("inputs", "spool"))
 
     def _read(self, name: str, limit_bytes: int) -> bytes | None:
         return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.daemon.errands import Errands
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -134,6 +135,7 @@ class Node:
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
     post: Post | None = None  #: None: nobody is told anything
+    errands: Errands = field(default_factory=Errands)  #: short work in threads, of many attempts
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""
