@@ -16,7 +16,7 @@ from functools import partial
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.daemon.download import Download
 from pitchey_cli.daemon.exchange import WorkerRefused
-from pitchey_cli.daemon.files import AttemptFiles
+from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.worker_client import Events
@@ -30,7 +30,7 @@ from pitchey_cli.domain.errors import (
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
@@ -344,9 +344,7 @@ class Execution:
                 usage=usage,
             )
         try:
-            limit_bytes = self.node.config.output_limit_bytes
-            collect = partial(self._files.collect, ending.result, limit_bytes=limit_bytes)
-            outputs = await (self.node.errands.run(collect) if self._is_light else asyncio.to_thread(collect))
+            outputs = await self._collect(ending.result)
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
@@ -354,6 +352,14 @@ class Execution:
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
+
+    async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
+        """Take what it has made, and its log."""
+        limit_bytes = self.node.config.output_limit_bytes
+        if any(item.text is None for item in result.outputs) or self._files.is_there():
+            return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
+        found = await self.node.keeping.keep(short_contents(result.outputs, limit_bytes=limit_bytes))
+        return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows, and see to it that it really has."""
@@ -402,7 +408,7 @@ class Execution:
             await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        if not self._is_light or self._files.has_something():
+        if not self._is_light or self._files.is_there():
             await asyncio.to_thread(self._files.remove)
 
     def _end_tick(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,19 +60,14 @@ class AttemptFiles:
         outputs: list[Output] = []
         for item in result.outputs:
             if item.text is not None:
-                artifact = self._put(item.path, item.text.encode(), limit_bytes=limit_bytes)
+                (artifact,) = self.artifacts.put(short_contents([item], limit_bytes=limit_bytes))
             else:
                 relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
                 artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
             limit_bytes -= artifact.size
-            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+            outputs.append(output_of(item, artifact))
         self.keep_log()
         return tuple(outputs)
-
-    def _put(self, path: str, data: bytes, *, limit_bytes: int) -> Artifact:
-        if len(data) > limit_bytes:
-            raise InputRejected(f"The output {path} has {len(data):,} bytes; the limit is {limit_bytes:,}.")
-        return self.artifacts.put(data)
 
     def keep_log(self) -> None:
         """Copy the events to where they stay; an attempt that never began has none, nor one that left nothing."""
@@ -96,8 +92,8 @@ class AttemptFiles:
             if os.path.lexists(directory := self._directory / name / self.token):
                 shutil.rmtree(directory, ignore_errors=True)
 
-    def has_something(self) -> bool:
-        """Whether there is anything to remove."""
+    def is_there(self) -> bool:
+        """Whether it has left anything on disk, or was given anything."""
         return any(os.path.lexists(self._directory / name / self.token) for name in ("inputs", "spool"))
 
     def _read(self, name: str, limit_bytes: int) -> bytes | None:
@@ -106,3 +102,20 @@ class AttemptFiles:
     @property
     def _directory(self) -> Path:
         return layout.instance(self.state_dir, self.instance_id)
+
+
+def short_contents(outputs: Iterable[protocol.OutputFile], *, limit_bytes: int) -> list[bytes]:
+    """What is in outputs that came within their result.
+
+    Raises:
+        InputRejected: together they are larger than they may be.
+    """
+    found = [(item.text or "").encode() for item in outputs]
+    if (size := sum(map(len, found))) > limit_bytes:
+        raise InputRejected(f"The outputs have {size:,} bytes; the limit is {limit_bytes:,}.")
+    return found
+
+
+def output_of(item: protocol.OutputFile, artifact: Artifact) -> Output:
+    """An output that has been taken."""
+    return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)

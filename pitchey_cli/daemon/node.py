@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
-from pitchey_cli.daemon.errands import Errands
+from pitchey_cli.daemon.keeping import Keeping
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -135,7 +135,14 @@ class Node:
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
     post: Post | None = None  #: None: nobody is told anything
-    errands: Errands = field(default_factory=Errands)  #: short work in threads, of many attempts
+    _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
+
+    @property
+    def keeping(self) -> Keeping:
+        """Through which short results go into the artifacts."""
+        if not self._keeping:
+            self._keeping.append(Keeping(self.artifacts))
+        return self._keeping[0]
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""
