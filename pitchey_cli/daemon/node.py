@@ -16,6 +16,7 @@ from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.nodes import Epoch, NodeFacts
 from pitchey_cli.domain.notice import Notifier
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
@@ -76,6 +77,17 @@ class ServiceConfig:
         return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
 
 
+_NOBODY = NodeFacts("here", "", 0, "", tuple(Service))  # a node that nobody has named
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who this node is."""
+
+    id: str = "here"
+    epoch: Epoch | None = None  #: under which it acts; None before it has begun
+
+
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
     """The values a daemon works with."""
@@ -99,6 +111,7 @@ class NodeConfig:
     alerts: tuple[Rule, ...] = ()
     deliveries_kept: timedelta = timedelta(days=7)  #: of webhooks, from when they have ended
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
+    facts: NodeFacts = _NOBODY  #: what it says of itself to the other nodes
 
 
 class Fire(Protocol):
@@ -135,6 +148,7 @@ class Node:
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
     post: Post | None = None  #: None: nobody is told anything
+    identity: Identity = field(default_factory=Identity)
     _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
 
     @property

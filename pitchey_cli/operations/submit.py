@@ -102,6 +102,7 @@ class JobSettings:
     is_off_peak: bool = False
     last_call_at: datetime | None = None
     is_spot_ok: bool = False
+    on_node: str = ""  #: labels that their node must have
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
@@ -260,6 +261,7 @@ def stage(
                 is_off_peak=settings.is_off_peak,
                 last_call_at=settings.last_call_at,
                 is_spot_ok=settings.is_spot_ok,
+                on_node=settings.on_node,
                 idempotency_key=own_key(settings.idempotency_key, item),
             )
         )

@@ -32,7 +32,7 @@ def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
 
 def _moderate(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
     scores, how = _scores(model, texts)
-    return [moderated(labelled(model.labels, row), how, asked.parameters) for row in scores]
+    return [moderated(model, labelled(model.labels, row), how, asked.parameters) for row in scores]
 
 
 def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:

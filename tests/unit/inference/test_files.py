@@ -191,7 +191,7 @@ def test_a_manifest_takes_nothing_that_it_does_not_know(tmp_path: Path) -> None:
     folder = add_classifier(tmp_path, "colour", b"x")
     document = json.loads((folder / "manifest.json").read_text())
     for change, says in (
-        ({"licnse": "MIT"}, "licnse: Extra inputs are not permitted"),
+        ({"licnse": "MIT"}, "licnse is no field of it, but licence is"),
         ({"preprocessing": {"kind": "magic"}}, "preprocessing: Input tag 'magic'"),
         ({"files": {"/etc/passwd": {"sha256": "0" * 64, "size": 1}}}, "is no path inside the model's folder"),
         ({"framework": None}, "framework and file come together"),
