@@ -287,7 +287,7 @@ class Execution:
             if self.on_pickup is not None:
                 self.on_pickup(max(0.0, (node.clock.now() - due_at(self.job)).total_seconds()))
                 self.on_pickup = None
-            accepting = node.call(node.store.accepted, self.token, now=node.clock.now())
+            accepting = node.note(node.store.accepted, self.token, now=node.clock.now())
             if self._is_light:  # on disk before its end is, because calls are made in their order
                 self._noting = asyncio.create_task(accepting)
                 self._noting.add_done_callback(self._noted)
@@ -297,7 +297,7 @@ class Execution:
             now = node.clock.monotonic()
             if now - self._progress_at >= _PROGRESS_SECONDS:
                 self._progress_at = now
-                await node.call(
+                await node.note(
                     node.store.progress,
                     self.token,
                     fraction=event.fraction,

@@ -169,3 +169,7 @@ class Node:
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""
         return await self.writer.call(method, *args, **kwargs)
+
+    async def note(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what would only be done again, if a power cut undid it."""
+        return await self.writer.note(method, *args, **kwargs)
