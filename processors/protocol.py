@@ -17,6 +17,8 @@ An instance sees these directories:
         GET    /health                             Health
         POST   /attempts?follow=1                  AttemptRequest -> 202 and, when asked to follow, the events as below;
                                                    409 known token, 429 no slot, 503 draining
+        POST   /groups                             AttemptGroup -> 202 and, of each of its attempts, Told as NDJSON: its
+                                                   events until the last one, or the Refusal of what was not taken
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
                                                    202, or 200 when it has ended already
@@ -127,6 +129,12 @@ class Links(Message):
     ask: int  #: of the event
     inputs: list[str] = Field(default=[], repr=False)  #: to GET
     outputs: list[str] = Field(default=[], repr=False)  #: to PUT
+
+
+class AttemptGroup(Message):
+    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
+
+    attempts: list[AttemptRequest] = Field(min_length=1)
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------
@@ -277,3 +285,12 @@ class Refusal(Message):
 
     code: str
     message: str
+
+
+class Told(Message):
+    """What is said of one attempt of a group."""
+
+    token: str
+    event: Event | None = None
+    status: int | None = None  #: as of an answer, where it was refused
+    refusal: Refusal | None = None
