@@ -22,4 +22,5 @@ def masked(url: str) -> str:
     if _SECRET.search(query):
         pairs = [(name, "***" if _SECRET.search(name) else value) for name, value in parse_qsl(query)]
         query = urlencode(pairs, safe="*/")
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    bare = urlunsplit(parts._replace(scheme="", netloc="", query=query))
+    return f"{parts.scheme}://{netloc}{bare}" if "://" in url else bare

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from pitchey_cli.remote.server import Server
 from pitchey_cli.remote.store import remote_store
 from pitchey_cli.remote.surroundings import Watched
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring import SystemClock, Wiring
 
 if TYPE_CHECKING:

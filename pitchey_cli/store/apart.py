@@ -53,8 +53,8 @@ class _Apart:
             hint="It takes a token of all organisations: `pitchey token add NAME --all-organisations`.",
         )
 
-    def transaction(self) -> AbstractContextManager[None]:
-        return self._store.transaction()
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        return self._store.transaction(is_lasting=is_lasting)
 
     def _own(self, organisation: str) -> None:
         if organisation != self._organisation:

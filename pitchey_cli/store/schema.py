@@ -11,8 +11,9 @@ from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, Session
 from pitchey_cli.store.steps import READABLE_BY, check, newest, readable_by, steps
 
 _DIALECT, _VERSION = "postgres", "schema_version"
+_OUR_TABLES = "'meta', 'container_jobs', 'commits'"  # nobody else has all of them
 _HAS_SCHEMA = f"SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = '{SCHEMA}')"
-_HAS_META = f"SELECT to_regclass('{SCHEMA}.meta') IS NOT NULL"
+_IS_OURS = f"SELECT count(*) = 3 FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename IN ({_OUR_TABLES})"
 _IS_EMPTY = f"SELECT NOT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}'))"
 
 
@@ -45,7 +46,7 @@ def _note(session: Session, name: str, number: int) -> None:
 
 def _recognised(session: Session) -> int:
     """Which step the schema is at; 0 where there is none."""
-    if not session.value(_HAS_META):
+    if not session.value(_IS_OURS):
         if session.value(_HAS_SCHEMA) and not session.value(_IS_EMPTY):
             raise _foreign(session)
         return 0

@@ -95,6 +95,11 @@ class PostgresServer:
         # Not in our session: a Ctrl-C that ends the tests must not end it before them.
         self._pg_ctl("start", "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", said)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it is ended for the time being."""
+        return not (self.folder / "data" / "postmaster.pid").exists()
+
     def stop(self, mode: str = "fast") -> None:
         """End it; `immediate` is a crash."""
         self._pg_ctl("stop", "-w", "-t", "60", "-m", mode)
