@@ -15,7 +15,7 @@ from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.daemon.carried import MOST_OUTPUTS, CarriedFiles
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.buckets import Profile
-from pitchey_cli.domain.errors import InputNotFound, InputRejected
+from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.job import Token
 from processors.protocol import (
     EVENT,
@@ -110,7 +110,7 @@ def test_an_output_that_was_never_put_is_missed(files: CarriedFiles) -> None:
     event = asks(DATA)
     files.keep(event)
     files.links(event, limit_bytes=LIMIT)
-    with pytest.raises(InputNotFound):
+    with pytest.raises(StoreError, match=r"0\.bin is not where"):
         files.collect(says(DATA), limit_bytes=LIMIT)
 
 
@@ -151,6 +151,20 @@ def test_a_daemon_that_comes_back_takes_and_discards_what_the_last_one_gave_link
     assert output.sha256 == sha256(DATA)
     again(files).remove()
     assert bucket.names("kept/put/") == []
+
+
+def test_what_a_daemon_took_before_it_was_killed_need_not_be_there_again(files: CarriedFiles) -> None:
+    put(files, DATA, b"more")
+    taken = files.collect(says(DATA, b"more"), limit_bytes=LIMIT)
+    assert again(files).collect(says(DATA, b"more"), limit_bytes=LIMIT) == taken
+
+
+def test_an_instance_that_names_what_another_job_has_made_does_not_get_it(files: CarriedFiles, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"another one's")
+    files.artifacts.add(tmp_path / "secret", limit_bytes=LIMIT)
+    put(files, b"", says=(b"another one's",))
+    with pytest.raises(InputRejected):
+        files.collect(says(b"another one's"), limit_bytes=LIMIT)
 
 
 def test_events_are_kept_once_and_in_order_whoever_reads_them_again(files: CarriedFiles) -> None:
