@@ -8,13 +8,17 @@ every message as it once was: they must keep parsing.
 An instance sees these directories:
 
     /inputs/<token>/   what the attempt reads (mounted read-only)
-    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json
+    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json; an attempt that is over in
+                       moments, and whose request has `inlineBytes`, may leave nothing there: should its worker die, it
+                       is made again
     /models/           models of this machine, of the inference service only (mounted read-only)
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
         GET    /health                             Health
         POST   /attempts?follow=1                  AttemptRequest -> 202 and, when asked to follow, the events as below;
                                                    409 known token, 429 no slot, 503 draining
+        POST   /groups                             AttemptGroup -> 202 and, of each of its attempts, Told as NDJSON: its
+                                                   events until the last one, or the Refusal of what was not taken
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
                                                    202, or 200 when it has ended already
@@ -115,6 +119,8 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
+    #: outputs up to this size may come within the result, and leave no spool
+    inline_bytes: Annotated[int, Field(ge=0)] = 0
 
 
 class Links(Message):
@@ -123,6 +129,12 @@ class Links(Message):
     ask: int  #: of the event
     inputs: list[str] = Field(default=[], repr=False)  #: to GET
     outputs: list[str] = Field(default=[], repr=False)  #: to PUT
+
+
+class AttemptGroup(Message):
+    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
+
+    attempts: list[AttemptRequest] = Field(min_length=1)
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------
@@ -136,6 +148,7 @@ class OutputFile(Message):
     role: str  #: what it is to the job: video, thumbnail, ...
     size: int
     details: Details = {}  #: what was measured of it: width, durationSeconds, ...
+    text: str | None = None  #: all that is in it, in UTF-8, where it is no file; only where the request allows it
     sha256: str | None = None  #: of one that was stored by a link: what has to be found there
 
 
@@ -272,3 +285,12 @@ class Refusal(Message):
 
     code: str
     message: str
+
+
+class Told(Message):
+    """What is said of one attempt of a group."""
+
+    token: str
+    event: Event | None = None
+    status: int | None = None  #: as of an answer, where it was refused
+    refusal: Refusal | None = None

@@ -23,7 +23,8 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
 from pitchey_cli.domain.moments import earlier
 from pitchey_cli.operations import budgets, dead_letters, lookup, orders, why
 from pitchey_cli.operations.cancel import cancel as cancel_jobs
-from pitchey_cli.operations.specs import checked_as, service_named
+from pitchey_cli.operations.naming import service_named
+from pitchey_cli.operations.specs import checked_as
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from processors.vocabulary import Service

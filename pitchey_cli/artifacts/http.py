@@ -31,7 +31,10 @@ READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
 _GONE = (404, 410)
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before what broke off is taken up again
-_PRIVATE = "Fetch it yourself and submit the file, or let the operator allow private addresses."
+_PRIVATE = (
+    "Is it spelled so? What is in a private network can be submitted as a file, or the operator sets "
+    "network.allow_private_urls."
+)
 
 
 def fetch(
@@ -111,7 +114,7 @@ def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allo
         raise UsageError(f"{url} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
     failure: httpx.TransportError | None = None
     port = url.port or (443 if url.scheme == "https" else 80)
-    for address in addresses_of(url.host, port, may_reach=_anybody if allow_private else is_public, hint=_PRIVATE):
+    for address in _allowed(url.host, port, allow_private=allow_private):
         request = client.build_request(
             "GET",
             url.copy_with(host=str(address)),
@@ -127,8 +130,15 @@ def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allo
     raise failure
 
 
-def _anybody(_: Address) -> bool:
-    return True
+def _allowed(host: str, port: int, *, allow_private: bool) -> list[Address]:
+    """The addresses of a host that may be asked."""
+    if allow_private:
+        return addresses_of(host, port, may_reach=lambda _: True, hint=_PRIVATE)
+    try:
+        return addresses_of(host, port, may_reach=is_public, hint=_PRIVATE)
+    except (Denied, InputNotFound) as error:
+        # Who names hosts is not to learn what the names of this network lead to, nor which of them there are.
+        raise Denied(f"{host} has no public address.", hint=_PRIVATE) from error
 
 
 def _check_status(response: httpx.Response, url: str, *, is_rest: bool) -> None:

@@ -11,7 +11,7 @@ from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
 from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import service_named
 from processors.vocabulary import Service
 
 app = typer.Typer(

@@ -23,6 +23,7 @@ _OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "ttl": (str | None, {"help": "Give up if not started within: 30m.", "metavar": "SPAN"}),
     "off_peak": (bool, {"help": "In off-peak hours; with --deadline at the cheapest time that meets it."}),
     "spot_ok": (bool, {"help": "Also on a node that may be taken away; what `run` waits for always may."}),
+    "on": (str, {"help": "Only on a node with these labels: region=eu,gpu.", "metavar": "LABELS"}),
     "max_attempts": (int | None, {"help": "Attempts before it is a dead letter.", "min": 1, "max": 100}),
     "backoff": (str | None, {"help": "Longest wait before the first retry: 30s.", "metavar": "SPAN"}),
     "timeout": (str | None, {"help": "Longest run of an attempt: 10m.", "metavar": "SPAN"}),

@@ -220,6 +220,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     record = Instance(
         id=instance_id,
         service=config.service,
+        node=node.identity.id,
         engine=host.kind,
         image=config.image,
         slots=config.slots,

@@ -40,6 +40,7 @@ class Lifecycle:
     config: ServiceConfig
     state_id: str
     instances: dict[str, PooledInstance]  #: of the pool: one is in there until it is really gone
+    at_most: int | None = None  #: of the pool on all nodes together; None: this one is alone, and counts its own
 
     # --- begin
 
@@ -48,7 +49,11 @@ class Lifecycle:
         node = self.node
         instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
         spec, record = await asyncio.to_thread(prepare, node, self.config, instance_id, self.state_id)
-        await node.call(node.store.add_instance, record)
+        try:
+            await node.call(node.store.add_instance, record, under=node.identity.epoch, at_most=self.at_most)
+        except PitcheyError:  # nothing is asked of the engine
+            await asyncio.to_thread(shutil.rmtree, self._directory(instance_id), True)
+            raise
         began = node.clock.monotonic()
         instance = self._instance(record, started_at=began)
         try:
@@ -128,7 +133,7 @@ class Lifecycle:
         Those jobs wait again, and would be worked at twice. Before anything is claimed; and as the worker remembers
         their tokens, it is given nothing new.
         """
-        live = {str(job.token) for job in await self.node.call(self.node.store.running)}
+        live = {str(job.token) for job in await self.node.call(self.node.store.running, node=self.node.identity.id)}
         unknown = [token for token in at_work if token not in live]
         if not unknown:
             return

@@ -12,6 +12,7 @@ incoming/<whose>/<upload>/  files that are uploaded piece by piece, until a job 
 packages/<key>/       packages that were fetched for programs
 models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
+node.id               which node of several this is
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
 
@@ -72,6 +73,11 @@ def fetched(state_dir: Path) -> Path:
 def instances(state_dir: Path) -> Path:
     """Where every instance has its directory."""
     return state_dir / "instances"
+
+
+def node_id(state_dir: Path) -> Path:
+    """Where the id of the node is."""
+    return state_dir / "node.id"
 
 
 def supervisors(state_dir: Path) -> Path:

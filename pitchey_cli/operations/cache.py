@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Job, NewJob
 from pitchey_cli.domain.secrecy import has_secret
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.specs import SPECS
 from processors.vocabulary import Service
 

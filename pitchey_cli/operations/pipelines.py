@@ -15,7 +15,7 @@ from typing import Any
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
-from pitchey_cli.operations import inline, queueing, requests, sources, submit
+from pitchey_cli.operations import inline, naming, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
@@ -195,7 +195,7 @@ def start(
         batch: what to call it; empty gives a name.
     """
     store = submitting.store
-    name = queueing.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
+    name = naming.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
     if store.batch_counts(name):
         raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
     check(submitting, runs, words, now=now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,14 @@ from pitchey_cli.remote.server import Server
 from pitchey_cli.remote.store import remote_store
 from pitchey_cli.remote.surroundings import Watched
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring import SystemClock, Wiring
 
 if TYPE_CHECKING:
     from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.lock import Holder
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.operations.alerts import Standing
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class RemoteWiring(Wiring):
         del create, busy_seconds
         return self._store
 
-    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
         """The same: whoever works at a distance is somebody."""
         return self.store(create=create, busy_seconds=busy_seconds)
 
@@ -86,6 +87,16 @@ class RemoteWiring(Wiring):
     def poke(self) -> bool:
         """The server wakes its daemon by itself; whether there is one."""
         return self.holder() is not None
+
+    def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand there."""
+        del store
+        return self._parts.server.alerts(dry_run=dry_run)
+
+    def metrics(self, store: Store) -> str:
+        """Everything that is counted there."""
+        del store
+        return self._parts.server.metrics()
 
     def as_of(self) -> AsOf:
         """The moment there."""
