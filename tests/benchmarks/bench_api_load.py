@@ -25,8 +25,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # the daemon is started as the tests start it
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the daemon is started as the tests start it
 
 from tests.conftest import RESOURCES, Pitchey
 from tests.integration.test_api_daemon import start
@@ -92,7 +91,9 @@ def _give_work(client: httpx.Client) -> str:
     job: str = first["jobs"][0]["id"]
     ended = client.get(f"/v1/jobs/{job}", params={"wait": 60}).json()
     assert ended["state"] == "succeeded", ended
-    times = [{"thumbnailTimes": [number / JOBS * 9]} for number in range(JOBS)]
+    same = {"inputUrl": "upload:input", "outputFormat": "thumbnail"}
+    specs = [{**same, "thumbnailTimes": [number / JOBS * 9]} for number in range(JOBS)]
+    many = [{"service": "video", "spec": spec} for spec in specs]
     many = [
         {"service": "video", "spec": {"inputUrl": "upload:input", "outputFormat": "thumbnail", **each}}
         for each in times
