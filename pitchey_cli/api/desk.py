@@ -1,9 +1,9 @@
 """What all requests of a process share: connections to the database, the artifacts, the watch over events.
 
 What is a few rows by their keys is read on the loop. Other reads run on a few threads, each with a connection of its
-own; what is changed runs on the writer's thread, which commits for many callers at once; what takes long, as the hashing
-of an upload, has threads and connections apart, so that nobody who looks waits for it. All are other connections than
-the daemon's, as those of `pitchey submit` are.
+own; what is changed runs on the writer's thread, which commits for many callers at once; what takes long, as to hash an
+upload, has threads and connections apart, so that nobody who looks waits for it. All are other connections than the
+daemon's, as those of `pitchey submit` are.
 """
 
 from __future__ import annotations
