@@ -47,6 +47,7 @@ class JobSaid(Said):
     is_off_peak: bool
     last_call_at: datetime | None
     is_spot_ok: bool
+    on_node: str | None
     deadline: datetime | None
     expires_at: datetime | None
     idempotency_key: str | None
@@ -285,6 +286,7 @@ class SurroundingsSaid(Said):
     services: list[str]
     runner: dict[str, Any] | None
     settings: dict[str, Any]
+    host: dict[str, Any] | None
 
 
 class ChangesSaid(Said):

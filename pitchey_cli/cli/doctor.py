@@ -40,6 +40,7 @@ def doctor(
                 wanted_runtimes={each: wiring.policies.service(each).runtime for each in images.available()},
                 problems=problems,
                 spot_node=None if problems else _spot_node(wiring),
+                server=str(wiring.server or "") if not problems else "",
             )
         )
     if json:

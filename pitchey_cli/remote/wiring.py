@@ -67,7 +67,7 @@ class RemoteWiring(Wiring):
         del create, busy_seconds
         return self._store
 
-    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
         """The same: whoever works at a distance is somebody."""
         return self.store(create=create, busy_seconds=busy_seconds)
 

@@ -18,6 +18,14 @@ class EngineSettings:
     ca_bundle: str = setting(
         "", "CA bundle for image builds and slots behind a proxy; empty: SSL_CERT_FILE and its like."
     )
+    shares_files: bool = setting(
+        True,
+        "Whether instances see directories of this host; false: they fetch inputs and store outputs by links to the "
+        "object store, with Docker only.",
+    )
+    network: str = setting(
+        "bridge", "Docker network by which instances that share no files reach the object store; their programs do not."
+    )
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,10 @@ class DaemonSettings:
 class NodeSettings:
     """This machine among others."""
 
-    region: str = setting("local", "Where it stands; for prices.")
+    name: str = setting("", "What it is called among others; empty: as the machine.")
+    region: str = setting("local", "Where it stands; for prices, and for jobs that ask for --on region=NAME.")
+    labels: str = setting("", "What else jobs may ask for with --on: disk=ssd,tier=gold.")
+    services: str = setting("", "The services that it serves, as video,code; empty: all.")
     is_spot: bool = setting(False, "Its cloud may take it away: it has the price of `cost.spot`, and ends in time.")
     spot_notice: str = setting(
         "", "Who says that it is about to be taken away: aws, gcp, azure, or a URL (404, 204 or FALSE: no; TRUE: yes)."

@@ -8,6 +8,17 @@ from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)
+class StoreSettings:
+    """Where the queue is."""
+
+    url: str = setting(
+        "",
+        "postgresql://USER@HOST/DATABASE, for one machine or several; empty: SQLite in the state directory.",
+        has_password=True,
+    )
+
+
+@dataclass(frozen=True)
 class QueueSettings:
     """Whose turn it is."""
 

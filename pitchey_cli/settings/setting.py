@@ -7,15 +7,25 @@ from dataclasses import Field, field, fields, is_dataclass
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.urls import masked
 from pitchey_cli.values import dataclass
 
 _TYPES = {each.__name__: each for each in (str, bool, int, float)}  #: by their names, which is how fields have them
 
 
 def setting(
-    default: Any, doc: str, *, choices: tuple[str, ...] = (), least: float | None = None, most: float | None = None
+    default: Any,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = None,
+    most: float | None = None,
+    has_password: bool = False,
+    is_secret: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices, "least": least, "most": most})
+    told = {"doc": doc, "choices": choices, "least": least, "most": most}
+    told |= {"has_password": has_password, "is_secret": is_secret}
+    return field(default=default, metadata=told, repr=not is_secret)
 
 
 @dataclass(frozen=True)
@@ -29,6 +39,14 @@ class Entry:
     choices: tuple[str, ...]
     least: float | None
     most: float | None
+    has_password: bool  #: it is a URL, and there may be one in it
+    is_secret: bool
+
+    def shown(self, value: Any) -> Any:
+        """A value as it may be printed."""
+        if self.is_secret and value:
+            return "***"
+        return masked(value) if self.has_password else value
 
     @property
     def variable(self) -> str:
@@ -50,7 +68,8 @@ def entries_of(cls: type, defaults: Any, prefix: str = "") -> list[Entry]:
 
 def _entry(item: Field[Any], default: Any, prefix: str) -> Entry:
     meta, type_ = item.metadata, _TYPES[str(item.type)]
-    return Entry(prefix + item.name, type_, default, meta["doc"], meta["choices"], meta["least"], meta["most"])
+    names = ("doc", "choices", "least", "most", "has_password", "is_secret")
+    return Entry(prefix + item.name, type_, default, *(meta[name] for name in names))
 
 
 def parse_value(entry: Entry, raw: Any, *, where: str) -> Any:

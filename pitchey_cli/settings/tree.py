@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from pitchey_cli.settings.node import DaemonSettings, EngineSettings, HostSettings, NodeSettings
-from pitchey_cli.settings.queue import AlertSettings, CostSettings, LimitSettings, QueueSettings, RetentionSettings
-from pitchey_cli.settings.reach import ApiSettings, NetworkSettings, SignOnSettings, WebhookSettings
+from pitchey_cli.settings.queue import (
+    AlertSettings,
+    CostSettings,
+    LimitSettings,
+    QueueSettings,
+    RetentionSettings,
+    StoreSettings,
+)
+from pitchey_cli.settings.reach import (
+    ApiSettings,
+    ArtifactSettings,
+    NetworkSettings,
+    S3Settings,
+    SignOnSettings,
+    WebhookSettings,
+)
 from pitchey_cli.settings.services import CodeSettings, DocumentSettings, InferenceSettings, MediaSettings, Services
 from pitchey_cli.settings.setting import setting
 from pitchey_cli.values import dataclass
 
-TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
+TABLES = frozenset({"media.presets", "s3.profiles"})  #: of the file alone: their keys are the user's own names
 
 
 @dataclass(frozen=True)
@@ -19,12 +33,15 @@ class Settings:
     state_dir: str = setting("", "Where queue, artifacts and spools are kept; empty: the user's state directory.")
     engine: EngineSettings = EngineSettings()
     daemon: DaemonSettings = DaemonSettings()
+    store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
     sign_on: SignOnSettings = SignOnSettings()
     queue: QueueSettings = QueueSettings()
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+    s3: S3Settings = S3Settings()
     webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()

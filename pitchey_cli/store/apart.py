@@ -182,8 +182,15 @@ class _Apart:
     def waiting_jobs(self) -> list[WaitingJobs]:
         return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
 
-    def instances(self, *, active_only: bool = True, organisation: str | None = None) -> list[Instance]:
-        return self._store.instances(active_only=active_only, organisation=self._organisation)
+    def instances(
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
+    ) -> list[Instance]:
+        return self._store.instances(active_only=active_only, organisation=self._organisation, node=node, limit=limit)
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)
@@ -191,8 +198,10 @@ class _Apart:
     def first_booked(self, *, organisation: str | None, service: Service | None) -> datetime | None:
         return self._store.first_booked(organisation=self._organisation, service=service)
 
-    def costs(self, *, since: datetime, until: datetime, organisation: str | None = None) -> Costs:
-        found = self._store.costs(since=since, until=until, organisation=self._organisation)
+    def costs(
+        self, *, since: datetime, until: datetime, organisation: str | None = None, limit: int | None = None
+    ) -> Costs:
+        found = self._store.costs(since=since, until=until, organisation=self._organisation, limit=limit)
         attempts = [each for each in found.attempts if each.account.organisation == self._organisation]
         return Costs(found.booked, [], attempts)
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pitchey_cli.domain.access import ApiToken
+    from pitchey_cli.domain.capacity import Size
     from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.overview import Overview
     from pitchey_cli.domain.pipeline import Pipeline
+    from pitchey_cli.domain.webhooks import Webhook
     from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
@@ -54,6 +57,18 @@ class Elsewhere(Protocol):
 
     def add_token(self, **said: Any) -> tuple[ApiToken, str]:
         """Make a token."""
+
+    def add_webhook(self, **said: Any) -> tuple[Webhook, str]:
+        """Add an endpoint; the endpoint and its secret."""
+
+    def rotate_webhook(self, hook: str, *, overlap: str) -> tuple[Webhook, str]:
+        """Give an endpoint another secret; the endpoint and the secret."""
+
+    def overview(self) -> Overview:
+        """Everything at a glance."""
+
+    def size(self) -> Size:
+        """Of its machine."""
 
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""
