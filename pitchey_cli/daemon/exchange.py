@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import h11
 from pydantic import ValidationError
@@ -14,7 +14,6 @@ from processors import protocol
 
 MOST_BYTES = 4 * 2**20  #: of an answer, and of one event
 _READ_BYTES = 65536
-_HEADERS = [("Host", "worker"), ("Connection", "close")]
 
 
 class WorkerRefused(PitcheyError):
@@ -31,14 +30,17 @@ class Answer:
     status = 0
     is_stream = False  #: of events
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: Sequence[tuple[str, str]]
+    ) -> None:
+        self._headers = headers
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.CLIENT)
 
     async def ask(self, method: str, target: str, body: bytes) -> None:
         """Send the request, and read the head of the answer."""
-        headers = [*_HEADERS, ("Content-Length", str(len(body)))]
+        headers = [*self._headers, ("Connection", "close"), ("Content-Length", str(len(body)))]
         try:
             sent = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
             for event in (h11.Data(data=body), h11.EndOfMessage()):

@@ -21,7 +21,7 @@ from processors import protocol
 _ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptFiles:
     """The inputs, the spool and the log of an attempt. Every call blocks."""
 
@@ -30,18 +30,14 @@ class AttemptFiles:
     token: Token
     artifacts: Artifacts
 
-    def place(self, index: int, name: str, sha256: str) -> str:
-        """Put an input where the instance can read it; its name there.
-
-        That name is ours: a user's file name may hold anything. The suffix is kept, because it helps some demuxers.
-        """
-        suffix = Path(name).suffix.lower()
-        path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
+    def place(self, index: int, name: str, sha256: str) -> tuple[str, str | None]:
+        """Put an input where the instance can read it; its name there, and a link where that is how it comes there."""
+        path = self._name(index, name)
         directory = self._directory / "inputs" / self.token
         directory.mkdir(exist_ok=True)
         directory.chmod(0o755)  # whatever the umask: the instance is another user
         self.artifacts.place(sha256, directory / path)
-        return path
+        return path, None
 
     def ending(self) -> protocol.Ending | None:
         """How the attempt ended, if its spool says so."""
@@ -95,6 +91,12 @@ class AttemptFiles:
     def is_there(self) -> bool:
         """Whether it has left anything on disk, or was given anything."""
         return any(os.path.lexists(self._directory / name / self.token) for name in ("inputs", "spool"))
+
+    @staticmethod
+    def _name(index: int, name: str) -> str:
+        """What an input is called there: a user's file name may hold anything. The suffix helps some demuxers."""
+        suffix = Path(name).suffix.lower()
+        return f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
 
     def _read(self, name: str, limit_bytes: int) -> bytes | None:
         return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)

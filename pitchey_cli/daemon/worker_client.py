@@ -1,4 +1,4 @@
-"""HTTP to the worker of one instance, over its Unix socket. Speaks processors/protocol.py and nothing else.
+"""HTTP to the worker of one instance, or to its porter. Speaks processors/protocol.py and nothing else.
 
 h11 on asyncio streams, a connection for each request: on a Unix socket that costs 0.1 ms, where a general client takes
 five times as long for a request as the worker does (docs/decisions/001-http-in-the-worker.md).
@@ -7,15 +7,13 @@ five times as long for a request as the worker does (docs/decisions/001-http-in-
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from pitchey_cli.daemon.exchange import Answer, WorkerRefused, lines_of, refusal, whole
+from pitchey_cli.daemon.line import Line
 from pitchey_cli.daemon.worker_group import Groups
 from pitchey_cli.domain.errors import InstanceGone
 from pitchey_cli.domain.job import Token
@@ -40,14 +38,10 @@ class Events(Protocol):
 
 
 class WorkerClient:
-    """Speaks to one worker.
+    """Speaks to one worker."""
 
-    A Unix socket's path may have 107 bytes, and state directories are often deeper: so the socket is reached through
-    a descriptor of its directory, by way of /proc/self/fd.
-    """
-
-    def __init__(self, run_dir: Path) -> None:
-        self._directory = os.open(run_dir, os.O_PATH | os.O_DIRECTORY)
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._groups = Groups(self._start_group)
 
     async def health(self) -> protocol.Health:
@@ -133,32 +127,31 @@ class WorkerClient:
                 await answer.close()
         return _Events(token, answer)
 
+    async def give(self, token: Token, links: protocol.Links) -> None:
+        """Answer a `links` event."""
+        await self._ask("POST", f"/attempts/{token}/links", body=links.wire())
+
+    async def forget(self, token: Token) -> None:
+        """Let a porter remove what it has of an attempt that has ended."""
+        await self._ask("DELETE", f"/attempts/{token}/spool", accept=(200, 409))
+
     def close(self) -> None:
-        """Let go of the directory. May be called twice: the number may be another file's by then."""
-        descriptor, self._directory = self._directory, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        """Let go of the line. May be called twice."""
+        self._line.close()
 
-    def _socket(self) -> str:
-        path = f"/proc/self/fd/{self._directory}/{protocol.SOCKET_NAME}"
-        # The instance owns this directory: a link in it could lead to any socket of the host.
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise InstanceGone("There is no socket where the worker's should be.")
-        return path
-
-    async def _ask(self, method: str, target: str, *, accept: tuple[int, ...] = (200,)) -> bytes:
+    async def _ask(self, method: str, target: str, *, accept: tuple[int, ...] = (200,), body: bytes = b"") -> bytes:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self._open(method, target)
+                answer = await self._open(method, target, body)
                 try:
-                    body = await whole(answer.chunks())
+                    said = await whole(answer.chunks())
                 finally:
                     await answer.close()
         except TimeoutError as error:
             raise _unanswered(method, target) from error
         if answer.status not in accept:
-            raise refusal(answer.status, body)
-        return body
+            raise refusal(answer.status, said)
+        return said
 
     async def _open(self, method: str, target: str, body: bytes = b"") -> Answer:
         """Send a request, and wait for the head of its answer, which is to be closed.
@@ -166,13 +159,11 @@ class WorkerClient:
         Raises:
             InstanceGone: there is none.
         """
-        try:
-            reader, writer = await asyncio.open_unix_connection(self._socket())
-        except OSError as error:
-            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
-        answer = Answer(reader, writer)
+        answer = Answer(*await self._line.open(), self._line.headers)
         try:
             await answer.ask(method, target, body)
+            if answer.status == 401:  # another instance has taken the port
+                raise InstanceGone("What answers is not the porter that was started here.")
         except BaseException:
             await answer.close()
             raise

@@ -53,6 +53,8 @@ def _look_up(store: Store, artifacts: Artifacts, job: NewJob, image_of: Callable
     earlier = store.cached_job(key, job.organisation)
     if earlier is None:
         return Lookup(keyed, f"no job with the same spec, inputs and image has succeeded (key {key[:12]})")
+    if job.output:
+        return Lookup(keyed, f"its outputs are to go to {job.output}, which takes an attempt (key {key[:12]})")
     if not _is_whole(store, artifacts, earlier):
         return Lookup(keyed, f"the result of job {earlier.id} has been removed (key {key[:12]})")
     return Lookup(replace(keyed, cached_from=earlier.id), f"as job {earlier.id} (key {key[:12]})")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.buckets import SCHEME
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import inline, naming, queueing, requests, submit
@@ -105,7 +106,7 @@ def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -
 def _names_file(service: Service, text: str) -> bool:
     """Whether a text that a model might work on is a URL, or a file that came with the order."""
     del service
-    return text.startswith((UPLOAD, "http://", "https://")) and not any(letter.isspace() for letter in text)
+    return text.startswith((UPLOAD, "http://", "https://", SCHEME)) and not any(letter.isspace() for letter in text)
 
 
 def _located(location: str, called: str, uploads: Mapping[str, Upload], used: set[str]) -> Source:

@@ -61,7 +61,7 @@ def read(path: Path) -> Pipeline:
     return parse(document, name=path.stem)
 
 
-def started_with(pipeline: Pipeline, texts: Sequence[str]) -> list[Source]:
+def started_with(pipeline: Pipeline, texts: Sequence[str], listed: sources.Listed | None = None) -> list[Source]:
     """Find what a pipeline is started with.
 
     Raises:
@@ -75,7 +75,7 @@ def started_with(pipeline: Pipeline, texts: Sequence[str]) -> list[Source]:
         return []
     if not texts:
         raise UsageError(f"What shall the pipeline {pipeline.name} work on?", hint="Name files, folders or patterns.")
-    return sources.find(service, texts)
+    return sources.find(service, texts, listed=listed)
 
 
 def plan(

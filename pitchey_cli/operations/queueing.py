@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pitchey_cli.domain.buckets import destination
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
@@ -39,6 +40,7 @@ DEFAULTS: Mapping[str, Any] = {
     "max_attempts": None,
     "backoff": None,
     "timeout": None,
+    "output": "",
     "no_cache": False,
     "explain_cache": False,
     "idempotency_key": None,
@@ -121,6 +123,7 @@ def settings(
         is_off_peak=given["off_peak"],
         is_spot_ok=given["spot_ok"] or defaults.is_foreground,  # whoever waits for it sees when it is taken away
         on_node=_wanted(given["on"]),
+        output=_output(given["output"]),
         idempotency_key=given["idempotency_key"],
     )
 
@@ -130,6 +133,12 @@ def _wanted(text: str) -> str:
         return wanted_from(text)
     except UsageError as error:
         raise UsageError(f"--on: {error}", hint=error.hint) from error
+
+
+def _output(text: str) -> str:
+    if text:
+        destination(text)  # refuses what is none
+    return text
 
 
 def _several(value: Any) -> list[str]:

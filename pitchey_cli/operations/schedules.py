@@ -55,7 +55,7 @@ def add(
         attached=tuple(_absolute(text) if Path(text).name else f"{_absolute(text)}/." for text in request.attached),
     )
     words = _words(name, located, key=None)
-    requests.check(submitting, request.service, requests.drafts(located), words, now)
+    requests.check(submitting, request.service, requests.drafts(located, submitting.listed), words, now)
     schedule = Schedule(
         name, request.service, cron, timezone, Misfire(misfire), asdict(located), created_at=now, next_at=first
     )
@@ -222,7 +222,9 @@ def _jobs(
 ) -> list[NewJob]:
     request = request_of(schedule)
     words = _words(schedule.name, request, key=key)
-    found = requests.stage(submitting, schedule.service, requests.drafts(request), words, now=now, progress=progress)
+    found = requests.stage(
+        submitting, schedule.service, requests.drafts(request, submitting.listed), words, now=now, progress=progress
+    )
     return [each.job for each in found]
 
 

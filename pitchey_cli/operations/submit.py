@@ -103,6 +103,7 @@ class JobSettings:
     last_call_at: datetime | None = None
     is_spot_ok: bool = False
     on_node: str = ""  #: labels that their node must have
+    output: str = ""  #: where the outputs go when it has succeeded, as s3://bucket/{job}/
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
@@ -262,6 +263,7 @@ def stage(
                 last_call_at=settings.last_call_at,
                 is_spot_ok=settings.is_spot_ok,
                 on_node=settings.on_node,
+                output=settings.output,
                 idempotency_key=own_key(settings.idempotency_key, item),
             )
         )

@@ -18,6 +18,14 @@ class EngineSettings:
     ca_bundle: str = setting(
         "", "CA bundle for image builds and slots behind a proxy; empty: SSL_CERT_FILE and its like."
     )
+    shares_files: bool = setting(
+        True,
+        "Whether instances see directories of this host; false: they fetch inputs and store outputs by links to the "
+        "object store, with Docker only.",
+    )
+    network: str = setting(
+        "bridge", "Docker network by which instances that share no files reach the object store; their programs do not."
+    )
 
 
 @dataclass(frozen=True)

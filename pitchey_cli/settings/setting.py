@@ -21,9 +21,11 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     has_password: bool = False,
+    is_secret: bool = False,
 ) -> Any:
-    told = {"doc": doc, "choices": choices, "least": least, "most": most, "has_password": has_password}
-    return field(default=default, metadata=told)
+    told = {"doc": doc, "choices": choices, "least": least, "most": most}
+    told |= {"has_password": has_password, "is_secret": is_secret}
+    return field(default=default, metadata=told, repr=not is_secret)
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class Entry:
     least: float | None
     most: float | None
     has_password: bool  #: it is a URL, and there may be one in it
+    is_secret: bool
 
     def shown(self, value: Any) -> Any:
         """A value as it may be printed."""
+        if self.is_secret and value:
+            return "***"
         return masked(value) if self.has_password else value
 
     @property
@@ -63,7 +68,7 @@ def entries_of(cls: type, defaults: Any, prefix: str = "") -> list[Entry]:
 
 def _entry(item: Field[Any], default: Any, prefix: str) -> Entry:
     meta, type_ = item.metadata, _TYPES[str(item.type)]
-    names = ("doc", "choices", "least", "most", "has_password")
+    names = ("doc", "choices", "least", "most", "has_password", "is_secret")
     return Entry(prefix + item.name, type_, default, *(meta[name] for name in names))
 
 

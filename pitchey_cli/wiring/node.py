@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 from pitchey_cli import __version__
-from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.daemon import process
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.daemon.front import Front, listen
@@ -41,6 +40,7 @@ from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.policies import pool_settings
 from pitchey_cli.store.steps import newest
 from pitchey_cli.store.writer import Writer
+from pitchey_cli.wiring import porters
 from pitchey_cli.wiring.here import Wiring
 from processors.vocabulary import Service
 
@@ -109,9 +109,9 @@ def _certificate(wiring: Wiring, tls: tuple[str, str]) -> list[str]:
         return []
     if not chain:
         raise UsageError("There is a key for TLS, and no certificate.", hint="--tls-cert names its file.")
-    files = [Path(each).expanduser().absolute() for each in (chain, key or chain)]
-    Certificate(*files)
-    return [str(each) for each in files]
+    certificate, its_key = (Path(each).expanduser().absolute() for each in (chain, key or chain))
+    Certificate(certificate, its_key)  # refuses what is none
+    return [str(certificate), str(its_key)]
 
 
 def embedded(wiring: Wiring, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
@@ -153,16 +153,13 @@ def loop(
             engine=engine,
             host=engine.info(),
             artifacts=artifacts,
-            fetch=partial(
-                fetch,
-                artifacts=artifacts,
-                limit_bytes=wiring.settings.limits.input_bytes,
-                allow_private=wiring.settings.network.allow_private_urls,
-            ),
+            fetch=wiring.inputs(artifacts),
+            deliver=wiring.outputs(artifacts),
             fire=partial(_fire, wiring),
             clock=wiring.clock,
             dice=random.random,
             report=report,
+            presigner=porters.presigner(wiring, engine, artifacts),
             post=None if is_foreground else Post(allow_private=wiring.settings.webhooks.allow_private),
             identity=Identity(kept_id(wiring.state_dir)),
         )
@@ -205,6 +202,8 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int)
         output_limit_bytes=limits.output_bytes,
         instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
         deliveries_kept=timedelta(days=wiring.settings.webhooks.keep_days),
+        ca_file=porters.ca_file(wiring),
+        porter_network=wiring.settings.engine.network,
         is_foreground=is_foreground,
         facts=facts,
     )
@@ -244,6 +243,8 @@ def _service_config(wiring: Wiring, service: Service, sources: Sources, is_foreg
         warm_hours=wiring.policies.warm_hours(service),
         retry=wiring.policies.retry(service),
         runtime=chosen.runtime,
+        # What runs programs is a process of this host, and its slots see nothing of it but what they are handed.
+        shares_files=wiring.settings.engine.shares_files or service is Service.CODE,
         has_gpu=service is Service.INFERENCE and wiring.settings.inference.gpu,
     )
 

@@ -32,6 +32,7 @@ class Model:
     written: int = 0  #: tokens that have come out
     cut: Counter[int] = field(default_factory=Counter)  #: texts that were longer than it takes, by their places
     cut_at: int = 0  #: tokens, the longest that it takes
+    room: int | None = None  #: tokens, where an answer was to be longer than it can be: the least that one had
 
     @property
     def manifest(self) -> Manifest:
@@ -71,6 +72,9 @@ class Model:
             own = [
                 f"{texts} longer than the {self.cut_at} tokens that {self.manifest.name} reads: the rest did not count."
             ]
+        if self.room is not None:
+            words = f"beside the question {self.manifest.name} has room for {self.room} tokens"
+            own.append(f"maxTokens was more than an answer can have: {words}.")
         return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes(place)]
 
     def finite(self, values: NDArray[Any], where: str) -> NDArray[Any]:

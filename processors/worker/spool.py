@@ -116,6 +116,13 @@ class Spool:
         self.is_complete = True
         self._announce()
 
+    def leave(self) -> None:
+        """There is no ending, and nothing more comes: who follows finds the stream broken off."""
+        if self._file is not None:
+            os.close(self._file)
+        self.is_complete = True
+        self._announce()
+
     def discard_outputs(self) -> None:
         """Give back the room that the outputs of a failed attempt take.
 

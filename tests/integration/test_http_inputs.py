@@ -16,13 +16,19 @@ from typing import Any, ClassVar
 
 import pytest
 
-from pitchey_cli.artifacts.http import fetch
+from pitchey_cli.artifacts import http
+from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.port import Artifact
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
 from tests.conftest import Pitchey
 
 CONTENT = b"moving pictures" * 10_000
 LIMIT = 1_000_000
+
+
+def fetch(url: str, artifacts: LocalArtifacts, **more: Any) -> tuple[Artifact, str]:
+    return http.fetch(url, artifacts, Known(artifacts._content.parent / "fetched", artifacts), **more)
 
 
 class Site(BaseHTTPRequestHandler):
