@@ -120,7 +120,7 @@ class AttemptRequest(Message):
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
     #: outputs up to this size may come within the result, and then nothing is left in the spool
-    inline_bytes: Annotated[int, Field(ge=0)] = 0
+    inline_bytes: Annotated[int, Field(gt=0)] | None = None
 
 
 class AttemptGroup(Message):

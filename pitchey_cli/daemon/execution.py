@@ -231,9 +231,9 @@ class Execution:
             inputs=staged,
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
-            inline_bytes=0 if staged or not self.instance.shares_files else _INLINE_BYTES.get(self.job.service, 0),
+            inline_bytes=None if staged or not self.instance.shares_files else _INLINE_BYTES.get(self.job.service),
         )
-        self._is_light = request.inline_bytes > 0
+        self._is_light = request.inline_bytes is not None
         self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
