@@ -8,16 +8,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
+    from pitchey_cli.domain.buckets import BucketUrl, Grants, Profile
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.notice import Notifier
@@ -66,6 +68,9 @@ class Policies:
             self.queue,
             lambda: self.outward().check(),
             self.presets,
+            self.profiles,
+            self.grants,
+            self.kept_at,
         ]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
@@ -134,6 +139,35 @@ class Policies:
         from pitchey_cli.operations.presets import checked
 
         return checked(self._settings.media.presets, where=f"{where}: media.presets" if where else "media.presets")
+
+    def profiles(self) -> Mapping[str, Profile]:
+        """How providers of S3 are reached, by name."""
+        from pitchey_cli.domain.buckets import Profile, profiles_of
+
+        chosen = self._settings.s3
+        own = Profile(
+            endpoint_url=chosen.endpoint_url,
+            region=chosen.region,
+            access_key=chosen.access_key,
+            secret_key=chosen.secret_key,
+            path_style=chosen.path_style,
+            checksums=chosen.checksums,
+            ca_bundle=chosen.ca_bundle,
+        )
+        return profiles_of(own, chosen.profiles, where="s3.profiles")
+
+    def grants(self) -> Grants:
+        """Whose jobs may use which of them."""
+        from pitchey_cli.domain.buckets import Grants, grants
+
+        return Grants(self._settings.s3.profile or "default", grants(self._settings.s3.organisations))
+
+    def kept_at(self) -> BucketUrl | None:
+        """The part of a bucket where artifacts are kept; None: on this disk."""
+        from pitchey_cli.domain.buckets import kept_at
+
+        text = self._settings.artifacts.url
+        return kept_at(text) if text else None
 
     def outward(self) -> Outward:
         """The network of programs that nobody trusts, and where their packages come from."""

@@ -131,7 +131,7 @@ async def _alerts(call: Call) -> bytes:
 
 async def _models(call: Call) -> bytes:
     check(call.actor, Role.VIEWER, None, of_all=False)  # as GET /v1/models
-    return TypeAdapter(list[Listed]).dump_json(await asyncio.to_thread(lambda: [*listed(call.desk.wiring.models())]))
+    return TypeAdapter(list[Listed]).dump_json(await call.desk.shelf.run(lambda: [*listed(call.desk.wiring.models())]))
 
 
 #: what is not of the store: the alerts look at the disk as well, and the models lie beside the database

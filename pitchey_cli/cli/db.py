@@ -14,7 +14,7 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError, UsageError
-from pitchey_cli.operations import database, result
+from pitchey_cli.operations import database, nodes, result
 from pitchey_cli.reports.wording import size
 from pitchey_cli.wiring import Wiring
 
@@ -79,6 +79,27 @@ def restore(
         terminal.say(
             f"What it was before is {kept}. While that is there, no artifact is removed; delete it in the end."
         )
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show the database, its schema, and the version of every node that works on it."""
+    wiring = reach.here()
+    store, now = wiring.store(), wiring.clock.now()
+    found = nodes.nodes(store)
+    from pitchey_cli.reports import nodes as report  # late: it loads rich
+    from pitchey_cli.store.steps import newest
+
+    place, schema = store.database_version(), store.schema_version()
+    if json:
+        documents = [report.document(each, now=now) for each in found]
+        terminal.show_json(
+            {"schema": 1, "database": place, "schemaVersion": schema, "known": newest(), "nodes": documents}
+        )
+        return
+    newer = "" if schema <= newest() else f"; this Pitchey knows {newest()}, and may go on"
+    typer.echo(f"{place}, schema version {schema}{newer}")
+    terminal.show(report.versions(found, now=now))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pitchey_cli.daemon.instance import PooledInstance, prepare
 from pitchey_cli.daemon.node import Node, ServiceConfig
+from pitchey_cli.daemon.porter import line_to, shares_files
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
@@ -121,6 +122,8 @@ class Lifecycle:
                 instance.retire("it was started for another organisation than is recorded")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
+            elif instance.shares_files != self.config.shares_files:
+                instance.retire("whether it shares files with this host is set otherwise now")
             await self._end_unknown(instance, health.attempts)
         return instance
 
@@ -150,9 +153,11 @@ class Lifecycle:
                 await asyncio.to_thread(self.node.engine.kill, instance.id)
 
     def _instance(self, record: Instance, *, started_at: float) -> PooledInstance:
-        client = WorkerClient(self._directory(record.id) / "run")
+        directory = self._directory(record.id)
+        client = WorkerClient(line_to(self.node, record.id, directory))
         size = Size(record.granted_cpus, record.granted_memory_bytes)
-        return PooledInstance(record.id, self.config, client, size, started_at=started_at)
+        shared = shares_files(directory)
+        return PooledInstance(record.id, self.config, client, size, shares_files=shared, started_at=started_at)
 
     def _is_gone(self, instance_id: str) -> bool:
         try:
@@ -175,7 +180,7 @@ class Lifecycle:
         deadline = now() + _READY_SECONDS
         look_at = now() + 0.5
         while True:
-            if socket.exists():
+            if not instance.shares_files or socket.exists():
                 with contextlib.suppress(InstanceGone):
                     await instance.client.health()
                     return
@@ -185,6 +190,8 @@ class Lifecycle:
                 if info.status is InstanceStatus.EXITED:
                     logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
                     raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
+                if not instance.shares_files:  # raises where the porter has exited
+                    await asyncio.to_thread(self.node.engine.address, instance.id)
             if now() > deadline:
                 raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
             await asyncio.sleep(_READY_POLL_SECONDS)

@@ -249,7 +249,8 @@ class Loop:
                 pool.note_room(has_room=False)
                 continue
             async with self._claiming:
-                jobs = await node.call(
+                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at.
+                jobs = await node.note(
                     node.store.claim,
                     key,
                     places=places,

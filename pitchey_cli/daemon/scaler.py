@@ -6,7 +6,7 @@ Keeps what the decisions need from one tick to the next.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from statistics import median
 
 from pitchey_cli.daemon.forecasting import Forecasting
@@ -38,6 +38,7 @@ from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolSettings
 from pitchey_cli.domain.sharing import portion
 from pitchey_cli.domain.warmth import floors
 from pitchey_cli.store.nodes import Elsewhere
+from pitchey_cli.values import dataclass
 
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey
 from pitchey_cli.domain.prices import FREE, Tariff
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Reason, Service
 
 JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case
@@ -123,6 +124,7 @@ class NewJob:
     expires_at: datetime | None = None  #: not to be started after that
     ttl_seconds: float | None = None  #: the same as a span, which begins when nothing holds the job any more
     after: tuple[Dependency, ...] = ()  #: jobs it waits for
+    output: str = ""  #: where its outputs go before it has succeeded, as s3://bucket/{job}/; empty: nowhere
     idempotency_key: str | None = None  #: unique within its organisation
     cache_key: str | None = None  #: what its result depends on; None when the result may not be used again
     cached_from: JobId | None = None  #: a job with the same cache key, whose result it has at once
@@ -181,6 +183,7 @@ class Job:
     expires_at: datetime | None = None
     idempotency_key: str | None = None
     cache_key: str | None = None
+    output: str = ""  #: where its outputs go before it has succeeded
     held_because: str | None = None  #: of a held job: what holds it
     verdict: str | None = None  #: how a program of the code service has ended; a job that failed has none
 

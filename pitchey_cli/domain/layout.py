@@ -3,6 +3,8 @@
 pitchey.db            the queue
 pitchey.db.before-restore-<time>  what it was before a backup was put in its place
 artifacts/            files by content
+cache/                of the artifacts that are kept in a bucket, those used last
+fetched/              which content URLs had under which ETag
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 supervisors/<id>/     the record of a supervisor, and what it has printed
 uploads/<request>/    files that come with a request, until they are artifacts
@@ -56,6 +58,16 @@ def before_restore(state_dir: Path, at: datetime) -> Path:
 def artifacts(state_dir: Path) -> Path:
     """Where artifacts are kept."""
     return state_dir / "artifacts"
+
+
+def cache(state_dir: Path) -> Path:
+    """Artifacts that are kept in a bucket, and are here as well."""
+    return state_dir / "cache"
+
+
+def fetched(state_dir: Path) -> Path:
+    """What is remembered of URLs that were fetched."""
+    return state_dir / "fetched"
 
 
 def instances(state_dir: Path) -> Path:

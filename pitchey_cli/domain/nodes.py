@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.job import Instance
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
@@ -104,6 +105,15 @@ class NodeRecord:
     def is_silent(self, now: datetime) -> bool:
         """Whether people should be told that it has not been heard of; clocks may be apart, so nobody acts on it."""
         return self.is_up and now - self.beat_at > timedelta(seconds=2 * self.facts.lease_seconds)
+
+
+@dataclass(frozen=True)
+class NodeUse:
+    """A node, and what it is doing."""
+
+    node: NodeRecord
+    instances: tuple[Instance, ...]
+    running: int  #: jobs
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pitchey_cli.domain.errors import UsageError
@@ -16,6 +16,7 @@ from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, Limits
 from pitchey_cli.domain.policy import pairs, parse_window
 from pitchey_cli.domain.prices import NANODOLLARS, PriceWindow, Tariff
 from pitchey_cli.domain.spot import Spot
+from pitchey_cli.values import dataclass
 
 _SECONDS_PER_HOUR = 3600
 _SPOT = re.compile(r"([\d.]+)(?:@([\d.]+)/h)?")

@@ -20,13 +20,14 @@ node that has not the labels that they ask for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pitchey_cli.domain.nodes import fits
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _MOST_CREDIT = 8.0  # turns of service that an organisation that was away may catch up on

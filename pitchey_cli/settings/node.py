@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pitchey_cli.domain.limits import MIB
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
 ENGINE_KINDS = ("auto", "docker", "podman", "process")
 
@@ -18,6 +17,14 @@ class EngineSettings:
     url: str = setting("", "Where the engine listens, as unix:///run/docker.sock; empty means: look for it.")
     ca_bundle: str = setting(
         "", "CA bundle for image builds and slots behind a proxy; empty: SSL_CERT_FILE and its like."
+    )
+    shares_files: bool = setting(
+        True,
+        "Whether instances see directories of this host; false: they fetch inputs and store outputs by links to the "
+        "object store, with Docker only.",
+    )
+    network: str = setting(
+        "bridge", "Docker network by which instances that share no files reach the object store; their programs do not."
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

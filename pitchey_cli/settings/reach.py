@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
 
 from pitchey_cli.domain.limits import GIB, MIB
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,8 @@ class ApiSettings:
     """How the daemon is asked over HTTP."""
 
     listen: str = setting("", "HOST:PORT or unix:PATH to serve the API on; empty: none. --api goes before it.")
+    tls_cert: str = setting("", "File with the certificate for TLS, as PEM; --tls-cert goes before it.")
+    tls_key: str = setting("", "File with its key, where that is another one; --tls-key goes before it.")
     requests_per_minute: int = setting(30_000, "Of one token; more are answered with 429.", least=1)
     body_bytes: int = setting(4 * MIB, "Largest body without files; of files the limit is input_bytes.", least=1024)
     request_seconds: float = setting(30.0, "Longest time for an answer, and between two pieces of a body.", least=1)
@@ -42,6 +47,33 @@ class NetworkSettings:
     """Where inputs may be fetched from."""
 
     allow_private_urls: bool = setting(False, "Let inputs come from private and loopback addresses.")
+
+
+@dataclass(frozen=True)
+class S3Settings:
+    """Buckets that inputs come from and outputs go to. These keys are the profile `default`."""
+
+    endpoint_url: str = setting("", "Where the server answers; empty: Amazon's own.")
+    region: str = setting("", "Its region; R2 takes auto.")
+    access_key: str = setting("", "Whose name requests carry; empty: boto3 looks where it always does.", is_secret=True)
+    secret_key: str = setting("", "What they are signed with.", is_secret=True)
+    path_style: bool = setting(False, "The bucket is part of the path, as MinIO and SeaweedFS have it.")
+    checksums: bool = setting(True, "False for servers that know nothing of x-amz-checksum.")
+    ca_bundle: str = setting("", "That has signed the certificate of the server; empty: the usual ones.")
+    profile: str = setting("default", "The profile of s3:// URLs that name none.")
+    organisations: str = setting(
+        "", "Whose jobs may use which profiles: acme=media+archive; `default` may use all, others none."
+    )
+    #: tables by name, each with the keys of a profile; of the file alone, and checked by whoever uses them
+    profiles: Mapping[str, Any] = field(default_factory=dict, metadata={"is_table": True})
+
+
+@dataclass(frozen=True)
+class ArtifactSettings:
+    """Where files are kept."""
+
+    url: str = setting("", "s3://bucket/prefix/ to keep them in a bucket that nodes share; empty: on this disk.")
+    cache_bytes: int = setting(20 * GIB, "Of them on this disk, when they are kept in a bucket.", least=0)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.settings.services import Services, check_service
 from pitchey_cli.settings.setting import Entry, entries_of, parse_value, unknown_key
 from pitchey_cli.settings.tree import TABLES, Settings
+from pitchey_cli.values import dataclass
 
 #: not settings: the file of the settings, --debug, and what the scripts and the tests beside this package use
 _OTHER_VARIABLES = frozenset(
@@ -31,7 +32,8 @@ class Loaded:
     sources: Mapping[str, str]  #: key -> default, file, or the variable's name
 
 
-def entries() -> dict[str, Entry]:
+@cache
+def entries() -> Mapping[str, Entry]:
     """Every setting, by key."""
     return {entry.key: entry for entry in entries_of(Settings, Settings())}
 
@@ -62,12 +64,18 @@ def read_file(path: Path, *, but: str = "") -> dict[str, Any]:
         but: a key that is left out, whatever the file has for it: it is about to be set or taken out.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return {}
     except PermissionError as error:
         raise Denied(f"{path} may not be read.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    import tomllib  # late: many have no file
+
+    try:
+        table = tomllib.loads(text.decode())
+    except ValueError as error:
         raise UsageError(f"{path} is not TOML: {error}.") from error
     known = entries()
     values: dict[str, Any] = {}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from dataclasses import Field, field, fields, is_dataclass
+from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.urls import masked
+from pitchey_cli.values import dataclass
+
+_TYPES = {each.__name__: each for each in (str, bool, int, float)}  #: by their names, which is how fields have them
 
 
 def setting(
@@ -18,9 +21,11 @@ def setting(
     least: float | None = None,
     most: float | None = None,
     has_password: bool = False,
+    is_secret: bool = False,
 ) -> Any:
-    told = {"doc": doc, "choices": choices, "least": least, "most": most, "has_password": has_password}
-    return field(default=default, metadata=told)
+    told = {"doc": doc, "choices": choices, "least": least, "most": most}
+    told |= {"has_password": has_password, "is_secret": is_secret}
+    return field(default=default, metadata=told, repr=not is_secret)
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,12 @@ class Entry:
     least: float | None
     most: float | None
     has_password: bool  #: it is a URL, and there may be one in it
+    is_secret: bool
 
     def shown(self, value: Any) -> Any:
         """A value as it may be printed."""
+        if self.is_secret and value:
+            return "***"
         return masked(value) if self.has_password else value
 
     @property
@@ -48,20 +56,19 @@ class Entry:
 
 def entries_of(cls: type, defaults: Any, prefix: str = "") -> list[Entry]:
     """The settings of a dataclass, and of those in it."""
-    hints = get_type_hints(cls)
     found: list[Entry] = []
     for item in fields(cls):
         value = getattr(defaults, item.name)
         if is_dataclass(value):
             found += entries_of(type(value), value, f"{prefix}{item.name}.")
         elif not item.metadata.get("is_table"):
-            found.append(_entry(item, hints[item.name], value, prefix))
+            found.append(_entry(item, value, prefix))
     return found
 
 
-def _entry(item: Field[Any], type_: type, default: Any, prefix: str) -> Entry:
-    meta = item.metadata
-    names = ("doc", "choices", "least", "most", "has_password")
+def _entry(item: Field[Any], default: Any, prefix: str) -> Entry:
+    meta, type_ = item.metadata, _TYPES[str(item.type)]
+    names = ("doc", "choices", "least", "most", "has_password", "is_secret")
     return Entry(prefix + item.name, type_, default, *(meta[name] for name in names))
 
 

@@ -1,10 +1,6 @@
 """All settings, as the file has them."""
 
-# ruff: noqa: RUF009 -- they are frozen, and so are good as defaults
-
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from pitchey_cli.settings.node import DaemonSettings, EngineSettings, HostSettings, NodeSettings
 from pitchey_cli.settings.queue import (
@@ -15,11 +11,19 @@ from pitchey_cli.settings.queue import (
     RetentionSettings,
     StoreSettings,
 )
-from pitchey_cli.settings.reach import ApiSettings, NetworkSettings, SignOnSettings, WebhookSettings
+from pitchey_cli.settings.reach import (
+    ApiSettings,
+    ArtifactSettings,
+    NetworkSettings,
+    S3Settings,
+    SignOnSettings,
+    WebhookSettings,
+)
 from pitchey_cli.settings.services import CodeSettings, DocumentSettings, InferenceSettings, MediaSettings, Services
 from pitchey_cli.settings.setting import setting
+from pitchey_cli.values import dataclass
 
-TABLES = frozenset({"media.presets"})  #: of the file alone: their keys are the user's own names
+TABLES = frozenset({"media.presets", "s3.profiles"})  #: of the file alone: their keys are the user's own names
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Settings:
     limits: LimitSettings = LimitSettings()
     retention: RetentionSettings = RetentionSettings()
     network: NetworkSettings = NetworkSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+    s3: S3Settings = S3Settings()
     webhooks: WebhookSettings = WebhookSettings()
     code: CodeSettings = CodeSettings()
     media: MediaSettings = MediaSettings()

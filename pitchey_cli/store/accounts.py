@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.cost import Entry, Line, LiveAttempt
 from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.nodes import Epoch
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

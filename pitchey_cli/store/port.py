@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -54,6 +54,7 @@ from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.nodes import Nodes
 from pitchey_cli.store.tenants import Tenants
 from pitchey_cli.store.webhooks import Webhooks
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 
@@ -98,8 +99,12 @@ class Removed:
 class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint.
+
+        Args:
+            is_lasting: False: a power cut may undo it, with whatever came after it; the end of this process does not.
+        """
 
     def close(self) -> None:
         """Close the database."""

@@ -177,9 +177,10 @@ class Session:
     # --- transactions
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
         """All or nothing, and on disk when it ends. A nested one is a savepoint.
 
+        All of them last: whatever a server does not sync, it tells nobody when it does.
         A savepoint is made when something is asked in it, and one serves all that begin at the same place.
         """
         if not self._levels:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,24 +14,36 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, StoreError, UsageError
 from pitchey_cli.policies import Policies
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
-    from pitchey_cli.artifacts.port import Artifacts
+    from pitchey_cli.artifacts.inputs import Inputs
+    from pitchey_cli.artifacts.outputs import Outputs
+    from pitchey_cli.artifacts.port import Artifacts, Presigner
     from pitchey_cli.daemon.lock import Holder
+    from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.doctor import Asked
     from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
+    from pitchey_cli.operations.result import Linking
     from pitchey_cli.store.server import Server
     from pitchey_cli.wiring.elsewhere import Elsewhere
     from processors.vocabulary import Service
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
+
+
+def _ask_profile(profile: Profile) -> None:
+    from pitchey_cli.artifacts.buckets import check_keys
+
+    check_keys(profile)
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,21 @@ class Wiring:
         from pitchey_cli.artifacts.local import LocalArtifacts
 
         self.make_state_dir()
-        return LocalArtifacts(layout.artifacts(self.state_dir))
+        url = self.policies.kept_at()
+        if url is None:
+            return LocalArtifacts(layout.artifacts(self.state_dir))
+        from pitchey_cli.artifacts.buckets import Bucket
+        from pitchey_cli.artifacts.inputs import profile_of
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        profile = profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)
+        return S3Artifacts(
+            Bucket(profile, url.bucket),
+            url.key,
+            LocalArtifacts(layout.cache(self.state_dir)),
+            cache_bytes=self.settings.artifacts.cache_bytes,
+            report=_say,
+        )
 
     def actor(self) -> str:
         """Who works here, as what they allow is signed."""
@@ -153,13 +180,71 @@ class Wiring:
 
     def models_desk(self) -> Desk:
         """What adding models needs."""
-        from pitchey_cli.artifacts.http import fetch
         from pitchey_cli.operations.models.adding import Desk
 
-        artifacts, limit = self.artifacts(), self.settings.limits.input_bytes
+        artifacts = self.artifacts()
+        limit = self.settings.limits.input_bytes
+        return Desk(self.models(), artifacts, self.inputs(artifacts), limit, self.listed)
+
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys below a folder in a bucket."""
+        from pitchey_cli.artifacts.buckets import found_below
+        from pitchey_cli.artifacts.inputs import profile_of
+
+        return found_below(profile_of(self.policies.profiles(), url.profile or self.policies.grants().default), url)
+
+    def outputs(self, artifacts: Artifacts) -> Outputs:
+        """What brings outputs to buckets."""
+        from pitchey_cli.artifacts.outputs import Outputs
+
+        return Outputs(artifacts, self.policies.profiles(), self.policies.grants())
+
+    def asked_of_buckets(self) -> list[Asked]:
+        """What `doctor` asks of the profiles of S3 that are set, and of the bucket of the artifacts."""
+        from pitchey_cli.operations.doctor import Asked
+
+        url, chosen, profiles = self.policies.kept_at(), self.settings.s3, self.policies.profiles()
+        is_set = bool(url or chosen.endpoint_url or chosen.access_key or chosen.profiles)
+        names = [
+            name for name in profiles if is_set and (name != "default" or chosen.endpoint_url or chosen.access_key)
+        ]
+        asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
+        if url is not None:
+            text = f"{url} can be written, and heeds conditions"
+            asked.append(Asked("artifacts", text, self._ask_bucket))
+        return asked
+
+    def _ask_bucket(self) -> None:
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        artifacts = self.artifacts()
+        assert isinstance(artifacts, S3Artifacts)  # else nobody asks
+        artifacts.check_conditions()
+
+    def linking(self) -> Linking:
+        """What makes links to outputs."""
+        from pitchey_cli.operations.result import Linking
+
+        artifacts = self.artifacts()
+        return Linking(self.outputs(artifacts), self.presigner(artifacts))
+
+    def presigner(self, artifacts: Artifacts) -> Presigner | None:
+        """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
+        if self.policies.kept_at() is None:
+            return None
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        return artifacts if isinstance(artifacts, S3Artifacts) else None
+
+    def inputs(self, artifacts: Artifacts) -> Inputs:
+        """What fetches inputs that lie elsewhere."""
+        from pitchey_cli.artifacts.inputs import Inputs
+        from pitchey_cli.artifacts.known import Known
+
+        known = Known(layout.fetched(self.state_dir), artifacts)
+        policies, limit = self.policies, self.settings.limits.input_bytes
         allow_private = self.settings.network.allow_private_urls
-        fetching = partial(fetch, artifacts=artifacts, limit_bytes=limit, allow_private=allow_private)
-        return Desk(self.models(), artifacts, fetching, limit)
+        return Inputs(artifacts, known, policies.profiles(), policies.grants(), limit, allow_private)
 
     def engine(self, kind: str | None = None) -> Engine:
         """Connect to the engine that is set, or to the first that answers.
@@ -238,7 +323,18 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
-        return Submitting(store, self.artifacts(), defaults_of, self.image_tag, presets, off_peak, spot, self.models)
+        return Submitting(
+            store,
+            self.artifacts(),
+            defaults_of,
+            self.image_tag,
+            presets,
+            off_peak,
+            spot,
+            self.models,
+            policies.grants(),
+            self.listed,
+        )
 
     def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
         """Where the alert rules stand.
@@ -273,6 +369,10 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _whoever_works_here() -> str:

@@ -14,9 +14,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from pitchey_cli import __version__
-from pitchey_cli.artifacts.http import fetch
 from pitchey_cli.daemon import process
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.daemon.front import Front, listen
@@ -33,11 +33,14 @@ from pitchey_cli.domain.nodes import NodeFacts
 from pitchey_cli.engines import images
 from pitchey_cli.engines.images import Sources, current_tag
 from pitchey_cli.engines.port import Engine, EngineKind
+from pitchey_cli.network.certificates import Certificate
 from pitchey_cli.network.posting import Post
 from pitchey_cli.operations import schedules
 from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.policies import pool_settings
+from pitchey_cli.store.steps import newest
 from pitchey_cli.store.writer import Writer
+from pitchey_cli.wiring import porters
 from pitchey_cli.wiring.here import Wiring
 from processors.vocabulary import Service
 
@@ -45,31 +48,42 @@ INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id t
 
 
 async def serve(
-    wiring: Wiring, engine: Engine, *, api: str = "", on_ready: Callable[[], None], report: Callable[[str], None]
+    wiring: Wiring,
+    engine: Engine,
+    *,
+    api: str = "",
+    tls: tuple[str, str] = ("", ""),
+    on_ready: Callable[[], None],
+    report: Callable[[str], None],
 ) -> None:
     """Be the daemon, until a signal or a drain.
 
     Args:
         api: where the API is to listen; empty: as is set.
+        tls: the files of its certificate and of the key; empty: as is set.
     """
     wiring.make_state_dir()
     with (
         lock(wiring.state_dir, is_daemon=True, engine=engine.kind),
         loop(wiring, engine, report=report) as node,
     ):
-        front = await _api(wiring, api or wiring.settings.api.listen, report)
+        front = await _api(wiring, api or wiring.settings.api.listen, tls, report)
         await process.serve(node, on_ready=on_ready, front=front, listen=_listener(wiring))
 
 
-async def _api(wiring: Wiring, where: str, report: Callable[[str], None]) -> Front | None:
+async def _api(wiring: Wiring, where: str, tls: tuple[str, str], report: Callable[[str], None]) -> Front | None:
     """The process that serves the API, with its socket open; None where none is wanted.
 
     Raises:
-        UsageError: strangers could reach it, and there is no token by which to tell them from friends.
+        UsageError: strangers could reach it, and there is no token by which to tell them from friends; or there is no
+            such certificate.
     """
     if not where:
         return None
-    address = address_of(where)
+    address, files = address_of(where), _certificate(wiring, tls)
+    if files and address.path:
+        raise UsageError("A Unix socket has no TLS.", hint="Leave --tls-cert out, or listen on HOST:PORT.")
+    address = replace(address, has_tls=bool(files))
     store = wiring.plain_store()
     try:
         has_tokens = store.has_tokens()
@@ -83,7 +97,21 @@ async def _api(wiring: Wiring, where: str, report: Callable[[str], None]) -> Fro
     whom = "whoever may open that file" if address.path else "anybody on this machine"
     known = "those with a token or a session of the sign-on server" if has_sign_on else "those with a token"
     report(f"API at {address}, for {known if has_tokens or has_sign_on else f'{whom}, as there is no token yet'}")
-    return Front((sys.executable, "-m", "pitchey_cli.api"), listener, address, report)
+    command = (sys.executable, "-m", "pitchey_cli.api", *(["--tls", *files] if files else []))
+    return Front(command, listener, address, report)
+
+
+def _certificate(wiring: Wiring, tls: tuple[str, str]) -> list[str]:
+    """The files of a certificate and of its key, which belong together; none where there is to be no TLS."""
+    configured = wiring.settings.api
+    chain, key = tls if any(tls) else (configured.tls_cert, configured.tls_key)
+    if not (chain or key):
+        return []
+    if not chain:
+        raise UsageError("There is a key for TLS, and no certificate.", hint="--tls-cert names its file.")
+    certificate, its_key = (Path(each).expanduser().absolute() for each in (chain, key or chain))
+    Certificate(certificate, its_key)  # refuses what is none
+    return [str(certificate), str(its_key)]
 
 
 def embedded(wiring: Wiring, engine: Engine, *, report: Callable[[str], None]) -> EmbeddedNode:
@@ -119,22 +147,19 @@ def loop(
     writer = Writer(store)
     try:
         node = Node(
-            config=_config(wiring, engine, is_foreground, schema=store.schema_version()),
+            config=_config(wiring, engine, is_foreground, schema=newest()),
             store=store,
             writer=writer,
             engine=engine,
             host=engine.info(),
             artifacts=artifacts,
-            fetch=partial(
-                fetch,
-                artifacts=artifacts,
-                limit_bytes=wiring.settings.limits.input_bytes,
-                allow_private=wiring.settings.network.allow_private_urls,
-            ),
+            fetch=wiring.inputs(artifacts),
+            deliver=wiring.outputs(artifacts),
             fire=partial(_fire, wiring),
             clock=wiring.clock,
             dice=random.random,
             report=report,
+            presigner=porters.presigner(wiring, engine, artifacts),
             post=None if is_foreground else Post(allow_private=wiring.settings.webhooks.allow_private),
             identity=Identity(kept_id(wiring.state_dir)),
         )
@@ -177,6 +202,8 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int)
         output_limit_bytes=limits.output_bytes,
         instance_user=(INSTANCE_UID, INSTANCE_UID) if is_fixed_user else (os.geteuid(), os.getegid()),
         deliveries_kept=timedelta(days=wiring.settings.webhooks.keep_days),
+        ca_file=porters.ca_file(wiring),
+        porter_network=wiring.settings.engine.network,
         is_foreground=is_foreground,
         facts=facts,
     )
@@ -216,6 +243,8 @@ def _service_config(wiring: Wiring, service: Service, sources: Sources, is_foreg
         warm_hours=wiring.policies.warm_hours(service),
         retry=wiring.policies.retry(service),
         runtime=chosen.runtime,
+        # What runs programs is a process of this host, and its slots see nothing of it but what they are handed.
+        shares_files=wiring.settings.engine.shares_files or service is Service.CODE,
         has_gpu=service is Service.INFERENCE and wiring.settings.inference.gpu,
     )
 

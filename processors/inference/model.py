@@ -32,6 +32,7 @@ class Model:
     written: int = 0  #: tokens that have come out
     cut: Counter[int] = field(default_factory=Counter)  #: texts that were longer than it takes, by their places
     cut_at: int = 0  #: tokens, the longest that it takes
+    room: int | None = None  #: tokens, where an answer was to be longer than it can be: the least that one had
 
     @property
     def manifest(self) -> Manifest:
@@ -47,6 +48,11 @@ class Model:
     def runs(self) -> Model:
         """The model whose file is run: itself, or the one that it is another use of."""
         return self if self.manifest.file is not None or self.used is None else self.used.runs
+
+    @property
+    def gains_by_company(self) -> bool:
+        """Whether several texts at once are quicker than one after the other, for it or for what it uses."""
+        return self.manifest.batching.max_size > 1 or (self.used is not None and self.used.gains_by_company)
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs."""
@@ -66,6 +72,9 @@ class Model:
             own = [
                 f"{texts} longer than the {self.cut_at} tokens that {self.manifest.name} reads: the rest did not count."
             ]
+        if self.room is not None:
+            words = f"beside the question {self.manifest.name} has room for {self.room} tokens"
+            own.append(f"maxTokens was more than an answer can have: {words}.")
         return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes(place)]
 
     def finite(self, values: NDArray[Any], where: str) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.resources.scripted_engine import Machine, ScriptedEngine
+from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
 SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)

@@ -86,6 +86,15 @@ def test_a_model_of_each_framework_is_verified_warmed_and_measured(pitchey: Pitc
         assert np.reshape(tensor["data"], (3, 3)) == pytest.approx(answers(given), abs=1e-3), kind
 
 
+def test_programs_of_pytorch_may_be_wanted_at_once(pitchey: Pitchey) -> None:
+    """PyTorch itself cannot load two of them at a time."""
+    names = [f"program-{number}" for number in range(6)]
+    for name in names:
+        pitchey.ok("models", "add", name, "source-pt2", "--allow-code")
+    warmed = pitchey.ok("models", "warm", *names).err
+    assert all(f"{name} is loaded; its job waited" in warmed for name in names), warmed
+
+
 def test_a_wrong_shape_is_told_with_the_right_one(pitchey: Pitchey) -> None:
     np.save(pitchey.cwd / "wrong.npy", pictures(1)[:, :1])
     for kind in ("pt2", "savedmodel"):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain import layout
 from pitchey_cli.store.port import Store
-from pitchey_cli.store.sqlite import SqliteStore
+from pitchey_cli.store.postgres import PostgresStore
 from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
 
 LEASE_SECONDS = 5  # the least that can be set
@@ -22,9 +21,7 @@ class Cluster:
     """Nodes by their names; the first one's state directory has the artifacts, as a shared store of them would."""
 
     root: Path
-    open_store: Callable[[], Store]
-    environment: dict[str, str]
-    share: Callable[[Path], None]  #: has a state directory use the one database
+    url: str  #: of the database
     nodes: dict[str, Pitchey] = field(default_factory=dict)
 
     def node(self, name: str, **environment: str) -> Pitchey:
@@ -35,13 +32,13 @@ class Cluster:
         artifacts = self.root / "artifacts"
         artifacts.mkdir(exist_ok=True)
         layout.artifacts(state_dir).symlink_to(artifacts)
-        self.share(state_dir)
         own = {
             "PITCHEY_ENGINE_KIND": "process",
+            "PITCHEY_STORE_URL": self.url,
             "PITCHEY_NODE_NAME": name,
             "PITCHEY_DAEMON_LEASE_SECONDS": str(LEASE_SECONDS),
         }
-        self.nodes[name] = Pitchey(state_dir, work, {**own, **self.environment, **environment})
+        self.nodes[name] = Pitchey(state_dir, work, {**own, **environment})
         return self.nodes[name]
 
     def seen(self, name: str) -> dict[str, Any]:
@@ -49,6 +46,10 @@ class Cluster:
         there = next(iter(self.nodes.values()))
         found: dict[str, Any] = there.ok("nodes", "show", name, "--json").json
         return found
+
+    def store(self) -> Store:
+        """One more connection to the database."""
+        return PostgresStore.open(self.url, create=True)
 
     def end(self) -> None:
         for each in self.nodes.values():
@@ -61,15 +62,3 @@ def until(is_so: Callable[[], bool], what: str) -> None:
     while not is_so():
         assert time.monotonic() < deadline, f"still not so: {what}"
         time.sleep(LOOK_SECONDS)
-
-
-@contextmanager
-def cluster_on_sqlite(root: Path) -> Iterator[Cluster]:
-    """Nodes that share a database file: not for use, as SQLite is for one machine, but it has the same promises."""
-    database = root / "shared.db"
-    SqliteStore.open(database).close()
-    found = Cluster(root, lambda: SqliteStore.open(database), {}, lambda it: layout.database(it).symlink_to(database))
-    try:
-        yield found
-    finally:
-        found.end()

@@ -96,6 +96,12 @@ def test_a_manifest_of_another_model_is_none(tmp_path: Path) -> None:
         Repository([tmp_path]).find("tint")
 
 
+@pytest.mark.parametrize("text", ["red\ngreen\nblue", "\ufeffred\r\ngreen\r\nblue\r\n\r\n", "red\ngreen\nblue\n \n"])
+def test_labels_are_the_lines_of_their_file_however_it_ends(tmp_path: Path, text: str) -> None:
+    add_classifier(tmp_path, "colour", b"x", labels="labels.txt", others={"labels.txt": text.encode()})
+    assert Repository([tmp_path]).find("colour").labels() == ["red", "green", "blue"]
+
+
 def test_every_file_is_compared_with_the_manifest(tmp_path: Path) -> None:
     folder = add_classifier(tmp_path, "colour", b"weights", others={"more.txt": b"more"})
     entry = Repository([tmp_path]).find("colour")

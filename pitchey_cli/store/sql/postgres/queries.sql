@@ -6,9 +6,9 @@
 -- name: insert_job
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
                             kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, flow, idempotency_key,
-                            cache_key, held_because, max_attempts, timeout_seconds, backoff_seconds, deadline,
+                            cache_key, output, held_because, max_attempts, timeout_seconds, backoff_seconds, deadline,
                             expires_at, ttl, run_at, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
 -- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
@@ -355,10 +355,11 @@ UPDATE container_jobs SET inputs = :inputs, name = :name WHERE seq = :seq AND st
 -- name: copy_job
 -- A job like another, for another input.
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, held_because, fanned_from,
-                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at, created_at)
+                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, output, held_because,
+                            fanned_from, max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl,
+                            run_at, created_at)
 SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_foreground, batch, key,
-       kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, 'dependencies', seq, max_attempts,
+       kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, output, 'dependencies', seq, max_attempts,
        timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at, :now
   FROM container_jobs WHERE seq = :seq
 RETURNING *;

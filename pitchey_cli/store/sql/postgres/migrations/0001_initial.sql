@@ -40,6 +40,7 @@ CREATE TABLE container_jobs (
     flow                BIGINT,  -- the line it stands in, or stood in: of use while it is queued
     idempotency_key     words,
     cache_key           words,
+    output              words NOT NULL DEFAULT '',  -- where its outputs go, as s3://bucket/{job}/
     held_because        words,
     fanned_from         BIGINT,  -- the job that it was a part of, before that became one for each output
     max_attempts        BIGINT NOT NULL CHECK (max_attempts >= 1),

@@ -38,6 +38,7 @@ CREATE TABLE container_jobs (
     flow                INTEGER,  -- the line it stands in, or stood in: of use while it is queued
     idempotency_key     TEXT,
     cache_key           TEXT,
+    output              TEXT    NOT NULL DEFAULT '',  -- where its outputs go, as s3://bucket/{job}/
     held_because        TEXT,
     fanned_from         INTEGER,  -- the job that it was a part of, before that became one for each output
     max_attempts        INTEGER NOT NULL CHECK (max_attempts >= 1),
