@@ -323,7 +323,7 @@ class Loop:
             return Others(is_draining=True)
         if not takers or node.config.is_foreground:
             return ALONE
-        mine = float(self.scaler.room().free_memory_bytes)
+        mine = float(self.membership.told.free_memory_bytes)
         weights = {node.identity.id: mine, **{each.id: float(each.room.free_memory_bytes) for each in takers}}
         return Others(weights, node.store.pools_elsewhere(node.identity.id))
 
