@@ -62,7 +62,7 @@ def _zeros(folder: Path, manifest: Manifest) -> Path | None:
     if tensors is None or any(each.dtype == object or each.size > _MOST_ZEROS for each in tensors.values()):
         return None
     path = folder / f"{manifest.name}-{manifest.version}.npz"
-    np.savez_compressed(path, allow_pickle=False, **tensors)  # type: ignore[arg-type]  # as names of inputs may be any
+    np.savez_compressed(path, allow_pickle=False, **tensors)
     return path
 
 

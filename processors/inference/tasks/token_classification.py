@@ -13,7 +13,6 @@ from processors.inference.sentences import parts
 from processors.inference.tasks.scoring import rounded
 from processors.inference.tasks.task import Asked, Task
 
-
 #: characters that are looked at together. spaCy takes a million at most, and its memory grows with them; between two
 #: such parts others have their turn, and it is noticed when nobody waits any more
 _PART_CHARS = 20_000
