@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.responses import Response
 
 from pitchey_cli.api import models
@@ -18,7 +16,7 @@ from processors.specs.presets import PRESETS
 async def list_models(call: Call, asked: models.ModelsQuery) -> Response:
     """List all models, the server's own and the image's, and which version a job means that says none."""
     shelf = call.desk.wiring.models()
-    found = await asyncio.to_thread(lambda: [report.row_of(each) for each in listing.listed(shelf)])
+    found = await call.desk.shelf.run(lambda: [report.row_of(each) for each in listing.listed(shelf)])
     said = [report.document(each) for each in found if asked.name in (None, each.name)]
     return json_answer({"models": said})
 
@@ -26,7 +24,7 @@ async def list_models(call: Call, asked: models.ModelsQuery) -> Response:
 async def get_model(call: Call) -> Response:
     """Show a model by NAME or NAME@VERSION: its task, what goes in and out, its labels, its files."""
     shelf, name = call.desk.wiring.models(), call.part("model")
-    found = await asyncio.to_thread(listing.found, shelf, name)
+    found = await call.desk.shelf.run(lambda: listing.found(shelf, name))
     return json_answer(report.whole_document(report.row_of(found)))
 
 

@@ -1,8 +1,9 @@
 """What all requests of a process share: connections to the database, the artifacts, the watch over events.
 
-Reads run on a few threads, each with a connection of its own; what is changed runs on the writer's thread, which
-commits for many callers at once; what takes long, as the hashing of an upload, has threads and connections apart, so
-that nobody who looks waits for it. All are other connections than the daemon's, as those of `pitchey submit` are.
+What is a few rows by their keys is read on the loop. Other reads run on a few threads, each with a connection of its
+own; what is changed runs on the writer's thread, which commits for many callers at once; what takes long, as to hash an
+upload, has threads and connections apart, so that nobody who looks waits for it. All are other connections than the
+daemon's, as those of `pitchey submit` are.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from http import HTTPStatus
-from typing import TypeVar
 
+from pitchey_cli.api.hands import Hands, Threads
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.rates import Rates
 from pitchey_cli.api.watching import Watch
@@ -29,6 +28,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.access import Actor
 from pitchey_cli.domain.listening import Address
+from pitchey_cli.operations.overview import HostWatch
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
@@ -36,34 +36,11 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
 from pitchey_cli.wiring import Wiring
 
-T = TypeVar("T")
 _READERS = 4
+_SHELF = 2
 _WORKERS = 4
+_WORK_SECONDS = 1800.0  # of what takes long: the largest input is hashed in less
 _SWEEP_SECONDS = 600.0
-
-
-class Hands:
-    """Threads, each with its own connection."""
-
-    def __init__(self, connect: Callable[[], Store], count: int) -> None:
-        self._connect = connect
-        self._own = threading.local()
-        self._opened: list[Store] = []
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-hand", initializer=self._open)
-
-    def _open(self) -> None:
-        self._own.store = self._connect()
-        self._opened.append(self._own.store)
-
-    async def call(self, fn: Callable[[Store], T]) -> T:
-        """Run a function on one of them."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: fn(self._own.store))
-
-    def close(self) -> None:
-        """End the threads, and close their connections."""
-        self._pool.shutdown(cancel_futures=True)
-        for store in self._opened:
-            store.close()
 
 
 @dataclass
@@ -74,8 +51,9 @@ class Desk:
     address: Address
     readers: Hands
     workers: Hands
+    shelf: Threads  #: for looking at models, on a disk that may be another one
     writer: Writer
-    gate: Store  #: for looking up tokens, on the loop: one row by its key
+    gate: Store  #: for tokens and states of jobs, on the loop: a few rows by their keys
     watch: Watch
     rates: Rates
     is_draining: bool = False
@@ -92,7 +70,8 @@ class Desk:
             wiring=wiring,
             address=address,
             readers=Hands(wiring.plain_store, _READERS),
-            workers=Hands(wiring.plain_store, _WORKERS),
+            workers=Hands(wiring.plain_store, _WORKERS, seconds=_WORK_SECONDS),
+            shelf=Threads(_SHELF),
             writer=Writer(wiring.plain_store()),
             gate=wiring.plain_store(),
             watch=Watch(wiring.plain_store()),
@@ -103,6 +82,7 @@ class Desk:
         """Close everything."""
         self.readers.close()
         self.workers.close()
+        self.shelf.close()
         self.writer.close()
         self.watch.close()
         self.gate.close()
@@ -111,6 +91,11 @@ class Desk:
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
         return self.wiring.artifacts()
+
+    @cached_property
+    def host(self) -> HostWatch:
+        """Tells how busy the machine is."""
+        return HostWatch(self.wiring.state_dir)
 
     @cached_property
     def _submitting(self) -> Submitting:

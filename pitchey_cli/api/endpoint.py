@@ -26,6 +26,7 @@ from pitchey_cli.api import problems
 from pitchey_cli.api.admission import Admission, check, too_many
 from pitchey_cli.api.call import Call, query_of
 from pitchey_cli.api.desk import Desk
+from pitchey_cli.api.hands import no_answer
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.route import Body, Query, Route
 from pitchey_cli.domain.access import ALL_ORGANISATIONS, Actor, Role
@@ -74,8 +75,7 @@ class Endpoint:
             async with asyncio.timeout(None if self.route.is_long else seconds):
                 response = await self.route.handler(call, *asked)
         except TimeoutError as error:
-            text = f"There was no answer within {seconds:g} s."
-            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, "timed-out", text, hint="Try again.") from error
+            raise no_answer(seconds) from error
         headers.update(call.headers)
         return response
 

@@ -23,11 +23,8 @@ async def list_instances(call: Call, asked: models.InstancesQuery) -> Response:
     as_of = call.desk.wiring.as_of()
 
     def look(store: Store) -> list[dict[str, Any]]:
-        found = store.instances(active_only=not asked.ended)
-        return [
-            as_json.billed_instance(each, cost_of(each, boot=as_of.boot, tick=as_of.tick))
-            for each in found[-asked.limit :]
-        ]
+        found = store.instances(active_only=not asked.ended, limit=asked.limit)
+        return [as_json.billed_instance(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in found]
 
     return json_answer({"instances": await call.read(look)})
 

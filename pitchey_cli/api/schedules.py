@@ -33,7 +33,7 @@ async def get_schedule(call: Call) -> Response:
 
 async def add_schedule(call: Call, asked: models.AddSchedule) -> Response:
     """Add a schedule: what a job takes, and when. Its inputs are URLs, which are fetched anew each time."""
-    request = orders.recurring(order_of(call, asked))
+    request = orders.recurring(order_of(call, asked), asked.inputs)
 
     def add(store: Store) -> Schedule:
         return operation.add(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
+import sys
 from http import HTTPStatus
 from typing import Any
 
@@ -18,7 +20,9 @@ from pitchey_cli.api.admission import SignOn
 from pitchey_cli.api.desk import Desk
 from pitchey_cli.api.endpoint import answer_to
 from pitchey_cli.api.problems import Refused
+from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.listening import Address
+from pitchey_cli.network.certificates import Certificate
 from pitchey_cli.wiring import Wiring
 
 DRAIN = b"drain\n"  #: what the daemon says when it drains; the end of what it says is the end of this process
@@ -27,6 +31,7 @@ _HEADER_BYTES = 32 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 5  # for answers that are being made when the process ends
 _CONNECTIONS = 1000
+_RENEW_SECONDS = 5.0  # between two looks at the files of a certificate
 
 
 class PatientProtocol(H11Protocol):
@@ -74,29 +79,46 @@ class PatientProtocol(H11Protocol):
             self._deadline = None
 
 
-async def serve(wiring: Wiring, listener: socket.socket, address: Address, daemon: int) -> None:
+async def serve(
+    wiring: Wiring, listener: socket.socket, address: Address, daemon: int, certificate: Certificate | None = None
+) -> None:
     """Answer until the daemon says no more.
 
     Args:
         listener: it listens already.
         address: where it does.
         daemon: the end of a pipe that the daemon writes to, and closes by ending, however that comes.
+        certificate: for TLS; None: there is none.
     """
     desk = Desk.open(wiring, address)
     try:
-        server = uvicorn.Server(_config(desk))
+        server = uvicorn.Server(_config(desk, certificate))
+        gc.collect()
+        gc.freeze()  # what is loaded stays: no collection looks at it again while somebody waits
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         hearing = asyncio.create_task(_hear(daemon, desk, server))
         sweeping = asyncio.create_task(desk.sweep())
+        renewing = asyncio.create_task(_renew(certificate))
         await server._serve([listener])  # serve() would take the signals, which are the daemon's
         hearing.cancel()
         sweeping.cancel()
+        renewing.cancel()
     finally:
         desk.close()
 
 
-def _config(desk: Desk) -> uvicorn.Config:
-    return uvicorn.Config(
+async def _renew(certificate: Certificate | None) -> None:
+    """Show a certificate that has been renewed to whoever comes then."""
+    while certificate is not None:
+        await asyncio.sleep(_RENEW_SECONDS)
+        try:
+            certificate.renew()
+        except PitcheyError as error:
+            sys.stderr.write(f"{error} The certificate from before is still shown.\n")
+
+
+def _config(desk: Desk, certificate: Certificate | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app.make(desk, _sign_ons(desk)),
         http=PatientProtocol,
         ws="websockets-sansio",
@@ -112,6 +134,9 @@ def _config(desk: Desk) -> uvicorn.Config:
         timeout_graceful_shutdown=_GRACE_SECONDS,
         limit_concurrency=_CONNECTIONS,
     )
+    config.load()
+    config.ssl = certificate.context if certificate is not None else None
+    return config
 
 
 def _sign_ons(desk: Desk) -> list[SignOn]:

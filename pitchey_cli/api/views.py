@@ -9,6 +9,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
+import psutil
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -19,6 +20,7 @@ from pitchey_cli.api.admission import check
 from pitchey_cli.api.alerts import standings
 from pitchey_cli.api.answers import json_answer
 from pitchey_cli.api.call import JSON, Call
+from pitchey_cli.api.glance import overview
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.domain.errors import InputNotFound
@@ -30,7 +32,7 @@ from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
 #: the settings that say what jobs are given and what they cost; the others are about the machine, and its owner's
-_TOLD = ("queue", "limits", "media", "cost", "alerts", "node", "services")
+_TOLD = ("queue", "limits", "media", "cost", "alerts", "node", "host", "services")
 #: of these, what is told to one organisation: what its orders and prices depend on, and nothing that names another one
 _TOLD_TO_ONE: Mapping[str, Sequence[str]] = {
     "queue": ("ageing_seconds", "off_peak"),
@@ -85,6 +87,7 @@ async def get_surroundings(call: Call) -> Response:
         "services": [str(each) for each in images.available()],
         "runner": None if runner is None else asdict(runner),
         "settings": _settings(wiring.settings, is_of_all=call.actor.is_of_all),
+        "host": _host() if call.actor.is_of_all else None,
     }
     return Response(to_json(said), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
@@ -94,6 +97,10 @@ def _settings(settings: Any, *, is_of_all: bool) -> Mapping[str, Any]:
     if is_of_all:
         return told
     return {name: {each: told[name][each] for each in names} for name, names in _TOLD_TO_ONE.items()}
+
+
+def _host() -> Mapping[str, Any]:
+    return {"cpus": psutil.cpu_count() or 1, "memoryBytes": psutil.virtual_memory().total}
 
 
 async def get_changes(call: Call, asked: models.ChangesQuery) -> Response:
@@ -124,8 +131,12 @@ async def _alerts(call: Call) -> bytes:
 
 async def _models(call: Call) -> bytes:
     check(call.actor, Role.VIEWER, None, of_all=False)  # as GET /v1/models
-    return TypeAdapter(list[Listed]).dump_json(await asyncio.to_thread(lambda: [*listed(call.desk.wiring.models())]))
+    return TypeAdapter(list[Listed]).dump_json(await call.desk.shelf.run(lambda: [*listed(call.desk.wiring.models())]))
 
 
 #: what is not of the store: the alerts look at the disk as well, and the models lie beside the database
-_OF_THE_MACHINE: Mapping[str, Callable[[Call], Awaitable[bytes]]] = {"alerts": _alerts, "models": _models}
+_OF_THE_MACHINE: Mapping[str, Callable[[Call], Awaitable[bytes]]] = {
+    "alerts": _alerts,
+    "models": _models,
+    "overview": overview,
+}

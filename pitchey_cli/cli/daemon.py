@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
 import math
@@ -36,10 +35,18 @@ ApiOption = Annotated[
     str,
     typer.Option("--api", help="Serve the API there: HOST:PORT, or unix:PATH.", metavar="ADDRESS", show_default=False),
 ]
+CertificateOption = Annotated[
+    str, typer.Option("--tls-cert", help="Its certificate, for https; renewed ones are noticed.", metavar="FILE")
+]
+KeyOption = Annotated[
+    str, typer.Option("--tls-key", help="The key, where that is not in the same file.", metavar="FILE")
+]
 
 
 @app.command()
-def run(engine: EngineOption = None, api: ApiOption = "") -> None:
+def run(
+    engine: EngineOption = None, api: ApiOption = "", tls_cert: CertificateOption = "", tls_key: KeyOption = ""
+) -> None:
     """Run in the foreground. TERM drains; a second TERM hands running jobs back to the queue at once.
 
     While nobody has made a token (`pitchey token add`), the API is served to this machine alone, to anybody on it.
@@ -52,19 +59,27 @@ def run(engine: EngineOption = None, api: ApiOption = "") -> None:
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:
         _log(f"not enforced: {lost}")
-    asyncio.run(wiring.serve(chosen, api=api, on_ready=lambda: _log(READY_LINE), report=_log))
+    import asyncio  # late, and the rest: it is most of the program, and only this verb runs it
+
+    from pitchey_cli.wiring import node
+
+    tls = (tls_cert, tls_key)
+    asyncio.run(node.serve(wiring, chosen, api=api, tls=tls, on_ready=lambda: _log(READY_LINE), report=_log))
     _log("stopped")
 
 
 @app.command()
-def start(engine: EngineOption = None, api: ApiOption = "") -> None:
+def start(
+    engine: EngineOption = None, api: ApiOption = "", tls_cert: CertificateOption = "", tls_key: KeyOption = ""
+) -> None:
     """Start in the background, and return when it is ready."""
     wiring = reach.here()
     wiring.make_state_dir()
     _refuse_second(wiring)
     log = _log_file(wiring)
     command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run", *(["--engine", engine] if engine else [])]
-    command += ["--api", api] if api else []
+    for option, value in (("--api", api), ("--tls-cert", tls_cert), ("--tls-key", tls_key)):
+        command += [option, value] if value else []
     with log.open("ab") as file:
         begin = file.tell()
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)

@@ -34,9 +34,12 @@ def simulate(
         str, typer.Option("--spread", help="How these times differ: exponential, lognormal or fixed.")
     ] = "",
     nodes: Annotated[int, typer.Option("--nodes", help="Equal nodes; settings are of each of them.")] = 1,
-    cpus: Annotated[float | None, typer.Option("--cpus", help="CPUs of a node; by default of this machine.")] = None,
+    cpus: Annotated[
+        float | None, typer.Option("--cpus", help="CPUs of a node; by default of the daemon's machine.")
+    ] = None,
     memory: Annotated[
-        float | None, typer.Option("--memory", help="Memory of a node in GiB; by default of this machine.")
+        float | None,
+        typer.Option("--memory", help="Memory of a node in GiB; by default of the daemon's machine."),
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Another setting, as services.video.max_instances=8.")
@@ -64,10 +67,12 @@ def simulate(
         raise UsageError(f"--spread is one of {', '.join(Spread)}, not {spread!r}.")
     if not 1 <= nodes <= _MAX_NODES:
         raise UsageError(f"--nodes is at least 1 and at most {_MAX_NODES:,}, not {nodes}.")
-    wiring = reach.here()
+    wiring = reach.wiring()
     changes = simulated_settings.parse_changes(set_ or [], option="--set")
     key, values = simulated_settings.parse_sweep(sweep) if sweep else ("", {})
-    host = node_size(cpus, memory)
+    elsewhere = wiring.elsewhere
+    own = None if elsewhere is None or (cpus is not None and memory is not None) else elsewhere.size()
+    host = node_size(cpus, memory, of=own)
     asked = operation.LoadRequest(
         load, tuple(service or ()), rate, span, seconds, Spread(spread) if spread else None
     )  # fmt: skip
@@ -100,8 +105,8 @@ def simulate(
         terminal.show(reports.chart(key, trials, width=min(100, terminal.out().width)))
 
 
-def node_size(cpus: float | None = None, memory_gib: float | None = None) -> Size:
-    """The size of a node: what is said of it, else that of this machine."""
+def node_size(cpus: float | None = None, memory_gib: float | None = None, *, of: Size | None = None) -> Size:
+    """The size of a node: what is said of it, else that of a machine, this one if none is named."""
     import psutil
 
     from pitchey_cli.domain.capacity import Size
@@ -110,5 +115,5 @@ def node_size(cpus: float | None = None, memory_gib: float | None = None) -> Siz
     for option, value in (("--cpus", cpus), ("--memory", memory_gib)):
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{option} is more than nothing, not {value:g}.")
-    memory_bytes = psutil.virtual_memory().total if memory_gib is None else int(memory_gib * GIB)
-    return Size(float(psutil.cpu_count() or 1) if cpus is None else cpus, memory_bytes)
+    own = of or Size(float(psutil.cpu_count() or 1), psutil.virtual_memory().total)
+    return Size(own.cpus if cpus is None else cpus, own.memory_bytes if memory_gib is None else int(memory_gib * GIB))

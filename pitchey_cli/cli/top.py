@@ -13,8 +13,11 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:
-    from pitchey_cli.domain.overview import Runner
+    from collections.abc import Callable
+
+    from pitchey_cli.domain.overview import Overview, Runner
     from pitchey_cli.screen.desk import Desk
+    from pitchey_cli.store.port import Store
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 _ROWS = 50  # of a table in the single frame
@@ -29,8 +32,9 @@ def top(
 
     Where there is no terminal it prints one frame, as with --once.
     """
-    wiring = reach.here()
-    wiring.store().close()  # makes it where there is none, as every verb does; the screen never does
+    wiring = reach.wiring()
+    if wiring.elsewhere is None:
+        wiring.store().close()  # makes it where there is none, as every verb does; the screen never does
     desk = _desk(wiring)
     first = desk.look()
     if once or not _is_terminal():
@@ -50,10 +54,24 @@ def _is_terminal() -> bool:
 
 
 def _desk(wiring: Wiring) -> Desk:
-    from pitchey_cli.engines import images
-    from pitchey_cli.operations.overview import Looking
     from pitchey_cli.screen.desk import Desk
 
+    elsewhere = wiring.elsewhere
+    return Desk(
+        open_store=lambda: wiring.store(create=False, busy_seconds=_BUSY_SECONDS),
+        database=wiring.database if elsewhere is None and wiring.server is None else None,
+        see=_seen_here(wiring) if elsewhere is None else lambda _: elsewhere.overview(),
+        most_instances=lambda service: wiring.policies.service(service).max_instances,
+        wake=lambda: wiring.poke(),
+        now=wiring.clock.now,
+    )
+
+
+def _seen_here(wiring: Wiring) -> Callable[[Store], Overview]:
+    from pitchey_cli.engines import images
+    from pitchey_cli.operations.overview import HostWatch, Looking, look
+
+    host = HostWatch(wiring.state_dir)
     looking = Looking(
         state_dir=wiring.state_dir,
         services=images.available(),
@@ -62,14 +80,7 @@ def _desk(wiring: Wiring) -> Desk:
         as_of=wiring.as_of,
         runner=lambda: _runner(wiring),
     )
-    return Desk(
-        open_store=lambda: wiring.store(create=False, busy_seconds=_BUSY_SECONDS),
-        database=wiring.database,
-        looking=looking,
-        most_instances=lambda service: wiring.policies.service(service).max_instances,
-        wake=lambda: wiring.poke(),
-        now=wiring.clock.now,
-    )
+    return lambda store: look(store, looking, host.look())
 
 
 def _runner(wiring: Wiring) -> Runner | None:

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import reach, terminal
-from pitchey_cli.daemon import lock
 from pitchey_cli.domain.access import ALL_ORGANISATIONS
 from pitchey_cli.domain.errors import ExitCode, UsageError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
@@ -24,7 +23,7 @@ app = typer.Typer(
 Hook = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, or its name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
 _WAIT_SECONDS = 20.0  # a try takes 15 s at most
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS, _LOOK_THERE_SECONDS = 0.1, 0.5  # beside the database, and at a server
 _NO_DAEMON = "No daemon runs: `pitchey daemon start` starts one, which sends it."
 
 
@@ -50,18 +49,25 @@ def add(
     """Add an endpoint, and print the secret by which it knows our messages. It is shown this once."""
     if everybody and organisation is not None:
         raise UsageError("--organisation and --all-organisations do not go together.", hint="Leave one of them out.")
-    wiring = reach.here()
-    made = operation.add(
-        wiring.store(),
-        name,
-        url,
-        organisation=ALL_ORGANISATIONS if everybody else organisation or DEFAULT_ORGANISATION,
-        types=types or (),
-        services=services or (),
-        allow_private=wiring.settings.webhooks.allow_private,
-        now=wiring.clock.now(),
-    )
-    sys.stdout.write(f"{made.secret}\n")
+    wiring = reach.wiring()
+    if wiring.elsewhere is not None:
+        made, secret = wiring.elsewhere.add_webhook(
+            name=name, url=url, types=types or [], services=services or [],
+            **({"allOrganisations": True} if everybody else {"organisation": organisation}),
+        )  # fmt: skip
+    else:
+        made = operation.add(
+            wiring.store(),
+            name,
+            url,
+            organisation=ALL_ORGANISATIONS if everybody else organisation or DEFAULT_ORGANISATION,
+            types=types or (),
+            services=services or (),
+            allow_private=wiring.settings.webhooks.allow_private,
+            now=wiring.clock.now(),
+        )
+        secret = made.secret
+    sys.stdout.write(f"{secret}\n")
     terminal.say(f"{made.name} ({made.id}) is told from now on; `pitchey webhooks test {made.id}` tries it.")
 
 
@@ -73,7 +79,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """List the endpoints, the oldest first, without their secrets."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     found = wiring.store().webhooks(organisation=organisation)
     from pitchey_cli.reports import webhooks  # late: it loads rich
 
@@ -86,15 +92,16 @@ def list_(
 @app.command()
 def test(hook: Hook) -> None:
     """Send an endpoint a message that says nothing, and say what it answered."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     store = wiring.store()
     sent = operation.send_test(store, hook, now=wiring.clock.now())
-    if not lock.poke(wiring.state_dir):
+    if not wiring.poke():
         terminal.say(f"{sent.message_id} waits. {_NO_DAEMON}")
         return
     deadline = wiring.clock.monotonic() + _WAIT_SECONDS
+    pause = _LOOK_SECONDS if wiring.elsewhere is None else _LOOK_THERE_SECONDS
     while sent is not None and not sent.tries and wiring.clock.monotonic() < deadline:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(pause)
         sent = store.delivery(sent.webhook_id, sent.message_id) or sent
     from pitchey_cli.reports import webhooks
 
@@ -111,7 +118,7 @@ def deliveries(
     json: Json = False,
 ) -> None:
     """List what an endpoint was told, the newest first, and what it answered."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     found = operation.deliveries(wiring.store(), hook, state=state, limit=limit)
     from pitchey_cli.reports import webhooks
 
@@ -128,9 +135,9 @@ def replay(
     failed: Annotated[bool, typer.Option("--failed", help="All that was given up.")] = False,
 ) -> None:
     """Send messages once more, under the ids that they had."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     count = operation.replay(wiring.store(), hook, messages or (), has_failed=failed, now=wiring.clock.now())
-    has_daemon = lock.poke(wiring.state_dir)
+    has_daemon = wiring.poke()
     what = "1 message is" if count == 1 else f"{count} messages are"
     terminal.say(f"{what} sent again.{'' if has_daemon or not count else f' {_NO_DAEMON}'}")
 
@@ -143,8 +150,12 @@ def rotate(
     ] = "24h",
 ) -> None:
     """Give an endpoint another secret, and print it. For a while messages are signed with both."""
-    wiring = reach.here()
-    found, secret, until = operation.rotate(wiring.store(), hook, overlap=overlap, now=wiring.clock.now())
+    wiring = reach.wiring()
+    if wiring.elsewhere is not None:
+        found, secret = wiring.elsewhere.rotate_webhook(hook, overlap=overlap)
+        until = found.old_secret_until or wiring.clock.now()
+    else:
+        found, secret, until = operation.rotate(wiring.store(), hook, overlap=overlap, now=wiring.clock.now())
     sys.stdout.write(f"{secret}\n")
     terminal.say(f"The secret of {found.name} ({found.id}) from before counts until {until:%Y-%m-%d %H:%M} UTC.")
 
@@ -152,9 +163,9 @@ def rotate(
 @app.command()
 def enable(hook: Hook) -> None:
     """Tell an endpoint again what happens from now on."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     found, has_changed = operation.enable(wiring.store(), hook)
-    lock.poke(wiring.state_dir)
+    wiring.poke()
     terminal.say(f"{found.name} ({found.id}) is told {'again' if has_changed else 'already'}.")
 
 
@@ -164,7 +175,7 @@ def disable(
     reason: Annotated[str, typer.Option("--reason", help="Why, for `pitchey webhooks list`.", metavar="TEXT")] = "",
 ) -> None:
     """Tell an endpoint nothing any more; what happens meanwhile it never hears."""
-    wiring = reach.here()
+    wiring = reach.wiring()
     found, has_changed = operation.disable(wiring.store(), hook, why=reason, now=wiring.clock.now())
     terminal.say(f"{found.name} ({found.id}) is disabled{'' if has_changed else ' already'}.")
 
@@ -172,5 +183,5 @@ def disable(
 @app.command()
 def remove(hook: Hook) -> None:
     """Forget an endpoint, and what it has been told."""
-    found = operation.remove(reach.here().store(), hook)
+    found = operation.remove(reach.wiring().store(), hook)
     terminal.say(f"{found.name} ({found.id}) is removed.")

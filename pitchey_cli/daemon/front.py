@@ -14,7 +14,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pitchey_cli.domain.errors import DaemonError, Denied
@@ -70,7 +70,7 @@ def _listen(address: Address) -> tuple[socket.socket, Address]:
         # Head and body of an answer are two writes: without this the second may wait 40 ms for word of the first.
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         opened.bind((address.host, address.port))
-        address = Address(address.host, opened.getsockname()[1])
+        address = replace(address, port=opened.getsockname()[1])
     opened.listen(_BACKLOG)
     return opened, address
 

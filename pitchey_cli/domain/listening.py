@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 
 _HINT = "127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080, or unix:/run/pitchey/api.sock; port 0 takes a free one."
 _LONGEST_SOCKET_BYTES = 107  # of the name of a Unix socket, sun_path in unix(7)
@@ -19,6 +19,7 @@ class Address:
     host: str = ""
     port: int = 0
     path: str = ""  #: of a Unix socket; empty for TCP
+    has_tls: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -29,7 +30,8 @@ class Address:
         """As people call it."""
         if self.path:
             return f"unix:{self.path}"
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme = "https" if self.has_tls else "http"
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
 
 
 def address_of(text: str, *, what: str = "--api") -> Address:

@@ -51,6 +51,14 @@ _BY_STATUS: Mapping[int, type[PitcheyError]] = {
     429: QuotaReached,
     504: TimedOut,
 }
+_STRANGER = "SSL_CERT_FILE names a file with the authority that has signed it."
+#: what to do about a certificate that is known and not believed, by the codes of OpenSSL (X509_V_ERR_...)
+_DISTRUST: Mapping[int, str] = {
+    9: "Is the clock of this machine right? It is not valid yet.",
+    10: "It has to be renewed there; or is the clock of this machine wrong?",
+    62: "Ask for the server by the name that its certificate is of.",
+    64: "Ask for the server by the name that its certificate is of.",
+}
 _TOKENS = "PITCHEY_TOKEN, --token-file or `pitchey context add` say the token."
 
 
@@ -68,7 +76,7 @@ def of_transport(error: Exception, where: str) -> PitcheyError:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             text = f"The certificate of {where} is not to be trusted: {cause.verify_message}."
-            return Denied(text, hint="SSL_CERT_FILE names a file with the authority that has signed it.")
+            return Denied(text, hint=_DISTRUST.get(cause.verify_code, _STRANGER))
         if isinstance(cause, ssl.SSLError):
             text = f"{where} speaks no TLS that is understood here."
             return Unreachable(text, hint="Is it http:// there, or another port?")
@@ -83,8 +91,10 @@ def of_transport(error: Exception, where: str) -> PitcheyError:
     name = type(error).__name__
     if "Timeout" in name:
         return TimedOut(f"{where} did not answer in time.", hint="Is the network slow, or the server busy? Try again.")
-    text = str(error) or name
-    return Unreachable(f"The connection to {where} failed: {text}.", hint="Check the address and the network.")
+    text = (str(error) or name).rstrip(".")
+    may_be_tls = name == "RemoteProtocolError" and where.startswith("http:")
+    hint = "Is it https:// there, or another port?" if may_be_tls else "Check the address and the network."
+    return Unreachable(f"The connection to {where} failed: {text}.", hint=hint)
 
 
 def of_answer(answer: httpx.Response, where: str) -> PitcheyError:

@@ -11,8 +11,11 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from pitchey_cli.domain.access import ALL_ORGANISATIONS, ApiToken, Area, Role
+from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId
+from pitchey_cli.domain.overview import Overview
+from pitchey_cli.domain.webhooks import Webhook
 from pitchey_cli.operations.logs import LogLine
 from pitchey_cli.remote.client import Client, Interrupted
 from pitchey_cli.remote.ordering import Ordering
@@ -89,15 +92,21 @@ class Server:
     def add_schedule(self, asked: Request, *, name: str, cron: str, timezone: str, misfire: str) -> None:
         """Keep a schedule, whose jobs fetch what they work on from a URL each time."""
         from pitchey_cli.operations.requests import drafts
+        from pitchey_cli.operations.specs import spellings
+        from processors.specs import SPECS
 
-        if len(asked.inputs) > 1 or asked.attached:
-            hint = "Give each input a schedule of its own, or add it at the machine of the daemon."
-            raise UsageError("A schedule of a server has one input.", hint=hint)
-        (draft,) = drafts(asked)
-        if any(not source.is_url for _, source in draft.sources):
-            hint = "Name a URL, or add the schedule at the machine of the daemon, where its files are."
+        found = [] if asked.attached else drafts(asked)
+        if not found or any(not source.is_url for draft in found for _, source in draft.sources):
+            hint = "Name URLs, or add the schedule at the machine of the daemon, where its files are."
             raise UsageError("A schedule of a server cannot come back for files of this machine.", hint=hint)
-        said = {"service": asked.service, "spec": draft.spec, "schedule": name, "cron": cron, "misfire": misfire}
+        spec: dict[str, Any] = dict(found[0].spec)
+        inputs = list(asked.inputs) if len(found) > 1 else []
+        if inputs:  # each job has its own, and all else in common
+            model = SPECS[asked.service]
+            for word in spellings(model, model.input_fields[0]) & spec.keys():
+                del spec[word]
+        said = {"service": asked.service, "spec": spec, "inputs": inputs}
+        said |= {"schedule": name, "cron": cron, "misfire": misfire}
         said |= {"timezone": timezone} if timezone else {}
         self._client.post("/v1/schedules", {**said, **self._of_organisation(asked.queueing)})
 
@@ -125,7 +134,30 @@ class Server:
         )
         return token, made["token"]
 
+    # --- whom to tell
+
+    def add_webhook(self, **said: Any) -> tuple[Webhook, str]:
+        """Add an endpoint; its secret is in the answer and nowhere else."""
+        made = self._client.post("/v1/webhooks", said)
+        return self._webhook(made["id"]), made["secret"]
+
+    def rotate_webhook(self, hook: str, *, overlap: str) -> tuple[Webhook, str]:
+        """Give an endpoint another secret, which is in the answer and nowhere else."""
+        made = self._client.post(f"/v1/webhooks/{_part(hook)}/rotate", {"overlap": overlap})
+        return self._webhook(made["id"]), made["secret"]
+
+    def _webhook(self, webhook_id: str) -> Webhook:
+        return next(each for each in self._view("webhooks", list[Webhook]) if each.id == webhook_id)
+
     # --- looking
+
+    def overview(self) -> Overview:
+        """Everything at a glance."""
+        return self._view("overview", Overview)
+
+    def size(self) -> Size:
+        """Of its machine."""
+        return self._watched.size()
 
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.periods import Period
     from pitchey_cli.domain.pools import PoolKey
     from pitchey_cli.domain.scope import Scope
+    from pitchey_cli.domain.webhooks import Delivery, DeliveryState
+    from pitchey_cli.store.nodes import TakenOver
 
 _PAGE = 500
 _WAIT_SECONDS = 1.0  # that the server holds a question for news: what ticks meanwhile is no later than that
@@ -70,7 +72,8 @@ class _Elsewhere:
         except ValueError as error:
             raise self._client.misunderstood(answer) from error
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        del is_lasting
         return nullcontext()  # each request is one, at the server
 
     def close(self) -> None:
@@ -214,6 +217,69 @@ class _Elsewhere:
     def revoke_token(self, token_id: str, *, now: datetime) -> bool:
         del now
         return self._is_removed(f"/v1/tokens/{_part(token_id)}")
+
+    # --- nodes
+
+    def drain_node(self, node_id: str, *, is_drained: bool, now: datetime) -> bool:
+        del now
+        before = next((each.is_drained for each in self._view("nodes") if each.id == node_id), is_drained)
+        self._client.post(f"/v1/nodes/{_part(node_id)}/{'drain' if is_drained else 'undrain'}", {}, is_read=True)
+        return before is not is_drained
+
+    def remove_node(self, node_id: str, *, now: datetime) -> TakenOver | None:
+        del now
+        from pitchey_cli.store.nodes import TakenOver  # late: hardly any verb needs it
+
+        # Who asks has looked whether it is up.
+        said = self._client.document(self._client.delete(f"/v1/nodes/{_part(node_id)}", force="true"))
+        return TakenOver(tuple(said["jobs"]), tuple(said["instances"]))
+
+    # --- webhooks
+
+    def enable_webhook(self, webhook_id: str) -> bool:
+        return self._turn(webhook_id, "enable", {}, is_disabled=False)
+
+    def disable_webhook(self, webhook_id: str, why: str, *, now: datetime) -> bool:
+        del now
+        return self._turn(webhook_id, "disable", {"reason": why}, is_disabled=True)
+
+    def _turn(self, webhook_id: str, way: str, said: Any, *, is_disabled: bool) -> bool:
+        path = f"/v1/webhooks/{_part(webhook_id)}"
+        was_disabled = self._client.get(path)["disabledAt"] is not None
+        self._client.post(f"{path}/{way}", said, is_read=True)
+        return was_disabled is not is_disabled
+
+    def remove_webhook(self, webhook_id: str) -> bool:
+        return self._is_removed(f"/v1/webhooks/{_part(webhook_id)}")
+
+    def add_delivery(self, delivery: Delivery) -> Delivery:
+        """A test: nothing else is sent because somebody asks for it. The server gives it its id."""
+        hook = delivery.webhook_id
+        sent = self._client.post(f"/v1/webhooks/{_part(hook)}/test", {})
+        return replace(delivery, message_id=sent["id"])
+
+    def deliveries(
+        self, webhook_id: str, *, state: DeliveryState | None = None, before_id: int | None = None, limit: int = 50
+    ) -> Sequence[Delivery]:
+        found: list[Delivery] = []
+        while len(found) < limit:
+            asked, before = min(_PAGE, limit - len(found)), found[-1].id if found else before_id
+            page = self._view("deliveries", webhook_id, state=state, before_id=before, limit=asked)
+            found += page
+            if len(page) < asked:
+                break
+        return found
+
+    def replay(self, webhook_id: str, message_id: str, *, until: datetime, now: datetime) -> bool:
+        del until, now
+        return bool(self._replayed(webhook_id, {"messages": [message_id]}))
+
+    def replay_failed(self, webhook_id: str, *, until: datetime, now: datetime) -> int:
+        del until, now
+        return self._replayed(webhook_id, {"failed": True})
+
+    def _replayed(self, webhook_id: str, said: Any) -> int:
+        return int(self._client.post(f"/v1/webhooks/{_part(webhook_id)}/replay", said)["messages"])
 
     # --- alerts
 

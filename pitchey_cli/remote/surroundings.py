@@ -10,7 +10,8 @@ from typing import Any
 from pitchey_cli import settings as configuration
 from pitchey_cli.daemon.lock import Holder
 from pitchey_cli.domain.budget import AsOf
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.capacity import Size
+from pitchey_cli.domain.errors import Denied, UsageError
 from pitchey_cli.operations.zones import zone_of
 from pitchey_cli.remote.client import Client
 from pitchey_cli.store import views
@@ -38,6 +39,13 @@ class Watched:
         """Who runs the jobs there."""
         runner = self._look()["runner"]
         return None if runner is None else Holder(**runner)
+
+    def size(self) -> Size:
+        """Of the machine there."""
+        if (said := self._look()["host"]) is None:
+            text = f"How large the machine of {self._client.where} is, it tells those of the whole installation alone."
+            raise Denied(text, hint="--cpus and --memory say a size.")
+        return Size(float(said["cpus"]), said["memoryBytes"])
 
     def as_of(self) -> AsOf:
         """The moment there, on every clock that money is counted by."""

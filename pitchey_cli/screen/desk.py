@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,7 @@ from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.overview import Overview
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.operations import cancel, dead_letters, overview, scaling
-from pitchey_cli.operations.overview import HostWatch, Looking
+from pitchey_cli.operations import cancel, dead_letters, scaling
 from pitchey_cli.store.port import CancelResult, Store
 from processors.vocabulary import Service
 
@@ -29,24 +28,19 @@ _WHY = "cancelled in pitchey top"
 class Desk:
     """Everything that the screen can do to the outside."""
 
-    open_store: Callable[[], Store]  #: a database that is there; it makes none
-    database: Path
-    looking: Looking
+    open_store: Callable[[], Store]  #: one that is there; it makes none
+    database: Path | None  #: None where it is a server's
+    see: Callable[[Store], Overview]  #: how everything is now
     most_instances: Callable[[Service], int]
     wake: Callable[[], object]  #: whoever runs the jobs
     now: Callable[[], datetime]
-    host: HostWatch = field(init=False)
     _store: Store | None = None
     _file: tuple[int, int] | None = None  #: that the connection has open
-
-    def __post_init__(self) -> None:
-        """Begin to watch the host."""
-        self.host = HostWatch(self.looking.state_dir)
 
     def look(self) -> Overview:
         """How everything is now."""
         with self._connected() as store:
-            return overview.look(store, self.looking, self.host.look())
+            return self.see(store)
 
     def cancel(self, job_id: JobId) -> str:
         """Cancel a job; what became of it."""
@@ -105,10 +99,13 @@ class Desk:
         try:
             yield self._store
         except StoreError:
-            self.close()
+            if self.database is not None:  # a server's trouble is no matter of the connection to it
+                self.close()
             raise
 
     def _identity(self) -> tuple[int, int] | None:
+        if self.database is None:
+            return None
         try:
             found = self.database.stat()  # never opened here, see store/connection.py
         except OSError:

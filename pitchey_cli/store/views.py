@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from pitchey_cli.domain import access as access_words
+from pitchey_cli.domain import webhooks as webhook_words
 from pitchey_cli.domain.access import ApiToken, Area, Role
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Job
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.secrecy import masked
+from pitchey_cli.domain.webhooks import Webhook
+from pitchey_cli.store.accounts import Costs
 from pitchey_cli.store.port import JobFilter, Store
+from pitchey_cli.values import dataclass
 
 #: counts up when a view takes or gives something else than before, so that two versions notice each other
 SCHEMA = 1
 _GIVEN_HERE = frozenset({"as_of", "now"})  # the moment is that of the machine whose clocks count the cost
 _MOST_ROWS = 10_000  # that can be asked for at once
+#: rows of what has no pages: some 50 MB while they are put together, and as much as a year of a busy machine has
+_WHOLE: Mapping[str, int] = {"instances": 50_000, "costs": 100_000, "pool_samples": 100_000, "arrivals": 200_000}
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ VIEWS: Mapping[str, View] = {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed",
     ),
-    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools"),
+    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools", "nodes"),
     **_views(Role.VIEWER, (_JOBS, _COST), "budgets", "standings", "waiting_jobs"),
     **_views(Role.VIEWER, (Area.SCHEDULES,), "schedules", "schedule"),
     **_views(
@@ -62,13 +68,14 @@ VIEWS: Mapping[str, View] = {
     **_views(Role.VIEWER, (_COST,), "costs", "spent", "first_booked"),
     **_views(Role.VIEWER, (Area.ACCESS,), "organisations", "organisation"),
     **_views(Role.ADMIN, (Area.ACCESS,), "members", "tokens", "audit_log"),
+    **_views(Role.ADMIN, (Area.WEBHOOKS,), "webhooks", "deliveries", "delivery"),
 }  # fmt: skip
 
 
 @cache
 def _hints(name: str) -> dict[str, Any]:
-    # The port names the words of domain/access.py for type checkers alone.
-    return get_type_hints(getattr(Store, name), localns=vars(access_words))
+    # The port names the words of domain/access.py and domain/webhooks.py for type checkers alone.
+    return get_type_hints(getattr(Store, name), localns={**vars(access_words), **vars(webhook_words)})
 
 
 @cache
@@ -79,11 +86,15 @@ def _adapter(name: str, of: str) -> TypeAdapter[Any]:
 @cache
 def _parameters(name: str) -> tuple[str, ...]:
     found = inspect.signature(getattr(Store, name)).parameters
-    return tuple(each for each in found if each != "self" and each not in _GIVEN_HERE)
+    return tuple(each for each in found if each != "self" and each not in _given_here(name))
+
+
+def _given_here(name: str) -> frozenset[str]:
+    return _GIVEN_HERE | {"limit"} if name in _WHOLE else _GIVEN_HERE
 
 
 def _takes(name: str) -> set[str]:
-    return set(inspect.signature(getattr(Store, name)).parameters) & _GIVEN_HERE
+    return set(inspect.signature(getattr(Store, name)).parameters) & _given_here(name)
 
 
 # --- who asks
@@ -95,7 +106,7 @@ def asked(name: str, positional: tuple[Any, ...], named: Mapping[str, Any]) -> d
     return {
         each: _adapter(name, each).dump_python(value, mode="json")
         for each, value in bound.arguments.items()
-        if each != "self" and each not in _GIVEN_HERE
+        if each != "self" and each not in _given_here(name)
     }
 
 
@@ -131,13 +142,17 @@ def answer(store: Store, name: str, arguments: Mapping[str, Any], as_of: AsOf) -
     limit = wanted.limit if isinstance(wanted, JobFilter) else given.get("limit", 1)
     if not 1 <= limit <= _MOST_ROWS:  # to SQLite a negative limit is none
         raise UsageError(f"limit {limit}: one answer has 1 to {_MOST_ROWS:,} rows.", hint="Ask for the rest then.")
-    moment = {"as_of": as_of, "now": as_of.now}
-    found = getattr(store, name)(**given, **{each: moment[each] for each in _takes(name)})
-    return _adapter(name, "return").dump_json(_shown(found))
+    most = _WHOLE.get(name)
+    here = {"as_of": as_of, "now": as_of.now, "limit": None if most is None else most + 1}
+    found = getattr(store, name)(**given, **{each: here[each] for each in _takes(name)})
+    if most is not None and len(found.booked if isinstance(found, Costs) else found) > most:
+        hint = "Ask for a shorter time (--since, --for), or at the machine itself."
+        raise UsageError(f"These are more than {most:,} rows, which is more than one answer has.", hint=hint)
+    return _adapter(name, "return").dump_json(shown(found))
 
 
-def _shown(found: Any) -> Any:
-    """What may be seen of it."""
+def shown(found: Any) -> Any:
+    """What may be seen of what a store gives."""
     if isinstance(found, Job):
         return replace(found, spec=masked(found.service, found.spec), token=None)
     if isinstance(found, Schedule):
@@ -145,6 +160,8 @@ def _shown(found: Any) -> Any:
         return replace(found, request={**found.request, "fields": fields})
     if isinstance(found, ApiToken):
         return replace(found, digest="")
+    if isinstance(found, Webhook):
+        return replace(found, secret="", old_secret=None)
     if isinstance(found, list) or type(found) is tuple:  # rows that are tuples with names have nothing to mask
-        return [_shown(each) for each in found]
+        return [shown(each) for each in found]
     return found

@@ -52,9 +52,10 @@ def batches(
     windows = [
         (place, window) for place, code in enumerate(codes) for window in [code, *code.overflowing[: most_windows - 1]]
     ]
-    model.tokens += sum(len(window.ids) for _, window in windows)
+    for place, window in windows:
+        model.tokens[place] += len(window.ids)
     model.cut_at = how.max_tokens * most_windows
-    model.cut += sum(len(code.overflowing) >= most_windows for code in codes)
+    model.cut.update(place for place, code in enumerate(codes) if len(code.overflowing) >= most_windows)
     windows.sort(key=lambda pair: len(pair[1].ids))
     is_masked = not model.manifest.inputs or any(each.name == MASK for each in model.manifest.inputs)
     for part in _parted(windows, is_masked=is_masked):

@@ -230,7 +230,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 def test_a_url_is_fetched_from_public_addresses_only_and_is_what_it_should_be(pitchey: Pitchey, url: str) -> None:
     denied = pitchey("models", "add", "far", url, *CLASSIFIER)
-    assert denied.code == 4 and "is not a public address" in denied.err
+    assert denied.code == 4 and "has no public address" in denied.err
     allowed = {"PITCHEY_NETWORK_ALLOW_PRIVATE_URLS": "true"}
     wrong = pitchey("models", "add", "far", url, *CLASSIFIER, "--sha256", "0" * 64, **allowed)
     assert wrong.code == 2 and "has the SHA-256" in wrong.err and versions(pitchey) == []

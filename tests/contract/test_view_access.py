@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from pitchey_cli.api import views as of_the_machine
 from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.domain.budget import Budget
+from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.periods import Period
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.scope import Scope
-from pitchey_cli.operations import access
+from pitchey_cli.operations import access, webhooks
 from pitchey_cli.store.views import VIEWS
 from processors.vocabulary import Service
 from tests.resources.served import Served, served
@@ -24,30 +27,32 @@ OURS, THEIRS = "acme", "rival"
 DAY = {"since": "2020-01-01T00:00:00Z", "until": "2090-01-01T00:00:00Z"}
 NAMES = sorted({*VIEWS, *of_the_machine._OF_THE_MACHINE})
 #: said once more, so that nobody opens one by a slip
-OF_ADMINS = {"members", "tokens", "audit_log"}
+OF_ADMINS = {"members", "tokens", "audit_log", "webhooks", "deliveries", "delivery"}
 OF_ALL = {
     "alerts", "queue", "running", "waiting_pools", "scaling_events", "last_decisions", "measurements", "forecasts",
-    "warm_requests", "pool_samples", "arrivals",
+    "warm_requests", "pool_samples", "arrivals", "overview", "nodes",
 }  # fmt: skip
 AREAS: dict[Area, set[str]] = {
     Area.JOBS: {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed", "counts", "instances", "queue", "running", "waiting_pools", "budgets",
-        "standings", "waiting_jobs", "models",
+        "standings", "waiting_jobs", "models", "nodes",
     },
     Area.SCHEDULES: {"schedules", "schedule", "models"},
     Area.POOLS: {
         "counts", "instances", "queue", "running", "waiting_pools", "scaling_events", "last_decisions", "measurements",
         "forecasts", "warm_requests", "pool_samples", "arrivals", "alerts", "models",
+        "overview", "nodes",
     },
     Area.COST: {
         "budgets", "standings", "waiting_jobs", "pool_samples", "arrivals", "costs", "spent", "first_booked", "models",
     },
     Area.ACCESS: {"organisations", "organisation", "members", "tokens", "audit_log", "models"},
-    Area.WEBHOOKS: {"models"},
+    Area.WEBHOOKS: {"models", "webhooks", "deliveries", "delivery"},
     Area.SYSTEM: {"models"},
 }  # fmt: skip
 LIMITED: dict[str, dict[str, Any]] = {
+    "deliveries": {"webhook_id": "any"},
     "job_ids": {"prefix": ""}, "events": {"after": 0}, "completed": {"service": "video"}, "scaling_events": {},
     "measurements": {"service": "video", "name": "warm_pickup"}, "audit_log": {},
 }  # fmt: skip
@@ -76,7 +81,19 @@ def ours(api: Served, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
         Schedule("our nights", Service.VIDEO, "@daily", "", Misfire.SKIP, request, api.now, api.now)
     )  # fmt: skip
     api.store.set_budget(Budget(Scope(OURS), Period.MONTH, 10**9), now=api.now)
-    return {"job": job, "batch": "our batch", "member": "ada lovelace", "token": made.id, "schedule": "our nights"}
+    hook = webhooks.add(
+        api.store, "our hook", "https://hooks.example/", organisation=OURS, allow_private=False, now=api.now
+    )
+    message = webhooks.send_test(api.store, hook.id, now=api.now).message_id
+    return {
+        "job": job,
+        "batch": "our batch",
+        "member": "ada lovelace",
+        "token": made.id,
+        "schedule": "our nights",
+        "hook": hook.id,
+        "message": message,
+    }
 
 
 def question(name: str, ours: dict[str, str]) -> dict[str, Any]:
@@ -90,6 +107,8 @@ def question(name: str, ours: dict[str, str]) -> dict[str, Any]:
         "measurements": LIMITED["measurements"], "costs": DAY, "pool_samples": {"since": DAY["since"]},
         "arrivals": {"since": DAY["since"]}, "spent": {"organisation": OURS, "service": None, "since": DAY["since"]},
         "first_booked": {"organisation": OURS, "service": None}, "organisation": {"name": OURS},
+        "webhooks": {"organisation": OURS}, "deliveries": {"webhook_id": ours["hook"]},
+        "delivery": {"webhook_id": ours["hook"], "message_id": ours["message"]},
         "members": {"organisation": OURS}, "tokens": {"organisation": OURS}, "audit_log": {"organisation": OURS},
     }  # fmt: skip
     return asked.get(name, {})
@@ -163,3 +182,31 @@ def test_the_command_line_of_one_organisation_works_with_what_it_is_told(api: Se
     settings = Watched(client).settings
     assert settings.node.is_spot and settings.queue.weights == ""
     client.close()
+
+
+def test_no_view_that_has_no_pages_builds_more_than_so_many_rows(
+    api: Served, ours: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from pitchey_cli.store import views
+
+    api.succeed(api.add(), tmp_path)
+    api.succeed(api.add(), tmp_path)
+    asked = {"instances": {"active_only": False}, "costs": DAY, "arrivals": {"since": DAY["since"]}}
+    asked["pool_samples"] = {"since": DAY["since"]}
+    sample = PoolSample(api.now, PoolKey(Service.VIDEO), 1, 0, 0, 1, 0, 1, 0.0, 0.0)
+    api.store.observe([sample, replace(sample, at=api.now)], [], [], [])
+    assert asked.keys() == views._WHOLE.keys()
+    for name, question in asked.items():
+        found = ask(api, api.token(), name, question).json()
+        rows = len(found["booked"] if name == "costs" else found)
+        assert rows >= 2, name
+        for most, status in ((rows, 200), (rows - 1, 422)):
+            monkeypatch.setattr(views, "_WHOLE", {**views._WHOLE, name: most})
+            answer = ask(api, api.token(), name, question)
+            assert answer.status_code == status, name
+        assert "--since" in answer.json()["hint"]
+        assert ask(api, api.token(), name, {**question, "limit": 10}).status_code == 422, "the limit is the server's"
+
+
+def test_no_secret_of_a_webhook_leaves_by_a_view(api: Served, ours: dict[str, str]) -> None:
+    assert "whsec_" not in ask(api, api.token(), "webhooks", {}).text

@@ -26,49 +26,12 @@ from pitchey_cli.artifacts.incoming import About, Arrivals
 from pitchey_cli.domain.access import Role
 from pitchey_cli.domain.errors import InputNotFound, QuotaReached
 from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
-from tests.integration.test_api_daemon import start
+from tests.resources.away import Away
 from tests.resources.served import Served, served
 from tests.resources.wires import Wire, wire_to
 
 MIB = 1024 * 1024
 BIG = 24 * MIB
-
-
-@dataclass
-class Away:
-    """A daemon with its API, and a command line that has nothing of it but an address."""
-
-    here: Pitchey  #: beside the database
-    away: Pitchey  #: with a state directory of its own, which stays empty
-    daemon: subprocess.Popen[str]
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def restart(self) -> None:
-        """Start the daemon again, at the same address."""
-        self.daemon, self.port = started(self.here, self.port)
-
-    def folder(self) -> Path:
-        return self.away.cwd
-
-
-def started(pitchey: Pitchey, port: int = 0) -> tuple[subprocess.Popen[str], int]:
-    daemon = start(pitchey, f"127.0.0.1:{port}")
-    return daemon.process, int(daemon.address.rpartition(":")[2])
-
-
-@pytest.fixture
-def far(pitchey: Pitchey, tmp_path: Path) -> Iterator[Away]:
-    daemon, port = started(pitchey)
-    environment = {**pitchey.environment, "PITCHEY_SERVER": f"http://127.0.0.1:{port}"}
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    away = replace(pitchey, state_dir=tmp_path / "nothing", cwd=folder, environment=environment, started=[])
-    yield Away(pitchey, away, daemon, port)
-    away.end()
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:

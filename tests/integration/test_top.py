@@ -83,11 +83,11 @@ class Ground:
     woken: list[None]
 
     def desk(self, runner: Runner | None = DAEMON, *, busy_seconds: float = 0.05) -> Desk:
-        path = self.state_dir / "pitchey.db"
+        path, host = self.state_dir / "pitchey.db", overview.HostWatch(self.state_dir)
         return Desk(
             open_store=lambda: SqliteStore.open(path, create=False, busy_seconds=busy_seconds),
             database=path,
-            looking=looking(self.state_dir, runner),
+            see=lambda store: overview.look(store, looking(self.state_dir, runner), host.look()),
             most_instances=lambda service: 2,
             wake=lambda: self.woken.append(None),
             now=lambda: NOW,
