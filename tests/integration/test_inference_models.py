@@ -20,8 +20,8 @@ from processors.vocabulary import GPU_VARIABLE
 from processors.worker.companion import REASON_NAME
 from tests.resources import onnx_models
 from tests.resources.handlers.without_models import MENDED
-from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.models import default_models
+from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.oracle import Oracle
 from tests.resources.workers import Worker, until
 
