@@ -37,7 +37,8 @@ def submitted(pitchey: Pitchey, store: SqliteStore) -> list[JobId]:
     artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
     texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(JOBS)]
     drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": text}, None) for text in texts]
-    jobs = submit.stage(drafts, artifacts, lambda _: submit.JobSettings(), limit_bytes=2**30)
+    settings = submit.JobSettings(max_attempts=3, timeout_seconds=600)
+    jobs = submit.stage(drafts, artifacts, lambda _: settings, limit_bytes=2**30)
     ids = submit.submit(store, jobs, now=datetime.now(UTC), artifacts=artifacts)
     lock.poke(pitchey.state_dir)
     until(lambda: sum(store.job(each).state is JobState.SUCCEEDED for each in ids) > 10, "some have been answered")
