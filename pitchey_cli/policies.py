@@ -5,18 +5,21 @@ The parsers of the domain are imported late: `pitchey status` needs few of them,
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
+    from pitchey_cli.domain.buckets import BucketUrl, Grants, Profile
     from pitchey_cli.domain.capacity import CapacityPolicy
     from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.notice import Notifier
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
     from pitchey_cli.domain.warmth import WarmHours
+    from pitchey_cli.store.server import Server
     from processors.specs.media import Preset
 
 _LANGUAGE = re.compile(r"[a-z]{3}(_[a-z]+)*")
@@ -54,6 +58,7 @@ class Policies:
             *(each.prices for each in self._one_by_one("cost")),
             *(each.queue for each in self._one_by_one("queue")),
         ]
+        asked += [self.node_name, self.node_labels, self.node_services, self.store_server]
         asked += [self.retention, self.capacity, self.prices, self.spot, self.spot_notice, self.alert_rules]
         asked += [each.sign_on for each in self._one_by_one("sign_on")]
         asked += [
@@ -63,6 +68,9 @@ class Policies:
             self.queue,
             lambda: self.outward().check(),
             self.presets,
+            self.profiles,
+            self.grants,
+            self.kept_at,
         ]
         services = [Service(each.name) for each in fields(self._settings.services)]
         of_each = (self._check_service, self.tariff, self.warm_hours, self.retry)
@@ -81,6 +89,34 @@ class Policies:
 
         text = self._settings.api.listen
         return address_of(text, what="api.listen") if text else None
+
+    def store_server(self) -> Server | None:
+        """The PostgreSQL server that has the queue; None: it is in the state directory."""
+        from pitchey_cli.store.server import Server
+
+        url = self._settings.store.url
+        return Server.parse(url) if url else None
+
+    def node_name(self) -> str:
+        """What this node is called."""
+        from pitchey_cli.domain.nodes import name_from
+
+        return name_from(self._settings.node.name or os.uname().nodename or "node", what="node.name")
+
+    def node_labels(self) -> tuple[str, ...]:
+        """What jobs may ask of this node, beside what each has."""
+        from pitchey_cli.domain.nodes import labels_from
+
+        return labels_from(self._settings.node.labels, what="node.labels")
+
+    def node_services(self) -> frozenset[Service]:
+        """The services that this node serves, whether they are there or not."""
+        names = {each.strip() for each in self._settings.node.services.split(",")} - {""}
+        if unknown := sorted(names - set(Service)):
+            raise UsageError(
+                f"node.services: there is no service {unknown[0]!r}.", hint=f"There are {', '.join(Service)}."
+            )
+        return frozenset(Service(each) for each in names) or frozenset(Service)
 
     def _one_by_one(self, section: str) -> Iterator[Policies]:
         """With one setting of a section at a time as it is set, and all others at their defaults."""
@@ -103,6 +139,35 @@ class Policies:
         from pitchey_cli.operations.presets import checked
 
         return checked(self._settings.media.presets, where=f"{where}: media.presets" if where else "media.presets")
+
+    def profiles(self) -> Mapping[str, Profile]:
+        """How providers of S3 are reached, by name."""
+        from pitchey_cli.domain.buckets import Profile, profiles_of
+
+        chosen = self._settings.s3
+        own = Profile(
+            endpoint_url=chosen.endpoint_url,
+            region=chosen.region,
+            access_key=chosen.access_key,
+            secret_key=chosen.secret_key,
+            path_style=chosen.path_style,
+            checksums=chosen.checksums,
+            ca_bundle=chosen.ca_bundle,
+        )
+        return profiles_of(own, chosen.profiles, where="s3.profiles")
+
+    def grants(self) -> Grants:
+        """Whose jobs may use which of them."""
+        from pitchey_cli.domain.buckets import Grants, grants
+
+        return Grants(self._settings.s3.profile or "default", grants(self._settings.s3.organisations))
+
+    def kept_at(self) -> BucketUrl | None:
+        """The part of a bucket where artifacts are kept; None: on this disk."""
+        from pitchey_cli.domain.buckets import kept_at
+
+        text = self._settings.artifacts.url
+        return kept_at(text) if text else None
 
     def outward(self) -> Outward:
         """The network of programs that nobody trusts, and where their packages come from."""

@@ -8,21 +8,34 @@ every message as it once was: they must keep parsing.
 An instance sees these directories:
 
     /inputs/<token>/   what the attempt reads (mounted read-only)
-    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json
+    /spool/<token>/    out/, events.ndjson and, written last and by rename, result.json; an attempt that is over in
+                       moments, and whose request has `inlineBytes`, may leave nothing there: should its worker die, it
+                       is made again
     /models/           models of this machine, of the inference service only (mounted read-only)
     /run/pitchey/      worker.sock, on which the worker speaks HTTP/1.1:
 
         GET    /health                             Health
         POST   /attempts?follow=1                  AttemptRequest -> 202 and, when asked to follow, the events as below;
                                                    409 known token, 429 no slot, 503 draining
+        POST   /groups                             AttemptGroup -> 202 and, of each of its attempts, Told as NDJSON: its
+                                                   events until the last one, or the Refusal of what was not taken
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
                                                    202, or 200 when it has ended already
         POST   /drain                              no new attempts from now on; 200
 
-    Any other answer has a Refusal as its body: 400 for what is not understood, 404 for an unknown token or path,
-    405 for a wrong method, 413 for a request of more than 64 MiB. The token is known also when an earlier worker has
-    had it. An attempt whose spec is not valid is taken (202), and ends as rejected.
+An instance that shares no files with the host has none of these from it. In front of its worker stands a porter
+(processors/porter), which is reached over TCP, takes `Authorization: Bearer SECRET`, and answers the same requests: it
+fetches the inputs by the links that come with the request, hands the attempt to the worker, and stores the outputs by
+links that it asks for with a `links` event. It takes two requests more:
+
+        POST   /attempts/{token}/links             Links -> 200; also when nobody waits for them any more
+        DELETE /attempts/{token}/spool             forget an attempt that has ended, and remove its files;
+                                                   200, or 409 while it runs
+
+    Any other answer has a Refusal as its body: 400 for what is not understood, 401 without the secret, 404 for an
+    unknown token or path, 405 for a wrong method, 413 for a request of more than 64 MiB. The token is known also when
+    an earlier worker has had it. An attempt whose spec is not valid is taken (202), and ends as rejected.
 """
 
 from __future__ import annotations
@@ -93,6 +106,7 @@ class InputFile(Message):
     name: str  #: what the user called it; for messages only
     size: int
     sha256: str
+    url: str | None = Field(default=None, repr=False)  #: a link to GET it by, where no files are shared; a secret
 
 
 class AttemptRequest(Message):
@@ -105,6 +119,22 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
+    #: outputs up to this size may come within the result, and then nothing is left in the spool
+    inline_bytes: Annotated[int, Field(gt=0)] | None = None
+
+
+class AttemptGroup(Message):
+    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
+
+    attempts: list[AttemptRequest] = Field(min_length=1)
+
+
+class Links(Message):
+    """The answer to a `links` event; in the order in which it has asked. Links are secrets."""
+
+    ask: int  #: of the event
+    inputs: list[str] = Field(default=[], repr=False)  #: to GET
+    outputs: list[str] = Field(default=[], repr=False)  #: to PUT
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------
@@ -118,6 +148,8 @@ class OutputFile(Message):
     role: str  #: what it is to the job: video, thumbnail, ...
     size: int
     details: Details = {}  #: what was measured of it: width, durationSeconds, ...
+    text: str | None = None  #: all that is in it, in UTF-8, where it is no file; only where the request allows it
+    sha256: str | None = None  #: of one that was stored by a link: what has to be found there
 
 
 class Result(Message):
@@ -182,6 +214,23 @@ class MetricEvent(_Event):
     metrics: Metrics
 
 
+class StoredFile(Message):
+    """An output that is to be stored by a link."""
+
+    number: int = Field(ge=0)  #: its place among the outputs of the result
+    size: int = Field(ge=0)
+    sha256: str
+
+
+class LinksEvent(_Event):
+    """The attempt waits for links. Only of an instance that shares no files with the host."""
+
+    type: Literal["links"] = "links"
+    ask: int = Field(ge=1)  #: counts from 1; the answer names it, and only the last one is waited for
+    inputs: list[int] = []  #: numbers of the request's inputs whose links have run out
+    outputs: list[StoredFile] = []
+
+
 class ResultEvent(_Event):
     """The attempt succeeded. Always the last event."""
 
@@ -199,7 +248,8 @@ class ErrorEvent(_Event):
 
 
 Event = Annotated[
-    AcceptedEvent | ProgressEvent | LogEvent | MetricEvent | ResultEvent | ErrorEvent, Field(discriminator="type")
+    AcceptedEvent | ProgressEvent | LogEvent | MetricEvent | LinksEvent | ResultEvent | ErrorEvent,
+    Field(discriminator="type"),
 ]
 Ending = Annotated[ResultEvent | ErrorEvent, Field(discriminator="type")]  #: also what result.json holds
 
@@ -235,3 +285,12 @@ class Refusal(Message):
 
     code: str
     message: str
+
+
+class Told(Message):
+    """What is said of one attempt of a group."""
+
+    token: str
+    event: Event | None = None
+    status: int | None = None  #: as of an answer, where it was refused
+    refusal: Refusal | None = None

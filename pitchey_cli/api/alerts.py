@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
@@ -22,19 +23,7 @@ async def standings(call: Call, *, dry_run: bool = True) -> list[Standing]:
     Args:
         dry_run: note nothing, and tell nobody.
     """
-    wiring, runner = call.desk.wiring, call.desk.runner()
-
-    def look(store: Store) -> list[Standing]:
-        return operation.look(
-            store,
-            wiring.policies.alert_rules(),
-            wiring.as_of(),
-            wiring.policies.queue(),
-            state_dir=wiring.state_dir,
-            is_daemon_running=runner is not None and runner.is_daemon,
-            dry_run=dry_run,
-        )
-
+    look = partial(call.desk.wiring.alerts, dry_run=dry_run)
     return await (call.read(look) if dry_run else call.work(look))
 
 

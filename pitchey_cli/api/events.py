@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
@@ -21,6 +21,7 @@ from pitchey_cli.domain.errors import InputNotFound, PitcheyError, UsageError
 from pitchey_cli.domain.job import JobEvent, JobId
 from pitchey_cli.reports import as_json
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 
 EVENT_STREAM = "text/event-stream"
 _PAGE = 500

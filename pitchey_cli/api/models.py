@@ -31,9 +31,11 @@ class Queueing(Body):
     ttl: str | None = Field(None, description="Give up if not started within: `30m`.")
     off_peak: StrictBool | None = Field(None, description="In off-peak hours.")
     spot_ok: StrictBool | None = Field(None, description="Also on a node that may be taken away.")
+    on: str | None = Field(None, max_length=400, description="Only on a node with these labels: `region=eu,gpu`.")
     max_attempts: StrictInt | None = Field(None, ge=1, le=100, description="Attempts before it is a dead letter.")
     backoff: str | None = Field(None, description="Longest wait before the first retry: `30s`.")
     timeout: str | None = Field(None, description="Longest run of an attempt: `10m`.")
+    output: str | None = Field(None, description="Where its outputs go before it has succeeded: s3://bucket/{job}/.")
     idempotency_key: str | None = Field(None, max_length=255, description="The same key gives the same job again.")
     organisation: str | None = Field(None, description="Whose it is; a token of one organisation need not say it.")
 
@@ -104,6 +106,18 @@ class EventsQuery(Query):
     batch: str | None = Field(None, description="Only those of this batch.")
     service: list[Service] | None = Field(None, description="Only those of these services.")
     type: list[str] | None = Field(None, max_length=50, description="Only these: submitted, progress, succeeded, ...")
+
+
+class NodesQuery(Query):
+    """Which nodes."""
+
+    removed: bool = Field(False, description="Also those that were removed.")
+
+
+class RemoveNodeQuery(Query):
+    """How a node is removed."""
+
+    force: bool = Field(False, description="Also one that is up: its jobs are taken from it.")
 
 
 class ChangesQuery(Query):

@@ -11,7 +11,7 @@ from pitchey_cli.api.answers import empty_answer, json_answer
 from pitchey_cli.api.call import Call
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.spending import By
-from pitchey_cli.operations import budgets, cost, projections, queueing
+from pitchey_cli.operations import budgets, cost, naming, projections
 from pitchey_cli.reports import budgets as budget_report
 from pitchey_cli.reports import costs
 from pitchey_cli.store.port import Store
@@ -70,5 +70,5 @@ async def remove_budget(call: Call, asked: models.BudgetQuery) -> Response:
 
 def _scope(call: Call, asked: models.SetBudget | models.BudgetQuery) -> Scope:
     """Whose budget: whoever is of one organisation means that one."""
-    said = queueing.name(asked.organisation or "", "organisation")
+    said = naming.name(asked.organisation or "", "organisation")
     return Scope(said or call.actor.organisation, asked.service)

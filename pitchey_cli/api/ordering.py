@@ -8,9 +8,9 @@ from pitchey_cli.api import models
 from pitchey_cli.api.call import Call
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.engines import images
+from pitchey_cli.operations.naming import service_named
 from pitchey_cli.operations.orders import Order
 from pitchey_cli.operations.scaling import check_available
-from pitchey_cli.operations.specs import service_named
 
 
 def order_of(call: Call, asked: models.SubmitJob) -> Order:

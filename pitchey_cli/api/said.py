@@ -47,9 +47,11 @@ class JobSaid(Said):
     is_off_peak: bool
     last_call_at: datetime | None
     is_spot_ok: bool
+    on_node: str | None
     deadline: datetime | None
     expires_at: datetime | None
     idempotency_key: str | None
+    output: str | None
     held_because: str | None
     attempt: int
     attempts_used: int
@@ -95,6 +97,8 @@ class OutputSaid(Said):
     size: int
     details: dict[str, Any]
     url: str
+    location: str | None
+    link: str | None
 
 
 class WholeJobSaid(JobSaid):

@@ -17,6 +17,7 @@ class InstanceSaid(Said):
     id: str
     service: Service
     organisation: str | None
+    node: str | None
     engine: str
     image: str
     slots: int

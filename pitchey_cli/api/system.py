@@ -12,7 +12,7 @@ from pitchey_cli.api.answers import json_answer
 from pitchey_cli.api.call import Call
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.engines import images
-from pitchey_cli.operations import alerts, metrics
+from pitchey_cli.operations import metrics
 from pitchey_cli.store.port import Store
 
 
@@ -75,23 +75,7 @@ async def list_services(call: Call) -> Response:
 
 async def get_metrics(call: Call) -> Response:
     """Everything that is counted, in Prometheus' text format."""
-    wiring, runner = call.desk.wiring, call.desk.runner()
-    is_daemon_running = runner is not None and runner.is_daemon
-
-    def text(store: Store) -> str:
-        as_of, rules, policy = wiring.as_of(), wiring.policies.alert_rules(), wiring.policies.queue()
-        standings = alerts.look(
-            store,
-            rules,
-            as_of,
-            policy,
-            state_dir=wiring.state_dir,
-            is_daemon_running=is_daemon_running,
-            dry_run=True,
-        )
-        return metrics.text(store, as_of, standings, version=__version__, is_daemon_running=is_daemon_running)
-
-    body = (await call.read(text)).encode()
+    body = (await call.read(call.desk.wiring.metrics)).encode()
     return Response(body, headers={"Cache-Control": "no-store", "Content-Type": metrics.CONTENT_TYPE})
 
 

@@ -1,7 +1,7 @@
 """Inputs that are URLs: fetched by the host, from public addresses only.
 
 A URL comes from whoever submits a job. Which addresses it may lead to is checked by network/reaching.py, and again at
-every redirect.
+every redirect, and again when a download that broke off is taken up where it ended.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pitchey_cli.artifacts.copying import translated
+from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
@@ -29,6 +30,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
 _GONE = (404, 410)
+_PAUSES = (0.2, 1.0, 3.0)  # seconds before what broke off is taken up again
 _PRIVATE = (
     "Is it spelled so? What is in a private network can be submitted as a file, or the operator sets "
     "network.allow_private_urls."
@@ -36,29 +38,50 @@ _PRIVATE = (
 
 
 def fetch(
-    url: str, artifacts: Artifacts, *, limit_bytes: int, allow_private: bool, progress: ProgressCallback | None = None
+    url: str,
+    artifacts: Artifacts,
+    known: Known,
+    *,
+    limit_bytes: int,
+    allow_private: bool,
+    progress: ProgressCallback | None = None,
 ) -> tuple[Artifact, str]:
     """Fetch a URL into the artifacts; the artifact, and what to call it.
+
+    One that has the ETag and the size that it had before is not fetched again.
 
     Raises:
         UsageError: not an http or https URL.
         InputNotFound: there is no such host or file.
-        InputRejected: empty, above the limit, or refused by the server.
+        InputRejected: empty, above the limit, changed while it was fetched, or refused by the server.
         Denied: an address that is not public, or a server that wants a login.
         NetworkError: it may work another time.
     """
     import httpx  # late: a submission of a file does not need it
 
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    work = _Download(url, limit_bytes, time.monotonic() + TOTAL_SECONDS, progress)
     try:
         with (
             httpx.Client(timeout=timeout, trust_env=False, verify=httpx.create_ssl_context()) as client,
-            _followed(client, url, allow_private=allow_private) as response,
-            _spool() as file,
+            spool() as file,
         ):
-            _check_status(response, url)
-            _download(response, file, url, limit_bytes=limit_bytes, progress=progress)
-            return artifacts.add(file, limit_bytes=limit_bytes), _name_in(url)
+            for pause in (*_PAUSES, None):
+                try:
+                    with _followed(client, url, work.headers(), allow_private=allow_private) as response:
+                        work.begin(response)
+                        found = None if work.total is None else known.find(url, etag=work.etag, size=work.total)
+                        if found is not None:
+                            return found, _name_in(url)
+                        work.take(response, file)
+                    break
+                except (httpx.ReadError, httpx.RemoteProtocolError, httpx.ReadTimeout):
+                    if pause is None or not work.can_go_on:
+                        raise
+                    time.sleep(pause)
+            artifact = artifacts.add(file, limit_bytes=limit_bytes)
+            known.note(url, artifact, etag=work.etag)
+            return artifact, _name_in(url)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise UsageError(f"{url} is not a URL that can be fetched: {error}.") from error
     except httpx.HTTPError as error:
@@ -66,11 +89,13 @@ def fetch(
 
 
 @contextmanager
-def _followed(client: httpx.Client, url: str, *, allow_private: bool) -> Iterator[httpx.Response]:
+def _followed(
+    client: httpx.Client, url: str, headers: dict[str, str], *, allow_private: bool
+) -> Iterator[httpx.Response]:
     """The answer at the end of the redirects, not yet read."""
     here = client.build_request("GET", url).url
     for _ in range(MAX_REDIRECTS + 1):
-        response = _send(client, here, allow_private=allow_private)
+        response = _send(client, here, headers, allow_private=allow_private)
         try:
             if not response.has_redirect_location:
                 yield response
@@ -81,7 +106,7 @@ def _followed(client: httpx.Client, url: str, *, allow_private: bool) -> Iterato
     raise InputRejected(f"{url} redirects more than {MAX_REDIRECTS} times.")
 
 
-def _send(client: httpx.Client, url: httpx.URL, *, allow_private: bool) -> httpx.Response:
+def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allow_private: bool) -> httpx.Response:
     """Ask the first address that answers, among those that may be asked."""
     import httpx
 
@@ -94,7 +119,7 @@ def _send(client: httpx.Client, url: httpx.URL, *, allow_private: bool) -> httpx
             "GET",
             url.copy_with(host=str(address)),
             # The name stays for virtual hosts and for the certificate. The length is only known of what is not packed.
-            headers={"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
+            headers=headers | {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"},
             extensions={"sni_hostname": url.raw_host.decode("ascii")},
         )
         try:
@@ -116,9 +141,9 @@ def _allowed(host: str, port: int, *, allow_private: bool) -> list[Address]:
         raise Denied(f"{host} has no public address.", hint=_PRIVATE) from error
 
 
-def _check_status(response: httpx.Response, url: str) -> None:
+def _check_status(response: httpx.Response, url: str, *, is_rest: bool) -> None:
     status = response.status_code
-    if response.is_success and status != 206:
+    if response.is_success and (status != 206 or is_rest):
         return
     answer = f"{url} answers {status} {response.reason_phrase}".rstrip()
     if status in _GONE:
@@ -130,34 +155,70 @@ def _check_status(response: httpx.Response, url: str) -> None:
     raise InputRejected(f"{answer}.")
 
 
-def _download(
-    response: httpx.Response, file: Path, url: str, *, limit_bytes: int, progress: ProgressCallback | None
-) -> None:
-    length = response.headers.get("content-length", "")
-    total = int(length) if length.isdecimal() else None
-    too_large = InputRejected(f"{url} is larger than the limit of {limit_bytes:,} bytes.")
-    if total is not None and total > limit_bytes:
-        raise too_large
-    done, deadline = 0, time.monotonic() + TOTAL_SECONDS
-    try:
-        with file.open("wb") as target:
-            for chunk in response.iter_raw():  # as it comes: of a slow server, larger pieces are long in coming
-                done += len(chunk)
-                if done > limit_bytes:
-                    raise too_large
-                if time.monotonic() > deadline:
-                    raise NetworkError(f"{url} took longer than {TOTAL_SECONDS:.0f} s.")
-                target.write(chunk)
-                if progress is not None:
-                    progress(done, total)
-    except OSError as error:
-        raise translated(error, url) from error
-    if done == 0:
-        raise InputRejected(f"{url} is empty.")
+class _Download:
+    """One download, over as many connections as it takes."""
+
+    def __init__(self, url: str, limit_bytes: int, deadline: float, progress: ProgressCallback | None) -> None:
+        self._url, self._limit_bytes, self._deadline, self._progress = url, limit_bytes, deadline, progress
+        self._done = 0
+        self._has_ranges = False
+        self.etag = ""
+        self.total: int | None = None  #: bytes of the whole, where the server says it
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether the server gives the rest of what broke off, and of nothing else."""
+        return bool(self._done and self._has_ranges and self.etag and not self.etag.startswith("W/"))
+
+    def headers(self) -> dict[str, str]:
+        """What to ask with: for the rest, if it is still the same file."""
+        return {"Range": f"bytes={self._done}-", "If-Range": self.etag} if self.can_go_on else {}
+
+    def begin(self, response: httpx.Response) -> None:
+        """Look at an answer before anything of it is read."""
+        is_rest = self.can_go_on
+        _check_status(response, self._url, is_rest=is_rest)
+        etag = response.headers.get("etag", "")
+        if is_rest and (response.status_code != 206 or etag not in ("", self.etag)):
+            hint = "Wait until it is complete, then try again."
+            raise InputRejected(f"{self._url} changed while it was fetched.", hint=hint)
+        if is_rest:
+            if not response.headers.get("content-range", "").startswith(f"bytes {self._done}-"):
+                raise InputRejected(f"{self._url} answers with another part than was asked for.")
+            return
+        self._done, self.etag = 0, etag
+        self._has_ranges = response.headers.get("accept-ranges", "") == "bytes"
+        length = response.headers.get("content-length", "")
+        self.total = int(length) if length.isdecimal() else None
+        if self.total is not None and self.total > self._limit_bytes:
+            raise self._too_large()
+
+    def take(self, response: httpx.Response, file: Path) -> None:
+        """Write what comes behind what has come."""
+        try:
+            with file.open("r+b" if file.exists() else "wb") as target:
+                target.seek(self._done)
+                target.truncate()
+                for chunk in response.iter_raw():  # as it comes: of a slow server, larger pieces are long in coming
+                    if self._done + len(chunk) > self._limit_bytes:
+                        raise self._too_large()
+                    if time.monotonic() > self._deadline:
+                        raise NetworkError(f"{self._url} took longer than {TOTAL_SECONDS:.0f} s.")
+                    target.write(chunk)
+                    self._done += len(chunk)
+                    if self._progress is not None:
+                        self._progress(self._done, self.total)
+        except OSError as error:
+            raise translated(error, self._url) from error
+        if self._done == 0:
+            raise InputRejected(f"{self._url} is empty.")
+
+    def _too_large(self) -> InputRejected:
+        return InputRejected(f"{self._url} is larger than the limit of {self._limit_bytes:,} bytes.")
 
 
 @contextmanager
-def _spool() -> Iterator[Path]:
+def spool() -> Iterator[Path]:
     """A place for what comes in. Not the usual folder: /tmp is often memory, and inputs have gigabytes."""
     large = Path(os.environ.get("TMPDIR", "/var/tmp"))
     with tempfile.TemporaryDirectory(prefix="pitchey-", dir=large if large.is_dir() else None) as directory:

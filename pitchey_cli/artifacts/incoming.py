@@ -14,12 +14,13 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from threading import Lock
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, QuotaReached
+from pitchey_cli.values import dataclass
 
 MOST_OPEN = 5000  #: uploads of one organisation at once; a submission has a thousand jobs at most
 _TAKEN_SECONDS = 600.0  # that one stays which a job has taken: a submission whose answer was lost comes again

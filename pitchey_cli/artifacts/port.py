@@ -1,12 +1,15 @@
-"""Where files are kept: by content, under their SHA-256, each content once. Adapter: local.py."""
+"""Where files are kept: by content, under their SHA-256, each content once. Adapters: local.py and s3.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from pitchey_cli.domain.buckets import BucketUrl
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
 ProgressCallback = Callable[[int, int | None], None]  #: bytes done, bytes in all where known
 
@@ -29,14 +32,48 @@ class Kept:
 
 
 class Fetch(Protocol):
-    """Brings the content of a URL into the artifacts. Adapter: http.py."""
+    """Brings the content of a URL into the artifacts. Adapter: inputs.py."""
 
-    def __call__(self, url: str, *, progress: ProgressCallback | None = None) -> tuple[Artifact, str]:
+    def __call__(
+        self, url: str, *, organisation: str = DEFAULT_ORGANISATION, progress: ProgressCallback | None = None
+    ) -> tuple[Artifact, str]:
         """Fetch; the artifact, and what to call it.
+
+        Args:
+            organisation: for whom: not everybody may use every profile of S3.
 
         Raises:
             PitcheyError: as http.fetch; what `progress` raises ends the fetching.
         """
+
+
+class Deliver(Protocol):
+    """Brings the outputs of jobs to buckets. Adapter: outputs.py."""
+
+    def check(self, url: BucketUrl, *, organisation: str) -> None:
+        """Make sure that outputs can be written below a URL, before the work is done.
+
+        Raises:
+            PitcheyError: says why they cannot; a NetworkError, that they may another time.
+        """
+
+    def deliver(
+        self,
+        sha256: str,
+        url: BucketUrl,
+        *,
+        organisation: str,
+        media_type: str,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Write an artifact as an object: whole, or not at all; a second try goes on where the first has ended.
+
+        Raises:
+            PitcheyError: as check; what `progress` raises ends it.
+        """
+
+    def link(self, url: BucketUrl, *, organisation: str, seconds: int) -> str:
+        """A link with which anybody can fetch an object, for so long."""
 
 
 class Artifacts(Protocol):
@@ -56,6 +93,13 @@ class Artifacts(Protocol):
 
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
+
+    def put(self, contents: Sequence[bytes]) -> list[Artifact]:
+        """Take short contents that are in memory, in their order.
+
+        Raises:
+            StoreError: the disk is full; some of them may have been taken, and nothing refers to those.
+        """
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`."""
@@ -79,3 +123,39 @@ class Artifacts(Protocol):
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
+
+
+@runtime_checkable
+class Presigner(Protocol):
+    """Lets somebody without credentials fetch an artifact, or leave what may become one. Adapter: s3.py.
+
+    A key is a name that the host chooses, of one file of one attempt: letters, digits, `.`, `_`, `-` and `/`.
+    """
+
+    def get_url(self, sha256: str, *, seconds: int) -> str:
+        """A link to the content of an artifact, good for so long.
+
+        Raises:
+            InputNotFound: there is no such artifact.
+        """
+
+    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+        """A link to which the content of a file can be PUT, good for so long.
+
+        Args:
+            size_limit: in bytes. No signature can hold anybody to it: `take` refuses what is larger.
+        """
+
+    def take(self, key: str, *, limit_bytes: int) -> Artifact:
+        """Let what was PUT become an artifact, after it was read and hashed here; it is gone from its key then.
+
+        The link may be good still: what is PUT after this is not looked at, and `discard` removes it.
+
+        Raises:
+            InputNotFound: nothing was PUT.
+            InputRejected: it is above the limit; nothing of it is kept.
+            NetworkError, StoreError: it may work another time.
+        """
+
+    def discard(self, key: str) -> None:
+        """Remove what was PUT, if there is anything."""

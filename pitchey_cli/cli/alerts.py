@@ -13,7 +13,6 @@ from pitchey_cli.domain.errors import ExitCode
 from pitchey_cli.operations import alerts as operation
 from pitchey_cli.operations.alerts import Standing
 from pitchey_cli.reports.wording import printable
-from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -30,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per 
 def list_(json: Json = False) -> None:
     """List all rules: the threshold, the value now, and whether it fires."""
     wiring = reach.wiring()
-    _show(_look(wiring, wiring.store(), dry_run=True), wiring, json)
+    _show(wiring.alerts(wiring.store(), dry_run=True), wiring, json)
 
 
 @app.command()
@@ -40,7 +39,7 @@ def check(json: Json = False) -> None:
     What fires is printed; an event is raised for it unless somebody has been told already.
     """
     wiring = reach.wiring()
-    found = operation.firing(_look(wiring, wiring.store(), dry_run=False), wiring.clock.now())
+    found = operation.firing(wiring.alerts(wiring.store(), dry_run=False), wiring.clock.now())
     if json:
         _show(found, wiring, True)
     else:
@@ -76,28 +75,13 @@ def unsilence(rule: RuleName) -> None:
     """Tell of an alert again."""
     wiring = reach.wiring()
     chosen, store = _rule(wiring, rule), wiring.store()
-    (found,) = [each for each in _look(wiring, store, dry_run=True) if each.rule == chosen]
+    (found,) = [each for each in wiring.alerts(store, dry_run=True) if each.rule == chosen]
     operation.unsilence(store, found, wiring.clock.now())
     terminal.say(f"{rule} is told again.")
 
 
 def _rule(wiring: Wiring, name: str) -> Rule:
     return rule_named(name, wiring.policies.alert_rules())
-
-
-def _look(wiring: Wiring, store: Store, *, dry_run: bool) -> list[Standing]:
-    if wiring.elsewhere is not None:
-        return wiring.elsewhere.alerts(dry_run=dry_run)
-    holder = wiring.holder()
-    return operation.look(
-        store,
-        wiring.policies.alert_rules(),
-        wiring.as_of(),
-        wiring.policies.queue(),
-        state_dir=wiring.state_dir,
-        is_daemon_running=holder is not None and holder.is_daemon,
-        dry_run=dry_run,
-    )
 
 
 def _show(found: list[Standing], wiring: Wiring, is_json: bool) -> None:

@@ -12,8 +12,7 @@ from pitchey_cli.domain.prices import dollars
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import budgets as operation
 from pitchey_cli.operations import projections
-from pitchey_cli.operations.queueing import name
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import name, service_named
 from pitchey_cli.reports.wording import printable
 
 app = typer.Typer(

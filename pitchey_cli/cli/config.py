@@ -37,7 +37,10 @@ def show(
     chosen = [entry for name, entry in known.items() if key is None or name == key or name.startswith(f"{key}.")]
     if not chosen:
         raise settings.unknown_key(str(key), known, where="config show")
-    rows = [(entry, _value(loaded.settings, entry.key), loaded.sources.get(entry.key, "default")) for entry in chosen]
+    rows = [
+        (entry, entry.shown(_value(loaded.settings, entry.key)), loaded.sources.get(entry.key, "default"))
+        for entry in chosen
+    ]
     if json:
         terminal.show_json(
             [
@@ -72,7 +75,7 @@ def set_(
     new = {key: settings.parse_value(known[key], value, where="config set")}
     _check(file, values, new, known[key])
     _write(file, {**values, **new})
-    terminal.say(f"{key} = {new[key]} in {file}")
+    terminal.say(f"{key} = {known[key].shown(new[key])} in {file}")
     _say_who_has_the_old_one()
 
 

@@ -14,7 +14,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.spending import By
 from pitchey_cli.operations import cost as operation
 from pitchey_cli.operations import pages
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import service_named
 from pitchey_cli.reports import charts, costs
 from pitchey_cli.reports.cost_page import GENERATOR
 from pitchey_cli.reports.wording import size as size_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import getpass
 import math
@@ -60,8 +59,12 @@ def run(
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:
         _log(f"not enforced: {lost}")
+    import asyncio  # late, and the rest: it is most of the program, and only this verb runs it
+
+    from pitchey_cli.wiring import node
+
     tls = (tls_cert, tls_key)
-    asyncio.run(wiring.serve(chosen, api=api, tls=tls, on_ready=lambda: _log(READY_LINE), report=_log))
+    asyncio.run(node.serve(wiring, chosen, api=api, tls=tls, on_ready=lambda: _log(READY_LINE), report=_log))
     _log("stopped")
 
 

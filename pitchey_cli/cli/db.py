@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError
-from pitchey_cli.operations import database, result
+from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError, UsageError
+from pitchey_cli.operations import database, nodes, result
 from pitchey_cli.reports.wording import size
 from pitchey_cli.wiring import Wiring
+
+if TYPE_CHECKING:
+    from pitchey_cli.store.export import Table
 
 app = typer.Typer(
     help="Back up, restore, check, shrink, export and prune what the state directory keeps.",
@@ -42,7 +45,7 @@ def backup(
     """
     from pitchey_cli.store.copying import back_up
 
-    wiring = reach.here()
+    wiring = _with_file("pg_dump --schema=pitchey")
     with _progress("backing up") as progress:
         size_bytes = back_up(wiring.database, file, overwrite=overwrite, progress=progress)
     if json:
@@ -63,7 +66,7 @@ def restore(
     """
     from pitchey_cli.store.copying import restore as put_back
 
-    wiring = reach.here()
+    wiring = _with_file("pg_restore")
     wiring.make_state_dir()
     aside = layout.before_restore(wiring.state_dir, wiring.clock.now())
     with _held(wiring), _progress("restoring") as progress:
@@ -76,6 +79,27 @@ def restore(
         terminal.say(
             f"What it was before is {kept}. While that is there, no artifact is removed; delete it in the end."
         )
+
+
+@app.command()
+def status(json: Json = False) -> None:
+    """Show the database, its schema, and the version of every node that works on it."""
+    wiring = reach.here()
+    store, now = wiring.store(), wiring.clock.now()
+    found = nodes.nodes(store)
+    from pitchey_cli.reports import nodes as report  # late: it loads rich
+    from pitchey_cli.store.steps import newest
+
+    place, schema = store.database_version(), store.schema_version()
+    if json:
+        documents = [report.document(each, now=now) for each in found]
+        terminal.show_json(
+            {"schema": 1, "database": place, "schemaVersion": schema, "known": newest(), "nodes": documents}
+        )
+        return
+    newer = "" if schema <= newest() else f"; this Pitchey knows {newest()}, and may go on"
+    typer.echo(f"{place}, schema version {schema}{newer}")
+    terminal.show(report.versions(found, now=now))
 
 
 @app.command()
@@ -93,7 +117,7 @@ def check(
     elif checked.problems:
         typer.echo("\n".join(checked.problems))
     else:
-        typer.echo(f"{wiring.database} is whole; {checked.artifacts:,} artifacts, none missing")
+        typer.echo(f"{wiring.server or wiring.database} is whole; {checked.artifacts:,} artifacts, none missing")
     if checked.problems:
         raise typer.Exit(ExitCode.STORE)
 
@@ -103,7 +127,7 @@ def vacuum(json: Json = False) -> None:
     """Give the space of what has been removed back to the file system. Others cannot write meanwhile, and wait."""
     from pitchey_cli.store.vacuum import vacuum as shrink
 
-    wiring = reach.here()
+    wiring = _with_file("VACUUM, which it does by itself")
     holder = wiring.holder()
     if holder is not None:
         terminal.say(f"Process {holder.pid} runs jobs: it waits while the database is written anew.")
@@ -131,16 +155,14 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the rows of TABLES: times as ISO text, money as whole nanodollars, all as of one moment."""
-    from pitchey_cli.store.export import export as read
-
     wiring = reach.here()
     chosen = database.format_named(format_)
     if output is None:
         database.refuse_several(tables or [], chosen)
-        database.write(read(wiring.database, tables or ()), sys.stdout, chosen)
+        database.write(_read(wiring, tables or ()), sys.stdout, chosen)
         return
     result.make_directory(output)
-    for path, rows in database.write_files(read(wiring.database, tables or ()), output, chosen, overwrite=overwrite):
+    for path, rows in database.write_files(_read(wiring, tables or ()), output, chosen, overwrite=overwrite):
         terminal.say(f"{path} {rows:,} rows")
 
 
@@ -154,7 +176,9 @@ def prune(
     A file goes two hours after it was last brought in, if nobody refers to it then.
     """
     wiring = reach.here()
-    pruned = wiring.prune(dry_run=dry_run)
+    from pitchey_cli.wiring import node  # late: it loads most of the program
+
+    pruned = node.prune(wiring, dry_run=dry_run)
     if json:
         terminal.show_json(
             {
@@ -171,6 +195,29 @@ def prune(
         typer.echo(f"{what} ({size(pruned.artifact_bytes)}) {'would go' if dry_run else 'removed'}")
     if pruned.spared_for is not None:
         terminal.say(f"No artifact is removed while {pruned.spared_for} is there: it may refer to them.")
+
+
+def _with_file(other: str) -> Wiring:
+    """What a verb works with that is about the SQLite file.
+
+    Args:
+        other: what does the same for PostgreSQL.
+    """
+    wiring = reach.here()
+    if wiring.server is not None:
+        hint = f"PostgreSQL has {other}."
+        raise UsageError(f"The queue is at {wiring.server}, and this is about a file of SQLite.", hint=hint)
+    return wiring
+
+
+def _read(wiring: Wiring, tables: Sequence[str]) -> Iterator[Table]:
+    if wiring.server is None:
+        from pitchey_cli.store.export import export
+
+        return export(wiring.database, tables)
+    from pitchey_cli.store.postgres_export import export as export_from_server
+
+    return export_from_server(wiring.server, tables)
 
 
 @contextmanager

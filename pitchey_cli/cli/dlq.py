@@ -13,7 +13,7 @@ from pitchey_cli.domain.moments import earlier
 from pitchey_cli.operations import dead_letters
 from pitchey_cli.operations.dead_letters import DeadLetterFilter
 from pitchey_cli.operations.lookup import resolve
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import service_named
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 

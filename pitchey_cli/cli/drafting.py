@@ -16,6 +16,7 @@ from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import manifests, requests, submit
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.operations.requests import Request
+from pitchey_cli.operations.sources import Listed
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -23,11 +24,14 @@ from pitchey_cli.wiring import Wiring
 _MOST_NAMED = 5  # files in a note
 
 
-def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
+def drafts(asked: Request, manifest: Path | None = None, listed: Listed | None = None) -> list[submit.Draft]:
     """Check everything that was asked for, before anything is staged.
 
     Standard input is read once: with - it has specs, each with whatever its program is to read; else it is what is
     piped to the program, where the service has a field for that.
+
+    Args:
+        listed: what lies below a folder in a bucket.
 
     Raises:
         UsageError: no input, or a spec that cannot be; a line of a manifest or of standard input is named.
@@ -41,7 +45,7 @@ def drafts(asked: Request, manifest: Path | None = None) -> list[submit.Draft]:
         if len(asked.inputs) > 1:
             raise UsageError("- stands alone: the specs on standard input name their own inputs.")
         return manifests.drafts(asked, manifests.from_json(sys.stdin.read(), "Standard input"), where="Standard input")
-    return requests.drafts(with_what_is_piped(asked))
+    return requests.drafts(with_what_is_piped(asked), listed)
 
 
 def tell_left_out(asked: Request) -> None:

@@ -94,6 +94,22 @@ def hand_over(
         raise StoreError(f"{len(failures)} of {len(ended)} results could not be written.")
 
 
+def show_delivered(store: Store, ended: Sequence[Job], *, as_json_wanted: bool, is_quiet: bool) -> None:
+    """Say where in a bucket the outputs are, and which jobs have none."""
+    for job in ended:
+        files = result.delivered(job, store.outputs(job.id)) if job.state is JobState.SUCCEEDED else []
+        urls = [str(url) for _, url in files]
+        if as_json_wanted:
+            outputs, details = store.outputs(job.id), store.details(job.id)
+            document = as_json.job_in_full(job, store.attempts(job.id), outputs, details, cached_from=None)
+            terminal.show_json_lines([{**document, "files": urls}])
+        elif job.state in TERMINAL and job.state is not JobState.SUCCEEDED:
+            show_failure(job)
+        elif not is_quiet:
+            for url in urls:
+                terminal.show_line(printable(url))
+
+
 def show_failure(job: Job) -> None:
     """Say on stderr why a job has no result."""
     text = job.error.message if job.error else str(job.state)

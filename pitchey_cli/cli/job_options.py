@@ -49,11 +49,11 @@ def service_command(
         fields = merged(SPECS[service], spec_options.taken_from(service, given), assigned)
         attached = tuple(given.pop("attached", None) or ())
         fields, inputs = inline.told_apart(service, fields, given.pop("inputs") or ())
-        asked = Request(service, inputs, fields, queue_options.taken_from(given), attached)
+        asked = Request(service, inputs, fields, queue_options.taken_from(given, parameters_of_body), attached)
         body(asked, **given)
 
     # Where a spec has a field of the same name, that is what the option means.
-    without = {*without, *SPECS[service].model_fields}
+    without = {*without, *SPECS[service].model_fields, *parameters_of_body}
     parameters = [*_of_the_job(service), *queue_options.parameters(without), *own]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -11,7 +11,7 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.domain.moments import earlier
 from pitchey_cli.domain.program import VERDICTS
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import service_named
 from pitchey_cli.store.port import JobFilter
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -14,7 +14,7 @@ from pitchey_cli.wiring import Wiring
 from processors.vocabulary import VARIANTS, variant_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.requests import Request
@@ -30,6 +30,8 @@ JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON document
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="docker, podman, or process: no isolation.", metavar="ENGINE")
 ]
+_BENCH_KEY = "models-bench"  # one at a time: they would measure each other
+
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="NAME, or NAME@VERSION.")]
 
 
@@ -177,7 +179,7 @@ def bench(
     from pitchey_cli.reports import models as reports
 
     wiring = reach.here()
-    answers = _asked(wiring, models, measuring.request, engine)
+    answers = _asked(wiring, models, measuring.request, engine, queueing={"key": _BENCH_KEY})
     for _, details in answers:
         found = measuring.kept(wiring.models(), details)
         row = reports.Benched(found.reference, found.seconds, found.batching, found.is_written)
@@ -192,7 +194,11 @@ def bench(
 
 
 def _asked(
-    wiring: Wiring, models: list[str], request: Callable[[ModelStore, str, Path], Request], engine: str | None
+    wiring: Wiring,
+    models: list[str],
+    request: Callable[[ModelStore, str, Path], Request],
+    engine: str | None,
+    queueing: Mapping[str, Any] | None = None,
 ) -> list[tuple[str, dict[str, Any]]]:
     """Run a job for each model; what those say that succeed. Of the others the reason is printed."""
     from pitchey_cli.cli.foreground import run_to_the_end
@@ -203,7 +209,7 @@ def _asked(
 
     with tempfile.TemporaryDirectory(prefix="pitchey-") as scratch:
         checked = [each for model in models for each in drafts(request(wiring.models(), model, Path(scratch)))]
-        store, asked = wiring.store(), Request(Service.INFERENCE, ())
+        store, asked = wiring.store(), Request(Service.INFERENCE, (), queueing={**(queueing or {})})
         ended = run_to_the_end(wiring, store, asked, checked, engine=engine, wait_seconds=None, is_silent=True)
     for job in ended:
         if job.state is not JobState.SUCCEEDED:

@@ -43,11 +43,11 @@ Priority = Annotated[str, typer.Option("--priority", help="low, normal, high, ur
 @app.command()
 def check(file: File, inputs: Inputs = None) -> None:
     """Check a pipeline as a whole; nothing is queued."""
+    wiring = reach.wiring()
     pipeline = operation.read(file)
     anything = [Source("input", "input")] if pipeline.takes_input else []
-    started_with = operation.started_with(pipeline, inputs) if inputs else anything
+    started_with = operation.started_with(pipeline, inputs, wiring.listed) if inputs else anything
     runs = operation.plan(pipeline, started_with, available=images.available())
-    wiring = reach.wiring()
     operation.check(wiring.submitting(wiring.store()), runs, {}, now=wiring.clock.now())
     for step in pipeline.steps:
         after = f" after {', '.join(step.after)}" if step.after else ""
@@ -77,7 +77,7 @@ def run(
     """Run a pipeline and wait for it; the results are what the last steps give. No daemon is needed."""
     wiring = reach.wiring()
     pipeline = operation.read(file)
-    started_with = operation.started_with(pipeline, inputs or ())
+    started_with = operation.started_with(pipeline, inputs or (), wiring.listed)
     runs = operation.plan(pipeline, started_with, available=images.available())
     files = [Path(source.location) for source in started_with if not source.is_url]
     wanted = pipeline.steps if everything else pipeline.gives()
@@ -127,7 +127,7 @@ def submit(
     """Queue all steps of a pipeline; prints the name of its batch."""
     wiring = reach.wiring()
     pipeline = operation.read(file)
-    started_with = operation.started_with(pipeline, inputs or ())
+    started_with = operation.started_with(pipeline, inputs or (), wiring.listed)
     runs = operation.plan(pipeline, started_with, available=images.available())
     words = {"organisation": organisation, "priority": priority, "spot_ok": spot_ok}
     store = wiring.store()

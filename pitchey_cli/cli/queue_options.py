@@ -23,9 +23,11 @@ _OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "ttl": (str | None, {"help": "Give up if not started within: 30m.", "metavar": "SPAN"}),
     "off_peak": (bool, {"help": "In off-peak hours; with --deadline at the cheapest time that meets it."}),
     "spot_ok": (bool, {"help": "Also on a node that may be taken away; what `run` waits for always may."}),
+    "on": (str, {"help": "Only on a node with these labels: region=eu,gpu.", "metavar": "LABELS"}),
     "max_attempts": (int | None, {"help": "Attempts before it is a dead letter.", "min": 1, "max": 100}),
     "backoff": (str | None, {"help": "Longest wait before the first retry: 30s.", "metavar": "SPAN"}),
     "timeout": (str | None, {"help": "Longest run of an attempt: 10m.", "metavar": "SPAN"}),
+    "output": (str, {"help": "Where the outputs go: s3://bucket/{job}/.", "metavar": "URL"}),
     "no_cache": (bool, {"help": "Do the work again, also if its result is there."}),
     "explain_cache": (bool, {"help": "Say for each job whether an earlier result serves, and why."}),
     "idempotency_key": (str | None, {"help": "The same key gives the same job again.", "metavar": "KEY"}),
@@ -42,7 +44,7 @@ def parameters(without: Collection[str] = ()) -> Iterable[inspect.Parameter]:
             yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def taken_from(given: dict[str, Any]) -> dict[str, Any]:
+def taken_from(given: dict[str, Any], without: Collection[str] = ()) -> dict[str, Any]:
     """Take what belongs here out of a command's arguments; what was not said is left out."""
-    words = {name: given.pop(name) for name in _OPTIONS if name in given}
+    words = {name: given.pop(name) for name in _OPTIONS if name in given and name not in without}
     return {name: value for name, value in words.items() if value != queueing.DEFAULTS[name]}

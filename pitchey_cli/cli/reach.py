@@ -6,12 +6,12 @@ What makes no sense but at the machine of the daemon asks for `here()`, and says
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring import Wiring
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +11,13 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.domain.job import Job, Output
 from pitchey_cli.domain.program import has_met_a_limit, is_program
 from pitchey_cli.operations import result as operation
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.reports.wording import printable
+from pitchey_cli.store.port import Store
+from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -21,7 +25,11 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def result(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids, or their beginnings.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for the results.", metavar="DIR")] = Path(),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory for the results, instead of here.", metavar="DIR")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Print links to outputs that are in a bucket.")] = False,
+    expires: Annotated[str, typer.Option("--expires", help="How long they are good: 15m, 1h, 7d.")] = "1h",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     streams: Annotated[
         bool, typer.Option("--streams", help="Write long stdout and stderr of programs into files as well.")
@@ -36,12 +44,17 @@ def result(
     With --json the document is printed even where a file that exists keeps the outputs from being written: it has the
     error then, and the exit code is the error's.
 
+    Outputs that were asked for in a bucket are there: their URLs are printed, and with -o they are written.
+
     Of a program it prints what the program printed, and says on stderr how it ended and where its files are. Exit code
     1 if a program did not end well.
     """
     wiring = reach.wiring()
     store, artifacts = wiring.store(), wiring.artifacts()
     found = [store.job(resolve(store, text)) for text in jobs]
+    if link:
+        _show_links(wiring, store, found, expires, json=json)
+        return
     if is_exec:
         check_one_program(len(found))
     failed: PitcheyError | None = None
@@ -52,9 +65,14 @@ def result(
         if is_shown:
             show_written(details, everything, artifacts, is_exec=is_exec)
         exported = [operation.Exported(item, operation.place(job, item)) for item in everything]
+        if job.output and output is None:
+            _show_delivered(job, everything, details, json=json)
+            continue
         if not list_only:
             try:
-                exported = operation.export(store, artifacts, job, output, overwrite=overwrite, with_streams=streams)
+                exported = operation.export(
+                    store, artifacts, job, output or Path(), overwrite=overwrite, with_streams=streams
+                )
             except PitcheyError as met:
                 if not json:
                     raise
@@ -77,3 +95,26 @@ def result(
         raise failed
     if not list_only:
         raise typer.Exit(exit_code_of(store, found, is_exec=is_exec))
+
+
+def _show_delivered(job: Job, outputs: list[Output], details: dict[str, Any], *, json: bool) -> None:
+    files = operation.delivered(job, outputs)
+    if not json:
+        for _, url in files:
+            terminal.show_line(printable(str(url)))
+        return
+    from pitchey_cli.reports import as_json
+
+    said = [{"file": str(url), **as_json.output(item)} for item, url in files]
+    terminal.show_json_lines([{"schema": as_json.SCHEMA, "job": job.id, "outputs": said, "details": details}])
+
+
+def _show_links(wiring: Wiring, store: Store, jobs: list[Job], expires: str, *, json: bool) -> None:
+    seconds = operation.link_seconds(expires)
+    for job in jobs:
+        links = operation.links(wiring.linking(), job, operation.outputs_of(store, job), seconds=seconds)
+        for item, link in links:
+            if json:
+                terminal.show_json_lines([{"job": job.id, "path": item.path, "link": link, "seconds": seconds}])
+            else:
+                terminal.show_line(link)

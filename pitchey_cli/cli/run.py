@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,13 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.drafting import drafts, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
 from pitchey_cli.cli.foreground import run_to_the_end
-from pitchey_cli.cli.handover import hand_over, refuse_existing
+from pitchey_cli.cli.handover import hand_over, refuse_existing, show_delivered
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.outcome import ExecOption, check_one_program, exit_code_of
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.cli.streaming import Streaming
 from pitchey_cli.daemon import lock
+from pitchey_cli.domain.buckets import is_bucket_url
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.engines import images
@@ -43,7 +45,8 @@ def run(
     manifest: ManifestOption = None,
     estimate: EstimateOption = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory for the results, instead of here.", metavar="DIR")
+        str | None,
+        typer.Option("--output", "-o", help="Directory for the results, or s3://bucket/{job}/.", metavar="DIR|URL"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     engine: Annotated[
@@ -62,9 +65,12 @@ def run(
 ) -> None:
     """Run jobs and wait for them."""
     wiring = reach.wiring()
+    bucket = output if output is not None and is_bucket_url(output) else ""
+    if bucket:
+        asked = replace(asked, queueing={**asked.queueing, "output": bucket})
     if gpu:
         wiring = _with_gpu(wiring)
-    checked = drafts(asked, manifest)
+    checked = drafts(asked, manifest, wiring.listed)
     if is_exec:
         check_one_program(len(checked))
     if estimate:
@@ -76,12 +82,13 @@ def run(
     is_streamed = (
         has_answer and not quiet and wiring.elsewhere is None and _is_streamed(asked, len(checked), is_asked=stream)
     )
-    directory = output or Path()
+    directory = Path(output or "")
     if not quiet:
         tell_left_out(asked)
-    if not has_answer:
+    if not has_answer and not bucket:
         refuse_existing(checked, directory, overwrite=overwrite, inputs=inputs)
-    result.make_directory(directory)
+    if not bucket:
+        result.make_directory(directory)
     store = wiring.store()
     # In a pipe stderr is the programs' own; bars on a terminal are gone before a program's output is shown.
     is_silent = (
@@ -97,6 +104,9 @@ def run(
         wiring, store, asked, checked, engine=engine, wait_seconds=wait, is_silent=is_silent,
         stream=streaming if is_streamed else None,
     )  # fmt: skip
+    if bucket:
+        show_delivered(store, ended, as_json_wanted=json, is_quiet=quiet)
+        raise typer.Exit(exit_code_of(store, ended, is_exec=is_exec))
     hand_over(
         wiring, store, ended, directory,
         overwrite=overwrite, inputs=inputs, as_json_wanted=json, is_quiet=quiet, is_exec=is_exec,

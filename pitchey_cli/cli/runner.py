@@ -77,9 +77,11 @@ class Runner:
 
     def _take_over(self) -> None:
         self._refuse_elsewhere()
-        node = self._wiring.embedded(self._prepare(), report=terminal.say_debug)
+        from pitchey_cli.wiring import node  # late: where a daemon runs the jobs, nobody waits for it
+
+        embedded = node.embedded(self._wiring, self._prepare(), report=terminal.say_debug)
         with contextlib.suppress(lock.StateHeld):  # another one of those that wait was quicker: go on waiting
-            self._node = node.__enter__()
+            self._node = embedded.__enter__()
 
     def give_up(self, store: Store, cancel: Callable[[str], Sequence[JobId]]) -> None:
         """Cancel our jobs where nobody else would carry them on, and wait for the end of those that run here."""

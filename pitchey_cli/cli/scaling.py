@@ -11,7 +11,7 @@ from pitchey_cli.cli.simulate import simulate
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations import scaling as operation
-from pitchey_cli.operations.specs import service_named
+from pitchey_cli.operations.naming import service_named
 from pitchey_cli.wiring import Wiring
 from processors.vocabulary import Service
 

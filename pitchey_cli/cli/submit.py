@@ -34,7 +34,7 @@ def submit(
 ) -> None:
     """Check, stage and queue; all of the jobs or none."""
     wiring = reach.wiring()
-    checked = drafts(asked, manifest)
+    checked = drafts(asked, manifest, wiring.listed)
     tell_left_out(asked)
     if estimate:
         show_estimate(wiring, asked, checked, json=json)

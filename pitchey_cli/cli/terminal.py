@@ -30,7 +30,7 @@ def out() -> Console:
     """Where data goes. rich honours NO_COLOR and leaves colour out of a pipe by itself."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=False)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160, soft_wrap=False)
 
 
 @cache
@@ -38,7 +38,7 @@ def messages() -> Console:
     """Where everything else goes."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def show(renderable: RenderableType) -> None:

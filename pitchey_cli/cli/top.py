@@ -59,7 +59,7 @@ def _desk(wiring: Wiring) -> Desk:
     elsewhere = wiring.elsewhere
     return Desk(
         open_store=lambda: wiring.store(create=False, busy_seconds=_BUSY_SECONDS),
-        database=wiring.database if elsewhere is None else None,
+        database=wiring.database if elsewhere is None and wiring.server is None else None,
         see=_seen_here(wiring) if elsewhere is None else lambda _: elsewhere.overview(),
         most_instances=lambda service: wiring.policies.service(service).max_instances,
         wake=lambda: wiring.poke(),

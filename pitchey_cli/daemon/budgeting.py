@@ -26,6 +26,11 @@ class Budgeting:
         self._look_at = 0.0
 
     @property
+    def has_any(self) -> bool:
+        """Whether there was a budget at the last look."""
+        return bool(self._known)
+
+    @property
     def is_due(self) -> bool:
         """Whether the last look is too long ago."""
         return self._known is None or self._node.clock.monotonic() >= self._look_at

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from pitchey_cli.artifacts.port import ProgressCallback
-from pitchey_cli.daemon.download import Download
-from pitchey_cli.daemon.files import AttemptFiles
+from pitchey_cli.artifacts.port import Artifact, ProgressCallback
+from pitchey_cli.daemon.carried import CarriedFiles
+from pitchey_cli.daemon.delivery import Delivery, Ended
+from pitchey_cli.daemon.exchange import WorkerRefused
+from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.worker_client import Events, WorkerRefused
+from pitchey_cli.daemon.transfer import Transfer
+from pitchey_cli.daemon.worker_client import Events
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
     EngineError,
@@ -29,15 +32,16 @@ from pitchey_cli.domain.errors import (
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.specs import SPECS
-from processors.vocabulary import Reason
+from processors.vocabulary import Reason, Service
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
+_PARTS_OF_CARRIED = 3  # the way there, the work, the way back: each may take as long as the job
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
 _KILL_SECONDS = 1.0  # that the engine may take for it, when a job is handed back
@@ -47,6 +51,8 @@ _GONE_TRIES = 3  # a broken event stream is taken up again this often before the
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
+# Of services whose attempts may be over in moments: those leave no files, whose making would take as long.
+_INLINE_BYTES = {Service.INFERENCE: 32 * 1024}
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
 
@@ -69,9 +75,15 @@ class Execution:
     _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
-    _download: Download | None = None
+    _download: Transfer[tuple[Artifact, str]] | None = None
     _grace_seconds: float | None = None  # None: as is set
+    _is_light: bool = False  #: it may be over in moments
+    _noting: asyncio.Task[None] | None = None  #: its acceptance, which nobody waits for
     _events: Events | None = None  #: from the worker that has taken the attempt
+    _is_refusal_final: bool = False
+    _refused: JobError | None = None  #: why the host has ended it: it has asked for what it may not have
+    _made_files: AttemptFiles | None = None
+    _adopted_at: float | None = None  #: Unix time
 
     @property
     def is_fetching(self) -> bool:
@@ -80,7 +92,18 @@ class Execution:
 
     @property
     def _files(self) -> AttemptFiles:
-        return AttemptFiles(self.node.config.state_dir, self.instance.id, self.token, self.node.artifacts)
+        if self._made_files is None:
+            given = self.node.config.state_dir, self.instance.id, self.token, self.node.artifacts
+            if self.instance.shares_files:
+                self._made_files = AttemptFiles(*given)
+            else:
+                assert self.node.presigner is not None  # else no such instance was started
+                self._made_files = CarriedFiles(*given, self.node.presigner)
+        return self._made_files
+
+    @property
+    def _delivery(self) -> Delivery:
+        return Delivery(self.node, self.job, self.token, lambda: self.ending_as is not None)
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -122,17 +145,24 @@ class Execution:
 
     async def adopt(self) -> None:
         """Take up an attempt that another daemon has started."""
+        self._adopted_at = self.node.clock.now().timestamp()
         ending = await asyncio.to_thread(self._files.ending)
-        if ending is not None and self.instance.seen_tick is not None:
+        if ending is not None:
+            self._note_found(ending)
+        await self._carry_on()
+
+    def _note_found(self, ending: protocol.Ending) -> None:
+        """Learn when one has ended that ended while no daemon was there."""
+        if self.instance.seen_tick is not None:
             # The worker's clock is the wall clock. However that was turned, it ended after the last daemon had seen the
             # instance, and before now.
             ago = round((self.node.clock.now().timestamp() - ending.at) * TICKS_PER_SECOND)
             self._found_tick = max(self.node.tick() - max(ago, 0), self.instance.seen_tick)
-        await self._carry_on()
 
     async def _carry_on(self) -> None:
         """Follow an attempt that the worker has, or had, to its end, and finish it."""
-        limit = self.job.timeout_seconds + self.node.config.grace_seconds + _OVERDUE_SECONDS
+        parts = 1 if self.instance.shares_files else _PARTS_OF_CARRIED
+        limit = self.job.timeout_seconds * parts + self.node.config.grace_seconds + _OVERDUE_SECONDS
         try:
             async with asyncio.timeout(limit) as self._deadline:
                 if self.ending_as is not None:
@@ -191,6 +221,8 @@ class Execution:
     # --- the steps, in their order
 
     async def _start(self) -> None:
+        if self.job.output:
+            await self._delivery.check()
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
         request = protocol.AttemptRequest(
             token=self.token,
@@ -199,7 +231,9 @@ class Execution:
             inputs=staged,
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
+            inline_bytes=None if staged or not self.instance.shares_files else _INLINE_BYTES.get(self.job.service),
         )
+        self._is_light = request.inline_bytes is not None
         self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
@@ -216,7 +250,9 @@ class Execution:
             progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
             if self.ending_as is not None:  # while an earlier input was made ready
                 raise PitcheyError("The download was ended.")
-            self._download = Download(partial(node.fetch, item.url, progress=progress))
+            self._download = Transfer(
+                partial(node.fetch, item.url, organisation=self.job.organisation, progress=progress)
+            )
             artifact, found_name = await self._download.result()
             self._download = None
             if item.field != SPECS[self.job.service].attached_field:  # those have the name that was asked for
@@ -224,8 +260,8 @@ class Execution:
             sha256, size = artifact.sha256, artifact.size
         if sha256 is None or size is None:
             raise InputRejected(f"The input {name} has no content yet.")
-        path = await asyncio.to_thread(self._files.place, index, name, sha256)
-        return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256)
+        path, url = await asyncio.to_thread(self._files.place, index, name, sha256)
+        return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256, url=url)
 
     def _stop_fetching(self, deadline: float) -> ProgressCallback:
         """Called for every piece of a download: ends it when its job was ended, or takes too long."""
@@ -245,6 +281,8 @@ class Execution:
             try:
                 self._events = self._events or await self.instance.client.events(self.token, after=seen)
                 async for event in self._events:
+                    if not self.instance.shares_files:
+                        await self._note_carried(event)
                     seen, broken = event.seq, 0
                     if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                         return event
@@ -269,6 +307,32 @@ class Execution:
                 return await asyncio.to_thread(self._files.ending)
             await asyncio.sleep(_RETRY_SECONDS)
 
+    async def _note_carried(self, event: protocol.Event) -> None:
+        """Keep an event of an instance that shares no files, and give it the links that it asks for.
+
+        Raises:
+            InstanceGone: it cannot be given them; the event is to be read again.
+        """
+        files = self._files
+        assert isinstance(files, CarriedFiles)
+        await asyncio.to_thread(files.keep, event)
+        if isinstance(event, protocol.LinksEvent):
+            await self._give_links(files, event)
+        elif isinstance(event, protocol.ResultEvent | protocol.ErrorEvent) and event.at < (self._adopted_at or 0.0):
+            self._note_found(event)
+
+    async def _give_links(self, files: CarriedFiles, event: protocol.LinksEvent) -> None:
+        limit_bytes = self.node.config.output_limit_bytes
+        try:
+            links = await asyncio.to_thread(files.links, event, limit_bytes=limit_bytes)
+            await self.instance.client.give(self.token, links)
+        except InstanceGone:
+            raise
+        except PitcheyError as error:
+            self._refused = JobError("bad_output", str(error), error.hint)
+            self._is_refusal_final = isinstance(error, InputRejected)
+            await self._tell_end(grace_seconds=0)
+
     async def _close_events(self) -> None:
         events, self._events = self._events, None
         if events is not None:
@@ -280,12 +344,17 @@ class Execution:
             if self.on_pickup is not None:
                 self.on_pickup(max(0.0, (node.clock.now() - due_at(self.job)).total_seconds()))
                 self.on_pickup = None
-            await node.call(node.store.accepted, self.token, now=node.clock.now())
+            accepting = node.note(node.store.accepted, self.token, now=node.clock.now())
+            if self._is_light:  # on disk before its end is, because calls are made in their order
+                self._noting = asyncio.create_task(accepting)
+                self._noting.add_done_callback(self._noted)
+            else:
+                await accepting
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()
             if now - self._progress_at >= _PROGRESS_SECONDS:
                 self._progress_at = now
-                await node.call(
+                await node.note(
                     node.store.progress,
                     self.token,
                     fraction=event.fraction,
@@ -293,6 +362,10 @@ class Execution:
                     eta_seconds=event.eta_seconds,
                     now=node.clock.now(),
                 )
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
 
     async def _is_instance_running(self) -> bool:
         if self.instance.is_elsewhere:
@@ -309,6 +382,8 @@ class Execution:
         if ending is None:
             return await self._lost()
         usage = Usage(**ending.metrics.model_dump())
+        if self._refused is not None and self.ending_as is None:
+            return Outcome(Reason.FAILED, self._refused, is_retryable=not self._is_refusal_final, usage=usage)
         if isinstance(ending, protocol.ErrorEvent):
             error = ending.error
             reason = error.reason
@@ -328,8 +403,15 @@ class Execution:
                 usage=usage,
             )
         try:
-            limit_bytes = self.node.config.output_limit_bytes
-            outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            outputs = await self._collect(ending.result)
+            if self.job.output:
+                await self._delivery.bring(outputs)
+        except Ended as error:
+            assert self.ending_as is not None
+            return Outcome(self.ending_as, JobError(self.ending_as, str(error)), usage=usage)
+        except NetworkError as error:
+            text = JobError("not_stored", str(error), error.hint or None)
+            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
@@ -337,6 +419,15 @@ class Execution:
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
+
+    async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
+        """Take what it has made, and its log."""
+        limit_bytes = self.node.config.output_limit_bytes
+        is_whole = self._is_light and all(item.text is not None for item in result.outputs)
+        if not is_whole or self._files.is_there():
+            return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
+        found = await self.node.keeping.keep(short_contents(result.outputs, limit_bytes=limit_bytes))
+        return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows, and see to it that it really has."""
@@ -385,7 +476,11 @@ class Execution:
             await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        await asyncio.to_thread(self._files.remove)
+        if not self._is_light or self._files.is_there():
+            await asyncio.to_thread(self._files.remove)
+        if not self.instance.shares_files:
+            with contextlib.suppress(PitcheyError):  # it goes with its instance, at the latest
+                await self.instance.client.forget(self.token)
 
     def _end_tick(self) -> int:
         """Until when the attempt is paid for: not for the time in which nobody was there to see that it had ended."""

@@ -127,6 +127,14 @@ class Executions:
         except Exception as error:  # the others go on
             self._node.report(f"{execution.token} could not be handed back: {error!r}")
 
+    async def abandon(self) -> None:
+        """Follow none of them any more, and record nothing: their jobs are others' now."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._broken.clear()
+
     async def let_finish(self) -> None:
         """Wait for the attempts that are over: what they left lies in their instances."""
         await self._until_over([each for each in self.running if each.is_finishing])

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.beneath import read_beneath
-from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.artifacts.port import Artifact, Artifacts
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
 _ENDING_BYTES = 4 * 2**20  # a longer result.json is not taken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AttemptFiles:
     """The inputs, the spool and the log of an attempt. Every call blocks."""
 
@@ -27,18 +30,14 @@ class AttemptFiles:
     token: Token
     artifacts: Artifacts
 
-    def place(self, index: int, name: str, sha256: str) -> str:
-        """Put an input where the instance can read it; its name there.
-
-        That name is ours: a user's file name may hold anything. The suffix is kept, because it helps some demuxers.
-        """
-        suffix = Path(name).suffix.lower()
-        path = f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
+    def place(self, index: int, name: str, sha256: str) -> tuple[str, str | None]:
+        """Put an input where the instance can read it; its name there, and a link where that is how it comes there."""
+        path = self._name(index, name)
         directory = self._directory / "inputs" / self.token
         directory.mkdir(exist_ok=True)
         directory.chmod(0o755)  # whatever the umask: the instance is another user
         self.artifacts.place(sha256, directory / path)
-        return path
+        return path, None
 
     def ending(self) -> protocol.Ending | None:
         """How the attempt ended, if its spool says so."""
@@ -56,15 +55,20 @@ class AttemptFiles:
         """
         outputs: list[Output] = []
         for item in result.outputs:
-            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
-            artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
+            if item.text is not None:
+                (artifact,) = self.artifacts.put(short_contents([item], limit_bytes=limit_bytes))
+            else:
+                relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
+                artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
             limit_bytes -= artifact.size
-            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+            outputs.append(output_of(item, artifact))
         self.keep_log()
         return tuple(outputs)
 
     def keep_log(self) -> None:
-        """Copy the events to where they stay; an attempt that never began has none."""
+        """Copy the events to where they stay; an attempt that never began has none, nor one that left nothing."""
+        if not os.path.lexists(self._directory / "spool" / self.token):
+            return
         data = self._read(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
         if data is None:
             return
@@ -81,7 +85,18 @@ class AttemptFiles:
     def remove(self) -> None:
         """Remove all but the log."""
         for name in ("inputs", "spool"):
-            shutil.rmtree(self._directory / name / self.token, ignore_errors=True)
+            if os.path.lexists(directory := self._directory / name / self.token):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def is_there(self) -> bool:
+        """Whether it has left anything on disk, or was given anything."""
+        return any(os.path.lexists(self._directory / name / self.token) for name in ("inputs", "spool"))
+
+    @staticmethod
+    def _name(index: int, name: str) -> str:
+        """What an input is called there: a user's file name may hold anything. The suffix helps some demuxers."""
+        suffix = Path(name).suffix.lower()
+        return f"{index}{suffix if suffix[1:].isalnum() and suffix.isascii() and len(suffix) <= 8 else ''}"
 
     def _read(self, name: str, limit_bytes: int) -> bytes | None:
         return read_beneath(self._directory, layout.in_spool(self.token, name), limit_bytes=limit_bytes)
@@ -89,3 +104,20 @@ class AttemptFiles:
     @property
     def _directory(self) -> Path:
         return layout.instance(self.state_dir, self.instance_id)
+
+
+def short_contents(outputs: Iterable[protocol.OutputFile], *, limit_bytes: int) -> list[bytes]:
+    """What is in outputs that came within their result.
+
+    Raises:
+        InputRejected: together they are larger than they may be.
+    """
+    found = [(item.text or "").encode() for item in outputs]
+    if (size := sum(map(len, found))) > limit_bytes:
+        raise InputRejected(f"The outputs have {size:,} bytes; the limit is {limit_bytes:,}.")
+    return found
+
+
+def output_of(item: protocol.OutputFile, artifact: Artifact) -> Output:
+    """An output that has been taken."""
+    return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from pitchey_cli.domain.job import JobState
 from pitchey_cli.domain.retention import FRESH, Excess, Holding, Ledger, RetentionPolicy, cutoff
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
+from pitchey_cli.values import dataclass
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
+from pitchey_cli.daemon.porter import MEETING, prepare_porter
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size, budget
@@ -45,6 +46,7 @@ class PooledInstance:
     size: Size  #: what it takes of the host
     busy: int = 0  #: slots that are taken
     attempts: int = 0  #: that run
+    shares_files: bool = True  #: with this host; else it has a porter
     is_ready: bool = False
     is_stopping: bool = False
     is_paused: bool = False
@@ -175,14 +177,21 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         if name != "inputs" and os.geteuid() == 0:
             os.chown(directory / name, uid, gid)
     command = ["--service", config.service, "--slots", str(config.slots)]
-    command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
-    command += ["--idle-exit", str(config.pool.sleep_after_seconds + _ORPHAN_SECONDS)]
-    mounts = [
-        Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
-        Mount(directory / "spool", protocol.SPOOL_DIR),
-        Mount(directory / "run", protocol.RUN_DIR),
-    ]
-    if config.service is Service.INFERENCE:
+    idle_exit_seconds = config.pool.sleep_after_seconds + _ORPHAN_SECONDS
+    command += ["--idle-exit", str(idle_exit_seconds)]
+    mounts: list[Mount] = []
+    porter = None
+    if config.shares_files:
+        command += ["--run", protocol.RUN_DIR, "--inputs", protocol.INPUTS_DIR, "--spool", protocol.SPOOL_DIR]
+        mounts += [
+            Mount(directory / "inputs", protocol.INPUTS_DIR, is_read_only=True),
+            Mount(directory / "spool", protocol.SPOOL_DIR),
+            Mount(directory / "run", protocol.RUN_DIR),
+        ]
+    else:
+        porter = prepare_porter(node, config, directory, idle_exit_seconds=idle_exit_seconds)
+        command += MEETING
+    if config.service is Service.INFERENCE and config.shares_files:
         models = layout.models(node.config.state_dir)
         models.mkdir(exist_ok=True)
         models.chmod(0o755)  # whatever the umask: the instance is another user
@@ -203,6 +212,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
         has_gpu=config.has_gpu,
         environment={GPU_VARIABLE: "1"} if config.has_gpu else {},
         is_group=config.service is Service.CODE,
+        porter=porter,
     )
     note = None
     if granted.is_reduced:
@@ -210,6 +220,7 @@ def prepare(node: Node, config: ServiceConfig, instance_id: str, state_id: str) 
     record = Instance(
         id=instance_id,
         service=config.service,
+        node=node.identity.id,
         engine=host.kind,
         image=config.image,
         slots=config.slots,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pitchey_cli.daemon.instance import PooledInstance, prepare
 from pitchey_cli.daemon.node import Node, ServiceConfig
+from pitchey_cli.daemon.porter import line_to, shares_files
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
@@ -39,6 +40,7 @@ class Lifecycle:
     config: ServiceConfig
     state_id: str
     instances: dict[str, PooledInstance]  #: of the pool: one is in there until it is really gone
+    at_most: int | None = None  #: of the pool on all nodes together; None: this one is alone, and counts its own
 
     # --- begin
 
@@ -47,7 +49,11 @@ class Lifecycle:
         node = self.node
         instance_id = f"{self.config.service}-{uuid.uuid4().hex[:8]}"
         spec, record = await asyncio.to_thread(prepare, node, self.config, instance_id, self.state_id)
-        await node.call(node.store.add_instance, record)
+        try:
+            await node.call(node.store.add_instance, record, under=node.identity.epoch, at_most=self.at_most)
+        except PitcheyError:  # nothing is asked of the engine
+            await asyncio.to_thread(shutil.rmtree, self._directory(instance_id), True)
+            raise
         began = node.clock.monotonic()
         instance = self._instance(record, started_at=began)
         try:
@@ -116,6 +122,8 @@ class Lifecycle:
                 instance.retire("it was started for another organisation than is recorded")
             elif record.image != self.config.image or record.slots != self.config.slots:
                 instance.retire("it is of another image or has other slots than are set now")
+            elif instance.shares_files != self.config.shares_files:
+                instance.retire("whether it shares files with this host is set otherwise now")
             await self._end_unknown(instance, health.attempts)
         return instance
 
@@ -125,7 +133,7 @@ class Lifecycle:
         Those jobs wait again, and would be worked at twice. Before anything is claimed; and as the worker remembers
         their tokens, it is given nothing new.
         """
-        live = {str(job.token) for job in await self.node.call(self.node.store.running)}
+        live = {str(job.token) for job in await self.node.call(self.node.store.running, node=self.node.identity.id)}
         unknown = [token for token in at_work if token not in live]
         if not unknown:
             return
@@ -145,9 +153,11 @@ class Lifecycle:
                 await asyncio.to_thread(self.node.engine.kill, instance.id)
 
     def _instance(self, record: Instance, *, started_at: float) -> PooledInstance:
-        client = WorkerClient(self._directory(record.id) / "run")
+        directory = self._directory(record.id)
+        client = WorkerClient(line_to(self.node, record.id, directory))
         size = Size(record.granted_cpus, record.granted_memory_bytes)
-        return PooledInstance(record.id, self.config, client, size, started_at=started_at)
+        shared = shares_files(directory)
+        return PooledInstance(record.id, self.config, client, size, shares_files=shared, started_at=started_at)
 
     def _is_gone(self, instance_id: str) -> bool:
         try:
@@ -170,7 +180,7 @@ class Lifecycle:
         deadline = now() + _READY_SECONDS
         look_at = now() + 0.5
         while True:
-            if socket.exists():
+            if not instance.shares_files or socket.exists():
                 with contextlib.suppress(InstanceGone):
                     await instance.client.health()
                     return
@@ -180,6 +190,8 @@ class Lifecycle:
                 if info.status is InstanceStatus.EXITED:
                     logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
                     raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
+                if not instance.shares_files:  # raises where the porter has exited
+                    await asyncio.to_thread(self.node.engine.address, instance.id)
             if now() > deadline:
                 raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
             await asyncio.sleep(_READY_POLL_SECONDS)

@@ -6,14 +6,14 @@ import contextlib
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from pitchey_cli.domain.errors import DaemonError
+from pitchey_cli.values import dataclass
 
 LOCK_NAME = "daemon.lock"
 WAKE_NAME = "wake.sock"
@@ -115,6 +115,8 @@ def socket_path(state_dir: Path) -> Iterator[str]:
 
 def poke(state_dir: Path, message: bytes = WAKE) -> bool:
     """Wake whoever runs the jobs; False when nobody listens. A poke that is lost costs one poll."""
+    import socket  # late: what only reads wakes nobody
+
     with (
         contextlib.suppress(OSError),
         socket_path(state_dir) as path,

@@ -22,9 +22,10 @@ from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.instance import PooledInstance, on_host
+from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.daemon.scaler import Scaler, Waiting
+from pitchey_cli.daemon.scaler import ALONE, Others, Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
@@ -32,8 +33,10 @@ from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.nodes import may_take
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.sharing import share
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason
 
@@ -62,6 +65,7 @@ class Loop:
         self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
+        self.membership = Membership(node, self.scaler.room)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
         self._alerting = Alerting(node)
@@ -93,12 +97,27 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert, self.tell)
-        for step in (self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
+        for step in (self.keep, self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
+            if self.membership.is_over:
+                return  # nothing here is this node's any more
             try:
                 await step()
             except Exception as error:
                 # A store or an engine in trouble must not end the daemon: the next tick tries again.
                 self.node.report(f"{step.__name__} failed: {error!r}")
+
+    async def keep(self) -> None:
+        """Let the other nodes know that this one lives, and take over from those that do not."""
+        membership = self.membership
+        try:
+            for said in await membership.keep():
+                self.node.report(said)
+                self.changed.set()
+        finally:
+            if membership.is_lapsed and membership.others:
+                # Others may be at work at the same: what has not ended yet is not worth ending.
+                for each in self.executions.running:
+                    self.executions.end(each.token, Reason.INTERRUPTED)
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
@@ -132,11 +151,13 @@ class Loop:
 
     async def alert(self) -> None:
         """Judge the alert rules now and then, without waiting for it here."""
-        self._alerting.begin_if_due()
+        if self.membership.is_first:
+            self._alerting.begin_if_due()
 
     async def tell(self) -> None:
         """Send to webhooks what has happened, without waiting for anybody here."""
-        self.webhooks.begin_if_due()
+        if self.membership.is_first:
+            self.webhooks.begin_if_due()
 
     async def renew(self) -> None:
         """Extend the leases of everything that runs here, with one statement."""
@@ -166,7 +187,8 @@ class Loop:
         if books:
             gone = [instance.id for instance in books if instance.ended_tick is not None]
             node = self.node
-            await node.call(node.store.note_seen, boot=node.clock.boot(), tick=node.tick(), gone=gone)
+            boot, tick = node.clock.boot(), node.tick()
+            await node.call(node.store.note_seen, boot=boot, tick=tick, gone=gone, node=node.identity.id)
 
     async def recover(self) -> None:
         """Take up the running jobs that no execution follows, without waiting for the engine here."""
@@ -184,7 +206,7 @@ class Loop:
     async def take_up(self) -> None:
         """Follow the running jobs that no execution follows: at the start, and if one ever broke."""
         async with self._claiming:  # what the tick has just claimed has no execution for a moment
-            running = await self.node.call(self.node.store.running)
+            running = await self.node.call(self.node.store.running, node=self.node.identity.id)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
             self.executions.forget_broken(but={job.token for job in running})  # somebody else has ended those
         for job in left:
@@ -227,7 +249,8 @@ class Loop:
                 pool.note_room(has_room=False)
                 continue
             async with self._claiming:
-                jobs = await node.call(
+                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at.
+                jobs = await node.note(
                     node.store.claim,
                     key,
                     places=places,
@@ -236,6 +259,8 @@ class Loop:
                     lease_until=node.clock.now() + timedelta(seconds=node.config.lease_seconds),
                     tick=node.tick(),
                     foreground_only=node.config.is_foreground,
+                    under=node.identity.epoch,
+                    as_of=node.as_of() if self.budgeting.has_any else None,
                 )
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
@@ -249,7 +274,7 @@ class Loop:
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
         policy = self.budgeting.policy
-        waiting, warm = await self.node.call(self._waiting)
+        waiting, warm, others = await self.node.call(self._waiting)
         if self.budgeting.policy != policy:
             self.changed.set()  # somebody's jobs may go again
         needed = waiting.keys() | {each.pool for each in warm if self.knows(each.pool)}
@@ -258,7 +283,7 @@ class Loop:
         for key, pool in self.pools.items():
             pool.note_held(waiting[key].lines if key in waiting else {})
         used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
-        await self.scaler.step(self.pools, waiting, warm, used_up)
+        await self.scaler.step(self.pools, waiting, warm, used_up, others)
         self._forget_pools(needed)
 
     def _forget_pools(self, needed: Collection[PoolKey]) -> None:
@@ -270,21 +295,48 @@ class Loop:
                 del self.pools[key]
                 self.scaler.forget(key)
 
-    def _waiting(self) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest]]:
-        """What waits for each pool for which anything does, and what is to be warm.
+    def _waiting(self) -> tuple[dict[PoolKey, Waiting], Sequence[WarmRequest], Others]:
+        """What waits for each pool for which anything does, what is to be warm, and what other nodes mean for that.
 
         On the writer's thread, in one visit: each costs a hand-over there and back.
         """
         store, config, now = self.node.store, self.node.config, self.node.clock.now()
         self.budgeting.look(at_changes_only=True)
         policy = self.budgeting.policy
+        others = self._others()
+        if others.is_draining:
+            return {}, (), others
         found = (store.waiting_pools(each, foreground_only=config.is_foreground) for each in config.services)
         waiting: dict[PoolKey, Waiting] = {}
         for key in filter(self.knows, chain.from_iterable(found)):
             queue = store.queue(key, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
-            waiting[key] = Waiting(turns.demand(), turns.wait_seconds(), held_lines(queue, turns))
-        return waiting, () if config.is_foreground else store.warm_requests(now=now)
+            jobs = self._share_of(key, turns, others) if others.weights else turns.demand()
+            waiting[key] = Waiting(jobs, turns.wait_seconds(), held_lines(queue, turns))
+        return waiting, () if config.is_foreground else store.warm_requests(now=now), others
+
+    def _others(self) -> Others:
+        """What other nodes mean for this one. Who is alone asks once whether it is drained."""
+        node, takers = self.node, self.membership.takers
+        epoch = node.identity.epoch
+        if epoch is not None and not node.store.may_take(epoch):
+            return Others(is_draining=True)
+        if not takers or node.config.is_foreground:
+            return ALONE
+        mine = float(self.scaler.room().free_memory_bytes)
+        weights = {node.identity.id: mine, **{each.id: float(each.room.free_memory_bytes) for each in takers}}
+        return Others(weights, node.store.pools_elsewhere(node.identity.id))
+
+    def _share_of(self, key: PoolKey, turns: Turns, others: Others) -> int:
+        """How many of the jobs that wait for a pool this node should have room for."""
+        found = others.elsewhere.get(key)
+        free, waited = 0 if found is None else found.free_slots, turns.wait_seconds() or 0.0
+        whole, mine, jobs = turns.demand(), self.node.identity.id, 0
+        for wishes in turns.wishes:
+            takers = {each.id for each in self.membership.takers if may_take(*wishes, key.service, each)} | {mine}
+            weights = {node_id: weight for node_id, weight in others.weights.items() if node_id in takers}
+            jobs += share(turns.demand(wishes), mine, weights, free_elsewhere=free, waited_seconds=waited)
+        return min(whole, jobs)
 
     # --- executions
 
@@ -320,8 +372,8 @@ class Loop:
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
-        """Tick until `until` is set."""
-        while not until.is_set():
+        """Tick until `until` is set, or nothing here is this node's any more."""
+        while not (until.is_set() or self.membership.is_over):
             self.changed.clear()
             await self.tick()
             await self._until_something(until)
@@ -342,7 +394,7 @@ class Loop:
             grace_seconds: asked then: what they get between TERM and KILL.
         """
         self.is_draining = True
-        while self.executions and not at_once.is_set():
+        while self.executions and not (at_once.is_set() or self.membership.is_over):
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
@@ -351,6 +403,25 @@ class Loop:
             await self.forecasting.keep_counted()
         except StoreError as error:  # the end of a daemon waits for no forecast
             self.node.report(f"what came lately is not known to the forecast: {error}")
+
+    async def abandon(self) -> None:
+        """Let go of everything that runs here, and record nothing of it."""
+        if self._recovering is not None:
+            self._recovering.cancel()
+        await self.executions.abandon()
+        pools, self.pools = self.pools, {}
+        for key, pool in pools.items():
+            await pool.abandon()
+            self.scaler.forget(key)
+        for service in self.node.config.services:
+            self.pool(PoolKey.of(service))
+
+    async def leave(self) -> None:
+        """Tell the other nodes that this one has ended."""
+        try:
+            await self.membership.leave()
+        except StoreError as error:
+            self.node.report(f"that this node has ended cannot be noted: {error}")
 
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.artifacts.port import Artifacts, Deliver, Fetch, Presigner
+from pitchey_cli.daemon.keeping import Keeping
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
+from pitchey_cli.domain.nodes import Epoch, NodeFacts
 from pitchey_cli.domain.notice import Notifier
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
@@ -52,6 +54,7 @@ class ServiceConfig:
     runtime: str = ""  #: of its containers; empty for the engine's own
     has_gpu: bool = False  #: its instances are given the graphics cards
     organisation: str = ""  #: for which alone its instances work; empty: for all
+    shares_files: bool = True  #: its instances see directories of this host; else inputs and outputs go by links
 
     @property
     def key(self) -> PoolKey:
@@ -73,6 +76,17 @@ class ServiceConfig:
         limits = INSTANCE_TYPES[size]
         price = self.price_per_hour * limits.cpus / self.limits.cpus
         return replace(self, instance_type=size, limits=limits, price_per_hour=price, size=size)
+
+
+_NOBODY = NodeFacts("here", "", 0, "", tuple(Service))  # a node that nobody has named
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who this node is."""
+
+    id: str = "here"
+    epoch: Epoch | None = None  #: under which it acts; None before it has begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +111,10 @@ class NodeConfig:
     zone: tzinfo = UTC  #: in which the days of budgets begin
     alerts: tuple[Rule, ...] = ()
     deliveries_kept: timedelta = timedelta(days=7)  #: of webhooks, from when they have ended
+    ca_file: Path | None = None  #: certificate authorities for porters, which have none of their own
+    porter_network: str = "bridge"  #: the engine's, by which they reach the object store
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
+    facts: NodeFacts = _NOBODY  #: what it says of itself to the other nodes
 
 
 class Fire(Protocol):
@@ -133,7 +150,18 @@ class Node:
     clock: Clock
     dice: Callable[[], float]  #: uniform in [0, 1)
     report: Callable[[str], None]  #: one line for the operator's log
+    deliver: Deliver | None = None  #: brings outputs to buckets; None: there are none
     post: Post | None = None  #: None: nobody is told anything
+    presigner: Presigner | None = None  #: makes the links for instances that share no files
+    identity: Identity = field(default_factory=Identity)
+    _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
+
+    @property
+    def keeping(self) -> Keeping:
+        """Through which short results go into the artifacts."""
+        if not self._keeping:
+            self._keeping.append(Keeping(self.artifacts))
+        return self._keeping[0]
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""
@@ -146,3 +174,7 @@ class Node:
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""
         return await self.writer.call(method, *args, **kwargs)
+
+    async def note(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what would only be done again, if a power cut undid it."""
+        return await self.writer.note(method, *args, **kwargs)

@@ -171,6 +171,19 @@ class Pool:
         """Stop an instance and remove all traces of it."""
         await self._life.stop(instance, why=why)
 
+    async def abandon(self) -> None:
+        """Stop all that is under way, and forget the instances: they are not this node's any more."""
+        for task in self._under_way:
+            task.cancel()
+        await self.settle()
+        for instance in self.instances.values():
+            instance.client.close()
+        self.instances.clear()
+
+    def bound(self, at_most: int | None) -> None:
+        """Start none when all nodes together have so many; None: this node is alone."""
+        self._life.at_most = at_most
+
     async def settle(self) -> None:
         """Wait for starts, pauses and stops under way."""
         await asyncio.gather(*self._under_way, return_exceptions=True)

@@ -8,7 +8,7 @@ import math
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,21 @@ def _wake_socket(state_dir: Path, on_message: Callable[[bytes], None]) -> Iterat
         finally:
             loop.remove_reader(receiver)
             (state_dir / WAKE_NAME).unlink(missing_ok=True)
+
+
+Listen = Callable[[Callable[[], object]], AbstractContextManager[None]]  #: calls back from a thread of its own
+
+
+@contextmanager
+def _heard(listen: Listen, changed: asyncio.Event) -> Iterator[None]:
+    """Wake the loop when somebody at another machine has changed something."""
+    loop = asyncio.get_running_loop()
+    with listen(lambda: loop.call_soon_threadsafe(changed.set)):
+        yield
+
+
+def _nobody(_: Callable[[], object]) -> AbstractContextManager[None]:
+    return contextlib.nullcontext()
 
 
 @dataclass(slots=True)
@@ -120,12 +135,15 @@ def _watched(node: Node, shutdown: Shutdown) -> Iterator[None]:
         watching.cancel()
 
 
-async def serve(loop: Loop, *, on_ready: Callable[[], None], front: Front | None = None) -> None:
+async def serve(
+    loop: Loop, *, on_ready: Callable[[], None], front: Front | None = None, listen: Listen = _nobody
+) -> None:
     """Run as the daemon until a signal, a drain, or the notice that its node is taken away ends it.
 
     Args:
         front: runs from before the daemon is ready until after its last attempt has ended: whoever follows a job
             is told of its end also while the daemon drains.
+        listen: how those at other machines are heard.
     """
     node = loop.node
     shutdown = Shutdown(node)
@@ -140,7 +158,11 @@ async def serve(loop: Loop, *, on_ready: Callable[[], None], front: Front | None
         loop.changed.set()
 
     beside = contextlib.nullcontext() if front is None else front.running()
-    with _wake_socket(node.config.state_dir, on_message), _watched(node, shutdown):
+    with (
+        _wake_socket(node.config.state_dir, on_message),
+        _heard(listen, loop.changed),
+        _watched(node, shutdown),
+    ):
         async with beside:
             await _run(loop, shutdown, on_ready, front)
 
@@ -151,32 +173,39 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
     await loop.take_up()
     on_ready()
     try:
-        await loop.run(shutdown.stop)
+        await recovery.run(loop, shutdown.stop)
         loop.node.report("draining: nothing new is taken")
         if front is not None:
             front.drain()
         loop.firing.stop()
         await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
         await loop.stop_instances(why="the daemon stops")
+        await loop.leave()
     finally:  # before the lock goes: the next daemon would serve the same times
         loop.firing.stop()
         await loop.firing.ended()
         await loop.webhooks.end()
 
 
-async def serve_foreground(loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None]) -> None:
+async def serve_foreground(
+    loop: Loop, stop: asyncio.Event, *, on_ready: Callable[[], None], listen: Listen = _nobody
+) -> None:
     """Run the jobs that somebody waits for, without a daemon, until `stop` is set.
 
     Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
     as a daemon finds them after a crash. Those whose inputs are still being fetched are handed back: a download ends
     with the process that makes it.
     """
-    with _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()):
+    with (
+        _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()),
+        _heard(listen, loop.changed),
+    ):
         await recovery.take_over(loop)
         await loop.take_up()
         on_ready()
-        await loop.run(stop)
+        await recovery.run(loop, stop)
         fetching = [each for each in loop.executions.running if each.is_fetching]
         await loop.executions.hand_back(fetching, grace_seconds=loop.node.config.grace_seconds)
         await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
+        await loop.leave()

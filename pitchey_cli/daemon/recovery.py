@@ -1,4 +1,5 @@
 """What a daemon finds when it starts, and makes its own: instances that run, attempts that ran on or ended meanwhile.
+And what it does when it finds that others took it for dead: it begins anew.
 
 Three sources are compared: the instances in the store, the instances on the engine, and the spools on disk. Nothing is
 run twice: an attempt is given up only when neither its worker nor its spool knows an ending.
@@ -7,10 +8,13 @@ run twice: an attempt is given up only when neither its worker nor its spool kno
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.loop import Loop
-from pitchey_cli.domain.errors import EngineError, EngineUnavailable
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import EngineError, EngineUnavailable, PitcheyError
+from pitchey_cli.domain.nodes import NodeState
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
 
 
@@ -21,8 +25,9 @@ async def take_over(loop: Loop) -> None:
         EngineUnavailable: without the engine nobody can say what still runs.
     """
     node = loop.node
+    await loop.membership.enter()
     found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: loop.state_id})}
-    records = {record.id: record for record in await node.call(node.store.instances)}
+    records = {record.id: record for record in await node.call(node.store.instances, node=node.identity.id)}
     for instance_id in found.keys() - records.keys():
         node.report(f"{instance_id} is in no record, removed")
         await asyncio.to_thread(node.engine.remove, instance_id)
@@ -44,3 +49,49 @@ async def take_over(loop: Loop) -> None:
             instance.retire(trouble, has_died=True)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
     await strays.remove_directories(node, loop.instance_ids, older_than_seconds=0)  # nothing is being started yet
+
+
+async def run(loop: Loop, until: asyncio.Event) -> None:
+    """Run the loop until `until` is set; begin anew, by itself, as often as others have taken over what it ran."""
+    while not until.is_set():
+        await loop.run(until)
+        if loop.membership.is_over and not until.is_set():
+            await _begin_anew(loop, until)
+
+
+async def _begin_anew(loop: Loop, until: asyncio.Event) -> None:
+    """Let go of all that ran here: it is others' now. What it left on the engine and on disk is removed.
+
+    A node that was removed, and one whose id somebody else uses, does not come back: its daemon ends.
+    """
+    node = loop.node
+    await loop.abandon()
+    became = await loop.membership.what_became()
+    if became is not None and became.state is NodeState.REMOVED:
+        node.report("this node has been removed: its daemon ends; `pitchey daemon start` brings it back")
+        await _clear(loop)
+        until.set()
+        return
+    if became is not None and became.is_up:
+        path = layout.node_id(node.config.state_dir)
+        node.report(f"another daemon works under the id of this node: this one ends; is {path} a copy? Remove it then")
+        await _clear(loop)
+        until.set()
+        return
+    node.report("this node was taken for dead, and others have its jobs: it begins anew")
+    while not until.is_set():
+        try:
+            await take_over(loop)
+            return
+        except PitcheyError as error:  # the database or the engine may be away again
+            node.report(f"it cannot begin: {error}")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(until.wait(), node.config.poll_seconds)
+
+
+async def _clear(loop: Loop) -> None:
+    """Remove what runs on the engine."""
+    found = await asyncio.to_thread(loop.node.engine.find, {LABEL_STATE: loop.state_id})
+    for each in found:
+        await asyncio.to_thread(loop.node.engine.remove, each.instance_id)
+    await strays.remove_directories(loop.node, loop.instance_ids, older_than_seconds=0)

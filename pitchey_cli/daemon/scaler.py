@@ -6,7 +6,7 @@ Keeps what the decisions need from one tick to the next.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from statistics import median
 
 from pitchey_cli.daemon.forecasting import Forecasting
@@ -30,11 +30,15 @@ from pitchey_cli.domain.capacity import (
 from pitchey_cli.domain.demand import Demand
 from pitchey_cli.domain.held import Line
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell, hurried
+from pitchey_cli.domain.nodes import Room
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, ScalerState, Wish, decide
+from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolSettings, PoolView, ScalerState, Wish, decide
+from pitchey_cli.domain.sharing import portion
 from pitchey_cli.domain.warmth import floors
+from pitchey_cli.store.nodes import Elsewhere
+from pitchey_cli.values import dataclass
 
 _REMEMBERED = 20  # measurements of a kind that the ladder takes its median from
 
@@ -46,6 +50,23 @@ class Waiting:
     jobs: int = 0  #: that could run now, if there were room
     wait_seconds: float | None = None  #: how long those whose turn is next have waited, on average
     lines: Mapping[Line, bool] = field(default_factory=dict)  #: of them, and whether one is held
+
+
+@dataclass(frozen=True)
+class Others:
+    """What the other nodes mean for the pools of this one."""
+
+    weights: Mapping[str, float] = field(default_factory=dict)  #: room of each node, this one's too; empty: it is alone
+    elsewhere: Mapping[PoolKey, Elsewhere] = field(default_factory=dict)
+    is_draining: bool = False  #: this node keeps nothing ready
+
+    def instances(self, key: PoolKey) -> int:
+        """How many instances of a pool the others have."""
+        found = self.elsewhere.get(key)
+        return 0 if found is None else found.instances
+
+
+ALONE = Others()
 
 
 @dataclass(slots=True)
@@ -79,6 +100,13 @@ class Scaler:
         self._probe = HostProbe(node.config.state_dir, node.host.cpus)
         self._budget = budget(Size(node.host.cpus, node.host.memory_bytes), node.config.capacity)
         self._observer = Observer(node)
+        self._left = self._budget  # of the host, after the last step
+        self._others = ALONE
+
+    def room(self) -> Room:
+        """What the host has for instances, and what of it is free."""
+        whole, left = self._budget, self._left
+        return Room(whole.cpus, whole.memory_bytes, max(0.0, left.cpus), max(0, left.memory_bytes))
 
     async def step(
         self,
@@ -86,12 +114,15 @@ class Scaler:
         waiting: Mapping[PoolKey, Waiting],
         warm: Sequence[WarmRequest],
         used_up: Collection[PoolKey] = (),
+        others: Others = ALONE,
     ) -> None:
         """Decide about every pool, and have it done.
 
         Args:
             used_up: pools of which the whole budget is: nothing is started for them.
+            others: the nodes that share the pools.
         """
+        self._others = others
         now = self._node.clock.monotonic()
         looked = {key: self._look(key, pool, waiting.get(key, Waiting()), warm, now) for key, pool in pools.items()}
         holders = self._holders(pools, looked)
@@ -114,12 +145,13 @@ class Scaler:
             decision = decide(
                 found.view,
                 found.metrics,
-                pool.config.pool,
+                self._part_of(key, pool.config.pool),
                 book.state,
                 now=now,
                 floors=found.floors,
                 headroom=headroom,
             )
+            pool.bound(pool.config.pool.max_instances if others.weights else None)
             started = self._carry_out(pool, found.view, decision)
             free -= _times(pool.size, started)
             book.is_promised = book.is_promised and not started
@@ -134,6 +166,7 @@ class Scaler:
             self._let_rest(key, pool, decision, pressed)
             self._observer.decided(key, found.view, found.metrics, headroom, decision)
             book.state = decision.state
+        self._left = free
         self._make_room(pools, holders, claimants)
         await self._observer.hand_down(now)
 
@@ -176,14 +209,33 @@ class Scaler:
             unknown_seconds=now - book.known_at,
         )
         wall = self._node.clock.now()
-        if self._node.config.is_foreground:  # a `pitchey run` keeps nothing for others
+        if self._node.config.is_foreground or self._others.is_draining:  # a `pitchey run` keeps nothing for others
             return _Looked(view, metrics, ())
         asked = [each for each in warm if each.pool == key]
         kept = floors(asked, pool.config.warm_hours, now=wall, local=wall.astimezone())
         # Jobs are counted for a service: which organisation those are of that are to come nobody knows.
         if not (key.size or key.organisation) and pool.config.is_forecast_heeded:
             kept += self._forecasting.floors(key.service, pool.config.slots, pool.config.pool.target)
-        return _Looked(view, metrics, kept)
+        return _Looked(view, metrics, self._parts_of(kept))
+
+    def _part_of(self, key: PoolKey, settings: PoolSettings) -> PoolSettings:
+        """What is set of a pool, as far as it is this node's."""
+        others = self._others
+        if others.is_draining:
+            return replace(settings, min_instances=0)
+        if not others.weights:
+            return settings
+        least = portion(settings.min_instances, self._node.identity.id, others.weights)
+        most = max(0, settings.max_instances - others.instances(key))
+        return replace(settings, min_instances=min(least, most), max_instances=most)
+
+    def _parts_of(self, kept: tuple[Wish, ...]) -> tuple[Wish, ...]:
+        """What is to be kept ready on all nodes together, as far as it is this one's."""
+        weights = self._others.weights
+        if not weights:
+            return kept
+        parts = (replace(each, instances=portion(each.instances, self._node.identity.id, weights)) for each in kept)
+        return tuple(each for each in parts if each.instances)
 
     def _take_measured(self, key: PoolKey, pool: Pool) -> Mapping[Measure, Sequence[float]]:
         taken, pool.measured = pool.measured, {}

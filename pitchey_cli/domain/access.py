@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from pitchey_cli.domain.job import JOB_ID_ALPHABET
+from pitchey_cli.values import dataclass
 
 ALL_ORGANISATIONS = ""  #: whoever is of no organisation works for the whole installation
 TOKEN_PREFIX = "pitchey"

@@ -6,11 +6,11 @@ It judges what simulations have found; who runs them is `operations/advice.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.domain.frontier import frontier
 from pitchey_cli.domain.simulation import PoolResult
+from pitchey_cli.values import dataclass
 
 SLEEPS = (30, 60, 120, 300, 600, 1800)  #: seconds after which an idle instance may be stopped
 LEAST_JOBS = 20  #: in the history of a service; fewer are an anecdote

@@ -6,12 +6,13 @@ What the readings are taken from: domain/readings.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import floor
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 
 
 class Severity(StrEnum):

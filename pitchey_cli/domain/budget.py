@@ -7,7 +7,6 @@ idle ones too. At its cap nothing more is started; what runs runs on, and may go
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from pitchey_cli.domain.cost import Entry
@@ -16,6 +15,7 @@ from pitchey_cli.domain.periods import Period, Term
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.projection import of_scope
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 
 THRESHOLDS = (50, 80, 100)  #: percent of a budget, each of which is told once in a period
 MOST_DOLLARS = 1_000_000_000

@@ -15,9 +15,9 @@ counted for its weight. So how much room an organisation has does not depend on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

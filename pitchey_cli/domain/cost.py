@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.prices import Tariff
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 TICKS_PER_SECOND = 100

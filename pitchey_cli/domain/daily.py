@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 
 from pitchey_cli.domain.cost import USED, Entry, Line
 from pitchey_cli.domain.spending import Span
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

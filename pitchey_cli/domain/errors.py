@@ -135,6 +135,14 @@ class StaleToken(PitcheyError):
     """Another attempt has taken over the job; what this one brings must be thrown away."""
 
 
+class EpochOver(PitcheyError):
+    """Others have taken over what this node ran; whatever it does under its old epoch changes nothing."""
+
+
+class PoolFull(EngineError):
+    """All nodes together have as many instances of a pool as there may be."""
+
+
 class NetworkError(PitcheyError):
     """A URL could not be fetched this time; another attempt may succeed."""
 

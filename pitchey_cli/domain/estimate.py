@@ -8,11 +8,11 @@ been tried on the same jobs, each time without the one that was asked for: the r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from pitchey_cli.domain.spot import Spot
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 LEAST = 5  #: jobs that an estimate stands on

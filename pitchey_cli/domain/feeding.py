@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.job import JOB_ID_ALPHABET, JOB_ID_LENGTH, JobId, JobInput, Output
+from pitchey_cli.values import dataclass
 
 MAIN = ""  #: as a pattern: the first output of each job, which is what the job is for
 

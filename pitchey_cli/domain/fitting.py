@@ -6,9 +6,8 @@ jobs of an instance need together never exceeds what it has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

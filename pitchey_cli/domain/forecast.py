@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 from pitchey_cli.domain.observation import INTERVAL_SECONDS
 from pitchey_cli.domain.scaling import Rule, Wish
+from pitchey_cli.values import dataclass
 
 DAY = 288  #: intervals
 WEEK = 7 * DAY

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pitchey_cli.domain.simulation import Result
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

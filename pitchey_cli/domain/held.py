@@ -20,11 +20,13 @@ class Line(NamedTuple):
     key: str
     is_off_peak: bool
     is_spot_ok: bool
+    on_node: str
 
 
 def line_of(job: Job | Flow) -> Line:
     """The line of a job."""
-    return Line(job.organisation, job.batch, job.priority, job.key, job.is_off_peak, job.is_spot_ok)
+    wishes = (job.is_off_peak, job.is_spot_ok, job.on_node)
+    return Line(job.organisation, job.batch, job.priority, job.key, *wishes)
 
 
 def held_lines(queue: Queue, turns: Turns) -> Mapping[Line, bool]:
@@ -47,6 +49,8 @@ def _reason(flow: Flow, policy: QueuePolicy, room: Mapping[str, int], now: datet
         return "off-peak hours"
     if policy.is_spot and not flow.is_spot_ok:
         return "a node that no cloud may take away"
+    if not policy.serves(flow.on_node):
+        return f"a node with {flow.on_node}"
     if room.get(flow.organisation, 1) <= 0:
         return f"the quota of {flow.organisation}"
     return f"the limit of the key {flow.key!r}" if flow.key else f"the quota of {flow.organisation}"

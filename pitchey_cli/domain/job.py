@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey
 from pitchey_cli.domain.prices import FREE, Tariff
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Reason, Service
 
 JobId = NewType("JobId", str)  #: 12 characters of Crockford's base 32, in lower case
@@ -118,10 +119,12 @@ class NewJob:
     is_off_peak: bool = False  #: waits for off-peak hours
     last_call_at: datetime | None = None  #: but no longer than that: for its deadline
     is_spot_ok: bool = False  #: may run on a node that may be taken away
+    on_node: str = ""  #: labels that its node must have, see domain/nodes.py; empty for any
     deadline: datetime | None = None  #: of no use to anybody after that
     expires_at: datetime | None = None  #: not to be started after that
     ttl_seconds: float | None = None  #: the same as a span, which begins when nothing holds the job any more
     after: tuple[Dependency, ...] = ()  #: jobs it waits for
+    output: str = ""  #: where its outputs go before it has succeeded, as s3://bucket/{job}/; empty: nowhere
     idempotency_key: str | None = None  #: unique within its organisation
     cache_key: str | None = None  #: what its result depends on; None when the result may not be used again
     cached_from: JobId | None = None  #: a job with the same cache key, whose result it has at once
@@ -175,10 +178,12 @@ class Job:
     is_off_peak: bool = False  #: waits for off-peak hours; no longer so after its last call
     last_call_at: datetime | None = None  #: from when on it runs at any price, if it was ever to wait for them
     is_spot_ok: bool = False
+    on_node: str = ""
     deadline: datetime | None = None
     expires_at: datetime | None = None
     idempotency_key: str | None = None
     cache_key: str | None = None
+    output: str = ""  #: where its outputs go before it has succeeded
     held_because: str | None = None  #: of a held job: what holds it
     verdict: str | None = None  #: how a program of the code service has ended; a job that failed has none
 
@@ -300,6 +305,7 @@ class Instance:
     created_at: datetime
     ready_at: datetime | None = None
     stopped_at: datetime | None = None
+    node: str = ""  #: the id of the one that has started it
     size: str = ""  #: its instance type, where that is not the service's own
     organisation: str = ""  #: for which alone it works, for life; empty: for all
     note: str | None = None  #: why it is lost, or what was granted down

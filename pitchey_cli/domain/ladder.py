@@ -8,8 +8,9 @@ the time that a job waits for it, as it was measured, at what a second of waitin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from pitchey_cli.values import dataclass
 
 
 class Rest(StrEnum):

@@ -3,6 +3,8 @@
 pitchey.db            the queue
 pitchey.db.before-restore-<time>  what it was before a backup was put in its place
 artifacts/            files by content
+cache/                of the artifacts that are kept in a bucket, those used last
+fetched/              which content URLs had under which ETag
 instances/<id>/       an instance's inputs/, spool/ and run/, for as long as it exists
 supervisors/<id>/     the record of a supervisor, and what it has printed
 uploads/<request>/    files that come with a request, until they are artifacts
@@ -10,6 +12,7 @@ incoming/<whose>/<upload>/  files that are uploaded piece by piece, until a job 
 packages/<key>/       packages that were fetched for programs
 models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
+node.id               which node of several this is
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
 
@@ -57,9 +60,24 @@ def artifacts(state_dir: Path) -> Path:
     return state_dir / "artifacts"
 
 
+def cache(state_dir: Path) -> Path:
+    """Artifacts that are kept in a bucket, and are here as well."""
+    return state_dir / "cache"
+
+
+def fetched(state_dir: Path) -> Path:
+    """What is remembered of URLs that were fetched."""
+    return state_dir / "fetched"
+
+
 def instances(state_dir: Path) -> Path:
     """Where every instance has its directory."""
     return state_dir / "instances"
+
+
+def node_id(state_dir: Path) -> Path:
+    """Where the id of the node is."""
+    return state_dir / "node.id"
 
 
 def supervisors(state_dir: Path) -> Path:

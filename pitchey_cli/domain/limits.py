@@ -5,7 +5,9 @@ Pure: sizes in, sizes out. How an engine is told is the business of engines/hard
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from pitchey_cli.values import dataclass
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 
 _HINT = "127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080, or unix:/run/pitchey/api.sock; port 0 takes a free one."
 _LONGEST_SOCKET_BYTES = 107  # of the name of a Unix socket, sun_path in unix(7)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 DAY_SECONDS = 86400.0

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -21,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pitchey_cli.domain.errors import NetworkError, UsageError
+from pitchey_cli.values import dataclass
 
 ASK_SECONDS = 5.0  #: between two questions
 SHORTEST_SECONDS = 30.0  #: that a cloud gives, from its notice or its TERM on

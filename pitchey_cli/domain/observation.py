@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

@@ -7,13 +7,13 @@ day; where it is the same all day, any time. What a job is promised is decided o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from itertools import groupby
 
 from pitchey_cli.domain.prices import FREE, NANODOLLARS, PriceWindow, Tariff
 from pitchey_cli.domain.windows import Window
+from pitchey_cli.values import dataclass
 
 _MINUTE = timedelta(minutes=1)
 _MINUTES_OF_A_DAY = 24 * 60

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import Rule
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 COUNTS_FOR = timedelta(minutes=1)  #: an older sample or decision says nothing of now: a pool at rest has none

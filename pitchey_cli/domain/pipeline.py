@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.feeding import MAIN
 from pitchey_cli.domain.job import OnFailure
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 INPUT = "input"  #: the step that is none: what the pipeline is started with

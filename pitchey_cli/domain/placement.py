@@ -8,10 +8,11 @@ before it those that the pool would rather do without: they are to fall idle.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pitchey_cli.domain.job import Job
 from pitchey_cli.domain.turns import Waiting
+from pitchey_cli.values import dataclass
 
 
 @dataclass

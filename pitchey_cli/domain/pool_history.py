@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.observation import PoolSample
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.values import dataclass
 
 _HOLDS = timedelta(minutes=2)  # a sample comes every ten seconds: after that nobody has looked any more
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pitchey_cli.domain.errors import UsageError
@@ -16,6 +16,7 @@ from pitchey_cli.domain.limits import GIB, INSTANCE_TYPES, Limits
 from pitchey_cli.domain.policy import pairs, parse_window
 from pitchey_cli.domain.prices import NANODOLLARS, PriceWindow, Tariff
 from pitchey_cli.domain.spot import Spot
+from pitchey_cli.values import dataclass
 
 _SECONDS_PER_HOUR = 3600
 _SPOT = re.compile(r"([\d.]+)(?:@([\d.]+)/h)?")
@@ -56,10 +57,13 @@ class PriceList:
             memory = limits.memory_bytes / GIB
             per_second = self.rates.vcpu * limits.cpus + self.rates.gib * memory + self.rates.gb * disk
             per_hour = per_second * _SECONDS_PER_HOUR
-        per_hour *= self.regions.get(region, 1.0)
-        if is_spot and self.spot is not None:
-            per_hour *= self.spot.factor
+        per_hour *= self.factor(region, is_spot=is_spot)
         return Tariff(round(per_hour * NANODOLLARS), self.windows, self.timezone)
+
+    def factor(self, region: str, *, is_spot: bool) -> float:
+        """What a node's place and kind make of the usual price."""
+        spot = self.spot.factor if is_spot and self.spot is not None else 1.0
+        return self.regions.get(region, 1.0) * spot
 
 
 _RATES = {"vcpu-second": "vcpu", "gib-second": "gib", "gb-second": "gb"}

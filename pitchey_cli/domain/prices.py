@@ -5,11 +5,11 @@ Whole nanodollars per hour, so that sums are exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from pitchey_cli.domain.windows import Window
+from pitchey_cli.values import dataclass
 
 NANODOLLARS = 1_000_000_000
 _CENT = NANODOLLARS // 100

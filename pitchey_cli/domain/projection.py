@@ -6,12 +6,12 @@ The rate is the same for a day, a week and a month, so what is projected for a l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pitchey_cli.domain.cost import USED, Entry, Line
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 
 RATE_OVER = timedelta(days=7)  #: what the rate is the mean of
 LEAST = timedelta(days=1)  #: of less there is no rate: a burst of some minutes knows of no night

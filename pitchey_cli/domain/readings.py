@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from pitchey_cli.domain.alerts import Reading
@@ -11,6 +11,7 @@ from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.cost import USED, Line
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.prices import NANODOLLARS
+from pitchey_cli.values import dataclass
 
 DEAD_LETTERS_WITHIN = timedelta(hours=1)
 LOST_WITHIN = timedelta(minutes=15)

@@ -7,7 +7,6 @@ follows Debian's cron: a time that a change of the clock leaves out is served ri
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import dropwhile, takewhile
@@ -15,6 +14,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 MACROS = {

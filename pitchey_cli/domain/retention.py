@@ -6,10 +6,11 @@ Owns the decision. Knows no tables and no files: the store removes rows, daemon/
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.job import JobId, JobState
+from pitchey_cli.values import dataclass
 
 #: No artifact that is younger is removed, whoever refers to it. A submission stages its inputs first and is committed
 #: when all of them are there: one that takes longer may find that it has lost some, and is told so. artifacts/local.py

@@ -6,10 +6,11 @@ Owns the arithmetic of retries. Knows nothing of queues, clocks or engines: the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
+
+from pitchey_cli.values import dataclass
 
 
 class RetryAction(StrEnum):

@@ -12,9 +12,11 @@ use of CPU and memory are those of the Horizontal Pod Autoscaler of Kubernetes
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 from typing import Any
+
+from pitchey_cli.values import dataclass
 
 
 class Rule(StrEnum):

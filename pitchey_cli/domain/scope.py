@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

@@ -6,13 +6,14 @@ The server is a Better Auth. Its organisations have an id and a slug, its member
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from pitchey_cli.domain.access import Actor, Role
 from pitchey_cli.domain.errors import Denied, UsageError
 from pitchey_cli.domain.policy import pairs
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ became idle. What an instance has warm is not modelled.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.demand import Demand
@@ -16,6 +16,7 @@ from pitchey_cli.domain.ladder import LadderSettings, Measured, dwell
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.waits import Waits
+from pitchey_cli.values import dataclass
 
 NEVER = float("inf")
 _TRIM_AT = 65536  # jobs that have left the queue, before their places are given back

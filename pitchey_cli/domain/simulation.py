@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 
@@ -21,6 +21,7 @@ from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.simulated_pool import NEVER, PoolModel, SimulatedInstance, SimulatedPool
 from pitchey_cli.domain.simulated_scaling import Scaler
 from pitchey_cli.domain.waits import Waits, WaitSummary
+from pitchey_cli.values import dataclass
 
 _PROGRESS_STEPS = 200
 _FOLD_AT = 50_000  # waits that are written down before they are counted

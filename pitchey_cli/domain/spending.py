@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pitchey_cli.domain.cost import USED, Entry, Line
 from pitchey_cli.domain.projection import Pace
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _HOUR = timedelta(hours=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from pitchey_cli.values import dataclass
 
 _SECONDS_PER_HOUR = 3600
 _MOST = 50.0  # interruptions to be expected of one job: with more it never ends, and the number does not matter

@@ -6,11 +6,12 @@ and the token is the live one), and the schema's CHECK constraints hold the rest
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from pitchey_cli.domain.job import TERMINAL, Job, JobState, Outcome
 from pitchey_cli.domain.retry import RetryAction, RetryPolicy, retry_at
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Reason
 
 MAX_CRASHES = 2  # a job under which instances die goes to the dead letters after this many

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pitchey_cli.domain.observation import Measurement
+from pitchey_cli.values import dataclass
 
 _EXACT = 20  # times that are handed down one by one
 _GROWTH = 1.05

@@ -1,8 +1,8 @@
 """Whose turn it is. Pure: what waits, who was served before, the policy and the time go in; an order comes out.
 
 Jobs wait in flows. A flow is a line of jobs that differ in nothing that could make one of them go first: service, size,
-organisation, batch, priority, key, whether they wait for off-peak hours, whether they may run on a spot node. Within a
-flow the oldest goes first. Among flows:
+organisation, batch, priority, key, whether they wait for off-peak hours, whether they may run on a spot node, which
+labels their node must have. Within a flow the oldest goes first. Among flows:
 
 1. The highest level goes first. The level of a flow is its priority, and one more for every `ageing_seconds` in which
    it was not served. So a flow that is passed over rises until it is on top, gets its turn, and falls back: nobody
@@ -13,17 +13,21 @@ flow the oldest goes first. Among flows:
 3. Within an organisation the flow goes first that was served longest ago: batches take turns.
 
 A flow is passed over while its key or its organisation is at its limits, outside of the off-peak hours that it waits
-for, while a budget that covers it is used up, and on a node that may be taken away, unless its jobs do not mind.
+for, while a budget that covers it is used up, on a node that may be taken away, unless its jobs do not mind, and on a
+node that has not the labels that they ask for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from pitchey_cli.domain.nodes import fits
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _MOST_CREDIT = 8.0  # turns of service that an organisation that was away may catch up on
@@ -44,6 +48,7 @@ class Flow:
     first_due_at: datetime  #: of the first in line
     queued_since: datetime  #: since when somebody has been in it without a break
     last_served_at: datetime | None = None
+    on_node: str = ""  #: labels that their node must have; empty: any
 
     @property
     def owed_since(self) -> datetime:
@@ -54,6 +59,18 @@ class Flow:
     def waits_since(self) -> datetime:
         """Since when at least somebody in it waits: whoever is first may have been due later than those behind."""
         return min(self.first_due_at, self.owed_since)
+
+
+class Wishes(NamedTuple):
+    """What jobs ask of their node."""
+
+    on_node: str
+    is_spot_ok: bool
+
+
+def wishes_of(flow: Flow) -> Wishes:
+    """What the jobs of a line ask of their node."""
+    return Wishes(flow.on_node, flow.is_spot_ok)
 
 
 @dataclass(frozen=True)
@@ -93,11 +110,16 @@ class QueuePolicy:
     other_keys: KeyLimit = KeyLimit()  #: for keys of which nothing is said
     off_peak: OffPeak = ANY_TIME
     is_spot: bool = False  #: this node may be taken away
+    labels: frozenset[str] | None = None  #: of this node; None: nobody asks for any
     capped: frozenset[Scope] = frozenset()  #: whose budget is used up
 
     def is_capped(self, organisation: str, service: Service | None) -> bool:
         """Whether a budget holds the jobs of an organisation and a service."""
         return any(scope.covers(organisation, service) for scope in self.capped)
+
+    def serves(self, on_node: str) -> bool:
+        """Whether this node has the labels that jobs ask for."""
+        return self.labels is None or fits(on_node, self.labels)
 
     def limit_of(self, key: str) -> KeyLimit:
         """The limit of a key."""
@@ -173,13 +195,18 @@ class Turns:
         waited = sum(line.left * (self._now - line.flow.waits_since).total_seconds() for line in lines)
         return waited / jobs if jobs else None
 
-    def demand(self) -> int:
-        """How many jobs could run now, if there were room."""
+    @property
+    def wishes(self) -> set[Wishes]:
+        """What those who wait ask of their nodes."""
+        return {wishes_of(flow) for flow in self.flows}
+
+    def demand(self, wishes: Wishes | None = None) -> int:
+        """How many jobs could run now, if there were room; of all, or of those that ask the same of their node."""
         by_key: dict[tuple[str, str], int] = {}
         free: dict[str, int] = {}
         for line in self._lines.values():
             flow = line.flow
-            if not self._may_go(flow):
+            if not self._may_go(flow) or wishes not in (None, wishes_of(flow)):
                 continue
             if flow.key:
                 by_key[flow.organisation, flow.key] = by_key.get((flow.organisation, flow.key), 0) + line.left
@@ -213,6 +240,8 @@ class Turns:
         if flow.is_off_peak and not self._is_off_peak:
             return False
         if self._policy.is_spot and not flow.is_spot_ok:
+            return False
+        if not self._policy.serves(flow.on_node):
             return False
         if self._left.get(flow.organisation, 1) <= 0:
             return False

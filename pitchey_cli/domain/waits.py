@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+
+from pitchey_cli.values import dataclass
 
 _LEAST_SECONDS = 1e-3
 _GROWTH = 1.01

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from functools import partial
 
 from pitchey_cli.domain.addresses import Address, is_forbidden, is_public
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 SECRET_PREFIX = "whsec_"

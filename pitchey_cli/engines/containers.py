@@ -145,6 +145,10 @@ class ContainerEngine(ABC, Generic[ClientT]):
                 self.remove(instance_id)
             raise
 
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """Where its porter is reached."""
+        raise InstanceGone(f"Instance {instance_id} has no porter on this engine.")
+
     def remove(self, instance_id: str) -> None:
         """Kill it if it runs, and forget it. One that does not exist is no error."""
         deadline = time.monotonic() + _REMOVAL_SECONDS

@@ -38,6 +38,7 @@ from pitchey_cli.engines.port import (
     InstanceStatus,
     InstanceUsage,
 )
+from pitchey_cli.engines.porters import Porters
 
 _DEFAULT_URL = "unix:///var/run/docker.sock"
 _LIMITS_OF_HOST = {
@@ -55,6 +56,7 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
     def __init__(self, url: str | None = None, timeout_seconds: float = 60.0) -> None:
         super().__init__(url or _DEFAULT_URL)
         self._timeout_seconds = math.ceil(timeout_seconds)
+        self._porters = Porters(self.endpoint, self._ours)
 
     def _connect(self) -> docker.DockerClient:
         return docker.DockerClient(self.endpoint, version="auto", timeout=self._timeout_seconds)
@@ -103,8 +105,12 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
         """Create and start an instance."""
         self._check_runtime(spec)
         arguments = docker_arguments(spec, is_rootless=self._rootless())
-        with self._ours(image=spec.image):
-            container = self._client.containers.create(**arguments)
+        with contextlib.ExitStack() as undo:
+            if spec.porter is not None:
+                undo.enter_context(self._removed_on_error(spec.instance_id))
+                self._porters.start(self._client, spec)
+            with self._ours(image=spec.image):
+                container = self._client.containers.create(**arguments)
         with (
             graphics.asked_for(self.kind, is_wanted=spec.has_gpu),
             self._removed_on_error(spec.instance_id),
@@ -117,8 +123,12 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
         with self._ours(instance_id):
             return instance_info(instance_id, self._api.inspect_container(container_name(instance_id)))
 
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """Where its porter is reached."""
+        return self._porters.address(self._api, instance_id)
+
     def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
-        """Every instance that carries all of these labels."""
+        """Every instance that carries all of these labels; also one of which nothing but its porter is left."""
         wanted = [LABEL_INSTANCE, *(f"{key}={value}" for key, value in labels.items())]
         with self._ours():
             listed = self._api.containers(all=True, filters={"label": wanted})
@@ -131,6 +141,12 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
             else:  # the list does not say how it ended
                 with contextlib.suppress(InstanceGone):
                     found.append(self.inspect(instance_id))
+        known = {info.instance_id for info in found}
+        for instance_id, of_porter in self._porters.left(self._api, labels).items():
+            if instance_id not in known:
+                found.append(
+                    InstanceInfo(instance_id, InstanceStatus.EXITED, {**of_porter, LABEL_INSTANCE: instance_id})
+                )
         return found
 
     def usage(self, instance_id: str) -> InstanceUsage:
@@ -172,8 +188,13 @@ class DockerEngine(ContainerEngine[docker.DockerClient]):
                 raise
 
     def _delete(self, instance_id: str) -> None:
-        with self._ours(instance_id):
-            self._api.remove_container(container_name(instance_id), force=True, v=True)
+        try:
+            with self._ours(instance_id):
+                self._api.remove_container(container_name(instance_id), force=True, v=True)
+        except InstanceGone:
+            self._porters.remove(self._api, instance_id)
+            raise
+        self._porters.remove(self._api, instance_id)
 
     def _is_removal_race(self, error: EngineError) -> bool:
         return isinstance(error.__cause__, APIError) and error.__cause__.status_code == 409

@@ -96,6 +96,10 @@ class GroupedEngine:
         """Look at one instance."""
         return self._keeper(instance_id).inspect(instance_id)
 
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """Where its porter is reached."""
+        return self._engine.address(instance_id)
+
     def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
         """Every instance that carries all of these labels; also one of which nothing but slots is left."""
         found = self._engine.find(labels)

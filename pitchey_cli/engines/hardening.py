@@ -2,19 +2,34 @@
 
 Pure: an InstanceSpec in, keyword arguments out, tested by equality. Nothing of docker or podman is imported. Every
 instance gets all of this; a service that must have more is to be listed here, with its reason. The only one is `code`:
-the first process of a slot is root with three capabilities, so that it can be another user than the job.
+the first process of a slot is root with three capabilities, so that it can be another user than the job. And a porter,
+which runs nothing of anybody's, has a network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from pitchey_cli.domain.limits import MIB
+from pitchey_cli.domain.limits import MIB, Limits
 from pitchey_cli.engines import graphics
-from pitchey_cli.engines.port import LABEL_INSTANCE, EngineKind, InstanceSpec, SlotSpec
+from pitchey_cli.engines.port import (
+    GIVEN_DIR,
+    KEPT_DIR,
+    LABEL_INSTANCE,
+    TAKEN_DIR,
+    EngineKind,
+    InstanceSpec,
+    SlotSpec,
+)
 
 NAME_PREFIX = "pitchey-"
 TMP = "/tmp"
+
+#: those that a porter shares with its worker, and the one that it does not
+VOLUMES = {"given": GIVEN_DIR, "taken": TAKEN_DIR, "kept": KEPT_DIR}
+PORTER_LIMITS = Limits(cpus=1, memory_bytes=256 * MIB, pids=64, tmp_bytes=16 * MIB)
 
 _LOG_BYTES = 1 << 20  # what the worker itself prints; an attempt's output goes to its spool
 _CPU_PERIOD_MICROSECONDS = 100_000  # the kernel's default
@@ -50,8 +65,56 @@ def docker_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[s
         "mounts": [
             {"Type": "bind", "Source": str(mount.source), "Target": mount.target, "ReadOnly": mount.is_read_only}
             for mount in spec.mounts
-        ],
+        ]
+        + ([_volume(spec, GIVEN_DIR, is_read_only=True), _volume(spec, TAKEN_DIR)] if spec.porter else []),
     }
+
+
+def porter_arguments(spec: InstanceSpec, *, labels: Mapping[str, str], bound_to: str) -> dict[str, Any]:
+    """Keyword arguments for docker-py's `containers.create`, of the porter in front of an instance.
+
+    Args:
+        bound_to: the address of Docker's host at which it is reached; empty: all of them.
+    """
+    porter = spec.porter
+    assert porter is not None
+    own = replace(
+        spec,
+        command=porter.command,
+        limits=PORTER_LIMITS,
+        labels=labels,
+        environment={},
+        mounts=(),
+        runtime="",
+        has_gpu=False,
+        porter=None,
+    )
+    arguments = docker_arguments(own)
+    del arguments["labels"][LABEL_INSTANCE]
+    return {
+        **arguments,
+        "name": porter_name(spec.instance_id),
+        "entrypoint": ["python3", "-m", "processors.porter"],
+        "network_mode": porter.network,
+        "ports": {f"{porter.port}/tcp": (bound_to, None)},
+        "mounts": [_volume(spec, directory) for directory in VOLUMES.values()],
+    }
+
+
+def porter_name(instance_id: str) -> str:
+    """What the engine calls the porter of an instance."""
+    return f"{container_name(instance_id)}-porter"
+
+
+def volume_name(instance_id: str, name: str) -> str:
+    """What the engine calls one of the volumes of an instance."""
+    return f"{container_name(instance_id)}-{name}"
+
+
+def _volume(spec: InstanceSpec, directory: str, *, is_read_only: bool = False) -> dict[str, Any]:
+    name = next(name for name, each in VOLUMES.items() if each == directory)
+    source = volume_name(spec.instance_id, name)
+    return {"Type": "volume", "Source": source, "Target": directory, "ReadOnly": is_read_only}
 
 
 def podman_arguments(spec: InstanceSpec, *, is_rootless: bool = False) -> dict[str, Any]:

@@ -27,7 +27,7 @@ BASE = "base"
 FRAMEWORKS = tuple(sorted({*VARIANTS.values()}))  #: what the image of inference may have beside its own
 
 _REPOSITORY = "pitchey"
-_SHARED = ("worker", "specs")  # folders of processors/ that every instance has
+_SHARED = ("worker", "porter", "specs")  # folders of processors/ that every instance has
 _SHARED_BY = {
     **dict.fromkeys(("video", "media"), ("ffmpeg", "streaming")),
     **dict.fromkeys(("document", "inference"), ("pictures",)),

@@ -19,6 +19,7 @@ LABEL_STATE = "pitchey.state"  #: the state directory that owns the instance, se
 LABEL_INSTANCE = "pitchey.instance"
 LABEL_SERVICE = "pitchey.service"
 LABEL_GROUP = "pitchey.group"  #: on the slots of an instance that is a group of them: the instance
+LABEL_PORTER = "pitchey.porter"  #: on the container of a porter: the instance that it carries for
 LABEL_ORGANISATION = "pitchey.organisation"  #: for which alone it works, where instances are not shared
 LABEL_IMAGE = "pitchey.image"  #: on images: the name (base, video, ...) that it was built for
 
@@ -55,6 +56,22 @@ class Mount:
     is_read_only: bool = False
 
 
+GIVEN_DIR = "/given"  #: of an instance that shares no files: what its porter has fetched; its worker reads it
+TAKEN_DIR = "/taken"  #: what its worker leaves for its porter, and the socket between the two
+KEPT_DIR = "/kept"  #: what its porter keeps to itself
+
+
+@dataclass(frozen=True, slots=True)
+class PorterSpec:
+    """What stands in front of the worker of an instance that shares no files with the host (processors/porter)."""
+
+    command: tuple[str, ...]
+    port: int  #: in the porter's own network
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  #: in KEPT_DIR, for the porter alone
+    directories: tuple[str, ...] = ()  #: to be there when it starts, the user's own
+    network: str = "bridge"  #: of the engine's, by which it reaches the object store, and nothing of the worker's does
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceSpec:
     """All that an engine needs to start an instance."""
@@ -70,6 +87,7 @@ class InstanceSpec:
     runtime: str = ""  #: one of the engine's; empty for its own
     has_gpu: bool = False  #: it is given the graphics cards, and is not started without
     is_group: bool = False  #: a supervisor on the host, and a container for each job; see grouped.py
+    porter: PorterSpec | None = None  #: where no files are shared; then there are no mounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +180,9 @@ class Engine(Protocol):
 
     def inspect(self, instance_id: str) -> InstanceInfo:
         """Look at one instance."""
+
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """Host and port at which the porter of an instance is reached; InstanceGone where there is none."""
 
     def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
         """Every instance, running or not, that carries all of these labels."""

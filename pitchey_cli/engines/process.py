@@ -146,6 +146,10 @@ class ProcessEngine:
                 return InstanceInfo(instance_id, InstanceStatus.PAUSED, record["labels"])
         return InstanceInfo(instance_id, InstanceStatus.RUNNING, record["labels"])
 
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """It shares its files, and has no porter."""
+        raise InstanceGone(f"Instance {instance_id} has no porter on this engine.")
+
     def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
         """Every instance that carries all of these labels."""
         found: list[InstanceInfo] = []

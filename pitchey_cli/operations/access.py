@@ -26,7 +26,7 @@ from pitchey_cli.domain.access import (
 from pitchey_cli.domain.errors import Denied, InputNotFound, Unauthenticated, UsageError
 from pitchey_cli.domain.job import JOB_ID_ALPHABET
 from pitchey_cli.domain.moments import span
-from pitchey_cli.operations.queueing import name
+from pitchey_cli.operations.naming import name
 from pitchey_cli.store.port import Store
 
 E = TypeVar("E", bound=StrEnum)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.domain import advice as rules
@@ -14,6 +13,7 @@ from pitchey_cli.domain.simulation import PoolResult
 from pitchey_cli.domain.spending import Span
 from pitchey_cli.operations.simulate import HISTORY, OnProgress, Setup, simulate
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 
 _SEED = 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.readings import Surroundings, readings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 
 LONGEST_SILENCE = timedelta(days=366)  #: what is not to be told for longer is a rule that should be off
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import TERMINAL, JobId, JobState
 from pitchey_cli.domain.program import OK
 from pitchey_cli.operations import follow
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 
 _FAILED = (JobState.DEAD, JobState.CANCELLED)
 _GOES_ON = (JobState.QUEUED, JobState.RUNNING, JobState.SCHEDULED)

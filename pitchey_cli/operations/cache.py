@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Job, NewJob
 from pitchey_cli.domain.secrecy import has_secret
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.specs import SPECS
 from processors.vocabulary import Service
 
@@ -52,6 +53,8 @@ def _look_up(store: Store, artifacts: Artifacts, job: NewJob, image_of: Callable
     earlier = store.cached_job(key, job.organisation)
     if earlier is None:
         return Lookup(keyed, f"no job with the same spec, inputs and image has succeeded (key {key[:12]})")
+    if job.output:
+        return Lookup(keyed, f"its outputs are to go to {job.output}, which takes an attempt (key {key[:12]})")
     if not _is_whole(store, artifacts, earlier):
         return Lookup(keyed, f"the result of job {earlier.id} has been removed (key {key[:12]})")
     return Lookup(replace(keyed, cached_from=earlier.id), f"as job {earlier.id} (key {key[:12]})")

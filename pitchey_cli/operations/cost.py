@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pitchey_cli.domain.budget import AsOf
@@ -18,6 +17,7 @@ from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.spending import By, Report, Span, summarise
 from pitchey_cli.operations.projections import pace_of
 from pitchey_cli.store.accounts import Accounts
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 

@@ -6,7 +6,6 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +14,7 @@ from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.errors import Denied, InputNotFound, StoreError, UsageError
 from pitchey_cli.store.export import Table
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 
 ReadProgress = Callable[[int, int], None]  #: bytes done, bytes in all
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -11,6 +11,7 @@ from itertools import islice
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Job, JobId, JobState
 from pitchey_cli.store.port import JobFilter, Store
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _PAGE = 500  # jobs that are read, or changed in one transaction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,8 @@ from pitchey_cli.store.inspect import describe
 from pitchey_cli.store.port import Store
 
 _ENOUGH_DISK_BYTES = 5 * GIB  # the video image, its base and its layers while it is built, and room for work
+_ASKED_TIMES = 9
+_FAR_MILLISECONDS = 20.0  # a claim takes a dozen answers
 _ENGINE_PACKAGES = "apt-get install docker.io, or podman"
 
 
@@ -67,7 +70,9 @@ def examine(
     images: list[Wanted],
     wanted_runtimes: Mapping[str, str] | None = None,
     problems: Sequence[PitcheyError] = (),
+    buckets: Sequence[Asked] = (),
     spot_node: SpotNode | None = None,
+    server: str = "",
     environ_path: str | None = None,
 ) -> Iterator[Check]:
     """Look at everything that a job needs, one check after the other.
@@ -75,7 +80,9 @@ def examine(
     Args:
         wanted_runtimes: what is set, by service.
         problems: what is set and means nothing.
+        buckets: what is asked of profiles of S3 and of the bucket of the artifacts.
         spot_node: where the node's cloud may take it away.
+        server: the PostgreSQL database that has the queue, as it may be shown; empty: it is in the state directory.
     """
     for problem in problems:
         yield Check("settings", Verdict.PROBLEM, str(problem), problem.hint or "`pitchey config set` changes it.")
@@ -84,8 +91,9 @@ def examine(
         yield _keeping(state_dir)
         yield from _unreachable(open_store)
     yield _state(state_dir)
-    yield _store(open_store, layout.database(state_dir))
+    yield _store(open_store, None if server else layout.database(state_dir), server)
     yield _disk(state_dir)
+    yield from map(_bucket, buckets)
     try:
         engine = connect()
         info = engine.info()
@@ -105,6 +113,23 @@ def examine(
     yield _landlock(landlock_version())
     for image in images:
         yield _image(engine, image)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to a provider of S3."""
+
+    subject: str
+    saw: str  #: what is said when all is well
+    ask: Callable[[], None]  #: raises PitcheyError
+
+
+def _bucket(asked: Asked) -> Check:
+    try:
+        asked.ask()
+    except PitcheyError as error:
+        return Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
+    return Check(asked.subject, Verdict.OK, asked.saw)
 
 
 def _spot(node: SpotNode) -> Check:
@@ -166,13 +191,14 @@ def _state(state_dir: Path) -> Check:
     return Check("state", Verdict.OK, str(state_dir))
 
 
-def _store(open_store: Callable[[], Store], database: Path) -> Check:
+def _store(open_store: Callable[[], Store], database: Path | None, server: str) -> Check:
     try:
         store = open_store()
-    except PitcheyError as error:
-        return Check("store", Verdict.PROBLEM, str(error), error.hint)
-    store.close()
-    try:
+        try:
+            if database is None:
+                return _on_server(store, server)
+        finally:
+            store.close()
         found = describe(database)
     except PitcheyError as error:
         return Check("store", Verdict.PROBLEM, str(error), error.hint)
@@ -182,6 +208,20 @@ def _store(open_store: Callable[[], Store], database: Path) -> Check:
     rows = sum(table.rows for table in found.tables)
     size = f"{found.size_bytes / 2**20:.1f} MiB"
     return Check("store", Verdict.OK, f"schema version {found.schema_version}, {rows:,} rows, {size}, whole")
+
+
+def _on_server(store: Store, server: str) -> Check:
+    version = store.database_version()
+    took: list[float] = []
+    for _ in range(_ASKED_TIMES):
+        began = time.monotonic()
+        store.data_version()
+        took.append(time.monotonic() - began)
+    took_milliseconds = sorted(took)[_ASKED_TIMES // 2] * 1000
+    text = f"{version} at {server}, schema version {store.schema_version()}, answers in {took_milliseconds:.1f} ms"
+    if took_milliseconds > _FAR_MILLISECONDS:
+        return Check("store", Verdict.WARNING, text, "Claims take many answers: put the database nearer to the nodes.")
+    return Check("store", Verdict.OK, text)
 
 
 def _disk(state_dir: Path) -> Check:

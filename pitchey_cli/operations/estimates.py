@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import Denied, InputNotFound
@@ -11,6 +10,7 @@ from pitchey_cli.domain.estimate import Estimate, Expectation, Experience, Past,
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.operations.submit import Draft
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.specs import SPECS
 from processors.vocabulary import Service
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-from pitchey_cli.operations import cells, inline, queueing, requests, sources, submit
+from pitchey_cli.operations import cells, inline, naming, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Request
 from processors.vocabulary import Service
 
@@ -139,5 +139,5 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
         source = found[0]
     draft = submit.draft(asked.service, requests.whole_fields(asked, source, fields), source)
     if "name" in line:
-        draft = replace(draft, name=queueing.name(str(line["name"]), "name"))
+        draft = replace(draft, name=naming.name(str(line["name"]), "name"))
     return replace(draft, queueing={**words, **asked.queueing}) if words else draft

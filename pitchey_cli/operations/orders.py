@@ -7,20 +7,22 @@ file that came with the order, which is called `upload:NAME`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.buckets import SCHEME
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
-from pitchey_cli.operations import inline, queueing, requests, submit
+from pitchey_cli.operations import inline, naming, queueing, requests, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.schedules import NOT_RECURRING
 from pitchey_cli.operations.sources import Source, elsewhere
 from pitchey_cli.operations.specs import spellings
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.specs import SPECS
 from processors.vocabulary import Service
 
@@ -97,14 +99,14 @@ def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -
     words = queueing.checked({word: value for word, value in order.queueing.items() if value is not None})
     draft = submit.draft(order.service, spec, None, locate=locate)
     if order.name:
-        draft = replace(draft, name=queueing.name(order.name, "name"))
+        draft = replace(draft, name=naming.name(order.name, "name"))
     return replace(draft, queueing=words, is_alone=True)
 
 
 def _names_file(service: Service, text: str) -> bool:
     """Whether a text that a model might work on is a URL, or a file that came with the order."""
     del service
-    return text.startswith((UPLOAD, "http://", "https://")) and not any(letter.isspace() for letter in text)
+    return text.startswith((UPLOAD, "http://", "https://", SCHEME)) and not any(letter.isspace() for letter in text)
 
 
 def _located(location: str, called: str, uploads: Mapping[str, Upload], used: set[str]) -> Source:

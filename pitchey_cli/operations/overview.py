@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import alerts, budgets
 from pitchey_cli.store.port import JobFilter, Store
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 _SHORTEST_SECONDS = 0.1  # in less the kernel counts too few ticks to tell anything

@@ -15,7 +15,7 @@ from typing import Any
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
-from pitchey_cli.operations import inline, queueing, requests, sources, submit
+from pitchey_cli.operations import inline, naming, queueing, requests, sources, submit
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
@@ -61,7 +61,7 @@ def read(path: Path) -> Pipeline:
     return parse(document, name=path.stem)
 
 
-def started_with(pipeline: Pipeline, texts: Sequence[str]) -> list[Source]:
+def started_with(pipeline: Pipeline, texts: Sequence[str], listed: sources.Listed | None = None) -> list[Source]:
     """Find what a pipeline is started with.
 
     Raises:
@@ -75,7 +75,7 @@ def started_with(pipeline: Pipeline, texts: Sequence[str]) -> list[Source]:
         return []
     if not texts:
         raise UsageError(f"What shall the pipeline {pipeline.name} work on?", hint="Name files, folders or patterns.")
-    return sources.find(service, texts)
+    return sources.find(service, texts, listed=listed)
 
 
 def plan(
@@ -195,7 +195,7 @@ def start(
         batch: what to call it; empty gives a name.
     """
     store = submitting.store
-    name = queueing.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
+    name = naming.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
     if store.batch_counts(name):
         raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
     check(submitting, runs, words, now=now)

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pitchey_cli.domain.buckets import destination
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import PRIORITIES, Dependency, OnFailure, Priority
 from pitchey_cli.domain.moments import later, span
+from pitchey_cli.domain.nodes import wanted_from
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.operations.naming import name
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import Store
 from processors.protocol import Service
@@ -33,9 +36,11 @@ DEFAULTS: Mapping[str, Any] = {
     "ttl": None,
     "off_peak": False,
     "spot_ok": False,
+    "on": "",
     "max_attempts": None,
     "backoff": None,
     "timeout": None,
+    "output": "",
     "no_cache": False,
     "explain_cache": False,
     "idempotency_key": None,
@@ -117,8 +122,23 @@ def settings(
         ttl_seconds=None if ttl is None else ttl.total_seconds(),
         is_off_peak=given["off_peak"],
         is_spot_ok=given["spot_ok"] or defaults.is_foreground,  # whoever waits for it sees when it is taken away
+        on_node=_wanted(given["on"]),
+        output=_output(given["output"]),
         idempotency_key=given["idempotency_key"],
     )
+
+
+def _wanted(text: str) -> str:
+    try:
+        return wanted_from(text)
+    except UsageError as error:
+        raise UsageError(f"--on: {error}", hint=error.hint) from error
+
+
+def _output(text: str) -> str:
+    if text:
+        destination(text)  # refuses what is none
+    return text
 
 
 def _several(value: Any) -> list[str]:
@@ -166,10 +186,3 @@ def on_failure(text: str) -> OnFailure:
         return OnFailure(text)
     except ValueError:
         raise UsageError(f"--if-failed: there is no {text!r}.", hint=f"There are {', '.join(OnFailure)}.") from None
-
-
-def name(text: str, option: str) -> str:
-    """A name goes into tables and reports: of one line, and not without end."""
-    if len(text) > 100 or not text.isprintable() or text.startswith("-"):
-        raise UsageError(f"{option}: {text[:40]!r} is no name.", hint="Up to 100 printable characters, no - in front.")
-    return text

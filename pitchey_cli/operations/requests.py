@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.buckets import Grants, is_bucket_url
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.fitting import fit, largest_type
 from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
@@ -60,10 +61,15 @@ class Submitting:
     off_peak: OffPeak = ANY_TIME
     spot: Spot | None = None  #: what is set of the node, where it may be taken away
     models: Callable[[], ModelStore] | None = None  #: of this machine; None: which there are is not known
+    grants: Grants | None = None  #: whose jobs may use which profiles of S3; None: nobody asks
+    listed: sources.Listed | None = None  #: what lies below a folder in a bucket
 
 
-def drafts(request: Request) -> list[submit.Draft]:
+def drafts(request: Request, listed: sources.Listed | None = None) -> list[submit.Draft]:
     """Find the inputs and check the spec of each job.
+
+    Args:
+        listed: what lies below a folder in a bucket; None: no such folder can be looked into.
 
     Raises:
         UsageError: no input, or a spec that cannot be.
@@ -83,7 +89,7 @@ def drafts(request: Request) -> list[submit.Draft]:
         if model.inline_field:
             hint = f"`pitchey run {request.service} {model.named_first.upper()} TEXT`, or files, or - for JSON."
         raise UsageError(f"What shall the {request.service} service work on?", hint=hint)
-    found = sources.find(request.service, request.inputs, _picked(request))
+    found = sources.find(request.service, request.inputs, _picked(request), listed)
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
     drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
@@ -190,16 +196,30 @@ def check(
     history = History(submitting.store, service)
     found = []
     for each in drafts:
-        settings = _settings(submitting.store, each, {**words, **each.queueing}, defaults, now)
+        settings = _settings(submitting.store, each, {**words, **each.queueing}, defaults, now, submitting.grants)
         found.append(_planned(settings, each, submitting, history, now))
     return found
 
 
+def _check_buckets(grants: Grants | None, draft: submit.Draft, settings: submit.JobSettings) -> None:
+    """Make sure that a job may use the profiles of the buckets that it names; the daemon looks again."""
+    places = [source.location for _, source in draft.sources if is_bucket_url(source.location)]
+    for place in (*places, *filter(None, [settings.output])):
+        if grants is not None:
+            grants.check(place, settings.organisation)
+
+
 def _settings(
-    store: Store, draft: submit.Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
+    store: Store,
+    draft: submit.Draft,
+    words: Mapping[str, Any],
+    defaults: Defaults,
+    now: datetime,
+    grants: Grants | None,
 ) -> submit.JobSettings:
     with draft.blamed():
         found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
+        _check_buckets(grants, draft, found)
         if found.slots > defaults.slots:
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")

@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
-from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.artifacts.port import Artifacts, Deliver, Presigner
+from pitchey_cli.domain.buckets import BucketUrl, destination_of
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobError, JobState, Output
+from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.program import PRINTED_ROLES
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
@@ -22,6 +24,7 @@ _FILE_ROLE = "file"  # of what a program has left
 _STREAM_ROLES = {"playlist", "segment"}  # of files that name each other, and so keep their names and folders
 _LIST_SUFFIXES = {".m3u8", ".mpd"}  # of playlists, in specs that tell their outputs before the work
 _SETS = ("sprite.", "sprite-", "scenes.", "scene-")  # how the names of others begin that name each other
+_LONGEST_LINK_SECONDS = 7 * 86_400  # Amazon S3 User Guide, "Download and upload objects with presigned URLs"
 _NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
@@ -130,6 +133,50 @@ def outputs_of(store: Store, job: Job) -> list[Output]:
     raise UsageError(
         f"Job {job.id} is {job.state}: it has no result yet.", hint=f"`pitchey wait {job.id}` waits for it."
     )
+
+
+def delivered(job: Job, outputs: Sequence[Output]) -> list[tuple[Output, BucketUrl]]:
+    """Where in a bucket the outputs of a job are that has succeeded; nowhere, if nobody has named one."""
+    if not job.output:
+        return []
+    root = destination_of(job.output, job.id, job.name)
+    return [(each, root.below(each.path)) for each in outputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Linking:
+    """What can make links to outputs."""
+
+    deliver: Deliver  #: to those that were brought to a bucket
+    presigner: Presigner | None  #: to artifacts, where they are kept in one
+
+
+def link_seconds(text: str) -> int:
+    """How long links are to be good.
+
+    Raises:
+        UsageError: no server signs for so long.
+    """
+    seconds = span(text, what="--expires").total_seconds()
+    if not 1 <= seconds <= _LONGEST_LINK_SECONDS:
+        raise UsageError(f"--expires: a link is good for a second at least, and for 7d at most, not for {text}.")
+    return int(seconds)
+
+
+def links(linking: Linking, job: Job, outputs: Sequence[Output], *, seconds: int) -> list[tuple[Output, str]]:
+    """Links with which anybody can fetch the outputs of a job that has succeeded, for so long.
+
+    Raises:
+        UsageError: they are in no bucket.
+    """
+    organisation = job.organisation
+    if job.output:
+        there = delivered(job, outputs)
+        return [(each, linking.deliver.link(url, organisation=organisation, seconds=seconds)) for each, url in there]
+    if linking.presigner is not None:
+        return [(each, linking.presigner.get_url(each.sha256, seconds=seconds)) for each in outputs]
+    hint = "`--output s3://bucket/{job}/` puts them into one, and artifacts.url those of all jobs."
+    raise UsageError(f"The outputs of job {job.id} are in no bucket, and nothing else has links.", hint=hint)
 
 
 def make_directory(directory: Path) -> None:

@@ -15,7 +15,7 @@ from pitchey_cli.domain.pools import DEFAULT_ORGANISATION, PoolKey, is_shared
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.timings import Timing, lately
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.operations import budgets, queueing
+from pitchey_cli.operations import budgets, naming
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 
@@ -74,7 +74,7 @@ def pool_to_warm(service: Service, organisation: str | None) -> PoolKey:
     if is_shared(service):
         text = f"--organisation: the instances of {service} work for everybody."
         raise UsageError(text, hint="Leave it out: what is warm is warm for all.")
-    return PoolKey.of(service, organisation=queueing.name(organisation, "--organisation") or DEFAULT_ORGANISATION)
+    return PoolKey.of(service, organisation=naming.name(organisation, "--organisation") or DEFAULT_ORGANISATION)
 
 
 def check_available(service: Service, available: Sequence[Service]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, PitcheyError, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.recurrence import Misfire, Schedule, due, earlier, times
-from pitchey_cli.operations import queueing, requests, submit
+from pitchey_cli.operations import naming, requests, submit
 from pitchey_cli.operations.requests import Request, Submitting
 from pitchey_cli.operations.specs import merged
 from pitchey_cli.operations.zones import zone_of
@@ -41,7 +41,7 @@ def add(
     """
     if misfire not in tuple(Misfire):
         raise UsageError(f"--misfire: there is no {misfire!r}.", hint=f"There are {', '.join(Misfire)}.")
-    if not queueing.name(name, "--name"):
+    if not naming.name(name, "--name"):
         raise UsageError("--name is empty.")
     if "-" in request.inputs:
         raise UsageError("A schedule cannot keep what comes from standard input.", hint="Name files, folders or URLs.")
@@ -55,7 +55,7 @@ def add(
         attached=tuple(_absolute(text) if Path(text).name else f"{_absolute(text)}/." for text in request.attached),
     )
     words = _words(name, located, key=None)
-    requests.check(submitting, request.service, requests.drafts(located), words, now)
+    requests.check(submitting, request.service, requests.drafts(located, submitting.listed), words, now)
     schedule = Schedule(
         name, request.service, cron, timezone, Misfire(misfire), asdict(located), created_at=now, next_at=first
     )
@@ -222,7 +222,9 @@ def _jobs(
 ) -> list[NewJob]:
     request = request_of(schedule)
     words = _words(schedule.name, request, key=key)
-    found = requests.stage(submitting, schedule.service, requests.drafts(request), words, now=now, progress=progress)
+    found = requests.stage(
+        submitting, schedule.service, requests.drafts(request, submitting.listed), words, now=now, progress=progress
+    )
     return [each.job for each in found]
 
 

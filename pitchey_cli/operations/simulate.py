@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import Result, Scenario, run
 from pitchey_cli.operations import traces
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 RECORDED = "recorded"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher, get_close_matches
@@ -11,6 +11,7 @@ from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from pitchey_cli.domain.buckets import SCHEME, BucketUrl, bucket_url, is_bucket_url
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from processors.specs import CodeSpec
 from processors.vocabulary import Service
@@ -36,6 +37,7 @@ SUFFIXES: dict[Service, frozenset[str]] = {
 }
 
 
+Listed = Callable[[BucketUrl], Sequence[str]]  #: the keys below a folder in a bucket; raises PitcheyError
 MOST_ATTACHED = 100
 _NEAR = 0.7  # of 1: how much a name has to have in common with one that is not there, to be offered for it
 
@@ -55,14 +57,22 @@ class Source:
         """What the file is called."""
         if self.called:
             return self.called
+        if is_bucket_url(self.location):
+            return PurePosixPath(self.location).name
         return unquote(urlsplit(self.location).path.rpartition("/")[2]) if self.is_url else Path(self.location).name
 
 
-def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] | None = None) -> list[Source]:
+def find(
+    service: Service,
+    arguments: Sequence[str],
+    suffixes: Collection[str] | None = None,
+    listed: Listed | None = None,
+) -> list[Source]:
     """Expand arguments into sources, in the order given; what a folder or pattern holds is sorted.
 
     Args:
         suffixes: of the files that are picked out of a folder, where they are not the service's own.
+        listed: what lies below a folder in a bucket; None: no folder in a bucket can be looked into.
 
     Raises:
         InputNotFound: offers the nearest name.
@@ -72,7 +82,9 @@ def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] |
     picked = SUFFIXES.get(service, frozenset()) if suffixes is None else suffixes
     found: list[Source] = []
     for argument in arguments:
-        if (source := elsewhere(argument)) is not None:
+        if listed is not None and is_bucket_url(argument) and bucket_url(argument).is_prefix:
+            found += _in_bucket(service, bucket_url(argument), picked, listed)
+        elif (source := elsewhere(argument)) is not None:
             found.append(source)
         else:
             with _looked_at(argument):
@@ -83,7 +95,8 @@ def find(service: Service, arguments: Sequence[str], suffixes: Collection[str] |
 def left_out(service: Service, arguments: Sequence[str], suffixes: Collection[str] | None = None) -> list[Path]:
     """What lies in the folders among the arguments, and was not picked; hidden files aside."""
     picked = SUFFIXES.get(service, frozenset()) if suffixes is None else suffixes
-    folders = (Path(argument) for argument in arguments if elsewhere(argument) is None and Path(argument).is_dir())
+    here = (argument for argument in arguments if "://" not in argument)
+    folders = (Path(argument) for argument in here if Path(argument).is_dir())
     return [
         file
         for folder in folders
@@ -127,8 +140,13 @@ def elsewhere(location: str) -> Source | None:
             raise UsageError(f"{location[:200]!r} is no URL.", hint="https://host.example/path, without blanks.")
         name = Path(unquote(parts.path)).stem or host
         return Source(location, name, is_url=True)
+    if is_bucket_url(location):
+        url = bucket_url(location)
+        if url.is_prefix:
+            raise InputRejected(f"{location!r} is a folder, where one object is meant.")
+        return Source(location, PurePosixPath(url.key).stem, is_url=True)
     if "://" in location:
-        raise UsageError(f"{location} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
+        raise UsageError(f"{location} cannot be fetched.", hint="Inputs are files, http://, https:// and s3:// URLs.")
     return None
 
 
@@ -159,7 +177,7 @@ def attached(paths: Sequence[str], suffixes: Collection[str] | None = None) -> d
     """
     found: dict[str, str] = {}
     for text in paths:
-        is_url, path = text.startswith(("http://", "https://")), Path(text)
+        is_url, path = text.startswith(("http://", "https://", SCHEME)), Path(text)
         if is_url:
             files = {Source(text, "", is_url=True).file_name: text}
         elif path.is_dir():
@@ -192,6 +210,23 @@ def _below(folder: Path, suffixes: Collection[str] | None) -> list[Path]:
         if not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
         and (suffixes is None or file.suffix.lower() in suffixes)
         and file.is_file()
+    ]
+
+
+def _in_bucket(service: Service, url: BucketUrl, suffixes: Collection[str], listed: Listed) -> list[Source]:
+    """What lies below a folder in a bucket, as `_on_disk` finds it below one on a disk."""
+    here = BucketUrl(url.profile, url.bucket, "")
+    paths = [(key, PurePosixPath(key.removeprefix(url.key))) for key in sorted(listed(url))]
+    chosen = [
+        (key, path)
+        for key, path in paths
+        if path.suffix.lower() in suffixes and not any(part.startswith(".") for part in path.parts)
+    ]
+    if not chosen:
+        hint = f"Objects are picked by their suffix: {' '.join(sorted(suffixes))}"
+        raise InputRejected(f"The folder {url} holds nothing for the {service} service.", hint=hint)
+    return [
+        Source(str(here.below(key)), str(path.with_suffix("")), is_url=True, is_picked=True) for key, path in chosen
     ]
 
 

@@ -20,22 +20,6 @@ from processors.specs.video import RESOLUTION_FORM, RESOLUTION_PATTERN
 P = TypeVar("P", bound=Part)
 
 
-def service_named(name: str) -> Service:
-    """The service of this name.
-
-    Raises:
-        UsageError: offers the nearest one.
-    """
-    try:
-        return Service(name)
-    except ValueError:
-        near = difflib.get_close_matches(name, [str(service) for service in Service], n=1)
-        raise UsageError(
-            f"There is no service {name!r}.",
-            hint=f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(Service)}.",
-        ) from None
-
-
 def spellings(model: type[Spec], name: str) -> set[str]:
     """How a field may be written: in snake_case and in camelCase; nothing where there is no such field."""
     return {name, model.model_fields[name].alias or name} if name else set()

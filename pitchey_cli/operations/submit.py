@@ -102,6 +102,8 @@ class JobSettings:
     is_off_peak: bool = False
     last_call_at: datetime | None = None
     is_spot_ok: bool = False
+    on_node: str = ""  #: labels that their node must have
+    output: str = ""  #: where the outputs go when it has succeeded, as s3://bucket/{job}/
     idempotency_key: str | None = None  #: of one job; those of several have their names behind it
 
 
@@ -260,6 +262,8 @@ def stage(
                 is_off_peak=settings.is_off_peak,
                 last_call_at=settings.last_call_at,
                 is_spot_ok=settings.is_spot_ok,
+                on_node=settings.on_node,
+                output=settings.output,
                 idempotency_key=own_key(settings.idempotency_key, item),
             )
         )

@@ -24,7 +24,7 @@ from pitchey_cli.domain.webhooks import (
     types_named,
 )
 from pitchey_cli.operations.access import letters
-from pitchey_cli.operations.queueing import name
+from pitchey_cli.operations.naming import name
 from pitchey_cli.store.port import Store
 from processors.vocabulary import Service
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
+from pitchey_cli.domain.nodes import misfit
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.pools import PoolKey
@@ -57,7 +58,7 @@ def reasons(
         return _why_scheduled(job, job.run_at, policy.off_peak, now)
     if standings := budgets.holding(capped, job):
         return [budgets.sentence(standings), budgets.way_out(standings)]
-    first = _why_passed_over(job, policy, now)
+    first = _why_passed_over(job, policy, now) + _why_no_node(store, job)
     return first + _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
 
 
@@ -83,6 +84,17 @@ def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
         found.append("This node may be taken away (node.is_spot), and the job was not submitted with --spot-ok.")
         found.append("Submit it again with --spot-ok and cancel this one, or set node.is_spot to false.")
     return found
+
+
+def _why_no_node(store: Store, job: Job) -> list[str]:
+    """Which nodes there are, and why none of them may take it. Of one node alone, other reasons say it better."""
+    nodes = store.nodes()
+    against = misfit(job.on_node, job.is_spot_ok, job.service, nodes)
+    if not against or (len(against) == 1 and not job.on_node and not any(each.is_drained for each in nodes)):
+        return []
+    wanted = f" with {job.on_node}" if job.on_node else ""
+    each = "; ".join(f"{name}: {why}" for name, why in sorted(against.items()))
+    return [f"It waits for a node{wanted}, and none that is up may take it ({each})."]
 
 
 def _why_not_yet(job: Job, off_peak: OffPeak, earliest: datetime, now: datetime) -> list[str]:

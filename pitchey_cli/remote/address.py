@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.listening import address_of, is_name_of_this_machine
+from pitchey_cli.values import dataclass
 
 _HINT = "https://pitchey.example, http://127.0.0.1:8080, or unix:/run/pitchey/api.sock."
 

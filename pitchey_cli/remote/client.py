@@ -78,9 +78,9 @@ class Client:
         """Set something to a value; what is answered."""
         return self.document(self._with_body("PUT", path, body, {}, query, is_safe=True))
 
-    def delete(self, path: str, **query: Any) -> None:
+    def delete(self, path: str, **query: Any) -> httpx.Response:
         """Remove something."""
-        self.request("DELETE", path, params={k: v for k, v in query.items() if v is not None})
+        return self.request("DELETE", path, params={k: v for k, v in query.items() if v is not None})
 
     def view(self, name: str, arguments: Mapping[str, Any]) -> httpx.Response:
         """Look at something as the command line of the same version does."""

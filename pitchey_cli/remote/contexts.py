@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli import settings
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
+from pitchey_cli.values import dataclass
 
 if TYPE_CHECKING:
     from pitchey_cli.remote.address import ServerAddress
@@ -78,7 +77,10 @@ def read(environ: Mapping[str, str]) -> Contexts:
     """
     path = directory(environ) / "contexts.toml"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_bytes()
+        import tomllib  # late: many have no such file
+
+        table = tomllib.loads(text.decode())
         found = {name: Context(**each) for name, each in table.get("contexts", {}).items()}
     except FileNotFoundError:
         return Contexts(path)
@@ -104,6 +106,8 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         Denied: it cannot be written.
     """
+    import tempfile  # late: only what changes something needs it
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # of mode 0600

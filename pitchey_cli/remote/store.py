@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.pools import PoolKey
     from pitchey_cli.domain.scope import Scope
     from pitchey_cli.domain.webhooks import Delivery, DeliveryState
+    from pitchey_cli.store.nodes import TakenOver
 
 _PAGE = 500
 _WAIT_SECONDS = 1.0  # that the server holds a question for news: what ticks meanwhile is no later than that
@@ -71,7 +72,8 @@ class _Elsewhere:
         except ValueError as error:
             raise self._client.misunderstood(answer) from error
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        del is_lasting
         return nullcontext()  # each request is one, at the server
 
     def close(self) -> None:
@@ -215,6 +217,22 @@ class _Elsewhere:
     def revoke_token(self, token_id: str, *, now: datetime) -> bool:
         del now
         return self._is_removed(f"/v1/tokens/{_part(token_id)}")
+
+    # --- nodes
+
+    def drain_node(self, node_id: str, *, is_drained: bool, now: datetime) -> bool:
+        del now
+        before = next((each.is_drained for each in self._view("nodes") if each.id == node_id), is_drained)
+        self._client.post(f"/v1/nodes/{_part(node_id)}/{'drain' if is_drained else 'undrain'}", {}, is_read=True)
+        return before is not is_drained
+
+    def remove_node(self, node_id: str, *, now: datetime) -> TakenOver | None:
+        del now
+        from pitchey_cli.store.nodes import TakenOver  # late: hardly any verb needs it
+
+        # Who asks has looked whether it is up.
+        said = self._client.document(self._client.delete(f"/v1/nodes/{_part(node_id)}", force="true"))
+        return TakenOver(tuple(said["jobs"]), tuple(said["instances"]))
 
     # --- webhooks
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli import settings as configuration
+from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.remote.artifacts import RemoteArtifacts, Showing
 from pitchey_cli.remote.client import Client
 from pitchey_cli.remote.contexts import Chosen
@@ -15,12 +15,16 @@ from pitchey_cli.remote.server import Server
 from pitchey_cli.remote.store import remote_store
 from pitchey_cli.remote.surroundings import Watched
 from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
 from pitchey_cli.wiring import SystemClock, Wiring
 
 if TYPE_CHECKING:
     from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.lock import Holder
+    from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.result import Linking
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,17 @@ class RemoteWiring(Wiring):
         """The server."""
         return self._parts.server
 
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys to a bucket are the server's, and it looks into no folder for somebody else."""
+        raise UsageError(
+            f"{url} is a folder, and {self.elsewhere.where} takes objects.", hint="Name the objects in it."
+        )
+
+    def linking(self) -> Linking:
+        """The server signs links, and not this machine."""
+        hint = "GET /v1/jobs/JOB/outputs has them there."
+        raise UsageError(f"{self.elsewhere.where} makes the links to what it keeps.", hint=hint)
+
     @property
     def settings(self) -> configuration.Settings:
         """What is set there."""
@@ -66,7 +81,7 @@ class RemoteWiring(Wiring):
         del create, busy_seconds
         return self._store
 
-    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
         """The same: whoever works at a distance is somebody."""
         return self.store(create=create, busy_seconds=busy_seconds)
 
@@ -86,6 +101,16 @@ class RemoteWiring(Wiring):
     def poke(self) -> bool:
         """The server wakes its daemon by itself; whether there is one."""
         return self.holder() is not None
+
+    def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand there."""
+        del store
+        return self._parts.server.alerts(dry_run=dry_run)
+
+    def metrics(self, store: Store) -> str:
+        """Everything that is counted there."""
+        del store
+        return self._parts.server.metrics()
 
     def as_of(self) -> AsOf:
         """The moment there."""

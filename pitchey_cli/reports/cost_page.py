@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
 
@@ -16,6 +15,7 @@ from pitchey_cli.domain.spending import By, Report
 from pitchey_cli.reports import drawing
 from pitchey_cli.reports.drawing import Chart, Label, Part
 from pitchey_cli.reports.wording import going_on, money, percent, printable
+from pitchey_cli.values import dataclass
 
 GENERATOR = "pitchey cost"  #: stands in the head of the page: what a report of ours is known by
 _MOST_ORGANISATIONS = 12  # bars; the table has all

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -13,6 +12,7 @@ from pitchey_cli.domain.estimate import LEAST, Expectation
 from pitchey_cli.domain.spot import overhead
 from pitchey_cli.reports.tables import cell, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, size
+from pitchey_cli.values import dataclass
 
 _FEW = 20  # inputs that each get a row
 _FAR_MORE = 9.0  # beyond ten times as long, no percentage says anything

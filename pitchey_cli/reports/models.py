@@ -157,7 +157,12 @@ def bench_table(row: Benched) -> RenderableType:
     found = plain_table("inputs", "one run", "each second", "", right=("inputs", "one run", "each second"))
     for count, took in sorted(row.seconds.items()):
         chosen = "*" if count == row.batching.max_size else ""
-        found.add_row(str(count), f"{took * 1000:.1f} ms", f"{count / took:,.0f}" if took else "-", chosen)
+        found.add_row(
+            str(count),
+            f"{took * 1000:.{1 if took >= 1e-3 else 3}f} ms",
+            f"{count / took:,.0f}" if took else "-",
+            chosen,
+        )
     return found
 
 

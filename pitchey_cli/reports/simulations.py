@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -15,6 +14,7 @@ from pitchey_cli.domain.frontier import Trial
 from pitchey_cli.domain.prices import NANODOLLARS, dollars
 from pitchey_cli.domain.simulation import PoolResult, Result
 from pitchey_cli.reports.wording import duration, percent
+from pitchey_cli.values import dataclass
 
 _COLUMNS = ("jobs", "wait", "p50", "p95", "p99", "longest", "hours", "busy", "cost", "started", "woken", "peak")
 _CHART_LINES = 18

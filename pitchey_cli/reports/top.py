@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +15,7 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.reports.tables import STATE_COLOURS, cell, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, printable, size
+from pitchey_cli.values import dataclass
 
 _BAR_CELLS = 10
 _GAUGE_CELLS = 6

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.cost import Entry, Line, LiveAttempt
 from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.nodes import Epoch
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 
@@ -34,8 +35,17 @@ class Total:
 class Accounts(Protocol):
     """Instances, and the ledger. Ticks are those of domain/cost.py."""
 
-    def add_instance(self, instance: Instance) -> None:
-        """Record an instance before it is asked of the engine."""
+    def add_instance(self, instance: Instance, *, under: Epoch | None = None, at_most: int | None = None) -> None:
+        """Record an instance before it is asked of the engine.
+
+        Args:
+            under: of the node that starts it; None: nobody asks.
+            at_most: of its pool, on all nodes together; None: any number.
+
+        Raises:
+            EpochOver: others have taken over what the node ran.
+            PoolFull: there are as many already.
+        """
 
     def set_instance(
         self, instance_id: str, state: InstanceState, *, now: datetime, tick: int | None, note: str | None = None
@@ -48,8 +58,8 @@ class Accounts(Protocol):
             tick: None when nobody knows: of an end, it is when the instance was last seen.
         """
 
-    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = ()) -> None:
-        """Note that the instances of this boot are there, but those that are known to be gone."""
+    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = (), node: str = "") -> None:
+        """Note that the instances of a node and of this boot are there, but those that are known to be gone."""
 
     def pause_instance(self, instance_id: str, *, tick: int) -> None:
         """Note that an instance is paused from now on; one that is already stays so."""
@@ -58,12 +68,18 @@ class Accounts(Protocol):
         """Book the pause that an instance was in, if it was. One that ends while it is paused needs no such call."""
 
     def instances(
-        self, *, active_only: bool = True, organisation: str | None = None, limit: int | None = None
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining.
 
         Args:
             organisation: those that work for it alone; None: all.
+            node: those that it has started; None: those of all nodes.
             limit: no more than so many, the newest.
         """
 

@@ -1,4 +1,4 @@
-"""Alerts in the SQLite store."""
+"""Alerts in the store."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pitchey_cli.domain.budget import AsOf, caps
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
-from pitchey_cli.store.budgeting import SqliteBudgets
-from pitchey_cli.store.observing import SqliteObservations
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.budgeting import Budgeting
+from pitchey_cli.store.observing import Observing
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
@@ -24,8 +24,8 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
 _DECISION_COUNTS_FOR = timedelta(minutes=1)  # a pool at rest is decided about no more
 
 
-class SqliteAlerts(SqliteBudgets, SqliteObservations):
-    """The alerts of a SqliteStore."""
+class Alerting(Budgeting, Observing):
+    """The alerts of a store."""
 
     def alert_facts(self, as_of: AsOf, policy: QueuePolicy) -> Facts:
         """What the rules look at."""

@@ -54,8 +54,8 @@ class _Apart:
             hint="It takes a token of all organisations: `pitchey token add NAME --all-organisations`.",
         )
 
-    def transaction(self) -> AbstractContextManager[None]:
-        return self._store.transaction()
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        return self._store.transaction(is_lasting=is_lasting)
 
     def _own(self, organisation: str) -> None:
         if organisation != self._organisation:
@@ -188,9 +188,14 @@ class _Apart:
         return [each for each in self._store.waiting_jobs() if each.scope.organisation == self._organisation]
 
     def instances(
-        self, *, active_only: bool = True, organisation: str | None = None, limit: int | None = None
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[Instance]:
-        return self._store.instances(active_only=active_only, organisation=self._organisation, limit=limit)
+        return self._store.instances(active_only=active_only, organisation=self._organisation, node=node, limit=limit)
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)

@@ -1,4 +1,4 @@
-"""Budgets in the SQLite store. What has been reached is decided in domain/budget.py."""
+"""Budgets in the store. What has been reached is decided in domain/budget.py."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pitchey_cli.domain.periods import Period, term_of
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.budgets import WaitingJobs
-from pitchey_cli.store.ledger import SqliteLedger
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.ledger import Ledger
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Service
 
 
-class SqliteBudgets(SqliteLedger):
-    """The budgets of a SqliteStore."""
+class Budgeting(Ledger):
+    """The budgets of a store."""
 
     def set_budget(self, budget: Budget, *, now: datetime) -> None:
         """Keep a budget, in place of the one for the same scope and period."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.budget import AsOf, Budget, Standing
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pitchey_cli.domain.errors import Denied, StoreError
+from pitchey_cli.store.database import Parameters, Row
+from pitchey_cli.store.queries import Query, load
 
 BUSY_SECONDS = 10.0  #: how long to wait for another process's write
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35
@@ -27,7 +29,7 @@ _SMALLEST_DATABASE = 512  # bytes; one page of the smallest size
 #: Also what Python raises when SQLite's message quotes a damaged schema that is no text any more.
 SQLITE_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 
-Parameters = Sequence[Any] | Mapping[str, Any]
+_WORDS = load("sqlite")
 
 
 class Connection:
@@ -37,6 +39,7 @@ class Connection:
         self._raw = raw
         self._path = path
         self._depth = 0
+        self._is_lasting = True  # as tune() sets it
 
     @classmethod
     def open(cls, path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
@@ -87,37 +90,44 @@ class Connection:
                     raise translated(error, self._path) from error
                 time.sleep(0.005)
 
-    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        """Every row of a statement."""
+    def words(self, query: Query) -> str:
+        """What a query is called here: its SQL."""
+        return _WORDS[query.name]
+
+    def rows(self, query: Query | str, parameters: Parameters = ()) -> list[Row]:
+        """Every row of a statement: of a named one, or of SQLite's own."""
         try:
-            return self._raw.execute(sql, parameters).fetchall()
+            return cast(list[Row], self._raw.execute(_sql(query), parameters).fetchall())
         except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
-    def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+    def row(self, query: Query | str, parameters: Parameters = ()) -> Row | None:
         """The only row of a statement, if it has one."""
-        found = self.rows(sql, parameters)
+        found = self.rows(query, parameters)
         return found[0] if found else None
 
-    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+    def value(self, query: Query | str, parameters: Parameters = ()) -> Any:
         """The first column of the only row; None when there is no row."""
-        found = self.rows(sql, parameters)
+        found = self.rows(query, parameters)
         return found[0][0] if found else None
 
-    def run(self, sql: str, parameters: Parameters = ()) -> None:
+    def run(self, query: Query | str, parameters: Parameters = ()) -> None:
         """A statement whose rows do not matter."""
-        self.rows(sql, parameters)
+        self.rows(query, parameters)
 
-    def run_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
+    def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
         """One statement for each set of parameters; call it inside a transaction."""
         try:
-            self._raw.executemany(sql, parameters)
+            self._raw.executemany(_sql(query), parameters)
         except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
         """All or nothing, and on disk when it ends. A nested one is a savepoint.
+
+        One that need not last is in the WAL, which is synced with the next that has to: what is lost of it in a power
+        cut is its end.
 
         SQLite itself rolls everything back on some errors (a full disk, for one): the savepoints are gone then, and the
         callers further out are told instead of carrying on without a transaction.
@@ -126,6 +136,9 @@ class Connection:
         begin, commit, rollback = _COMMANDS if depth == 0 else _savepoint(depth)
         if depth:
             self._require_transaction()
+        elif is_lasting is not self._is_lasting:
+            self.run(f"PRAGMA synchronous = {'FULL' if is_lasting else 'NORMAL'}")
+            self._is_lasting = is_lasting
         self.run(begin)
         self._depth = depth + 1
         try:
@@ -152,6 +165,24 @@ class Connection:
         finally:
             self.run("COMMIT")
 
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        return int(self.value("PRAGMA data_version"))
+
+    def schema_version(self) -> int:
+        """Which migration the database is at; 0 before the first."""
+        return int(self.value("PRAGMA user_version"))
+
+    def version(self) -> str:
+        """What the database is."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def damage(self) -> list[str]:
+        """What SQLite finds wrong; reads the whole file."""
+        found = [str(row[0]) for row in self.rows("PRAGMA integrity_check")]
+        found += [f"{row[0]}: row without its {row[2]}" for row in self.rows("PRAGMA foreign_key_check")]
+        return [line for line in found if line != "ok"]
+
     def _require_transaction(self) -> None:
         if not self._raw.in_transaction:
             raise StoreError(f"The transaction on {self._path} was rolled back after an earlier error.")
@@ -162,6 +193,10 @@ class Connection:
 
 
 _COMMANDS = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+
+
+def _sql(query: Query | str) -> str:
+    return query if isinstance(query, str) else _WORDS[query.name]
 
 
 def _savepoint(depth: int) -> tuple[str, str, tuple[str, ...]]:

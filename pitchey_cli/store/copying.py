@@ -15,8 +15,8 @@ from pathlib import Path
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
 from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, not_a_database, translated
-from pitchey_cli.store.migrate import APPLICATION_ID, recognise, schema_version
-from pitchey_cli.store.reading import SqliteReader
+from pitchey_cli.store.migrate import APPLICATION_ID, recognise
+from pitchey_cli.store.reading import Reader
 
 CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
 
@@ -118,7 +118,7 @@ def _open_backup(path: Path) -> sqlite3.Connection:
 def _recognise(raw: sqlite3.Connection, path: Path) -> None:
     """Refuse what is no database of ours, an empty one among them."""
     connection = Connection(raw, path)
-    if connection.value("PRAGMA application_id") != APPLICATION_ID or schema_version(connection) < 1:
+    if connection.value("PRAGMA application_id") != APPLICATION_ID or connection.schema_version() < 1:
         raise not_a_database(path)
     recognise(connection, path)
 
@@ -128,7 +128,7 @@ def _problems(path: Path, *, is_quick: bool) -> list[str]:
         raw.row_factory = sqlite3.Row
         connection = Connection(raw, path)
         if not is_quick:
-            return SqliteReader(connection).integrity()
+            return Reader(connection).integrity()
         found = [str(row[0]) for row in connection.rows("PRAGMA quick_check")]
         return [line for line in found if line != "ok"]
 

@@ -1,4 +1,4 @@
-"""Jobs that wait for others in the SQLite store: held until those have ended, fed with what they gave, or given up.
+"""Jobs that wait for others in the store: held until those have ended, fed with what they gave, or given up.
 
 All of it happens in the transaction that ends the job which was waited for, so nothing can be lost in between.
 """
@@ -13,8 +13,8 @@ from pitchey_cli.domain.feeding import Fed, fanned_id, feed
 from pitchey_cli.domain.job import Dependency, JobError, JobId, JobState, OnFailure, Output
 from pitchey_cli.domain.program import has_ended_well
 from pitchey_cli.store import rows
-from pitchey_cli.store.lines import SqliteLines
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.lines import Lines
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Reason, Service
 
 _Ended = tuple[int, JobId, JobState]
@@ -46,7 +46,7 @@ def _word(state: JobState, verdict: str | None) -> str:
     return str(state) if has_ended_well(verdict) else f"a program that ended with {verdict}"
 
 
-class SqliteDependencies(SqliteLines):
+class Dependencies(Lines):
     """Holds jobs, and lets them go."""
 
     def _edges(self, needs: Sequence[Dependency]) -> list[_Edge]:

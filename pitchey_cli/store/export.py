@@ -56,7 +56,7 @@ def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
             names = sorted(name for name in database.table_names() if not name.startswith("sqlite_"))
             for name in wanted:
                 if name not in names:
-                    raise _unknown(name, names)
+                    raise no_such_table(name, names)
             for name in wanted or names:
                 columns = tuple(column.name for column in database[name].columns)
                 yield Table(name, columns, _rows_of(database[name].rows, path))
@@ -67,12 +67,13 @@ def export(path: Path, wanted: Sequence[str] = ()) -> Iterator[Table]:
 def _rows_of(found: Iterator[Row], path: Path) -> Iterator[Row]:
     try:
         for row in found:
-            yield _readable(row)
+            yield readable(row)
     except SQLITE_ERRORS as error:
         raise translated(error, path) from error
 
 
-def _readable(row: Row) -> Row:
+def readable(row: Row) -> Row:
+    """A row for other programs: with ISO times, and without secrets."""
     return {column: _value(column, value) for column, value in _masked(row).items()}
 
 
@@ -97,7 +98,8 @@ def _value(column: str, value: Any) -> Any:
     return value
 
 
-def _unknown(name: str, names: Sequence[str]) -> InputNotFound:
+def no_such_table(name: str, names: Sequence[str]) -> InputNotFound:
+    """The error for a table that is not there, with the nearest one that is."""
     near = [each for each in names if name and name in each] or difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}."
     return InputNotFound(f"There is no table {name!r}.", hint=hint)

@@ -20,6 +20,7 @@ def instance_values(instance: Instance) -> tuple[Any, ...]:
     return (
         instance.id,
         instance.service.value,
+        instance.node,
         instance.engine,
         instance.image,
         instance.slots,
@@ -53,6 +54,7 @@ def instance_from(row: rows.Row) -> Instance:
     return Instance(
         id=row["id"],
         service=Service(row["service"]),
+        node=row["node"],
         engine=row["engine"],
         image=row["image"],
         slots=row["slots"],

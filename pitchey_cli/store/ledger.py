@@ -1,4 +1,4 @@
-"""Instances and what they cost in the SQLite store. What is booked is decided in domain/cost.py."""
+"""Instances and what they cost in the store. What is booked is decided in domain/cost.py."""
 
 from __future__ import annotations
 
@@ -15,29 +15,46 @@ from pitchey_cli.domain.cost import (
     pause_entries,
     total,
 )
-from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.errors import EpochOver, InputNotFound, PoolFull
 from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.nodes import Epoch
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import instance_rows, rows
 from pitchey_cli.store.accounts import Costs, Total
-from pitchey_cli.store.connection import Connection
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.database import Database
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 from processors.vocabulary import Service
 
 _LIVES_KEPT = 256  # for as long as attempts end on them
 
 
-class SqliteLedger(SqliteReader):
-    """The accounts of a SqliteStore."""
+class Ledger(Reader):
+    """The accounts of a store."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         super().__init__(connection)
         self._lives: dict[str, Life] = {}
 
     # --- instances
 
-    def add_instance(self, instance: Instance) -> None:
+    def add_instance(self, instance: Instance, *, under: Epoch | None = None, at_most: int | None = None) -> None:
         """Record an instance before it is asked of the engine."""
-        self._db.run(QUERIES["insert_instance"], instance_rows.instance_values(instance))
+        with self._db.transaction():
+            if (
+                under is not None
+                and self._db.row(QUERIES["may_act"], {"id": under.node_id, "epoch": under.number}) is None
+            ):
+                raise EpochOver("Others have taken over what this node ran: it starts nothing.")
+            if at_most is not None and self._count_pool(instance.pool) >= at_most:
+                raise PoolFull(f"All nodes together have {at_most} instances of {instance.pool}, and may have no more.")
+            self._db.run(QUERIES["insert_instance"], instance_rows.instance_values(instance))
+
+    def _count_pool(self, pool: PoolKey) -> int:
+        """How many instances of a pool all nodes have together."""
+        service, size, organisation = rows.pool_values(pool)
+        question = {"service": service, "size": size, "organisation": organisation}
+        return int(self._db.value(QUERIES["count_pool"], question))
 
     def set_instance(
         self, instance_id: str, state: InstanceState, *, now: datetime, tick: int | None, note: str | None = None
@@ -72,9 +89,9 @@ class SqliteLedger(SqliteReader):
             raise InputNotFound(f"There is no instance {instance_id}.")
         return instance_rows.instance_from(row)
 
-    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = ()) -> None:
-        """Note that the instances of this boot are there, but those that are known to be gone."""
-        self._db.run(QUERIES["note_seen"], {"boot": boot, "tick": tick, "gone": rows.encode(list(gone))})
+    def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = (), node: str = "") -> None:
+        """Note that the instances of a node and of this boot are there, but those that are known to be gone."""
+        self._db.run(QUERIES["note_seen"], {"node": node, "boot": boot, "tick": tick, "gone": rows.encode(list(gone))})
 
     def pause_instance(self, instance_id: str, *, tick: int) -> None:
         """Note that an instance is paused from now on; one that is already stays so."""
@@ -91,13 +108,19 @@ class SqliteLedger(SqliteReader):
                 )
 
     def instances(
-        self, *, active_only: bool = True, organisation: str | None = None, limit: int | None = None
+        self,
+        *,
+        active_only: bool = True,
+        organisation: str | None = None,
+        node: str | None = None,
+        limit: int | None = None,
     ) -> list[Instance]:
         """Instances, the oldest first; active ones are starting, ready or draining."""
+        whose = {"organisation": organisation, "node": node}
         if active_only:  # of which there are few
-            found = self._db.rows(QUERIES["active_instances"], {"organisation": organisation})[-(limit or 0) :]
+            found = self._db.rows(QUERIES["active_instances"], whose)[-(limit or 0) :]
         else:
-            found = self._db.rows(QUERIES["all_instances"], {"organisation": organisation, "limit": limit})
+            found = self._db.rows(QUERIES["all_instances"], {**whose, "limit": limit})
         return [instance_rows.instance_from(row) for row in found]
 
     # --- the ledger

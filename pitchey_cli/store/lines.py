@@ -1,4 +1,4 @@
-"""What all moves of jobs in the SQLite store share: lines, counts, events, and ends of jobs that never ran."""
+"""What all moves of jobs in the store share: lines, counts, events, and ends of jobs that never ran."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 from processors.vocabulary import Reason, Service
 
 
-class SqliteLines(SqliteReader):
+class Lines(Reader):
     """Moves jobs between states, keeps lines and counts in step, and says so in an event."""
 
     def _queue(self, row: rows.Row, before: JobState) -> None:
@@ -25,7 +26,7 @@ class SqliteLines(SqliteReader):
     def _join_line(self, row: rows.Row, size: str) -> int:
         pool = rows.pool_values(PoolKey.of(Service(row["service"]), size, row["organisation"]))
         line = (*pool, row["is_foreground"], row["organisation"], row["batch"], row["priority"])
-        wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"])
+        wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"], row["on_node"])
         due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
         return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))
 

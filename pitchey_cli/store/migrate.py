@@ -1,4 +1,4 @@
-"""The schema and its versions: numbered SQL files, applied in order, each in a transaction of its own.
+"""The schema on SQLite and its versions: the steps of steps.py, applied in order, each in a transaction of its own.
 
 The version stands in `user_version`, and `application_id` says that the file is ours: both are in the file's header, so
 that a foreign or a newer database is recognised before anything in it is touched.
@@ -8,65 +8,45 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.connection import Connection, not_a_database
-from pitchey_cli.store.queries import SQL
+from pitchey_cli.store.steps import READABLE_BY, check, newest, readable_by, steps
 
 APPLICATION_ID = 0x50495443  # "PITC"
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One step of the schema."""
-
-    version: int
-    path: Path
-
-
-def migrations() -> list[Migration]:
-    """Every step this program knows, in order."""
-    files = sorted((SQL / "sqlite" / "migrations").glob("[0-9]*.sql"))
-    return [Migration(int(file.name.partition("_")[0]), file) for file in files]
-
-
-def schema_version(connection: Connection) -> int:
-    """Which step the database is at; 0 before the first."""
-    return int(connection.value("PRAGMA user_version"))
+_DIALECT = "sqlite"
 
 
 def recognise(connection: Connection, path: Path) -> None:
     """Refuse what this program must not touch.
 
     Raises:
-        StoreError: another program's database, or one of a newer Pitchey.
+        StoreError: another program's database, or one of a newer Pitchey that is not for this one.
     """
-    found, newest = schema_version(connection), migrations()[-1].version
+    found = connection.schema_version()
     is_ours = connection.value("PRAGMA application_id") == APPLICATION_ID
     if not is_ours and (found or connection.value("SELECT count(*) FROM sqlite_schema")):
         raise not_a_database(path)
-    if found > newest:
-        raise StoreError(
-            f"{path} has schema version {found}; this Pitchey knows versions up to {newest}.",
-            hint="A newer Pitchey has written it: upgrade this one.",
-        )
+    if found > (known := newest(_DIALECT)):
+        said = connection.value("SELECT value FROM meta WHERE name = ?", (READABLE_BY,))
+        check(path, found=found, known=known, readable_by=None if said is None else int(said))
 
 
 def migrate(connection: Connection) -> None:
     """Bring the database up to the newest step. Another process may be doing the same: the lock decides."""
-    steps = migrations()
-    if schema_version(connection) == steps[-1].version:
+    every = steps(_DIALECT)
+    if connection.schema_version() >= every[-1].number:
         return
-    for step in steps:
+    for step in every:
         with connection.transaction():
-            if schema_version(connection) >= step.version:
+            if connection.schema_version() >= step.number:
                 continue
-            for statement in _statements(step.path.read_text(encoding="utf-8")):
+            for statement in _statements(step.script):
                 connection.run(statement)
+            allowed = (READABLE_BY, str(readable_by(every, step.number)))
+            connection.run("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", allowed)
             connection.run(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.run(f"PRAGMA user_version = {step.version}")
+            connection.run(f"PRAGMA user_version = {step.number}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
     from pitchey_cli.domain.recurrence import Schedule
     from pitchey_cli.domain.scope import Scope
     from pitchey_cli.domain.webhooks import Delivery, Webhook
+    from pitchey_cli.store.nodes import TakenOver
 
 P = ParamSpec("P")
 T = TypeVar("T")
 #: what changes nothing
 READS = frozenset({
-    "close", "data_version", "state_id", "schema_version", "integrity", "transaction",
+    "close", "data_version", "state_id", "schema_version", "database_version", "integrity", "transaction",
     "queue", "waiting_pools", "size_hint", "cached_job", "dependencies", "batches", "batch_counts", "batch_jobs",
     "next_due", "cancel_requested", "running", "job", "jobs", "oldest_jobs", "job_ids", "counts", "ahead_of",
     "attempts", "arrivals", "completed", "outputs", "details", "events", "last_event_id",
@@ -40,6 +41,7 @@ READS = frozenset({
     "instances", "costs", "spent", "first_booked", "cost_totals",
     "alert_facts", "budgets", "standings", "waiting_jobs",
     "organisations", "organisation", "use_of", "members", "member", "tokens", "token", "has_tokens", "audit_log",
+    "nodes", "pools_elsewhere", "may_take",
     "webhooks", "deliveries", "delivery", "due_webhooks", "due_deliveries",
 })  # fmt: skip
 _NAMED = 20  # jobs of a submission that the log names; it counts the others
@@ -225,6 +227,21 @@ class _Noted:
                 token = self._store.token(token_id)
                 self._note(now, token.organisation if token else "", "token.revoke", token_id)
         return has_changed
+
+    # --- nodes
+
+    def drain_node(self, node_id: str, *, is_drained: bool, now: datetime) -> bool:
+        with self._store.transaction():
+            if has_changed := self._store.drain_node(node_id, is_drained=is_drained, now=now):
+                self._note(now, "", "node.drain" if is_drained else "node.undrain", node_id)
+        return has_changed
+
+    def remove_node(self, node_id: str, *, now: datetime) -> TakenOver | None:
+        with self._store.transaction():
+            taken = self._store.remove_node(node_id, now=now)
+            if taken is not None:
+                self._note(now, "", "node.remove", node_id, jobs=list(taken.jobs), instances=list(taken.instances))
+        return taken
 
     # --- webhooks
 

@@ -1,4 +1,4 @@
-"""What is remembered of the pools, in the SQLite store."""
+"""What is remembered of the pools, in the store."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from pitchey_cli.domain.observation import (
 )
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 from processors.vocabulary import Service
 
 _ARRIVALS_LONGER = timedelta(weeks=4)  # kept than the rest: a forecast learns from eight weeks
 _LAST_ID = 2**63 - 1
 
 
-class SqliteObservations(SqliteReader):
-    """The observations of a SqliteStore."""
+class Observing(Reader):
+    """The observations of a store."""
 
     def observe(
         self,

@@ -1,4 +1,4 @@
-"""Webhooks in the SQLite store. What is to be told is written by a trigger, which is there while somebody listens."""
+"""Webhooks in the store. What is to be told is written by a trigger, which is there while somebody listens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pitchey_cli.domain.errors import QuotaReached
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES
-from pitchey_cli.store.tenancy import SqliteTenants
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.tenancy import Tenancy
 from processors.vocabulary import Service
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
@@ -20,8 +20,8 @@ _END = 2**63 - 1
 _AT_ONCE = 500  # deliveries that one call gives up or forgets: others must get their turn to write
 
 
-class SqliteWebhooks(SqliteTenants):
-    """The webhooks of a SqliteStore."""
+class Outbox(Tenancy):
+    """The webhooks of a store."""
 
     def add_webhook(self, webhook: Webhook) -> None:
         """Keep an endpoint with its secret; one more is not too many."""
@@ -44,16 +44,26 @@ class SqliteWebhooks(SqliteTenants):
 
     def _listen(self) -> None:
         """Have the trigger while somebody wants to be told, and no longer."""
-        wanted = QUERIES["tell_webhooks"] if self.is_anybody_told() else None
-        if self._db.value(QUERIES["how_webhooks_are_told"]) == wanted:
+        is_wanted = self.is_anybody_told()
+        if self._is_told_as_now() if is_wanted else self._how_it_is_told() is None:
             return
         self._db.run(QUERIES["tell_no_webhooks"])
-        if wanted is not None:
-            self._db.run(wanted)
+        if is_wanted:
+            self._db.run(QUERIES["tell_webhooks"])
+
+    def _how_it_is_told(self) -> str | None:
+        """The words of the trigger, as the database has them; None where there is none."""
+        found: str | None = self._db.value(QUERIES["how_webhooks_are_told"])
+        return found
+
+    def _is_told_as_now(self) -> bool:
+        """Whether there is the trigger of this program; PostgreSQL keeps only the body of it."""
+        told = self._how_it_is_told()
+        return told is not None and told in self._db.words(QUERIES["tell_webhooks"])
 
     def _listen_as_now(self) -> None:
         """After an upgrade, have the trigger of this program."""
-        if self._db.value(QUERIES["how_webhooks_are_told"]) not in (None, QUERIES["tell_webhooks"]):
+        if self._how_it_is_told() is not None and not self._is_told_as_now():
             with self._db.transaction():
                 self._listen()
 

@@ -1,4 +1,4 @@
-"""What Pitchey asks of its database. Adapter: sqlite.py.
+"""What Pitchey asks of its database. Adapters: sqlite.py, postgres.py.
 
 One contract suite (tests/contract/test_store_contract.py) runs against every adapter.
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from pitchey_cli.domain.arrivals import Arrival
+from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import (
     Attempt,
@@ -30,6 +31,7 @@ from pitchey_cli.domain.job import (
     Output,
     Token,
 )
+from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.observation import (
     Came,
     Forecast,
@@ -49,8 +51,10 @@ from pitchey_cli.domain.turns import Queue, QueuePolicy
 from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
+from pitchey_cli.store.nodes import Nodes
 from pitchey_cli.store.tenants import Tenants
 from pitchey_cli.store.webhooks import Webhooks
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 
@@ -92,11 +96,15 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
+class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint.
+
+        Args:
+            is_lasting: False: a power cut may undo it, with whatever came after it; the end of this process does not.
+        """
 
     def close(self) -> None:
         """Close the database."""
@@ -130,10 +138,16 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
         lease_until: datetime,
         tick: int,
         foreground_only: bool = False,
+        under: Epoch | None = None,
+        as_of: AsOf | None = None,
     ) -> list[Claimed]:
         """Take queued jobs of a pool, in the order of their turns, while there are places; start an attempt for each.
 
         Jobs come back as they are now: running, with a token.
+
+        Args:
+            under: of the node; none is taken when that is over, or the node is drained. None: nobody asks.
+            as_of: the budgets are looked at as of then, in the transaction of the claim; None: as the policy has them.
         """
 
     def queue(self, pool: PoolKey, *, foreground_only: bool = False) -> Queue:
@@ -226,8 +240,8 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
     def cancel_requested(self) -> list[Token]:
         """Live attempts of jobs that somebody wants cancelled."""
 
-    def running(self) -> list[Job]:
-        """Every job that is running."""
+    def running(self, *, node: str | None = None) -> list[Job]:
+        """Every job that is running; on one node, or on all."""
 
     def job(self, job_id: JobId) -> Job:
         """One job; InputNotFound when there is none."""
@@ -410,3 +424,6 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Protocol):
 
     def schema_version(self) -> int:
         """Which migration the database is at."""
+
+    def database_version(self) -> str:
+        """What the database is, as `PostgreSQL 16.4`."""

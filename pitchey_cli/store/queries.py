@@ -1,15 +1,35 @@
 """The named SQL blocks of a dialect, read from sql/<dialect>/queries.sql.
 
 SQL lives in files of its own, so that it can be read, formatted and explained as SQL; each block has a name, and Python
-knows only the names.
+knows only the names. Each dialect has the same names with the same parameters: which words a name stands for is for the
+connection to know.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 SQL = Path(__file__).with_name("sql")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A named block, whatever the dialect."""
+
+    name: str
+
+
+class _Queries(dict[str, Query]):
+    """Every name that was ever asked for; a connection has no words for one that is misspelt."""
+
+    def __missing__(self, name: str) -> Query:
+        self[name] = Query(name)
+        return self[name]
+
+
+QUERIES = _Queries()
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^--.*\n?", re.MULTILINE)

@@ -1,30 +1,34 @@
-"""How jobs get into the queue of the SQLite store and out of it: lines, claims, dependencies, expiry."""
+"""How jobs get into the queue of the store and out of it: lines, claims, dependencies, expiry."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from pitchey_cli.domain.budget import AsOf, caps
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
-from pitchey_cli.store.dependencies import SqliteDependencies
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.dependencies import Dependencies
+from pitchey_cli.store.membership import Members
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Reason, Service
 
 _AT_ONCE = 500  # jobs that one call releases or lets expire: others must get their turn to write
 _LINE_KEPT = timedelta(hours=1)  # an empty line, for the sake of whoever comes back to it soon
 
 
-class SqliteQueue(SqliteDependencies):
-    """The queueing half of a SqliteStore's writing."""
+class Queueing(Dependencies, Members):
+    """The queueing half of a store's writing."""
 
     # --- in
 
@@ -123,6 +127,8 @@ class SqliteQueue(SqliteDependencies):
         lease_until: datetime,
         tick: int,
         foreground_only: bool = False,
+        under: Epoch | None = None,
+        as_of: AsOf | None = None,
     ) -> list[Claimed]:
         """Take queued jobs, in the order of their turns, for as long as there are places; start an attempt for each."""
         question, service = self._about(pool, foreground_only), pool.service
@@ -130,6 +136,10 @@ class SqliteQueue(SqliteDependencies):
             return []  # the usual case takes no write lock
         at = rows.micros(now)
         with self._db.transaction():
+            if under is not None and not self.may_take(under):
+                return []
+            if as_of is not None and self.budgets():
+                policy = replace(policy, capped=caps(self.standings(as_of)))
             queue = self.queue(pool, foreground_only=foreground_only)
             turns = Turns(queue, policy, now=now)
             chosen = self._give_places(turns, places, at)

@@ -1,4 +1,4 @@
-"""What can be asked of the SQLite store without changing it; sqlite.py adds what changes it."""
+"""What can be asked of the store without changing it; sql_store.py adds what changes it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.program import OK
 from pitchey_cli.domain.turns import KeyUse, Queue
 from pitchey_cli.store import rows
-from pitchey_cli.store.connection import Connection
-from pitchey_cli.store.migrate import schema_version
+from pitchey_cli.store.database import Database
 from pitchey_cli.store.port import Counts, JobFilter
-from pitchey_cli.store.queries import load
+from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Service
 
-QUERIES = load("sqlite")
 _COUNT_LIMIT = 10_000  # of ahead_of: beyond it nobody cares, and counting would cost
 _END_OF_TIME = 2**63 - 1
 _PAGE = 500
@@ -28,10 +26,10 @@ _ARRIVALS_PAGE = 10_000  # of numbers only
 _COMPLETED_AMONG = 100_000  # jobs of all services: where others were many, those of one are looked for no further
 
 
-class SqliteReader:
-    """The reading half of a SqliteStore."""
+class Reader:
+    """The reading half of a store."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Database) -> None:
         self._db = connection
 
     def state_id(self) -> str:
@@ -40,7 +38,7 @@ class SqliteReader:
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        return int(self._db.value("PRAGMA data_version"))
+        return self._db.data_version()
 
     # --- what there is to do
 
@@ -128,9 +126,11 @@ class SqliteReader:
 
     # --- reading jobs
 
-    def running(self) -> list[Job]:
-        """Every job that is running."""
-        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+    def running(self, *, node: str | None = None) -> list[Job]:
+        """Every job that is running; on one node, or on all."""
+        if node is None:
+            return [rows.job_from(row) for row in self._db.rows(QUERIES["running_jobs"])]
+        return [rows.job_from(row) for row in self._db.rows(QUERIES["running_on_node"], {"node": node})]
 
     def job(self, job_id: JobId) -> Job:
         """One job; InputNotFound when there is none."""
@@ -251,19 +251,22 @@ class SqliteReader:
 
     # --- maintenance
 
+    def database_version(self) -> str:
+        """What the database is."""
+        return self._db.version()
+
     def schema_version(self) -> int:
         """Which migration the database is at."""
-        return schema_version(self._db)
+        return self._db.schema_version()
 
     def integrity(self) -> list[str]:
-        """What is wrong with the database; empty when nothing is. Reads the whole file."""
+        """What is wrong with the database; empty when nothing is. Reads everything."""
         try:
-            found = [str(row[0]) for row in self._db.rows("PRAGMA integrity_check")]
-            found += [f"{row[0]}: row without its {row[2]}" for row in self._db.rows("PRAGMA foreign_key_check")]
+            found = self._db.damage()
             found += [
                 f"job_counts: wrong for {row[0]} {row[1]} of {row[2]}" for row in self._db.rows(QUERIES["miscounted"])
             ]
             found += [f"job_flows: wrong for {row[0]}" for row in self._db.rows(QUERIES["misplaced"])]
         except StoreError as error:
             return [str(error)]
-        return [line for line in found if line != "ok"]
+        return found

@@ -1,4 +1,4 @@
-"""Recurring schedules in the SQLite store."""
+"""Recurring schedules in the store."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 from processors.vocabulary import Service
 
 
-class SqliteSchedules(SqliteReader):
-    """The schedules of a SqliteStore."""
+class Recurring(Reader):
+    """The schedules of a store."""
 
     def add_schedule(self, schedule: Schedule) -> None:
         """Keep a schedule; UsageError when there is one of that name."""

@@ -22,8 +22,8 @@ from pitchey_cli.domain.retention import (
 )
 from pitchey_cli.store import rows
 from pitchey_cli.store.port import Removed
-from pitchey_cli.store.queueing import SqliteQueue
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.queueing import Queueing
 from processors.vocabulary import Service
 
 _AT_ONCE = 250  # jobs that one call removes: about 30 ms of a writer's time
@@ -31,8 +31,8 @@ _PAGE = 500
 _GOES_FOR_ROOM = (JobState.SUCCEEDED, JobState.CANCELLED)
 
 
-class SqliteRetention(SqliteQueue):
-    """The part of a SqliteStore that lets go of what has ended."""
+class Retaining(Queueing):
+    """The part of a store that lets go of what has ended."""
 
     def remove_ended(
         self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False

@@ -118,7 +118,7 @@ def flow_of(job: NewJob) -> tuple[Any, ...]:
     """The line that a submission stands in, as the values of `join_flow` without its length and its beginning."""
     pool = PoolKey.of(job.service, job.size, job.organisation)
     line = (*pool_values(pool), int(job.is_foreground), job.organisation, job.batch, job.priority)
-    return (*line, job.key, int(job.is_off_peak), int(job.is_spot_ok))
+    return (*line, job.key, int(job.is_off_peak), int(job.is_spot_ok), job.on_node)
 
 
 def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) -> tuple[Any, ...]:
@@ -142,9 +142,11 @@ def job_values(job: NewJob, state: JobState, flow: int | None, created_at: int) 
         int(job.is_off_peak),
         micros_or_none(job.last_call_at),
         int(job.is_spot_ok),
+        job.on_node,
         flow,
         job.idempotency_key,
         job.cache_key,
+        job.output,
         "dependencies" if state is JobState.HELD else None,
         job.max_attempts,
         job.timeout_seconds,
@@ -185,10 +187,12 @@ def job_from(row: Row) -> Job:
         is_off_peak=bool(row["is_off_peak"]),
         last_call_at=moment_or_none(row["last_call_at"]),
         is_spot_ok=bool(row["is_spot_ok"]),
+        on_node=row["on_node"],
         deadline=moment_or_none(row["deadline"]),
         expires_at=moment_or_none(row["expires_at"]),
         idempotency_key=row["idempotency_key"],
         cache_key=row["cache_key"],
+        output=row["output"],
         held_because=row["held_because"],
         state=JobState(row["state"]),
         attempt=row["attempt"],
@@ -224,6 +228,7 @@ def flow_from(row: Row) -> Flow:
         key=row["key"],
         is_off_peak=bool(row["is_off_peak"]),
         is_spot_ok=bool(row["is_spot_ok"]),
+        on_node=row["on_node"],
         queued=row["queued"],
         first_due_at=moment(row["first_due_at"]),
         queued_since=moment(row["queued_since"]),

@@ -1,42 +1,15 @@
-"""The store on SQLite: every method of port.py is one or a few of the named blocks in sql/sqlite/queries.sql.
-
-One thread at a time uses a SqliteStore. Within a process the writer (writer.py) owns one; other processes, such as
-`pitchey submit`, open their own, and WAL lets them read while it writes.
-"""
+"""The store on SQLite: one file, which WAL lets others read while somebody writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from datetime import datetime
 from pathlib import Path
 
-from pitchey_cli.domain.cost import Account
-from pitchey_cli.domain.errors import InputNotFound, StaleToken
-from pitchey_cli.domain.job import (
-    TERMINAL,
-    WAITING,
-    JobId,
-    JobState,
-    Outcome,
-    Output,
-    Token,
-)
-from pitchey_cli.domain.program import verdict_of
-from pitchey_cli.domain.states import Transition
-from pitchey_cli.store import rows
-from pitchey_cli.store.alerting import SqliteAlerts
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
-from pitchey_cli.store.outbox import SqliteWebhooks
-from pitchey_cli.store.port import CancelResult
-from pitchey_cli.store.reading import QUERIES
-from pitchey_cli.store.recurring import SqliteSchedules
-from pitchey_cli.store.retention import SqliteRetention
-from processors.vocabulary import Reason, Service
+from pitchey_cli.store.sql_store import SqlStore
 
 
-class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteWebhooks):
+class SqliteStore(SqlStore):
     """A Store in one file."""
 
     @classmethod
@@ -58,128 +31,3 @@ class SqliteStore(SqliteRetention, SqliteSchedules, SqliteAlerts, SqliteWebhooks
             connection.close()
             raise
         return store
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
-        return self._db.transaction()
-
-    def close(self) -> None:
-        """Close the database."""
-        self._db.close()
-
-    # --- jobs: the live attempt
-
-    def accepted(self, token: Token, *, now: datetime) -> None:
-        """The worker has taken the attempt. A stale token changes nothing."""
-        job_id, number = _parts(token)
-        at = rows.micros(now)
-        with self.transaction():
-            guard = {"job_id": job_id, "token": token, "number": number, "now": at}
-            seq = self._db.value(QUERIES["accept_attempt"], guard)
-            if seq is not None:
-                self._db.run(QUERIES["end_ttl"], {"seq": seq})
-                self._event(seq, at, "accepted", {"attempt": number})
-
-    def progress(
-        self, token: Token, *, fraction: float | None, stage: str, eta_seconds: float | None, now: datetime
-    ) -> None:
-        """Note how far the live attempt is. A stale token changes nothing."""
-        job_id, number = _parts(token)
-        facts = {"fraction": fraction, "stage": stage, "eta_seconds": eta_seconds}
-        with self.transaction():
-            seq = self._db.value(QUERIES["note_progress"], {"job_id": job_id, "token": token, **facts})
-            if seq is not None:
-                data = {"attempt": number, "fraction": fraction, "stage": stage, "etaSeconds": eta_seconds}
-                self._event(seq, rows.micros(now), "progress", data)
-
-    def renew(self, tokens: Sequence[Token], *, lease_until: datetime) -> None:
-        """Extend the leases of live attempts."""
-        until = rows.micros(lease_until)
-        with self.transaction():
-            values = [{"job_id": _parts(token)[0], "token": token, "lease_until": until} for token in tokens]
-            self._db.run_many(QUERIES["renew_lease"], values)
-
-    def finish(
-        self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime, tick: int
-    ) -> None:
-        """End the live attempt: job, attempt, its cost, outputs and event in one transaction.
-
-        Raises:
-            StaleToken: another attempt has taken over; the caller must throw its result away.
-        """
-        at = rows.micros(now)
-        ended = {"now": at, "reason": outcome.reason.value, "error": rows.encode_error(outcome.error)}
-        has_succeeded = transition.state is JobState.SUCCEEDED
-        job = {
-            **ended,
-            "job_id": job_id,
-            "token": token,
-            "state": transition.state.value,
-            "attempts_used": transition.attempts_used,
-            "crashes": transition.crashes,
-            "details": rows.encode(outcome.details) if has_succeeded else None,
-            "verdict": verdict_of(outcome.details) if has_succeeded else None,
-            "run_at": rows.micros_or_none(transition.run_at),
-            "size": transition.size,
-            "finished_at": at if transition.state in TERMINAL else None,
-            "progress": 1.0 if has_succeeded else None,
-        }
-        with self.transaction():
-            job["flow"] = None
-            if transition.state is JobState.QUEUED:  # an interrupted one goes back to its line at once
-                job["flow"] = self._rejoin_line(job_id, transition.size)
-            row = self._db.row(QUERIES["finish_job"], job)
-            if row is None:
-                raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service, organisation, batch, verdict, spec = row
-            self._move(row, JobState.RUNNING, transition.state)
-            self._forget_secrets(seq, Service(service), transition.state, spec)
-            usage = rows.encode_usage(outcome.usage)
-            account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED
-            cost, end = self._charge(seq, number, account, tick, is_completed=is_completed)
-            attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": cost, "finished_tick": end}
-            self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
-            if has_succeeded and outcome.outputs:
-                self._keep_outputs(seq, outcome.outputs, at)
-            kind, data = rows.ending_event(outcome, transition, cost)
-            self._event(seq, at, kind, {"attempt": number, **data})
-            if transition.state in TERMINAL:
-                self._settle_dependents(seq, job_id, transition.state, at, verdict)
-
-    def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
-        self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])
-        self._db.run_many(
-            QUERIES["insert_output"],
-            [
-                (seq, position, each.path, each.role, each.media_type, each.sha256, rows.encode(each.details))
-                for position, each in enumerate(outputs)
-            ],
-        )
-
-    # --- jobs: cancellation
-
-    def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
-        """End a waiting job, or ask for the end of a running one."""
-        at = rows.micros(now)
-        with self.transaction():
-            job = self._db.row(QUERIES["job"], {"job_id": job_id})
-            if job is None:
-                raise InputNotFound(f"There is no job {job_id}.")
-            if JobState(job["state"]) in WAITING:
-                self._end_waiting(
-                    job["seq"], JobState.CANCELLED, Reason.CANCELLED, None, at, "cancelled",
-                    why=why, cancel_requested_at=at,
-                )  # fmt: skip
-                return CancelResult.CANCELLED
-            row = self._db.row(QUERIES["request_cancel"], {"job_id": job_id, "now": at})
-            if row is not None:
-                self._event(row["seq"], at, "cancel_requested", {"attempt": row["attempt"], "why": why})
-                return CancelResult.REQUESTED
-        # It runs and has been asked to end before, or it has ended.
-        return CancelResult.REQUESTED if job["state"] == JobState.RUNNING else CancelResult.FINISHED
-
-
-def _parts(token: Token) -> tuple[str, int]:
-    """The job and the number that a token is made of."""
-    job_id, _, number = token.rpartition(".")
-    return job_id, int(number)

@@ -1,4 +1,4 @@
-"""Organisations, members, tokens and the audit log in the SQLite store."""
+"""Organisations, members, tokens and the audit log in the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.store import rows
-from pitchey_cli.store.reading import QUERIES, SqliteReader
+from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.reading import Reader
 
 if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is called
     from pitchey_cli.domain.access import ApiToken, AuditEntry, Member, Organisation, Quota, Role, Use
@@ -18,8 +19,8 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
 _END = 2**63 - 1
 
 
-class SqliteTenants(SqliteReader):
-    """Who there is, in a SqliteStore."""
+class Tenancy(Reader):
+    """Who there is, in a store."""
 
     def add_organisation(self, name: str, *, now: datetime) -> bool:
         """Make an organisation known; False when it is already."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -26,6 +26,7 @@ from pitchey_cli.domain.secrecy import masked
 from pitchey_cli.domain.webhooks import Webhook
 from pitchey_cli.store.accounts import Costs
 from pitchey_cli.store.port import JobFilter, Store
+from pitchey_cli.values import dataclass
 
 #: counts up when a view takes or gives something else than before, so that two versions notice each other
 SCHEMA = 1
@@ -56,7 +57,7 @@ VIEWS: Mapping[str, View] = {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed",
     ),
-    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools"),
+    **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools", "nodes"),
     **_views(Role.VIEWER, (_JOBS, _COST), "budgets", "standings", "waiting_jobs"),
     **_views(Role.VIEWER, (Area.SCHEDULES,), "schedules", "schedule"),
     **_views(

@@ -10,7 +10,9 @@ from processors.inference.manifest import Boxes, Embedded, Manifest, Picture, Sc
 
 _ANY = -1
 _SCORED = ("text-classification", "text-moderation", "image-classification", "image-moderation")
+_MODERATED = ("text-moderation", "image-moderation")
 _COORDINATES = 4
+_SHOWN = 5  # labels, in a message
 
 
 def refuse_misfit(manifest: Manifest, signature: Signature, labels: Sequence[str]) -> None:
@@ -87,9 +89,8 @@ class _Fit:
         found = self._input(how.input)
         if found is None:
             return
-        channels = 1 if how.channels == "gray" else 3
         sides = [how.height, how.width]
-        given = [_ANY, channels, *sides] if how.layout == "nchw" else [_ANY, *sides, channels]
+        given = [_ANY, how.colours, *sides] if how.layout == "nchw" else [_ANY, *sides, how.colours]
         if found.shape and not _agree(given, found.shape):
             made = described(TensorShape(name=how.input, dtype=how.dtype, shape=given))
             self.refuse(f"preprocessing makes {made}, and the input is {described(found)}")
@@ -99,6 +100,8 @@ class _Fit:
     def scores(self, how: Scores, labels: Sequence[str]) -> None:
         if not labels:
             self.refuse("it has no labels")
+        if self._manifest.task in _MODERATED:
+            self._flag(how, labels)
         found = self.output("postprocessing.output", how.output)
         if found is None or not found.shape or _ANY in found.shape[1:]:
             return
@@ -108,6 +111,14 @@ class _Fit:
         is_pair = count == 1 and len(labels) == 2 and how.activation == "sigmoid"
         if count != len(labels) and not is_pair:
             self.refuse(f"the model gives {count} scores, and there are {len(labels)} labels")
+
+    def _flag(self, how: Scores, labels: Sequence[str]) -> None:
+        """Without one of them nothing would ever be objected to."""
+        if not how.flag:
+            words = ", ".join(labels[:_SHOWN])
+            self.refuse(f"postprocessing.flag does not say which of {words} are a reason to object")
+        if unknown := next((label for label in how.flag if label not in labels), None):
+            self.refuse(f"postprocessing.flag has {unknown!r}, which is none of its labels")
 
     def boxes(self, how: Boxes, labels: Sequence[str]) -> None:
         if not labels:

@@ -115,7 +115,7 @@ def _inline(spec: InferenceSpec, takes: Takes) -> Inputs:
             "too_many_inputs", f"{len(texts)} texts are more than {_MOST_TEXTS}.", "A .jsonl file may hold more."
         )
     is_many = not isinstance(data, str)
-    names = [f"text {number}" for number in range(1, len(texts) + 1)] if is_many else ["the text"]
+    names = [f"Text {number}" for number in range(1, len(texts) + 1)] if is_many else ["The text"]
     for name, text in zip(names, texts, strict=True):
         _refuse_blank(text, name)
     return Inputs(names, is_many, False, list(texts))
@@ -142,7 +142,7 @@ def _read(path: Path, name: str) -> bytes:
 
 def _refuse_blank(text: str, name: str) -> None:
     if not text.strip():
-        raise Rejected("empty_text", f"{name[:1].upper()}{name[1:]} holds nothing but blanks.")
+        raise Rejected("empty_text", f"{name} holds nothing but blanks.")
 
 
 def _lines(path: Path, name: str) -> Iterator[tuple[str, str]]:
@@ -172,7 +172,7 @@ def _lines(path: Path, name: str) -> Iterator[tuple[str, str]]:
                     f"{where}, has no text.",
                     "A line is a text in quotes, or an object with the field text.",
                 )
-            _refuse_blank(value, where)
+            _refuse_blank(value, f"{where},")
             count += 1
             yield called, value
     if not count:

@@ -5,7 +5,10 @@ Owns the words of `manifest.json`. Knows nothing of where models lie, nor of wha
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, Self
@@ -105,7 +108,8 @@ class Picture(_Part):
     input: str = "input"
     width: int = Field(224, ge=1, le=8192)
     height: int = Field(224, ge=1, le=8192)
-    fit: Literal["stretch", "crop", "pad"] = "crop"  #: crop cuts the middle out, pad adds a border
+    fit: Literal["stretch", "crop", "pad"] = "crop"  #: crop cuts the middle out, pad adds a border right and below
+    pad_with: int = Field(0, ge=0, le=255)  #: how bright that border is
     crop_share: float = Field(1.0, gt=0, le=1)  #: of the shorter side that the middle has
     stretch_first: int | None = Field(None, ge=1, le=8192)  #: to a square of so many pixels; its middle is cut out
     resample: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
@@ -113,9 +117,23 @@ class Picture(_Part):
     layout: Literal["nchw", "nhwc"] = "nchw"
     dtype: Literal["float32", "uint8"] = "float32"
     divide_by: float = Field(1.0, gt=0)  #: first this,
-    mean: list[float] = [0.0]  #: then each channel less this,
+    mean: list[float] = [0.0]  #: then each channel less this; one number for all channels, or one for each
     std: list[float] = [1.0]  #: then divided by this
     recompress: int | None = Field(None, ge=1, le=100)  #: once through JPEG, of models that were trained so
+
+    @property
+    def colours(self) -> int:
+        """How many channels there are."""
+        return 1 if self.channels == "gray" else 3
+
+    @model_validator(mode="after")
+    def _has_numbers_for_its_channels(self) -> Self:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.colours):
+                raise ValueError(f"{name} has {len(values)} numbers: it has one, or one for each of {self.colours}")
+        if not all(self.std):
+            raise ValueError("std has a 0, and nothing can be divided by that")
+        return self
 
 
 class Embedded(_Part):
@@ -260,9 +278,25 @@ class Manifest(_Part):
         return sum(each.size for each in self.files.values())
 
 
+_PARTS = (Manifest, File, TensorShape, Tokens, Strings, Words, Picture, Embedded, Pooling, Scores, Vector, Boxes, Batching,
+          Resources, Source)  # fmt: skip
+_FIELDS = frozenset(str(field.alias) for part in _PARTS for field in part.model_fields.values())
+
+
 def explained(error: ValidationError) -> str:
     """What is wrong with a manifest: its field and the reason, as the end of a sentence."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        near = _near(str(first["loc"][-1]), _FIELDS)
+        return f"{where} is no field of it" + (f", but {near} is" if near else "")
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        text = f"{first['input']!r} is none of {first['ctx']['expected']}"
+        near = _near(first["input"], re.findall(r"'([^']+)'", first["ctx"]["expected"]))
+        text = f"{first['input']!r} is not known, but {near!r} is" if near else text
     return f"{where}: {text}" if where else text
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -27,10 +28,11 @@ class Model:
     session: Session  #: and a Generator, of a model that writes texts
     used: Model | None = None  #: the model that is run before this one, or for it
     writer: Model | None = None  #: what generates text for it
-    tokens: int = 0  #: that have gone in so far
+    tokens: Counter[int] = field(default_factory=Counter)  #: that have gone in so far, by the place of their text
     written: int = 0  #: tokens that have come out
-    cut: int = 0  #: texts that were longer than it takes
+    cut: Counter[int] = field(default_factory=Counter)  #: texts that were longer than it takes, by their places
     cut_at: int = 0  #: tokens, the longest that it takes
+    room: int | None = None  #: tokens, where an answer was to be longer than it can be: the least that one had
 
     @property
     def manifest(self) -> Manifest:
@@ -47,25 +49,33 @@ class Model:
         """The model whose file is run: itself, or the one that it is another use of."""
         return self if self.manifest.file is not None or self.used is None else self.used.runs
 
+    @property
+    def gains_by_company(self) -> bool:
+        """Whether several texts at once are quicker than one after the other, for it or for what it uses."""
+        return self.manifest.batching.max_size > 1 or (self.used is not None and self.used.gains_by_company)
+
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs."""
         return self.runs.session.run(tensors, outputs)
 
-    def all_tokens(self) -> tuple[int, int]:
-        """That have gone into it and into what it uses, and that have come out."""
-        counts = [(self.tokens, self.written)]
-        counts += [each.all_tokens() for each in (self.used, self.writer) if each is not None]
+    def all_tokens(self, place: int | None = None) -> tuple[int, int]:
+        """That have gone into it and into what it uses, and that have come out; of all texts, or of one."""
+        counts = [(self.tokens.total() if place is None else self.tokens[place], self.written)]
+        counts += [each.all_tokens(place) for each in (self.used, self.writer) if each is not None]
         return sum(into for into, _ in counts), sum(out for _, out in counts)
 
-    def notes(self) -> list[str]:
-        """What is to be said of how it was used."""
+    def notes(self, place: int | None = None) -> list[str]:
+        """What is to be said of how it was used; for all texts, or for one."""
         own = []
-        if self.cut:
-            texts = "A text was" if self.cut == 1 else f"{self.cut} texts were"
+        if cut := self.cut.total() if place is None else self.cut[place]:
+            texts = "A text was" if cut == 1 else f"{cut} texts were"
             own = [
                 f"{texts} longer than the {self.cut_at} tokens that {self.manifest.name} reads: the rest did not count."
             ]
-        return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes()]
+        if self.room is not None:
+            words = f"beside the question {self.manifest.name} has room for {self.room} tokens"
+            own.append(f"maxTokens was more than an answer can have: {words}.")
+        return own + [note for each in (self.used, self.writer) if each is not None for note in each.notes(place)]
 
     def finite(self, values: NDArray[Any], where: str) -> NDArray[Any]:
         """The same numbers.

@@ -21,32 +21,27 @@ _SAFE_DTYPES = {
 _ALIGNMENT = 8
 _TEXT = ("inference.txt", "text/plain; charset=utf-8")
 _LINES = ("inference.jsonl", "application/x-ndjson")
+_DOCUMENT = ("inference.json", "application/json")
 
 
-def write(
-    out: Path, form: str, task: Task, inputs: Inputs, answers: Sequence[Any], envelope: Mapping[str, Any]
-) -> tuple[str, str]:
-    """Write the answers.
+def as_text(
+    form: str, task: Task, inputs: Inputs, answers: Sequence[Any], envelope: Mapping[str, Any]
+) -> tuple[str, str, str]:
+    """Answers as one text.
 
     Args:
         envelope: what is said of the run beside its output.
 
     Returns:
-        The file's name, and its media type.
-
-    Raises:
-        Rejected: the task has no tensors to give.
+        The name of the file that it makes, its media type, and the text.
     """
-    if form == "binary":
-        return _binary(out, task, answers, envelope)
     if form == "text":
-        return write_lines(out, form, task, [(inputs.names, answers)])
+        return *_TEXT, "".join(f"{task.as_text(answer)}\n" for answer in answers)
     documents = [task.as_document(answer) for answer in answers]
     output = documents if inputs.is_many or task.is_always_list else documents[0]
     ordered = {key: envelope[key] for key in ("model", "version", "task")}
     document = {**ordered, "output": output, **{key: envelope[key] for key in envelope if key not in ordered}}
-    (out / "inference.json").write_text(_json(document) + "\n", encoding="utf-8")
-    return "inference.json", "application/json"
+    return *_DOCUMENT, _json(document) + "\n"
 
 
 def write_lines(
@@ -66,7 +61,13 @@ def write_lines(
     return name, media_type
 
 
-def _binary(out: Path, task: Task, answers: Sequence[Any], envelope: Mapping[str, Any]) -> tuple[str, str]:
+def write_tensors(out: Path, task: Task, answers: Sequence[Any], envelope: Mapping[str, Any]) -> tuple[str, str]:
+    """Write answers as tensors; the file's name, and its media type.
+
+    Raises:
+        Rejected: the task has no tensors to give.
+    """
+    out.mkdir(parents=True, exist_ok=True)
     if task.as_tensors is None:
         message = f"{envelope['model']} answers with words: there are no tensors for outputFormat binary."
         raise Rejected("no_tensors", message, "Ask for json or text.")

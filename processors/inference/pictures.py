@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from processors.inference.manifest import Picture
 from processors.pictures import opening
@@ -20,7 +20,6 @@ _RESAMPLE = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_PADDING = 0
 
 
 def opened(path: Path, name: str) -> Image.Image:
@@ -60,7 +59,7 @@ def shown(width: int, height: int, how: Picture) -> tuple[float, float, float, f
             left, top, right, bottom = _middle(across, down, how)
             part = (left, top, right - left, bottom - top)
         case "pad":
-            inner = ImageOps.contain(Image.new("1", (across, down)), (how.width, how.height)).size
+            inner = _contained(across, down, how)
             part = (0, 0, how.width * across / inner[0], how.height * down / inner[1])
         case _:
             part = (0, 0, across, down)
@@ -75,6 +74,12 @@ def _middle(across: int, down: int, how: Picture) -> tuple[int, int, int, int]:
     return left, top, left + max(1, width), top + max(1, height)
 
 
+def _contained(across: int, down: int, how: Picture) -> tuple[int, int]:
+    """How large a picture becomes that is to be seen whole; a thin one still has a pixel."""
+    share = min(how.width / across, how.height / down)
+    return max(1, round(across * share)), max(1, round(down * share))
+
+
 def _fitted(picture: Image.Image, how: Picture) -> Image.Image:
     size, resample = (how.width, how.height), _RESAMPLE[how.resample]
     if how.stretch_first is not None:
@@ -84,7 +89,8 @@ def _fitted(picture: Image.Image, how: Picture) -> Image.Image:
         case "crop":
             fitted = picture.crop(_middle(picture.width, picture.height, how)).resize(size, resample)
         case "pad":
-            fitted = ImageOps.pad(picture, size, resample, color=_PADDING, centering=(0, 0))
+            fitted = Image.new("RGB", size, (how.pad_with,) * 3)
+            fitted.paste(picture.resize(_contained(*picture.size, how), resample))
         case _:
             fitted = picture.resize(size, resample)
     if how.stretch_first is None:

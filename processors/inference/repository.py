@@ -49,11 +49,21 @@ class Entry:
         return None if self.manifest.file is None else self.folder / self.manifest.file
 
     def labels(self) -> list[str]:
-        """What the classes are called, in order."""
+        """What the classes are called, in order.
+
+        Raises:
+            ModelError: the file that has them is no text.
+        """
         said = self.manifest.labels
         if not isinstance(said, str):
             return list(said)
-        return (self.folder / said).read_text(encoding="utf-8").splitlines()
+        try:
+            text = (self.folder / said).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            message = f"The labels of the model {self.manifest.reference} are no UTF-8 text: "
+            message += f"byte {error.start} of {said} is 0x{error.object[error.start]:02x}."
+            raise ModelError("bad_labels", message, "Save the file as UTF-8, with one label on each line.") from error
+        return text.rstrip().splitlines()  # blank lines at the end are nobody's labels
 
     def verify(self) -> None:
         """Make sure that every file is what the manifest says, and that nothing reaches out of the folder.

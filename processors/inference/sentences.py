@@ -7,6 +7,7 @@ import re
 #: where one ends and the next begins: after its mark, quotes and brackets, before a letter that is not small
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\sa-z])")
 _PARAGRAPH = re.compile(r"\n\s*\n")
+_BREAKS = ("\n\n", "\n", ". ", " ")  # where a long text may be parted, the best first
 #: words with a point that end no sentence
 _SHORT = frozenset(
     "mr. mrs. ms. dr. prof. sr. jr. st. vs. etc. e.g. i.e. cf. no. fig. inc. ltd. co. jan. feb. mar. apr. jun. jul."
@@ -45,3 +46,19 @@ def sentences(text: str) -> list[str]:
         if rest := plain[begin:].strip():
             found.append(rest)
     return found
+
+
+def parts(text: str, most: int) -> list[tuple[int, int]]:
+    """A text as parts of at most so many characters: where each begins and ends.
+
+    A part ends after a paragraph, where that leaves it half as long at least; else after a line, a sentence, a word.
+    """
+    found: list[tuple[int, int]] = []
+    begin = 0
+    while len(text) - begin > most:
+        least, last = begin + most // 2, begin + most
+        ends = (place + len(mark) for mark in _BREAKS if (place := text.rfind(mark, least, last)) >= 0)
+        end = next(ends, last)
+        found.append((begin, end))
+        begin = end
+    return [*found, (begin, len(text))] if begin < len(text) or not found else found

@@ -62,8 +62,7 @@ def from_json(said: Any, model: str) -> Tensors:
     for name, value in said.items():
         try:
             if isinstance(value, Mapping):
-                array = np.array(value["data"], dtype=DATATYPES[value.get("datatype", "FP32")])
-                found[str(name)] = array.reshape(value["shape"])
+                found[str(name)] = _said(value["data"], DATATYPES[value.get("datatype", "FP32")], value["shape"])
             else:
                 found[str(name)] = _plain(value)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
@@ -75,6 +74,17 @@ def as_json(name: str, value: NDArray[Any]) -> dict[str, Any]:
     """A tensor as the Open Inference Protocol has it."""
     datatype = next((said for said, dtype in DATATYPES.items() if dtype == value.dtype.name), "BYTES")
     return {"name": name, "datatype": datatype, "shape": list(value.shape), "data": value.ravel().tolist()}
+
+
+def _said(data: Any, dtype: str, shape: Any) -> NDArray[Any]:
+    """Numbers that are what the datatype says: 1.5 is no whole number, and 300 no byte."""
+    given = np.array(data)
+    found = np.array(data, dtype=dtype)
+    if found.dtype.kind in "biu" and given.size and not (given.dtype.kind in "biuf" and (found == given).all()):
+        wrong = next((each for each, kept in zip(given.ravel().tolist(), found.ravel().tolist(), strict=True)
+                      if each != kept), data)  # fmt: skip
+        raise ValueError(f"{wrong!r} is no {dtype}")
+    return found.reshape(shape)
 
 
 def _plain(value: Any) -> NDArray[Any]:

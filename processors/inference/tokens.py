@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from processors.inference.repository import Entry
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from tokenizers import Tokenizer
 
+MASK = "attention_mask"  #: the tensor that says which tokens are the text, and which were added to make all as long
 _AT_ONCE = 8  # windows: more gain nothing on a CPU
 
 
@@ -41,6 +43,8 @@ def batches(
 ) -> Iterator[tuple[list[int], dict[str, NDArray[Any]]]]:
     """Texts as int64 tensors [windows, tokens], of about one length each; with the places of the texts in the list.
 
+    Of one length exactly, where the manifest says that the model has no mask: it could not tell what was added.
+
     Args:
         most_windows: so many pieces of a text that is longer than the model takes; what is left is cut off.
     """
@@ -48,12 +52,13 @@ def batches(
     windows = [
         (place, window) for place, code in enumerate(codes) for window in [code, *code.overflowing[: most_windows - 1]]
     ]
-    model.tokens += sum(len(window.ids) for _, window in windows)
+    for place, window in windows:
+        model.tokens[place] += len(window.ids)
     model.cut_at = how.max_tokens * most_windows
-    model.cut += sum(len(code.overflowing) >= most_windows for code in codes)
+    model.cut.update(place for place, code in enumerate(codes) if len(code.overflowing) >= most_windows)
     windows.sort(key=lambda pair: len(pair[1].ids))
-    for start in range(0, len(windows), _AT_ONCE):
-        part = windows[start : start + _AT_ONCE]
+    is_masked = not model.manifest.inputs or any(each.name == MASK for each in model.manifest.inputs)
+    for part in _parted(windows, is_masked=is_masked):
         longest = max(1, *(len(window.ids) for _, window in part))
         ids, mask, types = (np.zeros((len(part), longest), np.int64) for _ in range(3))
         for row, (_, window) in enumerate(part):
@@ -61,4 +66,12 @@ def batches(
             ids[row, :count] = window.ids
             mask[row, :count] = window.attention_mask
             types[row, :count] = window.type_ids
-        yield [place for place, _ in part], {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+        yield [place for place, _ in part], {"input_ids": ids, MASK: mask, "token_type_ids": types}
+
+
+def _parted(windows: list[Any], *, is_masked: bool) -> Iterator[list[Any]]:
+    """Those that go in together, of windows in the order of their lengths."""
+    alike = [windows] if is_masked else [[*some] for _, some in groupby(windows, lambda pair: len(pair[1].ids))]
+    for some in alike:
+        for start in range(0, len(some), _AT_ONCE):
+            yield some[start : start + _AT_ONCE]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from processors.inference.manifest import Pooling, Tokens
 from processors.inference.model import Model
-from processors.inference.tokens import batches
+from processors.inference.tokens import MASK, batches
 from processors.worker.context import Rejected
 
 _SHOWN = 40  # characters of a text, in a message
@@ -32,7 +32,7 @@ def embed(model: Model, texts: Sequence[str]) -> NDArray[Any]:
     for places, tensors in batches(runs, how, texts, most_windows=_MOST_WINDOWS):
         outputs = runs.session.run(tensors, [pooling.output] if pooling.output else [])
         hidden = next(iter(outputs.values())).astype(np.float32, copy=False)
-        mask = tensors["attention_mask"][..., None].astype(np.float32)
+        mask = tensors[MASK][..., None].astype(np.float32)
         counts = np.maximum(mask.sum(1), 1e-9)
         vectors = hidden if hidden.ndim == 2 else (hidden * mask).sum(1) / counts
         for place, vector, count in zip(places, vectors, counts, strict=True):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 from processors.inference.errors import ModelError, NotFinite
 from processors.inference.inputs import Inputs, inputs_of
 from processors.inference.manifest import Manifest
 from processors.inference.model import Model, open_model
-from processors.inference.outputs import write, write_lines
+from processors.inference.outputs import as_text, write_lines, write_tensors
 from processors.inference.repository import Repository
 from processors.inference.serving.remote import Companion
 from processors.inference.steering import problem_with
 from processors.inference.tasks.registry import served, task_named
 from processors.inference.tasks.task import Asked, Task
-from processors.protocol import Result
+from processors.protocol import AttemptRequest, Result
 from processors.specs import InferenceSpec
 from processors.worker.context import Context, Rejected
+
+_TEXT = ("inputData", "input_data")  # the field of a spec, in both its spellings
 
 
 def result(context: Context[InferenceSpec], repository: Repository, companion: Companion) -> Result:
@@ -52,15 +55,65 @@ def perform(context: Context[InferenceSpec], repository: Repository, companion: 
     inputs = inputs_of(context, task.takes)
     parts = _answers(context, model, task, inputs)
     if inputs.is_bulk and spec.output_format != "binary":
+        context.out.mkdir(parents=True, exist_ok=True)
         name, media_type = write_lines(context.out, spec.output_format, task, parts)
         envelope = _envelope(model, companion, inputs, time.monotonic() - started)
+        output = context.output(name, media_type=media_type, role="answer", details={"format": spec.output_format})
+        found = Result(outputs=[output], details=envelope)
     else:
         answers = [answer for _, some in parts for answer in some]
         envelope = _envelope(model, companion, inputs, time.monotonic() - started)
-        name, media_type = write(context.out, spec.output_format, task, inputs, answers, envelope)
+        found = _told(context, task, inputs, answers, envelope)
     context.progress("done", 1.0)
-    output = context.output(name, media_type=media_type, role="answer", details={"format": spec.output_format})
-    return Result(outputs=[output], details=envelope)
+    return found
+
+
+def likeness(request: AttemptRequest) -> Hashable:
+    """What two short attempts have in common that may be done at once: all that they ask but their texts."""
+    return json.dumps({name: each for name, each in request.spec.items() if name not in _TEXT}, sort_keys=True)
+
+
+def perform_together(
+    contexts: Sequence[Context[InferenceSpec]], repository: Repository, companion: Companion
+) -> list[Result] | None:
+    """Do attempts at once whose specs differ in nothing but their texts; None where each is to be done by itself.
+
+    Raises:
+        ModelError: the model can never work.
+        Rejected: one of them cannot.
+    """
+    started = time.monotonic()
+    spec = contexts[0].spec
+    model = open_model(repository, companion, spec.model)
+    task = task_named(model.manifest.task)
+    is_sound = not problem_with(spec.model, model.manifest.task, spec.parameters)
+    if task is None or not (task.is_by_itself and model.gains_by_company and is_sound):
+        return None
+    inputs = [inputs_of(context, task.takes) for context in contexts]
+    answers = task.answer(model, [each.values[0] for each in inputs], Asked(spec.parameters))
+    seconds = time.monotonic() - started
+    return [
+        _told(context, task, its, [answer], _envelope(model, companion, its, seconds, place))
+        for place, (context, its, answer) in enumerate(zip(contexts, inputs, answers, strict=True))
+    ]
+
+
+def _told(
+    context: Context[InferenceSpec],
+    task: Task,
+    inputs: Inputs,
+    answers: Sequence[Any],
+    envelope: Mapping[str, Any],
+) -> Result:
+    """Answers as the output that was asked for."""
+    form = context.spec.output_format
+    if form == "binary":
+        name, media_type = write_tensors(context.out, task, answers, envelope)
+        output = context.output(name, media_type=media_type, role="answer", details={"format": form})
+    else:
+        name, media_type, text = as_text(form, task, inputs, answers, envelope)
+        output = context.write(name, text, media_type=media_type, role="answer", details={"format": form})
+    return Result(outputs=[output], details=dict(envelope))
 
 
 def _measured(manifest: Manifest, companion: Companion) -> Result:
@@ -102,13 +155,20 @@ def _answered(model: Model, task: Task, asked: Asked, names: Sequence[str], valu
         raise  # it is none of them by itself
 
 
-def _envelope(model: Model, companion: Companion, inputs: Inputs, seconds: float) -> dict[str, Any]:
-    into, out = model.all_tokens()
+def _envelope(
+    model: Model, companion: Companion, inputs: Inputs, seconds: float, place: int | None = None
+) -> dict[str, Any]:
+    """What is said beside the answers.
+
+    Args:
+        place: of the text that they are about, where there were others.
+    """
+    into, out = model.all_tokens(place)
     tokens = {"tokens": into} if into else {}
     tokens |= {"generatedTokens": out} if out else {}
     timings = companion.timings
     parts = {"total": seconds, "load": timings.load, "run": timings.run}
-    notes = model.notes()
+    notes = model.notes(place)
     return {
         "model": model.manifest.name,
         "version": model.manifest.version,

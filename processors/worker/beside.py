@@ -1,10 +1,13 @@
 """The companion's side of what it has with the worker: it says what is loaded, and does the attempts that are shared.
 
-Those are done in threads here, beside the attempts that are forks (shared.py).
+Those are done in threads here, beside the attempts that are forks (shared.py). Where a service says how, those that are
+alike are done at once: a thread does what has come in, and what comes meanwhile is the next group. Where there is more
+than one group to do, a second thread takes turns with it: while one is at a model the other says what came of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -13,19 +16,24 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from processors.protocol import AttemptRequest
-from processors.worker.child import Handle, Work, failed, perform
-from processors.worker.context import HandlerError, Terminated
+from processors.protocol import AttemptRequest, Result
+from processors.specs import SPECS
+from processors.worker.child import Handle, Work, failed, perform, succeeded
+from processors.worker.context import Context, HandlerError, Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
 _MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
+_MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first of them waiting
+_MOST_TURNS = 2  # threads that do those of one likeness
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
+_BESIDE_CHARS = 200  # that are said beside each
 _ENDING_CHARS = 4 * 1024 * 1024  # of an ending; that of a fork is no longer either (attempt.py)
 _TOO_LONG = failed(
     HandlerError(
@@ -37,73 +45,158 @@ _TOO_LONG = failed(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How a service does several attempts at once."""
+
+    likeness: Callable[[AttemptRequest], Hashable]  #: of two that may be, it is the same
+    handle: Callable[[Sequence[Context[Any]]], Sequence[Result] | None]  #: None: not these. What it raises says as much
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """An attempt that is to be done here."""
+
+    request: AttemptRequest
+    inputs: Path
+    out: Path
+    ended: threading.Event = field(default_factory=threading.Event)  #: set: it is to end
+
+    def work(self, handle: Handle) -> Work:
+        """The same, for the handler."""
+        return Work(handle, self.request, self.inputs, self.out, inline_bytes=self.request.inline_bytes or 0)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Attempts that are alike, and whose turn has not come."""
+
+    waiting: list[_Task] = field(default_factory=list)
+    threads: int = 0  #: that do them
+
+    @property
+    def wanted_threads(self) -> int:
+        """One, and another for each whole group besides."""
+        return min(_MOST_TURNS, -(-len(self.waiting) // _MOST_AT_ONCE))
+
+
 class Host:
     """The worker, as the companion sees it."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
-        self._running: dict[str, threading.Event] = {}  # set: it is to end
+        self._running: dict[str, _Task] = {}
+        self._threads = ThreadPoolExecutor(_MOST_THREADS)
+        self._gathering = threading.Lock()
+        self._gathered: dict[Hashable, _Gathered] = {}
 
     def say(self, loaded: list[str]) -> None:
         """Tell what is loaded, each time anew."""
         self._send({"loaded": loaded})
 
-    def serve(self, handle: Handle) -> None:
+    def serve(self, handle: Handle, together: Together | None = None) -> None:
         """Do the attempts that may be shared, from now on, in other threads."""
-        threading.Thread(target=self._serve, args=(handle,), daemon=True).start()
+        threading.Thread(target=self._serve, args=(handle, together), daemon=True).start()
 
-    def _serve(self, handle: Handle) -> None:
-        threads = ThreadPoolExecutor(_MOST_THREADS)
+    def _serve(self, handle: Handle, together: Together | None) -> None:
         while packet := self._link.recv(PACKET_BYTES):
             message = json.loads(packet)
             if (ended := self._running.get(message.get("end", ""))) is not None:
-                ended.set()
-            elif "request" in message:
-                request = AttemptRequest.model_validate(message["request"])
-                ended = self._running[request.token] = threading.Event()
-                try:
-                    threads.submit(self._perform, handle, request, Path(message["inputs"]), Path(message["out"]))
-                except RuntimeError:  # no more threads: it waits for one, but the worker need not
-                    ended.set()
-                    self._send({"token": request.token, "isOver": True, "isRefused": True})
+                ended.ended.set()
+            self._begin([_task(each) for each in message.get("attempts", ())], handle, together)
 
-    def _perform(self, handle: Handle, request: AttemptRequest, inputs: Path, out: Path) -> None:
-        token = request.token
-        ended = self._running[token]
+    def _begin(self, tasks: Sequence[_Task], handle: Handle, together: Together | None) -> None:
+        self._running.update((task.request.token, task) for task in tasks)
+        if together is None:
+            for task in tasks:
+                self._submit([task], self._perform, handle, task)
+            return
+        starts: list[tuple[Hashable, list[_Task]]] = []
+        with self._gathering:
+            for task in tasks:
+                key = together.likeness(task.request)
+                self._gathered.setdefault(key, _Gathered()).waiting.append(task)
+            for key, found in self._gathered.items():
+                while found.threads < found.wanted_threads:
+                    found.threads += 1
+                    starts.append((key, list(found.waiting)))
+        for key, its in starts:
+            self._submit(its, self._perform_gathered, key, handle, together)
+
+    def _submit(self, tasks: Sequence[_Task], perform: Callable[..., None], *args: Any) -> None:
+        try:
+            self._threads.submit(perform, *args)
+        except RuntimeError:  # no more threads: they wait for one, but the worker need not
+            for task in tasks:
+                task.ended.set()
+                self._send({"token": task.request.token, "isOver": True, "isRefused": True})
+
+    # --- in a thread
+
+    def _perform(self, handle: Handle, task: _Task) -> None:
         loud_at, cpu_seconds = time.monotonic() + QUIET_SECONDS, time.thread_time()
 
         def emit(event: Mapping[str, Any]) -> None:
-            if ended.is_set():
+            if task.ended.is_set():
                 raise Terminated
             if event["type"] != "progress" or time.monotonic() > loud_at:
-                self._send({"token": token, "event": event, "isOver": False})
+                self._send({"token": task.request.token, "event": event, "isOver": False})
 
         ending: Mapping[str, Any] | None = None
         try:
-            if ended.is_set():  # while it waited for a thread
+            if task.ended.is_set():  # while it waited for a thread
                 raise Terminated
-            ending = perform(Work(handle, request, inputs, out), emit)
+            ending = perform(task.work(handle), emit)
         except BaseException as error:
             if not isinstance(error, Terminated):
                 traceback.print_exc()
-        finally:
-            del self._running[token]
-        used = {
-            "cpuSeconds": time.thread_time() - cpu_seconds,
-            "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # of all that are done here
-        }
-        self._end(token, ending, used)
+        self._end([(task, ending)], time.thread_time() - cpu_seconds)
 
-    def _end(self, token: str, ending: Mapping[str, Any] | None, used: Mapping[str, Any]) -> None:
-        """Tell an ending in as many packets as it takes, and that it is over in the last."""
-        text = json.dumps(ending)
-        if len(text) > _ENDING_CHARS:
-            text = json.dumps(_TOO_LONG)
-        starts = range(0, len(text), _PART_CHARS)
-        for start in starts:
-            part = {"token": token, "part": text[start : start + _PART_CHARS]}
-            is_last = start == starts[-1]
-            self._send({**part, "isOver": True, **used} if is_last else {**part, "isOver": False})
+    def _perform_gathered(self, key: Hashable, handle: Handle, together: Together) -> None:
+        """Do those of one likeness, a group after the other, until there are none."""
+        while tasks := self._next_group(key):
+            cpu_seconds = time.thread_time()
+            endings: list[Mapping[str, Any]] | None = None
+            if not any(task.ended.is_set() for task in tasks):
+                with contextlib.suppress(BaseException):  # one of them is to blame, and by itself it will say why
+                    endings = _performed(tasks, handle, together)
+            if endings is not None:
+                self._end(list(zip(tasks, endings, strict=True)), time.thread_time() - cpu_seconds)
+                continue
+            for task in tasks:
+                self._submit([task], self._perform, handle, task)
+
+    def _next_group(self, key: Hashable) -> list[_Task]:
+        with self._gathering:
+            found = self._gathered[key]
+            group, found.waiting = found.waiting[:_MOST_AT_ONCE], found.waiting[_MOST_AT_ONCE:]
+            if not group:
+                found.threads -= 1
+                if not found.threads:
+                    del self._gathered[key]
+            return group
+
+    # --- what the worker is told
+
+    def _end(self, endings: Sequence[tuple[_Task, Mapping[str, Any] | None]], cpu_seconds: float) -> None:
+        """Tell how attempts have ended that were done at once: many in a packet, or one in as many as it takes."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # of all that are done here
+        used = {"cpuSeconds": cpu_seconds / len(endings), "peakBytes": peak}
+        short: list[dict[str, Any]] = []
+        room = _PART_CHARS
+        for task, ending in endings:
+            token = task.request.token
+            del self._running[token]
+            text = json.dumps(None if task.ended.is_set() else ending)
+            *parts, last = _parts_of(text if len(text) <= _ENDING_CHARS else json.dumps(_TOO_LONG))
+            for part in parts:
+                self._send({"token": token, "part": part, "isOver": False})
+            if len(last) > room:
+                self._send({"over": short})
+                short, room = [], _PART_CHARS
+            short.append({"token": token, "part": last, "isOver": True, **used})
+            room -= len(last) + _BESIDE_CHARS
+        self._send({"over": short})
 
     def _send(self, message: Mapping[str, Any]) -> None:
         """Send a message whole, whichever thread sends it.
@@ -115,3 +208,28 @@ class Host:
         if len(packet) > PACKET_BYTES:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         self._link.send(packet)
+
+
+def _task(given: Mapping[str, Any]) -> _Task:
+    return _Task(AttemptRequest.model_validate(given["request"]), Path(given["inputs"]), Path(given["out"]))
+
+
+def _performed(tasks: Sequence[_Task], handle: Handle, together: Together) -> list[Mapping[str, Any]] | None:
+    """How attempts end that are done at once; None where each is to be done by itself."""
+
+    def quiet(event: Mapping[str, Any]) -> None:
+        del event  # progress, which is of none of them alone
+
+    contexts = [
+        task.work(handle).context(SPECS[task.request.service].model_validate(task.request.spec), quiet)
+        for task in tasks
+    ]
+    results = together.handle(contexts)
+    if results is None:
+        return None
+    return [succeeded(result, task.request) for task, result in zip(tasks, results, strict=True)]
+
+
+def _parts_of(text: str) -> Iterator[str]:
+    for start in range(0, len(text), _PART_CHARS):
+        yield text[start : start + _PART_CHARS]

@@ -25,7 +25,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from processors.protocol import AttemptRequest, Reason, Result
-from processors.specs import SPECS
+from processors.specs import SPECS, Spec
 from processors.worker import processes
 from processors.worker.context import Context, HandlerError, ProgramFailed, Rejected, Terminated
 
@@ -55,6 +55,11 @@ class Work:
     inputs: Path
     out: Path
     beside: int = 0  #: attempts that run already
+    inline_bytes: int = 0  #: see Context
+
+    def context(self, spec: Spec, emit: Callable[[Mapping[str, Any]], None]) -> Context[Any]:
+        """What its handler is given."""
+        return Context(spec, self.request, self.inputs, self.out, emit, self.beside, self.inline_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +177,7 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
             spec = SPECS[request.service].model_validate(request.spec)
         except ValidationError as error:
             raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
-        context = Context(spec=spec, request=request, inputs=work.inputs, out=work.out, emit=emit, beside=work.beside)
-        result = work.handle(context)
-        total = sum(output.size for output in result.outputs)
-        if total > request.output_limit_bytes:
-            raise _too_large(request.output_limit_bytes)
-        return {"type": "result", "result": result.model_dump(mode="json")}
+        return succeeded(work.handle(work.context(spec, emit)), request)
     except HandlerError as error:
         if error.signal is signal.SIGXFSZ:
             return failed(_too_large(request.output_limit_bytes))
@@ -194,6 +194,17 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
         return _bug(error)
     except Exception as error:
         return _bug(error)
+
+
+def succeeded(result: Result, request: AttemptRequest) -> Mapping[str, Any]:
+    """The ending of an attempt that has come to a result, as an event.
+
+    Raises:
+        HandlerError: it is larger than it may be.
+    """
+    if sum(output.size for output in result.outputs) > request.output_limit_bytes:
+        raise _too_large(request.output_limit_bytes)
+    return {"type": "result", "result": result.model_dump(mode="json")}
 
 
 def _too_large(limit_bytes: int) -> HandlerError:

@@ -35,6 +35,7 @@ Told = Callable[[Mapping[str, Any] | None], None]  #: what it says of an attempt
 
 PATIENCE_SECONDS = 60.0  #: with attempts that are left behind
 _BACKLOG = 128
+_ATTEMPT_BYTES = PACKET_BYTES - 100  # of those in one packet, with the commas between them
 _PACKETS_AT_ONCE = 32  # that are read before others have their turn
 _FIRST_DELAY_SECONDS = 0.1  # before one that has died is started anew; doubled each time
 _LONGEST_DELAY_SECONDS = 30.0
@@ -88,6 +89,7 @@ class Companion:
         self._link: socket.socket | None = None
         self._told: dict[str, Told] = {}  # of the attempts that are done in it
         self._left: dict[str, float] = {}  # those of them that nobody waits for any more, and since when
+        self._outgoing: list[tuple[str, bytes]] = []  # attempts that go over together
         self._live: set[int] = set()
         self._delay = _FIRST_DELAY_SECONDS
         self._again: asyncio.TimerHandle | None = None
@@ -127,7 +129,7 @@ class Companion:
             live.discard(pid)
             status, _ = processes.reap(pid)
             self._pid = self._link = None
-            self._loaded = []
+            self._loaded, self._outgoing = [], []
             told, self._told, self._left = list(self._told.values()), {}, {}
             for each in told:
                 each(None)
@@ -174,14 +176,32 @@ class Companion:
             if self._pid is not None and not is_patient and not is_needed:
                 os.kill(self._pid, signal.SIGKILL)
             return False
-        is_sent = self._send(attempt)
-        if is_sent:
-            self._told[token] = told
-        return is_sent
+        data = json.dumps(attempt).encode()
+        if self._link is None or len(data) > _ATTEMPT_BYTES:
+            return False
+        self._told[token] = told
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._outgoing.append((token, data))
+        return True
+
+    def _hand_over(self) -> None:
+        """Send the attempts that were taken in this turn of the loop: those that are alike are done at once."""
+        outgoing, self._outgoing = self._outgoing, []
+        while outgoing:
+            count, size = 0, 0
+            while count < len(outgoing) and (size := size + len(outgoing[count][1]) + 1) <= _ATTEMPT_BYTES + 1:
+                count += 1
+            some, outgoing = outgoing[:count], outgoing[count:]
+            if not self._send(b'{"attempts":[' + b",".join(data for _, data in some) + b"]}"):
+                for token, _ in some:
+                    if (told := self._told.pop(token, None)) is not None:
+                        told(None)
 
     def give_up(self, token: str) -> None:
         """Let it end an attempt. One that it cannot be told of ends by itself."""
-        self._send({"end": token})
+        self._hand_over()  # it may be among those
+        self._send(json.dumps({"end": token}).encode())
 
     def leave(self, token: str) -> bool:
         """Wait no more for an attempt, which is told once more to end; whether its thread is left behind."""
@@ -191,10 +211,9 @@ class Companion:
         self._left.setdefault(token, time.monotonic())
         return True
 
-    def _send(self, message: Mapping[str, Any]) -> bool:
-        packet = json.dumps(message).encode()
+    def _send(self, packet: bytes) -> bool:
         try:
-            return self._link is not None and len(packet) <= PACKET_BYTES and self._link.send(packet) > 0
+            return self._link is not None and self._link.send(packet) > 0
         except OSError:  # it is full, or gone
             return False
 
@@ -249,12 +268,17 @@ class Companion:
         if "loaded" in message:
             Path(REASON_NAME).unlink(missing_ok=True)
             self._loaded = [str(each) for each in message["loaded"]]
-        elif (told := self._told.get(message["token"])) is not None:
+            return True
+        for each in message.get("over", (message,)):
+            self._tell(each)
+        return True
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        if (told := self._told.get(message["token"])) is not None:
             if message["isOver"]:
                 del self._told[message["token"]]
                 self._left.pop(message["token"], None)
             told(None if message.get("isRefused") else message)
-        return True
 
 
 def _be(beside: Beside, listening: socket.socket, its: socket.socket) -> NoReturn:

@@ -115,6 +115,7 @@ class Context(Generic[SpecT]):
     out: Path  #: where outputs go
     emit: Callable[[Mapping[str, Any]], None]  #: passes an event on, still without number and time
     beside: int = 0  #: attempts that ran in this instance when this one began; others may have begun since
+    inline_bytes: int = 0  #: what is written of a text up to this size goes into the result, and is no file
 
     def input_path(self, field: str) -> Path:
         """The file that a field of the spec has named."""
@@ -153,6 +154,16 @@ class Context(Generic[SpecT]):
         if not stat.S_ISREG(found.st_mode):
             raise HandlerError("output_not_a_file", f"The output {name} is not a regular file.", retryable=False)
         return OutputFile(path=name, media_type=media_type, role=role, size=found.st_size, details=dict(details or {}))
+
+    def write(self, name: str, text: str, *, media_type: str, role: str, details: Mapping[str, Any]) -> OutputFile:
+        """Make a text an output."""
+        data = text.encode()
+        if len(data) <= self.inline_bytes:
+            size = len(data)
+            return OutputFile(path=name, media_type=media_type, role=role, size=size, details=dict(details), text=text)
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / name).write_bytes(data)
+        return self.output(name, media_type=media_type, role=role, details=details)
 
     def run(
         self,

@@ -42,6 +42,7 @@ class Response:
 
 
 Answer = Callable[[Request], Response]
+Admit = Callable[[bytes], bool]  #: whether a request with this Authorization is listened to
 
 
 def refusal(status: int, code: str, message: str) -> Response:
@@ -53,6 +54,10 @@ class _BodyTooLarge(Exception):
     """The request has more than MAX_BODY_BYTES."""
 
 
+class _NotAdmitted(Exception):
+    """The client is a stranger."""
+
+
 class _Gone(Exception):
     """The client has closed the connection."""
 
@@ -60,7 +65,13 @@ class _Gone(Exception):
 class Connection:
     """One client's connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, admit: Admit | None = None) -> None:
+        """Take a connection.
+
+        Args:
+            admit: asked before anything of a request's body is read; None: whoever gets here may.
+        """
+        self._admit = admit
         self._reader = reader
         self._writer = writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
@@ -85,6 +96,8 @@ class Connection:
                     self._http.start_next_cycle()
             except _BodyTooLarge:
                 await self._send(refusal(413, "too_large", f"A request may have {MAX_BODY_BYTES} bytes."))
+            except _NotAdmitted:
+                await self._send(refusal(401, "no_secret", "This takes the instance's secret."))
             except ValueError as error:  # a target that is no URL, a number that is none
                 await self._send(refusal(400, "bad_request", str(error)))
             except h11.RemoteProtocolError as error:
@@ -108,6 +121,8 @@ class Connection:
                     self._http.receive_data(data)
                 case h11.Request():
                     head = event
+                    if self._admit is not None and not self._admit(dict(head.headers).get(b"authorization", b"")):
+                        raise _NotAdmitted
                     if int(dict(head.headers).get(b"content-length", b"0")) > MAX_BODY_BYTES:
                         raise _BodyTooLarge  # without reading any of it
                 case h11.Data():

@@ -127,9 +127,19 @@ def test_a_model_is_warmed_by_a_job_and_one_that_cannot_be_loaded_is_told(pitche
     assert answer.code == 1, answer
     assert "colour is loaded; its job waited" in answer.err and "no daemon runs, so nothing stays loaded" in answer.err
     assert "its SHA-256 is another" in answer.err
-    pitchey.ok("models", "add", "raw", colours, "--task", "tensors")
-    assert "What raw@1 could work on is not known here." in pitchey("models", "warm", "raw").err
     assert pitchey("models", "warm", "nothing").code == 3
+
+
+def test_a_model_of_tensors_is_warmed_and_measured_where_its_shapes_say_what_it_takes(
+    pitchey: Pitchey, colours: Path
+) -> None:
+    pitchey.ok("models", "add", "raw", colours, "--task", "tensors")
+    assert "raw is loaded; its job waited" in pitchey.ok("models", "warm", "raw").err
+    assert pitchey.ok("models", "bench", "raw", "--json").json["model"] == "raw@1"
+    manifest = {"task": "tensors", "inputs": [{"name": "image", "shape": [-1, 3, -1, -1]}]}
+    (pitchey.cwd / "open.json").write_text(json.dumps(manifest))
+    pitchey.ok("models", "add", "open", colours, "--manifest", "open.json")
+    assert "What open@1 could work on is not known here." in pitchey("models", "warm", "open").err
 
 
 def test_how_a_model_is_to_be_batched_is_measured_and_written_down(pitchey: Pitchey, colours: Path) -> None:

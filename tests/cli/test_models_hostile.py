@@ -190,8 +190,17 @@ def test_a_link_beside_the_model_is_not_followed_out_of_its_folder(pitchey: Pitc
         ({"inputs": [{"name": "image", "dtype": "uint8"}]}, "it says image uint8[], and the input is image float32"),
         ({"outputs": [{"name": "boxes"}]}, "it names the output 'boxes', which is not there"),
         ({"framework": "gguf"}, "is onnx, and its manifest says gguf"),
-        ({"task": "image-clasification"}, "task: Input should be"),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"task": "image-clasification"}, "task: 'image-clasification' is not known, but 'image-classification' is"),
+        ({"task": "magic"}, "task: 'magic' is none of 'text-classification', "),
+        ({"colour": "red"}, "colour is no field of it"),
+        ({"lables": COLOURS}, "lables is no field of it, but labels is"),
+        ({"preprocessing": {**PICTURE, "mean": [0.5, 0.5]}}, "mean has 2 numbers: it has one, or one for each of 3"),
+        ({"preprocessing": {**PICTURE, "std": [1, 0, 1]}}, "std has a 0"),
+        ({"task": "image-moderation"}, "postprocessing.flag does not say which of red, green, blue are a reason"),
+        (
+            {"task": "image-moderation", "postprocessing": {"flag": ["blood"]}},
+            "postprocessing.flag has 'blood', which is none of its labels",
+        ),
         ({"file": 5}, "file is no text"),
         ({"file": "../model.onnx"}, "leads out of"),
         ({"file": "/etc/hostname"}, "leads out of"),
@@ -212,6 +221,13 @@ def test_a_manifest_that_does_not_fit_is_told_with_the_reason(
     manifest = {"task": "image-classification", "file": "model.onnx", "preprocessing": PICTURE, "labels": COLOURS}
     (folder / "manifest.json").write_text(json.dumps(manifest | said))
     assert says in refused(pitchey, "x", folder)
+
+
+def test_labels_that_are_no_text_are_told_with_the_byte(pitchey: Pitchey) -> None:
+    (pitchey.cwd / "net.onnx").write_bytes(onnx_models.colours())
+    (pitchey.cwd / "labels.txt").write_bytes("rot\ngrün\nblau\n".encode("latin-1"))
+    said = refused(pitchey, "x", "net.onnx", "--task", "image-classification", "--labels", "labels.txt")
+    assert "The labels of the model x@1 are no UTF-8 text: byte 6 of labels.txt is 0xfc." in said
 
 
 def _zip(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes]) -> Path:

@@ -22,13 +22,15 @@ from pitchey_cli.engines.podman import PodmanEngine
 from pitchey_cli.engines.port import LABEL_STATE, Engine, EngineKind, InstanceSpec, InstanceStatus, Mount
 from pitchey_cli.engines.process import ProcessEngine
 from pitchey_cli.store.port import Store
+from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.resources.scripted_engine import Machine, ScriptedEngine
+from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
 SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
 
-_STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore.open(folder / "pitchey.db")}
+_STORES = ("postgres", "sqlite")
 
 _DEADLINE_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -137,13 +139,14 @@ def container_lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[La
     yield from _laboratory(request.param, tmp_path)
 
 
-@pytest.fixture(params=sorted(_STORES))
+@pytest.fixture(params=_STORES)
 def another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Store]]:
     """Opens one more connection to the database of this test."""
     opened: list[Store] = []
+    url = request.getfixturevalue("postgres_store_url") if request.param == "postgres" else ""
 
     def connect() -> Store:
-        opened.append(_STORES[request.param](tmp_path))
+        opened.append(PostgresStore.open(url) if url else SqliteStore.open(tmp_path / "pitchey.db"))
         return opened[-1]
 
     yield connect

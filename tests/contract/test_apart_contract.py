@@ -23,7 +23,7 @@ from pitchey_cli.store import noted as noting
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
 from pitchey_cli.store.port import JobFilter, Store
-from pitchey_cli.store.reading import QUERIES
+from pitchey_cli.store.queries import load
 from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -226,4 +226,4 @@ def test_what_is_called_a_read_writes_nothing(store: Store, name: str) -> None:
     writes = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b")
     code = inspect.getsource(getattr(type(store), name))
     used = re.findall(r'QUERIES\["(\w+)"\]', code)
-    assert [each for each in used if writes.search(QUERIES[each])] == []
+    assert [each for each in used if writes.search(load("sqlite")[each])] == []

@@ -19,13 +19,15 @@ from pitchey_cli.domain.access import Area, Role
 from pitchey_cli.domain.alerts import Silence, rule_named
 from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId
+from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import access, webhooks
 from processors.inference.defaults import DEFAULTS
+from processors.vocabulary import Service
 from tests.resources.served import Served, served
 
-OURS, THEIRS = "acme", "rival"
+OURS, THEIRS, NODE = "acme", "rival", "worker-1"
 GUARDED = [route for route in ROUTES if route.role is not None]
 PROGRAM = {"spec": {"language": "python", "code": "print(1)"}}
 STEPS = {"steps": {"say": {"service": "code", "language": "python", "code": "print(1)"}}}
@@ -50,6 +52,8 @@ IN_BODY: dict[str, Any] = {
     "rotate_webhook": {},
     "replay_deliveries": {"failed": True},
     "check_alerts": {},
+    "drain_node": {},
+    "undrain_node": {},
     "silence_alert": {"lasting": "1h", "reason": "because"},
     "probe": {"input": "https://media.example/clip.mp4"},
 }
@@ -76,7 +80,7 @@ class Things:
         parts = {"job": job.get(route.name, self.job), "batch": self.batch, "name": self.schedule, "path": "video.mp4"}
         parts |= {"service": "code", "member": self.member, "token": self.token, "organisation": OURS}
         parts |= {"upload": self.upload, "rule": "dead_letters", "model": api_model(), "view": "job"}
-        parts |= {"webhook": self.webhook, "file": "main.js"}
+        parts |= {"webhook": self.webhook, "file": "main.js", "node": NODE}
         return route.path.replace(":path}", "}").format(**parts)
 
     @property
@@ -124,6 +128,10 @@ def things(api: Served, tmp_path: Path) -> Things:
     )
     begun = admin.post("/v1/uploads", headers=TUS)
     upload = begun.headers["location"].rpartition("/")[2]
+    api.store.enter(f"id-{mark}", NodeFacts(NODE, "1.0", 1, "docker", tuple(Service)), Room(), now=api.now)
+    for each in api.store.nodes():  # of the tests before: one of that name is up
+        if each.id != f"id-{mark}":
+            api.store.remove_node(each.id, now=api.now)
     rule = rule_named("dead_letters", api.wiring.policies.alert_rules())
     api.store.silence_alert(rule.name, Silence(api.now + timedelta(hours=1), "because", "ada"))
     return Things(job, dead, done, batch, schedule, f"ada-{mark}", made.id, hook.id, upload)
@@ -137,7 +145,7 @@ def _failed() -> Any:
 
 
 def ask(client: httpx.Client, route: Route, things: Things) -> httpx.Response:
-    query = {"organisation": OURS} if route.name in ("remove_budget",) else {}
+    query = {"remove_budget": {"organisation": OURS}, "remove_node": {"force": "true"}}.get(route.name, {})
     body = {"job_id": things.job} if route.name == "look" else IN_BODY.get(route.name)
     content: dict[str, Any] = {} if body is None else {"json": body}
     if "/uploads" in route.path:

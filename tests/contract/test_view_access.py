@@ -30,19 +30,19 @@ NAMES = sorted({*VIEWS, *of_the_machine._OF_THE_MACHINE})
 OF_ADMINS = {"members", "tokens", "audit_log", "webhooks", "deliveries", "delivery"}
 OF_ALL = {
     "alerts", "queue", "running", "waiting_pools", "scaling_events", "last_decisions", "measurements", "forecasts",
-    "warm_requests", "pool_samples", "arrivals", "overview",
+    "warm_requests", "pool_samples", "arrivals", "overview", "nodes",
 }  # fmt: skip
 AREAS: dict[Area, set[str]] = {
     Area.JOBS: {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed", "counts", "instances", "queue", "running", "waiting_pools", "budgets",
-        "standings", "waiting_jobs", "models",
+        "standings", "waiting_jobs", "models", "nodes",
     },
     Area.SCHEDULES: {"schedules", "schedule", "models"},
     Area.POOLS: {
         "counts", "instances", "queue", "running", "waiting_pools", "scaling_events", "last_decisions", "measurements",
         "forecasts", "warm_requests", "pool_samples", "arrivals", "alerts", "models",
-        "overview",
+        "overview", "nodes",
     },
     Area.COST: {
         "budgets", "standings", "waiting_jobs", "pool_samples", "arrivals", "costs", "spent", "first_booked", "models",

@@ -14,6 +14,7 @@ import docker
 import psutil
 import pytest
 
+from pitchey_cli.daemon.line import SocketLine
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.job import Token
@@ -107,7 +108,7 @@ class Group:
         return self.speak(carry_out)
 
     def speak(self, talk: Callable[[WorkerClient], Any]) -> Any:
-        client = WorkerClient(self.directory / "run")
+        client = WorkerClient(SocketLine(self.directory / "run"))
         try:
             return asyncio.run(talk(client))
         finally:

@@ -1,7 +1,7 @@
 """PyTorch and TensorFlow in the variants of the image: they answer as ONNX does, and refuse what could do harm.
 
-`make frameworks` runs it on Docker, and on the engine `process` where both are installed. No part of `make test`:
-the two are gigabytes.
+`make frameworks` runs it on Docker and on Podman, and on the engine `process` where both are installed. No part of
+`make test`: the two are gigabytes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from tests.resources.small_network import FOLDER, add_network, answers, network_
 IMAGE = "inference-tensorflow-torch"
 KINDS = ("onnx", "tflite", "pt2", "safetensors", "torchscript", "savedmodel")
 HAS_BOTH = all(importlib.util.find_spec(each) for each in ("torch", "tensorflow"))
+#: of the containers' engines those that are there: scripts/frameworks has seen to them
+ENGINES = [kind for kind in ("docker", "podman") if f"PITCHEY_TEST_{kind.upper()}" in os.environ]
 
 
-@pytest.fixture(scope="module", params=["docker", *(["process"] if HAS_BOTH else [])])
+@pytest.fixture(scope="module", params=[*ENGINES, *(["process"] if HAS_BOTH else [])])
 def pitchey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pitchey]:
     """The command line with a daemon, on an engine that has both."""
     kind, folder = request.param, tmp_path_factory.mktemp(request.param)
@@ -31,10 +33,10 @@ def pitchey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         "PITCHEY_ENGINE_KIND": kind,
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
-    if kind == "docker":
-        settings["PITCHEY_ENGINE_URL"] = os.environ["PITCHEY_TEST_DOCKER"]
+    if kind in ENGINES:
+        settings["PITCHEY_ENGINE_URL"] = os.environ[f"PITCHEY_TEST_{kind.upper()}"]
     command = Pitchey(folder / "state", folder, settings)
-    if kind == "docker":
+    if kind in ENGINES:
         command.ok("images", "build", IMAGE)
     for each in KINDS:
         add(command, each)
@@ -62,6 +64,35 @@ def test_the_same_network_gives_the_same_answers(pitchey: Pitchey, kind: str) ->
     (tensor,) = answer["output"]["outputs"]
     assert answer["device"] == "cpu"
     assert np.reshape(tensor["data"], (3, 3)) == pytest.approx(answers(given), abs=1e-3)
+
+
+def test_a_model_of_each_framework_is_verified_warmed_and_measured(pitchey: Pitchey) -> None:
+    """Verified on the host by its files; loaded and measured by a job each."""
+    said = pitchey.ok("models", "verify", *KINDS).lines
+    assert said == [f"{kind}@1: whole" for kind in sorted(KINDS)]
+    warmed = pitchey.ok("models", "warm", *KINDS).err
+    assert all(f"{kind} is loaded; its job waited" in warmed for kind in KINDS), warmed
+    measured = [json.loads(line) for line in pitchey.ok("models", "bench", *KINDS, "--json").lines]
+    for kind, answer in zip(KINDS, measured, strict=True):
+        assert answer["model"] == f"{kind}@1" and answer["runs"][0]["seconds"] > 0, answer
+        manifest = json.loads((pitchey.state_dir / "models" / kind / "1" / "manifest.json").read_text())
+        assert manifest["batching"].get("maxSize", 1) == answer["batching"]["maxSize"], answer
+    # With other numbers in its manifest a model is loaded anew, and answers as before.
+    given = pictures(3)
+    np.save(pitchey.cwd / "pictures.npy", given)
+    for kind in KINDS:
+        answer = json.loads(pitchey.ok("run", "inference", kind, "pictures.npy", "--no-cache").out)
+        (tensor,) = answer["output"]["outputs"]
+        assert np.reshape(tensor["data"], (3, 3)) == pytest.approx(answers(given), abs=1e-3), kind
+
+
+def test_programs_of_pytorch_may_be_wanted_at_once(pitchey: Pitchey) -> None:
+    """PyTorch itself cannot load two of them at a time."""
+    names = [f"program-{number}" for number in range(6)]
+    for name in names:
+        pitchey.ok("models", "add", name, "source-pt2", "--allow-code")
+    warmed = pitchey.ok("models", "warm", *names).err
+    assert all(f"{name} is loaded; its job waited" in warmed for name in names), warmed
 
 
 def test_a_wrong_shape_is_told_with_the_right_one(pitchey: Pitchey) -> None:

@@ -12,6 +12,7 @@ from tests.conftest import Pitchey
 from tests.resources.away import Away, started
 from tests.resources.studio import Studio
 from tests.resources.workers import Worker
+from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 
 @pytest.fixture(scope="module")

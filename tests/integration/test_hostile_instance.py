@@ -10,6 +10,7 @@ import pytest
 
 from pitchey_cli.artifacts.beneath import read_beneath
 from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.daemon.line import SocketLine
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain.errors import InputRejected, InstanceGone
 from pitchey_cli.domain.job import JobId, NewJob
@@ -80,7 +81,7 @@ def test_an_output_of_a_spool_that_is_a_link_is_refused(instance: Path) -> None:
 async def test_a_socket_that_is_a_link_is_not_followed(instance: Path) -> None:
     (instance / "run").mkdir()
     (instance / "run" / "worker.sock").symlink_to("/nowhere/engine.sock")
-    client = WorkerClient(instance / "run")
+    client = WorkerClient(SocketLine(instance / "run"))
     with pytest.raises(InstanceGone, match="no socket"):
         await client.health()
     client.close()

@@ -254,6 +254,8 @@ def test_a_text_is_continued_as_long_as_was_asked_and_the_same_each_time(oracle:
     assert again["generated_text"] == answer["output"]["generated_text"]
     stop = pieces[4].strip()
     cut = oracle.ask("generate", "Write one sentence about the sea.", maxTokens=8, stop=[stop])
+    usage = oracle.envelope("generate", "Write one sentence about the sea.", maxTokens=8, stop=[stop])["usage"]
+    assert usage["tokens"] == answer["usage"]["tokens"] and 0 < usage["generatedTokens"] <= 8
     assert cut["details"]["finish_reason"] == "stop_sequence" and stop not in cut["generated_text"]
     assert answer["output"]["generated_text"].startswith(cut["generated_text"])
 
@@ -264,6 +266,16 @@ def test_a_seed_gives_the_same_text_again(oracle: Oracle) -> None:
         for seed in (7, 7, 8)
     ]
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_an_answer_that_cannot_be_as_long_as_was_asked_says_how_long_it_can_be(oracle: Oracle) -> None:
+    asked = ("generate", "Say hello.")
+    assert "notes" not in oracle.envelope(*asked, maxTokens=100, stop=["e"])
+    answer = oracle.envelope(*asked, maxTokens=1_000_000, stop=["e"])
+    room = 2048 - answer["usage"]["tokens"]
+    assert answer["notes"] == [
+        f"maxTokens was more than an answer can have: beside the question generate has room for {room} tokens."
+    ]
 
 
 def test_a_question_that_is_too_long_is_refused_with_the_numbers(oracle: Oracle) -> None:
@@ -325,6 +337,16 @@ def test_names_are_found_where_they_stand(oracle: Oracle) -> None:
     }  # fmt: skip
     assert all(text[each["start"] : each["end"]] == each["word"] for each in found)
     assert all(0.3 < each["score"] <= 1 for each in found)
+
+
+def test_names_are_found_where_they_stand_in_a_long_text(oracle: Oracle) -> None:
+    """It is looked at in parts, as the library takes no more than a million letters."""
+    filler = "It rained, and nobody was there to see how the small boats went out again.\n\n" * 270
+    text = f"In Paris. {filler}Tim Cook opened an office in Berlin."
+    assert len(text) > 20_000
+    found = [each for each in oracle.ask("entities", text) if each["entity_group"] in ("GPE", "PERSON")]
+    assert [each["word"] for each in found] == ["Paris", "Tim Cook", "Berlin"]
+    assert all(text[each["start"] : each["end"]] == each["word"] for each in found)
 
 
 def test_insults_are_flagged_and_kind_words_are_not(oracle: Oracle) -> None:

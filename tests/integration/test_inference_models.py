@@ -158,7 +158,11 @@ def test_a_class_that_has_no_label_is_the_manifests_mistake(oracle: Oracle, mode
         ({"preprocessing": {**PICTURE, "width": 16}}, "wrong_shape", "It takes image float32[?, 3, 8, 8]."),
         ({"preprocessing": {**PICTURE, "input": "img"}}, "input_missing", "needs the input 'image'"),
         ({"outputs": [{"name": "scores"}]}, "manifest_disagrees", "names the output 'scores'"),
-        ({"task": "image-clasification"}, "bad_manifest", "task: Input should be"),
+        (
+            {"task": "image-clasification"},
+            "bad_manifest",
+            "task: 'image-clasification' is not known, but 'image-classification' is",
+        ),
         ({"labels": "labels.txt"}, "bad_manifest", "labels.txt is not among files"),
         ({"file": "../model.onnx"}, "bad_manifest", "is no path inside the model's folder"),
         ({"framework": "torch"}, "code_not_allowed", "is torch, which can run code, and nobody has allowed that"),

@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -37,9 +38,10 @@ from pitchey_cli.store.port import JobFilter
 from processors.protocol import Service
 from tests.resources.books import wrong_books
 from tests.resources.scripted_engine import Machine, ScriptedEngine
-from tests.resources.scripted_node import Daemon, open_store, service
+from tests.resources.scripted_node import Daemon, open_store, service, store_on_server
 from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
 from tests.resources.scripted_worker import STEPS, ScriptedAttempt, by_spec
+from tests.servers.postgres import PostgresServer
 
 T = TypeVar("T")
 
@@ -84,6 +86,7 @@ class DaemonHistory(RuleBasedStateMachine):
     def begin(self, seed: int) -> None:
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         self.state_dir = Path(self.folder.name)
+        self.choose_store()
         self.world = ScriptedLoop(ScriptedClock(), seed)
         self.store = open_store(layout.database(self.state_dir))
         self.machine = self.do(lambda: Machine(self.script))
@@ -92,6 +95,9 @@ class DaemonHistory(RuleBasedStateMachine):
         self.started: Counter[str] = Counter()
         self.daemon: Daemon | None = None
         self.start_daemon()
+
+    def choose_store(self) -> None:
+        """A file of SQLite in the state directory."""
 
     def do(self, act: Callable[[], T]) -> T:
         """Do something in the loop, where the workers live."""
@@ -390,6 +396,33 @@ class DaemonHistory(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
+class HistoryOnPostgres(DaemonHistory):
+    """The same with the queue on a server."""
+
+    server: PostgresServer
+    template: str
+
+    def choose_store(self) -> None:
+        self.database = self.server.create(self.template)
+        store_on_server(self.state_dir, self.server.url(self.database))
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "database"):
+            self.server.drop(self.database)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_server(postgres_server: PostgresServer, postgres_template: str) -> None:
+    """For the class, which takes no fixtures."""
+    HistoryOnPostgres.server, HistoryOnPostgres.template = postgres_server, postgres_template
+
+
+TestHistoryOnPostgres = HistoryOnPostgres.TestCase
+TestHistoryOnPostgres.settings = settings(
+    max_examples=20, stateful_step_count=15, deadline=None, print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
 TestDaemonHistory = DaemonHistory.TestCase
 TestDaemonHistory.settings = settings(
     max_examples=100, stateful_step_count=15, deadline=None, print_blob=True,

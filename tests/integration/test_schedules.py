@@ -25,7 +25,7 @@ from pitchey_cli.operations.requests import Defaults, Request, Submitting
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.store.sqlite import SqliteStore
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.wiring import Wiring, node
 from processors.vocabulary import Service
 
 START = datetime(2026, 5, 1, 11, 30, tzinfo=UTC)
@@ -207,7 +207,10 @@ def test_a_daemon_holds_its_place_until_nothing_is_staged_any_more(wiring: Wirin
 
     async def serve() -> None:
         engine = ProcessEngine(tmp_path / "processes")
-        with lock.lock(wiring.state_dir, is_daemon=True, engine="process"), wiring._loop(engine, print, False) as loop:
+        with (
+            lock.lock(wiring.state_dir, is_daemon=True, engine="process"),
+            node.loop(wiring, engine, report=print) as loop,
+        ):
             loop.node = replace(loop.node, fire=stage)
             loop.firing = Firing(loop.node, loop.changed)
             await process.serve(loop, on_ready=lambda: None)
@@ -242,7 +245,7 @@ def looks(wiring: Wiring, tmp_path: Path, clock: Hands, waits: list[int], *, las
         return []
 
     async def look() -> None:
-        with wiring._loop(ProcessEngine(tmp_path / "processes"), print, False) as loop:
+        with node.loop(wiring, ProcessEngine(tmp_path / "processes"), report=print) as loop:
             firing = Firing(replace(loop.node, fire=note, clock=clock), loop.changed)
             for number, minutes in enumerate(waits):
                 clock.at += timedelta(minutes=minutes)

@@ -21,9 +21,11 @@ from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import TRANSITIONS, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
-from pitchey_cli.store.port import CancelResult, JobFilter
+from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
+from tests.servers.postgres import PostgresServer
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VIDEO = Service.VIDEO
@@ -68,24 +70,33 @@ class Queue(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        path = Path(self.folder.name) / "pitchey.db"
-        self.stores = [SqliteStore.open(path), SqliteStore.open(path)]
-        for store in self.stores:
-            store._db.run("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+        self.stores = self.opened()
         self.model: dict[str, Expected] = {}
         self.submitted = 0
         self.now = NOON
+
+    def opened(self) -> list[Store]:
+        """Two connections to an empty database."""
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "pitchey.db"
+        stores = [SqliteStore.open(path), SqliteStore.open(path)]
+        for store in stores:
+            store._db.run("PRAGMA synchronous = OFF")  # nobody pulls the plug here
+        return [*stores]
+
+    def forget(self) -> None:
+        """Remove the database."""
+        self.folder.cleanup()
 
     def teardown(self) -> None:
         if hasattr(self, "stores"):
             assert self.stores[0].integrity() == []
             for store in self.stores:
                 store.close()
-            self.folder.cleanup()
+            self.forget()
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> Store:
         self.stores.reverse()
         return self.stores[0]
 
@@ -320,7 +331,31 @@ class Queue(RuleBasedStateMachine):
         assert counted == {state: states.count(state) for state in set(states)}
 
 
+class QueueOnPostgres(Queue):
+    """The same on a server."""
+
+    server: PostgresServer
+    template: str
+
+    def opened(self) -> list[Store]:
+        self.database = self.server.create(self.template)
+        return [PostgresStore.open(self.server.url(self.database)) for _ in range(2)]
+
+    def forget(self) -> None:
+        self.server.drop(self.database)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_server(postgres_server: PostgresServer, postgres_template: str) -> None:
+    """For the class, which takes no fixtures."""
+    QueueOnPostgres.server, QueueOnPostgres.template = postgres_server, postgres_template
+
+
 TestQueue = Queue.TestCase
+TestQueueOnPostgres = QueueOnPostgres.TestCase
+TestQueueOnPostgres.settings = settings(
+    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 TestQueue.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

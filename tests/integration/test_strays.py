@@ -18,7 +18,7 @@ from pitchey_cli.domain.job import Instance, InstanceState
 from pitchey_cli.domain.limits import MIB, Limits
 from pitchey_cli.engines.port import LABEL_STATE, InstanceSpec
 from pitchey_cli.engines.process import ProcessEngine
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.wiring import Wiring, node
 from processors.protocol import Service
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -31,7 +31,7 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     monkeypatch.setenv("PITCHEY_CONFIG", str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").touch()
     engine = ProcessEngine(tmp_path / "processes")
-    with Wiring.from_environment()._loop(engine, print, False) as loop:
+    with node.loop(Wiring.from_environment(), engine, report=print) as loop:
         yield loop
     for info in engine.find({}):
         engine.remove(info.instance_id)
@@ -74,7 +74,7 @@ def test_a_daemon_on_a_copy_of_the_database_leaves_the_instances_of_the_first_al
     monkeypatch.setenv("PITCHEY_STATE_DIR", str(tmp_path / "copy"))
 
     async def take_over_copy() -> None:
-        with Wiring.from_environment()._loop(loop.node.engine, print, False) as copy:
+        with node.loop(Wiring.from_environment(), loop.node.engine, report=print) as copy:
             await recovery.take_over(copy)
             await copy.reap()
             await copy.stop_instances(why="the daemon stops")

@@ -15,7 +15,7 @@ from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.engines.process import ProcessEngine
 from pitchey_cli.store.port import JobFilter
-from pitchey_cli.wiring import Wiring
+from pitchey_cli.wiring import Wiring, node
 from processors.protocol import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -78,7 +78,7 @@ def tidied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tidied]:
     monkeypatch.setenv("PITCHEY_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PITCHEY_CONFIG", str(tmp_path / "config.toml"))
     (tmp_path / "config.toml").touch()
-    with Wiring.from_environment()._loop(ProcessEngine(tmp_path / "processes"), print, False) as loop:
+    with node.loop(Wiring.from_environment(), ProcessEngine(tmp_path / "processes"), report=print) as loop:
         yield Tidied(loop)
 
 

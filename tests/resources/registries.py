@@ -55,16 +55,22 @@ def npm_registry(base: str, packages: Mapping[str, Mapping[str, object]]) -> dic
         assert isinstance(files, dict)
         data = io.BytesIO()
         with tarfile.open(fileobj=data, mode="w") as archive:
-            for path, text in {**files, "package.json": json.dumps(manifest)}.items():
-                member = tarfile.TarInfo(f"package/{path}")
-                member.size = len(text.encode())
-                archive.addfile(member, io.BytesIO(text.encode()))
+            for path, content in {**files, "package.json": json.dumps(manifest)}.items():
+                member, content = tarfile.TarInfo(f"package/{path}"), _bytes(content)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
         packed = gzip.compress(data.getvalue(), mtime=0)
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(packed).digest()).decode()
         dist = {"tarball": f"{base}/tarballs/{name}.tgz", "integrity": integrity}
-        document = {"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": {**manifest, "dist": dist}}}
+        version = str(manifest["version"])
+        versions = {version: {**manifest, "dist": dist}}
+        document = {"name": name, "dist-tags": {"latest": version}, "versions": versions}
         served |= {f"/{name}": json.dumps(document).encode(), f"/tarballs/{name}.tgz": packed}
     return served
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def go_proxy(modules: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:

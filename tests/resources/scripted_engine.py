@@ -183,6 +183,10 @@ class ScriptedEngine:
             instance.process.is_oom_killed,
         )
 
+    def address(self, instance_id: str) -> tuple[str, int]:
+        """It shares its files, and has no porter."""
+        raise InstanceGone(f"Instance {instance_id} has no porter on this engine.")
+
     def find(self, labels: Mapping[str, str]) -> list[InstanceInfo]:
         """Every instance that carries all of these labels."""
         found = [self.inspect(instance_id) for instance_id in self.machine.ids()]

@@ -20,6 +20,8 @@ from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
 from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.protocol import Service
@@ -84,6 +86,9 @@ def _no_url(*_: object, **__: object) -> NoReturn:
     raise AssertionError("no job here has a URL")
 
 
+_URL = "store.url"  # a file in the state directory
+
+
 class Daemon:
     """A daemon on a scripted loop, which can be drained, or killed."""
 
@@ -112,11 +117,12 @@ class Daemon:
         await recovery.take_over(self.loop)
         await self.loop.take_up()
         self._is_ready.set()
-        await self.loop.run(self._stop)
+        await recovery.run(self.loop, self._stop)
         self.loop.firing.stop()
         asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._at_once.set)
         await self.loop.finish_running(at_once=self._at_once, grace_seconds=lambda: self.loop.node.config.grace_seconds)
         await self.loop.stop_instances(why="the daemon stops")
+        await self.loop.leave()
 
     def hand_back(self) -> None:
         """Let it end as a second TERM does, without waiting for that."""
@@ -137,8 +143,16 @@ class Daemon:
         self._world.writer = None
 
 
-def open_store(path: Path) -> SqliteStore:
-    """Open a database; nobody pulls the plug here."""
+def store_on_server(state_dir: Path, url: str) -> None:
+    """Have the store of a state directory on a server."""
+    (state_dir / _URL).write_text(url)
+
+
+def open_store(path: Path) -> Store:
+    """Open a database, or the one on a server that was chosen; nobody pulls the plug here."""
+    chosen = path.with_name(_URL)
+    if chosen.exists():
+        return PostgresStore.open(chosen.read_text())
     store = SqliteStore.open(path)
     store._db.run("PRAGMA synchronous = OFF")
     return store

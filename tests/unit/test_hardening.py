@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pitchey_cli.domain.limits import MIB, Limits
-from pitchey_cli.engines.hardening import docker_arguments, podman_arguments
-from pitchey_cli.engines.port import InstanceSpec, Mount
+from pitchey_cli.engines.hardening import docker_arguments, podman_arguments, porter_arguments
+from pitchey_cli.engines.port import InstanceSpec, Mount, PorterSpec
 
 SPEC = InstanceSpec(
     instance_id="video-1a2b3c4d",
@@ -19,6 +19,8 @@ SPEC = InstanceSpec(
     environment={"LANG": "C.UTF-8"},
     user=(10001, 10002),
 )
+
+PORTER = PorterSpec(command=("--slots", "3"), port=7117, files={"/kept/porter/secret": b"s3cr3t"}, network="objects")
 
 BOTH = {
     "image": "pitchey/video:0123456789ab",
@@ -51,6 +53,46 @@ def test_docker_is_told_this_and_nothing_else() -> None:
             {"Type": "bind", "Source": "/state/spool", "Target": "/spool", "ReadOnly": False},
         ],
     }
+
+
+def test_a_worker_behind_a_porter_has_no_network_and_sees_what_was_given_and_what_is_taken() -> None:
+    told = docker_arguments(replace(SPEC, mounts=(), porter=PORTER))
+    assert told["network_mode"] == "none"
+    assert told["mounts"] == [
+        {"Type": "volume", "Source": "pitchey-video-1a2b3c4d-given", "Target": "/given", "ReadOnly": True},
+        {"Type": "volume", "Source": "pitchey-video-1a2b3c4d-taken", "Target": "/taken", "ReadOnly": False},
+    ]
+    assert told | {"mounts": []} == docker_arguments(replace(SPEC, mounts=()))
+
+
+def test_a_porter_has_a_network_and_is_else_no_less_confined() -> None:
+    spec = replace(SPEC, mounts=(), porter=PORTER, runtime="runsc", has_gpu=True)
+    told = porter_arguments(spec, labels={"pitchey.porter": "video-1a2b3c4d"}, bound_to="127.0.0.1")
+    assert told == docker_arguments(replace(SPEC, mounts=())) | {
+        "name": "pitchey-video-1a2b3c4d-porter",
+        "entrypoint": ["python3", "-m", "processors.porter"],
+        "command": ["--slots", "3"],
+        "labels": {"pitchey.porter": "video-1a2b3c4d"},  # and not the label by which instances are found
+        "environment": {},
+        "network_mode": "objects",
+        "ports": {"7117/tcp": ("127.0.0.1", None)},
+        "pids_limit": 64,
+        "mem_limit": 256 * MIB,
+        "memswap_limit": 256 * MIB,
+        "nano_cpus": 1_000_000_000,
+        "tmpfs": {"/tmp": "rw,nosuid,nodev,mode=1777,size=16777216"},
+        "mounts": [
+            {"Type": "volume", "Source": "pitchey-video-1a2b3c4d-given", "Target": "/given", "ReadOnly": False},
+            {"Type": "volume", "Source": "pitchey-video-1a2b3c4d-taken", "Target": "/taken", "ReadOnly": False},
+            {"Type": "volume", "Source": "pitchey-video-1a2b3c4d-kept", "Target": "/kept", "ReadOnly": False},
+        ],
+    }
+
+
+def test_the_secret_of_a_porter_is_in_nothing_that_an_engine_shows() -> None:
+    spec = replace(SPEC, porter=PORTER)
+    shown = str(docker_arguments(spec)) + str(porter_arguments(spec, labels={}, bound_to="")) + repr(spec)
+    assert "s3cr3t" not in shown
 
 
 def test_podman_is_told_this_and_nothing_else() -> None:

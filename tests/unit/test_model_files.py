@@ -13,6 +13,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from pitchey_cli.operations.models.conversions import CONVERSIONS
+from pitchey_cli.operations.models.listing import ON_REQUEST
 from processors.inference.building import tfjs
 from processors.inference.building.versions import IR_VERSION, OPSET
 from processors.inference.defaults import DEFAULTS
@@ -58,6 +60,10 @@ def test_what_the_host_says_of_the_default_models_is_what_they_say(tmp_path: Pat
     assert [tuple(manifest.get(key) for key in keys) for _, manifest in sorted(said.items())] == [
         (each.name, each.task, each.framework, each.licence, each.description) for each in DEFAULTS
     ]
+
+
+def test_what_is_offered_to_be_made_here_can_be_made_here() -> None:
+    assert ON_REQUEST.keys() == CONVERSIONS.keys()
 
 
 # --- TensorFlow.js

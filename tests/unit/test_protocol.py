@@ -17,8 +17,11 @@ PARSERS: dict[str, TypeAdapter[Any]] = {
     "spec": TypeAdapter(specs.VideoSpec | specs.DocumentSpec | specs.InferenceSpec | specs.MediaSpec | specs.CodeSpec),
     "event": protocol.EVENT,
     "request": TypeAdapter(protocol.AttemptRequest),
+    "group": TypeAdapter(protocol.AttemptGroup),
+    "told": TypeAdapter(protocol.Told),
     "health": TypeAdapter(protocol.Health),
     "refusal": TypeAdapter(protocol.Refusal),
+    "links": TypeAdapter(protocol.Links),
 }
 
 
@@ -61,7 +64,7 @@ def test_a_spec_refuses_a_field_that_it_does_not_know(file: Path) -> None:
         parse(file, json.loads(file.read_text()) | {"colour": "blue"})
 
 
-@pytest.mark.parametrize("kind", ["event", "request", "health", "refusal"])
+@pytest.mark.parametrize("kind", ["event", "request", "health", "refusal", "links"])
 def test_a_message_ignores_what_a_later_version_has_added(kind: str) -> None:
     for file in GOLDEN.glob(f"{kind}-*.json"):
         assert parse(file, json.loads(file.read_text()) | {"addedLater": 1}) == parse(file)
@@ -69,8 +72,13 @@ def test_a_message_ignores_what_a_later_version_has_added(kind: str) -> None:
 
 def test_every_kind_of_event_and_every_service_has_its_golden_file() -> None:
     events = {json.loads(file.read_text())["type"] for file in GOLDEN.glob("event-*.json")}
-    assert events == {"accepted", "progress", "log", "metric", "result", "error"}
+    assert events == {"accepted", "progress", "log", "metric", "links", "result", "error"}
     assert {file.stem.split("-")[1] for file in GOLDEN.glob("spec-*.json")} == set(protocol.Service)
+
+
+@pytest.mark.parametrize("file", ["request-carried.json", "links-outputs.json"])
+def test_a_link_is_not_shown_where_a_message_is(file: str) -> None:
+    assert "Signature" not in repr(parse(GOLDEN / file))
 
 
 @pytest.mark.parametrize("token", ["../etc.1", "A.1", "a", "a.1/..", "a.1\n", ".1", "a" * 33 + ".1"])

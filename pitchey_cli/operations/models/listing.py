@@ -17,6 +17,9 @@ from processors.inference.repository import Repository, by_numbers, newest, read
 
 Origin = Literal["machine", "image"]
 
+#: models that are made on the machine of whoever asks for them (conversions.py), and what they do
+ON_REQUEST = {"coco-detector": "finds 80 kinds of things in pictures"}
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -86,8 +89,10 @@ def found_among(models: Sequence[Listed], reference: str) -> Listed:
     name, _, version = reference.partition("@")
     versions = [each for each in models if each.name == name]
     if not versions:
-        near = difflib.get_close_matches(name, sorted({each.name for each in models}), n=1)
+        near = difflib.get_close_matches(name, sorted({*(each.name for each in models), *ON_REQUEST}), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else "`pitchey models list` lists them."
+        if near and near[0] in ON_REQUEST and all(each.name != near[0] for each in models):
+            hint = f"`pitchey models add {near[0]}` makes one that {ON_REQUEST[near[0]]}."
         raise InputNotFound(f"There is no model {name!r}.", hint=hint)
     chosen = [each for each in versions if (each.version == version if version else each.is_meant)]
     if not chosen:

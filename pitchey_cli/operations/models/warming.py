@@ -9,12 +9,13 @@ from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.models.store import ModelStore
 from pitchey_cli.operations.models.listing import found
 from pitchey_cli.operations.requests import Request
-from processors.inference.manifest import WITHOUT_MODEL, TaskName
+from processors.inference.manifest import WITHOUT_MODEL, Manifest, TaskName
 from processors.vocabulary import Service
 
 _OF_PICTURES = ("image-classification", "image-moderation", "image-feature-extraction", "object-detection")
 _SIDE = 64  # pixels
 _TEXT = "Nothing is meant by this."
+_MOST_ZEROS = 16 << 20  # numbers, of tensors
 _PARAMETERS: dict[TaskName, dict[str, Any]] = {
     "text-generation": {"max_tokens": 1},
     "zero-shot-classification": {"labels": ["this", "that"]},
@@ -33,12 +34,36 @@ def request(store: ModelStore, reference: str, folder: Path) -> Request:
     """
     model = found(store, reference)
     said = model.manifest or model.default
-    if said is None or said.task in WITHOUT_MODEL or said.task == "tensors":
-        raise UsageError(f"What {model.reference} could work on is not known here.", hint="A job of yours loads it.")
+    if said is None or said.task in WITHOUT_MODEL:
+        raise _unknown(model.reference)
     fields = {"model": model.reference, "parameters": _PARAMETERS.get(said.task, {})}
+    if said.task == "tensors":
+        zeros = None if model.manifest is None else _zeros(folder, model.manifest)
+        if zeros is None:
+            raise _unknown(model.reference)
+        return Request(Service.INFERENCE, (str(zeros),), fields)
     if said.task not in _OF_PICTURES:
         return Request(Service.INFERENCE, (), {**fields, "input_data": _TEXT})
     return Request(Service.INFERENCE, (str(_picture(folder)),), fields)
+
+
+def _unknown(reference: str) -> UsageError:
+    return UsageError(f"What {reference} could work on is not known here.", hint="A job of yours loads it.")
+
+
+def _zeros(folder: Path, manifest: Manifest) -> Path | None:
+    """A file with a tensor for each input; None where the manifest leaves open what they are like."""
+    import numpy as np  # late, as its libraries take longer to load than most verbs to run
+
+    from processors.inference.serving.samples import sample
+
+    is_open = any(-1 in each.shape[1:] for each in manifest.inputs)
+    tensors = None if is_open else sample(manifest)
+    if tensors is None or any(each.dtype == object or each.size > _MOST_ZEROS for each in tensors.values()):
+        return None
+    path = folder / f"{manifest.name}-{manifest.version}.npz"
+    np.savez_compressed(path, allow_pickle=False, **tensors)  # type: ignore[arg-type]  # as names of inputs may be any
+    return path
 
 
 def _picture(folder: Path) -> Path:

@@ -73,7 +73,7 @@ class GgufGenerator:
         said = self._server.handle_chat_completions(request, answer.take)
         if error := answer.error or (said.get("error") if isinstance(said, dict) else None):
             self._raise(error)
-        return answer.ending()
+        return answer.ending(self.context_tokens)
 
     def close(self) -> None:
         """Let go of its memory."""
@@ -109,20 +109,23 @@ class _Answer:
             self._generated += bool(piece)
             self._tell(self._stops.feed(piece))
             self._reason = choice.get("finish_reason") or self._reason
+        # Where a text that was asked for ends the answer, the timings of the last chunk never come.
+        self._prompt_tokens = (chunk.get("prompt_progress") or {}).get("total", self._prompt_tokens)
         timings = chunk.get("timings")
         if timings:
             self._prompt_tokens = timings.get("prompt_n", 0) + timings.get("cache_n", 0)
             self._generated = timings.get("predicted_n", self._generated)
         return self._stops.is_met or not self._is_heard
 
-    def ending(self) -> Generated:
-        """How it ended."""
+    def ending(self, context_tokens: int) -> Generated:
+        """How it ended, with a model that takes so many tokens."""
         if self._stops.is_met:
             reason = "stop_sequence"
         else:
             self._tell(self._stops.rest())
             reason = "length" if self._reason == "length" else "eos_token"
-        return Generated(reason, self._prompt_tokens, self._generated)
+        room = max(0, context_tokens - self._prompt_tokens)
+        return Generated(reason, self._prompt_tokens, self._generated, room)
 
     def _tell(self, text: str) -> None:
         if self._is_heard:

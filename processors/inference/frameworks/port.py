@@ -57,6 +57,7 @@ class Generated:
     finish_reason: str  #: length, stop or eos_token, as Hugging Face has them
     prompt_tokens: int
     generated_tokens: int
+    room_tokens: int  #: that the model has for an answer beside this question
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
@@ -76,7 +77,27 @@ class Takes:
         is_text, wants_text = value.dtype.kind in "OUS", wanted.dtype == "string"
         if is_text is not wants_text:
             raise Rejected("wrong_type", f"{self._what} does not take {name!r} as {value.dtype}.", f"It takes {self}.")
-        return value.astype(object if wants_text else wanted.dtype, copy=False)
+        if wants_text:
+            return value.astype(object, copy=False)
+        with np.errstate(invalid="ignore", over="ignore"):
+            found = value.astype(wanted.dtype, copy=False)
+        if (lost := _lost(value, found)) is not None:
+            raise Rejected("wrong_type", f"{self._what} does not take {name!r} with {lost}.", f"It takes {self}.")
+        return found
+
+
+def _lost(value: NDArray[Any], found: NDArray[Any]) -> Any:
+    """The first number that became another one when it took the type of a model; None: there is none.
+
+    Of whole numbers that become fractions, and of fractions that become shorter ones, digits may go, but no more.
+    """
+    if found.dtype == value.dtype or not value.size:
+        return None
+    if found.dtype.kind == "f":
+        wrong = np.isinf(found) & np.isfinite(value) if value.dtype.kind == "f" else np.isinf(found)
+    else:
+        wrong = found != value
+    return value[wrong].flat[0] if wrong.any() else None
 
 
 def _sizes(shape: Sequence[int]) -> str:

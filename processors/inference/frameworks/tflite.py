@@ -14,7 +14,7 @@ from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.takes import Takes
 from processors.inference.frameworks.tflite_file import Looked, refuse_unsafe
 from processors.inference.repository import Entry
-from processors.worker.context import HandlerError
+from processors.worker.context import HandlerError, Rejected
 
 
 def check(entry: Entry) -> None:
@@ -61,13 +61,16 @@ class TfliteSession:
         names = self.takes.named(outputs)
         given = self.takes.fitting({name: self._quantise(name, value) for name, value in tensors.items()})
         rows = {value.shape[0] for value in given.values() if value.ndim}
+        if self._is_for_one_row and (len(rows) != 1 or rows == {0}):
+            counts = ", ".join(f"{name} has {len(value)}" for name, value in given.items())
+            raise Rejected("wrong_shape", f"{self._what} takes as many rows of each input, one at least: {counts}.")
         with self._one_at_a_time:
             try:
                 if not self._is_for_one_row or rows == {1}:
                     return self._invoke(given, names)
                 answers = [
                     self._invoke({name: value[row : row + 1] for name, value in given.items()}, names)
-                    for row in range(min(rows, default=0))
+                    for row in range(rows.pop())
                 ]
             except (RuntimeError, ValueError) as error:
                 message = str(error).splitlines()[0] if str(error) else type(error).__name__

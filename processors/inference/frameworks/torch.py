@@ -28,7 +28,7 @@ from processors.inference.tensor_files import from_file
 from processors.worker.context import HandlerError, Rejected
 
 _NEWER_FORMAT = "archive_format"  # the file in it that PyTorch writes from 2.8 on
-_threads = threading.Lock()
+_loading = threading.Lock()  # torch.export.load fails now and then while another one is under way
 
 
 def check(entry: Entry) -> None:
@@ -45,10 +45,14 @@ def check(entry: Entry) -> None:
 
 def load(entry: Entry, threads: int) -> TorchSession:
     """Load a model, and lay the weights over it that lie beside it."""
-    assert entry.file is not None
-    with _threads:
+    with _loading:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+        return _loaded(entry)
+
+
+def _loaded(entry: Entry) -> TorchSession:
+    assert entry.file is not None
     device = "cuda" if wants_gpu() and torch.cuda.is_available() else CPU
     refuse_other_device(entry, device)
     if entry.manifest.framework == "torchscript":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
 from numpy.typing import NDArray
@@ -35,12 +36,7 @@ def ran(
         facts: Facts = {}
         outputs: Outputs | None = None
         if head["do"] == "generate":
-            done = cast(Generator, loaded).generate(Prompt(**head["prompt"]), say)
-            facts["done"] = {
-                "finish_reason": done.finish_reason,
-                "prompt_tokens": done.prompt_tokens,
-                "generated_tokens": done.generated_tokens,
-            }
+            facts["done"] = asdict(cast(Generator, loaded).generate(Prompt(**head["prompt"]), say))
         else:
             outputs = cast(Session, loaded).run(tensors, head.get("outputs", ()))
         took = {"load": waited, "run": time.monotonic() - started}

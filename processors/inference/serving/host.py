@@ -24,8 +24,8 @@ from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
-from processors.inference.work import result
-from processors.worker.beside import Host
+from processors.inference.work import likeness, perform_together, result
+from processors.worker.beside import Host, Together
 from processors.worker.cgroup import read_usage
 from processors.worker.context import HandlerError, Rejected
 from processors.worker.threads import granted_threads
@@ -53,7 +53,10 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
 
     shelf = Shelf(budget_bytes(), load, changed)
     worker.say(shelf.names())
-    worker.serve(lambda context: result(context, repository, Here(repository, shelf)))
+    worker.serve(
+        lambda context: result(context, repository, Here(repository, shelf)),
+        Together(likeness, lambda contexts: perform_together(contexts, repository, Here(repository, shelf))),
+    )
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()

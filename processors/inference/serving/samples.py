@@ -27,8 +27,8 @@ def sample(manifest: Manifest, *, rows: int = 1, tokens: int = 16, value: int = 
     if not shapes and isinstance(how, Tokens):
         shapes = [TensorShape(name=name, dtype="int64", shape=[-1, -1]) for name in _TOKEN_INPUTS]
     if not shapes and isinstance(how, Picture):
-        colours = 1 if how.channels == "gray" else 3
-        plane = [colours, how.height, how.width] if how.layout == "nchw" else [how.height, how.width, colours]
+        sides = [how.height, how.width]
+        plane = [how.colours, *sides] if how.layout == "nchw" else [*sides, how.colours]
         shapes = [TensorShape(name=how.input, dtype=how.dtype, shape=[-1, *plane])]
     found: dict[str, NDArray[Any]] = {}
     for each in shapes:

@@ -31,8 +31,11 @@ class Shape:
     def of(cls, manifest: Manifest) -> Shape:
         """By its inputs and outputs."""
         long = {each.name for each in manifest.outputs if len(each.shape) > 1 and each.shape[1] == -1}
-        # Without outputs nothing is known of what would have to be cut again.
-        return cls(isinstance(manifest.preprocessing, Tokens) and bool(manifest.outputs), frozenset(long))
+        # Without outputs nothing is known of what would have to be cut again; what has no mask takes what is added for
+        # a part of the text.
+        has_mask = not manifest.inputs or any(each.name == _MASK for each in manifest.inputs)
+        is_padded = isinstance(manifest.preprocessing, Tokens) and bool(manifest.outputs) and has_mask
+        return cls(is_padded, frozenset(long))
 
 
 @dataclass(frozen=True, slots=True)

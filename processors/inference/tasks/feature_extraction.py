@@ -28,4 +28,4 @@ def stacked(answers: Sequence[Any]) -> dict[str, NDArray[Any]]:
     return {"embeddings": np.stack(answers).astype(np.float32, copy=False)}
 
 
-TASK = Task("text", _embed, vector_line, as_tensors=stacked, is_always_list=True, chunk=64)
+TASK = Task("text", _embed, vector_line, as_tensors=stacked, is_always_list=True, is_by_itself=True, chunk=64)

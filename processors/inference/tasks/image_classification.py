@@ -24,7 +24,7 @@ def _classify(model: Model, pictures: Sequence[Image.Image], asked: Asked) -> li
 
 def _moderate(model: Model, pictures: Sequence[Image.Image], asked: Asked) -> list[Any]:
     scores, how = _scores(model, pictures)
-    return [moderated(labelled(model.labels, row), how, asked.parameters) for row in scores]
+    return [moderated(model, labelled(model.labels, row), how, asked.parameters) for row in scores]
 
 
 def _scores(model: Model, pictures: Sequence[Image.Image]) -> tuple[NDArray[Any], Scores]:

@@ -36,6 +36,9 @@ def _objects(model: Model, picture: Image.Image, before: Picture, after: Boxes, 
     sure = np.flatnonzero(scores >= least)
     order = sure[np.argsort(-scores[sure], kind="stable")]
     corners = _in_pixels(model.finite(boxes[order], f"the boxes of its output {after.boxes}"), picture, before, after)
+    # What lies in the border alone, or is inside out, is nowhere in the picture.
+    seen = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+    order, corners = order[seen], corners[seen]
     kept = range(len(order)) if after.overlap is None else _apart(corners, classes[order], after.overlap)
     found = [(order[place], corners[place]) for place in kept]
     return [

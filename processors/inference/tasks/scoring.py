@@ -27,7 +27,7 @@ def scores_of(model: Model, outputs: dict[str, NDArray[Any]]) -> tuple[NDArray[A
     values = outputs[how.output] if how.output else next(iter(outputs.values()))
     values = values.reshape(len(values), -1).astype(np.float32)
     if len(model.labels) == 2 and values.shape[1] == 1 and how.activation == "sigmoid":
-        values = model.finite(1 / (1 + np.exp(-values)), "its scores")
+        values = model.finite(sigmoid(values), "its scores")
         return np.concatenate([1 - values, values], axis=1), how
     if values.shape[1] != len(model.labels):
         raise model.bad(f"it gives {values.shape[1]} scores, and there are {len(model.labels)} labels.")
@@ -35,8 +35,14 @@ def scores_of(model: Model, outputs: dict[str, NDArray[Any]]) -> tuple[NDArray[A
         values = np.exp(values - values.max(1, keepdims=True))
         values /= values.sum(1, keepdims=True)
     elif how.activation == "sigmoid":
-        values = 1 / (1 + np.exp(-values))
+        values = sigmoid(values)
     return model.finite(values, "its scores"), how
+
+
+def sigmoid(values: NDArray[Any]) -> NDArray[Any]:
+    """Each number as a share from 0 to 1; without an overflow on the way, however far from 0 it is."""
+    shares: NDArray[Any] = np.exp(-np.logaddexp(0, -values))
+    return shares
 
 
 def labelled(labels: Sequence[str], scores: NDArray[Any]) -> list[dict[str, Any]]:
@@ -70,8 +76,16 @@ def chosen(found: list[dict[str, Any]], parameters: InferenceParameters, *, usua
     return [each for each in found if each["score"] >= (parameters.threshold or 0)]
 
 
-def moderated(found: list[dict[str, Any]], how: Scores, parameters: InferenceParameters) -> dict[str, Any]:
-    """Whether there is a reason to object, and how sure each label is."""
+def moderated(
+    model: Model, found: list[dict[str, Any]], how: Scores, parameters: InferenceParameters
+) -> dict[str, Any]:
+    """Whether there is a reason to object, and how sure each label is.
+
+    Raises:
+        ModelError: the manifest names no label that is one, so nothing would ever be objected to.
+    """
+    if not how.flag:
+        raise model.bad("postprocessing.flag does not say which of its labels are a reason to object.")
     least = how.flag_from if parameters.threshold is None else parameters.threshold
     flagged = any(each["label"] in how.flag and each["score"] >= least for each in found)
     return {"flagged": flagged, "categories": found}

@@ -54,13 +54,14 @@ def most_telling(vectors: NDArray[Any], count: int) -> list[int]:
     middle = vectors.mean(0)
     relevance = vectors @ (middle / max(float(np.linalg.norm(middle)), 1e-9))
     relevance = relevance + _LEAD / (1 + np.arange(len(vectors)))
-    alike = vectors @ vectors.T
     places: list[int] = []
+    told: NDArray[Any] = np.zeros(len(vectors))  # how near each is to the nearest of those that are chosen
     while len(places) < min(count, len(vectors)):
-        told = alike[:, places].max(1) if places else np.zeros(len(vectors))
         worth = _RELEVANCE * relevance - (1 - _RELEVANCE) * told
         worth[places] = -np.inf
         places.append(int(np.argmax(worth)))
+        near = vectors @ vectors[places[-1]]
+        told = near if len(places) == 1 else np.maximum(told, near)
     return places
 
 

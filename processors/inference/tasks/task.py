@@ -39,4 +39,5 @@ class Task:
     as_tensors: Callable[[Sequence[Any]], Mapping[str, NDArray[Any]]] | None = None  #: for outputFormat binary
     as_document: Callable[[Any], Any] = lambda answer: answer  #: one answer as JSON has it
     is_always_list: bool = False  #: the answer to one input is a list of one, too
+    is_by_itself: bool = False  #: each input is answered at its place, whatever the others are
     chunk: int = 32  #: inputs that are answered at once; between two of them there is progress

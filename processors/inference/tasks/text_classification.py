@@ -32,7 +32,7 @@ def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
 
 def _moderate(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
     scores, how = _scores(model, texts)
-    return [moderated(labelled(model.labels, row), how, asked.parameters) for row in scores]
+    return [moderated(model, labelled(model.labels, row), how, asked.parameters) for row in scores]
 
 
 def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
@@ -56,5 +56,5 @@ def _scores(model: Model, texts: Sequence[str]) -> tuple[NDArray[Any], Scores]:
             raise model.bad("a classifier of texts has the preprocessing tokens, words, strings or embedding.")
 
 
-TASK = Task("text", _classify, best_line, chunk=64)
-MODERATION = Task("text", _moderate, verdict_line, chunk=64)
+TASK = Task("text", _classify, best_line, is_by_itself=True, chunk=64)
+MODERATION = Task("text", _moderate, verdict_line, is_by_itself=True, chunk=64)

@@ -22,8 +22,11 @@ def write(model: Model, prompt: Prompt, asked: Asked) -> tuple[str, Generated]:
         return True
 
     done = cast(Generator, model.runs.session).generate(prompt, say)
-    model.runs.tokens += done.prompt_tokens
+    model.runs.tokens[0] += done.prompt_tokens
     model.runs.written += done.generated_tokens
+    is_asked = asked.parameters.max_tokens is not None
+    if prompt.max_tokens > done.room_tokens and (is_asked or done.finish_reason == "length"):
+        model.room = min(done.room_tokens, done.room_tokens if model.room is None else model.room)
     return "".join(pieces), done
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from processors.inference.model import Model
-from processors.inference.tasks.scoring import best_line, chosen, labelled
+from processors.inference.tasks.scoring import best_line, chosen, labelled, sigmoid
 from processors.inference.tasks.task import Asked, Task
 from processors.inference.vectors import embed
 
@@ -26,7 +26,7 @@ def _classify(model: Model, texts: Sequence[str], asked: Asked) -> list[Any]:
     vectors = embed(source, [template.replace("{}", label) for label in labels])
     cosines = embed(source, texts) @ vectors.T
     if wanted.multi_label:
-        scores = 1 / (1 + np.exp(-(cosines - _RELATED) / _SPREAD))
+        scores = sigmoid((cosines - _RELATED) / _SPREAD)
     else:
         scores = np.exp((cosines - cosines.max(1, keepdims=True)) / _SPREAD)
         scores /= scores.sum(1, keepdims=True)

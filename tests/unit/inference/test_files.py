@@ -96,6 +96,12 @@ def test_a_manifest_of_another_model_is_none(tmp_path: Path) -> None:
         Repository([tmp_path]).find("tint")
 
 
+@pytest.mark.parametrize("text", ["red\ngreen\nblue", "\ufeffred\r\ngreen\r\nblue\r\n\r\n", "red\ngreen\nblue\n \n"])
+def test_labels_are_the_lines_of_their_file_however_it_ends(tmp_path: Path, text: str) -> None:
+    add_classifier(tmp_path, "colour", b"x", labels="labels.txt", others={"labels.txt": text.encode()})
+    assert Repository([tmp_path]).find("colour").labels() == ["red", "green", "blue"]
+
+
 def test_every_file_is_compared_with_the_manifest(tmp_path: Path) -> None:
     folder = add_classifier(tmp_path, "colour", b"weights", others={"more.txt": b"more"})
     entry = Repository([tmp_path]).find("colour")
@@ -191,7 +197,7 @@ def test_a_manifest_takes_nothing_that_it_does_not_know(tmp_path: Path) -> None:
     folder = add_classifier(tmp_path, "colour", b"x")
     document = json.loads((folder / "manifest.json").read_text())
     for change, says in (
-        ({"licnse": "MIT"}, "licnse: Extra inputs are not permitted"),
+        ({"licnse": "MIT"}, "licnse is no field of it, but licence is"),
         ({"preprocessing": {"kind": "magic"}}, "preprocessing: Input tag 'magic'"),
         ({"files": {"/etc/passwd": {"sha256": "0" * 64, "size": 1}}}, "is no path inside the model's folder"),
         ({"framework": None}, "framework and file come together"),

@@ -5,10 +5,10 @@
 
 -- name: insert_job
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, flow, idempotency_key, cache_key,
-                            held_because, max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl,
-                            run_at, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, flow, idempotency_key,
+                            cache_key, output, held_because, max_attempts, timeout_seconds, backoff_seconds, deadline,
+                            expires_at, ttl, run_at, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
 -- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
@@ -48,8 +48,8 @@ SELECT :seq, o.position, o.path, o.role, o.media_type, o.sha256, o.details
 -- name: join_flow
 -- Somebody joins a line; it is made if it is not there.
 INSERT INTO job_flows (service, size, pool, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok,
-                       queued, queued_since)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                       on_node, queued, queued_since)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET queued = queued + excluded.queued,
        queued_since = CASE WHEN queued = 0 THEN excluded.queued_since ELSE queued_since END
 RETURNING id;
@@ -62,8 +62,8 @@ UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
 
 -- name: waiting_flows
 -- The lines of a pool, and when the first in each was due.
-SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.queued, f.queued_since,
-       f.last_served_at,
+SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.on_node, f.queued,
+       f.queued_since, f.last_served_at,
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
          WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS first_due_at
   FROM job_flows f
@@ -350,11 +350,12 @@ UPDATE container_jobs SET inputs = :inputs, name = :name WHERE seq = :seq AND st
 -- name: copy_job
 -- A job like another, for another input.
 INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
-                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, held_because, fanned_from,
-                            max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at, created_at)
+                            kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, output, held_because,
+                            fanned_from, max_attempts, timeout_seconds, backoff_seconds, deadline, expires_at, ttl,
+                            run_at, created_at)
 SELECT :id, service, 'held', priority, organisation, :name, spec, :inputs, is_foreground, batch, key,
-       kind, size, slots, is_off_peak, last_call_at, is_spot_ok, 'dependencies', seq, max_attempts, timeout_seconds,
-       backoff_seconds, deadline, expires_at, ttl, run_at, :now
+       kind, size, slots, is_off_peak, last_call_at, is_spot_ok, on_node, output, 'dependencies', seq, max_attempts,
+       timeout_seconds, backoff_seconds, deadline, expires_at, ttl, run_at, :now
   FROM container_jobs WHERE seq = :seq
 RETURNING *;
 
@@ -626,14 +627,95 @@ SELECT sha256, size FROM artifacts WHERE sha256 > :after ORDER BY sha256 LIMIT :
 -- name: known_jobs
 SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value;
 
+-- --- nodes
+
+-- name: enter_node
+-- A daemon starts: what was done under an epoch before is over. That it was drained stays.
+INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
+                   lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
+                   free_cpus, free_memory_bytes)
+VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
+        :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes)
+    ON CONFLICT (id) DO UPDATE
+   SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
+       services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
+       price_factor = excluded.price_factor, labels = excluded.labels, has_gpu = excluded.has_gpu,
+       lease_seconds = excluded.lease_seconds, is_foreground = excluded.is_foreground, state = 'up',
+       epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
+       cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
+       free_memory_bytes = excluded.free_memory_bytes
+RETURNING epoch;
+
+-- name: beat
+-- No row: its epoch is over.
+UPDATE nodes
+   SET beat = beat + 1, beat_at = :now, cpus = :cpus, memory_bytes = :memory_bytes, free_cpus = :free_cpus,
+       free_memory_bytes = :free_memory_bytes
+ WHERE id = :id AND epoch = :epoch AND state = 'up'
+RETURNING beat;
+
+-- name: may_act
+-- Whether a node acts under this epoch, and whether it is to take anything new.
+SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
+
+-- name: leave_node
+-- A daemon has ended, and has left nothing behind; where it has, others take that over when its lease has run out.
+UPDATE nodes SET state = 'down', beat_at = :now
+ WHERE id = :id AND epoch = :epoch AND state = 'up'
+   AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
+RETURNING id;
+
+-- name: end_epoch
+-- Of all who have seen that its counter stands still, one gets a row.
+UPDATE nodes SET state = 'down', epoch = epoch + 1
+ WHERE id = :id AND epoch = :epoch AND beat = :beat AND state = 'up'
+RETURNING name;
+
+-- name: set_drained
+UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_drained AND state <> 'removed'
+RETURNING id;
+
+-- name: remove_node
+UPDATE nodes SET state = 'removed', is_drained = 0, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
+RETURNING name;
+
+-- name: nodes
+SELECT * FROM nodes ORDER BY name, id;
+
+-- name: running_on_node
+-- One search for each job that runs; how many do is bounded by what instances take.
+SELECT j.* FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.state = 'running' AND i.node = :node;
+
+-- name: instances_on_node
+SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, rowid;
+
+-- name: pools_elsewhere
+-- What the other nodes have of each pool, and how many of its slots are taken.
+SELECT i.service, i.size, i.organisation, count(*) AS instances,
+       sum(CASE WHEN i.state = 'ready' THEN i.slots ELSE 0 END) AS slots,
+       sum((SELECT coalesce(sum(a.slots), 0)
+              FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+             WHERE j.state = 'running' AND a.instance_id = i.id)) AS taken
+  FROM container_instances i
+ WHERE i.stopped_at IS NULL AND i.node <> :node
+ GROUP BY i.service, i.size, i.organisation;
+
+-- name: count_pool
+SELECT count(*) FROM container_instances
+ WHERE stopped_at IS NULL AND service = :service AND size = :size AND organisation = :organisation
+   AND state <> 'draining';
+
 -- --- instances
 
 -- name: insert_instance
-INSERT INTO container_instances (id, service, engine, image, slots, size, organisation, state, requested_cpus,
+INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state, requested_cpus,
                                  requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
                                  stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
                                  seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -655,9 +737,9 @@ UPDATE container_instances
 RETURNING *;
 
 -- name: note_seen
--- All that live since this boot of the machine, but those that are known to be gone.
+-- All of a node that live since this boot of its machine, but those that are known to be gone.
 UPDATE container_instances SET seen_tick = :tick
- WHERE stopped_at IS NULL AND boot = :boot AND seen_tick < :tick
+ WHERE stopped_at IS NULL AND node = :node AND boot = :boot AND seen_tick < :tick
    AND id NOT IN (SELECT value FROM json_each(:gone));
 
 -- name: pause_instance
@@ -675,13 +757,14 @@ UPDATE container_instances SET cost_nanodollars = :cost_nanodollars WHERE id = :
 
 -- name: active_instances
 SELECT * FROM container_instances
- WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation) ORDER BY created_at, rowid;
+ WHERE stopped_at IS NULL AND (:organisation IS NULL OR organisation = :organisation)
+   AND (:node IS NULL OR node = :node) ORDER BY created_at, rowid;
 
 -- name: all_instances
 -- The newest of them, the oldest first.
 SELECT * FROM (
     SELECT *, rowid AS place FROM container_instances
-     WHERE :organisation IS NULL OR organisation = :organisation
+     WHERE (:organisation IS NULL OR organisation = :organisation) AND (:node IS NULL OR node = :node)
      ORDER BY created_at DESC, rowid DESC LIMIT coalesce(:limit, -1)
 ) ORDER BY created_at, place;
 

@@ -34,9 +34,11 @@ CREATE TABLE container_jobs (
     is_off_peak         INTEGER NOT NULL CHECK (is_off_peak BETWEEN 0 AND 1),
     last_call_at        INTEGER,  -- it waits for off-peak hours no longer than that; only of one with a deadline
     is_spot_ok          INTEGER NOT NULL CHECK (is_spot_ok BETWEEN 0 AND 1),
+    on_node             TEXT    NOT NULL,  -- labels that its node must have, as 'gpu=true,region=eu'; '' for any
     flow                INTEGER,  -- the line it stands in, or stood in: of use while it is queued
     idempotency_key     TEXT,
     cache_key           TEXT,
+    output              TEXT    NOT NULL DEFAULT '',  -- where its outputs go, as s3://bucket/{job}/
     held_because        TEXT,
     fanned_from         INTEGER,  -- the job that it was a part of, before that became one for each output
     max_attempts        INTEGER NOT NULL CHECK (max_attempts >= 1),
@@ -112,12 +114,13 @@ CREATE TABLE job_flows (
     key            TEXT    NOT NULL,
     is_off_peak    INTEGER NOT NULL,
     is_spot_ok     INTEGER NOT NULL,
+    on_node        TEXT    NOT NULL,
     queued         INTEGER NOT NULL CHECK (queued >= 0),
     -- Since when somebody has been in it without a break. Who is first says less: one who is tried again, or who has got
     -- its last call, was due later than those behind it.
     queued_since   INTEGER NOT NULL,
     last_served_at INTEGER,
-    UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok)
+    UNIQUE (service, size, is_foreground, organisation, batch, priority, key, is_off_peak, is_spot_ok, on_node)
 ) STRICT;
 
 CREATE INDEX job_flows_waiting ON job_flows (service, size, pool, is_foreground) WHERE queued > 0;
@@ -244,6 +247,7 @@ CREATE INDEX job_outputs_sha256 ON job_outputs (sha256);
 CREATE TABLE container_instances (
     id                     TEXT    NOT NULL PRIMARY KEY,
     service                TEXT    NOT NULL,
+    node                   TEXT    NOT NULL,  -- the id of the one that has started it
     engine                 TEXT    NOT NULL,
     image                  TEXT    NOT NULL,
     slots                  INTEGER NOT NULL CHECK (slots >= 1),
@@ -274,6 +278,35 @@ CREATE TABLE container_instances (
 ) STRICT;
 
 CREATE INDEX container_instances_active ON container_instances (stopped_at, created_at);
+CREATE INDEX container_instances_node ON container_instances (node) WHERE stopped_at IS NULL;
+
+-- The daemons that have ever worked on this database, see domain/nodes.py. Only the beat, the epoch and the state decide
+-- anything; beat_at is by the node's own clock, and for people.
+CREATE TABLE nodes (
+    id                TEXT    PRIMARY KEY,
+    name              TEXT    NOT NULL,
+    version           TEXT    NOT NULL,
+    schema            INTEGER NOT NULL,
+    engine            TEXT    NOT NULL,
+    services          TEXT    NOT NULL,  -- JSON
+    region            TEXT    NOT NULL,
+    is_spot           INTEGER NOT NULL CHECK (is_spot BETWEEN 0 AND 1),
+    price_factor      REAL    NOT NULL,
+    labels            TEXT    NOT NULL,  -- JSON
+    has_gpu           INTEGER NOT NULL CHECK (has_gpu BETWEEN 0 AND 1),
+    lease_seconds     REAL    NOT NULL,
+    is_foreground     INTEGER NOT NULL CHECK (is_foreground BETWEEN 0 AND 1),
+    state             TEXT    NOT NULL CHECK (state = 'up' OR state = 'down' OR state = 'removed'),
+    is_drained        INTEGER NOT NULL DEFAULT 0 CHECK (is_drained BETWEEN 0 AND 1),
+    epoch             INTEGER NOT NULL CHECK (epoch >= 1),
+    beat              INTEGER NOT NULL CHECK (beat >= 0),
+    started_at        INTEGER NOT NULL,
+    beat_at           INTEGER NOT NULL,
+    cpus              REAL    NOT NULL,
+    memory_bytes      INTEGER NOT NULL,
+    free_cpus         REAL    NOT NULL,
+    free_memory_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
 CREATE TABLE container_metrics (

@@ -1,0 +1,430 @@
+"""Artifacts in a bucket that several nodes share, with a cache on the disk of each.
+
+Below a prefix lie `content/ab/<sha256>/<generation>`, the contents, and `use/ab/<sha256>`, a small mark for each: which
+generation counts, or that the content was removed. When a content was last brought in is the time of its mark, as the
+server keeps it: no writer's clock has a say.
+
+Why removing a content is safe while other nodes bring it in. A mark is only ever written on the condition that it is
+still the one that was read (If-Match, If-None-Match; each has a random part, so no two have one ETag). Whoever brings
+in a content that is there writes its mark anew; one that is not there is uploaded under a generation of its own, and
+the mark names that afterwards. Whoever removes first turns the mark into a tombstone, if it is older than the cutoff
+and still the same, and then deletes the one generation that it named. So of two who meet at a mark one is told to read
+it again: a writer finds a tombstone and uploads a generation that the remover knows nothing of, or the remover finds a
+young mark and leaves it. Nobody holds a lock, and one who stops anywhere leaves at most a content that no mark names,
+which goes after two days. Tombstones stay where the server knows no conditional deletes: they have a hundred bytes.
+
+The cutoff is a time of the clock here, and marks have the server's: the difference is taken from the date that the
+server answers with. Dates have whole seconds, so a mark counts as a second younger than it says. The rest of the rule
+of grace, who refreshes when and what the cutoff is, is that of local.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from botocore import exceptions
+
+from pitchey_cli.artifacts.bucket_downloads import download
+from pitchey_cli.artifacts.bucket_uploads import upload
+from pitchey_cli.artifacts.buckets import THREADS, Bucket, Object, is_conflict, is_missing
+from pitchey_cli.artifacts.copying import CHUNK_BYTES
+from pitchey_cli.artifacts.http import spool
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
+from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
+
+_TRIES = 10  # at a mark that others write as well
+_FETCHES = 2  # of a content that comes damaged
+_SECOND = timedelta(seconds=1)
+_FORGOTTEN = timedelta(days=2)  # nobody uploads one content for so long
+_IN_USE = timedelta(minutes=10)  # that a file in the cache is left alone after its path was told
+_COPIED_BYTES = 5 * 2**30  # Amazon S3 API Reference, CopyObject: at most, in one step
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    etag: str
+    used_at: datetime  # by the server's clock
+    server_now: datetime
+    generation: str  # empty: a tombstone
+
+
+class S3Artifacts:
+    """Keeps artifacts in a bucket; signs links to them as well."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        prefix: str,
+        cache: LocalArtifacts,
+        *,
+        cache_bytes: int,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Keep them below a prefix.
+
+        Args:
+            report: told of what an operator should know, a line each.
+        """
+        self._bucket, self._prefix, self._cache = bucket, prefix, cache
+        self._cache_bytes, self._report = cache_bytes, report
+
+    # --- what comes in
+
+    def add(
+        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+    ) -> Artifact:
+        """Take a user's file: into the cache, and from there into the bucket."""
+        artifact = self._cache.add(source, limit_bytes=limit_bytes, may_be_empty=may_be_empty, progress=progress)
+        self._bring_in(artifact)
+        return artifact
+
+    def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
+        """Take a file that an instance left below `root`, without following a link and without leaving `root`."""
+        artifact = self._cache.collect(root, relative, limit_bytes=limit_bytes)
+        self._bring_in(artifact)
+        return artifact
+
+    def put(self, contents: Sequence[bytes]) -> list[Artifact]:
+        """Take short contents that are in memory, in their order."""
+        found = self._cache.put(contents)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="pitchey-put") as pool:
+            list(pool.map(self._bring_in, set(found)))
+        return found
+
+    def refresh(self, names: Collection[str]) -> set[str]:
+        """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="pitchey-refresh") as pool:
+            return {name for name, is_there in zip(names, pool.map(self._refresh, names), strict=True) if not is_there}
+
+    # --- what goes out
+
+    def place(self, sha256: str, target: Path) -> None:
+        """Put an artifact where an instance can read it: a hard link to the cache, read-only; no second copy."""
+        self.path(sha256)
+        self._cache.place(sha256, target)
+
+    def export(self, sha256: str, target: Path, *, overwrite: bool) -> None:
+        """Give an artifact to the user: written beside the target and renamed over it, so it is whole or absent."""
+        self.path(sha256)
+        self._cache.export(sha256, target, overwrite=overwrite)
+
+    def path(self, sha256: str) -> Path:
+        """Where the artifact lies in the cache, into which it is fetched if need be.
+
+        Raises:
+            InputNotFound: there is no such artifact.
+            StoreError: it is damaged in the bucket.
+            NetworkError, Denied: the bucket cannot be reached.
+        """
+        _check_name(sha256)
+        if self._cache.refresh([sha256]):
+            self._fetch(sha256)
+            self._make_room()
+        return self._cache.path(sha256)
+
+    def _fetch(self, sha256: str) -> None:
+        for _ in range(_FETCHES):
+            key = self._key_of(sha256)
+            head = self._bucket.head(key)
+            size = int(head["ContentLength"])
+            with spool() as file:
+                if size:
+                    download(self._bucket, key, head, file)
+                else:
+                    file.touch()
+                found = self._cache.add(file, limit_bytes=size, may_be_empty=True)
+            if found.sha256 == sha256:
+                return
+            self._cache.remove(found.sha256, unless_used_since=datetime.now(UTC) + _SECOND)
+            self._report(f"s3://{self._bucket.name}/{key} is damaged: its content is {found.sha256}")
+        hint = "Restore it from a backup or an older version; jobs that need it can be submitted anew."
+        raise StoreError(f"The artifact {sha256} is damaged in the bucket {self._bucket.name}.", hint=hint)
+
+    def _make_room(self) -> None:
+        """Let the cache be as large as it may: what was used longest ago goes."""
+        there = sorted(self._cache.kept(), key=lambda each: each.used_at)
+        total = sum(each.size for each in there)
+        for each in there:
+            if total <= self._cache_bytes:
+                return
+            if self._cache.remove(each.sha256, unless_used_since=datetime.now(UTC) - _IN_USE):
+                total -= each.size
+
+    # --- housekeeping
+
+    def kept(self) -> Iterator[Kept]:
+        """Every artifact that there is, in the order of their names. Contents that were forgotten are removed."""
+        marks = {_name(each): each.modified_at for each in self._bucket.listed(f"{self._prefix}use/")}
+        contents = self._bucket.listed(f"{self._prefix}content/")
+        for sha256, group in groupby(contents, key=lambda each: each.key.rsplit("/", 2)[1]):
+            generations = list(group)
+            used_at = marks.get(sha256)
+            if len(generations) > 1 or used_at is None:
+                self._remove_forgotten(sha256, generations)
+            if used_at is not None:
+                yield Kept(sha256, generations[-1].size, used_at)
+
+    def is_whole(self, sha256: str, *, progress: ProgressCallback | None = None) -> bool:
+        """Read it in the bucket, and say whether its content is what its name says."""
+        try:
+            _check_name(sha256)
+            key = self._key_of(sha256)
+            head = self._bucket.head(key)
+            if not int(head["ContentLength"]):
+                return sha256 == hashlib.sha256().hexdigest()
+            digest = hashlib.sha256()
+            with spool() as file:
+                download(self._bucket, key, head, file, progress=progress)
+                with file.open("rb") as content:
+                    while piece := content.read(CHUNK_BYTES):
+                        digest.update(piece)
+            return digest.hexdigest() == sha256
+        except InputNotFound:
+            return False
+
+    def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
+        """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
+        _check_name(sha256)
+        mark = self._mark(sha256)
+        if mark is None:
+            return False
+        if not mark.generation:  # somebody has removed it, and may have been interrupted
+            self._bury(sha256, mark)
+            return False
+        if mark.used_at + _SECOND > _by_the_server(unless_used_since, mark.server_now):
+            return False
+        buried = self._write(sha256, "", mark)
+        if buried is None:
+            return False
+        self._bucket.delete([self._content(sha256, mark.generation)])
+        self._bury(sha256, buried)
+        with suppress(PitcheyError):
+            self._cache.remove(sha256, unless_used_since=datetime.now(UTC) - _IN_USE)
+        return True
+
+    def _bury(self, sha256: str, tombstone: _Mark) -> None:
+        """Remove what a tombstone stands for, and the tombstone itself where nobody can have changed it meanwhile."""
+        forgotten = list(self._bucket.listed(f"{self._prefix}content/{sha256[:2]}/{sha256}/"))
+        if forgotten:
+            self._remove_forgotten(sha256, forgotten)
+            return
+        if self._has_conditional_deletes:
+            self._delete_if(self._use(sha256), tombstone.etag)
+
+    def _remove_forgotten(self, sha256: str, generations: Collection[Object]) -> None:
+        """Remove contents that no mark names, once nobody can be about to name them."""
+        mark = self._mark(sha256)
+        now = datetime.now(UTC) if mark is None else mark.server_now
+        named = "" if mark is None else mark.generation
+        for each in generations:
+            if each.key.rpartition("/")[2] != named and now - each.modified_at > _FORGOTTEN:
+                self._bucket.delete([each.key])
+
+    # --- links
+
+    def get_url(self, sha256: str, *, seconds: int) -> str:
+        """A link to the content of an artifact, good for so long."""
+        _check_name(sha256)
+        return self._bucket.link(self._key_of(sha256), seconds=seconds)
+
+    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+        """A link to which the content of a file can be PUT, good for so long."""
+        del size_limit  # no signature of a PUT can hold anybody to it
+        return self._bucket.link(self._put(key), seconds=seconds, method="put_object")
+
+    def take(self, key: str, *, limit_bytes: int) -> Artifact:
+        """Let what was PUT become an artifact, after it was read and hashed here; it is gone from its key then."""
+        place = self._put(key)
+        head = self._bucket.head(place)
+        size = int(head["ContentLength"])
+        if size > limit_bytes:
+            self.discard(key)
+            raise InputRejected(f"The output {key} has {size:,} bytes; the limit is {limit_bytes:,}.")
+        with spool() as file:
+            if size:
+                download(self._bucket, place, head, file)
+            else:
+                file.touch()
+            artifact = self._cache.add(file, limit_bytes=limit_bytes, may_be_empty=True)
+        self._bring_in(artifact, Object(place, size, str(head["ETag"]), head["LastModified"]))
+        self.discard(key)
+        return artifact
+
+    def discard(self, key: str) -> None:
+        """Remove what was PUT, if there is anything."""
+        self._bucket.delete([self._put(key)])
+
+    # --- marks
+
+    def _bring_in(self, artifact: Artifact, source: Object | None = None) -> None:
+        """See to it that the bucket has the content, and that its grace begins now.
+
+        Args:
+            source: an object of the same content, which needs not be sent again.
+        """
+        sha256 = artifact.sha256
+        for number in range(_TRIES):
+            mark = self._mark(sha256)
+            if mark is not None and mark.generation:
+                # Somebody else who has written it since the first look has done what was to be done.
+                if number or self._write(sha256, mark.generation, mark) is not None:
+                    return
+                continue
+            generation = secrets.token_hex(8)
+            key = self._content(sha256, generation)
+            if source is None or artifact.size > _COPIED_BYTES:
+                upload(self._bucket, key, self._cache.path(sha256), sha256=sha256)
+            else:
+                self._copy(source, key)
+            if self._write(sha256, generation, mark) is not None or self._is_named(sha256, generation):
+                return
+            self._bucket.delete([key])
+        raise NetworkError(f"The artifact {sha256} is brought in and removed by others at once.")
+
+    def _is_named(self, sha256: str, generation: str) -> bool:
+        """Whether a mark was written all the same: an answer that was lost made boto3 ask twice, and refuse itself."""
+        mark = self._mark(sha256)
+        return mark is not None and mark.generation == generation
+
+    def _refresh(self, sha256: str) -> bool:
+        _check_name(sha256)
+        for number in range(_TRIES):
+            mark = self._mark(sha256)
+            if mark is None or not mark.generation:
+                return False
+            if number or self._write(sha256, mark.generation, mark) is not None:
+                return True
+        raise NetworkError(f"The artifact {sha256} is used by too many at once.")
+
+    def _key_of(self, sha256: str) -> str:
+        """The object that has the content now."""
+        mark = self._mark(sha256)
+        if mark is None or not mark.generation:
+            raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
+        return self._content(sha256, mark.generation)
+
+    def _mark(self, sha256: str) -> _Mark | None:
+        key = self._use(sha256)
+        with self._bucket.translated(key):
+            try:
+                answer = self._bucket.client.get_object(Bucket=self._bucket.name, Key=key)
+            except exceptions.ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+            with answer["Body"] as body:
+                said = json.loads(body.read())
+        return _Mark(answer["ETag"], answer["LastModified"], _date(answer), str(said["generation"]))
+
+    def _write(self, sha256: str, generation: str, over: _Mark | None) -> _Mark | None:
+        """Write a mark over the one that was read; None when that is not there any more."""
+        key = self._use(sha256)
+        body = json.dumps({"generation": generation, "nonce": secrets.token_hex(16)}).encode()
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if over is None else {"IfMatch": over.etag}
+        with self._bucket.translated(key, "be written"):
+            try:
+                answer = self._bucket.client.put_object(
+                    Bucket=self._bucket.name, Key=key, Body=body, ContentType="application/json", **condition
+                )
+            except exceptions.ClientError as error:
+                # The mark that was read may have gone: there is nothing that could match then.
+                if is_conflict(error) or (over is not None and is_missing(error)):
+                    return None
+                raise
+        now = _date(answer)
+        return _Mark(answer["ETag"], now, now, generation)
+
+    def _copy(self, source: Object, key: str) -> None:
+        with self._bucket.translated(source.key, "be copied"):
+            self._bucket.client.copy_object(
+                Bucket=self._bucket.name,
+                Key=key,
+                CopySource={"Bucket": self._bucket.name, "Key": source.key},
+                CopySourceIfMatch=source.etag,
+            )
+
+    def _delete_if(self, key: str, etag: str) -> None:
+        with self._bucket.translated(key, "be removed"):
+            try:
+                self._bucket.client.delete_object(Bucket=self._bucket.name, Key=key, IfMatch=etag)
+            except exceptions.ClientError as error:
+                if not is_conflict(error) and not is_missing(error):
+                    raise
+
+    @cached_property
+    def _has_conditional_deletes(self) -> bool:
+        """Whether the server heeds the condition of a delete: asked once, with a wrong one."""
+        key = f"{self._prefix}probe/{secrets.token_hex(8)}"
+        with self._bucket.translated(key, "be written"):
+            client = self._bucket.client
+            client.put_object(Bucket=self._bucket.name, Key=key, Body=b"probe")
+            try:
+                client.delete_object(Bucket=self._bucket.name, Key=key, IfMatch=f'"{secrets.token_hex(16)}"')
+            except exceptions.ClientError as error:
+                client.delete_object(Bucket=self._bucket.name, Key=key)
+                return is_conflict(error)
+        return False
+
+    def check_conditions(self) -> None:
+        """Make sure that the server heeds the condition of a write: without that, removing would not be safe.
+
+        Raises:
+            StoreError: it does not.
+        """
+        name = secrets.token_hex(32)
+        try:
+            if self._write(name, "", None) is None or self._write(name, "", None) is not None:
+                hint = "Amazon S3, Cloudflare R2, MinIO and SeaweedFS do, in their versions of 2025 and later."
+                text = f"The server of the bucket {self._bucket.name} does not heed If-None-Match."
+                raise StoreError(text, hint=hint)
+        finally:
+            self._bucket.delete([self._use(name)])
+
+    # --- keys
+
+    def _use(self, sha256: str) -> str:
+        return f"{self._prefix}use/{sha256[:2]}/{sha256}"
+
+    def _content(self, sha256: str, generation: str) -> str:
+        return f"{self._prefix}content/{sha256[:2]}/{sha256}/{generation}"
+
+    def _put(self, key: str) -> str:
+        if not key or ".." in key.split("/") or not all(char.isalnum() or char in "._-/" for char in key):
+            raise InputRejected(f"{key[:80]!r} is no key of an output.")
+        return f"{self._prefix}put/{key}"
+
+
+def _name(each: Object) -> str:
+    return each.key.rpartition("/")[2]
+
+
+def _check_name(sha256: str) -> None:
+    if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a key
+        raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
+
+
+def _date(answer: Any) -> datetime:
+    try:
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError, TypeError):  # a server without a clock of its own
+        return datetime.now(UTC)
+
+
+def _by_the_server(moment: datetime, server_now: datetime) -> datetime:
+    """A moment of the clock here, by the server's. What whole seconds and a slow answer explain is no difference."""
+    apart = server_now - datetime.now(UTC)
+    return moment + apart if abs(apart) > 2 * _SECOND else moment

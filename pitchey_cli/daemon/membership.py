@@ -1,0 +1,111 @@
+"""This node among the others: its beat, its eye on theirs, and what it takes over from those that are gone.
+
+Everything here goes by this machine's monotonic clock, see domain/nodes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeRecord, NodeState, Room, Watch
+
+_AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
+
+
+class Membership:
+    """A node's place among those that share its database."""
+
+    def __init__(self, node: Node, room: Callable[[], Room]) -> None:
+        """Begin outside.
+
+        Args:
+            room: what the node has for instances now.
+        """
+        self._node = node
+        self._room = room
+        self._watch = Watch()
+        self._beat_at = 0.0  # when the next one is due
+        self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
+        self.is_over = False  #: others have taken over what this node ran
+        self.others: Sequence[NodeRecord] = ()  #: that are up, as they were at the last beat
+
+    @property
+    def takers(self) -> Sequence[NodeRecord]:
+        """The others that take jobs off the queue."""
+        return [each for each in self.others if each.state is NodeState.UP and not each.facts.is_foreground]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether what one node is enough for is this one's to do. For a beat or two there may be two such, or none."""
+        return all(self._node.identity.id < each.id for each in self.others if not each.facts.is_foreground)
+
+    async def enter(self) -> None:
+        """Begin an epoch."""
+        node = self._node
+        began = node.clock.monotonic()
+        facts = node.config.facts
+        node.identity.epoch = await node.call(
+            node.store.enter, node.identity.id, facts, self._room(), now=node.clock.now()
+        )
+        self.is_over = False
+        self._kept_at, self._beat_at = began, began  # the first look at the others is now
+
+    async def leave(self) -> None:
+        """End, unless instances are left behind: those are others' when the lease has run out, or the next daemon's."""
+        epoch = self._node.identity.epoch
+        if epoch is not None and not self.is_over:
+            await self._node.call(self._node.store.leave, epoch, now=self._node.clock.now())
+
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether the lease has run out by this node's own clock: others may be at work at what it runs."""
+        return self._node.clock.monotonic() - self._kept_at > self._node.config.lease_seconds
+
+    async def keep(self) -> list[str]:
+        """Beat when that is due, and take over from those that do not; what was done.
+
+        Raises:
+            StoreError: the database cannot be reached.
+        """
+        node, lease = self._node, self._node.config.lease_seconds
+        now = node.clock.monotonic()
+        if self.is_over or now < self._beat_at:
+            return []
+        self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
+        found = await node.call(self._beat)
+        self._beat_at = now + lease / BEATS_PER_LEASE
+        if found is None:
+            self.is_over = True
+            return []
+        if now - self._kept_at > lease * 2 / BEATS_PER_LEASE:
+            self._watch.forget(now)  # it was this node that did not look, or a database that nobody could reach
+        self._kept_at = now
+        others = [each for each in found if each.id != node.identity.id and each.is_up]
+        gone = self._watch.look(others, now)
+        self.others = [each for each in others if each not in gone]
+        return [said for each in gone if (said := await self._take_over(each))]
+
+    def _beat(self) -> Sequence[NodeRecord] | None:
+        node = self._node
+        assert node.identity.epoch is not None  # it has entered
+        if not node.store.beat(node.identity.epoch, self._room(), now=node.clock.now()):
+            return None
+        return node.store.nodes()
+
+    async def _take_over(self, gone: NodeRecord) -> str:
+        node = self._node
+        why = f"node {gone.facts.name} has not answered for {gone.facts.lease_seconds:g} s"
+        taken = await node.call(node.store.take_over, gone, why=why, now=node.clock.now())
+        if taken is None:
+            return ""  # somebody was quicker, or it lives
+        return f"{why}: {len(taken.jobs)} jobs wait again, {len(taken.instances)} instances are out of the books"
+
+    async def what_became(self) -> NodeRecord | None:
+        """This node as others have left it, once its epoch is over; None when nobody can say."""
+        try:
+            found = await self._node.call(self._node.store.nodes)
+        except StoreError:
+            return None
+        return next((each for each in found if each.id == self._node.identity.id), None)

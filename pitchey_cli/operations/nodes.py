@@ -1,0 +1,71 @@
+"""The nodes that share a queue: which there are, and what somebody does about one."""
+
+from __future__ import annotations
+
+from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.nodes import NodeRecord, NodeState, NodeUse
+from pitchey_cli.store.nodes import TakenOver
+from pitchey_cli.store.port import Store
+
+_SHORTEST_ID = 4  # characters, of an id that is abbreviated
+
+
+def nodes(store: Store, *, with_removed: bool = False) -> list[NodeUse]:
+    """The nodes, by name, and what each is doing."""
+    found = [each for each in store.nodes() if with_removed or each.state is not NodeState.REMOVED]
+    return [_use(store, each) for each in found]
+
+
+def node(store: Store, text: str) -> NodeUse:
+    """The node of a name or an id."""
+    return _use(store, find(store, text))
+
+
+def _use(store: Store, node: NodeRecord) -> NodeUse:
+    return NodeUse(node, tuple(store.instances(node=node.id)), len(store.running(node=node.id)))
+
+
+def find(store: Store, text: str) -> NodeRecord:
+    """The node of a name, an id or the beginning of one; of several of one name the one that is up.
+
+    Raises:
+        InputNotFound: there is none.
+        UsageError: there are several.
+    """
+    every = store.nodes()
+    found = [each for each in every if each.id == text]
+    found = found or [each for each in every if each.facts.name == text]
+    if not found and len(text) >= _SHORTEST_ID:
+        found = [each for each in every if each.id.startswith(text)]
+    if len(found) > 1:
+        found = [each for each in found if each.state is not NodeState.REMOVED] or found
+    if len(found) > 1:
+        found = [each for each in found if each.is_up] or found
+    if not found:
+        raise InputNotFound(f"There is no node {text[:70]!r}.", hint="`pitchey nodes list` names them.")
+    if len(found) > 1:
+        ids = ", ".join(each.id for each in found)
+        raise UsageError(f"There are {len(found)} nodes {text!r}.", hint=f"Name one by its id: {ids}.")
+    return found[0]
+
+
+def check_removable(node: NodeRecord, *, force: bool) -> None:
+    """Raise UsageError for a node that may be alive: what it runs would be done twice."""
+    if node.state is NodeState.REMOVED:
+        raise UsageError(
+            f"The node {node.facts.name} has been removed.", hint="`pitchey daemon start` there undoes it."
+        )
+    if node.is_up and not force:
+        raise UsageError(
+            f"The node {node.facts.name} is {node.state}.",
+            hint="`pitchey daemon stop` on its machine ends it; --force takes its jobs from it, and ends it.",
+        )
+
+
+def removed_sentence(node: NodeRecord, taken: TakenOver) -> str:
+    """What has come of it."""
+    said = f"The node {node.facts.name} is removed"
+    if not (taken.jobs or taken.instances):
+        return f"{said}."
+    jobs = "1 job waits" if len(taken.jobs) == 1 else f"{len(taken.jobs)} jobs wait"
+    return f"{said}; {jobs} again, and {len(taken.instances)} of its instances are out of the books."

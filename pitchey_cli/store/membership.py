@@ -1,0 +1,126 @@
+"""The nodes in the store. When one counts as gone domain/nodes.py decides; sql_store.py takes over what it ran."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pitchey_cli.domain.nodes import Epoch, NodeFacts, NodeRecord, NodeState, Room
+from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.store import rows
+from pitchey_cli.store.budgeting import Budgeting
+from pitchey_cli.store.nodes import Elsewhere
+from pitchey_cli.store.queries import QUERIES
+from processors.vocabulary import Service
+
+
+class Members(Budgeting):
+    """Who works on a store."""
+
+    def enter(self, node_id: str, facts: NodeFacts, room: Room, *, now: datetime) -> Epoch:
+        """A daemon starts to work as a node."""
+        at = rows.micros(now)
+        values = {"id": node_id, "now": at, **_facts_values(facts), **_room_values(room)}
+        with self._db.transaction():
+            epoch = Epoch(node_id, int(self._db.value(QUERIES["enter_node"], values)))
+            self._tell(node_id, "node_up", {"version": facts.version, "epoch": epoch.number}, now, facts.name)
+        return epoch
+
+    def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
+        """Count a node's beat up; False when its epoch is over."""
+        values = {**_key(under), "now": rows.micros(now), **_room_values(room)}
+        return self._db.row(QUERIES["beat"], values) is not None
+
+    def may_take(self, under: Epoch) -> bool:
+        """Whether a node may take anything new."""
+        return bool(self._db.value(QUERIES["may_act"], _key(under)) == 0)
+
+    def leave(self, under: Epoch, *, now: datetime) -> bool:
+        """A daemon has ended. False: it leaves instances behind, or its epoch is over."""
+        with self._db.transaction():
+            has_left = self._db.row(QUERIES["leave_node"], {**_key(under), "now": rows.micros(now)}) is not None
+            if has_left:
+                self._tell(under.node_id, "node_down", {"why": "its daemon has ended"}, now)
+        return has_left
+
+    def nodes(self) -> Sequence[NodeRecord]:
+        """All nodes, by name."""
+        return [_node_from(row) for row in self._db.rows(QUERIES["nodes"])]
+
+    def drain_node(self, node_id: str, *, is_drained: bool, now: datetime) -> bool:
+        """Let a node take nothing new, or again."""
+        with self._db.transaction():
+            change = {"id": node_id, "is_drained": int(is_drained)}
+            has_changed = self._db.row(QUERIES["set_drained"], change) is not None
+            if has_changed:
+                self._tell(node_id, "node_drained" if is_drained else "node_undrained", {}, now)
+        return has_changed
+
+    def pools_elsewhere(self, node_id: str) -> Mapping[PoolKey, Elsewhere]:
+        """What all other nodes have."""
+        found = self._db.rows(QUERIES["pools_elsewhere"], {"node": node_id})
+        return {rows.pool_from(row): Elsewhere(row["instances"], max(0, row["slots"] - row["taken"])) for row in found}
+
+    def _tell(self, node_id: str, kind: str, data: Mapping[str, Any], now: datetime, name: str = "") -> None:
+        known = name or next((each.facts.name for each in self.nodes() if each.id == node_id), node_id)
+        self._raise_event(kind, {"node": node_id, "name": known, **data}, now=now)
+
+
+def _key(under: Epoch) -> dict[str, Any]:
+    return {"id": under.node_id, "epoch": under.number}
+
+
+def _facts_values(facts: NodeFacts) -> dict[str, Any]:
+    return {
+        "name": facts.name,
+        "version": facts.version,
+        "schema": facts.schema,
+        "engine": facts.engine,
+        "services": rows.encode([each.value for each in facts.services]),
+        "region": facts.region,
+        "is_spot": int(facts.is_spot),
+        "price_factor": facts.price_factor,
+        "labels": rows.encode(list(facts.labels)),
+        "has_gpu": int(facts.has_gpu),
+        "lease_seconds": facts.lease_seconds,
+        "is_foreground": int(facts.is_foreground),
+    }
+
+
+def _room_values(room: Room) -> dict[str, Any]:
+    return {
+        "cpus": room.cpus,
+        "memory_bytes": room.memory_bytes,
+        "free_cpus": room.free_cpus,
+        "free_memory_bytes": room.free_memory_bytes,
+    }
+
+
+def _node_from(row: rows.Row) -> NodeRecord:
+    state, is_drained = NodeState(row["state"]), bool(row["is_drained"])
+    return NodeRecord(
+        id=row["id"],
+        facts=NodeFacts(
+            name=row["name"],
+            version=row["version"],
+            schema=row["schema"],
+            engine=row["engine"],
+            services=tuple(Service(each) for each in json.loads(row["services"]) if each in set(Service)),
+            region=row["region"],
+            is_spot=bool(row["is_spot"]),
+            price_factor=row["price_factor"],
+            labels=tuple(json.loads(row["labels"])),
+            has_gpu=bool(row["has_gpu"]),
+            lease_seconds=row["lease_seconds"],
+            is_foreground=bool(row["is_foreground"]),
+        ),
+        epoch=row["epoch"],
+        beat=row["beat"],
+        state=NodeState.DRAINING if state is NodeState.UP and is_drained else state,
+        started_at=rows.moment(row["started_at"]),
+        beat_at=rows.moment(row["beat_at"]),
+        is_drained=is_drained,
+        room=Room(row["cpus"], row["memory_bytes"], row["free_cpus"], row["free_memory_bytes"]),
+    )

@@ -1,0 +1,424 @@
+"""One session with a PostgreSQL server: its transactions, how it comes back after a break, and one writer at a time.
+
+Knows nothing of jobs. A transaction that may write holds the lock of the one writer from its beginning to its end, see
+docs/decisions/007-one-writer.md. Everything that the driver raises leaves here as a StoreError that says what to do,
+but for mistakes of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any, ClassVar, TypeVar, cast
+
+import psycopg
+from psycopg import errors, pq
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.store.database import Parameters, Row
+from pitchey_cli.store.queries import Query, load
+from pitchey_cli.store.refusals import translated
+from pitchey_cli.store.server import Server
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 10.0  #: how long to wait for another's write, and for a server that is away
+SCHEMA = "pitchey"
+WRITER_LOCK = 0x5049544348455931  # "PITCHEY1": of the one writer
+MIGRATION_LOCK = 0x5049544348455932  # "PITCHEY2": of whoever makes or changes the schema
+#: A holder of the lock that says nothing for so long is stopped, or cut off: the server ends its session.
+SILENCE_SECONDS = 8
+STATEMENT_SECONDS = 60  #: longest statement; none of ours takes a tenth of it
+_KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more than that with their types
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|DROP)\b", re.IGNORECASE)
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
+
+
+class Session:
+    """A session whose reads and writes are one statement each, or share a `transaction()`."""
+
+    def __init__(self, server: Server, raw: psycopg.Connection[Row], *, busy_seconds: float, is_heard: bool) -> None:
+        self.server = server  #: for messages
+        self._raw = raw
+        self._busy_seconds = busy_seconds
+        self._call = f"; NOTIFY {SCHEMA}" if is_heard else ""
+        self._writer = secrets.token_hex(8)  #: by which our commits are told from others'
+        self._written = 0  # commits of ours
+        self._number = 0  # of the transaction that is open
+        self._levels: list[str | None] = []  # the savepoints of the open transactions; None: nothing has been asked yet
+        self._savepoints = 0
+        self._owed = ""  # what is sent before the next statement: a savepoint that is let go
+        self._in_snapshot = False
+
+    @classmethod
+    def open(cls, server: Server, *, busy_seconds: float = BUSY_SECONDS, is_heard: bool = True) -> Session:
+        """Connect; a server that is just starting is waited for.
+
+        Args:
+            is_heard: whoever runs jobs is woken by each commit; not for what they do themselves.
+
+        Raises:
+            StoreError: there is no such server or database, it does not let us in, or has no room.
+        """
+        raw = connected(server, busy_seconds=busy_seconds)
+        return cls(server, raw, busy_seconds=busy_seconds, is_heard=is_heard)
+
+    # --- statements
+
+    def words(self, query: Query) -> str:
+        """What a query is called here: its SQL."""
+        return _words()[query.name]
+
+    def rows(self, query: Query | str, parameters: Parameters = ()) -> list[Row]:
+        """Every row of a statement: of a named one, or of PostgreSQL's own."""
+        text, sql, is_write = _sql(query)
+        if not parameters:
+            sql = text
+        if self._levels or self._in_snapshot:
+            return self._asked(sql, parameters)
+        if is_write:
+            with self.transaction():
+                return self._asked(sql, parameters)
+        return self._patiently(lambda: self._asked(sql, parameters))
+
+    def row(self, query: Query | str, parameters: Parameters = ()) -> Row | None:
+        """The only row of a statement, if it has one."""
+        found = self.rows(query, parameters)
+        return found[0] if found else None
+
+    def value(self, query: Query | str, parameters: Parameters = ()) -> Any:
+        """The first column of the only row; None when there is no row."""
+        found = self.rows(query, parameters)
+        return found[0][0] if found else None
+
+    def run(self, query: Query | str, parameters: Parameters = ()) -> None:
+        """A statement whose rows do not matter."""
+        self.rows(query, parameters)
+
+    def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
+        """One statement for each set of parameters; call it inside a transaction."""
+        values = list(parameters)
+        if len(values) == 1:
+            self.run(query, values[0])
+        elif values:
+            _, sql, _ = _sql(query)
+            self._establish()
+            try:
+                with self._raw.cursor() as cursor:
+                    cursor.executemany(sql.encode(), values)
+            except psycopg.Error as error:
+                raise translated(error, self.server) from error
+
+    def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
+        self._establish()
+        try:
+            # Without parameters it may be several statements, which cannot be prepared.
+            cursor = self._raw.execute(sql.encode(), parameters or None, prepare=None if parameters else False)
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            if isinstance(error, errors.FeatureNotSupported):  # a plan from before a migration of another node
+                self._raw.close()
+            raise translated(error, self.server) from error
+
+    def _told(self, script: str) -> Row | None:
+        """Several statements in one go; the first row of the last of them that has any."""
+        cursor = self._raw.execute(script.encode(), prepare=False)
+        found: Row | None = None
+        while True:
+            if cursor.description:
+                found = cursor.fetchone()
+            if not cursor.nextset():
+                return found
+
+    # --- transactions
+
+    @contextmanager
+    def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
+        """All or nothing, and on disk when it ends. A nested one is a savepoint.
+
+        All of them last: whatever a server does not sync, it tells nobody when it does.
+        A savepoint is made when something is asked in it, and one serves all that begin at the same place.
+        """
+        if not self._levels:
+            with self._outermost():
+                yield
+            return
+        self._require_transaction()
+        level = len(self._levels)
+        self._levels.append(None)
+        try:
+            yield
+            self._require_transaction()
+            name = self._levels[level]
+            if name is not None and name != self._levels[level - 1]:
+                self._owed += f"RELEASE {name};"
+        except BaseException:
+            name = self._levels[level]
+            if name is not None and self._is_alive():
+                self._owed = ""  # what was let go in here is gone with it
+                self._tell(f"ROLLBACK TO {name}" + (f"; RELEASE {name}" * (name != self._levels[level - 1])))
+            raise
+        finally:
+            del self._levels[level:]
+
+    @contextmanager
+    def _outermost(self) -> Iterator[None]:
+        self._patiently(self._begin)
+        self._levels.append("")
+        try:
+            yield
+            self._require_transaction()
+            self._commit()
+        except BaseException:
+            if self._is_alive() and self._raw.info.transaction_status != pq.TransactionStatus.IDLE:
+                with suppress(StoreError):  # the server forgets what is not committed, whether it is told or not
+                    self._tell("ROLLBACK")
+            raise
+        finally:
+            self._levels.clear()
+            self._owed = ""
+
+    def _begin(self) -> None:
+        script = f"BEGIN; SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}'){self._call}"
+        try:
+            found = self._told(script)
+        except psycopg.Error as error:
+            if self._is_alive():
+                self._tell("ROLLBACK")
+            raise translated(error, self.server) from error
+        assert found is not None
+        self._number = found[0]
+
+    def _commit(self) -> None:
+        try:
+            self._told(f"{self._owed}COMMIT")
+        except psycopg.Error as error:
+            if self._is_alive():
+                raise translated(error, self.server) from error
+            self._settle(error)
+        self._written += 1
+
+    def _settle(self, error: psycopg.Error) -> None:
+        """The connection was lost in a commit: find out whether it is one. Whoever has the lock sees how it ended."""
+        lost = translated(error, self.server)
+        try:
+            self._patiently(self._renew)
+            question = f"SELECT writer = '{self._writer}' FROM {SCHEMA}.commits WHERE number = {self._number}"
+            found = self._told(f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); {question}; ")
+            self._told("COMMIT")
+        except (psycopg.Error, StoreError) as silence:
+            text = f"{self.server} has gone away in the middle of a commit, and whether it was one is not known."
+            raise StoreError(text, hint="Look whether it has happened before you try again.") from silence
+        if found is None or found[0] is not True:
+            raise lost from error
+
+    @contextmanager
+    def scripted(self, lock: int) -> Iterator[None]:
+        """A transaction in which whole scripts are run, one such at a time; for what is no work of the store's."""
+        self._patiently(lambda: self._tell(f"BEGIN; SELECT pg_advisory_xact_lock({lock})"))
+        self._levels.append("")
+        try:
+            yield
+            self._tell("COMMIT")
+        except BaseException:
+            if self._is_alive():
+                self._tell("ROLLBACK")
+            raise
+        finally:
+            self._levels.clear()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read all of one moment. Takes no lock; inside a transaction nobody else writes."""
+        if self._levels or self._in_snapshot:
+            yield
+            return
+        self._patiently(lambda: self._tell("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        self._in_snapshot = True
+        try:
+            yield
+        finally:
+            self._in_snapshot = False
+            if self._is_alive():
+                self._tell("COMMIT")
+
+    def _establish(self) -> None:
+        """Make the savepoint that is due before something is asked."""
+        if self._levels and self._levels[-1] is None:
+            self._savepoints += 1
+            name = f"level_{self._savepoints}"
+            script, self._owed = f"{self._owed}SAVEPOINT {name}", ""
+            self._tell(script)
+            for level in reversed(range(len(self._levels))):
+                if self._levels[level] is not None:
+                    break
+                self._levels[level] = name
+        elif self._owed:
+            script, self._owed = self._owed, ""
+            self._tell(script)
+
+    def _require_transaction(self) -> None:
+        if not self._is_alive() or self._raw.info.transaction_status != pq.TransactionStatus.INTRANS:
+            raise StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
+
+    def _tell(self, script: str) -> None:
+        try:
+            self._told(script)
+        except psycopg.Error as error:
+            raise translated(error, self.server) from error
+
+    # --- breaks
+
+    def _is_alive(self) -> bool:
+        return not self._raw.closed
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Do something that can be done again, with another connection if this one is lost."""
+        deadline = time.monotonic() + self._busy_seconds
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                if not self._is_alive():
+                    self._renew()
+                return act()
+            except StoreError:
+                if self._is_alive() or time.monotonic() > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
+
+    def _renew(self) -> None:
+        if not self._is_alive():
+            self._raw = connected(self.server, busy_seconds=0)
+
+    # --- the database itself
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+        newest = self.value(f"SELECT number FROM {SCHEMA}.commits ORDER BY number DESC LIMIT 1")
+        return int(newest or 0) - self._written
+
+    def schema_version(self) -> int:
+        """Which migration the database is at; 0 before the first."""
+        return int(self.value(f"SELECT value FROM {SCHEMA}.meta WHERE name = 'schema_version'") or 0)
+
+    def version(self) -> str:
+        """What the server is."""
+        return f"PostgreSQL {self.value('SHOW server_version')}"
+
+    def damage(self) -> list[str]:
+        """PostgreSQL checks its pages itself, where it was told to, and refuses what it cannot read."""
+        for row in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"):
+            self.run(f"SELECT count(*) FROM {row[0]} AS each WHERE each IS NULL")  # reads every row
+        return []
+
+    def tidy(self) -> None:
+        """Forget the commits of others and ours that nobody asks about any more."""
+        self.run(
+            f"DELETE FROM {SCHEMA}.commits WHERE at < now() - interval '1 hour'"
+            f" AND number < (SELECT max(number) FROM {SCHEMA}.commits)"
+        )
+
+    def close(self) -> None:
+        """End the session."""
+        self._raw.close()
+
+
+def connected(server: Server, *, busy_seconds: float) -> psycopg.Connection[Row]:
+    """A connection that knows our schema, and that the server ends when its holder says nothing in a transaction."""
+    deadline = time.monotonic() + busy_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return _connected(server, busy_seconds)
+        except psycopg.OperationalError as error:
+            # A server that starts or ends says so; one that is not there at all may just be restarted by somebody.
+            if "starting up" not in str(error) and "shutting down" not in str(error):
+                raise translated(error, server) from error
+            if time.monotonic() > deadline:
+                raise translated(error, server) from error
+        except psycopg.Error as error:
+            raise translated(error, server) from error
+        time.sleep(pause)
+        pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
+
+
+def _connected(server: Server, busy_seconds: float) -> psycopg.Connection[Row]:
+    raw = cast(
+        "psycopg.Connection[Row]",
+        psycopg.connect(server.url, autocommit=True, row_factory=cast(Any, found), **server.manners),
+    )
+    raw.prepared_max = _KEPT_PLANS
+    raw.adapters.register_dumper(str, StrDumper)  # and not `unknown`: of two meanings that one could have, text
+    raw.adapters.register_dumper(int, Int8Dumper)  # one type for all, so that one plan serves all
+    lock_seconds = max(busy_seconds, 0.001)
+    chosen = [
+        f"search_path = {SCHEMA}",
+        f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
+        f"lock_timeout = '{lock_seconds * 1000:.0f}ms'",
+        f"statement_timeout = '{STATEMENT_SECONDS}s'",
+        "client_connection_check_interval = '2s'",
+        "jit = off",
+        "timezone = 'UTC'",
+        "default_transaction_isolation = 'read committed'",
+    ]
+    if raw.info.server_version >= 170000:
+        chosen.append(f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'")
+    try:
+        raw.execute("; ".join(f"SET {each}" for each in chosen).encode())
+    except psycopg.Error:
+        raw.close()
+        raise
+    return raw
+
+
+class _Found(tuple[Any, ...]):
+    """A row, by the names of its columns or their places."""
+
+    __slots__ = ()
+    _places: ClassVar[Mapping[str, int]] = {}
+
+    def __getitem__(self, column: Any) -> Any:
+        return tuple.__getitem__(self, self._places[column] if isinstance(column, str) else column)
+
+    def keys(self) -> Iterable[str]:
+        return self._places.keys()
+
+
+@cache
+def _class_of(names: tuple[str, ...]) -> type[_Found]:
+    places = {name: place for place, name in enumerate(names)}
+    return type("Found", (_Found,), {"__slots__": (), "_places": places})
+
+
+def found(cursor: psycopg.Cursor[Any]) -> Any:
+    """What psycopg makes rows with."""
+    if cursor.description is None:
+        return tuple
+    return _class_of(tuple(column.name for column in cursor.description))
+
+
+@cache
+def _words() -> dict[str, str]:
+    return load("postgres")
+
+
+@cache
+def _sql(query: Query | str) -> tuple[str, str, bool]:
+    """The words; the same for psycopg, whose parameters are %s and %(name)s; and whether they change anything."""
+    text = query if isinstance(query, str) else _words()[query.name]
+    return text, _PARAMETER.sub(_placeholder, text), _WRITES.match(text) is not None
+
+
+def _placeholder(found: re.Match[str]) -> str:
+    if found[1]:
+        return f"%({found[1]})s"
+    return "%s" if found[0] == "?" else "%%"

@@ -1,0 +1,386 @@
+"""What a command works with at this machine: settings in, adapters out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pitchey_cli import settings as configuration
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import Denied, StoreError, UsageError
+from pitchey_cli.policies import Policies
+from pitchey_cli.store.port import Store
+from pitchey_cli.values import dataclass
+from pitchey_cli.wiring.clock import SystemClock
+
+if TYPE_CHECKING:
+    from pitchey_cli.artifacts.inputs import Inputs
+    from pitchey_cli.artifacts.outputs import Outputs
+    from pitchey_cli.artifacts.port import Artifacts, Presigner
+    from pitchey_cli.daemon.lock import Holder
+    from pitchey_cli.domain.buckets import BucketUrl, Profile
+    from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.surroundings import Surroundings
+    from pitchey_cli.engines.images import Sources
+    from pitchey_cli.engines.port import Engine
+    from pitchey_cli.models.store import ModelStore
+    from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.doctor import Asked
+    from pitchey_cli.operations.models.adding import Desk
+    from pitchey_cli.operations.requests import Submitting
+    from pitchey_cli.operations.result import Linking
+    from pitchey_cli.store.server import Server
+    from pitchey_cli.wiring.elsewhere import Elsewhere
+    from processors.vocabulary import Service
+
+_OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
+
+
+def _ask_profile(profile: Profile) -> None:
+    from pitchey_cli.artifacts.buckets import check_keys
+
+    check_keys(profile)
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Settings in, adapters out."""
+
+    loaded: configuration.Loaded
+    state_dir: Path
+    clock: SystemClock
+
+    @classmethod
+    def from_environment(cls) -> Wiring:
+        """Read the settings."""
+        loaded = configuration.load()
+        return cls(loaded, configuration.state_dir(loaded.settings), SystemClock())
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """The server that does the work; None where that is this machine."""
+        return None
+
+    def holder(self) -> Holder | None:
+        """Who runs the jobs."""
+        from pitchey_cli.daemon import lock
+
+        return lock.holder(self.state_dir)
+
+    @property
+    def is_daemon_running(self) -> bool:
+        """Whether a daemon runs the jobs, and not a command for its own."""
+        holder = self.holder()
+        return holder is not None and holder.is_daemon
+
+    def poke(self) -> bool:
+        """Wake whoever runs the jobs; False when nobody does."""
+        from pitchey_cli.daemon import lock
+
+        return lock.poke(self.state_dir)
+
+    @property
+    def settings(self) -> configuration.Settings:
+        """The settings as read."""
+        return self.loaded.settings
+
+    def with_gpu(self) -> Wiring:
+        """The same, with instances of inference that are given the graphics cards."""
+        settings = replace(self.settings, inference=replace(self.settings.inference, gpu=True))
+        return replace(self, loaded=replace(self.loaded, settings=settings))
+
+    @property
+    def policies(self) -> Policies:
+        """What is set, in the words of the domain."""
+        return Policies(self.settings)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file; there is none where the queue is on a server."""
+        return layout.database(self.state_dir)
+
+    @property
+    def server(self) -> Server | None:
+        """The PostgreSQL server that has the queue; None: it is in the state directory."""
+        return self.policies.store_server()
+
+    def make_state_dir(self) -> None:
+        """Make the state directory, for its owner alone: sockets and other people's files are in it."""
+        try:
+            self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except PermissionError as error:
+            raise Denied(f"The state directory {self.state_dir} cannot be made.", hint=_OTHER_STATE_DIR) from error
+        except OSError as error:
+            text = f"The state directory {self.state_dir} cannot be made: {error.strerror}."
+            raise StoreError(text, hint=_OTHER_STATE_DIR) from error
+
+    def store(self, *, create: bool = True, busy_seconds: float | None = None) -> Store:
+        """Open the database for whoever works at this machine: what they change is in the audit log."""
+        from pitchey_cli.store.noted import noted
+
+        opened = self.plain_store(create=create, busy_seconds=busy_seconds)
+        return noted(opened, actor=_whoever_works_here, now=self.clock.now)
+
+    def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:
+        """Open the database for what nobody in particular does, as the daemon's own work.
+
+        Args:
+            create: make it when there is none.
+            busy_seconds: how long to wait for others; None: as long as a command should.
+            is_heard: daemons at other machines are woken by what is changed.
+        """
+        from pitchey_cli.store.connection import BUSY_SECONDS
+
+        if create:
+            self.make_state_dir()
+        patience = BUSY_SECONDS if busy_seconds is None else busy_seconds
+        if self.server is not None:
+            from pitchey_cli.store.postgres import PostgresStore  # late: the driver takes longer than `status` may
+
+            url = self.server.url
+            return PostgresStore.open(url, create=create, busy_seconds=patience, is_heard=is_heard)
+        from pitchey_cli.store.sqlite import SqliteStore
+
+        return SqliteStore.open(self.database, create=create, busy_seconds=patience)
+
+    def artifacts(self) -> Artifacts:
+        """Where files are kept."""
+        from pitchey_cli.artifacts.local import LocalArtifacts
+
+        self.make_state_dir()
+        url = self.policies.kept_at()
+        if url is None:
+            return LocalArtifacts(layout.artifacts(self.state_dir))
+        from pitchey_cli.artifacts.buckets import Bucket
+        from pitchey_cli.artifacts.inputs import profile_of
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        profile = profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)
+        return S3Artifacts(
+            Bucket(profile, url.bucket),
+            url.key,
+            LocalArtifacts(layout.cache(self.state_dir)),
+            cache_bytes=self.settings.artifacts.cache_bytes,
+            report=_say,
+        )
+
+    def actor(self) -> str:
+        """Who works here, as what they allow is signed."""
+        return _whoever_works_here()
+
+    def models(self) -> ModelStore:
+        """The models of this machine."""
+        from pitchey_cli.models.store import ModelStore
+
+        return ModelStore(layout.models(self.state_dir))
+
+    def models_desk(self) -> Desk:
+        """What adding models needs."""
+        from pitchey_cli.operations.models.adding import Desk
+
+        artifacts = self.artifacts()
+        limit = self.settings.limits.input_bytes
+        return Desk(self.models(), artifacts, self.inputs(artifacts), limit, self.listed)
+
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys below a folder in a bucket."""
+        from pitchey_cli.artifacts.buckets import found_below
+        from pitchey_cli.artifacts.inputs import profile_of
+
+        return found_below(profile_of(self.policies.profiles(), url.profile or self.policies.grants().default), url)
+
+    def outputs(self, artifacts: Artifacts) -> Outputs:
+        """What brings outputs to buckets."""
+        from pitchey_cli.artifacts.outputs import Outputs
+
+        return Outputs(artifacts, self.policies.profiles(), self.policies.grants())
+
+    def asked_of_buckets(self) -> list[Asked]:
+        """What `doctor` asks of the profiles of S3 that are set, and of the bucket of the artifacts."""
+        from pitchey_cli.operations.doctor import Asked
+
+        url, chosen, profiles = self.policies.kept_at(), self.settings.s3, self.policies.profiles()
+        is_set = bool(url or chosen.endpoint_url or chosen.access_key or chosen.profiles)
+        names = [
+            name for name in profiles if is_set and (name != "default" or chosen.endpoint_url or chosen.access_key)
+        ]
+        asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
+        if url is not None:
+            text = f"{url} can be written, and heeds conditions"
+            asked.append(Asked("artifacts", text, self._ask_bucket))
+        return asked
+
+    def _ask_bucket(self) -> None:
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        artifacts = self.artifacts()
+        assert isinstance(artifacts, S3Artifacts)  # else nobody asks
+        artifacts.check_conditions()
+
+    def linking(self) -> Linking:
+        """What makes links to outputs."""
+        from pitchey_cli.operations.result import Linking
+
+        artifacts = self.artifacts()
+        return Linking(self.outputs(artifacts), self.presigner(artifacts))
+
+    def presigner(self, artifacts: Artifacts) -> Presigner | None:
+        """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
+        if self.policies.kept_at() is None:
+            return None
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        return artifacts if isinstance(artifacts, S3Artifacts) else None
+
+    def inputs(self, artifacts: Artifacts) -> Inputs:
+        """What fetches inputs that lie elsewhere."""
+        from pitchey_cli.artifacts.inputs import Inputs
+        from pitchey_cli.artifacts.known import Known
+
+        known = Known(layout.fetched(self.state_dir), artifacts)
+        policies, limit = self.policies, self.settings.limits.input_bytes
+        allow_private = self.settings.network.allow_private_urls
+        return Inputs(artifacts, known, policies.profiles(), policies.grants(), limit, allow_private)
+
+    def engine(self, kind: str | None = None) -> Engine:
+        """Connect to the engine that is set, or to the first that answers.
+
+        Raises:
+            EngineUnavailable: none does; says what was tried.
+        """
+        from pitchey_cli.engines.containers import ContainerEngine
+        from pitchey_cli.engines.discovery import connect
+        from pitchey_cli.engines.grouped import GroupedEngine
+
+        wanted = kind or self.settings.engine.kind
+        self.check_engine_kind(wanted)
+        engine = connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
+        if not isinstance(engine, ContainerEngine):
+            return engine
+        root = layout.supervisors(self.state_dir)
+        return GroupedEngine(engine, engine.endpoint, root, self.surroundings)
+
+    def surroundings(self) -> Surroundings:
+        """What supervisors of programs that nobody trusts are told of this host."""
+        from pitchey_cli.domain.surroundings import Surroundings, proxies_of
+
+        bundle, chosen = self.ca_bundle(), self.settings.code
+        return Surroundings(
+            packages_dir=str(layout.packages(self.state_dir.resolve())),
+            outward=self.policies.outward(),
+            ca_bundle=str(bundle.resolve()) if bundle is not None else "",
+            proxies=proxies_of(os.environ),
+            packages_days=chosen.packages_days,
+            packages_bytes=chosen.packages_bytes,
+        )
+
+    def check_engine_kind(self, kind: str) -> None:
+        """Raise UsageError for a word that names no engine."""
+        if kind not in configuration.ENGINE_KINDS:
+            kinds = ", ".join(configuration.ENGINE_KINDS)
+            raise UsageError(f"There is no engine {kind!r}.", hint=f"There are {kinds}.")
+
+    def ca_bundle(self, explicit: Path | None = None) -> Path | None:
+        """The CA bundle for image builds: the one that is named, else the one that is set, else the environment's."""
+        from pitchey_cli.engines.images import find_ca_bundle
+
+        chosen = self.settings.engine.ca_bundle
+        return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
+
+    def sources(self) -> Sources:
+        """What images are made of; that of inference with the frameworks that the models of this machine need."""
+        from pitchey_cli.engines.images import Sources
+        from processors.vocabulary import VARIANTS
+
+        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
+        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
+
+    def image_tag(self, service: Service) -> str:
+        """The image that a service runs in."""
+        from pitchey_cli.engines.images import current_tag
+
+        return current_tag(service, self.sources())
+
+    def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
+        """What jobs are submitted with.
+
+        Args:
+            is_foreground: somebody waits for them, and runs them without a daemon where there is none.
+        """
+        from pitchey_cli.operations.requests import Defaults, Submitting
+        from pitchey_cli.operations.submit import JobSettings
+
+        def defaults_of(service: Service) -> Defaults:
+            chosen = self.policies.service(service)
+            settings = JobSettings(chosen.max_attempts, chosen.timeout_seconds, is_foreground=is_foreground)
+            limit = self.settings.limits.input_bytes
+            return Defaults(settings, chosen.ttl_seconds, chosen.slots, chosen.instance_type, limit)
+
+        policies = self.policies
+        off_peak, spot = policies.off_peak(), policies.spot()
+        presets = partial(policies.presets, str(self.loaded.path))
+        return Submitting(
+            store,
+            self.artifacts(),
+            defaults_of,
+            self.image_tag,
+            presets,
+            off_peak,
+            spot,
+            self.models,
+            policies.grants(),
+            self.listed,
+        )
+
+    def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
+        """Where the alert rules stand.
+
+        Args:
+            dry_run: note nothing, and tell nobody.
+        """
+        from pitchey_cli.operations import alerts
+
+        return alerts.look(
+            store,
+            self.policies.alert_rules(),
+            self.as_of(),
+            self.policies.queue(),
+            state_dir=self.state_dir,
+            is_daemon_running=self.is_daemon_running,
+            dry_run=dry_run,
+        )
+
+    def metrics(self, store: Store) -> str:
+        """Everything that is counted, in Prometheus' text format."""
+        from pitchey_cli import __version__
+        from pitchey_cli.operations import metrics
+
+        standings, is_running = self.alerts(store, dry_run=True), self.is_daemon_running
+        return metrics.text(store, self.as_of(), standings, version=__version__, is_daemon_running=is_running)
+
+    def as_of(self) -> AsOf:
+        """The moment, on every clock that money is counted by."""
+        from pitchey_cli.domain.budget import AsOf
+        from pitchey_cli.domain.cost import tick_of
+        from pitchey_cli.operations.zones import zone_of
+
+        return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _whoever_works_here() -> str:
+    """What the audit log calls somebody at the command line."""
+    import pwd  # late: only what changes something needs it
+
+    uid = os.getuid()
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} on this machine"
+    except KeyError:
+        return f"user {uid} on this machine"

@@ -1,0 +1,76 @@
+"""TCP, with a secret that whoever asks has to know; ends when it is told to, or when nobody needs it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+from processors.porter.routes import PorterRoutes
+from processors.worker.attempt import INTERRUPTED
+from processors.worker.attempts import Attempts
+from processors.worker.http import Connection
+
+_MOST_CONNECTIONS = 256
+_STOP_GRACE_SECONDS = 5.0
+_LAST_WORDS_SECONDS = 1.0
+
+
+def admits(secret: str) -> Callable[[bytes], bool]:
+    """Whether an Authorization is this secret's; how long that takes says nothing of it."""
+    expected = b"Bearer " + secret.encode()
+
+    def admit(authorization: bytes) -> bool:
+        return hmac.compare_digest(authorization, expected)
+
+    return admit
+
+
+async def serve(
+    listening: socket.socket,
+    secret: str,
+    made: Callable[[asyncio.TaskGroup], tuple[Attempts, PorterRoutes]],
+    *,
+    idle_exit: float,
+) -> None:
+    """Serve until TERM, or until nothing has run and nobody has asked for so many seconds.
+
+    Args:
+        made: makes the table of attempts, whose tasks belong to the group, and the routes to it.
+        idle_exit: 0 is never.
+    """
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    admit = admits(secret)
+    connections: dict[asyncio.Task[None], Connection] = {}
+    async with asyncio.TaskGroup() as tasks:
+        attempts, routes = made(tasks)
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if len(connections) >= _MOST_CONNECTIONS:
+                writer.transport.abort()
+                return
+            connection = Connection(reader, writer, admit)
+            task = asyncio.create_task(connection.serve(routes.answer))
+            connections[task] = connection
+            task.add_done_callback(connections.pop)
+
+        server = await asyncio.start_server(connected, sock=listening)
+        while not told_to_stop.is_set():
+            rest = max(routes.last_request, attempts.last_ended) + idle_exit - time.monotonic()
+            rest = idle_exit if attempts.running else rest
+            if idle_exit and rest <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(told_to_stop.wait(), rest if idle_exit else None)
+        attempts.stop_all(INTERRUPTED, _STOP_GRACE_SECONDS)
+    server.close()
+    for connection in connections.values():
+        connection.end()
+    if answering := [task for task, connection in connections.items() if connection.is_answering]:
+        await asyncio.wait(answering, timeout=_LAST_WORDS_SECONDS)

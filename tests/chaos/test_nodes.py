@@ -1,0 +1,181 @@
+"""Two and three real daemons on one queue: one is killed, one is stopped and comes back, one is drained."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.store.port import Store
+from tests.conftest import Pitchey
+from tests.resources.books import wrong_books
+from tests.resources.clusters import Cluster, until
+
+THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
+    found = Cluster(tmp_path, postgres_url)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def store(cluster: Cluster) -> Iterator[Store]:
+    found = cluster.store()
+    yield found
+    found.close()
+
+
+def submit(node: Pitchey, *arguments: str | Path) -> list[str]:
+    return node.ok("submit", "video", *arguments).lines
+
+
+def node_of(store: Store, job_id: str) -> str:
+    """The name of the node that a job's last attempt was made on."""
+    instance_id = store.attempts(store.job_ids(job_id)[0])[-1].instance_id
+    instance = next(each for each in store.instances(active_only=False) if each.id == instance_id)
+    return next(each.facts.name for each in store.nodes() if each.id == instance.node)
+
+
+def stop(daemon: subprocess.Popen[str]) -> None:
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(30) == 0
+
+
+def reasons(node: Pitchey, job_id: str) -> list[str]:
+    return [each["reason"] for each in node.job(job_id)["attempts"]]
+
+
+@dataclass
+class Pair:
+    """Two nodes that are up, and a job that one of them works at."""
+
+    job_id: str
+    busy: Pitchey
+    busy_daemon: subprocess.Popen[str]
+    other: Pitchey
+    other_daemon: subprocess.Popen[str]
+
+
+@pytest.fixture
+def pair(cluster: Cluster, store: Store, clip: Path, lasting_options: list[str]) -> Pair:
+    daemons = {name: cluster.node(name).start_daemon() for name in "ab"}
+    (job_id,) = submit(cluster.nodes["a"], clip, *lasting_options)
+    cluster.nodes["a"].until_working(job_id)
+    busy = node_of(store, job_id)
+    other = "b" if busy == "a" else "a"
+    return Pair(job_id, cluster.nodes[busy], daemons[busy], cluster.nodes[other], daemons[other])
+
+
+def left_behind(node: Pitchey) -> list[Path]:
+    return list((node.state_dir / "instances").glob("*"))
+
+
+def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
+    cluster: Cluster, store: Store, pair: Pair
+) -> None:
+    before = {each.id for each in store.instances()}
+    pair.busy_daemon.kill()
+    pair.busy_daemon.wait()
+    pair.other.ok("wait", pair.job_id)
+    job = pair.other.job(pair.job_id)
+    assert [each["reason"] for each in job["attempts"]] == ["interrupted", "completed"] and job["attemptsUsed"] == 1
+    assert Counter(each.state for each in store.nodes()) == {"down": 1, "up": 1}
+    assert not before & {each.id for each in store.instances()}
+    # It comes back, removes what it has left behind, and is a node as before.
+    again = pair.busy.start_daemon()
+    assert left_behind(pair.busy) == []
+    assert [each.state for each in store.nodes()] == ["up", "up"]
+    for daemon in (again, pair.other_daemon):
+        stop(daemon)
+    assert wrong_books(store) == [] and [each.state for each in store.nodes()] == ["down", "down"]
+
+
+def test_a_daemon_that_was_stopped_for_longer_than_its_lease_is_fenced_and_begins_anew(
+    cluster: Cluster, store: Store, clip: Path, pair: Pair
+) -> None:
+    os.kill(pair.busy_daemon.pid, signal.SIGSTOP)
+    pair.other.until(pair.job_id, lambda job: bool(job["attempt"] == 2))
+    os.kill(pair.busy_daemon.pid, signal.SIGCONT)
+    assert pair.busy_daemon.stderr is not None
+    assert any("it begins anew" in line for line in pair.busy_daemon.stderr)
+    until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
+    until(lambda: left_behind(pair.busy) == [], "what it had is gone")
+    pair.other.ok("wait", pair.job_id)
+    assert reasons(pair.other, pair.job_id) == ["interrupted", "completed"]
+    stop(pair.other_daemon)
+    (later,) = submit(pair.busy, clip, *THUMBNAIL)
+    pair.busy.ok("wait", later)
+    stop(pair.busy_daemon)
+    assert wrong_books(store) == []
+
+
+def test_a_drained_node_ends_what_it_has_and_the_others_take_the_rest(
+    cluster: Cluster, store: Store, clip: Path, pair: Pair
+) -> None:
+    name = node_of(store, pair.job_id)
+    assert "takes nothing new" in pair.other.ok("nodes", "drain", name).err
+    later = [submit(pair.busy, clip, *THUMBNAIL)[0] for _ in range(3)]
+    pair.other.ok("wait", pair.job_id, *later)
+    assert reasons(pair.other, pair.job_id) == ["completed"] and node_of(store, pair.job_id) == name
+    assert name not in {node_of(store, each) for each in later}
+    until(lambda: cluster.seen(name)["running"] == 0, "it runs nothing")
+    assert cluster.seen(name)["state"] == "draining"
+    pair.other.ok("nodes", "undrain", name)
+    assert cluster.seen(name)["state"] == "up"
+
+
+def test_a_job_that_asks_for_a_region_waits_for_a_node_there_and_why_says_so(
+    cluster: Cluster, store: Store, clip: Path
+) -> None:
+    a, b = cluster.node("a"), cluster.node("b", PITCHEY_NODE_REGION="eu")
+    a.start_daemon()
+    (job_id,) = submit(a, clip, *THUMBNAIL, "--on", "region=eu")
+    (other,) = submit(a, clip, *THUMBNAIL)
+    a.ok("wait", other)
+    said = a.ok("why", job_id).out
+    assert "region=eu" in said and "a: it has no region=eu" in said
+    b.start_daemon()
+    a.ok("wait", job_id)
+    assert node_of(store, job_id) == "b" and node_of(store, other) == "a"
+
+
+def test_three_daemons_share_the_work_and_start_no_more_instances_than_there_may_be(
+    cluster: Cluster, store: Store, clip: Path
+) -> None:
+    bounds = {"PITCHEY_SERVICES_VIDEO_MAX_INSTANCES": "2", "PITCHEY_SERVICES_VIDEO_SLOTS": "1"}
+    nodes = [cluster.node(name, **bounds) for name in "abc"]
+    for each in nodes:
+        each.start_daemon()
+    job_ids = [submit(nodes[0], clip, *THUMBNAIL)[0] for _ in range(8)]
+    most = 0
+
+    def have_ended() -> bool:
+        nonlocal most
+        most = max(most, len(store.instances()))
+        return all(store.job(each).state == "succeeded" for each in store.job_ids("", limit=100))
+
+    until(have_ended, "all jobs have ended")
+    assert 1 <= most <= 2
+    assert [reasons(nodes[0], each) for each in job_ids] == [["completed"]] * 8
+
+
+def test_a_node_that_is_removed_ends_and_what_it_ran_goes_on_elsewhere(store: Store, pair: Pair) -> None:
+    name = node_of(store, pair.job_id)
+    assert "1 job waits again" in pair.other.ok("nodes", "remove", name, "--force").err
+    refused = pair.other("nodes", "remove", "b" if name == "a" else "a")
+    assert refused.code == 2 and "--force" in refused.err
+    pair.other.ok("wait", pair.job_id)
+    assert reasons(pair.other, pair.job_id) == ["interrupted", "completed"]
+    assert pair.busy_daemon.wait(30) == 0 and left_behind(pair.busy) == []
+    assert [each["name"] for each in map(json.loads, pair.other.ok("nodes", "list", "--json").lines)] != [name]
+    assert name in pair.other.ok("nodes", "list", "--all").out

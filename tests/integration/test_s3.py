@@ -1,0 +1,109 @@
+"""Buckets as inputs and as destinations, with a real server, the command line and the daemon."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import Pitchey
+from tests.servers.s3 import READER, Bucket
+
+THUMBNAIL = ("--output-format", "thumbnail")
+
+
+@pytest.fixture
+def at(pitchey: Pitchey, bucket: Bucket) -> Pitchey:
+    """The command line whose default profile is the server's."""
+    pitchey.environment |= bucket.environment
+    return pitchey
+
+
+def test_an_object_is_worked_on_and_the_outputs_are_where_they_were_asked_for(at: Pitchey, bucket: Bucket, clip: Path):
+    url = bucket.put("in/my clip#1.mp4", clip.read_bytes())
+    answer = at.ok("run", "video", url, *THUMBNAIL, "--output", f"{bucket.url}/out/{{job}}/")
+    (key,) = bucket.names("out/")
+    assert answer.lines == [f"{bucket.url}/{key}"]
+    assert bucket.get(key).startswith(b"\xff\xd8")
+    head = bucket.client.head_object(Bucket=bucket.name, Key=key)
+    assert head["ContentType"] == "image/jpeg"
+    assert len(head["Metadata"]["sha256"]) == 64
+
+
+def test_the_daemon_stores_the_outputs_with_nobody_waiting_and_links_to_them(at: Pitchey, bucket: Bucket, clip: Path):
+    url = bucket.put("in/clip.mp4", clip.read_bytes())
+    at.start_daemon()
+    (job,) = at.ok("submit", "video", url, *THUMBNAIL, "--output", f"{bucket.url}/{{name}}/{{job}}/").lines
+    at.ok("wait", job)
+    (key,) = bucket.names("clip/")
+    assert at.ok("result", job).lines == [f"{bucket.url}/{key}"]
+    (link,) = at.ok("result", job, "--link", "--expires", "2m").lines
+    assert httpx.get(link).content == bucket.get(key)
+
+
+def test_a_folder_in_a_bucket_is_a_batch(at: Pitchey, bucket: Bucket, clip: Path):
+    for name in ("in/a.mp4", "in/deep/b.mp4", "in/notes.md", "in/.hidden/c.mp4", "other/d.mp4"):
+        bucket.put(name, clip.read_bytes())
+    at.ok("submit", "video", f"{bucket.url}/in/", *THUMBNAIL, "--batch", "films")
+    assert sorted(json.loads(line)["name"] for line in at.ok("jobs", "--json").lines) == ["a", "deep/b"]
+
+
+def test_the_same_object_is_fetched_once(at: Pitchey, bucket: Bucket, clip: Path):
+    url = bucket.put("in/clip.mp4", clip.read_bytes())
+    at.ok("run", "video", url, *THUMBNAIL, "-o", "one")
+    (noted,) = (at.state_dir / "fetched").iterdir()
+    before = noted.stat().st_mtime_ns
+    at.ok("run", "video", url, *THUMBNAIL, "-o", "two")
+    assert noted.stat().st_mtime_ns == before
+    bucket.put("in/clip.mp4", clip.read_bytes() + b"\0")
+    at.ok("run", "video", url, *THUMBNAIL, "-o", "three")
+    assert noted.stat().st_mtime_ns > before
+
+
+def test_a_bucket_that_cannot_be_written_is_found_out_before_the_work(at: Pitchey, bucket: Bucket, clip: Path):
+    at.environment |= {"PITCHEY_S3_ACCESS_KEY": READER.access, "PITCHEY_S3_SECRET_KEY": READER.secret}
+    answer = at("run", "video", clip, *THUMBNAIL, "--output", f"{bucket.url}/out/{{job}}/")
+    assert answer.code == 1
+    assert f"{bucket.url}/out/" in answer.err
+    assert "may not be written" in answer.err
+    assert "(profile default)" in answer.err
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/one.mp4", "s3://bucket/all/", "s3://UPPER/{job}/", "s3://b/../{job}/"])
+def test_a_destination_that_makes_no_sense_is_refused_at_once(at: Pitchey, clip: Path, url: str):
+    answer = at("submit", "video", clip, "--output", url)
+    assert answer.code == 2
+    assert url.split("/")[2] in answer.err
+
+
+def test_who_is_granted_no_profile_may_use_none(at: Pitchey, bucket: Bucket, clip: Path):
+    url = bucket.put("in/clip.mp4", clip.read_bytes())
+    asked = ("submit", "video", url, *THUMBNAIL, "--organisation", "acme")
+    answer = at(*asked)
+    assert answer.code == 4
+    assert "s3.organisations = acme=default" in answer.err
+    at.ok(*asked, PITCHEY_S3_ORGANISATIONS="acme=default")
+
+
+def test_a_daemon_that_was_killed_while_it_stored_does_not_do_the_work_again(
+    at: Pitchey, bucket: Bucket, clip: Path, lasting_options: list[str]
+):
+    daemon = at.start_daemon()
+    (job,) = at.ok("submit", "video", clip, *lasting_options, "--output", f"{bucket.url}/{{job}}/").lines
+    at.until_working(job)
+    bucket.server.freeze()
+    try:
+        at.until(job, lambda it: it["stage"] == "storing outputs")
+        os.kill(daemon.pid, signal.SIGKILL)
+        daemon.wait()
+    finally:
+        bucket.server.thaw()
+    assert bucket.names() == []
+    at.start_daemon()
+    at.ok("wait", job)
+    assert bucket.names() == [f"{job}/video.webm"]
+    assert len(at.job(job)["attempts"]) == 1
