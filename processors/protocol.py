@@ -119,8 +119,14 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
-    #: outputs up to this size may come within the result, and leave no spool
-    inline_bytes: Annotated[int, Field(ge=0)] = 0
+    #: outputs up to this size may come within the result, and then nothing is left in the spool
+    inline_bytes: Annotated[int, Field(gt=0)] | None = None
+
+
+class AttemptGroup(Message):
+    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
+
+    attempts: list[AttemptRequest] = Field(min_length=1)
 
 
 class Links(Message):
@@ -129,12 +135,6 @@ class Links(Message):
     ask: int  #: of the event
     inputs: list[str] = Field(default=[], repr=False)  #: to GET
     outputs: list[str] = Field(default=[], repr=False)  #: to PUT
-
-
-class AttemptGroup(Message):
-    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
-
-    attempts: list[AttemptRequest] = Field(min_length=1)
 
 
 # --- messages: instance -> host --------------------------------------------------------------------------------------

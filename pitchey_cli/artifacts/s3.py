@@ -89,7 +89,7 @@ class S3Artifacts:
         """Take short contents that are in memory, in their order."""
         found = self._cache.put(contents)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="pitchey-put") as pool:
-            list(pool.map(self._bring_in, {artifact.sha256: artifact for artifact in found}.values()))
+            list(pool.map(self._bring_in, set(found)))
         return found
 
     def refresh(self, names: Collection[str]) -> set[str]:

@@ -224,7 +224,6 @@ class Execution:
         if self.job.output:
             await self._delivery.check()
         staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
-        is_short = self.instance.shares_files and not staged
         request = protocol.AttemptRequest(
             token=self.token,
             service=self.job.service,
@@ -232,9 +231,9 @@ class Execution:
             inputs=staged,
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
-            inline_bytes=_INLINE_BYTES.get(self.job.service, 0) if is_short else 0,
+            inline_bytes=None if staged or not self.instance.shares_files else _INLINE_BYTES.get(self.job.service),
         )
-        self._is_light = request.inline_bytes > 0
+        self._is_light = request.inline_bytes is not None
         self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
@@ -424,7 +423,8 @@ class Execution:
     async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
         """Take what it has made, and its log."""
         limit_bytes = self.node.config.output_limit_bytes
-        if any(item.text is None for item in result.outputs) or self._files.is_there():
+        is_whole = self._is_light and all(item.text is not None for item in result.outputs)
+        if not is_whole or self._files.is_there():
             return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
         found = await self.node.keeping.keep(short_contents(result.outputs, limit_bytes=limit_bytes))
         return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))

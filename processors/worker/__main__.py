@@ -85,7 +85,7 @@ def main() -> None:
 
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
         def is_light(request: AttemptRequest) -> bool:
-            return request.inline_bytes > 0 and is_shared(request)
+            return request.inline_bytes is not None and is_shared(request)
 
         return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks, is_light=is_light)
 

@@ -64,7 +64,7 @@ class _Task:
 
     def work(self, handle: Handle) -> Work:
         """The same, for the handler."""
-        return Work(handle, self.request, self.inputs, self.out, inline_bytes=self.request.inline_bytes)
+        return Work(handle, self.request, self.inputs, self.out, inline_bytes=self.request.inline_bytes or 0)
 
 
 @dataclass(slots=True)
