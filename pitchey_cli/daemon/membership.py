@@ -11,6 +11,8 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeRecord, NodeState, Room, Watch
 
+_AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
+
 
 class Membership:
     """A node's place among those that share its database."""
@@ -71,8 +73,9 @@ class Membership:
         now = node.clock.monotonic()
         if self.is_over or now < self._beat_at:
             return []
-        self._beat_at = now + lease / BEATS_PER_LEASE
+        self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
         found = await node.call(self._beat)
+        self._beat_at = now + lease / BEATS_PER_LEASE
         if found is None:
             self.is_over = True
             return []

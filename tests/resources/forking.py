@@ -1,7 +1,7 @@
 """`pitchey` in a process of its own without the start of a Python: one that has its modules loaded forks each time.
 
 Most of what a short verb takes is the loading of its libraries, and the tests run thousands. What is forked has its own
-arguments, environment, folder and streams, and ends as any Python does. What a verb loads by itself is loaded anew.
+arguments, environment, folder and streams. What a verb loads by itself is loaded anew.
 
 Whoever asks sends a description (argv, cwd and environment as JSON, in a file without a name) with the descriptors of
 stdin, stdout, stderr and of a pipe, which is told the command's pid, and at its end its exit code.
@@ -9,6 +9,7 @@ stdin, stdout, stderr and of a pipe, which is told the command's pid, and at its
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -21,24 +22,31 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-#: What nearly every verb loads. Which modules a verb loads is its own affair: none of `pitchey_cli.cli` but `main`.
+#: What many verbs load. Which modules a verb loads is its own affair: none of `pitchey_cli.cli` but what all have.
 _LOADED = (
     "pitchey_cli.cli.main",
     "pitchey_cli.cli.terminal",
     "pitchey_cli.artifacts.local",
+    "pitchey_cli.engines.discovery",
+    "pitchey_cli.engines.grouped",
     "pitchey_cli.engines.images",
+    "pitchey_cli.operations.manifests",
     "pitchey_cli.operations.specs",
     "pitchey_cli.operations.submit",
+    "pitchey_cli.remote.contexts",
     "pitchey_cli.reports.as_json",
     "pitchey_cli.reports.tables",
+    "pitchey_cli.store.noted",
     "pitchey_cli.store.sqlite",
-    "pitchey_cli.wiring",
+    "pitchey_cli.wiring.node",
     "rich.console",
     "rich.table",
 )
@@ -159,11 +167,37 @@ def _become(asked: int, stdin: int, stdout: int, stderr: int, told: int) -> list
     return arguments
 
 
-if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever waits for a command is nobody to wait for
+def _load() -> None:
+    """Load and make what most commands need."""
     for name in _LOADED:
         importlib.import_module(name)
+    from pitchey_cli.settings import Settings
+    from processors.specs import SPECS
+
+    Settings()
+    for model in SPECS.values():
+        model.model_rebuild()
+    gc.collect()
     gc.freeze()
+
+
+def _end(ended: SystemExit) -> NoReturn:
+    """End as Python does, but take nothing apart: that would copy all the memory that is shared, for nothing."""
+    if not isinstance(ended.code, int | None):
+        raise ended
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for each in (sys.stdout, sys.stderr):
+        each.flush()
+    os._exit(ended.code or 0)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever waits for a command is nobody to wait for
+    _load()
     if (argv := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
         sys.argv = ["pitchey", *argv]
-        runpy.run_module("pitchey_cli.cli", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("pitchey_cli.cli", run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            _end(ended)

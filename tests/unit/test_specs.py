@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.secrecy import WITH_SECRETS
-from pitchey_cli.operations.specs import checked, merged, service_named
+from pitchey_cli.operations.naming import service_named
+from pitchey_cli.operations.specs import checked, merged
 from processors.protocol import Service
 from processors.specs import SPECS, DocumentSpec, VideoSpec
 from processors.specs.base import MASK, SECRET, Part
