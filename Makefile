@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos sandbox playback frameworks bench clean
+.PHONY: help setup demo test check chaos sandbox fuzz playback frameworks bench clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -21,6 +21,9 @@ chaos: ## 500 jobs through a storm of faults, and what is left of them
 
 sandbox: ## every attack on every engine, and 2,000 jobs of which one in five is hostile
 	@scripts/sandbox
+
+fuzz: ## the API against its own description, some minutes: PITCHEY_FUZZ_EXAMPLES of each operation
+	@scripts/fuzz
 
 playback: ## streams in headless Chromium, with hls.js and dash.js
 	@scripts/playback

@@ -17,6 +17,8 @@ An instance sees these directories:
         GET    /health                             Health
         POST   /attempts?follow=1                  AttemptRequest -> 202 and, when asked to follow, the events as below;
                                                    409 known token, 429 no slot, 503 draining
+        POST   /groups                             AttemptGroup -> 202 and, of each of its attempts, Told as NDJSON: its
+                                                   events until the last one, or the Refusal of what was not taken
         GET    /attempts/{token}/events?after=SEQ  events as NDJSON until the last one; may be asked again from any SEQ
         DELETE /attempts/{token}?grace=SECONDS     TERM to the attempt's process group, KILL after the grace;
                                                    202, or 200 when it has ended already
@@ -117,8 +119,14 @@ class AttemptRequest(Message):
     inputs: list[InputFile] = []
     timeout_seconds: float = Field(gt=0)
     output_limit_bytes: int = Field(gt=0)
-    #: outputs up to this size may come within the result, and leave no spool
-    inline_bytes: Annotated[int, Field(ge=0)] = 0
+    #: outputs up to this size may come within the result, and then nothing is left in the spool
+    inline_bytes: Annotated[int, Field(gt=0)] | None = None
+
+
+class AttemptGroup(Message):
+    """Start attempts at once, and follow them on one connection: for those that are over in moments."""
+
+    attempts: list[AttemptRequest] = Field(min_length=1)
 
 
 class Links(Message):
@@ -277,3 +285,12 @@ class Refusal(Message):
 
     code: str
     message: str
+
+
+class Told(Message):
+    """What is said of one attempt of a group."""
+
+    token: str
+    event: Event | None = None
+    status: int | None = None  #: as of an answer, where it was refused
+    refusal: Refusal | None = None

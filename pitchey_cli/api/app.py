@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from pitchey_cli.api.endpoint import Endpoint, answer_to, id_of
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.sockets import EventSocket
 from pitchey_cli.api.table import ROUTES, SOCKET_AREA, SOCKET_PATH, SOCKET_ROLE
+from processors.vocabulary import Service
 
 
 def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
@@ -27,11 +29,24 @@ def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
         sign_ons: ways to say who one is, beside tokens.
     """
     admission = Admission(desk, sign_ons)
-    paths = [Path(each.path, Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
+    paths = [Path(_as_path(each.path), Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
     events = WebSocketRoute(SOCKET_PATH, EventSocket(desk, admission, SOCKET_ROLE, SOCKET_AREA))
     made = Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
     made.router.redirect_slashes = False  # a path is in the table, or it is not
     return made
+
+
+class _Service(StringConvertor):
+    """The name of a service, and nothing else: what is at other paths takes what it takes, and not what these do."""
+
+    regex = "|".join(Service)
+
+
+register_url_convertor("service", _Service())
+
+
+def _as_path(path: str) -> str:
+    return path.replace("{service}", "{service:service}")
 
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:

@@ -1,8 +1,9 @@
 """What all requests of a process share: connections to the database, the artifacts, the watch over events.
 
-Reads run on a few threads, each with a connection of its own; what is changed runs on the writer's thread, which
-commits for many callers at once; what takes long, as the hashing of an upload, has threads and connections apart, so
-that nobody who looks waits for it. All are other connections than the daemon's, as those of `pitchey submit` are.
+What is a few rows by their keys is read on the loop. Other reads run on a few threads, each with a connection of its
+own; what is changed runs on the writer's thread, which commits for many callers at once; what takes long, as to hash an
+upload, has threads and connections apart, so that nobody who looks waits for it. All are other connections than the
+daemon's, as those of `pitchey submit` are.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Desk:
     workers: Hands
     shelf: Threads  #: for looking at models, on a disk that may be another one
     writer: Writer
-    gate: Store  #: for looking up tokens, on the loop: one row by its key
+    gate: Store  #: for tokens and states of jobs, on the loop: a few rows by their keys
     watch: Watch
     rates: Rates
     is_draining: bool = False

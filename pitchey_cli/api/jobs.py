@@ -21,7 +21,7 @@ from pitchey_cli.api.uploads import MULTIPART, form_of
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState, Output
 from pitchey_cli.domain.moments import earlier
-from pitchey_cli.operations import budgets, dead_letters, lookup, orders, why
+from pitchey_cli.operations import budgets, dead_letters, lookup, orders, result, why
 from pitchey_cli.operations.cancel import cancel as cancel_jobs
 from pitchey_cli.operations.naming import service_named
 from pitchey_cli.operations.specs import checked_as
@@ -165,7 +165,7 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
-    return kept_answer(call, await call.read(lambda store: whole(store, job_id)))
+    return kept_answer(call, call.glance(lambda store: whole(store, job_id)))
 
 
 def whole(store: Store, job_id: JobId) -> dict[str, Any]:
@@ -177,9 +177,15 @@ def whole(store: Store, job_id: JobId) -> dict[str, Any]:
     return {**said, "outputs": [output(job, each) for each in found]}
 
 
-def output(job: Job, value: Output) -> dict[str, Any]:
-    """An output, and where to get it."""
-    return {**as_json.output(value), "url": f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"}
+def output(job: Job, value: Output, link: str | None = None) -> dict[str, Any]:
+    """An output, and where to get it.
+
+    Args:
+        link: with which anybody can fetch it for a while.
+    """
+    url = f"/v1/jobs/{job.id}/outputs/{quote(value.path)}"
+    location = next((str(place) for _, place in result.delivered(job, [value])), None)
+    return {**as_json.output(value), "url": url, "location": location, "link": link}
 
 
 async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:

@@ -35,6 +35,7 @@ class Queueing(Body):
     max_attempts: StrictInt | None = Field(None, ge=1, le=100, description="Attempts before it is a dead letter.")
     backoff: str | None = Field(None, description="Longest wait before the first retry: `30s`.")
     timeout: str | None = Field(None, description="Longest run of an attempt: `10m`.")
+    output: str | None = Field(None, description="Where its outputs go before it has succeeded: s3://bucket/{job}/.")
     idempotency_key: str | None = Field(None, max_length=255, description="The same key gives the same job again.")
     organisation: str | None = Field(None, description="Whose it is; a token of one organisation need not say it.")
 

@@ -24,6 +24,8 @@ from processors.vocabulary import Service
 _REFS = "#/components/schemas/"
 _PART = re.compile(r"\{(\w+)(?::path)?\}")
 _PROBLEMS = (400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503, 504)  #: that any route may answer
+_CHANGING = (409, 502)  #: and what changes something: it is not as it was thought to be, or something else is away
+_UPLOADING = (412, 423)  #: and uploads: another version of tus, or somebody else writes to it
 _OPEN_PROBLEMS = (400, 404, 405, 408, 422, 500, 503, 504)
 
 
@@ -129,8 +131,11 @@ _SUBMITTED: Mapping[str, dict[str, Any]] = {
 def _responses(route: Route) -> Iterator[tuple[str, dict[str, Any]]]:
     for status, answer in route.answers.items():
         yield str(status), {"description": HTTPStatus(status).phrase, **_content(answer)}
-    problems = _PROBLEMS if route.role else _OPEN_PROBLEMS
-    for status in (*problems, *((416,) if 206 in route.answers else ())):
+    problems = set(_PROBLEMS if route.role else _OPEN_PROBLEMS)
+    problems |= {416} if 206 in route.answers else set()
+    problems |= set(_CHANGING) if route.method not in ("GET", "HEAD") else set()
+    problems |= set(_UPLOADING) if route.path.startswith("/v1/uploads") else set()
+    for status in sorted(problems):
         if status not in route.answers:
             found = {MEDIA_TYPE: {"schema": {"$ref": f"{_REFS}ProblemSaid"}}}
             yield str(status), {"description": HTTPStatus(status).phrase, "content": found}

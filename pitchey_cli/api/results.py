@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from pathlib import PurePosixPath
 
@@ -16,7 +16,7 @@ from pitchey_cli.api.answers import has, kept_answer
 from pitchey_cli.api.call import Call
 from pitchey_cli.api.jobs import output as said_of
 from pitchey_cli.api.problems import Refused
-from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.errors import InputNotFound, PitcheyError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, Output
 from pitchey_cli.operations import result
 from pitchey_cli.operations.logs import LogLine, Tail
@@ -26,6 +26,7 @@ from pitchey_cli.store.port import Store
 NDJSON = "application/x-ndjson"
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:; ?charset=[a-z0-9-]+)?")  # what a worker says is not trusted
 _LOOK_SECONDS = 0.2
+_LINK_SECONDS = 3600  # that links to outputs in a bucket are good
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -33,12 +34,23 @@ async def list_outputs(call: Call) -> Response:
     """List the outputs of a job that succeeded, and where to get each."""
     job_id = JobId(call.part("job"))
 
-    def look(store: Store) -> dict[str, object]:
+    def look(store: Store) -> tuple[Job, list[Output], dict[str, object]]:
         job = store.job(job_id)
-        found = result.outputs_of(store, job)
-        return {"outputs": [said_of(job, each) for each in found], "details": store.details(job_id)}
+        return job, result.outputs_of(store, job), store.details(job_id)
 
-    return kept_answer(call, await call.read(look))
+    job, found, details = await call.read(look)
+    links = await asyncio.to_thread(_links, call, job, found)
+    outputs = [said_of(job, each, links.get(each.path)) for each in found]
+    return kept_answer(call, {"outputs": outputs, "details": details})
+
+
+def _links(call: Call, job: Job, outputs: Sequence[Output]) -> dict[str, str]:
+    """Links to the outputs, by their paths; none to what is in no bucket, or when the bucket cannot be asked."""
+    try:
+        linking = call.desk.wiring.linking()
+        return {each.path: link for each, link in result.links(linking, job, outputs, seconds=_LINK_SECONDS)}
+    except PitcheyError:
+        return {}
 
 
 async def get_output(call: Call) -> Response:

@@ -51,6 +51,7 @@ class JobSaid(Said):
     deadline: datetime | None
     expires_at: datetime | None
     idempotency_key: str | None
+    output: str | None
     held_because: str | None
     attempt: int
     attempts_used: int
@@ -96,6 +97,8 @@ class OutputSaid(Said):
     size: int
     details: dict[str, Any]
     url: str
+    location: str | None
+    link: str | None
 
 
 class WholeJobSaid(JobSaid):

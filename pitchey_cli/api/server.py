@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -92,6 +93,8 @@ async def serve(
     desk = Desk.open(wiring, address)
     try:
         server = uvicorn.Server(_config(desk, certificate))
+        gc.collect()
+        gc.freeze()  # what is loaded stays: no collection looks at it again while somebody waits
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         hearing = asyncio.create_task(_hear(daemon, desk, server))
         sweeping = asyncio.create_task(desk.sweep())

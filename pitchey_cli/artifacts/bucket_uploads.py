@@ -9,6 +9,7 @@ import base64
 import hashlib
 import os
 import threading
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -108,11 +109,11 @@ class _Upload:
                     raise NetworkError(f"The upload of s3://{self._bucket.name}/{self._key} was ended.") from error
                 raise
 
-    def _begin(self) -> dict[int, tuple[str, str]]:
+    def _begin(self) -> dict[int, str]:
         """Go on with the newest upload of this key that is there, or begin one; the parts that it has.
 
         Returns:
-            By the number of the part: its size and ETag as text, and its CRC-32 where the server says it.
+            By the number of the part: its size and ETag as text.
         """
         client = self._bucket.client
         left = client.list_multipart_uploads(Bucket=self._bucket.name, Prefix=self._key).get("Uploads", [])
@@ -123,10 +124,10 @@ class _Upload:
             self._at["UploadId"] = begun["UploadId"]
             return {}
         self._at["UploadId"] = mine[-1]["UploadId"]
-        found: dict[int, tuple[str, str]] = {}
+        found: dict[int, str] = {}
         for page in client.get_paginator("list_parts").paginate(**self._at):
             for each in page.get("Parts", []):
-                found[each["PartNumber"]] = (f"{each['Size']} {each['ETag']}", each.get("ChecksumCRC32", ""))
+                found[each["PartNumber"]] = f"{each['Size']} {each['ETag']}"
         return found
 
     def _watch(self, tasks: list[Future[dict[str, Any]]]) -> None:
@@ -139,14 +140,14 @@ class _Upload:
             if self._progress is not None:
                 self._progress(self._done, self._size)
 
-    def _part(self, number: int, there: tuple[str, str] | None) -> dict[str, Any]:
+    def _part(self, number: int, there: str | None) -> dict[str, Any]:
         """Send a part, unless the server has one of the same content already; what names it at the end."""
         start = (number - 1) * self._part_bytes
         content = os.pread(self._descriptor, min(self._part_bytes, self._size - start), start)
         # Without a key of one's own to encrypt with, an ETag is the MD5; with one it is not, and the part is sent anew.
         etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"' if there is not None else ""
-        if there is not None and there[0] == f"{len(content)} {etag}":
-            crc = there[1]
+        if there is not None and there == f"{len(content)} {etag}":
+            crc = _crc32(content) if self._bucket.profile.checksums else ""  # lists of parts may have none
         elif self._is_over.is_set():
             return {}
         else:
@@ -156,3 +157,7 @@ class _Upload:
         with self._lock:
             self._done += len(content)
         return {"PartNumber": number, "ETag": etag} | ({"ChecksumCRC32": crc} if crc else {})
+
+
+def _crc32(content: bytes) -> str:
+    return base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()

@@ -36,6 +36,7 @@ THREADS = 8  #: of one transfer
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0  # of silence
 _TRIES = 4  # of one request, with boto3's own back-off between them
+_LOOK = "Check endpoint_url, region and path_style of the profile."
 _LISTED = 100_000  # objects of a prefix at most
 _MAKING = threading.Lock()  # boto3 makes one client at a time
 
@@ -132,6 +133,21 @@ class Bucket:
             self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=begun["UploadId"])
 
 
+def check_keys(profile: Profile) -> None:
+    """Make sure that a provider answers, and knows the keys; that they may list no buckets says nothing of one.
+
+    Raises:
+        PitcheyError: it does not.
+    """
+    try:
+        _client(profile).list_buckets()
+    except exceptions.ClientError as error:
+        if code_of(error) not in ("AccessDenied", "AllAccessDisabled", "NotImplemented"):
+            raise meaning(error, profile, "s3://", "be listed") from error
+    except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
+        raise meaning(error, profile, "s3://", "be listed") from error
+
+
 def found_below(profile: Profile, url: BucketUrl) -> list[str]:
     """The keys of a prefix, those that stand for folders left out.
 
@@ -164,7 +180,7 @@ def meaning(error: Exception, profile: Profile, url: str, doing: str) -> Pitchey
         hint = "Set access_key and secret_key of the profile, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         return Denied(f"{url}: there are no keys to sign with {who}.", hint=hint)
     if isinstance(error, exceptions.NoRegionError | exceptions.ParamValidationError | ValueError):
-        return UsageError(f"{url} cannot {doing} {who}: {error}.")
+        return UsageError(f"{url} cannot {doing} {who}: {error}.", hint=_LOOK)
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
         hint = "Check endpoint_url of the profile, and that the server runs."
         return NetworkError(f"{url} cannot {doing}: {where} does not answer {who}.", hint=hint)
@@ -201,7 +217,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
         return NetworkError(f"{url} could not {doing} {who}: the server answers {status} {code}.")
     if code in _BAD or status in (301, 400):
         text = str(said.get("Message", "")).rstrip(".")
-        return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.")
+        return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.", hint=_LOOK)
     if status in (401, 403):
         return Denied(f"{url} may not {doing} {who}.", hint="Whoever owns the bucket can allow it to these keys.")
     return NetworkError(f"{url} could not {doing} {who}: the server answers {status} {code}.")

@@ -18,17 +18,19 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import stat
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
 from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_directory, translated
+from pitchey_cli.artifacts.journal import PREFIX, Journal, make_up_for
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 
@@ -46,6 +48,7 @@ class LocalArtifacts:
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise translated(error, root) from error
+        self._journal = Journal(self._incoming, self._content)
         self._sweep()
 
     def add(
@@ -83,6 +86,27 @@ class LocalArtifacts:
                 except OSError as error:
                     raise translated(error, place) from error
         return gone
+
+    def put(self, contents: Sequence[bytes]) -> list[Artifact]:
+        """Take short contents that are in memory, in their order; the disk is waited for once (journal.py)."""
+        found = [Artifact(hashlib.sha256(data).hexdigest(), len(data)) for data in contents]
+        try:
+            with self._locked(fcntl.LOCK_SH):
+                new = {each.sha256: data for each, data in zip(found, contents, strict=True)}
+                new = {sha256: data for sha256, data in new.items() if not self._is_renewed(sha256)}
+                if new:
+                    self._journal.add(new)
+        except OSError as error:
+            raise translated(error, "an output") from error
+        return found
+
+    def _is_renewed(self, sha256: str) -> bool:
+        """Note that a content has been brought in again; False when it is not there."""
+        try:
+            os.utime(f"{self._content}/{sha256[:2]}/{sha256}")
+        except FileNotFoundError:
+            return False
+        return True
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`.
@@ -254,14 +278,16 @@ class LocalArtifacts:
         with suppress(OSError):
             for left in self._incoming.iterdir():
                 with suppress(OSError):
-                    _remove_unlocked(left)
+                    self._remove_unlocked(left)
 
-
-def _remove_unlocked(path: Path) -> None:
-    descriptor = os.open(path, READ)
-    with closing(descriptor):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+    def _remove_unlocked(self, path: Path) -> None:
+        descriptor = os.open(path, READ)
+        with closing(descriptor):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.name.startswith(PREFIX):
+                with self._locked(fcntl.LOCK_SH):
+                    make_up_for(descriptor, self._content, self.is_whole)
+            path.unlink()
 
 
 def _is_name(sha256: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +93,13 @@ class Artifacts(Protocol):
 
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
+
+    def put(self, contents: Sequence[bytes]) -> list[Artifact]:
+        """Take short contents that are in memory, in their order.
+
+        Raises:
+            StoreError: the disk is full; some of them may have been taken, and nothing refers to those.
+        """
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`."""

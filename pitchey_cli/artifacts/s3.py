@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +97,13 @@ class S3Artifacts:
         artifact = self._cache.collect(root, relative, limit_bytes=limit_bytes)
         self._bring_in(artifact)
         return artifact
+
+    def put(self, contents: Sequence[bytes]) -> list[Artifact]:
+        """Take short contents that are in memory, in their order."""
+        found = self._cache.put(contents)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="pitchey-put") as pool:
+            list(pool.map(self._bring_in, set(found)))
+        return found
 
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""

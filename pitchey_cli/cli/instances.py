@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
+from pitchey_cli.domain.job import Instance
 from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.naming import service_named
@@ -44,7 +46,13 @@ def list_(
         return
     from pitchey_cli.reports import scaling
 
-    terminal.show(scaling.instances(found, now=as_of.now))
+    names = {each.id: each.facts.name for each in wiring.store().nodes()} if _are_several(instances) else {}
+    terminal.show(scaling.instances(found, now=as_of.now, nodes=names))
+
+
+def _are_several(instances: Sequence[Instance]) -> bool:
+    """Whether they are of several nodes: of one nobody asks which."""
+    return len({each.node for each in instances}) > 1
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 from pitchey_cli.artifacts.port import Artifact, Presigner
 from pitchey_cli.daemon.files import AttemptFiles
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import InputRejected, NetworkError, PitcheyError, StoreError
+from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
 from pitchey_cli.domain.job import Output
 from processors import protocol
 
@@ -31,6 +32,7 @@ MOST_OUTPUTS = 20_000  #: of an attempt; processors/porter/storing.py keeps to i
 _AT_ONCE = 8  # requests to the object store, of one attempt
 _TAKE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries, where the store is away
 _GIVEN_NAME = "given.json"  # the SHA-256 of every input, in their order
+_TAKEN_NAME = "taken.ndjson"  # [number, SHA-256, size] of every output that is an artifact
 
 
 @dataclass(slots=True)
@@ -40,15 +42,15 @@ class CarriedFiles(AttemptFiles):
     presigner: Presigner
     _given: list[str] = field(default_factory=list)
     _asked: dict[int, int] = field(default_factory=dict)  # sizes of the outputs that links were asked for
-    _taken: set[int] = field(default_factory=set)  # and found to be artifacts now
+    _taken: dict[int, Artifact] | None = None  # and are artifacts now
+    _noting: threading.Lock = field(default_factory=threading.Lock)
     _kept: int | None = None  # events that are written down
 
     def place(self, index: int, name: str, sha256: str) -> tuple[str, str | None]:
         """Name an input, and make the link to it."""
-        directory = self._directory / "inputs" / self.token
-        directory.mkdir(exist_ok=True)
+        self._given_dir.mkdir(exist_ok=True)
         self._given.append(sha256)
-        (directory / _GIVEN_NAME).write_text(json.dumps(self._given), encoding="ascii")
+        (self._given_dir / _GIVEN_NAME).write_text(json.dumps(self._given), encoding="ascii")
         return self._name(index, name), self.presigner.get_url(sha256, seconds=LINK_SECONDS)
 
     def keep(self, event: protocol.Event) -> None:
@@ -98,6 +100,8 @@ class CarriedFiles(AttemptFiles):
             PitcheyError: one is not what it should be; StoreError when the object store is away.
         """
         asked = self._asked_outputs()
+        self._given_dir.mkdir(exist_ok=True)
+        self._taken_outputs()
         if sum(item.size for item in result.outputs) > limit_bytes:
             raise InputRejected(f"The outputs take more than the {limit_bytes} bytes that the job may write.")
         if any(number not in asked for number in range(len(result.outputs))):
@@ -113,17 +117,39 @@ class CarriedFiles(AttemptFiles):
             with contextlib.suppress(PitcheyError):  # the store is away: what it keeps is swept there
                 self.presigner.discard(self._key(number))
 
-        _at_once(discard, self._asked_outputs().keys() - self._taken)
+        _at_once(discard, self._asked_outputs().keys() - self._taken_outputs().keys())
         AttemptFiles.remove(self)
 
     def _take(self, numbered: tuple[int, protocol.OutputFile]) -> Output:
         number, item = numbered
-        artifact = self._patiently(number, item)
-        self._taken.add(number)
+        artifact = self._taken_outputs().get(number)  # by a daemon that was killed before it could say so
+        if artifact is None:
+            try:
+                artifact = self._patiently(number, item)
+            except InputNotFound as error:
+                raise StoreError(f"The output {item.path} is not where it was to be stored.") from error
+            self._note_taken(number, artifact)
         if (artifact.sha256, artifact.size) != (item.sha256, item.size):
             text = f"The output {item.path} is not what its instance has said: its content has changed on the way."
             raise InputRejected(text)
         return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)
+
+    def _note_taken(self, number: int, artifact: Artifact) -> None:
+        """Write down that an output is an artifact now: it is gone from where it was stored."""
+        line = json.dumps([number, artifact.sha256, artifact.size]) + "\n"
+        with self._noting:
+            self._taken_outputs()[number] = artifact
+            with contextlib.suppress(OSError), (self._given_dir / _TAKEN_NAME).open("a", encoding="ascii") as file:
+                file.write(line)
+
+    def _taken_outputs(self) -> dict[int, Artifact]:
+        if self._taken is None:
+            self._taken = {}
+            with contextlib.suppress(OSError, ValueError):  # a last line that is half written was taken all the same
+                for line in (self._given_dir / _TAKEN_NAME).read_text(encoding="ascii").splitlines():
+                    number, sha256, size = json.loads(line)
+                    self._taken[number] = Artifact(sha256, size)
+        return self._taken
 
     def _patiently(self, number: int, item: protocol.OutputFile) -> Artifact:
         for pause in _TAKE_PAUSES:
@@ -142,7 +168,7 @@ class CarriedFiles(AttemptFiles):
     def _given_inputs(self) -> list[str]:
         if not self._given:
             with contextlib.suppress(OSError, ValueError):
-                said = (self._directory / "inputs" / self.token / _GIVEN_NAME).read_text(encoding="ascii")
+                said = (self._given_dir / _GIVEN_NAME).read_text(encoding="ascii")
                 self._given = json.loads(said)
         return self._given
 
@@ -156,6 +182,11 @@ class CarriedFiles(AttemptFiles):
                         if isinstance(event, protocol.LinksEvent):
                             self._asked |= {each.number: each.size for each in event.outputs}
         return self._asked
+
+    @property
+    def _given_dir(self) -> Path:
+        """Ours alone: the instance sees nothing of it."""
+        return self._directory / "inputs" / self.token
 
     @property
     def _spool(self) -> Path:

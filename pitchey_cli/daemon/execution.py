@@ -16,11 +16,12 @@ from functools import partial
 from pitchey_cli.artifacts.port import Artifact, ProgressCallback
 from pitchey_cli.daemon.carried import CarriedFiles
 from pitchey_cli.daemon.delivery import Delivery, Ended
-from pitchey_cli.daemon.files import AttemptFiles
+from pitchey_cli.daemon.exchange import WorkerRefused
+from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.transfer import Transfer
-from pitchey_cli.daemon.worker_client import Events, WorkerRefused
+from pitchey_cli.daemon.worker_client import Events
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
     EngineError,
@@ -31,12 +32,12 @@ from pitchey_cli.domain.errors import (
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Token, Usage, due_at, input_kind
+from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, due_at, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
 from processors import protocol
 from processors.specs import SPECS
-from processors.vocabulary import Reason
+from processors.vocabulary import Reason, Service
 
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
@@ -50,6 +51,8 @@ _GONE_TRIES = 3  # a broken event stream is taken up again this often before the
 _RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
 _NEVER_STARTED = "never_started"
+# Of services whose attempts may be over in moments: those leave no files, whose making would take as long.
+_INLINE_BYTES = {Service.INFERENCE: 32 * 1024}
 _INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
 
 
@@ -74,6 +77,8 @@ class Execution:
     _deadline: asyncio.Timeout | None = None
     _download: Transfer[tuple[Artifact, str]] | None = None
     _grace_seconds: float | None = None  # None: as is set
+    _is_light: bool = False  #: it may be over in moments
+    _noting: asyncio.Task[None] | None = None  #: its acceptance, which nobody waits for
     _events: Events | None = None  #: from the worker that has taken the attempt
     _is_refusal_final: bool = False
     _refused: JobError | None = None  #: why the host has ended it: it has asked for what it may not have
@@ -226,7 +231,9 @@ class Execution:
             inputs=staged,
             timeout_seconds=self._timeout_seconds(),
             output_limit_bytes=self.node.config.output_limit_bytes,
+            inline_bytes=None if staged or not self.instance.shares_files else _INLINE_BYTES.get(self.job.service),
         )
+        self._is_light = request.inline_bytes is not None
         self._events = await self.instance.client.start(request)
 
     def _timeout_seconds(self) -> float:
@@ -337,12 +344,17 @@ class Execution:
             if self.on_pickup is not None:
                 self.on_pickup(max(0.0, (node.clock.now() - due_at(self.job)).total_seconds()))
                 self.on_pickup = None
-            await node.call(node.store.accepted, self.token, now=node.clock.now())
+            accepting = node.note(node.store.accepted, self.token, now=node.clock.now())
+            if self._is_light:  # on disk before its end is, because calls are made in their order
+                self._noting = asyncio.create_task(accepting)
+                self._noting.add_done_callback(self._noted)
+            else:
+                await accepting
         elif isinstance(event, protocol.ProgressEvent):
             now = node.clock.monotonic()
             if now - self._progress_at >= _PROGRESS_SECONDS:
                 self._progress_at = now
-                await node.call(
+                await node.note(
                     node.store.progress,
                     self.token,
                     fraction=event.fraction,
@@ -350,6 +362,10 @@ class Execution:
                     eta_seconds=event.eta_seconds,
                     now=node.clock.now(),
                 )
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.node.report(f"{self.token} is being worked at, which cannot be noted: {error}")
 
     async def _is_instance_running(self) -> bool:
         if self.instance.is_elsewhere:
@@ -387,8 +403,7 @@ class Execution:
                 usage=usage,
             )
         try:
-            limit_bytes = self.node.config.output_limit_bytes
-            outputs = await asyncio.to_thread(self._files.collect, ending.result, limit_bytes=limit_bytes)
+            outputs = await self._collect(ending.result)
             if self.job.output:
                 await self._delivery.bring(outputs)
         except Ended as error:
@@ -404,6 +419,15 @@ class Execution:
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
+
+    async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
+        """Take what it has made, and its log."""
+        limit_bytes = self.node.config.output_limit_bytes
+        is_whole = self._is_light and all(item.text is not None for item in result.outputs)
+        if not is_whole or self._files.is_there():
+            return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
+        found = await self.node.keeping.keep(short_contents(result.outputs, limit_bytes=limit_bytes))
+        return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows, and see to it that it really has."""
@@ -452,7 +476,8 @@ class Execution:
             await self._record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        await asyncio.to_thread(self._files.remove)
+        if not self._is_light or self._files.is_there():
+            await asyncio.to_thread(self._files.remove)
         if not self.instance.shares_files:
             with contextlib.suppress(PitcheyError):  # it goes with its instance, at the latest
                 await self.instance.client.forget(self.token)

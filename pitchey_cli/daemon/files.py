@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.beneath import read_beneath
-from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.artifacts.port import Artifact, Artifacts
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
@@ -52,15 +55,20 @@ class AttemptFiles:
         """
         outputs: list[Output] = []
         for item in result.outputs:
-            relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
-            artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
+            if item.text is not None:
+                (artifact,) = self.artifacts.put(short_contents([item], limit_bytes=limit_bytes))
+            else:
+                relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
+                artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
             limit_bytes -= artifact.size
-            outputs.append(Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details))
+            outputs.append(output_of(item, artifact))
         self.keep_log()
         return tuple(outputs)
 
     def keep_log(self) -> None:
-        """Copy the events to where they stay; an attempt that never began has none."""
+        """Copy the events to where they stay; an attempt that never began has none, nor one that left nothing."""
+        if not os.path.lexists(self._directory / "spool" / self.token):
+            return
         data = self._read(protocol.EVENTS_NAME, layout.EVENTS_BYTES)
         if data is None:
             return
@@ -77,7 +85,12 @@ class AttemptFiles:
     def remove(self) -> None:
         """Remove all but the log."""
         for name in ("inputs", "spool"):
-            shutil.rmtree(self._directory / name / self.token, ignore_errors=True)
+            if os.path.lexists(directory := self._directory / name / self.token):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def is_there(self) -> bool:
+        """Whether it has left anything on disk, or was given anything."""
+        return any(os.path.lexists(self._directory / name / self.token) for name in ("inputs", "spool"))
 
     @staticmethod
     def _name(index: int, name: str) -> str:
@@ -91,3 +104,20 @@ class AttemptFiles:
     @property
     def _directory(self) -> Path:
         return layout.instance(self.state_dir, self.instance_id)
+
+
+def short_contents(outputs: Iterable[protocol.OutputFile], *, limit_bytes: int) -> list[bytes]:
+    """What is in outputs that came within their result.
+
+    Raises:
+        InputRejected: together they are larger than they may be.
+    """
+    found = [(item.text or "").encode() for item in outputs]
+    if (size := sum(map(len, found))) > limit_bytes:
+        raise InputRejected(f"The outputs have {size:,} bytes; the limit is {limit_bytes:,}.")
+    return found
+
+
+def output_of(item: protocol.OutputFile, artifact: Artifact) -> Output:
+    """An output that has been taken."""
+    return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)

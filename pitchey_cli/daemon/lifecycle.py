@@ -190,6 +190,8 @@ class Lifecycle:
                 if info.status is InstanceStatus.EXITED:
                     logs = await asyncio.to_thread(self.node.engine.logs, instance.id, lines=5)
                     raise EngineError(f"{instance.id} exited with {info.exit_code} while it started: {logs.strip()}")
+                if not instance.shares_files:  # raises where the porter has exited
+                    await asyncio.to_thread(self.node.engine.address, instance.id)
             if now() > deadline:
                 raise EngineError(f"{instance.id} was not ready within {_READY_SECONDS:.0f} s.")
             await asyncio.sleep(_READY_POLL_SECONDS)

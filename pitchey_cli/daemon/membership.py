@@ -11,6 +11,8 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeRecord, NodeState, Room, Watch
 
+_AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
+
 
 class Membership:
     """A node's place among those that share its database."""
@@ -27,6 +29,7 @@ class Membership:
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
+        self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
         self.others: Sequence[NodeRecord] = ()  #: that are up, as they were at the last beat
 
     @property
@@ -44,8 +47,9 @@ class Membership:
         node = self._node
         began = node.clock.monotonic()
         facts = node.config.facts
+        self.told = self._room()
         node.identity.epoch = await node.call(
-            node.store.enter, node.identity.id, facts, self._room(), now=node.clock.now()
+            node.store.enter, node.identity.id, facts, self.told, now=node.clock.now()
         )
         self.is_over = False
         self._kept_at, self._beat_at = began, began  # the first look at the others is now
@@ -71,8 +75,9 @@ class Membership:
         now = node.clock.monotonic()
         if self.is_over or now < self._beat_at:
             return []
-        self._beat_at = now + lease / BEATS_PER_LEASE
+        self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
         found = await node.call(self._beat)
+        self._beat_at = now + lease / BEATS_PER_LEASE
         if found is None:
             self.is_over = True
             return []
@@ -87,7 +92,8 @@ class Membership:
     def _beat(self) -> Sequence[NodeRecord] | None:
         node = self._node
         assert node.identity.epoch is not None  # it has entered
-        if not node.store.beat(node.identity.epoch, self._room(), now=node.clock.now()):
+        self.told = self._room()
+        if not node.store.beat(node.identity.epoch, self.told, now=node.clock.now()):
             return None
         return node.store.nodes()
 

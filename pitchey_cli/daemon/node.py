@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from pitchey_cli.artifacts.port import Artifacts, Deliver, Fetch, Presigner
+from pitchey_cli.daemon.keeping import Keeping
 from pitchey_cli.domain.alerts import Rule
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
@@ -153,6 +154,14 @@ class Node:
     post: Post | None = None  #: None: nobody is told anything
     presigner: Presigner | None = None  #: makes the links for instances that share no files
     identity: Identity = field(default_factory=Identity)
+    _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
+
+    @property
+    def keeping(self) -> Keeping:
+        """Through which short results go into the artifacts."""
+        if not self._keeping:
+            self._keeping.append(Keeping(self.artifacts))
+        return self._keeping[0]
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""
@@ -165,3 +174,7 @@ class Node:
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""
         return await self.writer.call(method, *args, **kwargs)
+
+    async def note(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same for what would only be done again, if a power cut undid it."""
+        return await self.writer.note(method, *args, **kwargs)

@@ -7,28 +7,34 @@ five times as long for a request as the worker does (docs/decisions/001-http-in-
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
+from typing import Protocol
 
-import h11
 from pydantic import ValidationError
 
+from pitchey_cli.daemon.exchange import Answer, WorkerRefused, lines_of, refusal, whole
 from pitchey_cli.daemon.line import Line
-from pitchey_cli.domain.errors import InstanceGone, PitcheyError
+from pitchey_cli.daemon.worker_group import Groups
+from pitchey_cli.domain.errors import InstanceGone
 from pitchey_cli.domain.job import Token
 from processors import protocol
 
 _ANSWER_SECONDS = 15.0
-_READ_BYTES = 65536
-_MOST_BYTES = 4 * 2**20  # of an answer, and of one event
+_GROUPED_BYTES = 128 * 1024  # a request that is longer goes alone
 
 
-class WorkerRefused(PitcheyError):
-    """The worker answered, and said no."""
+class Events(Protocol):
+    """The events of an attempt, as they come. To be closed."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    def __aiter__(self) -> AsyncIterator[protocol.Event]:
+        """Give them.
+
+        Raises:
+            InstanceGone: the stream broke before the last one.
+        """
+
+    async def close(self) -> None:
+        """Follow them no further. May be called twice."""
 
 
 class WorkerClient:
@@ -36,6 +42,7 @@ class WorkerClient:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._groups = Groups(self._start_group)
 
     async def health(self) -> protocol.Health:
         """Ask the worker how it is.
@@ -52,17 +59,35 @@ class WorkerClient:
     async def start(self, request: protocol.AttemptRequest) -> Events:
         """Start an attempt; one that the worker knows already is no error, so the call may be repeated.
 
+        Those that may leave no spool are over in moments, and go to the worker together.
+
         Raises:
             WorkerRefused: 429 without a free slot, 503 while it drains.
             InstanceGone: nobody answers.
         """
+        data = request.wire()
+        if not request.inline_bytes or len(data) > _GROUPED_BYTES:
+            return await self._start_alone(Token(request.token), data)
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await self._groups.start(request.token, data)
+        except TimeoutError as error:
+            raise _unanswered("POST", "/groups") from error
+        except WorkerRefused as refusal:
+            if refusal.status in (404, 405):  # a worker of before there were groups
+                return await self._start_alone(Token(request.token), data)
+            if refusal.status == 409:  # it has known the attempt already
+                return await self.events(Token(request.token), after=0)
+            raise
+
+    async def _start_alone(self, token: Token, request: bytes) -> Events:
         method, target = "POST", "/attempts?follow=1"
         answer = None
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                answer = await self._open(method, target, request.wire())
+                answer = await self._open(method, target, request)
                 if answer.status not in (202, 409):
-                    raise _refusal(answer.status, await _whole(answer.chunks()))
+                    raise refusal(answer.status, await whole(answer.chunks()))
         except BaseException as error:
             if answer is not None:
                 await answer.close()
@@ -70,9 +95,18 @@ class WorkerClient:
                 raise _unanswered(method, target) from error
             raise
         if answer.is_stream:
-            return Events(Token(request.token), answer)
+            return _Events(token, answer)
         await answer.close()  # it has known the attempt already
-        return await self.events(Token(request.token), after=0)
+        return await self.events(token, after=0)
+
+    async def _start_group(self, group: bytes) -> Answer:
+        answer = await self._open("POST", "/groups", group)
+        if answer.status != 202:
+            try:
+                raise refusal(answer.status, await whole(answer.chunks()))
+            finally:
+                await answer.close()
+        return answer
 
     async def end(self, token: Token, *, grace_seconds: float) -> None:
         """TERM the attempt's process group, and KILL it after the grace. An unknown token is no error."""
@@ -88,10 +122,10 @@ class WorkerClient:
         answer = await self._open("GET", f"/attempts/{token}/events?after={after}")
         if answer.status != 200:
             try:
-                raise _refusal(answer.status, await _whole(answer.chunks()))
+                raise refusal(answer.status, await whole(answer.chunks()))
             finally:
                 await answer.close()
-        return Events(token, answer)
+        return _Events(token, answer)
 
     async def give(self, token: Token, links: protocol.Links) -> None:
         """Answer a `links` event."""
@@ -110,22 +144,22 @@ class WorkerClient:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await self._open(method, target, body)
                 try:
-                    said = await _whole(answer.chunks())
+                    said = await whole(answer.chunks())
                 finally:
                     await answer.close()
         except TimeoutError as error:
             raise _unanswered(method, target) from error
         if answer.status not in accept:
-            raise _refusal(answer.status, said)
+            raise refusal(answer.status, said)
         return said
 
-    async def _open(self, method: str, target: str, body: bytes = b"") -> _Answer:
+    async def _open(self, method: str, target: str, body: bytes = b"") -> Answer:
         """Send a request, and wait for the head of its answer, which is to be closed.
 
         Raises:
             InstanceGone: there is none.
         """
-        answer = _Answer(*await self._line.open(), self._line.headers)
+        answer = Answer(*await self._line.open(), self._line.headers)
         try:
             await answer.ask(method, target, body)
             if answer.status == 401:  # another instance has taken the port
@@ -136,10 +170,10 @@ class WorkerClient:
         return answer
 
 
-class Events:
+class _Events:
     """The events of an attempt, as they come. To be closed."""
 
-    def __init__(self, token: Token, answer: _Answer) -> None:
+    def __init__(self, token: Token, answer: Answer) -> None:
         self._token = token
         self._answer = answer
 
@@ -149,90 +183,16 @@ class Events:
         Raises:
             InstanceGone: the stream broke before the last one.
         """
-        rest = b""
-        async for chunk in self._answer.chunks():
-            *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > _MOST_BYTES:
-                raise InstanceGone(f"The event stream of {self._token} has a line without end.")
-            for line in filter(None, lines):
-                try:
-                    yield protocol.EVENT.validate_json(line)
-                except ValidationError as error:
-                    raise InstanceGone(f"The event stream of {self._token} broke: {error}.") from error
+        async for line in lines_of(self._answer):
+            try:
+                yield protocol.EVENT.validate_json(line)
+            except ValidationError as error:
+                raise InstanceGone(f"The event stream of {self._token} broke: {error}.") from error
 
     async def close(self) -> None:
         """Follow them no further. May be called twice."""
         await self._answer.close()
 
 
-class _Answer:
-    """One exchange on a connection of its own."""
-
-    status = 0
-    is_stream = False  #: of events
-
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: Sequence[tuple[str, str]]
-    ) -> None:
-        self._headers = headers
-        self._reader = reader
-        self._writer = writer
-        self._http = h11.Connection(h11.CLIENT)
-
-    async def ask(self, method: str, target: str, body: bytes) -> None:
-        """Send the request, and read the head of the answer."""
-        headers = [*self._headers, ("Connection", "close"), ("Content-Length", str(len(body)))]
-        try:
-            sent = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
-            for event in (h11.Data(data=body), h11.EndOfMessage()):
-                sent += self._http.send(event) or b""
-            self._writer.write(sent)
-            head = await self._next()
-        except (OSError, h11.ProtocolError) as error:
-            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
-        if not isinstance(head, h11.Response):
-            raise InstanceGone("The worker closed the connection without an answer.")
-        self.status = head.status_code
-        self.is_stream = (b"content-type", b"application/x-ndjson") in head.headers
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, as it comes."""
-        try:
-            while isinstance(event := await self._next(), h11.Data):
-                yield bytes(event.data)
-        except (OSError, h11.ProtocolError) as error:
-            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
-        if not isinstance(event, h11.EndOfMessage):
-            raise InstanceGone("The worker closed the connection in the middle of an answer.")
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        self._writer.close()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
-
-    async def _next(self) -> h11.Event | type[h11.PAUSED]:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(await self._reader.read(_READ_BYTES))
-        return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
-
-
 def _unanswered(method: str, target: str) -> InstanceGone:
     return InstanceGone(f"The worker has not answered {method} {target} in time.")
-
-
-async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
-    answer = b""
-    async for chunk in chunks:
-        answer += chunk
-        if len(answer) > _MOST_BYTES:
-            raise InstanceGone("The worker's answer has no end.")
-    return answer
-
-
-def _refusal(status: int, answer: bytes) -> WorkerRefused:
-    try:
-        message = protocol.Refusal.model_validate_json(answer).message
-    except ValidationError:
-        message = answer.decode(errors="replace")[:200]
-    return WorkerRefused(status, message)

@@ -65,12 +65,15 @@ class Porters:
 
     def address(self, api: docker.APIClient, instance_id: str) -> tuple[str, int]:
         """Where the porter of an instance is reached."""
+        name = porter_name(instance_id)
         with self._ours(instance_id):
-            said = api.inspect_container(porter_name(instance_id))
+            said = api.inspect_container(name)
+            words = b"" if said["State"]["Running"] else api.logs(name, tail=1)
         for bindings in (said["NetworkSettings"]["Ports"] or {}).values():
             for binding in bindings or ():
                 return self._host, int(binding["HostPort"])
-        raise InstanceGone(f"The porter of instance {instance_id} does not run.")
+        last = f" Its last words: {words.decode(errors='replace').strip()}" if words else ""
+        raise InstanceGone(f"The porter of instance {instance_id} does not run.{last}")
 
     def remove(self, api: docker.APIClient, instance_id: str) -> None:
         """Remove a porter and the volumes, as far as they are there. The worker that uses them is gone by now."""

@@ -70,6 +70,7 @@ def examine(
     images: list[Wanted],
     wanted_runtimes: Mapping[str, str] | None = None,
     problems: Sequence[PitcheyError] = (),
+    buckets: Sequence[Asked] = (),
     spot_node: SpotNode | None = None,
     server: str = "",
     environ_path: str | None = None,
@@ -79,6 +80,7 @@ def examine(
     Args:
         wanted_runtimes: what is set, by service.
         problems: what is set and means nothing.
+        buckets: what is asked of profiles of S3 and of the bucket of the artifacts.
         spot_node: where the node's cloud may take it away.
         server: the PostgreSQL database that has the queue, as it may be shown; empty: it is in the state directory.
     """
@@ -91,6 +93,7 @@ def examine(
     yield _state(state_dir)
     yield _store(open_store, None if server else layout.database(state_dir), server)
     yield _disk(state_dir)
+    yield from map(_bucket, buckets)
     try:
         engine = connect()
         info = engine.info()
@@ -110,6 +113,23 @@ def examine(
     yield _landlock(landlock_version())
     for image in images:
         yield _image(engine, image)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question to a provider of S3."""
+
+    subject: str
+    saw: str  #: what is said when all is well
+    ask: Callable[[], None]  #: raises PitcheyError
+
+
+def _bucket(asked: Asked) -> Check:
+    try:
+        asked.ask()
+    except PitcheyError as error:
+        return Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
+    return Check(asked.subject, Verdict.OK, asked.saw)
 
 
 def _spot(node: SpotNode) -> Check:

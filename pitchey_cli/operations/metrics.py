@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.job import InstanceState, JobState
+from pitchey_cli.domain.nodes import NodeState
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.operations.alerts import Standing
 from pitchey_cli.operations.scaling import measured
@@ -51,6 +52,7 @@ class _Metrics(Collector):
         yield from self._jobs()
         yield from self._queue()
         yield from self._pools()
+        yield self._nodes()
         yield self._durations()
         yield from self._costs()
         yield from self._budgets()
@@ -99,6 +101,11 @@ class _Metrics(Collector):
         memory = _averages((pool[:2], each.ready, each.memory) for pool, each in last.items())
         what = "Memory used, of what the instances were granted. " + _OWN_TYPE
         yield _gauge("pitchey_pool_memory_ratio", what, labels, memory)
+
+    def _nodes(self) -> Metric:
+        states = Counter((each.state,) for each in self.store.nodes())
+        counted = {(state,): states[state,] for state in (NodeState.UP, NodeState.DRAINING, NodeState.DOWN)}
+        return _gauge("pitchey_nodes", "Daemons that share the queue, by state.", ["state"], counted)
 
     def _durations(self) -> Metric:
         medians = {

@@ -72,7 +72,8 @@ class _Elsewhere:
         except ValueError as error:
             raise self._client.misunderstood(answer) from error
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        del is_lasting
         return nullcontext()  # each request is one, at the server
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pitchey_cli import settings as configuration
+from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.remote.artifacts import RemoteArtifacts, Showing
 from pitchey_cli.remote.client import Client
 from pitchey_cli.remote.contexts import Chosen
@@ -20,8 +21,10 @@ from pitchey_cli.wiring import SystemClock, Wiring
 if TYPE_CHECKING:
     from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.lock import Holder
+    from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.result import Linking
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,17 @@ class RemoteWiring(Wiring):
     def elsewhere(self) -> Server:
         """The server."""
         return self._parts.server
+
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys to a bucket are the server's, and it looks into no folder for somebody else."""
+        raise UsageError(
+            f"{url} is a folder, and {self.elsewhere.where} takes objects.", hint="Name the objects in it."
+        )
+
+    def linking(self) -> Linking:
+        """The server signs links, and not this machine."""
+        hint = "GET /v1/jobs/JOB/outputs has them there."
+        raise UsageError(f"{self.elsewhere.where} makes the links to what it keeps.", hint=hint)
 
     @property
     def settings(self) -> configuration.Settings:

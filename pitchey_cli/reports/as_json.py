@@ -50,6 +50,7 @@ def job(value: Job) -> dict[str, Any]:
         "deadline": time(value.deadline),
         "expiresAt": time(value.expires_at),
         "idempotencyKey": value.idempotency_key,
+        "output": value.output or None,
         "heldBecause": value.held_because,
         "attempt": value.attempt,
         "attemptsUsed": value.attempts_used,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -162,12 +163,19 @@ def _plain(key: str, value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def instances(found: Sequence[tuple[Instance, int]], *, now: datetime) -> RenderableType:
-    """Instances, the newest last, each with the nanodollars that it has cost."""
+def instances(
+    found: Sequence[tuple[Instance, int]], *, now: datetime, nodes: Mapping[str, str] = MappingProxyType({})
+) -> RenderableType:
+    """Instances, the newest last, each with the nanodollars that it has cost.
+
+    Args:
+        nodes: the names of those that they are on, where that is to be told.
+    """
     if not found:
         return Text("No instances.")
     rows = plain_table(
         "instance",
+        *(["node"] if nodes else []),
         "state",
         "type",
         "slots",
@@ -184,6 +192,7 @@ def instances(found: Sequence[tuple[Instance, int]], *, now: datetime) -> Render
         took = None if each.ready_at is None else (each.ready_at - each.created_at).total_seconds()
         rows.add_row(
             each.id,
+            *([cell(nodes.get(each.node, each.node))] if nodes else []),
             each.state,
             cell(f"{each.instance_type} of {each.pool.owner}" if each.pool.owner else each.instance_type),
             str(each.slots),

@@ -42,6 +42,7 @@ class _Apart:
     def __init__(self, store: Store, organisation: str) -> None:
         self._store = store
         self._organisation = organisation
+        self._own_jobs: set[JobId] = set()  # that have been looked at: a job stays whose it is
 
     def __getattr__(self, name: str) -> Any:
         if name in SHARED:
@@ -53,8 +54,8 @@ class _Apart:
             hint="It takes a token of all organisations: `pitchey token add NAME --all-organisations`.",
         )
 
-    def transaction(self) -> AbstractContextManager[None]:
-        return self._store.transaction()
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        return self._store.transaction(is_lasting=is_lasting)
 
     def _own(self, organisation: str) -> None:
         if organisation != self._organisation:
@@ -69,7 +70,11 @@ class _Apart:
         found = self._store.job(job_id)
         if found.organisation != self._organisation:
             raise InputNotFound(f"There is no job {job_id}.")  # the words for one that is not there at all
+        self._own_jobs.add(job_id)
         return found
+
+    def _own_job(self, job_id: JobId) -> JobId:
+        return job_id if job_id in self._own_jobs else self.job(job_id).id
 
     def jobs(self, wanted: JobFilter) -> list[Job]:
         if wanted.organisation not in (None, self._organisation):
@@ -107,16 +112,16 @@ class _Apart:
         return self._store.counts(organisation=self._organisation)
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
-        return self._store.attempts(self.job(job_id).id)
+        return self._store.attempts(self._own_job(job_id))
 
     def outputs(self, job_id: JobId) -> list[Output]:
-        return self._store.outputs(self.job(job_id).id)
+        return self._store.outputs(self._own_job(job_id))
 
     def details(self, job_id: JobId) -> dict[str, Any]:
-        return self._store.details(self.job(job_id).id)
+        return self._store.details(self._own_job(job_id))
 
     def dependencies(self, job_id: JobId) -> list[Need]:
-        return self._store.dependencies(self.job(job_id).id)
+        return self._store.dependencies(self._own_job(job_id))
 
     def ahead_of(self, job: Job) -> int:
         return self._store.ahead_of(self.job(job.id))

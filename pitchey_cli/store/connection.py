@@ -39,6 +39,7 @@ class Connection:
         self._raw = raw
         self._path = path
         self._depth = 0
+        self._is_lasting = True  # as tune() sets it
 
     @classmethod
     def open(cls, path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
@@ -122,8 +123,11 @@ class Connection:
             raise translated(error, self._path) from error
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
         """All or nothing, and on disk when it ends. A nested one is a savepoint.
+
+        One that need not last is in the WAL, which is synced with the next that has to: what is lost of it in a power
+        cut is its end.
 
         SQLite itself rolls everything back on some errors (a full disk, for one): the savepoints are gone then, and the
         callers further out are told instead of carrying on without a transaction.
@@ -132,6 +136,9 @@ class Connection:
         begin, commit, rollback = _COMMANDS if depth == 0 else _savepoint(depth)
         if depth:
             self._require_transaction()
+        elif is_lasting is not self._is_lasting:
+            self.run(f"PRAGMA synchronous = {'FULL' if is_lasting else 'NORMAL'}")
+            self._is_lasting = is_lasting
         self.run(begin)
         self._depth = depth + 1
         try:

@@ -51,8 +51,12 @@ class Database(Protocol):
     def run_many(self, query: Query, parameters: Iterable[Parameters]) -> None:
         """One statement for each set of parameters; call it inside a transaction."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing, and on disk when it ends. A nested one is a savepoint."""
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        """All or nothing, and on disk when it ends. A nested one is a savepoint, and is_lasting the outermost's.
+
+        Args:
+            is_lasting: False: a power cut may undo it, with whatever came after it; the end of this process does not.
+        """
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Read all of one moment; inside a transaction it is that one's moment."""

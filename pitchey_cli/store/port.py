@@ -99,8 +99,12 @@ class Removed:
 class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
+        """Group calls: all of them happen, durably, or none does. A nested one is a savepoint.
+
+        Args:
+            is_lasting: False: a power cut may undo it, with whatever came after it; the end of this process does not.
+        """
 
     def close(self) -> None:
         """Close the database."""

@@ -11,7 +11,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -42,6 +43,15 @@ _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|DROP)\b", re.IGNORECASE)
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A statement that is to be sent."""
+
+    sql: str
+    parameters: Parameters = ()
+    prepare: bool | None = None  #: None: when it has been asked a few times
+
+
 class Session:
     """A session whose reads and writes are one statement each, or share a `transaction()`."""
 
@@ -49,14 +59,17 @@ class Session:
         self.server = server  #: for messages
         self._raw = raw
         self._busy_seconds = busy_seconds
-        self._call = f"; NOTIFY {SCHEMA}" if is_heard else ""
+        self._is_heard = is_heard
         self._writer = secrets.token_hex(8)  #: by which our commits are told from others'
         self._written = 0  # commits of ours
         self._number = 0  # of the transaction that is open
         self._levels: list[str | None] = []  # the savepoints of the open transactions; None: nothing has been asked yet
-        self._savepoints = 0
-        self._owed = ""  # what is sent before the next statement: a savepoint that is let go
         self._in_snapshot = False
+        self._is_scripted = False
+        self._orders: list[_Order] = []  # what goes to the server with the next question
+        self._exchanges = 0
+        self._pipe: psycopg.Pipeline | None = None
+        self._leaving_pipe = ExitStack()
 
     @classmethod
     def open(cls, server: Server, *, busy_seconds: float = BUSY_SECONDS, is_heard: bool = True) -> Session:
@@ -100,37 +113,60 @@ class Session:
         return found[0][0] if found else None
 
     def run(self, query: Query | str, parameters: Parameters = ()) -> None:
-        """A statement whose rows do not matter."""
-        self.rows(query, parameters)
+        """A statement whose rows do not matter. In a transaction it goes to the server with what has to be answered."""
+        text, sql, _ = _sql(query)
+        if not self._levels:
+            self.rows(query, parameters)
+        elif self._is_scripted or (not parameters and ";" in text):  # several statements are no order
+            self._establish()
+            self._exchange()
+            self._tell(sql if parameters else text, parameters)
+        else:
+            self._establish()
+            self._orders.append(_Order(sql if parameters else text, parameters))
 
     def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
         """One statement for each set of parameters; call it inside a transaction."""
-        values = list(parameters)
-        if len(values) == 1:
-            self.run(query, values[0])
-        elif values:
-            _, sql, _ = _sql(query)
-            self._establish()
-            try:
-                with self._raw.cursor() as cursor:
-                    cursor.executemany(sql.encode(), values)
-            except psycopg.Error as error:
-                raise translated(error, self.server) from error
+        for each in parameters:
+            self.run(query, each)
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()
+        self._orders.append(_Order(sql, parameters))
+        cursor = self._exchange()
+        return cursor.fetchall() if cursor is not None and cursor.description else []
+
+    def _exchange(self) -> psycopg.Cursor[Row] | None:
+        """Send what is to be sent, in one go, and wait for the answers: that of the last order comes back.
+
+        Everything that is sent ends with a sync, and the pipe is not left before the transaction is: of a session that
+        hangs after anything else, the server does not know that it is idle with the lock, and does not end it.
+        """
+        orders, self._orders = self._orders, []
+        self._exchanges += 1
+        cursor: psycopg.Cursor[Row] | None = None
         try:
-            # Without parameters it may be several statements, which cannot be prepared.
-            cursor = self._raw.execute(sql.encode(), parameters or None, prepare=None if parameters else False)
-            return cursor.fetchall() if cursor.description else []
+            if self._pipe is None and len(orders) > 1:
+                self._pipe = self._leaving_pipe.enter_context(self._raw.pipeline())
+            for order in orders:
+                cursor = self._raw.execute(order.sql.encode(), order.parameters or None, prepare=order.prepare)
+            if self._pipe is not None:
+                self._pipe.sync()
         except psycopg.Error as error:
             if isinstance(error, errors.FeatureNotSupported):  # a plan from before a migration of another node
                 self._raw.close()
             raise translated(error, self.server) from error
+        return cursor
 
-    def _told(self, script: str) -> Row | None:
+    def _leave_pipe(self) -> None:
+        self._pipe = None
+        with suppress(psycopg.Error):  # what went wrong in it has been told
+            self._leaving_pipe.close()
+
+    def _told(self, script: str, parameters: Parameters = ()) -> Row | None:
         """Several statements in one go; the first row of the last of them that has any."""
-        cursor = self._raw.execute(script.encode(), prepare=False)
+        self._leave_pipe()
+        cursor = self._raw.execute(script.encode(), parameters or None, prepare=False)
         found: Row | None = None
         while True:
             if cursor.description:
@@ -141,9 +177,10 @@ class Session:
     # --- transactions
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
         """All or nothing, and on disk when it ends. A nested one is a savepoint.
 
+        All of them last: whatever a server does not sync, it tells nobody when it does.
         A savepoint is made when something is asked in it, and one serves all that begin at the same place.
         """
         if not self._levels:
@@ -151,19 +188,25 @@ class Session:
                 yield
             return
         self._require_transaction()
-        level = len(self._levels)
+        level, place, exchanges = len(self._levels), len(self._orders), self._exchanges
+        before = [*self._levels]
         self._levels.append(None)
         try:
             yield
             self._require_transaction()
-            name = self._levels[level]
-            if name is not None and name != self._levels[level - 1]:
-                self._owed += f"RELEASE {name};"
+            if self._levels[level] == _savepoint(level):
+                is_all_answered = not self._orders
+                self._orders.append(_Order(f"RELEASE {_savepoint(level)}", prepare=False))
+                if not is_all_answered:  # an error of its own is nobody else's
+                    self._exchange()
         except BaseException:
-            name = self._levels[level]
-            if name is not None and self._is_alive():
-                self._owed = ""  # what was let go in here is gone with it
-                self._tell(f"ROLLBACK TO {name}" + (f"; RELEASE {name}" * (name != self._levels[level - 1])))
+            if self._exchanges == exchanges:  # nothing was sent yet
+                del self._orders[place:]
+                self._levels[:] = before
+            elif (name := self._levels[level]) is not None and self._is_alive():
+                self._orders.clear()
+                with suppress(StoreError):  # where it was never made, the level above has failed
+                    self._tell(f"ROLLBACK TO {name}" + (f"; RELEASE {name}" * (name == _savepoint(level))))
             raise
         finally:
             del self._levels[level:]
@@ -177,53 +220,62 @@ class Session:
             self._require_transaction()
             self._commit()
         except BaseException:
+            self._orders.clear()
+            self._leave_pipe()
             if self._is_alive() and self._raw.info.transaction_status != pq.TransactionStatus.IDLE:
                 with suppress(StoreError):  # the server forgets what is not committed, whether it is told or not
                     self._tell("ROLLBACK")
             raise
         finally:
             self._levels.clear()
-            self._owed = ""
 
     def _begin(self) -> None:
-        script = f"BEGIN; SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}'){self._call}"
+        question = f"SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}')"
+        call = [_Order(f"NOTIFY {SCHEMA}", prepare=False)] if self._is_heard else []
+        self._orders = [_Order("BEGIN", prepare=False), *call, _Order(question)]
         try:
-            found = self._told(script)
-        except psycopg.Error as error:
+            cursor = self._exchange()
+        except StoreError:
             if self._is_alive():
                 self._tell("ROLLBACK")
-            raise translated(error, self.server) from error
+            raise
+        found = None if cursor is None else cursor.fetchone()
         assert found is not None
         self._number = found[0]
 
     def _commit(self) -> None:
+        self._orders.append(_Order("COMMIT", prepare=False))
         try:
-            self._told(f"{self._owed}COMMIT")
-        except psycopg.Error as error:
+            cursor = self._exchange()
+            self._leave_pipe()
+        except StoreError as error:
             if self._is_alive():
-                raise translated(error, self.server) from error
+                raise
             self._settle(error)
+        else:
+            if cursor is None or cursor.statusmessage != "COMMIT":
+                raise self._rolled_back()
         self._written += 1
 
-    def _settle(self, error: psycopg.Error) -> None:
+    def _settle(self, lost: StoreError) -> None:
         """The connection was lost in a commit: find out whether it is one. Whoever has the lock sees how it ended."""
-        lost = translated(error, self.server)
         try:
             self._patiently(self._renew)
             question = f"SELECT writer = '{self._writer}' FROM {SCHEMA}.commits WHERE number = {self._number}"
-            found = self._told(f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); {question}; ")
+            found = self._told(f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); {question}")
             self._told("COMMIT")
         except (psycopg.Error, StoreError) as silence:
             text = f"{self.server} has gone away in the middle of a commit, and whether it was one is not known."
             raise StoreError(text, hint="Look whether it has happened before you try again.") from silence
         if found is None or found[0] is not True:
-            raise lost from error
+            raise lost
 
     @contextmanager
     def scripted(self, lock: int) -> Iterator[None]:
         """A transaction in which whole scripts are run, one such at a time; for what is no work of the store's."""
         self._patiently(lambda: self._tell(f"BEGIN; SELECT pg_advisory_xact_lock({lock})"))
         self._levels.append("")
+        self._is_scripted = True
         try:
             yield
             self._tell("COMMIT")
@@ -232,6 +284,7 @@ class Session:
                 self._tell("ROLLBACK")
             raise
         finally:
+            self._is_scripted = False
             self._levels.clear()
 
     @contextmanager
@@ -250,27 +303,23 @@ class Session:
                 self._tell("COMMIT")
 
     def _establish(self) -> None:
-        """Make the savepoint that is due before something is asked."""
-        if self._levels and self._levels[-1] is None:
-            self._savepoints += 1
-            name = f"level_{self._savepoints}"
-            script, self._owed = f"{self._owed}SAVEPOINT {name}", ""
-            self._tell(script)
-            for level in reversed(range(len(self._levels))):
-                if self._levels[level] is not None:
-                    break
-                self._levels[level] = name
-        elif self._owed:
-            script, self._owed = self._owed, ""
-            self._tell(script)
+        """Make the savepoint that is due before something is asked: one for all levels that begin here."""
+        if not self._levels or self._levels[-1] is not None:
+            return
+        owner = next(level for level, name in enumerate(self._levels) if name is None)
+        self._orders.append(_Order(f"SAVEPOINT {_savepoint(owner)}", prepare=False))
+        self._levels[owner:] = [_savepoint(owner)] * (len(self._levels) - owner)
 
     def _require_transaction(self) -> None:
         if not self._is_alive() or self._raw.info.transaction_status != pq.TransactionStatus.INTRANS:
-            raise StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
+            raise self._rolled_back()
 
-    def _tell(self, script: str) -> None:
+    def _rolled_back(self) -> StoreError:
+        return StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
+
+    def _tell(self, script: str, parameters: Parameters = ()) -> None:
         try:
-            self._told(script)
+            self._told(script, parameters)
         except psycopg.Error as error:
             raise translated(error, self.server) from error
 
@@ -296,6 +345,7 @@ class Session:
 
     def _renew(self) -> None:
         if not self._is_alive():
+            self._leave_pipe()
             self._raw = connected(self.server, busy_seconds=0)
 
     # --- the database itself
@@ -377,6 +427,10 @@ def _connected(server: Server, busy_seconds: float) -> psycopg.Connection[Row]:
         raw.close()
         raise
     return raw
+
+
+def _savepoint(level: int) -> str:
+    return f"level_{level}"
 
 
 class _Found(tuple[Any, ...]):

@@ -42,9 +42,9 @@ from processors.vocabulary import Reason, Service
 class SqlStore(Retaining, Recurring, Alerting, Outbox):
     """A Store in a database."""
 
-    def transaction(self) -> AbstractContextManager[None]:
+    def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
         """Group calls: all of them happen, durably, or none does. A nested one is a savepoint."""
-        return self._db.transaction()
+        return self._db.transaction(is_lasting=is_lasting)
 
     def close(self) -> None:
         """Close the database."""

@@ -29,6 +29,7 @@ class _Call:
     run: Callable[[], Any]
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    is_lasting: bool
     value: Any = None
     error: BaseException | None = None
 
@@ -68,8 +69,21 @@ class Writer:
         Raises:
             StoreError: the group could not be committed, or the writer is closed; also whatever `fn` raises.
         """
+        return await self._call(lambda: fn(*args, **kwargs), is_lasting=True)
+
+    async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run it as `call` does, where a power cut may undo it: nobody is told of it, and it would be done again.
+
+        The disk is waited for only if somebody else's call in the group has to last.
+
+        Raises:
+            StoreError: as of `call`.
+        """
+        return await self._call(lambda: fn(*args, **kwargs), is_lasting=False)
+
+    async def _call(self, run: Callable[[], T], *, is_lasting: bool) -> T:
         loop = asyncio.get_running_loop()
-        call = _Call(lambda: fn(*args, **kwargs), loop.create_future(), loop)
+        call = _Call(run, loop.create_future(), loop, is_lasting)
         with self._closing:
             if self._is_closed:
                 raise StoreError("The database has been closed.")
@@ -111,7 +125,7 @@ class Writer:
         return group, call is not None
 
     def _commit(self, group: list[_Call]) -> None:
-        with self.store.transaction():
+        with self.store.transaction(is_lasting=any(call.is_lasting for call in group)):
             for call in group:
                 if call.future.cancelled():
                     continue

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from pitchey_cli.artifacts.outputs import Outputs
     from pitchey_cli.artifacts.port import Artifacts, Presigner
     from pitchey_cli.daemon.lock import Holder
-    from pitchey_cli.domain.buckets import BucketUrl
+    from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.doctor import Asked
     from pitchey_cli.operations.models.adding import Desk
     from pitchey_cli.operations.requests import Submitting
     from pitchey_cli.operations.result import Linking
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     from processors.vocabulary import Service
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
+
+
+def _ask_profile(profile: Profile) -> None:
+    from pitchey_cli.artifacts.buckets import check_keys
+
+    check_keys(profile)
 
 
 @dataclass(frozen=True)
@@ -176,7 +183,8 @@ class Wiring:
         from pitchey_cli.operations.models.adding import Desk
 
         artifacts = self.artifacts()
-        return Desk(self.models(), artifacts, self.inputs(artifacts), self.settings.limits.input_bytes)
+        limit = self.settings.limits.input_bytes
+        return Desk(self.models(), artifacts, self.inputs(artifacts), limit, self.listed)
 
     def listed(self, url: BucketUrl) -> list[str]:
         """The keys below a folder in a bucket."""
@@ -190,6 +198,28 @@ class Wiring:
         from pitchey_cli.artifacts.outputs import Outputs
 
         return Outputs(artifacts, self.policies.profiles(), self.policies.grants())
+
+    def asked_of_buckets(self) -> list[Asked]:
+        """What `doctor` asks of the profiles of S3 that are set, and of the bucket of the artifacts."""
+        from pitchey_cli.operations.doctor import Asked
+
+        url, chosen, profiles = self.policies.kept_at(), self.settings.s3, self.policies.profiles()
+        is_set = bool(url or chosen.endpoint_url or chosen.access_key or chosen.profiles)
+        names = [
+            name for name in profiles if is_set and (name != "default" or chosen.endpoint_url or chosen.access_key)
+        ]
+        asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
+        if url is not None:
+            text = f"{url} can be written, and heeds conditions"
+            asked.append(Asked("artifacts", text, self._ask_bucket))
+        return asked
+
+    def _ask_bucket(self) -> None:
+        from pitchey_cli.artifacts.s3 import S3Artifacts
+
+        artifacts = self.artifacts()
+        assert isinstance(artifacts, S3Artifacts)  # else nobody asks
+        artifacts.check_conditions()
 
     def linking(self) -> Linking:
         """What makes links to outputs."""

@@ -86,7 +86,8 @@ def perform_together(
     spec = contexts[0].spec
     model = open_model(repository, companion, spec.model)
     task = task_named(model.manifest.task)
-    if task is None or not task.is_by_itself or problem_with(spec.model, model.manifest.task, spec.parameters):
+    is_sound = not problem_with(spec.model, model.manifest.task, spec.parameters)
+    if task is None or not (task.is_by_itself and model.gains_by_company and is_sound):
         return None
     inputs = [inputs_of(context, task.takes) for context in contexts]
     answers = task.answer(model, [each.values[0] for each in inputs], Asked(spec.parameters))

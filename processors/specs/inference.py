@@ -11,6 +11,8 @@ from processors.specs.base import Part, Spec
 #: `name`, or `name@version`; without a version it is the one that is pinned
 MODEL_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}(@[A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"
 
+_FILES_BYTES = 512 * 1024**2  # of a process that reads a large picture
+
 _Stop = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Label = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
@@ -88,6 +90,10 @@ class InferenceSpec(Spec):
         if not any(given):
             raise ValueError("inputData says what the model works on: a text, a list of texts, or a file")
         return self
+
+    def memory_bytes(self) -> int | None:
+        """Of a job with files, whose attempt has a process in which they are read; what texts need is little."""
+        return None if self.input_data is not None else _FILES_BYTES
 
     def kind(self) -> str:
         """The model."""

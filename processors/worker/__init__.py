@@ -7,7 +7,8 @@ One asyncio process, which imports the service's handler once and then forks a c
     __main__    options, and what is done once for all attempts
     serving     life and death of the worker
     http        HTTP/1.1 on a Unix socket
-    routes      the five requests of processors/protocol.py
+    routes      the requests of processors/protocol.py
+    following   the events of many attempts as one stream
     attempts    the table of attempts: slots, known tokens, draining
     attempt     one attempt from its start to its ending; the only writer of its events
     spool       what an attempt leaves on disk, and how it is read back

@@ -18,10 +18,12 @@ from processors.protocol import (
     RUN_DIR,
     SOCKET_NAME,
     SPOOL_DIR,
+    AttemptGroup,
     AttemptRequest,
     OutputFile,
     Result,
     Service,
+    Told,
 )
 from processors.specs import SPECS
 from processors.worker import processes
@@ -60,7 +62,7 @@ def main() -> None:
         handler.check()
     spec = SPECS[options.service]
     parts = [part for name in spec.model_fields if (part := spec.part_of(name)) is not None]
-    models: list[type[BaseModel]] = [spec, *parts, AttemptRequest, OutputFile, Result]
+    models: list[type[BaseModel]] = [spec, *parts, AttemptRequest, AttemptGroup, OutputFile, Result, Told]
     for model in models:
         model.model_rebuild()  # here, once, and not in every fork
     EVENT.rebuild()
@@ -72,14 +74,20 @@ def main() -> None:
     if hasattr(handler, "beside"):
         companion = Companion(handler.beside, slots=options.slots, patience_seconds=options.patience)
 
+    def is_shared(request: AttemptRequest) -> bool:
+        return companion is not None and hasattr(handler, "may_share") and bool(handler.may_share(request))
+
     def attempt(request: AttemptRequest, directory: Spool) -> Attempt:
         given = request, handler.handle, inputs / request.token, directory
-        if companion is not None and hasattr(handler, "may_share") and handler.may_share(request):
+        if companion is not None and is_shared(request):
             return SharedAttempt(*given, companion)
         return Attempt(*given)
 
     def attempts_of(tasks: asyncio.TaskGroup) -> Attempts:
-        return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks)
+        def is_light(request: AttemptRequest) -> bool:
+            return request.inline_bytes is not None and is_shared(request)
+
+        return Attempts(attempt, slots=options.slots, spool=spool, tasks=tasks, is_light=is_light)
 
     is_of_use = asyncio.run(
         serve(

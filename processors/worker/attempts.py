@@ -12,7 +12,7 @@ from processors.protocol import AttemptRequest, Failure
 from processors.worker.attempt import CANCELLED, Attempt
 from processors.worker.spool import Spool
 
-_MAX_ENDED = 1000  # endings that could not be written are remembered for so many attempts
+_MAX_ENDED = 1000  # endings that are not on disk are remembered for so many attempts
 
 
 class Refused(Exception):
@@ -34,13 +34,16 @@ class Attempts:
         slots: int,
         spool: Path,
         tasks: asyncio.TaskGroup,
+        is_light: Callable[[AttemptRequest], bool] = lambda request: False,
     ) -> None:
         """Begin with none.
 
         Args:
             make: makes what does an attempt.
             spool: where each has a directory.
+            is_light: whether what an attempt leaves need not be on disk; what made it says when it has to.
         """
+        self._is_light = is_light
         self.slots = slots
         self.is_draining = False
         self.last_ended = time.monotonic()
@@ -68,9 +71,14 @@ class Attempts:
             raise Refused(503, "draining", "This instance takes no new attempts.")
         if len(self._running) >= self.slots:
             raise Refused(429, "no_slot", f"All {self.slots} slots are taken.")
-        attempt = self._make(request, Spool.create(self._spool / token))
+        directory = self._spool / token
+        attempt = self._make(request, Spool(directory) if self._is_light(request) else Spool.create(directory))
         self._running[token] = attempt
         self._tasks.create_task(self._run(token, attempt))
+
+    def spool_of(self, token: str) -> Spool:
+        """The events of an attempt that runs."""
+        return self._running[token].spool
 
     def find(self, token: str) -> Spool | None:
         """Find the events of an attempt: one that runs, or one that ended, also under an earlier worker."""
@@ -102,7 +110,7 @@ class Attempts:
             attempt.abandon(error)
         del self._running[token]
         self.last_ended = time.monotonic()
-        if attempt.spool.write_error is not None:
+        if attempt.spool.is_in_memory:
             self._ended[token] = attempt.spool
             if len(self._ended) > _MAX_ENDED:
                 del self._ended[next(iter(self._ended))]

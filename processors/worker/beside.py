@@ -1,7 +1,8 @@
 """The companion's side of what it has with the worker: it says what is loaded, and does the attempts that are shared.
 
 Those are done in threads here, beside the attempts that are forks (shared.py). Where a service says how, those that are
-alike are done at once: one thread does what has come in, and what comes meanwhile is the next group.
+alike are done at once: a thread does what has come in, and what comes meanwhile is the next group. Where there is more
+than one group to do, a second thread takes turns with it: while one is at a model the other says what came of it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from processors.worker.context import Context, HandlerError, Terminated
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
 _MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
-_MOST_AT_ONCE = 32  # attempts in a group: more gain nothing, and keep the first of them waiting
+_MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first of them waiting
+_MOST_TURNS = 2  # threads that do those of one likeness
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
 _ENDING_CHARS = 4 * 1024 * 1024  # of an ending; that of a fork is no longer either (attempt.py)
@@ -62,7 +64,20 @@ class _Task:
 
     def work(self, handle: Handle) -> Work:
         """The same, for the handler."""
-        return Work(handle, self.request, self.inputs, self.out, inline_bytes=self.request.inline_bytes)
+        return Work(handle, self.request, self.inputs, self.out, inline_bytes=self.request.inline_bytes or 0)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Attempts that are alike, and whose turn has not come."""
+
+    waiting: list[_Task] = field(default_factory=list)
+    threads: int = 0  #: that do them
+
+    @property
+    def wanted_threads(self) -> int:
+        """One, and another for each whole group besides."""
+        return min(_MOST_TURNS, -(-len(self.waiting) // _MOST_AT_ONCE))
 
 
 class Host:
@@ -73,7 +88,7 @@ class Host:
         self._running: dict[str, _Task] = {}
         self._threads = ThreadPoolExecutor(_MOST_THREADS)
         self._gathering = threading.Lock()
-        self._gathered: dict[Hashable, list[_Task]] = {}  # of each likeness, those whose turn has not come
+        self._gathered: dict[Hashable, _Gathered] = {}
 
     def say(self, loaded: list[str]) -> None:
         """Tell what is loaded, each time anew."""
@@ -96,14 +111,16 @@ class Host:
             for task in tasks:
                 self._submit([task], self._perform, handle, task)
             return
-        new: dict[Hashable, list[_Task]] = {}
+        starts: list[tuple[Hashable, list[_Task]]] = []
         with self._gathering:
             for task in tasks:
                 key = together.likeness(task.request)
-                if key not in self._gathered:
-                    new[key] = self._gathered[key] = []
-                self._gathered[key].append(task)
-        for key, its in new.items():
+                self._gathered.setdefault(key, _Gathered()).waiting.append(task)
+            for key, found in self._gathered.items():
+                while found.threads < found.wanted_threads:
+                    found.threads += 1
+                    starts.append((key, list(found.waiting)))
+        for key, its in starts:
             self._submit(its, self._perform_gathered, key, handle, together)
 
     def _submit(self, tasks: Sequence[_Task], perform: Callable[..., None], *args: Any) -> None:
@@ -151,12 +168,12 @@ class Host:
 
     def _next_group(self, key: Hashable) -> list[_Task]:
         with self._gathering:
-            waiting = self._gathered[key]
-            if not waiting:
-                del self._gathered[key]
-                return []
-            group = waiting[:_MOST_AT_ONCE]
-            del waiting[:_MOST_AT_ONCE]
+            found = self._gathered[key]
+            group, found.waiting = found.waiting[:_MOST_AT_ONCE], found.waiting[_MOST_AT_ONCE:]
+            if not group:
+                found.threads -= 1
+                if not found.threads:
+                    del self._gathered[key]
             return group
 
     # --- what the worker is told

@@ -1,4 +1,4 @@
-"""The five requests of processors/protocol.py, and what they answer."""
+"""The requests of processors/protocol.py, and what they answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from processors.protocol import TOKEN_PATTERN, AttemptRequest, Health, Service
+from processors.protocol import TOKEN_PATTERN, AttemptGroup, AttemptRequest, Health, Refusal, Service, Told
 from processors.worker import cgroup
 from processors.worker.attempts import Attempts, Refused
+from processors.worker.following import follow_all
 from processors.worker.http import Request, Response, refusal
+from processors.worker.spool import Spool
 
 _GRACE_SECONDS = 10.0  # where a DELETE names none
 _PATH = re.compile(r"^/attempts/(?P<token>[^/]+)(?P<events>/events)?$")
@@ -36,6 +38,8 @@ class Routes:
                 return self._health()
             case "POST", "/attempts":
                 return self._start(request)
+            case "POST", "/groups":
+                return self._start_group(request)
             case "POST", "/drain":
                 self._attempts.is_draining = True
                 return Response(200)
@@ -65,17 +69,36 @@ class Routes:
         try:
             attempt = AttemptRequest.model_validate_json(request.body)
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            return refusal(400, "bad_request", f"{where}: {first['msg']}.")
-        if attempt.service is not self._service:
-            return refusal(400, "wrong_service", f"This instance serves {self._service}, not {attempt.service}.")
+            return _not_understood(error)
         try:
-            self._attempts.accept(attempt)
+            self._accept(attempt)
         except Refused as no:
             return refusal(no.status, no.code, str(no))
         spool = self._attempts.find(attempt.token) if request.query.get("follow") == "1" else None
         return Response(202, stream=None if spool is None else spool.follow(0))
+
+    def _start_group(self, request: Request) -> Response:
+        try:
+            group = AttemptGroup.model_validate_json(request.body)
+        except ValidationError as error:
+            return _not_understood(error)
+        followed: dict[str, Spool] = {}
+        refused: list[Told] = []
+        for attempt in group.attempts:
+            try:
+                self._accept(attempt)
+            except Refused as no:
+                said = Refusal(code=no.code, message=str(no))
+                refused.append(Told(token=attempt.token, status=no.status, refusal=said))
+            else:
+                followed[attempt.token] = self._attempts.spool_of(attempt.token)
+        return Response(202, stream=follow_all(refused, followed))
+
+    def _accept(self, attempt: AttemptRequest) -> None:
+        if attempt.service is not self._service:
+            message = f"This instance serves {self._service}, not {attempt.service}."
+            raise Refused(400, "wrong_service", message)
+        self._attempts.accept(attempt)
 
     def _events(self, token: str, after: str) -> Response:
         if not after.isdecimal():
@@ -93,6 +116,12 @@ class Routes:
         if not _TOKEN.fullmatch(token) or self._attempts.find(token) is None:
             return _unknown(token)
         return Response(202 if self._attempts.cancel(token, grace_seconds) else 200)
+
+
+def _not_understood(error: ValidationError) -> Response:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "body"
+    return refusal(400, "bad_request", f"{where}: {first['msg']}.")
 
 
 def _unknown(token: str) -> Response:

@@ -65,12 +65,14 @@ class SharedAttempt(Attempt):
         told = {"request": request.model_dump(mode="json"), "inputs": str(self._inputs), "out": str(self.spool.out)}
         self._is_shared = self._companion.take(request.token, told, self._on_told)
         if not self._is_shared:
+            self.spool.keep()
             return await super()._run_child(live)
         timeout = request.timeout_seconds
         self._after(timeout, lambda: self.stop(timed_out(timeout), TIMEOUT_GRACE_SECONDS))
         await self._is_over.wait()
         if self._is_lost and self._stopped_by is None:
             self._is_shared = False
+            self.spool.keep()
             return await super()._run_child(live)
         seconds, most = self._used
         return 0, [struct_rusage((seconds, 0.0, most, *[0] * 13))]
@@ -88,6 +90,7 @@ class SharedAttempt(Attempt):
             return
         if "part" not in message:
             self._has_said = self._has_said or message["event"]["type"] != "progress"  # which may be told again
+            self.spool.keep()  # whoever follows the log reads it there
             self._on_message(message["event"])
             return
         self._parts.append(message["part"])

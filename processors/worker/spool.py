@@ -4,7 +4,10 @@
     <spool>/<token>/events.ndjson   one event per line; they count from 1 without gaps, so event n is line n
     <spool>/<token>/result.json     the last event once more, written last and by rename: who sees it sees all of it
 
-The spool outlives the worker. A disk that is full must not cost more than the attempt that fills it: from the first
+The spool outlives the worker. That of an attempt which is over in moments, and which its host would rather have made
+again than kept, is none on disk until there is more to keep than its ending (`Spool(...)`, and `keep` when there is).
+
+A disk that is full must not cost more than the attempt that fills it: from the first
 event that cannot be written, the rest is kept in memory, and little of it.
 """
 
@@ -53,17 +56,31 @@ class Spool:
     def exists(directory: Path) -> bool:
         return (directory / EVENTS_NAME).exists()
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Say whether there is more of it in memory than on disk: another worker would not find it."""
+        return self._file is None or self.write_error is not None
+
     @classmethod
     def create(cls, directory: Path) -> Spool:
         """Make the directory. When that fails, the spool works in memory, and `write_error` says so."""
         spool = cls(directory)
-        try:
-            spool.out.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-            spool._file = os.open(directory / EVENTS_NAME, flags, 0o644)
-        except OSError as error:
-            spool.write_error = error
+        spool.keep()
         return spool
+
+    def keep(self) -> None:
+        """From now on it is on disk, and so is what was added before."""
+        if self._file is not None or self.write_error is not None or self.is_complete:
+            return
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self.directory / EVENTS_NAME, flags, 0o644)
+        except OSError as error:
+            self.write_error = error
+        before, self._unwritten = self._unwritten, []
+        for line in before:
+            self._add(line)
 
     @classmethod
     def reopen(cls, directory: Path) -> Spool:
@@ -89,10 +106,11 @@ class Spool:
             with contextlib.suppress(OSError):  # there may be room again, now that the attempt's outputs are gone
                 self._write(self._file, b"".join((*self._unwritten, line)))
         self._add(line)
-        try:
-            self._write_ending(line)
-        except OSError as error:
-            self.write_error = error
+        if self._file is not None or self.write_error is not None:
+            try:
+                self._write_ending(line)
+            except OSError as error:
+                self.write_error = error
         if self._file is not None:
             os.close(self._file)
         self.is_complete = True
@@ -121,17 +139,16 @@ class Spool:
         Written events are read from the file, so that a slow reader costs nothing but its place.
         """
         seq = after  # the last event that was passed on, or skipped
-        offset = skipped = 0
+        offset = read = 0
         while True:
             changed = self._changed
             while offset < self._written_bytes:
                 chunk = self._read(offset)
                 offset += len(chunk)
-                if skipped < after:
-                    lines = chunk.splitlines(keepends=True)
-                    chunk = b"".join(lines[after - skipped :])
-                    skipped += len(lines)
-                seq += chunk.count(b"\n")
+                known, read = seq - read, read + chunk.count(b"\n")
+                if known > 0:
+                    chunk = b"".join(chunk.splitlines(keepends=True)[known:])
+                seq = max(seq, read)
                 if chunk:
                     yield chunk
                 else:

@@ -151,6 +151,16 @@ def test_an_output_that_its_instance_still_holds_open_does_not_change_the_artifa
     assert artifacts.path(SHA256).read_bytes() == CONTENT
 
 
+def test_short_contents_are_kept_in_their_order_and_each_once(artifacts):
+    contents = [b"one", b"two", b"one", b""]
+    found = artifacts.put(contents)
+    assert [each.sha256 for each in found] == [hashlib.sha256(each).hexdigest() for each in contents]
+    assert [artifacts.path(each.sha256).read_bytes() for each in found] == contents
+    assert [stat.S_IMODE(artifacts.path(each.sha256).stat().st_mode) for each in found] == [0o444] * 4
+    assert artifacts.put([b"two", b"three"])[0] == found[1]
+    assert all(artifacts.is_whole(each.sha256) for each in found)
+
+
 @pytest.mark.parametrize("relative", ["", "/etc/hostname", "../holiday.mp4", "deep/../../holiday.mp4", "a\0b"])
 def test_a_name_that_leaves_the_folder_is_refused(artifacts, spool, source, relative):
     with pytest.raises(InputRejected):

@@ -201,6 +201,19 @@ def test_a_store_that_is_away_in_the_middle_costs_time_and_no_attempt(
     assert (job["state"], job["attempt"]) == ("succeeded", 1)
 
 
+def test_a_porter_that_dies_costs_its_instance_and_no_job(apart: Apart, clip: Path, lasting_options: list[str]) -> None:
+    apart.pitchey.start_daemon()
+    (job_id,) = apart.pitchey.ok("submit", "video", clip, *lasting_options).lines
+    apart.pitchey.until_working(job_id)
+    (porter,) = apart.porters()
+    porter.kill()
+    apart.pitchey.ok("wait", job_id)
+    first, second = apart.pitchey.job(job_id)["attempts"]
+    assert (first["reason"], second["reason"]) == ("instance_lost", "completed")
+    assert first["instance"] != second["instance"]
+    assert str(porter.name) not in {str(each.name) for each in apart.porters()}
+
+
 def test_a_cancelled_job_leaves_nothing_in_the_instance(apart: Apart, clip: Path, slow_options: list[str]) -> None:
     apart.pitchey.start_daemon()
     (job_id,) = apart.pitchey.ok("submit", "video", clip, *slow_options).lines

@@ -9,10 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
 from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.daemon.carried import MOST_OUTPUTS, CarriedFiles
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import InputNotFound, InputRejected
+from pitchey_cli.domain.buckets import Profile
+from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.job import Token
 from processors.protocol import (
     EVENT,
@@ -26,8 +29,7 @@ from processors.protocol import (
     Result,
     StoredFile,
 )
-from tests.resources.presigning import BucketPresigner
-from tests.servers.s3 import Bucket, bucket, s3_server  # noqa: F401
+from tests.servers.s3 import OWNER, Bucket
 
 TOKEN = Token("job.1")
 DATA = b"an output"
@@ -39,15 +41,18 @@ def sha256(data: bytes) -> str:
 
 
 @pytest.fixture
-def presigner(tmp_path: Path, bucket: Bucket) -> BucketPresigner:  # noqa: F811
-    return BucketPresigner(LocalArtifacts(tmp_path / "artifacts"), bucket)
+def kept(tmp_path: Path, bucket: Bucket) -> S3Artifacts:
+    server = bucket.server
+    profile = Profile(endpoint_url=server.endpoint, access_key=OWNER.access, secret_key=OWNER.secret, path_style=True)
+    cache = LocalArtifacts(tmp_path / "cache")
+    return S3Artifacts(PlainBucket(profile, bucket.name), "kept/", cache, cache_bytes=1 << 20)
 
 
 @pytest.fixture
-def files(tmp_path: Path, presigner: BucketPresigner) -> CarriedFiles:
+def files(tmp_path: Path, kept: S3Artifacts) -> CarriedFiles:
     for name in ("inputs", "spool"):
         (tmp_path / "instances" / "media-1" / name).mkdir(parents=True)
-    return CarriedFiles(tmp_path, "media-1", TOKEN, presigner.artifacts, presigner)
+    return CarriedFiles(tmp_path, "media-1", TOKEN, kept, kept)
 
 
 def again(files: CarriedFiles) -> CarriedFiles:
@@ -77,22 +82,22 @@ def put(files: CarriedFiles, *contents: bytes, says: tuple[bytes, ...] = ()) -> 
         httpx.put(url, content=data, trust_env=False).raise_for_status()
 
 
-def test_what_was_put_becomes_artifacts_and_is_gone_from_where_it_was(files: CarriedFiles, bucket: Bucket) -> None:  # noqa: F811
+def test_what_was_put_becomes_artifacts_and_is_gone_from_where_it_was(files: CarriedFiles, bucket: Bucket) -> None:
     put(files, DATA, b"")
     outputs = files.collect(says(DATA, b""), limit_bytes=LIMIT)
     assert [(each.sha256, each.size) for each in outputs] == [(sha256(DATA), len(DATA)), (sha256(b""), 0)]
     assert files.artifacts.path(sha256(DATA)).read_bytes() == DATA
     files.remove()
-    assert bucket.keys("incoming/") == []
+    assert bucket.names("kept/put/") == []
 
 
 @pytest.mark.parametrize("other", [b"AN OUTPUT", b"an outpu"])
-def test_other_content_than_was_said_is_no_output(files: CarriedFiles, bucket: Bucket, other: bytes) -> None:  # noqa: F811
+def test_other_content_than_was_said_is_no_output(files: CarriedFiles, bucket: Bucket, other: bytes) -> None:
     put(files, other, says=(DATA,))
     with pytest.raises(InputRejected, match=r"0\.bin is not what its instance has said"):
         files.collect(says(DATA), limit_bytes=LIMIT)
     files.remove()
-    assert bucket.keys("incoming/") == []
+    assert bucket.names("kept/put/") == []
 
 
 def test_more_than_was_said_is_not_read_to_its_end(files: CarriedFiles) -> None:
@@ -105,7 +110,7 @@ def test_an_output_that_was_never_put_is_missed(files: CarriedFiles) -> None:
     event = asks(DATA)
     files.keep(event)
     files.links(event, limit_bytes=LIMIT)
-    with pytest.raises(InputNotFound):
+    with pytest.raises(StoreError, match=r"0\.bin is not where"):
         files.collect(says(DATA), limit_bytes=LIMIT)
 
 
@@ -139,13 +144,27 @@ def test_a_link_to_an_input_is_renewed_and_no_other_is_given(files: CarriedFiles
 
 def test_a_daemon_that_comes_back_takes_and_discards_what_the_last_one_gave_links_for(
     files: CarriedFiles,
-    bucket: Bucket,  # noqa: F811
+    bucket: Bucket,
 ) -> None:
     put(files, DATA, b"more")
     (output, *_) = again(files).collect(says(DATA), limit_bytes=LIMIT)
     assert output.sha256 == sha256(DATA)
     again(files).remove()
-    assert bucket.keys("incoming/") == []
+    assert bucket.names("kept/put/") == []
+
+
+def test_what_a_daemon_took_before_it_was_killed_need_not_be_there_again(files: CarriedFiles) -> None:
+    put(files, DATA, b"more")
+    taken = files.collect(says(DATA, b"more"), limit_bytes=LIMIT)
+    assert again(files).collect(says(DATA, b"more"), limit_bytes=LIMIT) == taken
+
+
+def test_an_instance_that_names_what_another_job_has_made_does_not_get_it(files: CarriedFiles, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"another one's")
+    files.artifacts.add(tmp_path / "secret", limit_bytes=LIMIT)
+    put(files, b"", says=(b"another one's",))
+    with pytest.raises(InputRejected):
+        files.collect(says(b"another one's"), limit_bytes=LIMIT)
 
 
 def test_events_are_kept_once_and_in_order_whoever_reads_them_again(files: CarriedFiles) -> None:
@@ -155,17 +174,17 @@ def test_events_are_kept_once_and_in_order_whoever_reads_them_again(files: Carri
     )
     for event in events[:2]:
         files.keep(event)
-    kept = files.state_dir / "instances" / "media-1" / "spool" / TOKEN / "events.ndjson"
-    with kept.open("ab") as file:
+    written = files.state_dir / "instances" / "media-1" / "spool" / TOKEN / "events.ndjson"
+    with written.open("ab") as file:
         file.write(b'{"seq": 3, "at"')  # the daemon was killed as it wrote
     later = again(files)
     assert later.ending() is None
     for each in (*events, ending):
         later.keep(each)
-    assert [EVENT.validate_json(line) for line in kept.read_bytes().splitlines()] == [*events, ending]
+    assert [EVENT.validate_json(line) for line in written.read_bytes().splitlines()] == [*events, ending]
     assert later.ending() == ending
     later.keep_log()
     later.remove()
     log = layout.kept_events(files.state_dir, TOKEN).read_text().splitlines()
     assert [json.loads(line)["seq"] for line in log] == [1, 2, 3, 4]
-    assert not kept.exists()
+    assert not written.exists()

@@ -35,6 +35,7 @@ class Site(BaseHTTPRequestHandler):
     """Answers by path, and remembers who was asked for."""
 
     hosts: ClassVar[list[str]] = []
+    ranges: ClassVar[list[str | None]] = []
     slow_readers: ClassVar[threading.Event] = threading.Event()  #: somebody has been given a byte
 
     def do_GET(self) -> None:
@@ -56,10 +57,30 @@ class Site(BaseHTTPRequestHandler):
                     self.wfile.write(b"x")
                     self.slow_readers.set()
                     time.sleep(0.01)
+        elif kind in ("broken", "changing", "elsewhere"):  # half of it, and the rest for whoever asks for that
+            self._half(kind)
         elif kind == "short":
             self._answer(200, body=CONTENT, length=len(CONTENT) + 1)
         else:
             self._answer(200, body=b"" if kind == "empty" else CONTENT)
+
+    def _half(self, kind: str) -> None:
+        asked, half = self.headers.get("Range"), len(CONTENT) // 2
+        self.ranges.append(asked)
+        if asked and kind == "elsewhere":
+            self._answer(307, location="http://169.254.169.254/latest")
+            return
+        etag = '"other"' if asked and kind == "changing" else '"one"'
+        is_rest = bool(asked) and kind != "changing"
+        self.send_response(206 if is_rest else 200)
+        self.send_header("ETag", etag)
+        self.send_header("Accept-Ranges", "bytes")
+        if is_rest:
+            self.send_header("Content-Range", f"bytes {half}-{len(CONTENT) - 1}/{len(CONTENT)}")
+        self.send_header("Content-Length", str(len(CONTENT) - half if is_rest else len(CONTENT)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(CONTENT[half:] if is_rest else CONTENT[:half])
 
     def _answer(
         self, status: int, *, body: bytes = b"", location: str = "", has_length: bool = True, length: int | None = None
@@ -112,6 +133,27 @@ def test_a_file_is_fetched_whole_and_named_after_its_url(site, artifacts):
     assert artifact.sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert artifacts.path(artifact.sha256).read_bytes() == CONTENT
     assert told[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_download_that_breaks_off_is_gone_on_with_and_not_made_again_while_nothing_changes(site, artifacts):
+    Site.ranges.clear()
+    for _ in range(2):
+        artifact, _ = get(f"http://{site}/broken/a.mp4", artifacts)
+        assert artifacts.path(artifact.sha256).read_bytes() == CONTENT
+    # The second time the head of the answer says that it is known: nothing more is asked for.
+    assert Site.ranges == [None, f"bytes={len(CONTENT) // 2}-", None]
+
+
+def test_a_file_that_changes_after_a_download_broke_off_is_not_put_together(site, artifacts):
+    with pytest.raises(InputRejected, match="changed while it was fetched"):
+        get(f"http://{site}/changing/a.mp4", artifacts)
+
+
+def test_the_rest_of_a_download_is_not_fetched_from_a_private_address(site, artifacts, monkeypatch):
+    here = ipaddress.ip_address("127.0.0.1")
+    monkeypatch.setattr("pitchey_cli.artifacts.http.is_public", lambda address: address == here)
+    with pytest.raises(Denied, match=r"169\.254\.169\.254"):
+        get(f"http://{site}/elsewhere/a.mp4", artifacts, allow_private=False)
 
 
 def test_a_slow_download_can_be_ended_at_each_byte(site, artifacts):

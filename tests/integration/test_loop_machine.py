@@ -420,7 +420,7 @@ def a_server(postgres_server: PostgresServer, postgres_template: str) -> None:
 
 TestHistoryOnPostgres = HistoryOnPostgres.TestCase
 TestHistoryOnPostgres.settings = settings(
-    max_examples=20, stateful_step_count=15, deadline=None, print_blob=True,
+    max_examples=5, stateful_step_count=15, deadline=None, print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 TestDaemonHistory = DaemonHistory.TestCase

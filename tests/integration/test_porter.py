@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 from tests.resources.object_store import ObjectStore, object_store
 from tests.resources.porters import SECRET, Porter
 from tests.resources.workers import until
+from tests.servers.s3 import Bucket
 
 
 @pytest.fixture
@@ -227,3 +229,31 @@ def test_a_worker_that_dies_leaves_its_attempt_without_an_ending(porter: Porter)
         assert {event["type"] for event in events}.isdisjoint({"result", "error"})
     with pytest.raises(httpx.TransportError):
         porter.http.get("/health")
+
+
+def test_a_real_server_refuses_an_old_link_and_takes_a_new_one(
+    porter: Porter, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"data" * 1000
+    bucket.put("in/0", data)
+
+    def signed(method: str, key: str) -> str:
+        wanted = {"Bucket": bucket.name, "Key": key}
+        return str(bucket.client.generate_presigned_url(method, Params=wanted, ExpiresIn=60))
+
+    with monkeypatch.context() as past:
+        past.setattr("botocore.auth.get_current_datetime", lambda *_, **__: datetime(2026, 1, 1))  # noqa: DTZ001
+        old = {"in/0": signed("get_object", "in/0"), "out/0": signed("put_object", "out/0")}
+    porter.begin("job.1", "copy", inputs=[porter.given(0, data, url=old["in/0"])])
+    asked = []
+    with porter.follow("job.1") as events:
+        for event in events:
+            if event["type"] == "links":
+                asked.append("inputs" if event["inputs"] else "outputs")
+                outputs = [old["out/0"] if len(asked) == 2 else signed("put_object", "out/0") for _ in event["outputs"]]
+                links = {"ask": event["ask"], "inputs": [signed("get_object", "in/0")], "outputs": outputs}
+                links["inputs"] = links["inputs"] if event["inputs"] else []
+                porter.http.post("/attempts/job.1/links", json=links)
+    assert event["type"] == "result", event
+    assert asked == ["inputs", "outputs", "outputs"]
+    assert bucket.get("out/0") == data

@@ -175,6 +175,7 @@ class Cable:
                 threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
 
     def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        is_broken = False
         with client, server, suppress(OSError):
             while True:
                 for each in select.select([client, server], [], [])[0]:
@@ -182,11 +183,11 @@ class Cable:
                     if not data:
                         return
                     if each is client and self.breaks is not None and b"COMMIT" in data:
-                        breaks, self.breaks = self.breaks, None
-                        if breaks == "after":
-                            server.sendall(data)
-                            server.recv(65536)  # it has happened, and nobody is told
-                        return
+                        breaks, self.breaks, is_broken = self.breaks, None, True
+                        if breaks == "before":
+                            return
+                    if each is server and is_broken:
+                        return  # it has happened, and nobody is told
                     (server if each is client else client).sendall(data)
 
     def close(self) -> None:

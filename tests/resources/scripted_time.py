@@ -63,6 +63,13 @@ class CountingWriter(Writer):
         finally:
             self.unanswered -= 1
 
+    async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.unanswered += 1
+        try:
+            return await super().note(fn, *args, **kwargs)
+        finally:
+            self.unanswered -= 1
+
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
     """Turns the hands instead of waiting."""

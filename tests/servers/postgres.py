@@ -114,15 +114,16 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres(**settings: str) -> Iterator[PostgresServer]:
+def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
     """A server in a new folder, gone with it afterwards.
 
     Args:
+        parent: where the folder is made, on a disk; None: in memory.
         settings: of its configuration, beside and in place of the tests' usual.
     """
     # In memory, where a database is copied in 15 ms; and short, because a socket's path has 107 bytes.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="pitchey-pg-", dir=memory))
+    folder = Path(tempfile.mkdtemp(prefix="pitchey-pg-", dir=parent or memory))
     try:
         if os.geteuid() == 0:
             os.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)

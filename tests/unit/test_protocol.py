@@ -17,6 +17,8 @@ PARSERS: dict[str, TypeAdapter[Any]] = {
     "spec": TypeAdapter(specs.VideoSpec | specs.DocumentSpec | specs.InferenceSpec | specs.MediaSpec | specs.CodeSpec),
     "event": protocol.EVENT,
     "request": TypeAdapter(protocol.AttemptRequest),
+    "group": TypeAdapter(protocol.AttemptGroup),
+    "told": TypeAdapter(protocol.Told),
     "health": TypeAdapter(protocol.Health),
     "refusal": TypeAdapter(protocol.Refusal),
     "links": TypeAdapter(protocol.Links),

@@ -20,6 +20,7 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, Usag
 from pitchey_cli.models.store import ModelStore
 from pitchey_cli.operations.models.listing import as_ours, versions_of
 from pitchey_cli.operations.models.sources import Opened, Opener
+from pitchey_cli.operations.sources import Listed
 from processors.inference import drafting
 from processors.inference.errors import ModelError, UnsafeModel
 from processors.inference.fitting import refuse_misfit
@@ -71,6 +72,7 @@ class Desk:
     artifacts: Artifacts
     fetch: Fetch
     limit_bytes: int  #: of a download, and of what is unpacked
+    listed: Listed | None = None  #: what lies below a folder in a bucket
 
 
 def add(desk: Desk, wish: Wish) -> Entry:
@@ -83,7 +85,7 @@ def add(desk: Desk, wish: Wish) -> Entry:
     with desk.store.staging() as scratch:
         made = scratch / "made"
         made.mkdir()
-        opener = Opener(scratch, desk.fetch, desk.artifacts, desk.limit_bytes)
+        opener = Opener(scratch, desk.fetch, desk.artifacts, desk.limit_bytes, desk.listed)
         opened = None if wish.source is None else opener.open(wish.source, wish.sha256)
         try:
             manifest = _Making(desk, wish, opened, made).manifest()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pitchey_cli.artifacts.port import Artifacts, Fetch
+from pitchey_cli.domain.buckets import SCHEME, BucketUrl, bucket_url, is_bucket_url
 from pitchey_cli.domain.errors import InputNotFound, InputRejected
 from pitchey_cli.models import registries, unpacking
+from pitchey_cli.operations.sources import Listed
 from processors.inference.repository import sha256_of
 
 _MODEL_SUFFIXES = (".onnx", ".gguf", ".tflite", ".pt", ".pt2", ".pth", ".torchscript", ".safetensors")
@@ -81,12 +83,13 @@ class Opener:
     fetch: Fetch
     artifacts: Artifacts
     limit_bytes: int
+    listed: Listed | None = None  #: what lies below a folder in a bucket
 
     def open(self, source: str, sha256: str | None) -> Opened:
         """Have what a source names at hand.
 
         Args:
-            source: a path, a URL, `pip:NAME` or `npm:NAME`.
+            source: a path, an http, https or s3 URL, `pip:NAME` or `npm:NAME`.
             sha256: what the file must be, that is named, is behind the URL, or is the package's.
 
         Raises:
@@ -97,7 +100,9 @@ class Opener:
             archive = registries.fetch(source, folder)
             _refuse_other(archive, source, sha256)
             return self._unpacked(archive, archive.name, Opened(source, folder, package=f"{source} ({archive.name})"))
-        if source.startswith(("http://", "https://")):
+        if is_bucket_url(source) and bucket_url(source).is_prefix:
+            return self._folder_in_bucket(source, sha256)
+        if source.startswith(("http://", "https://", SCHEME)):
             artifact, name = self.fetch(source)
             file = self.artifacts.path(artifact.sha256)
             _refuse_other(file, source, sha256)
@@ -112,13 +117,33 @@ class Opener:
                 raise InputRejected(f"{source} is a folder, and --sha256 is of a file.", hint="Leave it out.")
             return Opened(source, path)
         if not path.is_file():
-            hint = "A source is a file, a folder, a URL, pip:NAME or npm:NAME."
+            hint = "A source is a file, a folder, an http, https or s3 URL, pip:NAME or npm:NAME."
             raise InputNotFound(f"There is no file or folder {source}.", hint=hint)
         _refuse_other(path, source, sha256)
         if unpacking.is_archive(path.name):
             return self._unpacked(path, path.name, Opened(source, path.parent))
         path = path.resolve()  # its own folder is meant, wherever a link to it lies
         return Opened(source, path.parent, path.name)
+
+    def _folder_in_bucket(self, source: str, sha256: str | None) -> Opened:
+        if sha256 is not None:
+            raise InputRejected(f"{source} is a folder, and --sha256 is of a file.", hint="Leave it out.")
+        if self.listed is None:
+            raise InputRejected(f"{source} is a folder in a bucket, and none can be looked into here.")
+        url, folder = bucket_url(source), self._folder("bucket")
+        here, total = BucketUrl(url.profile, url.bucket, ""), 0
+        for key in self.listed(url):
+            parts = PurePosixPath(key.removeprefix(url.key)).parts
+            if not parts or any(part in ("..", "/") for part in parts):
+                raise InputRejected(f"{here.below(key)} has a name that leads out of its folder.")
+            artifact, _ = self.fetch(str(here.below(key)))
+            total += artifact.size
+            if total > self.limit_bytes:
+                raise InputRejected(f"{source} has more than {self.limit_bytes:,} bytes.")
+            target = folder.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.artifacts.path(artifact.sha256), target)
+        return Opened(source, folder, url=source)
 
     def _unpacked(self, archive: Path, name: str, opened: Opened) -> Opened:
         folder = self._folder("unpacked")

@@ -59,7 +59,7 @@ class Batcher:
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> Outputs:
         """Compute outputs, perhaps together with others'."""
         rows = rows_of(self._manifest, tensors)
-        if self._is_apart or not rows:
+        if self._is_apart or not rows or rows >= self._batching.max_size:  # which is as many as gain anything
             return self._inner.run(tensors, outputs)
         length = length_of(self._shape, tensors)
         like = likeness(tensors, outputs, length, self._batching.buckets)

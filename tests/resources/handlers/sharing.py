@@ -6,11 +6,12 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from processors.protocol import AttemptRequest, Result
 from processors.specs import CodeSpec
-from processors.worker.beside import QUIET_SECONDS, Host
+from processors.worker.beside import QUIET_SECONDS, Host, Together
 from processors.worker.context import Context, Rejected
 
 _companion: list[int] = []  # its process, once this is in it
@@ -19,9 +20,23 @@ _companion: list[int] = []  # its process, once this is in it
 def beside(listening: socket.socket, worker: Host) -> None:
     """Do attempts for ever."""
     _companion.append(os.getpid())
-    worker.serve(handle)
+    worker.serve(handle, Together(lambda request: request.spec["code"].split()[0], handle_together))
     while True:
         listening.accept()
+
+
+def handle_together(contexts: Sequence[Context[CodeSpec]]) -> list[Result] | None:
+    """Those that begin with `together`, unless one among them is bad."""
+    codes = [context.spec.code for context in contexts]
+    if not codes[0].startswith("together"):
+        return None
+    if "together bad" in codes:
+        raise ValueError("one of them is bad")
+    results = []
+    for context in contexts:
+        said = context.write("said", context.spec.code, media_type="text/plain", role="answer", details={})
+        results.append(Result(outputs=[said], details={"count": len(contexts)}))
+    return results
 
 
 def may_share(request: AttemptRequest) -> bool:
@@ -48,6 +63,13 @@ def handle(context: Context[CodeSpec]) -> Result:
         case "deaf":
             context.log("it has begun")
             threading.Event().wait()
+        case "together bad":
+            raise Rejected("bad", "It is bad.")
+        case code if code.startswith(("short", "together")):
+            if "logged" in code:
+                context.log(code)
+            said = context.write("said", code, media_type="text/plain", role="answer", details={})
+            return Result(outputs=[said], details={"pid": os.getpid(), "isShared": bool(_companion)})
         case "much":
             return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
         case "too much":

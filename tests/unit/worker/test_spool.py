@@ -74,3 +74,28 @@ def test_events_that_cannot_be_written_are_kept_in_bounded_number(tmp_path: Path
     while not spool.is_full:
         filled(spool, 0)
     assert spool.next_seq == 1001
+
+
+def test_one_in_memory_is_on_disk_from_when_it_is_kept_and_its_reader_gets_nothing_twice(tmp_path: Path) -> None:
+    spool = filled(Spool(tmp_path / "a.1"), 1)
+
+    async def follow() -> list[int]:
+        seen: list[int] = []
+        async for chunk in spool.follow(0):
+            seen += [json.loads(line)["seq"] for line in chunk.splitlines()]
+            if not spool.is_complete:
+                assert not (tmp_path / "a.1").exists() and spool.is_in_memory
+                spool.keep()
+                finished(filled(spool, 2))
+        return seen
+
+    assert asyncio.run(follow()) == [1, 2, 3, 4, 5, 6]
+    assert not spool.is_in_memory
+    assert read(Spool.reopen(tmp_path / "a.1"), 0) == [1, 2, 3, 4, 5, 6]
+
+
+def test_one_that_ends_in_memory_leaves_nothing_and_is_read_all_the_same(tmp_path: Path) -> None:
+    spool = finished(filled(Spool(tmp_path / "a.1"), 0))
+    assert read(spool, 0) == [1, 2] and read(spool, 1) == [2]
+    assert spool.is_in_memory and spool.write_error is None
+    assert list(tmp_path.iterdir()) == []

@@ -683,7 +683,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING id;
+RETURNING is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
@@ -1315,11 +1315,11 @@ UPDATE webhook_endpoints SET rests_until = NULL WHERE rests_until > :latest;
 -- Those that are not tried any longer: their endpoint was disabled, or has rested for so long.
 UPDATE webhook_deliveries
    SET state = 'failed', next_at = NULL, ended_at = :now, note = coalesce(note || '; ', '') || 'given up in the end'
- WHERE id IN (SELECT id FROM webhook_deliveries
-               WHERE state = 'pending' AND until_at < :now ORDER BY until_at LIMIT :limit)
+ WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries
+                         WHERE state = 'pending' AND until_at < :now ORDER BY until_at LIMIT :limit))
 RETURNING webhook_id, subject;
 
 -- name: forget_deliveries
 DELETE FROM webhook_deliveries
- WHERE id IN (SELECT id FROM webhook_deliveries WHERE ended_at < :before ORDER BY ended_at LIMIT :limit)
+ WHERE id = ANY (ARRAY(SELECT id FROM webhook_deliveries WHERE ended_at < :before ORDER BY ended_at LIMIT :limit))
 RETURNING id;

@@ -1,0 +1,108 @@
+"""One exchange with a worker over HTTP, on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+
+import h11
+from pydantic import ValidationError
+
+from pitchey_cli.domain.errors import InstanceGone, PitcheyError
+from processors import protocol
+
+MOST_BYTES = 4 * 2**20  #: of an answer, and of one event
+_READ_BYTES = 65536
+
+
+class WorkerRefused(PitcheyError):
+    """The worker answered, and said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Answer:
+    """A request, and what is answered to it."""
+
+    status = 0
+    is_stream = False  #: of events
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: Sequence[tuple[str, str]]
+    ) -> None:
+        self._headers = headers
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.CLIENT)
+
+    async def ask(self, method: str, target: str, body: bytes) -> None:
+        """Send the request, and read the head of the answer."""
+        headers = [*self._headers, ("Connection", "close"), ("Content-Length", str(len(body)))]
+        try:
+            sent = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
+            for event in (h11.Data(data=body), h11.EndOfMessage()):
+                sent += self._http.send(event) or b""
+            self._writer.write(sent)
+            head = await self._next()
+        except (OSError, h11.ProtocolError) as error:
+            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
+        if not isinstance(head, h11.Response):
+            raise InstanceGone("The worker closed the connection without an answer.")
+        self.status = head.status_code
+        self.is_stream = (b"content-type", b"application/x-ndjson") in head.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, as it comes."""
+        try:
+            while isinstance(event := await self._next(), h11.Data):
+                yield bytes(event.data)
+        except (OSError, h11.ProtocolError) as error:
+            raise InstanceGone(f"The worker does not answer: {error!r}.") from error
+        if not isinstance(event, h11.EndOfMessage):
+            raise InstanceGone("The worker closed the connection in the middle of an answer.")
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+    async def _next(self) -> h11.Event | type[h11.PAUSED]:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(await self._reader.read(_READ_BYTES))
+        return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
+
+
+async def whole(chunks: AsyncIterator[bytes]) -> bytes:
+    answer = b""
+    async for chunk in chunks:
+        answer += chunk
+        if len(answer) > MOST_BYTES:
+            raise InstanceGone("The worker's answer has no end.")
+    return answer
+
+
+def refusal(status: int, answer: bytes) -> WorkerRefused:
+    try:
+        message = protocol.Refusal.model_validate_json(answer).message
+    except ValidationError:
+        message = answer.decode(errors="replace")[:200]
+    return WorkerRefused(status, message)
+
+
+async def lines_of(answer: Answer) -> AsyncIterator[bytes]:
+    """The lines of an answer, as they come; none is empty.
+
+    Raises:
+        InstanceGone: it broke off, or has a line without end.
+    """
+    rest = b""
+    async for chunk in answer.chunks():
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MOST_BYTES:
+            raise InstanceGone("The event stream has a line without end.")
+        for line in filter(None, lines):
+            yield line

@@ -1,0 +1,207 @@
+"""How fast the queue is on PostgreSQL, beside procrastinate on the same server in the same run.
+
+    python tests/benchmarks/bench_postgres.py [--rounds 3] [--jobs 400] [--waiting 1000000] [--folder DIR]
+
+The server syncs every commit to the disk under DIR. Both sides submit in processes of their own, each submission durable
+before the next; both then work off what waits, 24 at once in each process, with nothing to do for any job: procrastinate
+by its own worker, we by what the daemon's loop does, which books the costs of each attempt and writes its events as well.
+Rounds take turns, and ratios are medians of the rounds; seconds of two machines say nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.store.postgres import PostgresStore
+from pitchey_cli.store.writer import Writer
+from processors.vocabulary import Service
+from tests.benchmarks.bench_queue import SLOTS, SPEC, Ours, _instance, _tick, new_job
+from tests.servers.postgres import PostgresServer, postgres
+
+PROCESSES = (1, 4)
+DURABLE = {
+    "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "autovacuum": "on", "shared_buffers": "256MB",
+    "max_connections": "100",
+}  # fmt: skip
+
+
+class OnServer(Ours):
+    """Pitchey's side."""
+
+    def __init__(self, url: str) -> None:
+        self.store = PostgresStore.open(url)
+        self.writer = Writer(PostgresStore.open(url, is_heard=False))
+
+
+def ours(what: str, url: str, count: int) -> None:
+    """One process of ours."""
+    side = OnServer(url)
+    _say_ready()
+    side.single(count) if what == "submit" else side.claim_and_finish(count)
+    side.writer.close()
+    side.store.close()
+
+
+def theirs(what: str, url: str, count: int) -> None:
+    """One process of procrastinate."""
+    asyncio.run(_theirs(what, url, count))
+
+
+async def _theirs(what: str, url: str, count: int) -> None:
+    import procrastinate
+
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
+
+    @app.task(name="transcode")  # type: ignore[untyped-decorator]
+    async def transcode(spec: dict[str, str], name: str, sha256: str) -> None:
+        del spec, name, sha256
+
+    async with app.open_async():
+        _say_ready()
+        if what == "submit":
+            for _ in range(count):
+                await transcode.defer_async(spec=SPEC, name="holiday.mp4", sha256="ab" * 32)
+        else:
+            await app.run_worker_async(
+                wait=False, concurrency=SLOTS, install_signal_handlers=False, listen_notify=False
+            )
+
+
+def _say_ready() -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+
+def rate(side: str, what: str, url: str, jobs: int, processes: int) -> float:
+    """Jobs per second of several processes, which begin together."""
+    command = [sys.executable, __file__, "--be", side, what, url, str(jobs // processes)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+    ]
+    for each in started:
+        assert each.stdout is not None and each.stdout.readline() == "ready\n"
+    began = time.perf_counter()
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    for each in started:
+        assert each.wait() == 0
+    return jobs / (time.perf_counter() - began)
+
+
+def made_for_us(server: PostgresServer) -> str:
+    """An empty database of ours, with an instance."""
+    url = server.tcp_url(server.create())
+    with closing(PostgresStore.open(url)) as store:
+        store.add_instance(_instance())
+    return url
+
+
+def made_for_them(server: PostgresServer) -> str:
+    """An empty database of procrastinate's."""
+    import procrastinate
+
+    url = server.tcp_url(server.create())
+    with procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=url)).open() as app:
+        app.schema_manager.apply_schema()
+    return url
+
+
+def compare(server: PostgresServer, jobs: int, rounds: int) -> Table:
+    """What each does, and how they stand to each other."""
+    table = Table("what", "processes", "ours/s", "theirs/s", "ratio", box=None)
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for _ in range(rounds):
+        for processes in PROCESSES:
+            us, them = made_for_us(server), made_for_them(server)
+            for what in ("submit", "claim + finish"):
+                pair = rate("ours", what, us, jobs, processes), rate("theirs", what, them, jobs, processes)
+                found.setdefault((what, processes), []).append(pair)
+    for (what, processes), pairs in sorted(found.items()):
+        we, they = (median(each) for each in zip(*pairs, strict=True))
+        ratio = median(ours / theirs for ours, theirs in pairs)
+        table.add_row(what, str(processes), f"{we:,.0f}", f"{they:,.0f}", f"{ratio:.2f}")
+    return table
+
+
+_FILL = """
+INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
+                            kind, size, slots, is_off_peak, is_spot_ok, on_node, flow, max_attempts, timeout_seconds,
+                            created_at)
+SELECT 'job' || n, service, 'queued', priority, organisation, name, spec, inputs, is_foreground, batch, key, kind, size,
+       slots, is_off_peak, is_spot_ok, on_node, flow, max_attempts, timeout_seconds, created_at
+  FROM container_jobs CROSS JOIN generate_series(1, {count}) AS n WHERE seq = 1"""
+
+
+def claim_latencies(server: PostgresServer, waiting: int, claims: int = 60) -> list[float]:
+    """Milliseconds of claims of one job each, from a queue of so many."""
+    with closing(PostgresStore.open(made_for_us(server), is_heard=False)) as store:
+        store.enqueue([new_job()], now=datetime.now(UTC))
+        store._db.run(_FILL.format(count=waiting))
+        store._db.run(f"UPDATE job_flows SET queued = queued + {waiting}")
+        store._db.run("ANALYZE container_jobs")
+        took: list[float] = []
+        for _ in range(claims):
+            now, places = datetime.now(UTC), Places([Candidate("i-1", SLOTS, 1)])
+            began = time.perf_counter()
+            (claimed,) = store.claim(
+                PoolKey(Service.VIDEO), places=places, policy=QueuePolicy(), now=now,
+                lease_until=now + timedelta(seconds=30), tick=_tick(),
+            )  # fmt: skip
+            took.append((time.perf_counter() - began) * 1000)
+            del claimed
+    return took[10:]  # the first few are prepared
+
+
+@contextmanager
+def opened(parent: Path) -> Iterator[PostgresServer]:
+    """A server on a disk; it is not ours, and has to get through to its folder."""
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        Path(folder).chmod(0o755)
+        with postgres(Path(folder), **DURABLE) as server:
+            yield server
+
+
+def main() -> None:
+    """Compare, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=400)
+    parser.add_argument("--waiting", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, default=Path.cwd())
+    parser.add_argument("--be", nargs=4, metavar=("SIDE", "WHAT", "URL", "COUNT"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.be:
+        side, what, url, count = chosen.be
+        (ours if side == "ours" else theirs)(what, url, int(count))
+        return
+    console = Console()
+    with opened(chosen.folder) as server:
+        console.print(compare(server, chosen.jobs, chosen.rounds))
+        few, many = 1000, chosen.waiting
+        medians = {few: [median(claim_latencies(server, few))], many: [median(claim_latencies(server, many))]}
+        table = Table("waiting", "median of a claim", "ratio", box=None)
+        for waiting, (took,) in medians.items():
+            table.add_row(f"{waiting:,}", f"{took:.2f} ms", f"{took / medians[few][0]:.2f}")
+        console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""What the hot path asks of PostgreSQL finds its rows by an index, and both dialects have the same questions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from pitchey_cli.store.queries import load
+from tests.integration.test_query_plans import COLD as COLD_IN_SQLITE
+
+SQLITE, POSTGRES = load("sqlite"), load("postgres")
+NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+
+#: tables of a few rows for each service, person, node or endpoint: what they have is read as a whole
+SMALL = {
+    "job_counts", "job_flows", "key_rates", "nodes", "budgets", "budget_thresholds", "alerts", "organisations",
+    "organisation_members", "api_tokens", "webhook_endpoints", "webhook_types", "pool_decisions", "warm_requests",
+    "forecasts", "job_schedules", "meta", "size_hints", "organisation_shares", "pg_trigger", "pg_proc",
+}  # fmt: skip
+#: not on the hot path, beside those that are not in SQLite either
+COLD = {
+    "completed": "reads what was submitted lately back from the newest, and a service may have few of it",
+    "arrivals": "reads pages of the newest jobs and of their attempts side by side",
+    "cost_by_line": "the rows of a day, every few seconds",
+}
+#: none of these is about rows
+SCRIPTS = {"tell_webhooks", "tell_no_webhooks", "last_seq"}
+HOT = sorted(POSTGRES.keys() - COLD_IN_SQLITE.keys() - COLD.keys() - SCRIPTS)
+
+
+def test_both_dialects_ask_the_same_with_the_same_parameters() -> None:
+    assert SQLITE.keys() == POSTGRES.keys()
+    for name, words in SQLITE.items():
+        assert set(NAMED.findall(words)) == set(NAMED.findall(POSTGRES[name])), name
+        assert words.count("?") == POSTGRES[name].count("?"), name
+
+
+_JOBS = """
+INSERT INTO container_jobs (id, service, state, priority, organisation, name, spec, inputs, is_foreground, batch, key,
+                            kind, size, slots, is_off_peak, is_spot_ok, on_node, flow, max_attempts, timeout_seconds,
+                            created_at, finished_at, cache_key, idempotency_key)
+SELECT 'j' || n, 'video', CASE WHEN n % 2 = 0 THEN 'queued' ELSE 'succeeded' END, 3, 'o' || n % 5, 'x', '{}', '[]', 0,
+       'b' || n / 20, '', '', '', 1, 0, 1, '', 1 + n % 2, 3, 60, n, CASE WHEN n % 2 = 1 THEN n END, 'c' || n, 'i' || n
+  FROM generate_series(1, 20000) AS n"""
+FILLS = (
+    _JOBS,
+    "INSERT INTO job_events (job_seq, at, type, data) SELECT 1 + n / 2, n, 'submitted', '{}' "
+    " FROM generate_series(1, 30000) n",
+    "INSERT INTO job_attempts (job_seq, number, instance_id, started_at, started_tick, slots)"
+    " SELECT n, 1, 'i' || n / 50, n, n, 1 FROM generate_series(1, 20000) n",
+    "INSERT INTO artifacts (sha256, size, created_at) SELECT lpad(n::text, 64, '0'), n, n"
+    " FROM generate_series(1, 20000) n",
+    "INSERT INTO job_outputs (job_seq, position, path, role, media_type, sha256, details)"
+    " SELECT n, 0, 'a', 'a', 'a', lpad(n::text, 64, '0'), '{}' FROM generate_series(1, 20000) n",
+    "INSERT INTO job_dependencies (job_seq, needs_seq, on_failure, is_source)"
+    " SELECT n, n - 1, 'cancel', 0 FROM generate_series(10001, 15000) n",
+    "INSERT INTO audit_log (at, actor, organisation, action, target, data)"
+    " SELECT n, 'a', 'o' || n % 5, 'a', 'a', '{}' FROM generate_series(1, 10000) n",
+    "INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,"
+    " most_waiting, most_instances) SELECT n, 'video', '', '', 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 9000) n",
+    "INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count)"
+    " SELECT n, 'video', '', '', 'start', 1, 1 FROM generate_series(1, 9000) n",
+    "INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted,"
+    " rule, why) SELECT n, 'video', '', '', 'wanted', '', 0, 1, '', '' FROM generate_series(1, 9000) n",
+    "INSERT INTO container_costs SELECT 'o' || n % 5, n, 'video', 'a', 'b', 'c', 'work', 1, 1, 1"
+    " FROM generate_series(1, 9000) n",
+    "INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state,"
+    " requested_cpus, requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, stopped_at,"
+    " instance_type, region, tariff, boot, created_tick, seen_tick, stopped_tick, paused_ticks)"
+    " SELECT 'i' || n, 'video', 'n', 'e', 'i', 1, '', '', 'stopped', 1, 1, 1, 1, n, n, 'a', 'b', '{}', 'c', 1, 1, 1, 0"
+    " FROM generate_series(1, 9000) n",
+    "ANALYZE",
+)
+
+
+@pytest.fixture(scope="module")
+def connection(postgres_server: Any, postgres_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """A database with some rows, which asks by generic plans, as prepared statements come to."""
+    name = postgres_server.create(postgres_template)
+    with psycopg.connect(postgres_server.url(name), autocommit=True) as opened:
+        opened.execute("SET search_path = pitchey")
+        opened.execute("SET plan_cache_mode = force_generic_plan")
+        opened.execute("SET enable_seqscan = off")  # some of the tables are small here
+        opened.execute("SET enable_bitmapscan = off")
+        for fill in FILLS:
+            opened.execute(fill)
+        yield opened
+    postgres_server.drop(name)
+
+
+def prepared(words: str) -> tuple[str, int]:
+    """A question with numbered parameters, and how many there are."""
+    names: list[str | None] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] is None or found[1] not in names:
+            names.append(found[1])
+            return f"${len(names)}"
+        return f"${names.index(found[1]) + 1}"
+
+    return re.sub(r"(?<![:\w]):([a-z_]\w*)|\?", number, words), len(names)
+
+
+def plan(connection: psycopg.Connection[Any], name: str) -> list[dict[str, Any]]:
+    """Every node of a plan."""
+    words, count = prepared(POSTGRES[name])
+    # A state is compared with itself and set: of text, as the session says of all its texts.
+    types = f"({', '.join(['unknown'] * count)})" if count else ""
+    if name in {"set_instance", "note_try"}:
+        types = f"({', '.join(['text'] + ['unknown'] * (count - 1))})"
+    connection.execute(f"PREPARE asked{types} AS {words}".encode())
+    try:
+        nulls = f"({', '.join(['NULL'] * count)})" if count else ""
+        row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE asked{nulls}".encode()).fetchone()
+    finally:
+        connection.execute("DEALLOCATE asked")
+    assert row is not None
+    (found,) = row[0] if not isinstance(row[0], str) else json.loads(row[0])
+    nodes: list[dict[str, Any]] = []
+
+    def walk(node: dict[str, Any], above: str) -> None:
+        nodes.append({**node, "Above": above})
+        for each in node.get("Plans", ()):
+            walk(each, node["Node Type"])
+
+    walk(found["Plan"], "")
+    return nodes
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_question_searches_an_index(connection: psycopg.Connection[Any], name: str) -> None:
+    walks = [
+        f"{node['Node Type']} {node['Relation Name']} {node.get('Index Cond', node.get('Filter', ''))}"
+        for node in plan(connection, name)
+        if node.get("Relation Name") not in SMALL | {None}
+        and (node["Node Type"] == "Seq Scan" or ("Scan" in node["Node Type"] and is_a_walk(node)))
+    ]
+    assert walks == []
+
+
+def is_a_walk(node: dict[str, Any]) -> bool:
+    """An index that is read from one end to the other, and neither for a limit nor one of a part of the table."""
+    return (
+        node["Node Type"].startswith("Index")
+        and "Index Cond" not in node
+        and node["Above"] != "Limit"
+        and node["Index Name"].endswith("_pkey")
+    )
+
+
+@pytest.mark.parametrize("name", sorted({"heads", "list_jobs", "list_jobs_in_state", "events"}))
+def test_what_is_taken_in_its_order_is_not_sorted(connection: psycopg.Connection[Any], name: str) -> None:
+    assert not [node for node in plan(connection, name) if node["Node Type"] in ("Sort", "Incremental Sort")]
+
+
+def test_a_claim_from_a_long_line_reads_its_head_only(connection: psycopg.Connection[Any]) -> None:
+    """Not by the planner's word, but by the blocks that are read."""
+    sql, _ = prepared(POSTGRES["heads"])
+    asked = sql.replace("$1", "1").replace("$2", "0").replace("$3", "5")
+    row = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {asked}".encode()).fetchone()
+    assert row is not None
+    top = row[0][0]["Plan"]
+    assert top["Actual Rows"] == 5
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20
