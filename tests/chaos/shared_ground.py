@@ -118,7 +118,6 @@ class SharedGround:
         state_dir = self._new_state_dir(name)
         inside = () if self.network is None else self.network.inside(name)
         pitchey = Pitchey(state_dir, self.aside, {**self._settings(url), "PITCHEY_NODE_NAME": name}, inside=inside)
-        self._closing.callback(pitchey.end)
         return Node(name, pitchey, state_dir / "daemon.log", layout.label(self._store.state_id(), state_dir.resolve()))
 
     def _settings(self, url: str) -> dict[str, str]:
