@@ -188,7 +188,6 @@ def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
     assert _ffmpegs(pitchey) == []
 
 
-@everywhere
 def test_eight_runs_at_once_without_a_daemon_all_succeed(pitchey: Pitchey, clip: Path) -> None:
     options = ["--output-format", "thumbnail", "--quiet", "--no-cache"]
     runs = [pitchey.start("run", "video", clip, "-o", f"out{number}", *options) for number in range(8)]
