@@ -20,7 +20,7 @@ from tests.conftest import RESOURCES, Answer, Pitchey
 
 _TRIES = 200  # of a submission that is refused: the disk is full for seconds
 _PAUSE_SECONDS = 0.25
-_NEED_SECONDS, _NEED_MOST_SECONDS = 3.0, 60.0  # until a job begins that others are to wait for
+_NEED_SECONDS, _NEED_DOUBLINGS = 3, 4  # until a job begins that others are to wait for
 _ORGANISATIONS = ("default", "acme", "initech")
 _FILES = (
     RESOURCES / "video" / "carphone_pristine.mp4",
@@ -207,12 +207,13 @@ class Load:
             self._is_over.wait(_PAUSE_SECONDS)
         self.ground.violations.append(f"submissions of {kind.name!r} were refused {_TRIES} times")
 
-    def _submit_need(self, kind: Kind, key: str, seconds: float) -> str:
+    def _submit_need(self, kind: Kind, key: str, again: int) -> str:
         """A job to wait for, which begins only when those that wait for it are there; nothing when it was refused.
 
         Args:
-            seconds: until it may begin: more on a machine that has shown itself too slow for less.
+            again: how often it was tried before: it begins later on a machine that was too slow.
         """
+        seconds = _NEED_SECONDS * 2 ** min(again, _NEED_DOUBLINGS)
         need = next(each for each in self.kinds if each.name == kind.after)
         ids = self._submit(
             need,
@@ -220,7 +221,7 @@ class Load:
             1,
             "--no-cache",
             "--run-at",
-            f"in {min(seconds, _NEED_MOST_SECONDS):.0f} s",
+            f"in {seconds} s",
             "--max-attempts",
             str(_ATTEMPTS),
         )
