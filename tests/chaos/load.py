@@ -215,16 +215,8 @@ class Load:
         """
         seconds = _NEED_SECONDS * 2 ** min(again, _NEED_DOUBLINGS)
         need = next(each for each in self.kinds if each.name == kind.after)
-        ids = self._submit(
-            need,
-            key,
-            1,
-            "--no-cache",
-            "--run-at",
-            f"in {seconds} s",
-            "--max-attempts",
-            str(_ATTEMPTS),
-        )
+        options = ("--no-cache", "--run-at", f"in {seconds} s", "--max-attempts", str(_ATTEMPTS))
+        ids = self._submit(need, key, 1, *options)
         if ids and need in self._deck:
             self._deck.remove(need)
         return ids[0] if ids else ""
