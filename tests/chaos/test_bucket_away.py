@@ -57,7 +57,7 @@ def test_an_attempt_waits_for_an_input_that_lies_in_a_bucket_that_is_away(
     asked = ("--output-format", "thumbnail", "--max-attempts", "1", "--run-at", "in 2 s")
     (job_id,) = pitchey.ok("submit", "video", clip, *asked).lines
     wire.is_down = True
-    shutil.rmtree(layout.artifacts(pitchey.state_dir) / "sha256")  # another node has not had it
+    shutil.rmtree(layout.cache(pitchey.state_dir))  # another node has not had it
     until_it_waits(daemon, job_id)
     wire.is_down = False
     pitchey.ok("wait", job_id)

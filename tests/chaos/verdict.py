@@ -248,7 +248,8 @@ class Verdict:
         for state in self.ground.state_dirs:
             left += [str(path) for path in _below(layout.instances(state))]
             left += [str(path) for path in _below(state / "processes")]
-            left += [str(path) for path in _below(layout.artifacts(state) / "incoming")]
+            for artifacts in (layout.artifacts(state), layout.cache(state)):
+                left += [str(path) for path in _below(artifacts / "incoming")]
             left += [str(path) for path in state.rglob("*") if path.suffix in (".part", ".new", ".partial")]
             left += [str(path) for path in state.rglob("*") if path.is_socket()]
         return left + self.ground.remains()
