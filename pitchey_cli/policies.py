@@ -158,9 +158,12 @@ class Policies:
 
     def grants(self) -> Grants:
         """Whose jobs may use which of them."""
-        from pitchey_cli.domain.buckets import Grants, grants
+        from pitchey_cli.domain.buckets import DEFAULT_PROFILE, Grants, grants
 
-        return Grants(self._settings.s3.profile or "default", grants(self._settings.s3.organisations))
+        name = self._settings.s3.profile or DEFAULT_PROFILE
+        if name != DEFAULT_PROFILE and name not in self._settings.s3.profiles:
+            raise UsageError(f"s3.profile: there is no profile {name!r}.", hint=f"[s3.profiles.{name}] makes one.")
+        return Grants(name, grants(self._settings.s3.organisations))
 
     def kept_at(self) -> BucketUrl | None:
         """The part of a bucket where artifacts are kept; None: on this disk."""

@@ -168,6 +168,7 @@ GROUPS: Mapping[Service, Mapping[str, tuple[str, ...]]] = {
 ATTACHING: Mapping[Service, str] = {
     Service.CODE: "Put a file or a folder beside the input; repeatable.",
     Service.DOCUMENT: "Another document that follows it in one PDF, or a folder of them; repeatable.",
+    Service.INFERENCE: "Another picture, text or table for the same job, or a folder of them; repeatable.",
     Service.MEDIA: "Another track of the same album, or a folder of them; repeatable. One gain: --loudness-album.",
 }
 

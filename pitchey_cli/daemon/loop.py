@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from itertools import chain
 
+from pitchey_cli.daemon import sharing
 from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
 from pitchey_cli.daemon.execution import Execution
@@ -25,7 +26,7 @@ from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
-from pitchey_cli.daemon.scaler import ALONE, Others, Scaler, Waiting
+from pitchey_cli.daemon.scaler import Others, Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
@@ -33,10 +34,8 @@ from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.nodes import may_take
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.sharing import share
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason
 
@@ -303,7 +302,7 @@ class Loop:
         store, config, now = self.node.store, self.node.config, self.node.clock.now()
         self.budgeting.look(at_changes_only=True)
         policy = self.budgeting.policy
-        others = self._others()
+        others = sharing.others(self.node, self.membership)
         if others.is_draining:
             return {}, (), others
         found = (store.waiting_pools(each, foreground_only=config.is_foreground) for each in config.services)
@@ -311,32 +310,9 @@ class Loop:
         for key in filter(self.knows, chain.from_iterable(found)):
             queue = store.queue(key, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
-            jobs = self._share_of(key, turns, others) if others.weights else turns.demand()
+            jobs = sharing.share_of(key, turns, others, self.membership) if others.weights else turns.demand()
             waiting[key] = Waiting(jobs, turns.wait_seconds(), held_lines(queue, turns))
         return waiting, () if config.is_foreground else store.warm_requests(now=now), others
-
-    def _others(self) -> Others:
-        """What other nodes mean for this one. Who is alone asks once whether it is drained."""
-        node, takers = self.node, self.membership.takers
-        epoch = node.identity.epoch
-        if epoch is not None and not node.store.may_take(epoch):
-            return Others(is_draining=True)
-        if not takers or node.config.is_foreground:
-            return ALONE
-        mine = float(self.scaler.room().free_memory_bytes)
-        weights = {node.identity.id: mine, **{each.id: float(each.room.free_memory_bytes) for each in takers}}
-        return Others(weights, node.store.pools_elsewhere(node.identity.id))
-
-    def _share_of(self, key: PoolKey, turns: Turns, others: Others) -> int:
-        """How many of the jobs that wait for a pool this node should have room for."""
-        found = others.elsewhere.get(key)
-        free, waited = 0 if found is None else found.free_slots, turns.wait_seconds() or 0.0
-        whole, mine, jobs = turns.demand(), self.node.identity.id, 0
-        for wishes in turns.wishes:
-            takers = {each.id for each in self.membership.takers if may_take(*wishes, key.service, each)} | {mine}
-            weights = {node_id: weight for node_id, weight in others.weights.items() if node_id in takers}
-            jobs += share(turns.demand(wishes), mine, weights, free_elsewhere=free, waited_seconds=waited)
-        return min(whole, jobs)
 
     # --- executions
 

@@ -29,6 +29,7 @@ class Membership:
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
+        self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
         self.others: Sequence[NodeRecord] = ()  #: that are up, as they were at the last beat
 
     @property
@@ -46,8 +47,9 @@ class Membership:
         node = self._node
         began = node.clock.monotonic()
         facts = node.config.facts
+        self.told = self._room()
         node.identity.epoch = await node.call(
-            node.store.enter, node.identity.id, facts, self._room(), now=node.clock.now()
+            node.store.enter, node.identity.id, facts, self.told, now=node.clock.now()
         )
         self.is_over = False
         self._kept_at, self._beat_at = began, began  # the first look at the others is now
@@ -90,7 +92,8 @@ class Membership:
     def _beat(self) -> Sequence[NodeRecord] | None:
         node = self._node
         assert node.identity.epoch is not None  # it has entered
-        if not node.store.beat(node.identity.epoch, self._room(), now=node.clock.now()):
+        self.told = self._room()
+        if not node.store.beat(node.identity.epoch, self.told, now=node.clock.now()):
             return None
         return node.store.nodes()
 

@@ -56,6 +56,7 @@ class Waiting:
 class Others:
     """What the other nodes mean for the pools of this one."""
 
+    mine: str = ""  #: the id of this one
     weights: Mapping[str, float] = field(default_factory=dict)  #: room of each node, this one's too; empty: it is alone
     elsewhere: Mapping[PoolKey, Elsewhere] = field(default_factory=dict)
     is_draining: bool = False  #: this node keeps nothing ready
@@ -225,16 +226,16 @@ class Scaler:
             return replace(settings, min_instances=0)
         if not others.weights:
             return settings
-        least = portion(settings.min_instances, self._node.identity.id, others.weights)
+        least = portion(settings.min_instances, others.mine, others.weights)
         most = max(0, settings.max_instances - others.instances(key))
         return replace(settings, min_instances=min(least, most), max_instances=most)
 
     def _parts_of(self, kept: tuple[Wish, ...]) -> tuple[Wish, ...]:
         """What is to be kept ready on all nodes together, as far as it is this one's."""
-        weights = self._others.weights
+        mine, weights = self._others.mine, self._others.weights
         if not weights:
             return kept
-        parts = (replace(each, instances=portion(each.instances, self._node.identity.id, weights)) for each in kept)
+        parts = (replace(each, instances=portion(each.instances, mine, weights)) for each in kept)
         return tuple(each for each in parts if each.instances)
 
     def _take_measured(self, key: PoolKey, pool: Pool) -> Mapping[Measure, Sequence[float]]:

@@ -21,7 +21,7 @@ from pitchey_cli.domain.job import Instance
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
-ANYWHERE = ""  #: what a job asks of its node when it asks for nothing
+SPOT = "its cloud may take it away"  #: why a node does not take a job that may not be interrupted
 
 _LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}=[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _OWN = ("region", "gpu", "spot", "node")  # labels that every node has, and nobody sets
@@ -213,7 +213,7 @@ def _why_not(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) 
     if missing := sorted(set(wanted.split(",")) - node.facts.all_labels - {""}):
         return f"it has no {' and no '.join(missing)}"
     if node.facts.is_spot and not is_spot_ok:
-        return "its cloud may take it away"
+        return SPOT
     return "it drains" if node.state is NodeState.DRAINING else ""
 
 

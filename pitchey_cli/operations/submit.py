@@ -118,15 +118,19 @@ def draft(service: Service, fields: dict[str, Any], source: Source | None, *, lo
     model = SPECS[service]
     has_content = bool(spellings(model, model.content_field) & fields.keys())
     content = source if model.content_field and not has_content else None
-    if source is not None and has_content:
+    is_one_of_several = bool(model.inline_field and spellings(model, model.attached_field) & fields.keys())
+    if source is not None and is_one_of_several:
+        fields = _with_first(model, fields, source)
+    elif source is not None and has_content:
         fields = with_attached(model, fields, {_text(source.file_name): _text(source.location)})
     elif content is not None:
         fields = {**texts.said_by_suffix(model, content, fields), **fields, model.content_field: texts.read(content)}
     elif source is not None:
         fields = {**fields, model.input_fields[0]: _text(source.location)}
     spec = checked(service, fields)
-    sources = [] if source is None or not model.input_fields else [(model.input_fields[0], source)]
-    sources += _named_in(spec, model.input_fields[len(sources) :], source, locate)
+    has_field = source is not None and model.input_fields and not is_one_of_several
+    sources = [(model.input_fields[0], source)] if source is not None and has_field else []
+    sources += _named_in(spec, model.input_fields[1 if has_field else 0 :], source, locate)
     main = content or source or (sources[0][1] if sources and model.input_fields else None)
     return Draft(
         service,
@@ -182,6 +186,23 @@ def with_attached(model: type[Spec], fields: Mapping[str, Any], files: Mapping[s
     own: Any = next((fields[name] for name in sorted(names & fields.keys())), {})
     others = {name: value for name, value in fields.items() if name not in names}
     return {**others, model.attached_field: {**own, **files} if isinstance(own, dict) else own}
+
+
+def _with_first(model: type[Spec], fields: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """The fields of a spec with what the job works on as the first of several files.
+
+    Raises:
+        UsageError: another one of them has its name.
+    """
+    name, location = _text(source.file_name), _text(source.location)
+    names = spellings(model, model.attached_field)
+    others = {key: value for key, value in fields.items() if key not in names}
+    beside: Any = next(fields[key] for key in sorted(names & fields.keys()))
+    if not isinstance(beside, dict):
+        return {**fields}  # the spec's own check says what is wrong
+    if name in beside:
+        raise UsageError(f"--file: there is a file {name!r} already.", hint="Files of one job have names of their own.")
+    return {**others, model.attached_field: {name: location, **beside}}
 
 
 def _text(name: str) -> str:

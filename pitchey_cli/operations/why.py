@@ -8,7 +8,7 @@ from datetime import datetime
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
-from pitchey_cli.domain.nodes import misfit
+from pitchey_cli.domain.nodes import SPOT, misfit
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.pools import PoolKey
@@ -87,10 +87,9 @@ def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
 
 
 def _why_no_node(store: Store, job: Job) -> list[str]:
-    """Which nodes there are, and why none of them may take it. Of one node alone, other reasons say it better."""
-    nodes = store.nodes()
-    against = misfit(job.on_node, job.is_spot_ok, job.service, nodes)
-    if not against or (len(against) == 1 and not job.on_node and not any(each.is_drained for each in nodes)):
+    """Which nodes there are, and why none of them may take it."""
+    against = misfit(job.on_node, job.is_spot_ok, job.service, store.nodes())
+    if not against or list(against.values()) == [SPOT]:  # that of one node alone is said with the way out
         return []
     wanted = f" with {job.on_node}" if job.on_node else ""
     each = "; ".join(f"{name}: {why}" for name, why in sorted(against.items()))

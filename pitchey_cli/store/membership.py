@@ -25,7 +25,8 @@ class Members(Budgeting):
         values = {"id": node_id, "now": at, **_facts_values(facts), **_room_values(room)}
         with self._db.transaction():
             epoch = Epoch(node_id, int(self._db.value(QUERIES["enter_node"], values)))
-            self._tell(node_id, "node_up", {"version": facts.version, "epoch": epoch.number}, now, facts.name)
+            if not facts.is_foreground:  # each `pitchey run` is a node; nobody wants to hear of it
+                self._tell(node_id, "node_up", {"version": facts.version, "epoch": epoch.number}, now, facts.name)
         return epoch
 
     def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
@@ -40,10 +41,10 @@ class Members(Budgeting):
     def leave(self, under: Epoch, *, now: datetime) -> bool:
         """A daemon has ended. False: it leaves instances behind, or its epoch is over."""
         with self._db.transaction():
-            has_left = self._db.row(QUERIES["leave_node"], {**_key(under), "now": rows.micros(now)}) is not None
-            if has_left:
+            left = self._db.row(QUERIES["leave_node"], {**_key(under), "now": rows.micros(now)})
+            if left is not None and not left["is_foreground"]:
                 self._tell(under.node_id, "node_down", {"why": "its daemon has ended"}, now)
-        return has_left
+        return left is not None
 
     def nodes(self) -> Sequence[NodeRecord]:
         """All nodes, by name."""

@@ -11,13 +11,15 @@ from typing import Any
 
 from processors.inference.pictures import opened
 from processors.inference.tasks.task import Takes
-from processors.inference.tensor_files import from_file, from_json
+from processors.inference.tensor_files import MOST_BYTES, from_file, from_json
 from processors.specs import InferenceSpec
+from processors.worker.cgroup import read_usage
 from processors.worker.context import Context, Rejected
 
 BULK_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _LINE_FIELDS = ("text", "inputs", "inputData")  # of a line of JSON Lines: which one is the text
 _TEXT_BYTES = 16 * 1024 * 1024  # of one text
+_TENSOR_SHARE = 1 / 8  # of the instance's memory, that the tensors of a job may take
 _MOST_TEXTS = 100_000  # in the spec itself, and of one tensor
 
 
@@ -77,9 +79,15 @@ def inputs_of(context: Context[InferenceSpec], takes: Takes) -> Inputs:
         return _many(*files[0], is_binary=spec.output_format == "binary")
     if takes == "tensors":
         path, name = files[0]
-        return Inputs([name], False, False, [from_file(path, name)])
+        return Inputs([name], False, False, [from_file(path, name, most_bytes=_most_tensor_bytes())])
     values = [_text(path, name) for path, name in files]
     return Inputs([name for _, name in files], spec.input_files is not None, False, values)
+
+
+def _most_tensor_bytes() -> int:
+    """They are there several times: as read, on their way to the model and in it, and what it makes of them."""
+    limit = read_usage().memory_limit_bytes
+    return MOST_BYTES if limit is None else min(MOST_BYTES, int(limit * _TENSOR_SHARE))
 
 
 def _many(path: Path, name: str, *, is_binary: bool) -> Inputs:

@@ -278,8 +278,10 @@ class Manifest(_Part):
         return sum(each.size for each in self.files.values())
 
 
-_PARTS = (Manifest, File, TensorShape, Tokens, Strings, Words, Picture, Embedded, Pooling, Scores, Vector, Boxes, Batching,
-          Resources, Source)  # fmt: skip
+_PARTS = (
+    *(Manifest, File, TensorShape, Batching, Resources, Source),
+    *(Tokens, Strings, Words, Picture, Embedded, Pooling, Scores, Vector, Boxes),
+)
 _FIELDS = frozenset(str(field.alias) for part in _PARTS for field in part.model_fields.values())
 
 

@@ -34,6 +34,7 @@ _BEFORE_RELEASE = frozenset({"alpha", "beta", "rc", "pre", "preview", "dev"})
 _BEFORE, _END, _WORD, _NUMBER = range(4)  # what goes on in a version, in the order in which versions are sorted
 
 _MANIFEST_BYTES = 4 * 1024 * 1024
+_NONE_HERE = "The engine `process` has what `pitchey models add` adds, and nothing else; the image brings models along."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Repository:
             known = self.names()
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"There is {', '.join(known)}." if known else None
-            raise NoSuchModel("no_such_model", f"There is no model {name!r}.", hint or "`pitchey models add` adds one.")
+            raise NoSuchModel("no_such_model", f"There is no model {name!r}.", hint or _NONE_HERE)
         chosen = version or self.pinned(name)
         if chosen not in versions:
             raise NoSuchModel(

@@ -19,7 +19,7 @@ Tensors = dict[str, NDArray[Any]]
 
 ONLY = ""  #: the name of a tensor in a file that has but one
 
-MOST_BYTES = 1 << 30  # of all tensors of one job, unpacked
+MOST_BYTES = 1 << 30  #: of the tensors in a file, unpacked
 _HEAD_BYTES = 16 << 20
 #: as the Open Inference Protocol, version 2, calls them
 DATATYPES = {
@@ -32,8 +32,11 @@ _SAFE = {
 }  # fmt: skip
 
 
-def from_file(path: Path, name: str) -> Tensors:
+def from_file(path: Path, name: str, *, most_bytes: int = MOST_BYTES) -> Tensors:
     """The tensors in a file, by the suffix of what the user calls it.
+
+    Args:
+        most_bytes: of all of them, unpacked.
 
     Raises:
         Rejected: it is not what it is called, is broken, or unpacks to too much.
@@ -43,7 +46,7 @@ def from_file(path: Path, name: str) -> Tensors:
     if suffix not in readers:
         raise Rejected("not_tensors", f"{name} is no file of tensors.", f"Those are {', '.join(readers)}.")
     try:
-        return readers[suffix](path, name)
+        return readers[suffix](path, name, most_bytes)
     except (*UNPACKING, KeyError, TypeError, AttributeError) as error:
         message = f"{name} cannot be read as tensors: {str(error).splitlines()[0] if str(error) else 'it is broken'}."
         raise Rejected("damaged_tensors", message) from error
@@ -94,37 +97,37 @@ def _plain(value: Any) -> NDArray[Any]:
     return array.astype(object) if array.dtype.kind in "US" else array
 
 
-def _npy(path: Path, name: str) -> Tensors:
+def _npy(path: Path, name: str, most_bytes: int) -> Tensors:
     with path.open("rb") as file:
-        return {ONLY: _array(file, name)}
+        return {ONLY: _array(file, name, most_bytes)}
 
 
-def _npz(path: Path, name: str) -> Tensors:
+def _npz(path: Path, name: str, most_bytes: int) -> Tensors:
     with zipfile.ZipFile(path) as archive:
-        _refuse_large(sum(each.file_size for each in archive.infolist()), name)
+        _refuse_large(sum(each.file_size for each in archive.infolist()), name, most_bytes)
         found: Tensors = {}
         for each in archive.infolist():
             with archive.open(each) as file:
-                found[each.filename.removesuffix(".npy")] = _array(file, name)
+                found[each.filename.removesuffix(".npy")] = _array(file, name, most_bytes)
     return found
 
 
-def _array(file: Any, name: str) -> NDArray[Any]:
+def _array(file: Any, name: str, most_bytes: int) -> NDArray[Any]:
     version = np.lib.format.read_magic(file)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran, dtype = header(file)
     if dtype.hasobject:
         raise Rejected("unsafe_tensors", f"{name} holds pickled objects, which could run code.", "Save plain numbers.")
     size = math.prod(shape) * dtype.itemsize
-    _refuse_large(size, name)
+    _refuse_large(size, name, most_bytes)
     data = file.read(size)
     if len(data) < size:
         raise ValueError("it ends in the middle")
     return np.frombuffer(data, dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
-def _safetensors(path: Path, name: str) -> Tensors:
-    _refuse_large(path.stat().st_size, name)
+def _safetensors(path: Path, name: str, most_bytes: int) -> Tensors:
+    _refuse_large(path.stat().st_size, name, most_bytes)
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     if length > min(_HEAD_BYTES, len(data) - 8):
@@ -147,7 +150,7 @@ def _safetensors(path: Path, name: str) -> Tensors:
     return found
 
 
-def _refuse_large(size: int, name: str) -> None:
-    if size > MOST_BYTES:
-        message = f"{name} unpacks to {size >> 20} MiB of tensors: more than {MOST_BYTES >> 20} are not read."
-        raise Rejected("tensors_too_large", message)
+def _refuse_large(size: int, name: str, most_bytes: int) -> None:
+    if size > most_bytes:
+        message = f"{name} unpacks to {size >> 20} MiB of tensors: more than {most_bytes >> 20} are not read."
+        raise Rejected("tensors_too_large", message, "Part it, or give the service a larger instance type.")

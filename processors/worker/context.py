@@ -20,7 +20,8 @@ A service is a module `processors.<service>.handler` with
         its own, in which threads are allowed; `worker.serve(handle)` does the attempts there that may be shared...
 
     def may_share(request: AttemptRequest) -> bool:     # optional, beside `beside`; see shared.py
-        ...say of an attempt that it is short, and reads no files...
+        ...say of an attempt that it is short, reads no files, and makes them by `context.write` alone: where its
+        request has `inline_bytes`, there may be no `out` directory...
 
 `check` and `warm` run in the worker, and must start no thread and open no file: every attempt is a fork of that
 process. `handle` runs in the fork, a process of its own that serves this attempt only and in which anything is allowed:

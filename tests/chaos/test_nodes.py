@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,8 @@ from pitchey_cli.store.port import Store
 from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
 from tests.resources.clusters import Cluster, until
+from tests.resources.wires import wire_to
+from tests.servers.postgres import PostgresServer
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 
@@ -116,6 +119,41 @@ def test_a_daemon_that_was_stopped_for_longer_than_its_lease_is_fenced_and_begin
     (later,) = submit(pair.busy, clip, *THUMBNAIL)
     pair.busy.ok("wait", later)
     stop(pair.busy_daemon)
+    assert wrong_books(store) == []
+
+
+def test_a_node_that_cannot_reach_the_database_is_taken_over_and_comes_back_by_itself(
+    cluster: Cluster,
+    store: Store,
+    clip: Path,
+    slow_options: list[str],
+    postgres_server: PostgresServer,
+) -> None:
+    database = urlsplit(cluster.url).path.removeprefix("/")
+    with wire_to(postgres_server.port) as wire:
+        direct = urlsplit(postgres_server.tcp_url(database))
+        port = int(wire.url.rpartition(":")[2])
+        through = direct._replace(netloc=f"{direct.netloc.rpartition(':')[0]}:{port}").geturl()
+        a = cluster.node("a", PITCHEY_STORE_URL=through)
+        b = cluster.node("b")
+        cut_off = a.start_daemon()
+        (job_id,) = submit(b, clip, *slow_options)
+        b.until_working(job_id)
+        other = b.start_daemon()
+        wire.is_down = True
+        wire.cut_after_sent = wire.sent  # whatever it says next
+        b.until(job_id, lambda job: bool(job["attempt"] == 2))
+        wire.is_down = False
+        assert cut_off.stderr is not None
+        assert any("it begins anew" in line for line in cut_off.stderr)
+        b.until_working(job_id)
+        until(lambda: left_behind(a) == [], "what it had is gone")
+        assert [each.state for each in store.nodes()] == ["up", "up"]
+        b.ok("cancel", job_id)
+        b("wait", job_id)
+        assert reasons(b, job_id) == ["interrupted", "cancelled"]
+        for daemon in (cut_off, other):
+            stop(daemon)
     assert wrong_books(store) == []
 
 

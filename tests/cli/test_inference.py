@@ -15,7 +15,7 @@ from tests.conftest import Pitchey
 from tests.resources import onnx_models
 from tests.resources.models import default_models
 from tests.resources.onnx_models import add_classifier
-from tests.resources.oracle import COFFEE
+from tests.resources.oracle import CHELSEA, COFFEE
 
 PROCESS = {"PITCHEY_ENGINE_KIND": "process"}
 
@@ -45,6 +45,24 @@ def test_a_picture_is_answered_in_words_and_several_files_are_jobs(asked: Pitche
     asked.ok("run", "inference", "sentiment", "many.jsonl", "-o", "out", **PROCESS)
     lines = (asked.cwd / "out" / "many.jsonl").read_text().splitlines()
     assert [json.loads(line)["output"][0]["label"] for line in lines] == ["POSITIVE", "NEGATIVE"]
+
+
+def test_several_files_are_one_job_when_they_are_put_beside_the_first(asked: Pitchey) -> None:
+    folder = asked.cwd / "more"
+    folder.mkdir()
+    shutil.copy(CHELSEA, folder / "cat.jpg")
+    shutil.copy(CHELSEA, asked.cwd / "chelsea.jpg")
+    pictures = ("coffee.jpg", "--file", "chelsea.jpg", "--file", "more", "--top-k", "1")
+    answer = json.loads(asked.ok("run", "inference", "classify", *pictures, **PROCESS).out)
+    labels = [each[0]["label"] for each in answer["output"]]
+    assert labels[0] == "espresso" and labels[1] == labels[2] and "cat" in labels[1]
+    (asked.cwd / "bought.csv").write_text("user,item\nann,tent\nbob,tent\nbob,lamp\n")
+    (asked.cwd / "items.jsonl").write_text('{"item": "lantern", "text": "a light for the tent"}\n')
+    fit = ("recommend-fit", "bought.csv", "--file", "items.jsonl")
+    assert json.loads(asked.ok("run", "inference", *fit, **PROCESS).out)["output"]["describedItems"] == 1
+    (folder / "coffee.jpg").write_bytes((folder / "cat.jpg").read_bytes())
+    twice = asked("run", "inference", "classify", "coffee.jpg", "--file", "more/coffee.jpg", **PROCESS)
+    assert twice.code == 2 and "there is a file 'coffee.jpg' already" in twice.err
 
 
 def test_what_is_piped_in_is_the_text_and_specs_come_as_json(asked: Pitchey) -> None:

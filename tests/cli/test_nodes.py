@@ -51,3 +51,11 @@ def test_what_is_no_label_no_name_and_no_service_is_said(pitchey: Pitchey, clip:
     ):
         answer = pitchey("daemon", "run", **{variable: value})
         assert answer.code == 2 and said in answer.err
+
+
+def test_why_names_the_nodes_that_are_up_and_what_each_lacks(pitchey: Pitchey, clip: Path) -> None:
+    pitchey.start_daemon(PITCHEY_NODE_NAME="worker-1", PITCHEY_NODE_SERVICES="document")
+    (job_id,) = pitchey.ok("submit", "video", clip, *THUMBNAIL).lines
+    assert "none that is up may take it (worker-1: it does not serve video)" in pitchey.ok("why", job_id).out
+    pitchey.ok("nodes", "drain", "worker-1")
+    assert pitchey.ok("nodes", "show", "worker-1", "--json").json["state"] == "draining"

@@ -189,6 +189,17 @@ def test_a_node_that_comes_back_acts_under_a_new_epoch(store: Store) -> None:
     assert [each.type for each in store.events(after=0)] == ["node_up", "node_lost", "node_up"]
 
 
+def test_nobody_is_told_of_the_nodes_of_single_runs(store: Store) -> None:
+    run = entered(store, "run", is_foreground=True)
+    assert store.leave(run, now=NOON) and store.events(after=0) == []
+    daemon = entered(store, "daemon")
+    assert store.leave(daemon, now=NOON)
+    assert [(each.type, each.job_id, each.data["name"]) for each in store.events(after=0)] == [
+        ("node_up", None, "daemon"),
+        ("node_down", None, "daemon"),
+    ]
+
+
 def test_a_drained_node_takes_nothing_and_stays_so_when_its_daemon_starts_anew(store: Store) -> None:
     a = entered(store, "a")
     has_instance(store, a, "i-a")

@@ -8,9 +8,11 @@ import re
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -146,3 +148,40 @@ def test_an_address_that_is_taken_is_told(pitchey: Pitchey) -> None:
     answer = pitchey("daemon", "run", "--api", f"unix:{path}")
     assert answer.code == 8 and "cannot be listened on" in answer.err
     assert path.read_text() == "something else"
+
+
+def test_no_url_of_a_job_gets_to_this_machine_or_its_network_and_nothing_says_what_is_there(
+    pitchey: Pitchey, clip: Path
+) -> None:
+    """SSRF through inputs and watermarks, by addresses, by names that lead home, and by metadata services."""
+    reached: list[str] = []
+
+    class Inside(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reached.append(self.path)
+            self.send_error(500)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Inside) as inside:
+        threading.Thread(target=inside.serve_forever, daemon=True).start()
+        port = inside.server_address[1]
+        daemon = start(pitchey)
+        urls = [f"http://{host}:{port}/x.mp4" for host in ("127.0.0.1", "localhost", "[::ffff:7f00:1]", "0.0.0.0")]
+        urls += [f"http://2130706433:{port}/x.mp4", "http://169.254.169.254/latest/meta-data/x.mp4"]
+        specs = [{"inputUrl": url, "outputFormat": "thumbnail"} for url in urls]
+        marked = {"inputUrl": "upload:input", "outputFormat": "mp4", "watermark": {"imageUrl": urls[1]}}
+        with daemon.client() as client:
+            body = {"jobs": [{"service": "video", "spec": each} for each in [*specs, marked]]}
+            files = {"input": ("clip.mp4", clip.read_bytes())}
+            placed = client.post("/v1/jobs", files=files, data={"jobs": json.dumps(body)})
+            assert placed.status_code == 201, placed.text
+            for job in placed.json()["jobs"]:
+                ended = client.get(f"/v1/jobs/{job['id']}", params={"wait": 50}).json()
+                assert ended["state"] == "dead", ended
+                said = json.dumps([ended["error"], [each.get("error") for each in ended["attempts"]]])
+                assert "has no public address" in said and ended["attemptsUsed"] <= 1, said
+                assert "127.0.0.1" not in said or "//127.0.0.1" in json.dumps(ended["spec"]), said
+        inside.shutdown()
+    assert reached == []

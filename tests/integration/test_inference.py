@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -56,6 +57,52 @@ def test_an_answer_says_what_gave_it_and_what_that_took(oracle: Oracle) -> None:
     ]  # fmt: skip
     assert envelope["usage"] == {"inputs": 1, "tokens": 6}
     assert 0 < envelope["timings"]["runSeconds"] < envelope["timings"]["totalSeconds"]
+
+
+def in_a_group(oracle: Oracle, specs: list[dict[str, object]]) -> list[dict[str, Any]]:
+    """How attempts end that are started together."""
+    limits = {"service": "inference", "timeoutSeconds": 60, "outputLimitBytes": 10_000, "inlineBytes": 5_000}
+    oracle.envelope("sentiment", "The companion is there, and has the model.")
+    tokens = [f"group{next(COUNT)}.1" for _ in specs]
+    attempts = [{"token": token, "spec": spec, **limits} for token, spec in zip(tokens, specs, strict=True)]
+    answer = oracle.worker.http.post("/groups", json={"attempts": attempts})
+    ended = {line["token"]: line["event"] for line in map(json.loads, answer.content.splitlines())}
+    return [ended[token] for token in tokens]
+
+
+COUNT = iter(range(1_000_000))
+
+
+def test_two_jobs_that_are_answered_at_once_are_answered_as_each_alone(oracle: Oracle) -> None:
+    texts = ["I love it so much, really, every part of it, and all that came with it", "Awful."]
+    found = in_a_group(oracle, [{"model": "sentiment", "inputData": text} for text in texts])
+    for text, ending in zip(texts, found, strict=True):
+        alone = oracle.envelope("sentiment", text)
+        said = json.loads(ending["result"]["outputs"][0]["text"])
+        assert said["usage"] == alone["usage"]
+        assert [each["label"] for each in said["output"]] == [each["label"] for each in alone["output"]]
+        scores = [each["score"] for each in alone["output"]]
+        assert [each["score"] for each in said["output"]] == pytest.approx(scores, abs=0.05)  # of int8 weights
+        assert {**said, "output": None} == {**ending["result"]["details"], "output": None}
+
+
+def test_a_text_of_blanks_fails_alone_whoever_came_with_it(oracle: Oracle) -> None:
+    blank, good = in_a_group(oracle, [{"model": "sentiment", "inputData": text} for text in (" ", "Fine.")])
+    assert blank["error"]["code"] == "empty_text"
+    assert json.loads(good["result"]["outputs"][0]["text"])["task"] == "text-classification"
+
+
+def test_what_is_asked_of_texts_that_come_together_is_done_for_each(oracle: Oracle) -> None:
+    asked: list[dict[str, object]] = [
+        {"model": "sentiment", "inputData": "I love it", "outputFormat": "text"},
+        {"model": "sentiment", "inputData": "I hate it", "parameters": {"topK": 1}},
+        {"model": "sentiment", "inputData": "I hate it", "parameters": {"temperature": 1}},
+    ]
+    as_text, best, bad = in_a_group(oracle, asked[:2]) + in_a_group(oracle, asked[2:])
+    assert as_text["result"]["outputs"][0]["text"].startswith("POSITIVE")
+    (label,) = json.loads(best["result"]["outputs"][0]["text"])["output"]
+    assert label["label"] == "NEGATIVE"
+    assert bad["error"]["code"] == "unknown_parameter"
 
 
 def test_several_texts_are_answered_in_their_order(oracle: Oracle) -> None:

@@ -20,6 +20,7 @@ from processors.vocabulary import GPU_VARIABLE
 from processors.worker.companion import REASON_NAME
 from tests.resources import onnx_models
 from tests.resources.handlers.without_models import MENDED
+from tests.resources.models import default_models
 from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.oracle import Oracle
 from tests.resources.workers import Worker, until
@@ -96,6 +97,32 @@ def test_numbers_that_are_none_are_told_with_the_input_that_made_them(
     error = oracle.failure("raw-logs", zeros)
     assert error["code"] == "not_finite" and "outputFormat binary" in error["hint"]
     assert np.isneginf(np.load(oracle.file("raw-logs", zeros, outputFormat="binary"))).all()
+
+
+def test_a_model_without_a_mask_gets_nothing_added_to_its_texts(oracle: Oracle, models: Path) -> None:
+    tokenizer = (default_models() / "embeddings" / "1" / "tokenizer.json").read_bytes()
+    add(
+        models, "lengths", onnx_models.lengths(), task="text-classification", labels=["long", "short"],
+        inputs=[{"name": "input_ids", "dtype": "int64", "shape": [-1, -1]}],
+        outputs=[{"name": "logits", "shape": [-1, 1]}],
+        preprocessing={"kind": "tokens"}, postprocessing={"kind": "scores", "activation": "sigmoid"},
+        batching={"maxSize": 8, "buckets": [64]}, others={"tokenizer.json": tokenizer},
+    )  # fmt: skip
+    texts = ["one", "one two three four five six seven", "two", "one two three"]
+    alone = [oracle.ask("lengths", text) for text in texts]
+    assert alone[0][0]["score"] > alone[3][0]["score"] > alone[1][0]["score"]
+    assert oracle.ask("lengths", texts) == alone
+
+
+def test_moderation_that_could_object_to_nothing_is_refused(oracle: Oracle, models: Path, picture: Path) -> None:
+    add_classifier(models, "careless", onnx_models.colours(), task="image-moderation")
+    error = oracle.failure("careless", picture)
+    assert error["code"] == "manifest_disagrees" and "postprocessing.flag does not say" in error["message"]
+    add_classifier(
+        models, "careful", onnx_models.colours(), task="image-moderation",
+        postprocessing={"kind": "scores", "flag": ["green"]},
+    )  # fmt: skip
+    assert oracle.ask("careful", picture)["flagged"] is True
 
 
 # --- detectors

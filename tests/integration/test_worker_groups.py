@@ -120,8 +120,8 @@ def test_one_that_is_cancelled_ends_alone(worker: Worker) -> None:
 def test_one_that_is_over_in_memory_alone_is_not_known_to_the_next_worker(worker: Worker) -> None:
     told(worker, {"a.1": "short"})
     worker.stop()
-    with worker.start():
-        assert worker.http.get("/attempts/a.1/events").status_code == 404
+    worker.start()
+    assert worker.http.get("/attempts/a.1/events").status_code == 404
 
 
 def test_a_group_of_none_is_refused(worker: Worker) -> None:

@@ -191,3 +191,35 @@ async def test_a_transaction_that_is_lost_fails_every_call_of_its_group(writer, 
     assert [type(each) for each in results] == [StoreError] * 3
     assert SqliteStore.open(database).job_ids("") == []
     await submit(writer, "c")  # and the writer goes on
+
+
+async def test_what_is_noted_is_there_for_others_and_only_what_is_called_waits_for_the_disk(writer, database):
+    def level() -> int:
+        return int(writer.store._db.value("PRAGMA synchronous"))
+
+    await writer.note(writer.store.enqueue, [job("a")], now=NOW)
+    assert SqliteStore.open(database).job_ids("") == ["a"]
+    full = 2  # sqlite.org/pragma.html#pragma_synchronous
+    assert [await writer.note(level), await writer.call(level), await writer.note(level)] == [full - 1, full, full - 1]
+
+
+async def test_what_is_noted_lasts_where_others_of_its_group_have_to(writer):
+    gate = Gate(writer)
+    held = await gate.close()
+    calls = [
+        asyncio.create_task(writer.note(lambda: int(writer.store._db.value("PRAGMA synchronous")))),
+        asyncio.create_task(submit(writer, "a")),
+    ]
+    await queued(*calls)
+    gate.open()
+    await held
+    assert await asyncio.gather(*calls) == [2, ["a"]]
+
+
+async def test_a_note_that_fails_says_so(writer):
+    with pytest.raises(StaleToken):
+        await writer.note(_stale)
+
+
+def _stale() -> None:
+    raise StaleToken("It is another's.")

@@ -39,6 +39,23 @@ def logarithms() -> bytes:
     return _model(nodes, [image], [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])], [])
 
 
+def lengths() -> bytes:
+    """Tokens [N, length] in, and no mask: one logit out, 20 over the length, so whatever is added to a text counts."""
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["numbers", "nothing"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "one"], ["ones"]),
+        helper.make_node("ReduceSum", ["ones", "axis"], ["length"], keepdims=1),
+        helper.make_node("Div", ["twenty", "length"], ["logits"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.float32(value), name) for name, value in (("nothing", 0), ("one", 1), ("twenty", 20))
+    ]
+    constants.append(numpy_helper.from_array(np.array([1], np.int64), "axis"))
+    tokens = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["N", "L"])
+    return _model(nodes, [tokens], [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 1])], constants)
+
+
 def with_data_in(location: str) -> bytes:
     """A model whose four numbers lie in another file."""
     weights = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)

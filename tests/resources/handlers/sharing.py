@@ -63,7 +63,9 @@ def handle(context: Context[CodeSpec]) -> Result:
         case "deaf":
             context.log("it has begun")
             threading.Event().wait()
-        case code if code.startswith("short"):
+        case "together bad":
+            raise Rejected("bad", "It is bad.")
+        case code if code.startswith(("short", "together")):
             if "logged" in code:
                 context.log(code)
             said = context.write("said", code, media_type="text/plain", role="answer", details={})
@@ -72,8 +74,6 @@ def handle(context: Context[CodeSpec]) -> Result:
             return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
         case "too much":
             return Result(details={"much": "x" * 5_000_000})
-        case "together bad":
-            raise Rejected("bad", "It is bad.")
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")
         case code if "wait for " in code:

@@ -125,4 +125,5 @@ def test_a_long_text_is_parted_between_paragraphs_sentences_or_words() -> None:
         "One two three. Four five.\n\n",
         "Six seven eight nine ten",
     ]
-    assert [text[begin:end] for begin, end in parts(text, 20)][0] == "One two three. "
+    begin, end = parts(text, 20)[0]
+    assert text[begin:end] == "One two three. "

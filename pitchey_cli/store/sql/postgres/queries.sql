@@ -683,7 +683,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING id;
+RETURNING is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.

@@ -1,0 +1,75 @@
+"""Short attempts leave no files: a daemon or an instance that is killed under them costs some of them, and no job."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.daemon import lock
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.job import JobId, JobState
+from pitchey_cli.operations import follow, submit
+from pitchey_cli.store.sqlite import SqliteStore
+from processors.vocabulary import Reason, Service
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.models import default_models
+from tests.resources.workers import until
+
+JOBS = 150
+
+
+@pytest.fixture
+def store(pitchey: Pitchey) -> Iterator[SqliteStore]:
+    for name in ("embeddings", "sentiment"):
+        shutil.copytree(default_models() / name, pitchey.state_dir / "models" / name)
+    opened = SqliteStore.open(layout.database(pitchey.state_dir))
+    yield opened
+    opened.close()
+
+
+def submitted(pitchey: Pitchey, store: SqliteStore) -> list[JobId]:
+    """Jobs with a text each, once some of them have been answered."""
+    artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
+    texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(JOBS)]
+    drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": text}, None) for text in texts]
+    settings = submit.JobSettings(max_attempts=3, timeout_seconds=600)
+    jobs = submit.stage(drafts, artifacts, lambda _: settings, limit_bytes=2**30)
+    ids = submit.submit(store, jobs, now=datetime.now(UTC), artifacts=artifacts)
+    lock.poke(pitchey.state_dir)
+    until(lambda: sum(store.job(each).state is JobState.SUCCEEDED for each in ids) > 10, "some have been answered")
+    return ids
+
+
+def all_answered_once(pitchey: Pitchey, store: SqliteStore, ids: list[JobId]) -> None:
+    ended = follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=3 * DEADLINE_SECONDS)
+    assert {job.state for job in ended} == {JobState.SUCCEEDED}
+    artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
+    for job in ended:
+        assert [each.reason for each in store.attempts(job.id)].count(Reason.COMPLETED) == 1
+        (output,) = store.outputs(job.id)
+        assert b"POSITIVE" in artifacts.path(output.sha256).read_bytes()
+
+
+def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store: SqliteStore) -> None:
+    first = pitchey.start_daemon()
+    ids = submitted(pitchey, store)
+    first.kill()
+    first.wait()
+    assert sum(store.job(each).state is JobState.RUNNING for each in ids)
+    pitchey.start_daemon()
+    all_answered_once(pitchey, store, ids)
+    reasons = {attempt.reason for each in ids for attempt in store.attempts(each)}
+    assert reasons <= {Reason.COMPLETED, Reason.INTERRUPTED}
+
+
+def test_an_instance_that_is_killed_costs_no_job(pitchey: Pitchey, store: SqliteStore) -> None:
+    daemon = pitchey.start_daemon()
+    ids = submitted(pitchey, store)
+    (worker,) = psutil.Process(daemon.pid).children()
+    worker.kill()
+    all_answered_once(pitchey, store, ids)
