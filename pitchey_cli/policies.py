@@ -95,7 +95,10 @@ class Policies:
         from pitchey_cli.store.server import Server
 
         url = self._settings.store.url
-        return Server.parse(url) if url else None
+        try:
+            return Server.parse(url) if url else None
+        except UsageError as error:
+            raise UsageError(f"store.url: {error}", hint=error.hint) from error
 
     def node_name(self) -> str:
         """What this node is called."""
