@@ -71,6 +71,7 @@ class Loop:
         self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
+        self._lapse: asyncio.TimerHandle | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
     def pool(self, key: PoolKey) -> Pool:
@@ -113,10 +114,23 @@ class Loop:
                 self.node.report(said)
                 self.changed.set()
         finally:
-            if membership.is_lapsed and membership.others:
-                # Others may be at work at the same: what has not ended yet is not worth ending.
-                for each in self.executions.running:
-                    self.executions.end(each.token, Reason.INTERRUPTED)
+            self._look_at_lease()
+
+    def _look_at_lease(self) -> None:
+        """When the lease has run out others may be at work at the same: what has not ended yet is not worth ending.
+
+        The end of the lease has a timer: each step of a tick waits for a database that does not answer, all of them
+        together for longer than a lease.
+        """
+        if self._lapse is not None:
+            self._lapse.cancel()
+            self._lapse = None
+        membership = self.membership
+        if not membership.is_lapsed:
+            self._lapse = asyncio.get_running_loop().call_later(membership.lease_left, self._look_at_lease)
+        elif membership.others:
+            for each in self.executions.running:
+                self.executions.end(each.token, Reason.INTERRUPTED)
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""

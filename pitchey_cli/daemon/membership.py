@@ -63,7 +63,12 @@ class Membership:
     @property
     def is_lapsed(self) -> bool:
         """Whether the lease has run out by this node's own clock: others may be at work at what it runs."""
-        return self._node.clock.monotonic() - self._kept_at > self._node.config.lease_seconds
+        return self.lease_left <= 0
+
+    @property
+    def lease_left(self) -> float:
+        """Seconds; negative when it has run out."""
+        return self._kept_at + self._node.config.lease_seconds - self._node.clock.monotonic()
 
     async def keep(self) -> list[str]:
         """Beat when that is due, and take over from those that do not; what was done.

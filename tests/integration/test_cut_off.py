@@ -1,0 +1,73 @@
+"""A node whose database does not answer: what it still does, and until when. Scripted engine and time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pitchey_cli.domain.nodes import NodeFacts, Room
+from pitchey_cli.store.writer import Writer
+from processors.vocabulary import Service
+from tests.resources.scripted_ground import Ground
+from tests.resources.scripted_node import service
+
+LEASE_SECONDS = 30.0
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=3)})
+    ground.start_daemon()
+    yield ground
+    ground.end()
+
+
+def enter_another(ground: Ground) -> None:
+    facts = NodeFacts("other", "1.0", 1, "docker", (Service.VIDEO,), lease_seconds=1000.0)
+    ground.store.enter("zz", facts, Room(), now=ground.clock.now())
+
+
+@contextmanager
+def silent_database(ground: Ground) -> Iterator[None]:
+    """The daemon's one thread for the database waits for an answer, and time passes meanwhile."""
+    assert ground.daemon is not None
+    answer, writer = threading.Event(), ground.daemon.writer
+    waiting = Writer.call(writer, answer.wait)
+    ground.do(lambda: asyncio.ensure_future(waiting))
+    ground.world.writer = None
+    try:
+        yield
+    finally:
+        ground.world.writer = writer
+        answer.set()
+
+
+def is_worked_at(ground: Ground, token: str) -> bool:
+    attempt = ground.machine.attempts.get(token)
+    return attempt is not None and attempt._stopped_by is None
+
+
+def test_what_others_may_be_at_work_at_is_ended_when_the_lease_is_over_and_not_when_the_database_answers_again(
+    ground: Ground,
+) -> None:
+    job_id = ground.submit_and_start()
+    enter_another(ground)
+    ground.pass_time(LEASE_SECONDS)  # it has seen the other
+    with silent_database(ground):
+        ground.pass_time(LEASE_SECONDS / 2)
+        assert is_worked_at(ground, f"{job_id}.1")
+        ground.pass_time(LEASE_SECONDS)
+        assert not is_worked_at(ground, f"{job_id}.1")
+    ground.pass_time(1.0)
+
+
+def test_a_node_that_is_alone_works_on_for_as_long_as_the_database_is_away(ground: Ground) -> None:
+    job_id = ground.submit_and_start()
+    with silent_database(ground):
+        ground.pass_time(3 * LEASE_SECONDS)
+        assert is_worked_at(ground, f"{job_id}.1")
