@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.job import InstanceState
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Service
@@ -71,3 +74,25 @@ def test_a_node_that_is_alone_works_on_for_as_long_as_the_database_is_away(groun
     with silent_database(ground):
         ground.pass_time(3 * LEASE_SECONDS)
         assert is_worked_at(ground, f"{job_id}.1")
+
+
+def test_an_instance_of_which_nobody_knows_whether_it_was_recorded_is_not_left_in_the_books(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ground.daemon is not None
+    call, unsure = ground.daemon.writer.call, ["add_instance"]
+
+    async def call_and_lose_the_answer(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        found = await call(fn, *args, **kwargs)
+        if fn.__name__ in unsure:
+            unsure.clear()
+            raise StoreError("It has gone away in the middle of a commit, and whether it was one is not known.")
+        return found
+
+    monkeypatch.setattr(ground.daemon.writer, "call", call_and_lose_the_answer)
+    job_id = ground.submit()
+    ground.pass_time(60.0)
+    assert not unsure and is_worked_at(ground, f"{job_id}.1")
+    first, second = ground.store.instances(active_only=False)
+    assert (first.state, second.state) == (InstanceState.LOST, InstanceState.READY)
+    assert ground.daemon.loop.instance_ids() == {second.id}
