@@ -95,7 +95,10 @@ class Policies:
         from pitchey_cli.store.server import Server
 
         url = self._settings.store.url
-        return Server.parse(url) if url else None
+        try:
+            return Server.parse(url) if url else None
+        except UsageError as error:
+            raise UsageError(f"store.url: {error}", hint=error.hint) from error
 
     def node_name(self) -> str:
         """What this node is called."""
@@ -158,9 +161,12 @@ class Policies:
 
     def grants(self) -> Grants:
         """Whose jobs may use which of them."""
-        from pitchey_cli.domain.buckets import Grants, grants
+        from pitchey_cli.domain.buckets import DEFAULT_PROFILE, Grants, grants
 
-        return Grants(self._settings.s3.profile or "default", grants(self._settings.s3.organisations))
+        name = self._settings.s3.profile or DEFAULT_PROFILE
+        if name != DEFAULT_PROFILE and name not in self._settings.s3.profiles:
+            raise UsageError(f"s3.profile: there is no profile {name!r}.", hint=f"[s3.profiles.{name}] makes one.")
+        return Grants(name, grants(self._settings.s3.organisations))
 
     def kept_at(self) -> BucketUrl | None:
         """The part of a bucket where artifacts are kept; None: on this disk."""

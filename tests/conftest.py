@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -133,16 +134,15 @@ class Pitchey:
 
     def end(self) -> None:
         """Stop what was started, by pid; instances too."""
+        deadline = time.monotonic() + 30
+        # Two signals that come at once are one, and that one waits for the work: it is told until it has ended.
+        while left := [process for process in self.started if process.poll() is None]:
+            for process in left:
+                process.send_signal(signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                left[0].communicate(timeout=2 * LOOK_SECONDS)
         for process in self.started:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.send_signal(signal.SIGTERM)
-        for process in self.started:
-            try:
-                process.communicate(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
+            process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -65,8 +65,8 @@ class Admission:
         return self._desk.address.is_private and not self._sign_ons and not self._desk.gate.has_tokens()
 
     async def _of_token(self, text: str) -> Actor:
-        # On the loop: two rows by their keys take less than handing the question to a thread.
-        actor = access.authenticate(self._desk.gate, text, now=self._desk.wiring.clock.now())
+        at = self._desk.wiring.clock.now()
+        actor = await self._desk.glance(lambda store: access.authenticate(store, text, now=at))
         now = time.monotonic()
         if now - self._noted.get(actor.id, -_USED_AT_MOST_EVERY.total_seconds()) >= _USED_AT_MOST_EVERY.total_seconds():
             self._noted[actor.id] = now

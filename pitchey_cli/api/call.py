@@ -56,11 +56,9 @@ class Call:
         """Run a function that only reads, with a store that is apart for whoever asks."""
         return await self.desk.readers.call(lambda store: fn(self.desk.for_actor(store, self.actor)))
 
-    def glance(self, fn: Callable[[Store], T]) -> T:
-        """Read a few rows by their keys, on the loop: handing that to a thread and back takes longer than the look, and
-        far longer while other threads are at work. Of a database that is a file of this machine.
-        """
-        return fn(self.desk.for_actor(self.desk.gate, self.actor))
+    async def glance(self, fn: Callable[[Store], T]) -> T:
+        """Read a few rows by their keys, with a store that is apart for whoever asks."""
+        return await self.desk.glance(lambda store: fn(self.desk.for_actor(store, self.actor)))
 
     async def work(self, fn: Callable[[Store], T]) -> T:
         """Run a function that takes long, and may change something on the way, on a connection of its own."""

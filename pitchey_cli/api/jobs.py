@@ -165,7 +165,7 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
-    return kept_answer(call, call.glance(lambda store: whole(store, job_id)))
+    return kept_answer(call, await call.glance(lambda store: whole(store, job_id)))
 
 
 def whole(store: Store, job_id: JobId) -> dict[str, Any]:

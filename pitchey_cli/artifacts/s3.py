@@ -21,27 +21,21 @@ of grace, who refreshes when and what the cutoff is, is that of local.py.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
-
-from botocore import exceptions
 
 from pitchey_cli.artifacts.bucket_downloads import download
 from pitchey_cli.artifacts.bucket_uploads import upload
-from pitchey_cli.artifacts.buckets import THREADS, Bucket, Object, is_conflict, is_missing
+from pitchey_cli.artifacts.buckets import THREADS, Bucket, Object
 from pitchey_cli.artifacts.copying import CHUNK_BYTES
 from pitchey_cli.artifacts.http import spool
 from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.marks import Mark, Marks
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
 
@@ -52,14 +46,6 @@ _FORGOTTEN = timedelta(days=2)  # nobody uploads one content for so long
 _IN_USE = timedelta(minutes=10)  # that a file in the cache is left alone after its path was told
 _COPIED_BYTES = 5 * 2**30  # Amazon S3 API Reference, CopyObject: at most, in one step
 _HEX = frozenset("0123456789abcdef")
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    etag: str
-    used_at: datetime  # by the server's clock
-    server_now: datetime
-    generation: str  # empty: a tombstone
 
 
 class S3Artifacts:
@@ -80,6 +66,7 @@ class S3Artifacts:
             report: told of what an operator should know, a line each.
         """
         self._bucket, self._prefix, self._cache = bucket, prefix, cache
+        self._marks = Marks(bucket, prefix)
         self._cache_bytes, self._report = cache_bytes, report
 
     # --- what comes in
@@ -168,7 +155,7 @@ class S3Artifacts:
 
     def kept(self) -> Iterator[Kept]:
         """Every artifact that there is, in the order of their names. Contents that were forgotten are removed."""
-        marks = {_name(each): each.modified_at for each in self._bucket.listed(f"{self._prefix}use/")}
+        marks = {_name(each): each.modified_at for each in self._bucket.listed(self._marks.folder)}
         contents = self._bucket.listed(f"{self._prefix}content/")
         for sha256, group in groupby(contents, key=lambda each: each.key.rsplit("/", 2)[1]):
             generations = list(group)
@@ -199,7 +186,7 @@ class S3Artifacts:
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
         _check_name(sha256)
-        mark = self._mark(sha256)
+        mark = self._marks.read(sha256)
         if mark is None:
             return False
         if not mark.generation:  # somebody has removed it, and may have been interrupted
@@ -207,7 +194,7 @@ class S3Artifacts:
             return False
         if mark.used_at + _SECOND > _by_the_server(unless_used_since, mark.server_now):
             return False
-        buried = self._write(sha256, "", mark)
+        buried = self._marks.write(sha256, "", mark)
         if buried is None:
             return False
         self._bucket.delete([self._content(sha256, mark.generation)])
@@ -216,18 +203,17 @@ class S3Artifacts:
             self._cache.remove(sha256, unless_used_since=datetime.now(UTC) - _IN_USE)
         return True
 
-    def _bury(self, sha256: str, tombstone: _Mark) -> None:
+    def _bury(self, sha256: str, tombstone: Mark) -> None:
         """Remove what a tombstone stands for, and the tombstone itself where nobody can have changed it meanwhile."""
         forgotten = list(self._bucket.listed(f"{self._prefix}content/{sha256[:2]}/{sha256}/"))
         if forgotten:
             self._remove_forgotten(sha256, forgotten)
-            return
-        if self._has_conditional_deletes:
-            self._delete_if(self._use(sha256), tombstone.etag)
+        else:
+            self._marks.forget(sha256, tombstone)
 
     def _remove_forgotten(self, sha256: str, generations: Collection[Object]) -> None:
         """Remove contents that no mark names, once nobody can be about to name them."""
-        mark = self._mark(sha256)
+        mark = self._marks.read(sha256)
         now = datetime.now(UTC) if mark is None else mark.server_now
         named = "" if mark is None else mark.generation
         for each in generations:
@@ -278,10 +264,10 @@ class S3Artifacts:
         """
         sha256 = artifact.sha256
         for number in range(_TRIES):
-            mark = self._mark(sha256)
+            mark = self._marks.read(sha256)
             if mark is not None and mark.generation:
                 # Somebody else who has written it since the first look has done what was to be done.
-                if number or self._write(sha256, mark.generation, mark) is not None:
+                if number or self._marks.write(sha256, mark.generation, mark) is not None:
                     return
                 continue
             generation = secrets.token_hex(8)
@@ -290,63 +276,32 @@ class S3Artifacts:
                 upload(self._bucket, key, self._cache.path(sha256), sha256=sha256)
             else:
                 self._copy(source, key)
-            if self._write(sha256, generation, mark) is not None or self._is_named(sha256, generation):
+            if self._marks.write(sha256, generation, mark) is not None or self._is_named(sha256, generation):
                 return
             self._bucket.delete([key])
         raise NetworkError(f"The artifact {sha256} is brought in and removed by others at once.")
 
     def _is_named(self, sha256: str, generation: str) -> bool:
         """Whether a mark was written all the same: an answer that was lost made boto3 ask twice, and refuse itself."""
-        mark = self._mark(sha256)
+        mark = self._marks.read(sha256)
         return mark is not None and mark.generation == generation
 
     def _refresh(self, sha256: str) -> bool:
         _check_name(sha256)
         for number in range(_TRIES):
-            mark = self._mark(sha256)
+            mark = self._marks.read(sha256)
             if mark is None or not mark.generation:
                 return False
-            if number or self._write(sha256, mark.generation, mark) is not None:
+            if number or self._marks.write(sha256, mark.generation, mark) is not None:
                 return True
         raise NetworkError(f"The artifact {sha256} is used by too many at once.")
 
     def _key_of(self, sha256: str) -> str:
         """The object that has the content now."""
-        mark = self._mark(sha256)
+        mark = self._marks.read(sha256)
         if mark is None or not mark.generation:
             raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
         return self._content(sha256, mark.generation)
-
-    def _mark(self, sha256: str) -> _Mark | None:
-        key = self._use(sha256)
-        with self._bucket.translated(key):
-            try:
-                answer = self._bucket.client.get_object(Bucket=self._bucket.name, Key=key)
-            except exceptions.ClientError as error:
-                if is_missing(error):
-                    return None
-                raise
-            with answer["Body"] as body:
-                said = json.loads(body.read())
-        return _Mark(answer["ETag"], answer["LastModified"], _date(answer), str(said["generation"]))
-
-    def _write(self, sha256: str, generation: str, over: _Mark | None) -> _Mark | None:
-        """Write a mark over the one that was read; None when that is not there any more."""
-        key = self._use(sha256)
-        body = json.dumps({"generation": generation, "nonce": secrets.token_hex(16)}).encode()
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if over is None else {"IfMatch": over.etag}
-        with self._bucket.translated(key, "be written"):
-            try:
-                answer = self._bucket.client.put_object(
-                    Bucket=self._bucket.name, Key=key, Body=body, ContentType="application/json", **condition
-                )
-            except exceptions.ClientError as error:
-                # The mark that was read may have gone: there is nothing that could match then.
-                if is_conflict(error) or (over is not None and is_missing(error)):
-                    return None
-                raise
-        now = _date(answer)
-        return _Mark(answer["ETag"], now, now, generation)
 
     def _copy(self, source: Object, key: str) -> None:
         with self._bucket.translated(source.key, "be copied"):
@@ -357,47 +312,15 @@ class S3Artifacts:
                 CopySourceIfMatch=source.etag,
             )
 
-    def _delete_if(self, key: str, etag: str) -> None:
-        with self._bucket.translated(key, "be removed"):
-            try:
-                self._bucket.client.delete_object(Bucket=self._bucket.name, Key=key, IfMatch=etag)
-            except exceptions.ClientError as error:
-                if not is_conflict(error) and not is_missing(error):
-                    raise
-
-    @cached_property
-    def _has_conditional_deletes(self) -> bool:
-        """Whether the server heeds the condition of a delete: asked once, with a wrong one."""
-        key = f"{self._prefix}probe/{secrets.token_hex(8)}"
-        with self._bucket.translated(key, "be written"):
-            client = self._bucket.client
-            client.put_object(Bucket=self._bucket.name, Key=key, Body=b"probe")
-            try:
-                client.delete_object(Bucket=self._bucket.name, Key=key, IfMatch=f'"{secrets.token_hex(16)}"')
-            except exceptions.ClientError as error:
-                client.delete_object(Bucket=self._bucket.name, Key=key)
-                return is_conflict(error)
-        return False
-
     def check_conditions(self) -> None:
-        """Make sure that the server heeds the condition of a write: without that, removing would not be safe.
+        """Make sure that the bucket can be written, and heeds what removing relies on.
 
         Raises:
-            StoreError: it does not.
+            PitcheyError: says why not.
         """
-        name = secrets.token_hex(32)
-        try:
-            if self._write(name, "", None) is None or self._write(name, "", None) is not None:
-                hint = "Amazon S3, Cloudflare R2, MinIO and SeaweedFS do, in their versions of 2025 and later."
-                text = f"The server of the bucket {self._bucket.name} does not heed If-None-Match."
-                raise StoreError(text, hint=hint)
-        finally:
-            self._bucket.delete([self._use(name)])
+        self._marks.check_conditions()
 
     # --- keys
-
-    def _use(self, sha256: str) -> str:
-        return f"{self._prefix}use/{sha256[:2]}/{sha256}"
 
     def _content(self, sha256: str, generation: str) -> str:
         return f"{self._prefix}content/{sha256[:2]}/{sha256}/{generation}"
@@ -415,13 +338,6 @@ def _name(each: Object) -> str:
 def _check_name(sha256: str) -> None:
     if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a key
         raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
-
-
-def _date(answer: Any) -> datetime:
-    try:
-        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    except (KeyError, ValueError, TypeError):  # a server without a clock of its own
-        return datetime.now(UTC)
 
 
 def _by_the_server(moment: datetime, server_now: datetime) -> datetime:

@@ -120,7 +120,10 @@ def kept_at(text: str) -> BucketUrl:
     Raises:
         UsageError: it is no place of many files.
     """
-    url = bucket_url(text if text.endswith("/") else f"{text}/")
+    try:
+        url = bucket_url(text if text.endswith("/") else f"{text}/")
+    except UsageError as error:
+        raise UsageError(f"artifacts.url: {text!r} names no bucket.", hint=_FORM) from error
     return BucketUrl(url.profile, url.bucket, url.key.lstrip("/"))
 
 
@@ -147,12 +150,20 @@ def profiles_of(own: Profile, table: Mapping[str, Any], *, where: str) -> dict[s
                 raise UsageError(f"{where}.{name}.{key} takes {wanted}.")
         found[name] = Profile(name=name, **said)
         _check(found[name], f"{where}.{name}")
+        _check_pair(found[name], f"{where}.{name}")
     return found
 
 
 def _check(profile: Profile, where: str) -> None:
     if profile.endpoint_url and not profile.endpoint_url.startswith(("http://", "https://")):
-        raise UsageError(f"{where}.endpoint_url is no URL.", hint="https://s3.example.com, for one.")
+        raise UsageError(
+            f"{where}.endpoint_url: {profile.endpoint_url!r} is no URL.", hint="https://s3.example.com, for one."
+        )
+    if profile.region and not _NAME.fullmatch(profile.region):
+        raise UsageError(f"{where}.region: {profile.region!r} is no region.", hint="eu-central-1, auto.")
+
+
+def _check_pair(profile: Profile, where: str) -> None:
     if bool(profile.access_key or profile.access_key_env) != bool(profile.secret_key or profile.secret_key_env):
         raise UsageError(f"{where} has one of access_key and secret_key.", hint="Set both, or none: boto3 looks then.")
 

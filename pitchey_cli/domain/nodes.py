@@ -166,7 +166,10 @@ def labels_from(text: str, *, what: str) -> tuple[str, ...]:
     Raises:
         UsageError: names what is no label, or one that is Pitchey's own.
     """
-    wanted = wanted_from(text) if text.strip() else ""
+    try:
+        wanted = wanted_from(text) if text.strip() else ""
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}", hint=error.hint) from error
     found = tuple(wanted.split(",")) if wanted else ()
     if own := next((each for each in found if each.partition("=")[0] in _OWN), None):
         raise UsageError(f"{what}: every node has the label {own.partition('=')[0]} already.", hint="Leave it out.")

@@ -2,10 +2,12 @@
 
     python tests/benchmarks/bench_postgres.py [--rounds 3] [--jobs 400] [--waiting 1000000] [--folder DIR]
 
-The server syncs every commit to the disk under DIR. Both sides submit in processes of their own, each submission durable
-before the next; both then work off what waits, 24 at once in each process, with nothing to do for any job: procrastinate
-by its own worker, we by what the daemon's loop does, which books the costs of each attempt and writes its events as well.
-Rounds take turns, and ratios are medians of the rounds; seconds of two machines say nothing.
+The server syncs every commit to the disk under DIR. Both sides submit in processes of their own, each submission
+durable before the next; both then work off what waits, 24 at once in each process, with nothing to do for any job:
+procrastinate by its own worker, we by what the daemon's loop does, which books the costs of each attempt and writes its
+events as well.
+Rounds take turns, and ratios are medians of the rounds; seconds of two machines say nothing. On a machine with other
+things to do the processor's time says more than the clock's: that of the clients is shown beside.
 """
 
 from __future__ import annotations
@@ -84,12 +86,18 @@ async def _theirs(what: str, url: str, count: int) -> None:
 
 
 def _say_ready() -> None:
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
+    global _began
+    _began = time.process_time()
 
 
-def rate(side: str, what: str, url: str, jobs: int, processes: int) -> float:
-    """Jobs per second of several processes, which begin together."""
+_began = 0.0
+
+
+def rate(side: str, what: str, url: str, jobs: int, processes: int) -> tuple[float, float]:
+    """Jobs per second of several processes, which begin together; and milliseconds of their processor for each job."""
     command = [sys.executable, __file__, "--be", side, what, url, str(jobs // processes)]
     started = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
@@ -101,9 +109,12 @@ def rate(side: str, what: str, url: str, jobs: int, processes: int) -> float:
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
+    used = 0.0
     for each in started:
+        assert each.stdout is not None
+        used += float(each.stdout.readline())
         assert each.wait() == 0
-    return jobs / (time.perf_counter() - began)
+    return jobs / (time.perf_counter() - began), used / jobs * 1000
 
 
 def made_for_us(server: PostgresServer) -> str:
@@ -126,18 +137,19 @@ def made_for_them(server: PostgresServer) -> str:
 
 def compare(server: PostgresServer, jobs: int, rounds: int) -> Table:
     """What each does, and how they stand to each other."""
-    table = Table("what", "processes", "ours/s", "theirs/s", "ratio", box=None)
-    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    table = Table("what", "processes", "ours/s", "theirs/s", "ratio", "ours ms", "theirs ms", "ratio", box=None)
+    found: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
     for _ in range(rounds):
         for processes in PROCESSES:
             us, them = made_for_us(server), made_for_them(server)
             for what in ("submit", "claim + finish"):
-                pair = rate("ours", what, us, jobs, processes), rate("theirs", what, them, jobs, processes)
+                pair = *rate("ours", what, us, jobs, processes), *rate("theirs", what, them, jobs, processes)
                 found.setdefault((what, processes), []).append(pair)
-    for (what, processes), pairs in sorted(found.items()):
-        we, they = (median(each) for each in zip(*pairs, strict=True))
-        ratio = median(ours / theirs for ours, theirs in pairs)
-        table.add_row(what, str(processes), f"{we:,.0f}", f"{they:,.0f}", f"{ratio:.2f}")
+    for (what, processes), rows in sorted(found.items()):
+        we, our_ms, they, their_ms = (median(each) for each in zip(*rows, strict=True))
+        ratio, busy = median(row[0] / row[2] for row in rows), median(row[3] / row[1] for row in rows)
+        shown = (f"{we:,.0f}", f"{they:,.0f}", f"{ratio:.2f}", f"{our_ms:.2f}", f"{their_ms:.2f}", f"{busy:.2f}")
+        table.add_row(what, str(processes), *shown)
     return table
 
 
@@ -191,6 +203,7 @@ def main() -> None:
     if chosen.be:
         side, what, url, count = chosen.be
         (ours if side == "ours" else theirs)(what, url, int(count))
+        sys.stdout.write(f"{time.process_time() - _began}\n")
         return
     console = Console()
     with opened(chosen.folder) as server:

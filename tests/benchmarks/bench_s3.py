@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the server is one of the tests' own
 
 from pitchey_cli.artifacts.bucket_downloads import download
@@ -44,7 +46,13 @@ def _measure(server: S3Server, folder: Path, size: int) -> None:
     name = server.new_bucket().name
     keys = {"access_key": OWNER.access, "secret_key": OWNER.secret}
     bucket = Bucket(Profile(endpoint_url=server.endpoint, region=server.region, path_style=True, **keys), name)
-    client = server.client()
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name=server.region,
+        aws_access_key_id=OWNER.access,
+        aws_secret_access_key=OWNER.secret,
+    )
     source, target = folder / "source", folder / "target"
     sha256 = _fill(source, size)
     ways: dict[str, Callable[[], object]] = {

@@ -126,7 +126,8 @@ def test_a_database_that_may_only_be_read_says_so(postgres_server: PostgresServe
 
 
 def test_a_newer_schema_is_left_alone(postgres_server: PostgresServer, database: str) -> None:
-    postgres_server.run("UPDATE pitchey.meta SET value = '99' WHERE name = 'schema_version'", database=database)
+    newer = "UPDATE pitchey.meta SET value = '99' WHERE name IN ('schema_version', 'readable_by')"
+    postgres_server.run(newer, database=database)
     error = refused(postgres_server.url(database))
     assert "schema version 99" in str(error) and "upgrade" in error.hint
 

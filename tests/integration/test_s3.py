@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from tests.conftest import Pitchey
+from tests.resources import onnx_models
+from tests.resources.onnx_models import add_classifier
+from tests.resources.served import served
 from tests.servers.s3 import READER, Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail")
@@ -107,3 +110,57 @@ def test_a_daemon_that_was_killed_while_it_stored_does_not_do_the_work_again(
     at.ok("wait", job)
     assert bucket.names() == [f"{job}/video.webm"]
     assert len(at.job(job)["attempts"]) == 1
+
+
+def test_an_organisation_gets_its_link_over_the_api_and_uses_no_profile_that_is_not_its_own(
+    bucket: Bucket, tmp_path: Path
+):
+    settings = bucket.environment | {"PITCHEY_S3_ORGANISATIONS": "acme=default"}
+    with served(tmp_path / "state", **settings) as api:
+        spec = {"inputUrl": bucket.put("in/clip.mp4", b"content")}
+        job = {"service": "video", "spec": spec, "output": f"{bucket.url}/{{job}}/"}
+        refused = api.client(api.token(organisation="others")).post("/v1/jobs", json={"jobs": [job]})
+        assert refused.status_code == 403
+        assert "others may not use the S3 profile default" in refused.json()["detail"]
+        client = api.client(api.token(organisation="acme"))
+        (taken,) = client.post("/v1/jobs", json={"jobs": [job]}).json()["jobs"]
+        api.succeed(taken["id"], tmp_path)
+        bucket.put(f"{taken['id']}/video.mp4", b"result")
+        (output,) = client.get(f"/v1/jobs/{taken['id']}/outputs").json()["outputs"]
+        assert output["location"] == f"{bucket.url}/{taken['id']}/video.mp4"
+        assert httpx.get(output["link"]).content == b"result"
+
+
+def test_the_doctor_asks_the_profiles(at: Pitchey, bucket: Bucket):
+    at.environment["PITCHEY_ARTIFACTS_URL"] = f"{bucket.url}/kept"
+    checks = {each["subject"]: each for each in at("doctor", "--json").json["checks"]}
+    assert (checks["s3 default"]["verdict"], checks["artifacts"]["verdict"]) == ("ok", "ok")
+    at.environment["PITCHEY_S3_SECRET_KEY"] = "wrong"
+    checks = {each["subject"]: each for each in at("doctor", "--json").json["checks"]}
+    assert "the keys are wrong (profile default)" in checks["s3 default"]["saw"]
+    assert "access_key and secret_key" in checks["s3 default"]["way_out"]
+
+
+def test_secrets_are_shown_nowhere(at: Pitchey):
+    for asked in (("config", "show", "--json"), ("config", "show", "s3.secret_key"), ("config", "show")):
+        assert "the-secret-of-the-owner" not in at.ok(*asked).out
+    assert at.ok("config", "show", "s3.secret_key").lines == ["***"]
+
+
+def test_a_machine_with_its_artifacts_in_a_bucket_does_the_same(at: Pitchey, bucket: Bucket, clip: Path):
+    at.environment["PITCHEY_ARTIFACTS_URL"] = f"{bucket.url}/kept"
+    at.ok("run", "video", clip, *THUMBNAIL, "-o", "out")
+    assert len(bucket.names("kept/content/")) == 2
+    assert [path.suffix for path in (at.cwd / "out").iterdir()] == [".jpg"]
+    (link,) = at.ok("result", "@last", "--link").lines
+    assert httpx.get(link).content.startswith(b"\xff\xd8")
+
+
+def test_a_model_comes_from_a_bucket_as_a_file_or_a_folder(at: Pitchey, bucket: Bucket, tmp_path: Path):
+    add_classifier(tmp_path / "models", "colour", onnx_models.colours())
+    folder = tmp_path / "models" / "colour" / "1"
+    for path in folder.rglob("*"):
+        if path.is_file():
+            bucket.put(f"models/colour/{path.relative_to(folder)}", path.read_bytes())
+    at.ok("models", "add", "mine", f"{bucket.url}/models/colour/")
+    assert "mine" in at.ok("models", "list").out

@@ -88,9 +88,9 @@ def test_a_writer_who_comes_between_the_look_and_the_removal_is_not_robbed(node:
     """The remover has read an old mark; before it writes its tombstone, another node brings the content in again."""
     remover, writer = node("one"), node("two")
     writer.add(source, limit_bytes=LIMIT)
-    seen = remover._mark(SHA256)
+    seen = remover._marks.read(SHA256)
     writer.add(source, limit_bytes=LIMIT)
-    assert remover._write(SHA256, "", seen) is None
+    assert remover._marks.write(SHA256, "", seen) is None
     assert node("three").path(SHA256).read_bytes() == CONTENT
 
 
@@ -98,8 +98,8 @@ def test_a_writer_who_finds_a_tombstone_brings_a_content_that_the_remover_does_n
     """The remover has written its tombstone; before it deletes the content, another node brings it in again."""
     remover, writer = node("one"), node("two")
     writer.add(source, limit_bytes=LIMIT)
-    seen = remover._mark(SHA256)
-    assert seen is not None and remover._write(SHA256, "", seen) is not None
+    seen = remover._marks.read(SHA256)
+    assert seen is not None and remover._marks.write(SHA256, "", seen) is not None
     writer.add(source, limit_bytes=LIMIT)
     remover._bucket.delete([remover._content(SHA256, seen.generation)])
     assert node("three").path(SHA256).read_bytes() == CONTENT
@@ -108,8 +108,8 @@ def test_a_writer_who_finds_a_tombstone_brings_a_content_that_the_remover_does_n
 def test_a_remover_that_was_interrupted_leaves_nothing_that_counts(node: Open, bucket: Bucket, source: Path):
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
-    seen = artifacts._mark(SHA256)
-    assert seen is not None and artifacts._write(SHA256, "", seen) is not None  # and there it ends
+    seen = artifacts._marks.read(SHA256)
+    assert seen is not None and artifacts._marks.write(SHA256, "", seen) is not None  # and there it ends
     assert artifacts.refresh([SHA256]) == {SHA256}
     with pytest.raises(InputNotFound):
         node("two").path(SHA256)
@@ -133,13 +133,13 @@ def test_no_content_is_lost_between_nodes_that_bring_it_in_and_one_that_removes_
         writer = node("one")
         for _ in range(12):
             writer.add(source, limit_bytes=LIMIT)
-            mark = writer._mark(SHA256)
+            mark = writer._marks.read(SHA256)
             if mark is not None and mark.generation:
                 # What a living mark names is there, or the mark has just been turned into a tombstone.
                 try:
                     writer._bucket.head(writer._content(SHA256, mark.generation))
                 except InputNotFound:
-                    again = writer._mark(SHA256)
+                    again = writer._marks.read(SHA256)
                     missing += again is not None and again.generation == mark.generation
     finally:
         is_over.set()

@@ -274,7 +274,7 @@ def test_a_constant_load_leads_to_one_size_that_is_kept(jobs, slots, instances):
     demand = Demand(60)
     demand.note(jobs, 0.0)
     state = ScalerState(instances, changed_at=0.0)
-    sizes = []
+    sizes, settings = [], replace(SETTINGS, max_instances=200)
     ready, coming = instances, 0
     for tick in range(1, 1200):
         now = float(tick)
@@ -282,7 +282,7 @@ def test_a_constant_load_leads_to_one_size_that_is_kept(jobs, slots, instances):
         running = min(jobs, ready * slots)
         pool = PoolView(waiting=jobs - running, running=running, ready=ready, slots=slots)
         metrics = Metrics(demand.average(60, now), demand.average(6, now), 0.0, 0.0, 0.0)
-        decision = decide(pool, metrics, replace(SETTINGS, max_instances=200), state, now=now)
+        decision = decide(pool, metrics, settings, state, now=now)
         state = decision.state
         coming = max(0, decision.wanted - ready)
         ready = min(ready, max(decision.wanted, -(-running // slots)))  # a busy one is never taken

@@ -116,8 +116,8 @@ def test_tables_repeat_what_a_cell_spans_where_a_format_has_no_spans() -> None:
 
 
 def test_a_table_that_spans_all_bounds_stays_small() -> None:
-    wide = Table(((Cell(spans("x" * 5000), columns=1000, rows=1000),) * 50,) * 1000)
-    assert len(as_csv(wide)) < 1000 * 50 * 5100
+    wide = Table(((Cell(spans("x" * 500), columns=1000, rows=1000),) * 50,) * 200)
+    assert len(as_csv(wide)) < 200 * 50 * 510
     long = Table(((Cell(spans("x" * 5000), columns=3),), (Cell(spans("y"), columns=3),)))
     assert [[len(cell) for cell in row] for row in csv.reader(io.StringIO(as_csv(long)))] == [[5000, 0, 0], [1, 1, 1]]
 
