@@ -97,9 +97,12 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert, self.tell)
+        by_date = (self.fire_schedules, self.expire, self.tidy)
         for step in (self.keep, self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
             if self.membership.is_over:
                 return  # nothing here is this node's any more
+            if self.membership.is_clock_wrong and step in by_date:
+                continue
             try:
                 await step()
             except Exception as error:
@@ -135,7 +138,8 @@ class Loop:
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
         if self._releasing.is_due:
-            await self._bring_retries_forward()
+            if not self.membership.is_clock_wrong:
+                await self._bring_retries_forward()
             await self._releasing.look()
 
     async def call_last(self) -> None:

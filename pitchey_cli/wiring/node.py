@@ -29,7 +29,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.listening import address_of
-from pitchey_cli.domain.nodes import NodeFacts
+from pitchey_cli.domain.nodes import MOST_APART_SECONDS, NodeFacts
 from pitchey_cli.engines import images
 from pitchey_cli.engines.images import Sources, current_tag
 from pitchey_cli.engines.port import Engine, EngineKind
@@ -205,6 +205,7 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int)
         ca_file=porters.ca_file(wiring),
         porter_network=wiring.settings.engine.network,
         is_foreground=is_foreground,
+        most_apart_seconds=MOST_APART_SECONDS,
         facts=facts,
     )
 

@@ -6,18 +6,19 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.job import InstanceState
+from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Service
 from tests.resources.scripted_ground import Ground
-from tests.resources.scripted_node import service
+from tests.resources.scripted_node import service, store_on_server
 
 LEASE_SECONDS = 30.0
 
@@ -96,3 +97,26 @@ def test_an_instance_of_which_nobody_knows_whether_it_was_recorded_is_not_left_i
     first, second = ground.store.instances(active_only=False)
     assert (first.state, second.state) == (InstanceState.LOST, InstanceState.READY)
     assert ground.daemon.loop.instance_ids() == {second.id}
+
+
+def test_a_node_whose_clock_is_wrong_says_so_and_gives_up_nobody_s_job_for_its_date(
+    tmp_path: Path, postgres_store_url: str
+) -> None:
+    store_on_server(tmp_path, postgres_store_url)
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=1)}, most_apart_seconds=60.0)
+    try:
+        late = NewJob(JobId("late"), Service.CODE, {}, expires_at=ground.clock.now() + timedelta(seconds=5))
+        ground.store.enqueue([late], now=ground.clock.now())
+        ground.start_daemon()
+        ground.submit_and_start()  # what does not go by the date goes on
+        ground.pass_time(20.0)
+        assert len([line for line in ground.log if "behind that of the database's server" in line]) == 1
+        assert ground.store.job(late.id).state is JobState.QUEUED
+        there = ground.store.time_there()
+        assert there is not None
+        ground.clock.wall_seconds = (there - ground.clock.now()).total_seconds()
+        ground.pass_time(20.0)
+        assert ground.log.count("the clock of this machine is right again") == 1
+        assert ground.store.job(late.id).state is JobState.DEAD
+    finally:
+        ground.end()
