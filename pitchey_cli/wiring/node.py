@@ -67,6 +67,8 @@ async def serve(
         lock(wiring.state_dir, is_daemon=True, engine=engine.kind),
         loop(wiring, engine, report=report) as node,
     ):
+        if wiring.server is not None and wiring.policies.kept_at() is None:
+            report("artifacts are kept on this disk, where other nodes do not find them: artifacts.url names a bucket")
         front = await _api(wiring, api or wiring.settings.api.listen, tls, report)
         await process.serve(node, on_ready=on_ready, front=front, listen=_listener(wiring))
 

@@ -6,19 +6,27 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.daemon import recovery
+from pitchey_cli.daemon.loop import Loop
+from pitchey_cli.domain import layout
+from pitchey_cli.domain.errors import StoreError, UsageError
 from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
-from pitchey_cli.domain.nodes import NodeFacts, Room
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeFacts, Room
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Service
+from tests.resources.books import INSTANCE
+from tests.resources.scripted_engine import ScriptedEngine
 from tests.resources.scripted_ground import Ground
-from tests.resources.scripted_node import service, store_on_server
+from tests.resources.scripted_node import make_node, open_store, service, store_on_server
+from tests.resources.scripted_time import CountingWriter
 
 LEASE_SECONDS = 30.0
 
@@ -119,4 +127,42 @@ def test_a_node_whose_clock_is_wrong_says_so_and_gives_up_nobody_s_job_for_its_d
         assert ground.log.count("the clock of this machine is right again") == 1
         assert ground.store.job(late.id).state is JobState.DEAD
     finally:
+        ground.end()
+
+
+@contextmanager
+def copy_of(ground: Ground) -> Iterator[Loop]:
+    """A daemon that is about to begin."""
+    writer = ground.world.writer = CountingWriter(open_store(layout.database(ground.state_dir)))
+    engine, services = ScriptedEngine(ground.machine), ground.services
+    node = make_node(ground.state_dir, engine, writer, ground.clock, services, QueuePolicy(), ground.log.append)
+    try:
+        yield Loop(node, "a label")
+    finally:
+        ground.world.writer = None
+        writer.close()
+
+
+def test_a_copy_of_a_state_directory_is_refused_while_the_other_node_works_and_ends_nothing_of_it(
+    tmp_path: Path, postgres_store_url: str
+) -> None:
+    store_on_server(tmp_path, postgres_store_url)
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=1)})
+    facts = NodeFacts("original", "1.0", 1, "docker", (Service.VIDEO,), lease_seconds=LEASE_SECONDS)
+    under = ground.store.enter("here", facts, Room(), now=ground.clock.now())
+    ground.store.add_instance(replace(INSTANCE, node="here", boot="another machine's"), under=under)
+
+    async def live() -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / BEATS_PER_LEASE)
+            ground.store.beat(under, Room(), now=ground.clock.now())
+
+    original = ground.world.create_task(live())
+    try:
+        with copy_of(ground) as copy, pytest.raises(UsageError, match="under the id of this node"):
+            ground.world.run_until_complete(recovery.take_over(copy))
+        assert ground.store.beat(under, Room(), now=ground.clock.now())
+        assert [each.id for each in ground.store.instances()] == [INSTANCE.id]
+    finally:
+        original.cancel()
         ground.end()
