@@ -168,7 +168,10 @@ class LocalArtifacts:
         """Where the artifact lies; InputNotFound when it does not."""
         place = self._place_of(sha256)
         if not place.is_file():
-            raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
+            hint = (
+                "It may have been removed to make room, or lie at another node: artifacts.url names a bucket for all."
+            )
+            raise InputNotFound(f"There is no artifact {sha256}.", hint=hint)
         return place
 
     # --- housekeeping

@@ -21,6 +21,8 @@ from pitchey_cli.domain.job import Instance
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
+#: That the clocks of a node and of the database's server may be apart. Those that the network sets are within a second.
+MOST_APART_SECONDS = 60.0
 SPOT = "its cloud may take it away"  #: why a node does not take a job that may not be interrupted
 
 _LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}=[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")

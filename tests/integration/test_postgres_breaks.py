@@ -122,6 +122,15 @@ def test_a_store_that_rests_while_its_server_is_restarted_goes_on_by_itself(
         assert sorted(store.job_ids("")) == ["one", "two"]
 
 
+def test_whoever_had_to_connect_again_waits_for_others_as_before(fragile: PostgresServer, fragile_url: str) -> None:
+    with closing(PostgresStore.open(fragile_url)) as store:
+        fragile.restart()
+        assert store.job_ids("") == []  # it is connected again
+        with hanging(fragile_url):
+            submit(store, "one")
+        assert store.job_ids("") == ["one"]
+
+
 def test_what_was_in_the_middle_of_a_transaction_is_undone_and_the_next_one_works(
     fragile: PostgresServer, fragile_url: str
 ) -> None:
