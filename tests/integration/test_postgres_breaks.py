@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -107,6 +108,26 @@ def test_who_may_wait_no_longer_is_told_so(postgres_store_url: str) -> None:
     ):
         submit(impatient, "one")
     assert "pg_stat_activity" in caught.value.hint
+
+
+def test_a_store_that_has_lost_its_connection_waits_for_other_writers_as_before(
+    store: PostgresStore, postgres_store_url: str, postgres_server: PostgresServer
+) -> None:
+    database = urlsplit(postgres_store_url).path.removeprefix("/")
+    postgres_server.run(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND pid <> pg_backend_pid()",
+        database=database,
+    )
+    waiting = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor() as pool, closing(PostgresStore.open(postgres_store_url)) as other:
+        with other.transaction():
+            other.note_time(now=NOON)
+            submitted = pool.submit(submit, store, "one")
+            while not submitted.done() and not postgres_server.run(waiting):
+                pass
+        submitted.result()
+    assert store.job_ids("") == ["one"]
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
