@@ -8,7 +8,7 @@ does: so the nodes are copied with their epochs, and no lease is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from hashlib import blake2b
@@ -27,7 +27,7 @@ _TOLD_ROWS = 2000  # between two words to whoever looks at the progress
 _HASH_BYTES = 32
 #: What stands in a table about the database itself, and not about the store.
 _OF_THE_STORE: Mapping[str, str] = {"meta": "name NOT IN ('schema_version', 'readable_by')"}
-#: Tables in which there are rows from the beginning, and how many that are not the database's own.
+#: Tables in which every new store has rows.
 _FROM_THE_BEGINNING = frozenset({"meta", "organisations", "webhook_types"})
 _STATE_ID = "SELECT value FROM meta WHERE name = 'state_id'"
 _STOP = "`pitchey daemon stop` ends a daemon; `pitchey nodes remove` says that one is gone for good."
@@ -184,15 +184,17 @@ def _carry(source: Source, target: Target, progress: CarryProgress) -> Copied:
                 target.forget(table, _condition(table))
         for table in tables:
             seen = _Seen(table.name, totals[table.name], progress)
-            target.write(table, seen.passing(source.rows(table, _condition(table))))
+            with closing(source.rows(table, _condition(table))) as rows:
+                target.write(table, seen.passing(rows))
             read[table.name] = seen
         for name, last in numbers.items():
             target.follow_on(name, last)
     target.listen()
     for table in tables:
         back = _Seen(f"checking {table.name}", totals[table.name], progress)
-        for _ in back.passing(target.rows(table, _condition(table))):
-            pass
+        with closing(target.rows(table, _condition(table))) as rows:
+            for _ in back.passing(rows):
+                pass
         _compare(table, read[table.name], back, target)
     if source.has_changed():
         text = f"Somebody has written into {source.where} while it was copied."

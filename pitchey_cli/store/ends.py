@@ -6,7 +6,7 @@ row of the other as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -42,8 +42,8 @@ class Source(Protocol):
     def tables(self) -> Mapping[str, Table]:
         """All tables of ours by name, but for those that mean nothing in another database."""
 
-    def rows(self, table: Table, condition: str) -> Iterator[Values]:
-        """Rows in no particular order, a few at a time, with the values of the table's columns."""
+    def rows(self, table: Table, condition: str) -> Generator[Values, None, None]:
+        """Rows in no particular order, a few at a time, with the values of the table's columns. To be closed."""
 
     def last_numbers(self) -> Mapping[str, int]:
         """The last number that was given to a row, by table; of those that number their rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -119,7 +119,7 @@ class PostgresEnd:
             if name not in OUR_OWN
         }
 
-    def rows(self, table: Table, condition: str) -> Iterator[Values]:
+    def rows(self, table: Table, condition: str) -> Generator[Values, None, None]:
         """Rows as the server has them, a page at a time."""
         with _translating(self._session.server), self._raw.cursor(name="carried", row_factory=tuple_row) as cursor:
             cursor.itersize = _PAGE

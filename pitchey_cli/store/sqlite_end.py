@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ class SqliteEnd:
         keys = self.asked(f"SELECT name, type FROM pragma_table_info('{table}') WHERE pk > 0")
         return str(keys[0][0]) if len(keys) == 1 and keys[0][1] == "INTEGER" else None
 
-    def rows(self, table: Table, condition: str) -> Iterator[Values]:
+    def rows(self, table: Table, condition: str) -> Generator[Values, None, None]:
         """Rows as SQLite reads them."""
         try:
             cursor = self._raw.cursor()
