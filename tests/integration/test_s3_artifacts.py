@@ -7,11 +7,14 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from urllib3 import HTTPResponse
 
 from pitchey_cli.artifacts.bucket_uploads import PART_BYTES, upload
 from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
@@ -104,6 +107,30 @@ def test_a_writer_who_finds_a_tombstone_brings_a_content_that_the_remover_does_n
     writer.add(source, limit_bytes=LIMIT)
     remover._bucket.delete([remover._content(SHA256, seen.generation)])
     assert node("three").path(SHA256).read_bytes() == CONTENT
+
+
+def test_a_content_that_a_write_under_way_may_still_name_is_left(
+    node: Open, bucket: Bucket, plain: PlainBucket, source: Path
+):
+    """The server says of a mark that somebody else is writing it, which is boto3's own first try."""
+    told: list[AWSRequest] = []
+
+    def conflict(request: AWSRequest, **_: object) -> AWSResponse | None:
+        if "/use/" not in request.url or told:
+            return None
+        told.append(request)
+        body = b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+        return AWSResponse(request.url, 409, {}, HTTPResponse(BytesIO(body), preload_content=False))
+
+    event = "before-send.s3.PutObject"
+    plain.client.meta.events.register(event, conflict, "conflict")
+    try:
+        node("one").add(source, limit_bytes=LIMIT)
+    finally:
+        plain.client.meta.events.unregister(event, unique_id="conflict")
+    assert len(told) == 1
+    assert len(bucket.names("kept/content/")) == 2
+    assert node("two").path(SHA256).read_bytes() == CONTENT
 
 
 def test_a_remover_that_was_interrupted_leaves_nothing_that_counts(node: Open, bucket: Bucket, source: Path):
