@@ -154,6 +154,10 @@ def test_a_machine_with_its_artifacts_in_a_bucket_does_the_same(at: Pitchey, buc
     assert [path.suffix for path in (at.cwd / "out").iterdir()] == [".jpg"]
     (link,) = at.ok("result", "@last", "--link").lines
     assert httpx.get(link).content.startswith(b"\xff\xd8")
+    granted = {"PITCHEY_S3_ORGANISATIONS": "acme=default"}  # keys that may read all that others have brought in
+    for key in bucket.names("kept/"):
+        answer = at("submit", "video", f"{bucket.url}/{key}", *THUMBNAIL, "--organisation", "acme", **granted)
+        assert (answer.code, "keeps the artifacts of everybody" in answer.err) == (4, True)
 
 
 def test_a_model_comes_from_a_bucket_as_a_file_or_a_folder(at: Pitchey, bucket: Bucket, tmp_path: Path):
