@@ -276,15 +276,15 @@ class S3Artifacts:
                 upload(self._bucket, key, self._cache.path(sha256), sha256=sha256)
             else:
                 self._copy(source, key)
-            if self._marks.write(sha256, generation, mark) is not None or self._is_named(sha256, generation):
+            if self._marks.write(sha256, generation, mark) is not None:
                 return
-            self._bucket.delete([key])
+            there = self._marks.read(sha256)
+            if there is not None and there.generation == generation:
+                return  # an answer that was lost made boto3 ask twice, and refuse itself
+            if there is not None and (mark is None or there.etag != mark.etag):
+                self._bucket.delete([key])
+            # Else nobody was quicker yet: the write may still be under way at the server, and name it all the same.
         raise NetworkError(f"The artifact {sha256} is brought in and removed by others at once.")
-
-    def _is_named(self, sha256: str, generation: str) -> bool:
-        """Whether a mark was written all the same: an answer that was lost made boto3 ask twice, and refuse itself."""
-        mark = self._marks.read(sha256)
-        return mark is not None and mark.generation == generation
 
     def _refresh(self, sha256: str) -> bool:
         _check_name(sha256)

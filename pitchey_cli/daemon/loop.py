@@ -266,8 +266,10 @@ class Loop:
                 pool.note_room(has_room=False)
                 continue
             async with self._claiming:
-                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at.
-                jobs = await node.note(
+                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
+                # one that shares no files may be on another machine, and go on: its token is not to be given twice.
+                claim = node.note if pool.config.shares_files else node.call
+                jobs = await claim(
                     node.store.claim,
                     key,
                     places=places,
