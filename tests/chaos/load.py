@@ -20,6 +20,7 @@ from tests.conftest import RESOURCES, Answer, Pitchey
 
 _TRIES = 200  # of a submission that is refused: the disk is full for seconds
 _PAUSE_SECONDS = 0.25
+_NEED_SECONDS, _NEED_DOUBLINGS = 3, 4  # until a job begins that others are to wait for
 _ORGANISATIONS = ("default", "acme", "initech")
 _FILES = (
     RESOURCES / "video" / "carphone_pristine.mp4",
@@ -103,6 +104,7 @@ class Load:
     wanted: int
     kinds: Sequence[Kind] = KINDS
     refusals: Collection[int] = (ExitCode.STORE,)  #: exit codes of a submission that is made again
+    most: int = 6  #: jobs of one submission
     ledger: dict[str, Entry] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)  #: submissions that were not taken, by exit code
     forgotten: set[str] = field(default_factory=set)  #: acknowledged after a backup that was then restored
@@ -182,8 +184,8 @@ class Load:
             self.error = error
 
     def _submit_group(self, kind: Kind) -> None:
-        """Up to six jobs of a kind with one command, tried again until it is acknowledged."""
-        number = min(self.dice.randint(1, 6), 1 + sum(each is kind for each in self._deck))
+        """Some jobs of a kind with one command, tried again until it is acknowledged."""
+        number = min(self.dice.randint(1, self.most), 1 + sum(each is kind for each in self._deck))
         for _ in range(number - 1):
             self._deck.remove(kind)
         self._groups += 1
@@ -193,7 +195,11 @@ class Load:
             with self._gate:
                 if self._is_over.is_set():
                     return
-                needs = self._submit_need(kind, f"{key}-need-{again}") if kind.after else ""
+                needs = (
+                    self._submit_need(kind, f"{key}-need-{again}", _NEED_SECONDS * 2 ** min(again, 5))
+                    if kind.after
+                    else ""
+                )
                 wait = ("--after", needs) if needs else ()
                 own_key = f"{key}-{needs}" if needs else key
                 if bool(needs) == bool(kind.after) and self._submit(kind, own_key, number, *options, *wait):
@@ -201,10 +207,16 @@ class Load:
             self._is_over.wait(_PAUSE_SECONDS)
         self.ground.violations.append(f"submissions of {kind.name!r} were refused {_TRIES} times")
 
-    def _submit_need(self, kind: Kind, key: str) -> str:
-        """A job to wait for, which begins only when those that wait for it are there; nothing when it was refused."""
+    def _submit_need(self, kind: Kind, key: str, again: int) -> str:
+        """A job to wait for, which begins only when those that wait for it are there; nothing when it was refused.
+
+        Args:
+            again: how often it was tried before: it begins later on a machine that was too slow.
+        """
+        seconds = _NEED_SECONDS * 2 ** min(again, _NEED_DOUBLINGS)
         need = next(each for each in self.kinds if each.name == kind.after)
-        ids = self._submit(need, key, 1, "--no-cache", "--run-at", "in 3 s", "--max-attempts", str(_ATTEMPTS))
+        options = ("--no-cache", "--run-at", f"in {seconds} s", "--max-attempts", str(_ATTEMPTS))
+        ids = self._submit(need, key, 1, *options)
         if ids and need in self._deck:
             self._deck.remove(need)
         return ids[0] if ids else ""

@@ -33,6 +33,7 @@ OTHERS = (
 )
 #: S3 out of reach is an error of the network; of the database, one of the store.
 _REFUSALS = (ExitCode.STORE, ExitCode.JOB_FAILED)
+_MOST = 16  # at once: each submission brings its input to the bucket anew, which takes longer than to a disk
 
 
 class SharedStorm(Storm[SharedGround]):
@@ -52,7 +53,7 @@ class SharedStorm(Storm[SharedGround]):
     def load(self, ground: SharedGround, dice: random.Random) -> Load:
         """Videos, sounds and documents."""
         videos = [replace(kind, share=_VIDEOS.get(kind.name, kind.share)) for kind in KINDS if kind.name != TOO_LARGE]
-        return Load(ground, dice, self.options.jobs, [*videos, *OTHERS], _REFUSALS)
+        return Load(ground, dice, self.options.jobs, [*videos, *OTHERS], _REFUSALS, _MOST)
 
     def impossible(self, ground: SharedGround) -> dict[str, str]:
         """The faults that cannot be injected here, and why."""
