@@ -47,13 +47,12 @@ def test_a_queue_moves_to_a_server_and_back_and_works_on(pitchey: Pitchey, clip:
 
     (pitchey.state_dir / "pitchey.db").rename(pitchey.cwd / "old.db")
     answer = pitchey.ok("db", "copy", pitchey.state_dir / "pitchey.db", "--json")
-    assert answer.err == "" or "config unset store.url" in answer.err
-    assert {"name": "container_jobs", "rows": 2} in [
-        {"name": each["name"], "rows": each["rows"]} for each in answer.json["tables"]
+    assert answer.err == "" and ("container_jobs", 2) in [
+        (each["name"], each["rows"]) for each in answer.json["tables"]
     ]
     pitchey.ok("config", "unset", "store.url")
     assert set(pitchey.ok("jobs", "--ids").lines) == {done, waits}
-    assert pitchey.ok("cost", "--json").json["totals"] == cost["totals"] if "totals" in cost else True
+    assert pitchey.ok("cost", "--since", "today", "--json").json["rows"] == cost["rows"] != []
     assert "is whole" in pitchey.ok("db", "check", "--deep").out
 
 
