@@ -27,8 +27,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.command("copy")(moving.copy)
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 _VACUUM_SECONDS = 60.0  # how long it waits for another's write
@@ -80,6 +78,9 @@ def restore(
         terminal.say(
             f"What it was before is {kept}. While that is there, no artifact is removed; delete it in the end."
         )
+
+
+app.command("copy")(moving.copy)
 
 
 @app.command()

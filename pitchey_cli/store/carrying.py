@@ -30,7 +30,7 @@ _OF_THE_STORE: Mapping[str, str] = {"meta": "name NOT IN ('schema_version', 'rea
 #: Tables in which every new store has rows.
 _FROM_THE_BEGINNING = frozenset({"meta", "organisations", "webhook_types"})
 _STATE_ID = "SELECT value FROM meta WHERE name = 'state_id'"
-_STOP = "`pitchey daemon stop` ends a daemon; `pitchey nodes remove` says that one is gone for good."
+_STOP = "`pitchey daemon stop` ends a daemon; `pitchey nodes remove NAME --force` says that one is gone for good."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.connection import BUSY_SECONDS, SQLITE_ERRORS, Connection, not_a_database, translated
 from pitchey_cli.store.copying import new_file_beside, publish
@@ -48,6 +49,7 @@ def writing(path: Path) -> Iterator[SqliteEnd]:
         with _writing(path) as end:
             yield end
         return
+    _refuse_remains(path)
     with new_file_beside(path) as temporary:
         with closing(_connected(temporary)) as raw:
             connection = Connection(raw, path)
@@ -55,7 +57,16 @@ def writing(path: Path) -> Iterator[SqliteEnd]:
             migrate(connection)
         with _writing(temporary, name=path) as end:
             yield end
+        _refuse_remains(path)
         publish(temporary, path, overwrite=False)
+
+
+def _refuse_remains(path: Path) -> None:
+    """A WAL that was left behind would be read into the new file, and destroy it; and the old one lacks what is in it."""
+    for suffix in layout.BESIDE_DATABASE:
+        if (remains := Path(f"{path}{suffix}")).exists():
+            text = f"There is no {path}, but {remains}, which belongs to a database that was moved from there."
+            raise StoreError(text, hint=f"Move it to that one, and call it after it: OTHER{suffix}.")
 
 
 @contextmanager

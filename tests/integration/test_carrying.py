@@ -355,6 +355,19 @@ def test_an_interrupt_leaves_the_target_as_it_was(
             PostgresStore.open(place.url, create=False)
 
 
+def test_what_a_database_left_behind_that_was_moved_is_not_read_into_the_copy(
+    filled: Path, tmp_path: Path, opened: Callable[[Place], Store]
+) -> None:
+    opened(filled).set_size_hint(Service.VIDEO, "new", "lite")  # it is open: what is new is in its WAL
+    place = tmp_path / "new.db"
+    shutil.copy(f"{filled}-wal", wal := tmp_path / "new.db-wal")
+    before = wal.read_bytes()
+    with pytest.raises(StoreError, match=r"belongs to a database that was moved from there") as refused:
+        copy_store(filled, place)
+    assert "OTHER-wal" in refused.value.hint
+    assert not place.exists() and wal.read_bytes() == before
+
+
 # --- names of databases
 
 
