@@ -200,6 +200,9 @@ class LocalArtifacts:
             except OSError:  # the disk cannot read it
                 return False
 
+    def check_owner(self, owner: str) -> None:
+        """They lie in a state directory, beside the only database that refers to them."""
+
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
         place = self._place_of(sha256)

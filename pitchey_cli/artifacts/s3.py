@@ -155,7 +155,7 @@ class S3Artifacts:
 
     def kept(self) -> Iterator[Kept]:
         """Every artifact that there is, in the order of their names. Contents that were forgotten are removed."""
-        marks = {_name(each): each.modified_at for each in self._bucket.listed(self._marks.folder)}
+        marks = {_name(each): each.modified_at for each in self._bucket.listed(self._marks.folder)}  # and the owner's
         contents = self._bucket.listed(f"{self._prefix}content/")
         for sha256, group in groupby(contents, key=lambda each: each.key.rsplit("/", 2)[1]):
             generations = list(group)
@@ -182,6 +182,14 @@ class S3Artifacts:
             return digest.hexdigest() == sha256
         except InputNotFound:
             return False
+
+    def check_owner(self, owner: str) -> None:
+        """Make sure that they are of one database alone, before what it does not refer to is removed."""
+        known = self._marks.owner(owner)
+        if known != owner:
+            where = f"s3://{self._bucket.name}/{self._prefix}"
+            hint = f"Give each a prefix of its own. If {known} is no more, remove {where}use/owner."
+            raise StoreError(f"{where} has the artifacts of the database {known} as well: none is removed.", hint=hint)
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""

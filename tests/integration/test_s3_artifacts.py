@@ -175,6 +175,17 @@ def test_no_content_is_lost_between_nodes_that_bring_it_in_and_one_that_removes_
     assert removed and not missing
 
 
+def test_what_two_databases_share_is_removed_by_the_first_alone(node: Open, bucket: Bucket, source: Path):
+    node("one").add(source, limit_bytes=LIMIT)
+    for _ in range(2):
+        node("one").check_owner("production")
+    with pytest.raises(StoreError, match="has the artifacts of the database production as well"):
+        node("two").check_owner("staging")
+    assert [each.sha256 for each in node("two").kept()] == [SHA256]
+    bucket.client.delete_object(Bucket=bucket.name, Key="kept/use/owner")
+    node("two").check_owner("staging")
+
+
 def test_a_removed_content_leaves_nothing_in_the_bucket(node: Open, bucket: Bucket, source: Path):
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
