@@ -20,7 +20,8 @@ from pitchey_cli.domain.errors import InputNotFound, NetworkError, PitcheyError,
 from pitchey_cli.domain.job import Job, Output, Token
 
 _NOTE_SECONDS = 1.0  # how often progress becomes durable
-PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)  #: seconds between tries: the work behind it is not done again
+#: Seconds between tries at a bucket that cannot be reached: the work that has been done is not to be done again.
+PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _STAGE = "storing outputs"
 
 
@@ -72,7 +73,7 @@ class Delivery:
                 if pause is None:
                     raise
                 self.node.report(f"{self.token} is done, and its outputs cannot be stored yet: {error}")
-                await self.rest(pause)
+                await rest(pause, self.is_ending)
 
     async def _try(self, output: Output, before: int, total: int) -> None:
         done = 0
@@ -112,18 +113,6 @@ class Delivery:
         except StoreError as error:  # a disk that is full for a moment
             node.report(f"{self.token} is being stored, which cannot be noted: {error}")
 
-    async def rest(self, seconds: float) -> None:
-        """Wait before the next try.
-
-        Raises:
-            Ended: somebody wants the attempt to end.
-        """
-        until = asyncio.get_running_loop().time() + seconds
-        while (left := until - asyncio.get_running_loop().time()) > 0:
-            if self.is_ending():
-                raise Ended("It was ended while its outputs were stored.")
-            await asyncio.sleep(min(left, _NOTE_SECONDS))
-
     def _port(self) -> Deliver:
         if self.node.deliver is None:
             raise InputNotFound(f"This node brings nothing to {self.job.output}.")
@@ -131,3 +120,16 @@ class Delivery:
 
     def _root(self) -> BucketUrl:
         return destination_of(self.job.output, self.job.id, self.job.name)
+
+
+async def rest(seconds: float, is_ending: Callable[[], bool]) -> None:
+    """Wait, unless somebody wants the attempt to end.
+
+    Raises:
+        Ended: somebody does.
+    """
+    until = asyncio.get_running_loop().time() + seconds
+    while (left := until - asyncio.get_running_loop().time()) > 0:
+        if is_ending():
+            raise Ended("It was ended while its files were on their way.")
+        await asyncio.sleep(min(left, _NOTE_SECONDS))

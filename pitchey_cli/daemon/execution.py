@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from pitchey_cli.artifacts.port import Artifact, ProgressCallback
 from pitchey_cli.daemon.carried import CarriedFiles
-from pitchey_cli.daemon.delivery import PAUSES, Delivery, Ended
+from pitchey_cli.daemon.delivery import PAUSES, Delivery, Ended, rest
 from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
@@ -39,6 +40,7 @@ from processors import protocol
 from processors.specs import SPECS
 from processors.vocabulary import Reason, Service
 
+T = TypeVar("T")
 _PROGRESS_SECONDS = 1.0  # how often progress becomes durable
 _OVERDUE_SECONDS = 15.0  # the worker enforces the time limit; beyond this the host does not wait for it any longer
 _PARTS_OF_CARRIED = 3  # the way there, the work, the way back: each may take as long as the job
@@ -260,7 +262,7 @@ class Execution:
             sha256, size = artifact.sha256, artifact.size
         if sha256 is None or size is None:
             raise InputRejected(f"The input {name} has no content yet.")
-        path, url = await asyncio.to_thread(self._files.place, index, name, sha256)
+        path, url = await self._patiently(lambda: asyncio.to_thread(self._files.place, index, name, sha256))
         return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256, url=url)
 
     def _stop_fetching(self, deadline: float) -> ProgressCallback:
@@ -403,7 +405,7 @@ class Execution:
                 usage=usage,
             )
         try:
-            outputs = await self._collect_patiently(ending.result)
+            outputs = await self._collect(ending.result)
             if self.job.output:
                 await self._delivery.bring(outputs)
         except Ended as error:
@@ -420,24 +422,34 @@ class Execution:
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
 
-    async def _collect_patiently(self, result: protocol.Result) -> tuple[Output, ...]:
-        """The same, and once more after a passing trouble: artifacts may be kept elsewhere, and the work is done."""
-        for pause in PAUSES:
-            try:
-                return await self._collect(result)
-            except NetworkError as error:
-                self.node.report(f"{self.token} is done, and its outputs cannot be kept yet: {error}")
-                await self._delivery.rest(pause)
-        return await self._collect(result)
-
     async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
         """Take what it has made, and its log."""
         limit_bytes = self.node.config.output_limit_bytes
         is_whole = self._is_light and all(item.text is not None for item in result.outputs)
-        if not is_whole or self._files.is_there():
+        if not self.instance.shares_files:
             return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
-        found = await self.node.keeping.keep(short_contents(result.outputs, limit_bytes=limit_bytes))
+        if not is_whole or self._files.is_there():
+            collect = partial(self._files.collect, result, limit_bytes=limit_bytes)
+            return await self._patiently(lambda: asyncio.to_thread(collect))
+        contents = short_contents(result.outputs, limit_bytes=limit_bytes)
+        found = await self._patiently(lambda: self.node.keeping.keep(contents))
         return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the artifacts for something, and wait while they are in a bucket that cannot be reached: that costs no
+        attempt, and no work that has been done.
+
+        Raises:
+            Ended: somebody wants the attempt to end meanwhile.
+            NetworkError: the bucket has been away for too long.
+        """
+        for pause in PAUSES:
+            try:
+                return await ask()
+            except NetworkError as error:
+                self.node.report(f"{self.token} waits for the artifacts: {error}")
+                await rest(pause, lambda: self.ending_as is not None)
+        return await ask()
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows, and see to it that it really has."""

@@ -22,7 +22,7 @@ class Wire:
     cut_after_sent: int | None = None  #: the connection that gets so far is broken off, once
     cut_after_received: int | None = None
     cuts: int = 0
-    is_down: bool = False  #: whoever comes is turned away
+    is_down: bool = False  #: whoever comes is turned away, and who is there is when they next say something
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -68,7 +68,7 @@ class Wire:
         with self._lock:
             if is_up:
                 self.sent += count
-                is_cut = self.cut_after_sent is not None and self.sent >= self.cut_after_sent
+                is_cut = self.is_down or (self.cut_after_sent is not None and self.sent >= self.cut_after_sent)
                 self.cut_after_sent = None if is_cut else self.cut_after_sent
             else:
                 self.received += count

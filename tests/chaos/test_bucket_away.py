@@ -1,0 +1,78 @@
+"""Artifacts in a bucket that cannot be reached for a while: attempts wait, and none is used up."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pitchey_cli.domain import layout
+from tests.conftest import Pitchey
+from tests.resources.wires import Wire, wire_to
+from tests.servers.s3 import Bucket
+
+
+@pytest.fixture
+def wire(pitchey: Pitchey, bucket: Bucket) -> Iterator[Wire]:
+    """What leads to the bucket in which the artifacts are."""
+    port = urlsplit(bucket.server.endpoint).port
+    assert port is not None
+    with wire_to(port) as found:
+        own = {"PITCHEY_ARTIFACTS_URL": f"{bucket.url}/kept/", "PITCHEY_S3_ENDPOINT_URL": found.url}
+        pitchey.environment |= bucket.environment | own
+        yield found
+        pitchey.end()
+
+
+def until_it_waits(daemon: subprocess.Popen[str], job_id: str) -> None:
+    assert daemon.stderr is not None
+    assert any(f"{job_id}.1 waits for the artifacts" in line for line in daemon.stderr)
+
+
+def reasons(pitchey: Pitchey, job_id: str) -> list[str]:
+    return [each["reason"] for each in pitchey.job(job_id)["attempts"]]
+
+
+def test_what_was_made_while_the_bucket_is_away_is_stored_when_it_is_back(
+    pitchey: Pitchey, wire: Wire, clip: Path, lasting_options: list[str]
+) -> None:
+    daemon = pitchey.start_daemon()
+    (job_id,) = pitchey.ok("submit", "video", clip, *lasting_options, "--max-attempts", "1").lines
+    pitchey.until_working(job_id)
+    wire.is_down = True
+    until_it_waits(daemon, job_id)
+    wire.is_down = False
+    pitchey.ok("wait", job_id)
+    assert reasons(pitchey, job_id) == ["completed"]
+
+
+def test_an_attempt_waits_for_an_input_that_lies_in_a_bucket_that_is_away(
+    pitchey: Pitchey, wire: Wire, clip: Path
+) -> None:
+    daemon = pitchey.start_daemon()
+    asked = ("--output-format", "thumbnail", "--max-attempts", "1", "--run-at", "in 2 s")
+    (job_id,) = pitchey.ok("submit", "video", clip, *asked).lines
+    wire.is_down = True
+    shutil.rmtree(layout.artifacts(pitchey.state_dir) / "sha256")  # another node has not had it
+    until_it_waits(daemon, job_id)
+    wire.is_down = False
+    pitchey.ok("wait", job_id)
+    assert reasons(pitchey, job_id) == ["completed"]
+
+
+def test_a_job_that_waits_for_a_bucket_can_be_cancelled(
+    pitchey: Pitchey, wire: Wire, clip: Path, lasting_options: list[str]
+) -> None:
+    daemon = pitchey.start_daemon()
+    (job_id,) = pitchey.ok("submit", "video", clip, *lasting_options).lines
+    pitchey.until_working(job_id)
+    wire.is_down = True
+    until_it_waits(daemon, job_id)
+    pitchey.ok("cancel", job_id)
+    assert pitchey("wait", job_id).code == 6
+    assert reasons(pitchey, job_id) == ["cancelled"]
+    wire.is_down = False
