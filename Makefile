@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos sandbox fuzz playback frameworks bench clean
+.PHONY: help setup demo test check chaos nodes sandbox fuzz playback frameworks bench clean
 
 help: ## show these targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -18,6 +18,9 @@ check: ## style, types, layers, scripts, documents
 
 chaos: ## 500 jobs through a storm of faults, and what is left of them
 	@scripts/chaos
+
+nodes: ## the same over three daemons on one PostgreSQL and one S3, with networks that are cut
+	@scripts/chaos --nodes 3
 
 sandbox: ## every attack on every engine, and 2,000 jobs of which one in five is hostile
 	@scripts/sandbox

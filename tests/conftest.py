@@ -61,6 +61,7 @@ class Pitchey:
     cwd: Path
     environment: dict[str, str] = field(default_factory=dict)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    inside: tuple[str, ...] = ()  #: the program that what is started is started by, in a network of its own for one
 
     def __call__(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
         done = _FORKS.run(
@@ -83,7 +84,7 @@ class Pitchey:
     ) -> subprocess.Popen[str]:
         """Start a command, a Python of its own, and leave it running; it is killed at the end of the test."""
         process = subprocess.Popen(
-            self._command(arguments),
+            [*self.inside, *self._command(arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

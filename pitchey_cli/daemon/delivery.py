@@ -20,7 +20,7 @@ from pitchey_cli.domain.errors import InputNotFound, NetworkError, PitcheyError,
 from pitchey_cli.domain.job import Job, Output, Token
 
 _NOTE_SECONDS = 1.0  # how often progress becomes durable
-_PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)  # seconds between tries: the work behind it is not done again
+PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)  #: seconds between tries: the work behind it is not done again
 _STAGE = "storing outputs"
 
 
@@ -64,7 +64,7 @@ class Delivery:
             before += output.size
 
     async def _one(self, output: Output, before: int, total: int) -> None:
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 await self._try(output, before, total)
                 return
@@ -72,7 +72,7 @@ class Delivery:
                 if pause is None:
                     raise
                 self.node.report(f"{self.token} is done, and its outputs cannot be stored yet: {error}")
-                await self._rest(pause)
+                await self.rest(pause)
 
     async def _try(self, output: Output, before: int, total: int) -> None:
         done = 0
@@ -112,7 +112,12 @@ class Delivery:
         except StoreError as error:  # a disk that is full for a moment
             node.report(f"{self.token} is being stored, which cannot be noted: {error}")
 
-    async def _rest(self, seconds: float) -> None:
+    async def rest(self, seconds: float) -> None:
+        """Wait before the next try.
+
+        Raises:
+            Ended: somebody wants the attempt to end.
+        """
         until = asyncio.get_running_loop().time() + seconds
         while (left := until - asyncio.get_running_loop().time()) > 0:
             if self.is_ending():

@@ -15,7 +15,7 @@ from functools import partial
 
 from pitchey_cli.artifacts.port import Artifact, ProgressCallback
 from pitchey_cli.daemon.carried import CarriedFiles
-from pitchey_cli.daemon.delivery import Delivery, Ended
+from pitchey_cli.daemon.delivery import PAUSES, Delivery, Ended
 from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
@@ -403,7 +403,7 @@ class Execution:
                 usage=usage,
             )
         try:
-            outputs = await self._collect(ending.result)
+            outputs = await self._collect_patiently(ending.result)
             if self.job.output:
                 await self._delivery.bring(outputs)
         except Ended as error:
@@ -419,6 +419,16 @@ class Execution:
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
+
+    async def _collect_patiently(self, result: protocol.Result) -> tuple[Output, ...]:
+        """The same, and once more after a passing trouble: artifacts may be kept elsewhere, and the work is done."""
+        for pause in PAUSES:
+            try:
+                return await self._collect(result)
+            except NetworkError as error:
+                self.node.report(f"{self.token} is done, and its outputs cannot be kept yet: {error}")
+                await self._delivery.rest(pause)
+        return await self._collect(result)
 
     async def _collect(self, result: protocol.Result) -> tuple[Output, ...]:
         """Take what it has made, and its log."""

@@ -13,7 +13,7 @@ import psycopg
 
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import SCHEMA, connected
+from pitchey_cli.store.session import BUSY_SECONDS, SCHEMA, connected
 
 _LOOK_SECONDS = 1.0  # how long the end of the daemon may wait for us
 _SILENCE_SECONDS = 20.0  # after which the server is asked whether it is still there
@@ -36,7 +36,7 @@ def listening(server: Server, on_wake: Callable[[], object]) -> Iterator[None]:
 def _listen(server: Server, on_wake: Callable[[], object], ending: threading.Event) -> None:
     while not ending.is_set():
         try:
-            with connected(server, busy_seconds=0) as connection:
+            with connected(server, busy_seconds=0, lock_seconds=BUSY_SECONDS) as connection:
                 connection.execute(f"LISTEN {SCHEMA}")
                 on_wake()  # for what was told while nobody listened
                 _hear(connection, on_wake, ending)

@@ -7,7 +7,7 @@ newer Pitchey, is recognised before anything in it is touched.
 from __future__ import annotations
 
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, Session
+from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, WRITER_LOCK, Session
 from pitchey_cli.store.steps import READABLE_BY, check, newest, readable_by, steps
 
 _DIALECT, _VERSION = "postgres", "schema_version"
@@ -30,7 +30,11 @@ def make_sure(session: Session, *, create: bool) -> None:
     if not found and not create:
         raise StoreError(f"{session.server} has no tables of Pitchey.", hint="`pitchey submit` or a daemon makes them.")
     with session.scripted(MIGRATION_LOCK):
-        take_steps(session, recognised(session))  # another may have been quicker
+        found = recognised(session)  # another may have been quicker
+        # Nodes of a version before may be writing: whoever changes several tables in another order would meet them.
+        session.run(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        session.run("SET LOCAL statement_timeout = 0")  # an index over millions of rows takes its time
+        take_steps(session, found)
 
 
 def take_steps(session: Session, found: int) -> None:

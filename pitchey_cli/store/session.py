@@ -81,7 +81,7 @@ class Session:
         Raises:
             StoreError: there is no such server or database, it does not let us in, or has no room.
         """
-        raw = connected(server, busy_seconds=busy_seconds)
+        raw = connected(server, busy_seconds=busy_seconds, lock_seconds=busy_seconds)
         return cls(server, raw, busy_seconds=busy_seconds, is_heard=is_heard)
 
     # --- statements
@@ -346,7 +346,7 @@ class Session:
     def _renew(self) -> None:
         if not self._is_alive():
             self._leave_pipe()
-            self._raw = connected(self.server, busy_seconds=0)
+            self._raw = connected(self.server, busy_seconds=0, lock_seconds=self._busy_seconds)
 
     # --- the database itself
 
@@ -381,13 +381,18 @@ class Session:
         self._raw.close()
 
 
-def connected(server: Server, *, busy_seconds: float) -> psycopg.Connection[Row]:
-    """A connection that knows our schema, and that the server ends when its holder says nothing in a transaction."""
+def connected(server: Server, *, busy_seconds: float, lock_seconds: float = BUSY_SECONDS) -> psycopg.Connection[Row]:
+    """A connection that knows our schema, and that the server ends when its holder says nothing in a transaction.
+
+    Args:
+        busy_seconds: how long to wait for a server that is starting.
+        lock_seconds: how long whoever has the connection waits for others' writes.
+    """
     deadline = time.monotonic() + busy_seconds
     pause = _FIRST_PAUSE_SECONDS
     while True:
         try:
-            return _connected(server, busy_seconds)
+            return _connected(server, lock_seconds)
         except psycopg.OperationalError as error:
             # A server that starts or ends says so; one that is not there at all may just be restarted by somebody.
             if "starting up" not in str(error) and "shutting down" not in str(error):
@@ -400,7 +405,7 @@ def connected(server: Server, *, busy_seconds: float) -> psycopg.Connection[Row]
         pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
 
 
-def _connected(server: Server, busy_seconds: float) -> psycopg.Connection[Row]:
+def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
     raw = cast(
         "psycopg.Connection[Row]",
         psycopg.connect(server.url, autocommit=True, row_factory=cast(Any, found), **server.manners),
@@ -408,11 +413,10 @@ def _connected(server: Server, busy_seconds: float) -> psycopg.Connection[Row]:
     raw.prepared_max = _KEPT_PLANS
     raw.adapters.register_dumper(str, StrDumper)  # and not `unknown`: of two meanings that one could have, text
     raw.adapters.register_dumper(int, Int8Dumper)  # one type for all, so that one plan serves all
-    lock_seconds = max(busy_seconds, 0.001)
     chosen = [
         f"search_path = {SCHEMA}",
         f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
-        f"lock_timeout = '{lock_seconds * 1000:.0f}ms'",
+        f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",
         f"statement_timeout = '{STATEMENT_SECONDS}s'",
         "client_connection_check_interval = '2s'",
         "jit = off",

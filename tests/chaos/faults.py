@@ -12,7 +12,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from pitchey_cli.domain import layout
@@ -20,8 +19,7 @@ from pitchey_cli.domain.errors import ExitCode
 from pitchey_cli.engines.port import EngineKind
 from tests.chaos.ground import LEASE_SECONDS, Ground, ffmpegs, until
 from tests.chaos.load import Load
-
-Fault = Callable[[Ground, Load, random.Random], str]
+from tests.chaos.storm import Fault
 
 _HOUR = 3600
 _REFUSAL_SECONDS = 20.0
@@ -31,7 +29,7 @@ _LOOK_SECONDS = 3.0  # for something to kill
 def daemon_killed(ground: Ground, load: Load, dice: random.Random) -> str:
     """KILL to the daemon, and a new one."""
     ground.kill_daemon()
-    ground.start_daemon()
+    ground.start()
     return "the next one took over"
 
 
@@ -55,8 +53,13 @@ def worker_killed(ground: Ground, load: Load, dice: random.Random) -> str:
     return _kill(pid)
 
 
-def program_killed(ground: Ground, load: Load, dice: random.Random) -> str:
+def a_program_killed(ground: Ground, load: Load, dice: random.Random) -> str:
     """KILL to an ffmpeg that works for one of our jobs."""
+    return program_killed(load, dice)
+
+
+def program_killed(load: Load, dice: random.Random) -> str:
+    """The same, wherever it works."""
     deadline = time.monotonic() + _LOOK_SECONDS
     while time.monotonic() < deadline:
         ours = [pid for pid, line in ffmpegs() if any(job_id in line for job_id in list(load.ledger))]
@@ -88,7 +91,7 @@ def clock_jumped(ground: Ground, load: Load, dice: random.Random) -> str:
     time.sleep(dice.uniform(1, 3))
     instance_killed(ground, load, dice)  # so that there are retries with a date of the wrong time ...
     time.sleep(dice.uniform(0.5, 1))  # ... some of which are still to come when the clock is right again
-    ground.look_after_daemon(f"while its clock was {hours:+d} h off")
+    ground.look_after(f"while its clock was {hours:+d} h off")
     ground.shift_clock(0)
     return f"{hours:+d} h and back"
 
@@ -99,7 +102,7 @@ def disk_filled(ground: Ground, load: Load, dice: random.Random) -> str:
     ground.disk.fill()
     load.hurry(6)
     time.sleep(dice.uniform(2, 5))
-    ground.look_after_daemon("while the disk was full")
+    ground.look_after("while the disk was full")
     ground.disk.free()
     return "submissions refused" if sum(load.refused.values()) > before else "none refused"
 
@@ -118,7 +121,7 @@ def second_daemon(ground: Ground, load: Load, dice: random.Random) -> str:
     answer = ground.pitchey("daemon", "run")
     if answer.code != ExitCode.NO_ENGINE or "runs already" not in answer.err:
         ground.violations.append(f"a second daemon ended with {answer.code}: {answer.err.strip()}")
-    ground.look_after_daemon("when a second one was started")
+    ground.look_after("when a second one was started")
     return "refused"
 
 
@@ -132,7 +135,7 @@ def two_daemons(ground: Ground, load: Load, dice: random.Random) -> str:
     if len(winners) != 1 or losers[0].returncode != ExitCode.NO_ENGINE:
         ground.violations.append(f"of two daemons {len(winners)} live, and one ended with {losers[0].returncode}")
     if not winners:
-        ground.start_daemon()
+        ground.start()
         return "none won"
     ground.daemon, begin = winner, _ = winners[0]
     until(lambda: ground.is_ready(winner, begin), "the daemon that won is ready")
@@ -155,7 +158,7 @@ def database_damaged(ground: Ground, load: Load, dice: random.Random) -> str:
         ground.restore(backup)
         ground.taken |= dict.fromkeys(ground.active_instances(), "database restored")
         lost = load.forget_after(kept)
-        ground.start_daemon()
+        ground.start()
     return f"found, restored ({'some younger jobs lost' if lost else 'nothing lost'})"
 
 
@@ -207,11 +210,11 @@ def _kill(pid: int) -> str:
 
 
 #: how often each is injected for 500 jobs
-PLAN: dict[str, tuple[Fault, int]] = {
+PLAN: dict[str, tuple[Fault[Ground], int]] = {
     "daemon killed": (daemon_killed, 30),
     "instance killed": (instance_killed, 12),
     "worker killed": (worker_killed, 8),
-    "program killed": (program_killed, 8),
+    "program killed": (a_program_killed, 8),
     "engine restarted": (engine_restarted, 5),
     "clock jumped": (clock_jumped, 8),
     "disk filled": (disk_filled, 6),

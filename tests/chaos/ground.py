@@ -19,6 +19,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.engines.discovery import connect
 from pitchey_cli.engines.port import LABEL_STATE, EngineKind, InstanceStatus
+from pitchey_cli.store.port import Store
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.chaos.disk import MIB, Disk
 from tests.conftest import ROOT, Pitchey
@@ -122,7 +123,7 @@ class Ground:
             raise StormBroken(f"A daemon ended with {daemon.returncode} instead of getting ready:\n{said}")
         return any(line.endswith(" ready") for line in said.splitlines())
 
-    def start_daemon(self) -> None:
+    def start(self) -> None:
         """Start the daemon, and wait until it is ready."""
         began = time.monotonic()
         self.daemon, begin = daemon, begin = self.launch()
@@ -136,14 +137,14 @@ class Ground:
         self.daemon.wait()
         _forget_shared_memory(self.daemon.pid)
 
-    def look_after_daemon(self, when: str) -> None:
+    def look_after(self, when: str) -> None:
         """A daemon that has ended by itself is a fault of its own, and is started again."""
         assert self.daemon is not None
         if self.daemon.poll() is not None:
             self.violations.append(f"the daemon ended by itself with {self.daemon.returncode} {when}")
-            self.start_daemon()
+            self.start()
 
-    def stop_daemon(self) -> None:
+    def stop(self) -> None:
         """TERM; with what runs handed back, and all instances stopped."""
         assert self.daemon is not None
         self.daemon.send_signal(signal.SIGTERM)
@@ -222,7 +223,30 @@ class Ground:
         """The instances that the database holds for active."""
         return _in_python(_ACTIVE, layout.database(self.state_dir)).split()
 
+    # --- what the verdict looks at
+
+    @property
+    def state_dirs(self) -> list[Path]:
+        """Where the daemon keeps what is its own."""
+        return [self.state_dir]
+
+    def store(self) -> Store:
+        """The database, once no daemon uses it any more."""
+        return SqliteStore.open(layout.database(self.state_dir))
+
+    def content(self, sha256: str) -> Path:
+        """Where an artifact lies."""
+        return layout.artifacts(self.state_dir) / "sha256" / sha256[:2] / sha256
+
+    def remains(self) -> list[str]:
+        """What is left where nothing should be, beside instances and files of the state directory."""
+        return []
+
     # --- the end
+
+    def keep(self) -> Path:
+        """Copy what there is to where somebody can look at it."""
+        return self.disk.keep()
 
     def close(self) -> None:
         """Leave nothing behind."""

@@ -7,21 +7,28 @@ import random
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pitchey_cli.domain.errors import ExitCode
 from pitchey_cli.domain.job import JobState
-from pitchey_cli.engines.port import EngineKind
-from tests.chaos.ground import Ground
-from tests.conftest import RESOURCES, Answer
+from processors.vocabulary import Service
+from tests.conftest import RESOURCES, Answer, Pitchey
 
 _TRIES = 200  # of a submission that is refused: the disk is full for seconds
 _PAUSE_SECONDS = 0.25
+_NEED_SECONDS, _NEED_DOUBLINGS = 3, 4  # until a job begins that others are to wait for
 _ORGANISATIONS = ("default", "acme", "initech")
+_FILES = (
+    RESOURCES / "video" / "carphone_pristine.mp4",
+    RESOURCES / "video" / "sample_10s.mp4",
+    RESOURCES / "audio" / "sample_10s.mp3",
+    RESOURCES / "documents" / "crazyones.pdf",
+    RESOURCES / "documents" / "formatting.html",
+)
 _ATTEMPTS = 12  # so many that injected faults hardly ever use them up
 
 
@@ -34,8 +41,10 @@ class Kind:
     ends_in: JobState
     spec: dict[str, Any] = field(default_factory=dict)
     clip: str = "carphone_pristine.mp4"
+    service: Service = Service.VIDEO
     outputs: int = 1
-    seconds: float | None = None  #: how long its video is
+    seconds: float | None = None  #: how long its video or sound is
+    holds: bytes = b""  #: what its output has in it, where that is a text
     after: str = ""  #: the kind of the job that it waits for
     options: tuple[str, ...] = ()
 
@@ -66,7 +75,16 @@ KINDS = (
         options=("--if-failed", "run"),
     ),
 )
-BY_NAME = {kind.name: kind for kind in KINDS}
+TOO_LARGE = "too large"  #: the kind that only runs out of memory where memory is limited
+_INPUT_FIELDS = {Service.VIDEO: "inputUrl", Service.MEDIA: "inputMedia", Service.DOCUMENT: "documentUrl"}
+
+
+class Asked(Protocol):
+    """Whom jobs are submitted to."""
+
+    pitchey: Pitchey  #: whose command line it is
+    aside: Path  #: where inputs lie
+    violations: list[str]  #: what should never have been seen
 
 
 @dataclass(frozen=True)
@@ -81,9 +99,12 @@ class Entry:
 class Load:
     """Submits jobs in groups, and keeps the ledger of what was acknowledged."""
 
-    ground: Ground
+    ground: Asked
     dice: random.Random
     wanted: int
+    kinds: Sequence[Kind] = KINDS
+    refusals: Collection[int] = (ExitCode.STORE,)  #: exit codes of a submission that is made again
+    most: int = 6  #: jobs of one submission
     ledger: dict[str, Entry] = field(default_factory=dict)
     refused: Counter[int] = field(default_factory=Counter)  #: submissions that were not taken, by exit code
     forgotten: set[str] = field(default_factory=set)  #: acknowledged after a backup that was then restored
@@ -97,16 +118,16 @@ class Load:
         self._groups = 0
         self._inputs = self.ground.aside / "inputs"
         self._inputs.mkdir()
-        for name in ("carphone_pristine.mp4", "sample_10s.mp4"):
-            (self._inputs / name).symlink_to(RESOURCES / "video" / name)
+        for path in _FILES:
+            (self._inputs / path.name).symlink_to(path)
         (self._inputs / "letter.mp4").write_text("Dear all, this is no video.\n" * 50)
         self._deck = self._shuffled_kinds()
 
     def _shuffled_kinds(self) -> list[Kind]:
-        kinds = [kind for kind in KINDS if kind.name != "too large" or self.ground.kind is not EngineKind.PROCESS]
+        kinds = self.kinds
         counts = {kind.name: max(1, round(self.wanted * kind.share / 100)) for kind in kinds}
-        counts["pictures"] += self.wanted - sum(counts.values())
-        if "too large" in counts:
+        counts[kinds[0].name] += self.wanted - sum(counts.values())
+        if TOO_LARGE in counts:
             _make_huge(self._inputs / "huge.mp4")
         deck = [kind for kind in kinds for _ in range(counts[kind.name])]
         self.dice.shuffle(deck)
@@ -163,8 +184,8 @@ class Load:
             self.error = error
 
     def _submit_group(self, kind: Kind) -> None:
-        """Up to six jobs of a kind with one command, tried again until it is acknowledged."""
-        number = min(self.dice.randint(1, 6), 1 + sum(each is kind for each in self._deck))
+        """Some jobs of a kind with one command, tried again until it is acknowledged."""
+        number = min(self.dice.randint(1, self.most), 1 + sum(each is kind for each in self._deck))
         for _ in range(number - 1):
             self._deck.remove(kind)
         self._groups += 1
@@ -174,7 +195,11 @@ class Load:
             with self._gate:
                 if self._is_over.is_set():
                     return
-                needs = self._submit_need(kind, f"{key}-need-{again}") if kind.after else ""
+                needs = (
+                    self._submit_need(kind, f"{key}-need-{again}", _NEED_SECONDS * 2 ** min(again, 5))
+                    if kind.after
+                    else ""
+                )
                 wait = ("--after", needs) if needs else ()
                 own_key = f"{key}-{needs}" if needs else key
                 if bool(needs) == bool(kind.after) and self._submit(kind, own_key, number, *options, *wait):
@@ -182,19 +207,25 @@ class Load:
             self._is_over.wait(_PAUSE_SECONDS)
         self.ground.violations.append(f"submissions of {kind.name!r} were refused {_TRIES} times")
 
-    def _submit_need(self, kind: Kind, key: str) -> str:
-        """A job to wait for, which begins only when those that wait for it are there; nothing when it was refused."""
-        need = BY_NAME[kind.after]
-        ids = self._submit(need, key, 1, "--no-cache", "--run-at", "in 3 s", "--max-attempts", str(_ATTEMPTS))
+    def _submit_need(self, kind: Kind, key: str, again: int) -> str:
+        """A job to wait for, which begins only when those that wait for it are there; nothing when it was refused.
+
+        Args:
+            again: how often it was tried before: it begins later on a machine that was too slow.
+        """
+        seconds = _NEED_SECONDS * 2 ** min(again, _NEED_DOUBLINGS)
+        need = next(each for each in self.kinds if each.name == kind.after)
+        options = ("--no-cache", "--run-at", f"in {seconds} s", "--max-attempts", str(_ATTEMPTS))
+        ids = self._submit(need, key, 1, *options)
         if ids and need in self._deck:
             self._deck.remove(need)
         return ids[0] if ids else ""
 
     def _submit(self, kind: Kind, key: str, number: int, *options: str) -> list[str]:
         """One command; the ids, or nothing when it was refused."""
-        fields = {"inputUrl": str(self._inputs / kind.clip), **kind.spec}
+        fields = {_INPUT_FIELDS[kind.service]: str(self._inputs / kind.clip), **kind.spec}
         specs = "".join(json.dumps(fields) + "\n" for _ in range(number))
-        command = ["submit", "video", "-", "--idempotency-key", key, "--backoff", "2s", *options, *kind.options]
+        command = ["submit", kind.service, "-", "--idempotency-key", key, "--backoff", "2s", *options, *kind.options]
         answer = self.ground.pitchey(*command, stdin=specs)
         if answer.code != ExitCode.OK:
             self._note_refusal(answer, kind)
@@ -209,7 +240,7 @@ class Load:
         self.refused[answer.code] += 1
         # What it was to wait for may have ended meanwhile, and not well.
         is_late = answer.code == ExitCode.USAGE and bool(kind.after) and "which is to be waited for" in answer.err
-        if answer.code != ExitCode.STORE and not is_late:
+        if answer.code not in self.refusals and not is_late:
             self.ground.violations.append(f"submit ended with {answer.code}: {answer.err.strip()}")
 
     def _options(self) -> list[str]:

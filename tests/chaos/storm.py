@@ -1,52 +1,73 @@
-"""A storm: jobs are submitted while daemons are killed, instances lost, disks filled, clocks shifted; then the verdict.
+"""A storm: jobs are submitted while faults are injected, one after the other; then the verdict.
 
-    python -m tests.chaos.storm --jobs 500 --engine docker --seed 7
-
-`make chaos` starts a private engine and runs it. The same seed gives the same faults in the same order, and the same
-jobs.
+What it rages over is another's: one daemon with a disk and a clock (local.py), or several on one queue (shared.py). The
+same seed gives the same faults in the same order, and the same jobs.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import random
-import signal
 import statistics
-import sys
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from pitchey_cli.domain.job import TERMINAL
-from pitchey_cli.engines.port import EngineKind
-from tests.chaos.faults import PLAN, impossible
-from tests.chaos.ground import Ground, StormBroken, clock_shifter
-from tests.chaos.load import Load
-from tests.chaos.verdict import Verdict
+from tests.chaos.ground import StormBroken
+from tests.chaos.load import Asked, Load
+from tests.chaos.verdict import Battlefield, Verdict
 from tests.chaos.watch import Watch
+from tests.conftest import Pitchey
 
-_PLANNED_FOR = 500  # jobs; what PLAN is for
+PLANNED_FOR = 500  #: jobs; what the plans are for
 _PAUSE_SECONDS = (0.2, 1.2)  # between two faults
 _SETTLE_SECONDS = 420.0
 _LOOK_SECONDS = 1.0
 _MOST_LINES = 15  # of what is wrong, for one check
 
 
+class Ground(Asked, Battlefield, Protocol):
+    """What a storm rages over: one daemon or several, and the faults that can be done to them."""
+
+    pitchey: Pitchey
+    violations: list[str]
+    ready_seconds: list[float]  #: from the start of a daemon to `ready`
+
+    def start(self) -> None:
+        """Start what jobs are run by."""
+
+    def look_after(self, when: str) -> None:
+        """A daemon that has ended by itself is a fault of its own, and is started again."""
+
+    def stop(self) -> None:
+        """End it in order."""
+
+    def keep(self) -> Path:
+        """Copy what there is to where somebody can look at it."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+G = TypeVar("G", bound=Ground)
+#: What injects a fault, brings back what it has taken, and says in a few words what came of it.
+Fault = Callable[[G, Load, random.Random], str]
+
+
 @dataclass(frozen=True)
 class Options:
-    """What a storm is asked for."""
+    """What every storm is asked for."""
 
     jobs: int
-    engine: EngineKind
-    url: str | None
     seed: int
-    engine_root: Path | None = None
     without: frozenset[str] = frozenset()  #: faults that take too long
 
 
@@ -56,11 +77,13 @@ class Result:
 
     problems: dict[str, list[str]] = field(default_factory=dict)  #: by check; only those that failed
     came_of: dict[str, Counter[str]] = field(default_factory=dict)  #: by fault
-    kept: Path | None = None  #: the state directory, when a check failed
+    kept: Path | None = None  #: what there was, when a check failed
 
 
-class Storm:
+class Storm(ABC, Generic[G]):
     """One storm from its first fault to its verdict."""
+
+    plan: Mapping[str, tuple[Fault[G], int]]  #: how often each fault is injected for 500 jobs
 
     def __init__(self, options: Options, console: Console) -> None:
         self.options = options
@@ -68,22 +91,35 @@ class Storm:
         self.began = time.monotonic()
         self.result = Result()
 
+    @abstractmethod
+    def ground(self) -> G:
+        """What it rages over, from now on."""
+
+    @abstractmethod
+    def load(self, ground: G, dice: random.Random) -> Load:
+        """What is asked meanwhile."""
+
+    @abstractmethod
+    def impossible(self, ground: G) -> dict[str, str]:
+        """The faults that cannot be injected here, and why."""
+
+    def place_of(self, ground: G, line: str) -> str:
+        """The node that a program of this command line runs on."""
+        return ""
+
     def run(self) -> Result:
         """Let it rage, and judge."""
-        options = self.options
-        dice = random.Random(options.seed)
-        self.say(f"{options.jobs} jobs on {options.engine}, seed {options.seed}")
-        ground = Ground(options.engine, options.url, options.engine_root)
+        ground = self.ground()
         try:
-            load = Load(ground, random.Random(options.seed + 1), options.jobs)
-            watch = Watch(lambda job_id: job_id in load.ledger)
+            load = self.load(ground, random.Random(self.options.seed + 1))
+            watch = Watch(lambda job_id: job_id in load.ledger, lambda line: self.place_of(ground, line))
             try:
-                ground.start_daemon()
+                ground.start()
                 watch.start()
                 load.start()
-                self.rage(ground, load, dice)
+                self.rage(ground, load, random.Random(self.options.seed))
                 self.settle(ground, load)
-                ground.stop_daemon()
+                ground.stop()
             finally:
                 load.abandon()
                 watch.stop()
@@ -95,28 +131,28 @@ class Storm:
             ground.close()
         return self.result
 
-    def rage(self, ground: Ground, load: Load, dice: random.Random) -> None:
+    def rage(self, ground: G, load: Load, dice: random.Random) -> None:
         """Inject every fault of the plan, in an order that the seed decides."""
-        missing = impossible(ground)
+        missing = self.impossible(ground)
         for name, why in missing.items():
             self.say(f"left out: {name}, because {why}")
         plan = [
             name
-            for name, (_, times) in PLAN.items()
+            for name, (_, times) in self.plan.items()
             if name not in missing and name not in self.options.without
-            for _ in range(max(1, round(times * self.options.jobs / _PLANNED_FOR)))
+            for _ in range(max(1, round(times * self.options.jobs / PLANNED_FOR)))
         ]
         dice.shuffle(plan)
         for number, name in enumerate(plan, start=1):
             load.share_allowed = number / len(plan)
             time.sleep(dice.uniform(*_PAUSE_SECONDS))
-            ground.look_after_daemon(f"before {name}")
-            outcome = PLAN[name][0](ground, load, dice)
+            ground.look_after(f"before {name}")
+            outcome = self.plan[name][0](ground, load, dice)
             self.result.came_of.setdefault(name, Counter())[outcome] += 1
             self.say(f"{number} of {len(plan)}: {name}: {outcome}; {len(load.ledger)} jobs submitted")
-        ground.look_after_daemon("after the last fault")
+        ground.look_after("after the last fault")
 
-    def settle(self, ground: Ground, load: Load) -> None:
+    def settle(self, ground: G, load: Load) -> None:
         """Wait until every job has ended."""
         load.finish()
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -129,15 +165,17 @@ class Storm:
             if time.monotonic() > deadline:
                 ground.violations.append(f"{_SETTLE_SECONDS:.0f} s after the storm there were still {text}")
                 return
-            ground.look_after_daemon("after the storm")
+            ground.look_after("after the storm")
             time.sleep(_LOOK_SECONDS)
 
-    def unfinished(self, ground: Ground) -> dict[str, int]:
+    def unfinished(self, ground: G) -> dict[str, int]:
         """How many jobs stand where, of those that have not ended."""
-        counts = json.loads(ground.pitchey.ok("status", "--json").out)["jobs"].get("video", {})
+        counts: Counter[str] = Counter()
+        for each in json.loads(ground.pitchey.ok("status", "--json").out)["jobs"].values():
+            counts.update(each)
         return {state: jobs for state, jobs in counts.items() if state not in TERMINAL and jobs}
 
-    def judge(self, ground: Ground, load: Load, watch: Watch) -> None:
+    def judge(self, ground: G, load: Load, watch: Watch) -> None:
         """Make every check, and print what was found."""
         self.say("the verdict")
         verdict = Verdict(ground, load, watch.seen)
@@ -167,7 +205,7 @@ class Storm:
     def print_faults(self) -> None:
         """Which fault, how often, and what came of it."""
         table = Table("fault", "times", "what came of it", title="\nWhat was done", title_justify="left")
-        for name in PLAN:
+        for name in self.plan:
             if outcomes := self.result.came_of.get(name):
                 came_of = ", ".join(f"{outcome} ({times})" for outcome, times in outcomes.most_common())
                 table.add_row(name, str(outcomes.total()), came_of)
@@ -184,10 +222,10 @@ class Storm:
             table.add_row(kind, str(number), _listed(states), _listed(reasons))
         self.console.print(table)
 
-    def keep(self, ground: Ground) -> None:
+    def keep(self, ground: G) -> None:
         """Leave what there is to look at."""
-        self.result.kept = ground.disk.keep()
-        self.console.print(f"\nThe state directory is kept in {self.result.kept}.")
+        self.result.kept = ground.keep()
+        self.console.print(f"\nWhat there was is kept in {self.result.kept}.")
 
     def say(self, text: str) -> None:
         """One line of progress, with the seconds since the beginning."""
@@ -196,32 +234,3 @@ class Storm:
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in counts.most_common())
-
-
-def main() -> int:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=_PLANNED_FOR, help="how many; the faults grow with them")
-    parser.add_argument("--engine", type=EngineKind, default=EngineKind.DOCKER, help="docker, podman or process")
-    parser.add_argument("--seed", type=int, help="of an earlier storm, to have it again")
-    parser.add_argument("--engine-root", type=Path, help="of a private engine that may be restarted")
-    given = parser.parse_args()
-    url = os.environ.get(f"PITCHEY_TEST_{given.engine.upper()}")
-    if url is None and given.engine is not EngineKind.PROCESS:
-        parser.error(f"PITCHEY_TEST_{given.engine.upper()} names no engine: `make chaos` starts one.")
-    if os.environ.get("CI") and clock_shifter() is None:
-        parser.error("Debian's package faketime is missing, and in CI no fault may be left out.")
-    seed = random.randrange(10**6) if given.seed is None else given.seed
-    # A TERM takes everything away like Ctrl-C does, and one that was started in the background hears both.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
-    options = Options(given.jobs, given.engine, url, seed, given.engine_root)
-    try:
-        result = Storm(options, Console(highlight=False, width=120)).run()
-    except KeyboardInterrupt:
-        return 130
-    return 1 if result.problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

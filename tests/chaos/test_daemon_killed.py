@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.chaos.conftest import everywhere
 from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
 
 
@@ -29,6 +30,7 @@ def _ffmpegs(pitchey: Pitchey) -> list[psutil.Process]:
     ]
 
 
+@everywhere
 def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
@@ -44,6 +46,7 @@ def test_an_attempt_that_outlives_the_daemon_is_followed_and_not_run_again(
     assert after["attempts"][0]["startedAt"] == before["attempts"][0]["startedAt"]
 
 
+@everywhere
 def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
@@ -61,6 +64,7 @@ def test_an_attempt_that_ends_while_no_daemon_is_there_is_taken_from_the_spool(
     assert len(pitchey.job(job_id)["attempts"]) == 1
 
 
+@everywhere
 def test_an_instance_that_went_with_the_daemon_costs_a_retry_and_not_the_job(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
@@ -134,6 +138,7 @@ def _pretend_engine(pitchey: Pitchey, kind: str) -> None:
     database.close()
 
 
+@everywhere
 def test_a_job_under_which_instances_die_goes_to_the_dead_letters_after_the_second(
     pitchey: Pitchey, clip: Path, slow_options: list[str]
 ) -> None:
@@ -154,6 +159,7 @@ def test_a_job_under_which_instances_die_goes_to_the_dead_letters_after_the_seco
     pitchey.ok("wait", _submit(pitchey, clip, "--output-format", "thumbnail"))
 
 
+@everywhere
 def test_two_runs_without_a_daemon_share_one_state_directory(pitchey: Pitchey, clip: Path) -> None:
     runs = [
         pitchey.start("run", "video", clip, "-o", f"out{number}", "--quality", quality, "--json")
@@ -166,6 +172,7 @@ def test_two_runs_without_a_daemon_share_one_state_directory(pitchey: Pitchey, c
     assert {len(pitchey.job(job_id)["attempts"]) for job_id in pitchey.ok("jobs", "--ids").lines} == {1}
 
 
+@everywhere
 def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
     pitchey: Pitchey, clip: Path, slow_options: list[str]
 ) -> None:

@@ -14,8 +14,11 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.operations import follow, submit
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Reason, Service
+from tests.chaos.conftest import with_either_store
 from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.models import default_models
 from tests.resources.workers import until
@@ -24,15 +27,16 @@ JOBS = 150
 
 
 @pytest.fixture
-def store(pitchey: Pitchey) -> Iterator[SqliteStore]:
+def store(pitchey: Pitchey) -> Iterator[Store]:
     for name in ("embeddings", "sentiment"):
         shutil.copytree(default_models() / name, pitchey.state_dir / "models" / name)
-    opened = SqliteStore.open(layout.database(pitchey.state_dir))
+    url = pitchey.environment.get("PITCHEY_STORE_URL")
+    opened = PostgresStore.open(url) if url else SqliteStore.open(layout.database(pitchey.state_dir))
     yield opened
     opened.close()
 
 
-def submitted(pitchey: Pitchey, store: SqliteStore) -> list[JobId]:
+def submitted(pitchey: Pitchey, store: Store) -> list[JobId]:
     """Jobs with a text each, once some of them have been answered."""
     artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
     texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(JOBS)]
@@ -45,7 +49,7 @@ def submitted(pitchey: Pitchey, store: SqliteStore) -> list[JobId]:
     return ids
 
 
-def all_answered_once(pitchey: Pitchey, store: SqliteStore, ids: list[JobId]) -> None:
+def all_answered_once(pitchey: Pitchey, store: Store, ids: list[JobId]) -> None:
     ended = follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=3 * DEADLINE_SECONDS)
     assert {job.state for job in ended} == {JobState.SUCCEEDED}
     artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
@@ -55,7 +59,8 @@ def all_answered_once(pitchey: Pitchey, store: SqliteStore, ids: list[JobId]) ->
         assert b"POSITIVE" in artifacts.path(output.sha256).read_bytes()
 
 
-def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store: SqliteStore) -> None:
+@with_either_store
+def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store: Store) -> None:
     first = pitchey.start_daemon()
     ids = submitted(pitchey, store)
     first.kill()
@@ -67,7 +72,8 @@ def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store
     assert reasons <= {Reason.COMPLETED, Reason.INTERRUPTED}
 
 
-def test_an_instance_that_is_killed_costs_no_job(pitchey: Pitchey, store: SqliteStore) -> None:
+@with_either_store
+def test_an_instance_that_is_killed_costs_no_job(pitchey: Pitchey, store: Store) -> None:
     daemon = pitchey.start_daemon()
     ids = submitted(pitchey, store)
     (worker,) = psutil.Process(daemon.pid).children()

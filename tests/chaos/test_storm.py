@@ -12,24 +12,25 @@ from rich.console import Console
 
 from pitchey_cli.engines.port import EngineKind
 from tests.chaos.ground import clock_shifter
-from tests.chaos.storm import Options, Storm
+from tests.chaos.local import Engine, LocalStorm
+from tests.chaos.storm import Options
 
 SEED = 20
 
 
-def _problems(options: Options) -> dict[str, list[str]]:
+def _problems(options: Options, engine: Engine) -> dict[str, list[str]]:
     if clock_shifter() is None and os.environ.get("CI"):
         pytest.fail("Debian's package faketime is missing, and in CI no fault may be left out.")
-    return Storm(options, Console(highlight=False, width=120)).run().problems
+    return LocalStorm(options, Console(highlight=False, width=120), engine).run().problems
 
 
 def test_on_docker_nothing_is_lost_doubled_or_left_over_in_a_storm() -> None:
     url = os.environ.get("PITCHEY_TEST_DOCKER")
     if not url:
         pytest.fail("There is no docker for the tests: `make test` starts one.")
-    assert _problems(Options(40, EngineKind.DOCKER, url, SEED)) == {}
+    assert _problems(Options(40, SEED), Engine(EngineKind.DOCKER, url)) == {}
 
 
 def test_on_plain_processes_nothing_is_lost_doubled_or_left_over_in_a_storm() -> None:
     too_long = frozenset({"daemon stopped", "database damaged"})
-    assert _problems(Options(24, EngineKind.PROCESS, None, SEED, without=too_long)) == {}
+    assert _problems(Options(24, SEED, without=too_long), Engine(EngineKind.PROCESS)) == {}

@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.cost import TICKS_PER_SECOND, tick_of
-from pitchey_cli.domain.errors import InputNotFound
+from pitchey_cli.domain.errors import InputNotFound, PitcheyError
 from pitchey_cli.domain.job import TERMINAL, Attempt, Instance, Job, JobId, JobState, Output, Token
 from pitchey_cli.domain.states import MAX_CRASHES
-from pitchey_cli.store.sqlite import SqliteStore
+from pitchey_cli.store.port import Store
 from processors.vocabulary import Reason
-from tests.chaos.ground import Ground, ffmpegs
-from tests.chaos.load import Load, expected_state
+from tests.chaos.ground import ffmpegs
+from tests.chaos.load import TOO_LARGE, Kind, Load, expected_state
 from tests.resources.books import wrong_books
 
 _ENDINGS = {"succeeded", "dead", "cancelled"}
@@ -32,17 +33,41 @@ _LOSSES = {Reason.FAILED, Reason.OOM, Reason.INSTANCE_LOST, Reason.TIMEOUT}
 _TOLERANCE_SECONDS = 0.3
 
 
+class Battlefield(Protocol):
+    """What a storm has left."""
+
+    began: float  #: by the monotonic clock
+    violations: list[str]  #: what should never have been seen while it raged
+    taken: dict[str, str]  #: instances that a fault has taken, and which one
+
+    @property
+    def state_dirs(self) -> list[Path]:
+        """Those of the daemons."""
+
+    def store(self) -> Store:
+        """The database."""
+
+    def content(self, sha256: str) -> Path:
+        """A file with the content of an artifact."""
+
+    def all_instances(self) -> list[str]:
+        """What the engines hold, running or not."""
+
+    def remains(self) -> list[str]:
+        """What is left where nothing should be, beside instances and files of the state directories."""
+
+
 @dataclass
 class Verdict:
     """Looks at what a storm has left."""
 
-    ground: Ground
+    ground: Battlefield
     load: Load
     seen: list[str]  #: what the watch has seen
     excused: list[str] = field(default_factory=list)  #: jobs that injected faults have sent to the dead letters
 
     def __post_init__(self) -> None:
-        store = self.store = SqliteStore.open(layout.database(self.ground.state_dir))
+        store = self.store = self.ground.store()
         self.jobs: dict[str, Job] = {}
         for job_id in self.load.ledger:
             try:
@@ -104,7 +129,7 @@ class Verdict:
         if wanted is not JobState.DEAD:
             return True
         kind = self.load.ledger[job.id].kind.name
-        return job.reason is (Reason.OOM if kind == "too large" else Reason.REJECTED)
+        return job.reason is (Reason.OOM if kind == TOO_LARGE else Reason.REJECTED)
 
     def _is_worn_out(self, job: Job) -> bool:
         """Whether attempts, all that there are, went to faults: instances under it, programs, a disk without room."""
@@ -150,21 +175,31 @@ class Verdict:
             wanted = kind.outputs if job.state is JobState.SUCCEEDED else 0
             if len(outputs) != wanted:
                 wrong.append(f"{job_id} ({kind.name}) has {len(outputs)} outputs instead of {wanted}")
-            wrong += [
-                f"{job_id} {output.path}: {why}" for output in outputs if (why := self._flaw(output, kind.seconds))
-            ]
+            wrong += [f"{job_id} {output.path}: {why}" for output in outputs if (why := self._flaw(output, kind))]
         return wrong
 
-    def _flaw(self, output: Output, seconds: float | None) -> str:
-        path = self.ground.state_dir / "artifacts" / "sha256" / output.sha256[:2] / output.sha256
+    def _flaw(self, output: Output, kind: Kind) -> str:
         if output.sha256 not in self._looked_at:
-            self._looked_at[output.sha256] = _look(path, output.sha256)
+            self._looked_at[output.sha256] = self._look(output.sha256, kind)
         found = self._looked_at[output.sha256]
         if isinstance(found, str):
             return found
-        if seconds is not None and abs(found - seconds) > _TOLERANCE_SECONDS:
-            return f"lasts {found:g} s instead of {seconds:g} s"
+        if kind.seconds is not None and abs(found - kind.seconds) > _TOLERANCE_SECONDS:
+            return f"lasts {found:g} s instead of {kind.seconds:g} s"
         return ""
+
+    def _look(self, sha256: str, kind: Kind) -> float | str:
+        """How long an artifact plays; or what is wrong with it."""
+        try:
+            path = self.ground.content(sha256)
+            content = path.read_bytes()
+        except (OSError, PitcheyError) as error:
+            return f"cannot be read: {error}"
+        if hashlib.sha256(content).hexdigest() != sha256:
+            return "is not what its name says"
+        if kind.holds:
+            return 0.0 if kind.holds in content else f"has no {kind.holds!r} in it"
+        return _played(path)
 
     @cached_property
     def _looked_at(self) -> dict[str, float | str]:
@@ -176,28 +211,16 @@ class Verdict:
         return itertools.chain.from_iterable(self.attempts.values())
 
     def overlaps(self) -> list[str]:
-        """Attempts that had begun on a worker before an earlier one of their job had said its last word."""
+        """Attempts that had begun on a worker before an earlier one of their job, of the same daemon, had said its last
+        word. One of a daemon that was taken for dead may go on for a while after the next has begun elsewhere.
+        """
         wrong: list[str] = []
-        for attempts in self.attempts.values():
-            spans = [span for attempt in attempts if (span := self._on_worker(attempt.token)) is not None]
+        for state_dir, attempts in itertools.product(self.ground.state_dirs, self.attempts.values()):
+            spans = [span for attempt in attempts if (span := _on_worker(state_dir, attempt.token)) is not None]
             for (first, _, end), (second, begin, _) in itertools.pairwise(spans):
                 if begin < end:
                     wrong.append(f"{second} began {end - begin:.3f} s before the end of {first}")
         return wrong
-
-    def _on_worker(self, token: Token) -> tuple[Token, float, float] | None:
-        """When the worker's own log of an attempt begins and ends; none was kept of one that never began."""
-        try:
-            lines = layout.kept_events(self.ground.state_dir, token).read_bytes().splitlines()
-        except FileNotFoundError:
-            return None
-        times: list[float] = []
-        for line in lines:
-            try:
-                times.append(json.loads(line)["at"])
-            except ValueError:  # the worker was killed within the line
-                continue
-        return (token, times[0], times[-1]) if times else None
 
     def wrong_costs(self) -> list[str]:
         """Books that do not add up, and spans that a clock's jump has made longer than the storm was."""
@@ -218,30 +241,40 @@ class Verdict:
 
     def left_over(self) -> list[str]:
         """Containers, programs and files that nobody needs any more."""
-        ground, state = self.ground, self.ground.state_dir
-        left = [f"instance {instance_id} on the engine" for instance_id in ground.all_instances()]
+        left = [f"instance {instance_id} on the engine" for instance_id in self.ground.all_instances()]
         left += [f"instance {item.id} in the database as {item.state}" for item in self.store.instances()]
+        left += [f"{job.id} is still running in the database" for job in self.store.running()]
         left += [f"ffmpeg {pid}" for pid, line in ffmpegs() if any(job_id in line for job_id in self.jobs)]
-        left += [str(path) for path in _below(layout.instances(state))]
-        left += [str(path) for path in _below(state / "processes")]
-        left += [str(path) for path in _below(layout.artifacts(state) / "incoming")]
-        left += [str(path) for path in state.rglob("*") if path.suffix in (".part", ".new", ".partial")]
-        left += [str(path) for path in state.rglob("*") if path.is_socket()]
-        return left
+        for state in self.ground.state_dirs:
+            left += [str(path) for path in _below(layout.instances(state))]
+            left += [str(path) for path in _below(state / "processes")]
+            left += [str(path) for path in _below(layout.artifacts(state) / "incoming")]
+            left += [str(path) for path in state.rglob("*") if path.suffix in (".part", ".new", ".partial")]
+            left += [str(path) for path in state.rglob("*") if path.is_socket()]
+        return left + self.ground.remains()
+
+
+def _on_worker(state_dir: Path, token: Token) -> tuple[Token, float, float] | None:
+    """When the worker's own log of an attempt begins and ends; none was kept here of one that never began here."""
+    try:
+        lines = layout.kept_events(state_dir, token).read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    times: list[float] = []
+    for line in lines:
+        try:
+            times.append(json.loads(line)["at"])
+        except ValueError:  # the worker was killed within the line
+            continue
+    return (token, times[0], times[-1]) if times else None
 
 
 def _below(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _look(path: Path, sha256: str) -> float | str:
-    """How long an artifact plays, as a program that is not ours decodes it; or what is wrong with it."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        return f"cannot be read: {error}"
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return "is not what its name says"
+def _played(path: Path) -> float | str:
+    """How long something plays, as a program that is not ours decodes it; or what is wrong with it."""
     command = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(path)]
     probed = subprocess.run(command, capture_output=True, text=True)
     if probed.returncode:
