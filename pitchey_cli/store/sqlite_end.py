@@ -62,7 +62,7 @@ def writing(path: Path) -> Iterator[SqliteEnd]:
 
 
 def _refuse_remains(path: Path) -> None:
-    """A WAL that was left behind would be read into the new file, and destroy it; and the old one lacks what is in it."""
+    """A WAL that was left behind would be read into the new file; and the old one lacks what is in it."""
     for suffix in layout.BESIDE_DATABASE:
         if (remains := Path(f"{path}{suffix}")).exists():
             text = f"There is no {path}, but {remains}, which belongs to a database that was moved from there."
