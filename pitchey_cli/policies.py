@@ -95,7 +95,10 @@ class Policies:
         from pitchey_cli.store.server import Server
 
         url = self._settings.store.url
-        return Server.parse(url) if url else None
+        try:
+            return Server.parse(url) if url else None
+        except UsageError as error:
+            raise UsageError(f"store.url: {error}", hint=error.hint) from error
 
     def node_name(self) -> str:
         """What this node is called."""
@@ -158,12 +161,17 @@ class Policies:
 
     def grants(self) -> Grants:
         """Whose jobs may use which of them."""
-        from pitchey_cli.domain.buckets import DEFAULT_PROFILE, Grants, grants
+        from pitchey_cli.domain.buckets import DEFAULT_PROFILE, Grants, Kept, grants
 
         name = self._settings.s3.profile or DEFAULT_PROFILE
         if name != DEFAULT_PROFILE and name not in self._settings.s3.profiles:
             raise UsageError(f"s3.profile: there is no profile {name!r}.", hint=f"[s3.profiles.{name}] makes one.")
-        return Grants(name, grants(self._settings.s3.organisations))
+        kept = None
+        if (url := self.kept_at()) is not None:
+            ends = {each: profile.endpoint_url.rstrip("/") for each, profile in self.profiles().items()}
+            same = frozenset(each for each, end in ends.items() if end == ends.get(url.profile or name))
+            kept = Kept(same, url.bucket, url.key)
+        return Grants(name, grants(self._settings.s3.organisations), kept)
 
     def kept_at(self) -> BucketUrl | None:
         """The part of a bucket where artifacts are kept; None: on this disk."""

@@ -25,14 +25,24 @@ def closing(descriptor: int) -> Iterator[None]:
         os.close(descriptor)
 
 
+def parts_within(relative: str) -> tuple[str, ...]:
+    """The parts of an output's path, which others have chosen.
+
+    Raises:
+        InputRejected: it leads out of its folder, or to none.
+    """
+    parts = PurePosixPath(relative).parts
+    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
+        raise InputRejected(f"The output {relative!r} lies outside of its folder.")
+    return parts
+
+
 def open_beneath(root: Path, relative: str) -> int:
     """Open a file below `root` for reading, component by component, following no link.
 
     `root` itself must be a directory whose entry nobody else can replace.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
-        raise InputRejected(f"The output {relative!r} lies outside of its folder.")
+    parts = parts_within(relative)
     try:
         directory = os.open(root, _STEP)
         for part in parts[:-1]:

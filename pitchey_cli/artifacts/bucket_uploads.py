@@ -17,7 +17,7 @@ from typing import Any
 
 from botocore import exceptions
 
-from pitchey_cli.artifacts.buckets import Bucket, code_of
+from pitchey_cli.artifacts.buckets import Bucket, code_of, is_refused
 from pitchey_cli.artifacts.copying import CHUNK_BYTES, translated
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.domain.errors import NetworkError
@@ -55,8 +55,8 @@ def upload(
         said = {"ContentType": media_type, "Metadata": {"sha256": sha256}}
         if size <= PART_BYTES:
             _put(bucket, key, os.pread(descriptor, size, 0), sha256, said)
-        else:
-            _Upload(bucket, key, descriptor, size, said, progress).run()
+        elif not _Upload(bucket, key, descriptor, size, said, progress).run():
+            _Upload(bucket, key, descriptor, size, said, progress).run()  # that one has ended: this one is our own
         if progress is not None:
             progress(size, size)
     finally:
@@ -85,11 +85,17 @@ class _Upload:
         least = -(-size // _MOST_PARTS)
         self._part_bytes = max(PART_BYTES, -(-least // CHUNK_BYTES) * CHUNK_BYTES)
         self._at: dict[str, Any] = {"Bucket": bucket.name, "Key": key}
+        self._has_gone_on = False
         self._done = 0
         self._lock = threading.Lock()
         self._is_over = threading.Event()
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Send what is not there, and let it be put together.
+
+        Returns:
+            False where it was begun for another content: what is said of the object is said of that.
+        """
         with self._bucket.translated(self._key, "be written"):
             there = self._begin()
             count = -(-self._size // self._part_bytes)
@@ -105,9 +111,21 @@ class _Upload:
             try:
                 self._bucket.client.complete_multipart_upload(**self._at, MultipartUpload={"Parts": parts})
             except exceptions.ClientError as error:
-                if code_of(error) == "NoSuchUpload":  # somebody else has put it together, or has given it up
+                # Somebody else has put it together, or has given it up, or sends something else under the same key.
+                if code_of(error) in ("NoSuchUpload", "InvalidPart"):
                     raise NetworkError(f"The upload of s3://{self._bucket.name}/{self._key} was ended.") from error
                 raise
+            return not self._has_gone_on or self._is_as_said()
+
+    def _is_as_said(self) -> bool:
+        """Whether what is said of the object is what should be. It was said when the upload was begun."""
+        try:
+            head = self._bucket.client.head_object(Bucket=self._bucket.name, Key=self._key)
+        except exceptions.ClientError as error:
+            if is_refused(error):  # nor to read
+                return True
+            raise
+        return {"ContentType": head.get("ContentType"), "Metadata": head.get("Metadata")} == self._said
 
     def _begin(self) -> dict[int, str]:
         """Go on with the newest upload of this key that is there, or begin one; the parts that it has.
@@ -116,14 +134,19 @@ class _Upload:
             By the number of the part: its size and ETag as text.
         """
         client = self._bucket.client
-        left = client.list_multipart_uploads(Bucket=self._bucket.name, Prefix=self._key).get("Uploads", [])
+        try:
+            left = client.list_multipart_uploads(Bucket=self._bucket.name, Prefix=self._key).get("Uploads", [])
+        except exceptions.ClientError as error:
+            if not is_refused(error):
+                raise
+            left = []  # who may write need not be allowed to look
         mine = sorted((each for each in left if each["Key"] == self._key), key=lambda each: each["Initiated"])
         if not mine:
             more: dict[str, Any] = {"ChecksumAlgorithm": "CRC32"} if self._bucket.profile.checksums else {}
             begun = client.create_multipart_upload(**self._at, **self._said, **more)
             self._at["UploadId"] = begun["UploadId"]
             return {}
-        self._at["UploadId"] = mine[-1]["UploadId"]
+        self._at["UploadId"], self._has_gone_on = mine[-1]["UploadId"], True
         found: dict[int, str] = {}
         for page in client.get_paginator("list_parts").paginate(**self._at):
             for each in page.get("Parts", []):

@@ -237,6 +237,11 @@ def is_conflict(error: exceptions.ClientError) -> bool:
     return code_of(error) in _CHANGED or _status(error) in (409, 412)
 
 
+def is_refused(error: exceptions.ClientError) -> bool:
+    """Whether these keys may not do it, or nobody can at this server."""
+    return _status(error) in (403, 405, 501)
+
+
 def is_missing(error: exceptions.ClientError) -> bool:
     """Whether there is no such object; that there is no such bucket is something else."""
     return code_of(error) not in _MISSING_BUCKET and (code_of(error) in _MISSING or _status(error) == 404)

@@ -60,7 +60,7 @@ class Inputs:
             raise InputRejected(f"{url} has {size:,} bytes; the limit is {self.limit_bytes:,}.")
         if not size:
             raise InputRejected(f"{url} is empty.")
-        key = f"{profile.endpoint_url} s3://{url.bucket}/{url.key}"
+        key = f"{profile.endpoint_url} s3://{profile.name}@{url.bucket}/{url.key}"  # a bucket may be each tenant's own
         if (found := self.known.find(key, etag=etag, size=size)) is not None:
             return found, name
         with spool() as file:

@@ -1,9 +1,10 @@
 """Short contents, on disk before the files are that they make: one wait for the disk, for as many as come together.
 
 A file of its own that survives a power cut takes two waits for the disk, for the file and for its name. So many short
-ones are written without any, and what is in them goes into a journal as well, which is waited for once. When a journal
-is full another is begun, all files are synced in the background, and the old one goes. One that a process has left is
-read by the next that comes, which makes anew what is missing, and torn or empty after a power cut.
+ones are written without any, and what is in them goes into a journal before, which is waited for once: a file that has
+its name is on disk, or in a journal that is. So whoever finds a content there may rely on it. When a journal is full
+another is begun, all files are synced in the background, and the old one goes. One that a process has left is read by
+the next that comes, which makes anew what is missing, and torn or empty after a power cut.
 
     entry: SHA-256 (32 bytes), length (8 bytes, little-endian), content
 """
@@ -60,16 +61,24 @@ class Journal:
             bytes.fromhex(sha256) + len(each).to_bytes(8, "little") + each for sha256, each in contents.items()
         )
         with self._adding:  # files and their entry in one step: who begins another journal syncs all of this one's
-            _make(self._content, contents)
             if self._descriptor is None:
                 self._descriptor, self._path = _begun(self._directory)
                 self._size = 0
-            write_all(self._descriptor, memoryview(data))
-            os.fdatasync(self._descriptor)
+            try:
+                write_all(self._descriptor, memoryview(data))
+                os.fdatasync(self._descriptor)
+            except OSError:  # a full disk has taken a part: what came behind that would not be read again
+                self._end()
+                raise
+            _make(self._content, contents)
             self._size += len(data)
             if self._size >= _FULL_BYTES:
-                threading.Thread(target=_let_go, args=(self._descriptor, self._path), daemon=True).start()
-                self._descriptor = None
+                self._end()
+
+    def _end(self) -> None:
+        """Let go of the journal in the background; the next entry begins another."""
+        threading.Thread(target=_let_go, args=(self._descriptor, self._path), daemon=True).start()
+        self._descriptor = None
 
 
 def make_up_for(journal: int, content: Path, is_whole: Callable[[str], bool]) -> None:
@@ -88,7 +97,8 @@ def _make(content: Path, contents: Mapping[str, bytes]) -> None:
         try:
             folder = os.open(directory, _FOLDER)
         except FileNotFoundError:
-            os.mkdir(directory, 0o700)  # noqa: PTH102 - of every short result: a Path takes twice as long
+            with contextlib.suppress(FileExistsError):  # another process was quicker
+                os.mkdir(directory, 0o700)  # noqa: PTH102 - of every short result: a Path takes twice as long
             folder = os.open(directory, _FOLDER)
         with closing(folder):
             descriptor, name = _new_file(directory, sha256)
@@ -115,9 +125,13 @@ def _new_file(directory: str, sha256: str) -> tuple[int, str | None]:
 
 def _entries(journal: int) -> Iterator[tuple[str, bytes]]:
     """The contents in a journal, by their SHA-256; one that is torn is the last, and is none."""
+    size = os.fstat(journal).st_size
     with os.fdopen(journal, "rb", closefd=False) as file:
         while len(head := file.read(_HEAD_BYTES)) == _HEAD_BYTES:
-            data = file.read(int.from_bytes(head[_HASH_BYTES:], "little"))
+            length = int.from_bytes(head[_HASH_BYTES:], "little")
+            if length > size:  # of one that is torn it may be anything
+                return
+            data = file.read(length)
             if hashlib.sha256(data).digest() != head[:_HASH_BYTES]:
                 return
             yield head[:_HASH_BYTES].hex(), data

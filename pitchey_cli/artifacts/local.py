@@ -168,7 +168,10 @@ class LocalArtifacts:
         """Where the artifact lies; InputNotFound when it does not."""
         place = self._place_of(sha256)
         if not place.is_file():
-            raise InputNotFound(f"There is no artifact {sha256}.", hint="It may have been removed to make room.")
+            hint = (
+                "It may have been removed to make room, or lie at another node: artifacts.url names a bucket for all."
+            )
+            raise InputNotFound(f"There is no artifact {sha256}.", hint=hint)
         return place
 
     # --- housekeeping
@@ -196,6 +199,9 @@ class LocalArtifacts:
                 return hashed(descriptor, progress=progress) == sha256
             except OSError:  # the disk cannot read it
                 return False
+
+    def check_owner(self, owner: str) -> None:
+        """They lie in a state directory, beside the only database that refers to them."""
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""

@@ -77,6 +77,19 @@ class Marks:
         if self._has_conditional_deletes:
             self._delete_if(self._key(sha256), tombstone.etag)
 
+    def owner(self, candidate: str) -> str:
+        """The database whose contents these are; the candidate where there was none."""
+        key = f"{self.folder}owner"
+        client, name = self._bucket.client, self._bucket.name
+        with self._bucket.translated(key, "be written"):
+            try:
+                client.put_object(Bucket=name, Key=key, Body=candidate.encode(), IfNoneMatch="*")
+            except exceptions.ClientError as error:
+                if not is_conflict(error):
+                    raise
+            with client.get_object(Bucket=name, Key=key)["Body"] as body:
+                return body.read().decode()
+
     def check_conditions(self) -> None:
         """Make sure that the server heeds the condition of a write: without that, removing would not be safe.
 

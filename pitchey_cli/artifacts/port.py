@@ -121,6 +121,16 @@ class Artifacts(Protocol):
     def is_whole(self, sha256: str, *, progress: ProgressCallback | None = None) -> bool:
         """Read it, and say whether its content is what its name says. False as well when it is not there."""
 
+    def check_owner(self, owner: str) -> None:
+        """Make sure that they are of one database alone, before what it does not refer to is removed.
+
+        Args:
+            owner: the id of the database. Who asks first owns them.
+
+        Raises:
+            StoreError: another database has them: what it refers to is not known here.
+        """
+
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
 

@@ -155,7 +155,7 @@ class S3Artifacts:
 
     def kept(self) -> Iterator[Kept]:
         """Every artifact that there is, in the order of their names. Contents that were forgotten are removed."""
-        marks = {_name(each): each.modified_at for each in self._bucket.listed(self._marks.folder)}
+        marks = {_name(each): each.modified_at for each in self._bucket.listed(self._marks.folder)}  # and the owner's
         contents = self._bucket.listed(f"{self._prefix}content/")
         for sha256, group in groupby(contents, key=lambda each: each.key.rsplit("/", 2)[1]):
             generations = list(group)
@@ -182,6 +182,14 @@ class S3Artifacts:
             return digest.hexdigest() == sha256
         except InputNotFound:
             return False
+
+    def check_owner(self, owner: str) -> None:
+        """Make sure that they are of one database alone, before what it does not refer to is removed."""
+        known = self._marks.owner(owner)
+        if known != owner:
+            where = f"s3://{self._bucket.name}/{self._prefix}"
+            hint = f"Give each a prefix of its own. If {known} is no more, remove {where}use/owner."
+            raise StoreError(f"{where} has the artifacts of the database {known} as well: none is removed.", hint=hint)
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""
@@ -276,15 +284,15 @@ class S3Artifacts:
                 upload(self._bucket, key, self._cache.path(sha256), sha256=sha256)
             else:
                 self._copy(source, key)
-            if self._marks.write(sha256, generation, mark) is not None or self._is_named(sha256, generation):
+            if self._marks.write(sha256, generation, mark) is not None:
                 return
-            self._bucket.delete([key])
+            there = self._marks.read(sha256)
+            if there is not None and there.generation == generation:
+                return  # an answer that was lost made boto3 ask twice, and refuse itself
+            if there is not None and (mark is None or there.etag != mark.etag):
+                self._bucket.delete([key])
+            # Else nobody was quicker yet: the write may still be under way at the server, and name it all the same.
         raise NetworkError(f"The artifact {sha256} is brought in and removed by others at once.")
-
-    def _is_named(self, sha256: str, generation: str) -> bool:
-        """Whether a mark was written all the same: an answer that was lost made boto3 ask twice, and refuse itself."""
-        mark = self._marks.read(sha256)
-        return mark is not None and mark.generation == generation
 
     def _refresh(self, sha256: str) -> bool:
         _check_name(sha256)

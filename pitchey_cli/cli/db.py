@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitchey_cli.cli import reach, terminal
-from pitchey_cli.daemon import lock
+from pitchey_cli.cli import moving, reach, terminal
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import DaemonError, ExitCode, StoreError, UsageError
+from pitchey_cli.domain.errors import ExitCode, StoreError, UsageError
 from pitchey_cli.operations import database, nodes, result
 from pitchey_cli.reports.wording import size
 from pitchey_cli.wiring import Wiring
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from pitchey_cli.store.export import Table
 
 app = typer.Typer(
-    help="Back up, restore, check, shrink, export and prune what the state directory keeps.",
+    help="Back up, restore, copy, check, shrink, export and prune what the state directory keeps.",
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
@@ -69,7 +68,7 @@ def restore(
     wiring = _with_file("pg_restore")
     wiring.make_state_dir()
     aside = layout.before_restore(wiring.state_dir, wiring.clock.now())
-    with _held(wiring), _progress("restoring") as progress:
+    with moving.held(wiring.state_dir), _progress("restoring") as progress:
         kept = put_back(file, wiring.database, aside=aside, progress=progress)
     if json:
         terminal.show_json({"schema": 1, "path": str(wiring.database), "before": None if kept is None else str(kept)})
@@ -79,6 +78,9 @@ def restore(
         terminal.say(
             f"What it was before is {kept}. While that is there, no artifact is removed; delete it in the end."
         )
+
+
+app.command("copy")(moving.copy)
 
 
 @app.command()
@@ -218,16 +220,6 @@ def _read(wiring: Wiring, tables: Sequence[str]) -> Iterator[Table]:
     from pitchey_cli.store.postgres_export import export as export_from_server
 
     return export_from_server(wiring.server, tables)
-
-
-@contextmanager
-def _held(wiring: Wiring) -> Iterator[None]:
-    """Hold the state directory, so that nobody begins to run jobs in it."""
-    try:
-        with lock.lock(wiring.state_dir, is_daemon=False, engine=""):
-            yield
-    except lock.StateHeld as error:
-        raise DaemonError(str(error), hint="`pitchey daemon stop` ends a daemon; a `run` ends by itself.") from error
 
 
 @contextmanager

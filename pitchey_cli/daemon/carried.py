@@ -19,7 +19,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.port import Artifact, Presigner
-from pitchey_cli.daemon.files import AttemptFiles
+from pitchey_cli.daemon.files import AttemptFiles, output_of
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
 from pitchey_cli.domain.job import Output
@@ -132,7 +132,7 @@ class CarriedFiles(AttemptFiles):
         if (artifact.sha256, artifact.size) != (item.sha256, item.size):
             text = f"The output {item.path} is not what its instance has said: its content has changed on the way."
             raise InputRejected(text)
-        return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)
+        return output_of(item, artifact)
 
     def _note_taken(self, number: int, artifact: Artifact) -> None:
         """Write down that an output is an artifact now: it is gone from where it was stored."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pitchey_cli.artifacts.beneath import read_beneath
+from pitchey_cli.artifacts.beneath import parts_within, read_beneath
 from pitchey_cli.artifacts.port import Artifact, Artifacts
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import InputRejected
+from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
@@ -60,6 +60,9 @@ class AttemptFiles:
             else:
                 relative = layout.in_spool(self.token, f"{protocol.OUT_DIR_NAME}/{item.path}")
                 artifact = self.artifacts.collect(self._directory, relative, limit_bytes=limit_bytes)
+                if artifact.size != item.size:  # a power cut can leave the ending, and not what it is about
+                    text = f"The output {item.path} has {artifact.size:,} of the {item.size:,} bytes that it had."
+                    raise StoreError(text)
             limit_bytes -= artifact.size
             outputs.append(output_of(item, artifact))
         self.keep_log()
@@ -119,5 +122,12 @@ def short_contents(outputs: Iterable[protocol.OutputFile], *, limit_bytes: int) 
 
 
 def output_of(item: protocol.OutputFile, artifact: Artifact) -> Output:
-    """An output that has been taken."""
+    """An output that has been taken.
+
+    Its path becomes one on other people's disks, and a key in buckets; nobody has looked at that of a text.
+
+    Raises:
+        InputRejected: it leads out of its folder.
+    """
+    parts_within(item.path)
     return Output(item.path, item.role, item.media_type, artifact.sha256, artifact.size, item.details)

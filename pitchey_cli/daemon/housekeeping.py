@@ -144,6 +144,7 @@ class Housekeeping:
         return ledger.room_up_to(self.policy.artifacts_bytes)
 
     async def _prune_artifacts(self, pruned: Pruned, dry_run: bool) -> Pruned:
+        await asyncio.to_thread(self.artifacts.check_owner, await self._call(self.store.state_id))
         # The cutoff first, then what there is, then who refers to it: artifacts/local.py says why this order is safe.
         before = self.clock.now() - FRESH
         unheld = {kept.sha256: kept.size async for kept in self._kept() if kept.used_at < before}

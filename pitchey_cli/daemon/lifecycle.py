@@ -19,7 +19,7 @@ from pitchey_cli.daemon.porter import line_to, shares_files
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
-from pitchey_cli.domain.errors import EngineError, InstanceGone, PitcheyError, StoreError
+from pitchey_cli.domain.errors import EngineError, InputNotFound, InstanceGone, PitcheyError, StoreError
 from pitchey_cli.domain.job import Instance, InstanceState, Token
 from pitchey_cli.engines.port import LABEL_ORGANISATION, LABEL_STATE, InstanceStatus
 from processors import protocol
@@ -51,6 +51,11 @@ class Lifecycle:
         spec, record = await asyncio.to_thread(prepare, node, self.config, instance_id, self.state_id)
         try:
             await node.call(node.store.add_instance, record, under=node.identity.epoch, at_most=self.at_most)
+        except StoreError as error:
+            # It may be in the store all the same, if the connection was lost in the commit. One of which nobody knew
+            # would count against the bound of the pool, and be paid for, for as long as this daemon lives.
+            await self._end_unborn(self._instance(record, started_at=node.clock.monotonic()), str(error))
+            raise
         except PitcheyError:  # nothing is asked of the engine
             await asyncio.to_thread(shutil.rmtree, self._directory(instance_id), True)
             raise
@@ -60,10 +65,7 @@ class Lifecycle:
             await asyncio.to_thread(node.engine.start, spec)
             await self._until_ready(instance)
         except (Exception, asyncio.CancelledError) as error:
-            instance.is_stopping = True  # in the books until it is really gone
-            instance.retire(str(error) or "interrupted", has_died=True)
-            self.instances[instance_id] = instance
-            await self.discard(instance, str(error) or "interrupted")
+            await self._end_unborn(instance, str(error) or "interrupted")
             raise
         instance.ready_since = instance.idle_since = node.clock.monotonic()
         instance.available_since = node.clock.now()
@@ -76,6 +78,13 @@ class Lifecycle:
         seconds = instance.ready_since - began
         node.report(f"{instance_id} is ready after {seconds:.2f} s")
         return seconds
+
+    async def _end_unborn(self, instance: PooledInstance, why: str) -> None:
+        """End one that has never been ready. It is in the books until it is really gone."""
+        instance.is_stopping = True
+        instance.retire(why, has_died=True)
+        self.instances[instance.id] = instance
+        await self.discard(instance, why)
 
     async def adopt(self, record: Instance) -> PooledInstance:
         """Take over an instance that another daemon had started.
@@ -257,7 +266,8 @@ class Lifecycle:
             if not instance.is_of_another:
                 await asyncio.to_thread(engine.remove, instance.id)
             instance.ended_tick = self.node.tick() if instance.ended_tick is None else instance.ended_tick
-            await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
+            with contextlib.suppress(InputNotFound):  # it never came into the store
+                await self._record(instance.id, state, note=why, ended_tick=instance.ended_tick)
         except Exception as error:
             # It may still run, or be thought to: it stays in the books, and is tried again.
             self.node.report(f"{instance.id} could not be removed: {error}")

@@ -71,6 +71,7 @@ class Loop:
         self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
+        self._lapse: asyncio.TimerHandle | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
 
     def pool(self, key: PoolKey) -> Pool:
@@ -96,9 +97,12 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert, self.tell)
+        by_date = (self.fire_schedules, self.expire, self.tidy)
         for step in (self.keep, self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
             if self.membership.is_over:
                 return  # nothing here is this node's any more
+            if self.membership.is_clock_wrong and step in by_date:
+                continue
             try:
                 await step()
             except Exception as error:
@@ -113,15 +117,29 @@ class Loop:
                 self.node.report(said)
                 self.changed.set()
         finally:
-            if membership.is_lapsed and membership.others:
-                # Others may be at work at the same: what has not ended yet is not worth ending.
-                for each in self.executions.running:
-                    self.executions.end(each.token, Reason.INTERRUPTED)
+            self._look_at_lease()
+
+    def _look_at_lease(self) -> None:
+        """When the lease has run out others may be at work at the same: what has not ended yet is not worth ending.
+
+        The end of the lease has a timer: each step of a tick waits for a database that does not answer, all of them
+        together for longer than a lease.
+        """
+        if self._lapse is not None:
+            self._lapse.cancel()
+            self._lapse = None
+        membership = self.membership
+        if not membership.is_lapsed:
+            self._lapse = asyncio.get_running_loop().call_later(membership.lease_left, self._look_at_lease)
+        elif membership.others:
+            for each in self.executions.running:
+                self.executions.end(each.token, Reason.INTERRUPTED)
 
     async def release_due(self) -> None:
         """Queue the scheduled jobs and retries whose time has come."""
         if self._releasing.is_due:
-            await self._bring_retries_forward()
+            if not self.membership.is_clock_wrong:
+                await self._bring_retries_forward()
             await self._releasing.look()
 
     async def call_last(self) -> None:
@@ -248,8 +266,10 @@ class Loop:
                 pool.note_room(has_room=False)
                 continue
             async with self._claiming:
-                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at.
-                jobs = await node.note(
+                # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
+                # one that shares no files may be on another machine, and go on: its token is not to be given twice.
+                claim = node.note if pool.config.shares_files else node.call
+                jobs = await claim(
                     node.store.claim,
                     key,
                     places=places,

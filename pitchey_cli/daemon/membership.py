@@ -29,6 +29,8 @@ class Membership:
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
+        self._apart_seconds = 0.0  # by which the clock here is ahead of that of the database's server
+        self.is_clock_wrong = False  #: too far to do here what goes by the date
         self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
         self.others: Sequence[NodeRecord] = ()  #: that are up, as they were at the last beat
 
@@ -63,7 +65,12 @@ class Membership:
     @property
     def is_lapsed(self) -> bool:
         """Whether the lease has run out by this node's own clock: others may be at work at what it runs."""
-        return self._node.clock.monotonic() - self._kept_at > self._node.config.lease_seconds
+        return self.lease_left <= 0
+
+    @property
+    def lease_left(self) -> float:
+        """Seconds; negative when it has run out."""
+        return self._kept_at + self._node.config.lease_seconds - self._node.clock.monotonic()
 
     async def keep(self) -> list[str]:
         """Beat when that is due, and take over from those that do not; what was done.
@@ -87,10 +94,24 @@ class Membership:
         others = [each for each in found if each.id != node.identity.id and each.is_up]
         gone = self._watch.look(others, now)
         self.others = [each for each in others if each not in gone]
-        return [said for each in gone if (said := await self._take_over(each))]
+        return [*self._judge_clock(), *[said for each in gone if (said := await self._take_over(each))]]
+
+    def _judge_clock(self) -> list[str]:
+        """What goes by the date changes what is everybody's: jobs that are too late, what is removed for its age."""
+        was_wrong, apart = self.is_clock_wrong, self._apart_seconds
+        self.is_clock_wrong = abs(apart) > self._node.config.most_apart_seconds
+        if self.is_clock_wrong and not was_wrong:
+            where = "ahead of" if apart > 0 else "behind"
+            return [
+                f"the clock of this machine is {abs(apart):,.0f} s {where} that of the database's server: schedules,"
+                " deadlines and what is removed for its age are left to other nodes until it is set right"
+            ]
+        return ["the clock of this machine is right again"] if was_wrong and not self.is_clock_wrong else []
 
     def _beat(self) -> Sequence[NodeRecord] | None:
         node = self._node
+        if (there := node.store.time_there()) is not None:
+            self._apart_seconds = (node.clock.now() - there).total_seconds()
         assert node.identity.epoch is not None  # it has entered
         self.told = self._room()
         if not node.store.beat(node.identity.epoch, self.told, now=node.clock.now()):

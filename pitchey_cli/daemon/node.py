@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -114,6 +115,7 @@ class NodeConfig:
     ca_file: Path | None = None  #: certificate authorities for porters, which have none of their own
     porter_network: str = "bridge"  #: the engine's, by which they reach the object store
     is_foreground: bool = False  #: a `pitchey run` without a daemon: only jobs that somebody waits for
+    most_apart_seconds: float = math.inf  #: that the clock here may be from that of the database's server
     facts: NodeFacts = _NOBODY  #: what it says of itself to the other nodes
 
 

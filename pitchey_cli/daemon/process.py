@@ -194,7 +194,8 @@ async def serve_foreground(
 
     Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
     as a daemon finds them after a crash. Those whose inputs are still being fetched are handed back: a download ends
-    with the process that makes it.
+    with the process that makes it. Where other nodes share the queue all are handed back: one of them goes on with them
+    at once, and nobody may come to this state directory for long.
     """
     with (
         _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()),
@@ -204,8 +205,8 @@ async def serve_foreground(
         await loop.take_up()
         on_ready()
         await recovery.run(loop, stop)
-        fetching = [each for each in loop.executions.running if each.is_fetching]
-        await loop.executions.hand_back(fetching, grace_seconds=loop.node.config.grace_seconds)
+        left = [each for each in loop.executions.running if each.is_fetching or loop.membership.others]
+        await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
         await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
         await loop.leave()

@@ -74,7 +74,9 @@ class WorkerClient:
         except TimeoutError as error:
             raise _unanswered("POST", "/groups") from error
         except WorkerRefused as refusal:
-            if refusal.status in (404, 405):  # a worker of before there were groups
+            # A worker of before there were groups; or one that understands not all of this one: whose fault that is, it
+            # says to each by itself.
+            if refusal.status in (404, 405, 400, 413):
                 return await self._start_alone(Token(request.token), data)
             if refusal.status == 409:  # it has known the attempt already
                 return await self.events(Token(request.token), after=0)

@@ -6,6 +6,7 @@ and a URL means the same on the command line, in a manifest, in a schedule and o
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -22,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")  # Amazon's rules, with the underscores of older buckets
 _KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 _FORM = "s3://bucket/key, or s3://profile@bucket/key with a profile of the settings."
+_OWN_FOLDERS = ("content/", "use/", "put/", "probe/")  # of artifacts/s3.py and artifacts/marks.py
 _REDUNDANT = ("/", "")
 
 
@@ -185,11 +187,28 @@ def grants(text: str) -> dict[str, frozenset[str]]:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Where artifacts are kept: all of everybody's, and what says which of them count."""
+
+    profiles: frozenset[str]  #: that lead to the same provider
+    bucket: str
+    prefix: str
+
+    def holds(self, profile: str, bucket: str, key: str) -> bool:
+        """Whether an object is one of them."""
+        if bucket != self.bucket or profile not in self.profiles:
+            return False
+        plain = posixpath.normpath(f"/{key}").lstrip("/")  # as servers read it whose objects are files
+        return f"{plain}/".startswith(tuple(f"{self.prefix}{folder}" for folder in _OWN_FOLDERS))
+
+
+@dataclass(frozen=True)
 class Grants:
     """Whose jobs may use which profiles."""
 
     default: str  #: the profile that URLs mean which name none
     granted: Mapping[str, frozenset[str]]
+    kept: Kept | None = None  #: what no job may name, whichever profile leads there
 
     def check(self, url: str, organisation: str) -> None:
         """Make sure that a job may go to a bucket.
@@ -198,10 +217,14 @@ class Grants:
         granted some by name. Anybody else may use what is granted to them, and nothing else: the keys are not theirs.
 
         Raises:
-            Denied: says what to set.
+            Denied: says what to set; or it is where artifacts are kept, which no job reads or writes by itself.
             UsageError: it is no URL of a bucket.
         """
-        profile = bucket_url(url).profile or self.default
+        place = bucket_url(url)
+        profile = place.profile or self.default
+        if self.kept is not None and self.kept.holds(profile, place.bucket, place.key):
+            hint = "Name another folder of the bucket, or a job's own output by its link."
+            raise Denied(f"{url} is where Pitchey keeps the artifacts of everybody (artifacts.url).", hint=hint)
         allowed = self.granted.get(organisation)
         if (allowed is None and organisation == DEFAULT_ORGANISATION) or (allowed is not None and profile in allowed):
             return

@@ -21,6 +21,8 @@ from pitchey_cli.domain.job import Instance
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
+#: That the clocks of a node and of the database's server may be apart. Those that the network sets are within a second.
+MOST_APART_SECONDS = 60.0
 SPOT = "its cloud may take it away"  #: why a node does not take a job that may not be interrupted
 
 _LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}=[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -166,7 +168,10 @@ def labels_from(text: str, *, what: str) -> tuple[str, ...]:
     Raises:
         UsageError: names what is no label, or one that is Pitchey's own.
     """
-    wanted = wanted_from(text) if text.strip() else ""
+    try:
+        wanted = wanted_from(text) if text.strip() else ""
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}", hint=error.hint) from error
     found = tuple(wanted.split(",")) if wanted else ()
     if own := next((each for each in found if each.partition("=")[0] in _OWN), None):
         raise UsageError(f"{what}: every node has the label {own.partition('=')[0]} already.", hint="Leave it out.")

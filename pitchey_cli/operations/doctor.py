@@ -8,12 +8,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import PitcheyError, RuntimeMissing
 from pitchey_cli.domain.limits import GIB
+from pitchey_cli.domain.nodes import MOST_APART_SECONDS
 from pitchey_cli.domain.notice import LONGEST_GRACE_SECONDS
 from pitchey_cli.engines import runtimes
 from pitchey_cli.engines.port import Engine, EngineInfo, EngineKind
@@ -219,6 +221,11 @@ def _on_server(store: Store, server: str) -> Check:
         took.append(time.monotonic() - began)
     took_milliseconds = sorted(took)[_ASKED_TIMES // 2] * 1000
     text = f"{version} at {server}, schema version {store.schema_version()}, answers in {took_milliseconds:.1f} ms"
+    if (there := store.time_there()) is not None:
+        apart = abs((datetime.now(UTC) - there).total_seconds())
+        if apart > MOST_APART_SECONDS:
+            text = f"{text}; its clock and the one here are {apart:,.0f} s apart"
+            return Check("store", Verdict.WARNING, text, "Set the clock of this machine: jobs have dates.")
     if took_milliseconds > _FAR_MILLISECONDS:
         return Check("store", Verdict.WARNING, text, "Claims take many answers: put the database nearer to the nodes.")
     return Check("store", Verdict.OK, text)

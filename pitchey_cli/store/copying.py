@@ -38,11 +38,11 @@ def back_up(source: Path, target: Path, *, overwrite: bool = False, progress: Co
     if not source.exists():
         raise StoreError(f"There is no database at {source}.", hint="`pitchey submit` makes one.")
     _refuse_target(source, target, overwrite=overwrite)
-    with _new_file_beside(target) as temporary:
+    with new_file_beside(target) as temporary:
         with closing(sqlite3.connect(source, isolation_level=None)) as reader:
             _copy(reader, source, temporary, progress)
         _require(_problems(temporary, is_quick=True), f"The copy of {source} is damaged")
-        _publish(temporary, target, overwrite=overwrite)
+        publish(temporary, target, overwrite=overwrite)
     return target.stat().st_size
 
 
@@ -61,7 +61,7 @@ def restore(backup: Path, database: Path, *, aside: Path, progress: CopyProgress
     if backup.exists() and database.exists() and backup.samefile(database):
         raise UsageError(f"{backup} is the database itself.", hint="Name a file that `pitchey db backup` has made.")
     kept = aside if _exists(database) else None
-    with closing(_open_backup(backup)) as reader, _alone(database), _new_file_beside(database) as temporary:
+    with closing(_open_backup(backup)) as reader, _alone(database), new_file_beside(database) as temporary:
         try:
             _copy(reader, backup, temporary, progress)
         except StoreError as error:  # its usual hint is about a database in use
@@ -201,7 +201,7 @@ def _made_meanwhile(database: Path) -> StoreError:
 
 
 @contextmanager
-def _new_file_beside(target: Path) -> Iterator[Path]:
+def new_file_beside(target: Path) -> Iterator[Path]:
     """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it."""
     temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
     try:
@@ -217,7 +217,12 @@ def _new_file_beside(target: Path) -> Iterator[Path]:
             Path(f"{temporary}{suffix}").unlink(missing_ok=True)
 
 
-def _publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a file that is whole its name, so that it survives a power cut.
+
+    Raises:
+        UsageError: there is one of that name meanwhile, which is not to be replaced.
+    """
     _sync(temporary)
     # Without hard links the check before the copy has to do.
     if overwrite or not _linked(temporary, target, _is_there(target)):

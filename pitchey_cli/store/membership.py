@@ -34,6 +34,10 @@ class Members(Budgeting):
         values = {**_key(under), "now": rows.micros(now), **_room_values(room)}
         return self._db.row(QUERIES["beat"], values) is not None
 
+    def time_there(self) -> datetime | None:
+        """The clock of the server that has the database."""
+        return rows.moment_or_none(self._db.value(QUERIES["time_there"]))
+
     def may_take(self, under: Epoch) -> bool:
         """Whether a node may take anything new."""
         return bool(self._db.value(QUERIES["may_act"], _key(under)) == 0)

@@ -37,6 +37,9 @@ class Nodes(Protocol):
     def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
         """Count a node's beat up; False when its epoch is over, and nothing that it runs is its own any more."""
 
+    def time_there(self) -> datetime | None:
+        """The clock of the server that has the database; None where there is no server."""
+
     def may_take(self, under: Epoch) -> bool:
         """Whether a node may take anything new: its epoch lasts, and nobody has drained it."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pitchey_cli.domain.job import JobId, JobState
@@ -38,6 +39,20 @@ class Retaining(Queueing):
         self, policy: RetentionPolicy, excess: Excess, *, after_seq: int, now: datetime, dry_run: bool = False
     ) -> Removed:
         """Remove those of one page of ended jobs that have to go; a dry run only says which."""
+        with self._db.transaction():
+            return self._remove_page(policy, self._left_of(excess, policy), after_seq, now, dry_run)
+
+    def _left_of(self, excess: Excess, policy: RetentionPolicy) -> Excess:
+        """What is still too much: another node may have removed some of it since somebody counted."""
+        if not (policy.jobs_count and excess.jobs > 0):
+            return excess
+        counts = self.counts().by_service.values()
+        ended = sum(states.get(state, 0) for states in counts for state in _GOES_FOR_ROOM)
+        return replace(excess, jobs=min(excess.jobs, max(0, ended - policy.jobs_count)))
+
+    def _remove_page(
+        self, policy: RetentionPolicy, excess: Excess, after_seq: int, now: datetime, dry_run: bool
+    ) -> Removed:
         states = states_to_look_at(policy, excess)
         page = self._ended(states, after_seq)
         if not page:
@@ -45,15 +60,14 @@ class Retaining(Queueing):
         last, is_short = page[-1], len(page) < _AT_ONCE
         chosen = due(policy, page, excess, now=now)
         if chosen:
-            with self._db.transaction():
-                while needed := self._needed(
-                    [job.seq for job in chosen], [job.seq for job in chosen if waits_for_batch(policy, job, now=now)]
-                ):
-                    page = [job for job in page if job.seq not in needed]
-                    chosen = due(policy, page, excess, now=now)  # where so many have to go, others go instead
-                if not dry_run:
-                    gone = self._remove([job.seq for job in chosen])
-                    chosen = [job for job in chosen if job.seq in gone]
+            while needed := self._needed(
+                [job.seq for job in chosen], [job.seq for job in chosen if waits_for_batch(policy, job, now=now)]
+            ):
+                page = [job for job in page if job.seq not in needed]
+                chosen = due(policy, page, excess, now=now)  # where so many have to go, others go instead
+            if not dry_run:
+                gone = self._remove([job.seq for job in chosen])
+                chosen = [job for job in chosen if job.seq in gone]
         is_last = is_short or not may_follow(policy, last, excess.without(chosen), now=now)
         return Removed(tuple(chosen), None if is_last else last.seq)
 

@@ -7,7 +7,7 @@ newer Pitchey, is recognised before anything in it is touched.
 from __future__ import annotations
 
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, Session
+from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, WRITER_LOCK, Session
 from pitchey_cli.store.steps import READABLE_BY, check, newest, readable_by, steps
 
 _DIALECT, _VERSION = "postgres", "schema_version"
@@ -23,20 +23,29 @@ def make_sure(session: Session, *, create: bool) -> None:
     Raises:
         StoreError: there is none and `create` is false, the role may not make it, it is somebody else's, or newer.
     """
-    found = _recognised(session)
+    found = recognised(session)
     every = steps(_DIALECT)
     if found >= every[-1].number:
         return
     if not found and not create:
         raise StoreError(f"{session.server} has no tables of Pitchey.", hint="`pitchey submit` or a daemon makes them.")
     with session.scripted(MIGRATION_LOCK):
-        found = _recognised(session)  # another may have been quicker
-        session.run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        for step in every:
-            if step.number > found:
-                session.run(step.script)
-                _note(session, _VERSION, step.number)
-                _note(session, READABLE_BY, readable_by(every, step.number))
+        found = recognised(session)  # another may have been quicker
+        # Nodes of a version before may be writing: whoever changes several tables in another order would meet them.
+        session.run(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        session.run("SET LOCAL statement_timeout = 0")  # an index over millions of rows takes its time
+        take_steps(session, found)
+
+
+def take_steps(session: Session, found: int) -> None:
+    """Take all steps after one, inside a scripted transaction."""
+    every = steps(_DIALECT)
+    session.run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    for step in every:
+        if step.number > found:
+            session.run(step.script)
+            _note(session, _VERSION, step.number)
+            _note(session, READABLE_BY, readable_by(every, step.number))
 
 
 def _note(session: Session, name: str, number: int) -> None:
@@ -44,7 +53,7 @@ def _note(session: Session, name: str, number: int) -> None:
     session.run(noted, (name, str(number)))
 
 
-def _recognised(session: Session) -> int:
+def recognised(session: Session) -> int:
     """Which step the schema is at; 0 where there is none."""
     if not session.value(_IS_OURS):
         if session.value(_HAS_SCHEMA) and not session.value(_IS_EMPTY):

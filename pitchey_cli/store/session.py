@@ -346,7 +346,6 @@ class Session:
     def _renew(self) -> None:
         if not self._is_alive():
             self._leave_pipe()
-            # Whoever asks tries again himself; that others write is waited for as before the break.
             self._raw = connected(self.server, busy_seconds=0, lock_seconds=self._busy_seconds)
 
     # --- the database itself
@@ -382,12 +381,12 @@ class Session:
         self._raw.close()
 
 
-def connected(server: Server, *, busy_seconds: float, lock_seconds: float) -> psycopg.Connection[Row]:
+def connected(server: Server, *, busy_seconds: float, lock_seconds: float = BUSY_SECONDS) -> psycopg.Connection[Row]:
     """A connection that knows our schema, and that the server ends when its holder says nothing in a transaction.
 
     Args:
-        busy_seconds: how long to wait for a server that starts or ends.
-        lock_seconds: how long its statements wait for another's write.
+        busy_seconds: how long to wait for a server that is starting.
+        lock_seconds: how long whoever has the connection waits for others' writes.
     """
     deadline = time.monotonic() + busy_seconds
     pause = _FIRST_PAUSE_SECONDS
@@ -417,7 +416,7 @@ def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
     chosen = [
         f"search_path = {SCHEMA}",
         f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
-        f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",  # 0 would be for ever
+        f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",
         f"statement_timeout = '{STATEMENT_SECONDS}s'",
         "client_connection_check_interval = '2s'",
         "jit = off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from dataclasses import replace
@@ -123,6 +124,7 @@ class Wiring:
         from pitchey_cli.store.noted import noted
 
         opened = self.plain_store(create=create, busy_seconds=busy_seconds)
+        atexit.register(opened.close)  # the last to close it folds the journal into it: passwords are to be in neither
         return noted(opened, actor=_whoever_works_here, now=self.clock.now)
 
     def plain_store(self, *, create: bool = True, busy_seconds: float | None = None, is_heard: bool = True) -> Store:

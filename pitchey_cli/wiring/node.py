@@ -29,7 +29,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.listening import address_of
-from pitchey_cli.domain.nodes import NodeFacts
+from pitchey_cli.domain.nodes import MOST_APART_SECONDS, NodeFacts
 from pitchey_cli.engines import images
 from pitchey_cli.engines.images import Sources, current_tag
 from pitchey_cli.engines.port import Engine, EngineKind
@@ -67,6 +67,8 @@ async def serve(
         lock(wiring.state_dir, is_daemon=True, engine=engine.kind),
         loop(wiring, engine, report=report) as node,
     ):
+        if wiring.server is not None and wiring.policies.kept_at() is None:
+            report("artifacts are kept on this disk, where other nodes do not find them: artifacts.url names a bucket")
         front = await _api(wiring, api or wiring.settings.api.listen, tls, report)
         await process.serve(node, on_ready=on_ready, front=front, listen=_listener(wiring))
 
@@ -205,6 +207,7 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int)
         ca_file=porters.ca_file(wiring),
         porter_network=wiring.settings.engine.network,
         is_foreground=is_foreground,
+        most_apart_seconds=MOST_APART_SECONDS,
         facts=facts,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from processors.protocol import Told
@@ -34,6 +35,7 @@ async def follow_all(refused: Iterable[Told], followed: Mapping[str, Spool]) -> 
 async def _pass_on(token: str, spool: Spool, chunks: asyncio.Queue[bytes]) -> None:
     """Put an attempt's events into the queue, and nothing when there are no more."""
     head = b'{"token":"%s","event":' % token.encode()
-    async for chunk in spool.follow(0):
-        await chunks.put(b"".join(b"%s%s}\n" % (head, line) for line in chunk.splitlines()))
+    with contextlib.suppress(OSError):  # a disk that cannot be read: whoever waits asks again, for this one alone
+        async for chunk in spool.follow(0):
+            await chunks.put(b"".join(b"%s%s}\n" % (head, line) for line in chunk.splitlines()))
     await chunks.put(b"")

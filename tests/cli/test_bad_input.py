@@ -165,6 +165,7 @@ def test_a_database_of_a_newer_version(pitchey: Pitchey) -> None:
     database = pitchey.state_dir / "pitchey.db"
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA user_version = 999")
+        connection.execute("UPDATE meta SET value = '999' WHERE name = 'readable_by'")
     _is_one_error(pitchey("status"), 9, "999")
 
 

@@ -287,3 +287,11 @@ def test_a_job_goes_to_a_node_with_the_labels_that_it_asks_for(store: Store) -> 
     store.take_over(node(store, "b"), why="gone", now=NOON)  # its line is that of before
     assert claim(store, a, "i-a", policy=here) == []
     assert [each.on_node for each in store.queue(POOL).flows] == ["region=eu"]
+
+
+def test_a_server_says_what_time_it_is_there(store: Store) -> None:
+    there = store.time_there()
+    if store.database_version().startswith("PostgreSQL"):
+        assert there is not None and abs(datetime.now(UTC) - there) < timedelta(minutes=1)
+    else:
+        assert there is None

@@ -1336,6 +1336,16 @@ def test_of_too_many_the_oldest_that_nobody_needs_go(store):
     assert everything(store) == ["needed", "alive", "three"]
 
 
+def test_of_too_many_no_more_go_where_two_nodes_have_counted_them(store):
+    for job_id in ("one", "two", "three", "four", "five"):
+        succeed(store, job_id)
+    policy = replace(KEEP_ALL, jobs_count=3)
+    assert prune(store, policy, Excess(jobs=2), dry_run=True) == ["one", "two"]
+    assert prune(store, policy, Excess(jobs=2)) == ["one", "two"]
+    assert prune(store, policy, Excess(jobs=2)) == []  # the other, who has counted before
+    assert everything(store) == ["three", "four", "five"]
+
+
 def test_many_jobs_go_in_pieces(store):
     submit(store, *(video(f"j{n:04}") for n in range(600)))
     for n in range(600):

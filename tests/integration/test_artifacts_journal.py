@@ -69,3 +69,42 @@ def test_a_full_journal_goes_once_its_files_are_on_disk(tmp_path: Path) -> None:
     (journal,) = (tmp_path / "incoming").iterdir()
     assert journal.stat().st_size < 700_000
     assert all(artifacts.is_whole(each.sha256) for each in found)
+
+
+FAILS_ONCE = """
+import resource, signal, sys
+from pathlib import Path
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.domain.errors import PitcheyError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+artifacts = LocalArtifacts(Path(sys.argv[1]))
+artifacts.put([b"before"])
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # the journal takes a part of it
+try:
+    artifacts.put([b"x" * 60])
+except PitcheyError:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+artifacts.put([b"after"])
+"""
+
+
+def test_what_comes_behind_an_entry_that_the_disk_did_not_take_is_not_lost(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FAILS_ONCE, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert done.stdout == "refused\n"
+    before, refused, after = (hashlib.sha256(each).hexdigest() for each in (b"before", b"x" * 60, b"after"))
+    assert not place(tmp_path, refused).exists()  # what is in no journal has no name
+    place(tmp_path, after).unlink()
+    artifacts = LocalArtifacts(tmp_path)
+    assert [artifacts.is_whole(name) for name in (before, refused, after)] == [True, False, True]
+
+
+def test_a_length_without_sense_ends_a_journal(tmp_path: Path) -> None:
+    journal = after_a_process_that_ended(tmp_path)
+    for name in NAMES:
+        place(tmp_path, name).unlink()
+    journal.write_bytes(journal.read_bytes() + b"\xff" * 40)
+    artifacts = LocalArtifacts(tmp_path)
+    assert all(artifacts.is_whole(name) for name in NAMES)
+    assert list((tmp_path / "incoming").iterdir()) == []

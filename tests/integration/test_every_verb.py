@@ -25,7 +25,7 @@ OF_A_MACHINE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("daemon run", "daemon start", "daemon stop", "daemon drain", "daemon status", "daemon unit"), ()),
     **dict.fromkeys(("images build", "images list", "images prune", "images bootstrap"), ()),
     **dict.fromkeys(("db check", "db vacuum", "db export", "db prune"), ()),
-    "db backup": ("copy.db",), "db restore": ("copy.db",), "doctor": (), "shell": ("code",),
+    "db backup": ("copy.db",), "db copy": ("copy.db",), "db restore": ("copy.db",), "doctor": (), "shell": ("code",),
     "models add": ("far", "net.onnx", "--task", "embedding"), "models warm": ("far",), "models bench": ("far",),
     **dict.fromkeys(("models remove", "models pin", "models unpin", "models verify"), ("far@1",)),
 }  # fmt: skip

@@ -143,6 +143,15 @@ def test_a_store_that_rests_while_its_server_is_restarted_goes_on_by_itself(
         assert sorted(store.job_ids("")) == ["one", "two"]
 
 
+def test_whoever_had_to_connect_again_waits_for_others_as_before(fragile: PostgresServer, fragile_url: str) -> None:
+    with closing(PostgresStore.open(fragile_url)) as store:
+        fragile.restart()
+        assert store.job_ids("") == []  # it is connected again
+        with hanging(fragile_url):
+            submit(store, "one")
+        assert store.job_ids("") == ["one"]
+
+
 def test_what_was_in_the_middle_of_a_transaction_is_undone_and_the_next_one_works(
     fragile: PostgresServer, fragile_url: str
 ) -> None:
@@ -302,3 +311,28 @@ def test_events_of_many_writers_are_numbered_as_they_are_committed(postgres_stor
     done.set()
     reader.join()
     assert len(seen) == 120 and seen == sorted(seen)
+
+
+def test_what_fails_in_a_group_undoes_itself_alone_whether_it_was_sent_already_or_not(store: PostgresStore) -> None:
+    def fail(*job_ids: str, is_sent: bool) -> None:
+        with suppress(ZeroDivisionError), store.transaction():
+            store.set_size_hint(Service.VIDEO, "failed", "lite")  # needs no answer, so it waits to be sent
+            if is_sent:
+                submit(store, *job_ids)
+            raise ZeroDivisionError
+
+    with store.transaction():
+        fail(is_sent=False)
+        submit(store, "one")
+        fail("two", is_sent=True)
+        with store.transaction():
+            with store.transaction():
+                fail(is_sent=False)
+            store.set_size_hint(Service.VIDEO, "kept", "lite")
+        with suppress(StoreError), store.transaction():
+            store._db.run("INSERT INTO job_outputs SELECT 99, 0, 'a', 'a', 'a', 'a', '{}'")  # of no job
+        fail("three", is_sent=True)
+        submit(store, "four")
+    assert sorted(store.job_ids("")) == ["four", "one"]
+    assert [store.size_hint(Service.VIDEO, name) for name in ("failed", "kept")] == ["", "lite"]
+    assert store.integrity() == []

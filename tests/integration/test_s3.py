@@ -154,6 +154,27 @@ def test_a_machine_with_its_artifacts_in_a_bucket_does_the_same(at: Pitchey, buc
     assert [path.suffix for path in (at.cwd / "out").iterdir()] == [".jpg"]
     (link,) = at.ok("result", "@last", "--link").lines
     assert httpx.get(link).content.startswith(b"\xff\xd8")
+    granted = {"PITCHEY_S3_ORGANISATIONS": "acme=default"}  # keys that may read all that others have brought in
+    for key in bucket.names("kept/"):
+        answer = at("submit", "video", f"{bucket.url}/{key}", *THUMBNAIL, "--organisation", "acme", **granted)
+        assert (answer.code, "keeps the artifacts of everybody" in answer.err) == (4, True)
+
+
+def test_outputs_wait_for_the_bucket_of_the_artifacts_and_the_work_is_not_done_again(
+    at: Pitchey, bucket: Bucket, clip: Path, lasting_options: list[str]
+):
+    at.environment["PITCHEY_ARTIFACTS_URL"] = f"{bucket.url}/kept"
+    daemon = at.start_daemon()
+    (job,) = at.ok("submit", "video", clip, *lasting_options).lines
+    at.until_working(job)
+    bucket.server.stop()
+    try:
+        assert daemon.stderr is not None
+        assert any("its outputs cannot be kept yet" in line for line in daemon.stderr)
+    finally:
+        bucket.server.start()
+    at.ok("wait", job)
+    assert len(at.job(job)["attempts"]) == 1
 
 
 def test_a_model_comes_from_a_bucket_as_a_file_or_a_folder(at: Pitchey, bucket: Bucket, tmp_path: Path):

@@ -7,10 +7,14 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from urllib3 import HTTPResponse
 
 from pitchey_cli.artifacts.bucket_uploads import PART_BYTES, upload
 from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
@@ -18,7 +22,7 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from tests.servers.s3 import OWNER, Bucket
+from tests.servers.s3 import OWNER, WRITER, Bucket
 
 LIMIT = 1 << 30
 CONTENT = os.urandom(100_000)
@@ -105,6 +109,30 @@ def test_a_writer_who_finds_a_tombstone_brings_a_content_that_the_remover_does_n
     assert node("three").path(SHA256).read_bytes() == CONTENT
 
 
+def test_a_content_that_a_write_under_way_may_still_name_is_left(
+    node: Open, bucket: Bucket, plain: PlainBucket, source: Path
+):
+    """The server says of a mark that somebody else is writing it, which is boto3's own first try."""
+    told: list[AWSRequest] = []
+
+    def conflict(request: AWSRequest, **_: object) -> AWSResponse | None:
+        if "/use/" not in request.url or told:
+            return None
+        told.append(request)
+        body = b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+        return AWSResponse(request.url, 409, {}, HTTPResponse(BytesIO(body), preload_content=False))
+
+    event = "before-send.s3.PutObject"
+    plain.client.meta.events.register(event, conflict, "conflict")
+    try:
+        node("one").add(source, limit_bytes=LIMIT)
+    finally:
+        plain.client.meta.events.unregister(event, unique_id="conflict")
+    assert len(told) == 1
+    assert len(bucket.names("kept/content/")) == 2
+    assert node("two").path(SHA256).read_bytes() == CONTENT
+
+
 def test_a_remover_that_was_interrupted_leaves_nothing_that_counts(node: Open, bucket: Bucket, source: Path):
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
@@ -145,6 +173,17 @@ def test_no_content_is_lost_between_nodes_that_bring_it_in_and_one_that_removes_
         is_over.set()
         sweeper.join()
     assert removed and not missing
+
+
+def test_what_two_databases_share_is_removed_by_the_first_alone(node: Open, bucket: Bucket, source: Path):
+    node("one").add(source, limit_bytes=LIMIT)
+    for _ in range(2):
+        node("one").check_owner("production")
+    with pytest.raises(StoreError, match="has the artifacts of the database production as well"):
+        node("two").check_owner("staging")
+    assert [each.sha256 for each in node("two").kept()] == [SHA256]
+    bucket.client.delete_object(Bucket=bucket.name, Key="kept/use/owner")
+    node("two").check_owner("staging")
 
 
 def test_a_removed_content_leaves_nothing_in_the_bucket(node: Open, bucket: Bucket, source: Path):
@@ -251,6 +290,51 @@ def test_parts_of_another_content_are_not_gone_on_with(plain: PlainBucket, bucke
     large.write_bytes(content)
     upload(plain, "large", large, sha256=hashlib.sha256(content).hexdigest())
     assert bucket.get("large") == content
+
+
+def test_what_is_said_of_an_object_is_said_of_its_own_content(plain: PlainBucket, bucket: Bucket, tmp_path: Path):
+    contents = [bytes(PART_BYTES) + os.urandom(PART_BYTES) for _ in range(2)]
+    one, other = (tmp_path / name for name in ("one", "other"))
+    for path, content in zip((one, other), contents, strict=True):
+        path.write_bytes(content)
+    names = [hashlib.sha256(content).hexdigest() for content in contents]
+
+    def break_off(done: int, total: int | None) -> None:
+        if done:
+            raise PitcheyError("Enough.")
+
+    with pytest.raises(PitcheyError, match="Enough"):
+        upload(plain, "large", one, sha256=names[0], media_type="video/mp4", progress=break_off)
+    upload(plain, "large", other, sha256=names[1], media_type="video/webm")
+    head = bucket.client.head_object(Bucket=bucket.name, Key="large")
+    assert (head["Metadata"], head["ContentType"]) == ({"sha256": names[1]}, "video/webm")
+    assert bucket.get("large") == contents[1]
+
+
+def test_two_who_send_different_things_under_one_key_may_try_again(plain: PlainBucket, bucket: Bucket, tmp_path: Path):
+    large = tmp_path / "large"
+    large.write_bytes(bytes(PART_BYTES + 5))
+
+    def name_another_part(params: dict[str, Any], **_: object) -> None:  # as if somebody had sent one over ours
+        params["MultipartUpload"]["Parts"][1]["ETag"] = f'"{hashlib.md5(b"other").hexdigest()}"'
+
+    event = "provide-client-params.s3.CompleteMultipartUpload"
+    plain.client.meta.events.register(event, name_another_part, "another")
+    try:
+        with pytest.raises(NetworkError, match="was ended"):
+            upload(plain, "large", large, sha256="0" * 64)
+    finally:
+        plain.client.meta.events.unregister(event, unique_id="another")
+    assert bucket.names() == []
+
+
+def test_who_may_write_and_nothing_else_stores_large_files_as_well(bucket: Bucket, tmp_path: Path):
+    keys = {"access_key": WRITER.access, "secret_key": WRITER.secret}
+    profile = Profile(endpoint_url=bucket.server.endpoint, path_style=True, **keys)
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(PART_BYTES + 5))
+    upload(PlainBucket(profile, bucket.name), "large", large, sha256="0" * 64)
+    assert bucket.get("large") == large.read_bytes()
 
 
 def test_a_server_that_answers_nothing_is_an_error_that_may_pass(plain: PlainBucket, tmp_path: Path, source: Path):

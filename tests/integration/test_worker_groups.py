@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from pitchey_cli.daemon.line import SocketLine
+from pitchey_cli.daemon.worker_client import WorkerClient
+from processors.protocol import AttemptRequest, Event
 from tests.resources.workers import Worker, until
 
 HANDLER = ("--handler", "tests.resources.handlers.sharing")
@@ -126,3 +130,26 @@ def test_one_that_is_over_in_memory_alone_is_not_known_to_the_next_worker(worker
 
 def test_a_group_of_none_is_refused(worker: Worker) -> None:
     assert worker.http.post("/groups", json={"attempts": []}).status_code == 400
+
+
+def test_one_that_no_group_can_hold_spoils_no_other(worker: Worker) -> None:
+    nested: Any = "deep"
+    for _ in range(197):  # as deep as a request may be; in a group it lies deeper
+        nested = [nested]
+    requests = [AttemptRequest.model_validate(request(f"t{number}.1", f"short {number}")) for number in range(3)]
+    requests[1].spec["inputs"] = nested
+    client = WorkerClient(SocketLine(worker.run))
+
+    async def carry_out(each: AttemptRequest) -> Event:
+        events = await client.start(each)
+        try:
+            return [event async for event in events][-1]
+        finally:
+            await events.close()
+
+    async def all_at_once() -> list[Event]:
+        return await asyncio.gather(*map(carry_out, requests))
+
+    endings = asyncio.run(all_at_once())
+    client.close()
+    assert [each.type for each in endings] == ["result", "error", "result"]

@@ -48,12 +48,18 @@ class Keys:
 
 OWNER = Keys("AKOWNER", "the-secret-of-the-owner")  #: may do everything
 READER = Keys("AKREADER", "the-secret-of-the-reader")  #: may read and list, and write nothing
+WRITER = Keys("AKWRITER", "the-secret-of-the-writer")  #: may write, and neither read nor list
 _IDENTITIES = {
     "identities": [
         {
             "name": "owner",
             "credentials": [{"accessKey": OWNER.access, "secretKey": OWNER.secret}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        },
+        {
+            "name": "writer",
+            "credentials": [{"accessKey": WRITER.access, "secretKey": WRITER.secret}],
+            "actions": ["Write"],
         },
         {
             "name": "reader",

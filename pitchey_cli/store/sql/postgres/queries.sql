@@ -674,6 +674,10 @@ UPDATE nodes
  WHERE id = :id AND epoch = :epoch AND state = 'up'
 RETURNING beat;
 
+-- name: time_there
+-- The clock that all nodes have in common.
+SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint);
+
 -- name: may_act
 -- Whether a node acts under this epoch, and whether it is to take anything new.
 SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';

@@ -654,6 +654,10 @@ UPDATE nodes
  WHERE id = :id AND epoch = :epoch AND state = 'up'
 RETURNING beat;
 
+-- name: time_there
+-- There is no clock but the one here.
+SELECT NULL;
+
 -- name: may_act
 -- Whether a node acts under this epoch, and whether it is to take anything new.
 SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';

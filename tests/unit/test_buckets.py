@@ -1,0 +1,43 @@
+"""Whose jobs may go where in a bucket."""
+
+from __future__ import annotations
+
+import pytest
+
+from pitchey_cli.domain.buckets import Grants, Kept
+from pitchey_cli.domain.errors import Denied
+
+KEPT = Kept(frozenset({"default", "same"}), "bucket", "kept/")
+GRANTS = Grants("default", {"acme": frozenset({"default", "same", "other"})}, KEPT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket/kept/content/ab/abcd/0",
+        "s3://bucket/kept/use/ab/abcd",
+        "s3://same@bucket/kept/put/job.1/0",
+        "s3://bucket//kept/content/x",
+        "s3://bucket/mine/../kept/./content//x",
+        "s3://bucket/kept/content",
+    ],
+)
+@pytest.mark.parametrize("organisation", ["acme", "default"])
+def test_what_is_kept_for_everybody_is_named_by_nobody(url: str, organisation: str) -> None:
+    with pytest.raises(Denied, match="keeps the artifacts of everybody"):
+        GRANTS.check(url, organisation)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bucket/kept/films/a.mp4",
+        "s3://bucket/content/a.mp4",
+        "s3://bucket/kept/content.mp4",
+        "s3://other@bucket/kept/content/x",
+        "s3://elsewhere/kept/content/x",
+        "s3://bucket/out/{job}/",
+    ],
+)
+def test_the_rest_of_the_bucket_is_as_it_was(url: str) -> None:
+    GRANTS.check(url, "acme")
