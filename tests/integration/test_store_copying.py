@@ -266,6 +266,7 @@ def unfit(folder: Path, backup: Path, what: str) -> Path:
         path.write_bytes(backup.read_bytes())
         raw = sqlite3.connect(path)
         raw.execute("PRAGMA user_version = 99")
+        raw.execute("UPDATE meta SET value = '99' WHERE name = 'readable_by'")
         raw.close()
     elif what == "miscounted":
         path.write_bytes(backup.read_bytes())
