@@ -267,6 +267,7 @@ def unfit(folder: Path, backup: Path, what: str) -> Path:
         raw = sqlite3.connect(path)
         raw.execute("PRAGMA user_version = 99")
         raw.execute("UPDATE meta SET value = '99' WHERE name = 'readable_by'")
+        raw.commit()
         raw.close()
     elif what == "miscounted":
         path.write_bytes(backup.read_bytes())
