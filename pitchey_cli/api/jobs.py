@@ -222,6 +222,7 @@ async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | No
 async def why_job(call: Call) -> Response:
     """Say why a job waits, or how it ended: in sentences, the most telling one first."""
     job_id, runner, wiring = JobId(call.part("job")), call.desk.runner(), call.desk.wiring
+    nodes = await call.desk.glance(lambda store: store.nodes())  # one organisation is told what follows from them
 
     def reasons(store: Store) -> list[str]:
         return why.reasons(
@@ -232,6 +233,8 @@ async def why_job(call: Call) -> Response:
             has_image=lambda: None,  # the engine is the daemon's to ask
             policy=wiring.policies.queue(),
             capped=budgets.capped(store, wiring.as_of),
+            nodes=nodes,
+            is_of_all=call.actor.is_of_all,
         )
 
     return json_answer({"id": job_id, "reasons": await call.read(reasons)})

@@ -44,6 +44,7 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         has_image=has_image,
         policy=wiring.policies.queue(),
         capped=budgets.capped(store, wiring.as_of),
+        nodes=store.nodes(),
     )
     for sentence in sentences:
         typer.echo(printable(sentence))
