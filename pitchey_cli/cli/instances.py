@@ -77,7 +77,7 @@ def warm(
     wiring.poke()
     until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     terminal.say(f"{instances} of {pool} {'is' if instances == 1 else 'are'} kept warm until {until}.")
-    if wiring.holder() is None:
+    if not wiring.is_run(wiring.store()):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

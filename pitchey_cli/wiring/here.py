@@ -66,8 +66,13 @@ class Wiring:
         """The server that does the work; None where that is this machine."""
         return None
 
+    @property
+    def organisation(self) -> str | None:
+        """The one of which alone whoever works here is told; None: of everything."""
+        return None
+
     def holder(self) -> Holder | None:
-        """Who runs the jobs."""
+        """Who runs the jobs of the state directory."""
         from pitchey_cli.daemon import lock
 
         return lock.holder(self.state_dir)
@@ -78,8 +83,20 @@ class Wiring:
         holder = self.holder()
         return holder is not None and holder.is_daemon
 
+    def at_work(self, store: Store) -> list[str]:
+        """The names of the nodes that are up on a queue that several share; none where it is in the state directory."""
+        if self.server is None:
+            return []
+        from pitchey_cli.domain.nodes import at_work
+
+        return at_work(store.nodes(), self.clock.now())
+
+    def is_run(self, store: Store) -> bool:
+        """Whether anybody runs the jobs, here or on another machine that shares the queue."""
+        return self.holder() is not None or bool(self.at_work(store))
+
     def poke(self) -> bool:
-        """Wake whoever runs the jobs; False when nobody does."""
+        """Wake whoever runs the jobs here; False when nobody does."""
         from pitchey_cli.daemon import lock
 
         return lock.poke(self.state_dir)
