@@ -1,7 +1,7 @@
 """Where artifacts are, as all nodes of a queue have to agree. Pure.
 
-A bucket or a folder that has them keeps an id of its own, made at random. So two nodes agree that reach one bucket by two
-addresses, or share one folder, and a mistyped bucket is another place, whatever its name.
+A bucket or a folder that has them keeps an id of its own, made at random. So two nodes agree that reach one bucket by
+two addresses, or share one folder, and a mistyped bucket is another place, whatever its name.
 """
 
 from __future__ import annotations
