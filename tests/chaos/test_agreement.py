@@ -1,4 +1,4 @@
-"""What daemons of one queue agree on before they are nodes of it: artifacts, names and ids; and the keys of a bucket."""
+"""What daemons of one queue agree on before they are nodes of it: artifacts, names and ids, and keys of a bucket."""
 
 from __future__ import annotations
 
