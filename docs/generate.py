@@ -27,7 +27,7 @@ _EXIT_CODES = {
     ExitCode.CANCELLED: "a job was cancelled",
     ExitCode.BUDGET: "a budget is used up, or holds all the jobs that were waited for",
     ExitCode.NO_ENGINE: "no engine, or no daemon",
-    ExitCode.STORE: "the database or the disk",
+    ExitCode.STORE: "the database, the disk or a bucket",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
 

@@ -171,7 +171,7 @@ class Policies:
             ends = {each: profile.endpoint_url.rstrip("/") for each, profile in self.profiles().items()}
             same = frozenset(each for each, end in ends.items() if end == ends.get(url.profile or name))
             kept = Kept(same, url.bucket, url.key)
-        return Grants(name, grants(self._settings.s3.organisations), kept)
+        return Grants(name, grants(self._settings.s3.organisations), kept, frozenset(self.profiles()))
 
     def kept_at(self) -> BucketUrl | None:
         """The part of a bucket where artifacts are kept; None: on this disk."""

@@ -20,10 +20,12 @@ from botocore.config import Config
 
 from pitchey_cli.domain.buckets import BucketUrl, Profile
 from pitchey_cli.domain.errors import (
+    ArtifactsDenied,
+    BucketAway,
+    BucketMissing,
     Denied,
     InputNotFound,
     InputRejected,
-    NetworkError,
     PitcheyError,
     StoreError,
     UsageError,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 THREADS = 8  #: of one transfer
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 30.0  # of silence
+_HURRIED_CONNECT_SECONDS = 3.0
+_HURRIED_READ_SECONDS = 5.0
 _TRIES = 4  # of one request, with boto3's own back-off between them
 _LOOK = "Check endpoint_url, region and path_style of the profile."
 _LISTED = 100_000  # objects of a prefix at most
@@ -49,6 +53,7 @@ _FULL = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", 
 _CHANGED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"})
 _BAD = frozenset({"InvalidBucketName", "InvalidArgument", "PermanentRedirect", "IllegalLocationConstraintException"})
 _DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"})
+_MAY_NOT_LIST = frozenset({"AccessDenied", "AllAccessDisabled", "NotImplemented"})
 _PASSING = frozenset(
     {"RequestTimeout", "SlowDown", "Throttling", "InternalError", "ServiceUnavailable", "IncompleteBody"}
 )
@@ -70,11 +75,13 @@ class Bucket:
 
     profile: Profile
     name: str
+    is_own: bool = False  #: it has all artifacts: a job never named it, and is not to blame for what is wrong with it
+    is_hurried: bool = False  #: whoever asks will not wait for one that does not answer
 
     @property
     def client(self) -> S3Client:
         """The client of boto3."""
-        return _client(self.profile)
+        return _client(self.profile, is_hurried=self.is_hurried)
 
     @contextmanager
     def translated(self, key: str, doing: str = "be read") -> Iterator[None]:
@@ -82,7 +89,30 @@ class Bucket:
         try:
             yield
         except (exceptions.BotoCoreError, exceptions.ClientError, exceptions.HTTPClientError) as error:
-            raise meaning(error, self.profile, f"s3://{self.name}/{key}", doing) from error
+            meant = meaning(error, self.profile, f"s3://{self.name}/{key}", doing)
+            if self.is_own and isinstance(meant, Denied | UsageError | BucketMissing):
+                meant = ArtifactsDenied(str(meant), hint=meant.hint)
+            raise meant from error
+
+    def check_there(self, prefix: str) -> None:
+        """Make sure that there is such a bucket, and that it knows the keys: some servers make one of any name that is
+        written to. Whether these keys may list it is another question.
+
+        Raises:
+            PitcheyError: says why not.
+        """
+        with self.translated(prefix, "be listed"):
+            try:
+                self.client.head_bucket(Bucket=self.name)
+            except exceptions.ClientError as error:
+                if not _status(error) or _status(error) >= 500:
+                    raise
+                # The answer to a HEAD has no body, and so no reason: that to a GET has.
+                try:
+                    self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, MaxKeys=1)
+                except exceptions.ClientError as reason:
+                    if code_of(reason) not in _MAY_NOT_LIST:
+                        raise
 
     def head(self, key: str) -> dict[str, Any]:
         """What is known of an object, its checksums too.
@@ -140,9 +170,9 @@ def check_keys(profile: Profile) -> None:
         PitcheyError: it does not.
     """
     try:
-        _client(profile).list_buckets()
+        _client(profile, is_hurried=True).list_buckets()
     except exceptions.ClientError as error:
-        if code_of(error) not in ("AccessDenied", "AllAccessDisabled", "NotImplemented"):
+        if code_of(error) not in _MAY_NOT_LIST:
             raise meaning(error, profile, "s3://", "be listed") from error
     except (exceptions.BotoCoreError, exceptions.HTTPClientError) as error:
         raise meaning(error, profile, "s3://", "be listed") from error
@@ -183,8 +213,8 @@ def meaning(error: Exception, profile: Profile, url: str, doing: str) -> Pitchey
         return UsageError(f"{url} cannot {doing} {who}: {error}.", hint=_LOOK)
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
         hint = "Check endpoint_url of the profile, and that the server runs."
-        return NetworkError(f"{url} cannot {doing}: {where} does not answer {who}.", hint=hint)
-    return NetworkError(f"{url} could not {doing} {who}: {str(error).rstrip('.')}.")
+        return BucketAway(f"{url} cannot {doing}: {where} does not answer {who}.", hint=hint)
+    return BucketAway(f"{url} could not {doing} {who}: {str(error).rstrip('.')}.")
 
 
 def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: str, who: str) -> PitcheyError:
@@ -192,7 +222,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
     code, status = str(said.get("Code", "")), _status(error)
     if code in _MISSING_BUCKET:
         bucket = url.removeprefix("s3://").partition("/")[0]
-        return InputNotFound(
+        return BucketMissing(
             f"{url}: there is no bucket {bucket} {who}.", hint="Check its name, or make it; nothing here does."
         )
     if code in _WRONG_KEYS:
@@ -212,15 +242,15 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
             f"{url} changed while it was read {who}.", hint="Wait until it is complete, then try again."
         )
     if code in _DAMAGED:
-        return NetworkError(f"{url} was damaged on the way {who}.")
+        return BucketAway(f"{url} was damaged on the way {who}.")
     if code in _PASSING or status >= 500 or status == 429:
-        return NetworkError(f"{url} could not {doing} {who}: the server answers {status} {code}.")
+        return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
     if code in _BAD or status in (301, 400):
         text = str(said.get("Message", "")).rstrip(".")
         return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.", hint=_LOOK)
     if status in (401, 403):
         return Denied(f"{url} may not {doing} {who}.", hint="Whoever owns the bucket can allow it to these keys.")
-    return NetworkError(f"{url} could not {doing} {who}: the server answers {status} {code}.")
+    return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
 
 
 def _status(error: exceptions.ClientError) -> int:
@@ -248,11 +278,11 @@ def is_missing(error: exceptions.ClientError) -> bool:
 
 
 @functools.lru_cache(maxsize=32)
-def _client(profile: Profile) -> S3Client:
+def _client(profile: Profile, *, is_hurried: bool = False) -> S3Client:
     config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _TRIES},
+        connect_timeout=_HURRIED_CONNECT_SECONDS if is_hurried else _CONNECT_SECONDS,
+        read_timeout=_HURRIED_READ_SECONDS if is_hurried else _READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1 if is_hurried else _TRIES},
         max_pool_connections=2 * THREADS,
         signature_version="s3v4",
         s3={"addressing_style": "path" if profile.path_style else "auto"},

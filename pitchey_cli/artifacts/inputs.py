@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from pitchey_cli.artifacts.http import fetch, spool
 from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
-from pitchey_cli.domain.buckets import Grants, Profile, bucket_url, is_bucket_url
-from pitchey_cli.domain.errors import InputRejected, UsageError
+from pitchey_cli.domain.buckets import Grants, Profile, bucket_url, check_known, is_bucket_url
+from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
 
@@ -74,11 +74,9 @@ def profile_of(profiles: Mapping[str, Profile], name: str) -> Profile:
     """A profile by its name.
 
     Raises:
-        UsageError: there is none.
+        ProfileMissing: there is none.
     """
-    if name not in profiles:
-        text = f"There is no S3 profile {name!r}: there are {', '.join(sorted(profiles))}."
-        raise UsageError(text, hint=f"[s3.profiles.{name}] in the settings file makes one.")
+    check_known(name, profiles)
     return profiles[name]
 
 

@@ -20,6 +20,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import stat
 import tempfile
 import time
@@ -43,6 +44,7 @@ class LocalArtifacts:
     def __init__(self, root: Path) -> None:
         self._content = root / "sha256"
         self._incoming = root / "incoming"
+        self._id = root / "id"
         try:
             for directory in (root, self._content, self._incoming):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -202,6 +204,20 @@ class LocalArtifacts:
 
     def check_owner(self, owner: str) -> None:
         """They lie in a state directory, beside the only database that refers to them."""
+
+    def place_id(self, *, make: bool) -> str:
+        """The id of this folder, kept in it; empty where it has none, and none is to be made."""
+        try:
+            if make and not self._id.exists():
+                self._incoming.mkdir(exist_ok=True)
+                with tempfile.NamedTemporaryFile("w", dir=self._incoming, encoding="ascii") as made:
+                    made.write(secrets.token_hex(8))
+                    made.flush()
+                    with suppress(FileExistsError):  # who shares the folder was quicker
+                        self._id.hardlink_to(made.name)
+            return self._id.read_text(encoding="ascii", errors="replace") if self._id.exists() else ""
+        except OSError as error:
+            raise translated(error, self._id) from error
 
     def remove(self, sha256: str, *, unless_used_since: datetime) -> bool:
         """Remove an artifact that nothing refers to; False when it has been brought in since, or is not there."""

@@ -79,7 +79,25 @@ class Marks:
 
     def owner(self, candidate: str) -> str:
         """The database whose contents these are; the candidate where there was none."""
-        key = f"{self.folder}owner"
+        return self._noted("owner", candidate)
+
+    def place_id(self, *, make: bool) -> str:
+        """The id of this prefix, which is made where there is none; or empty."""
+        if make:
+            return self._noted("id", secrets.token_hex(8))
+        key = f"{self.folder}id"
+        with self._bucket.translated(key):
+            try:
+                with self._bucket.client.get_object(Bucket=self._bucket.name, Key=key)["Body"] as body:
+                    return body.read().decode()
+            except exceptions.ClientError as error:
+                if is_missing(error):
+                    return ""
+                raise
+
+    def _noted(self, what: str, candidate: str) -> str:
+        """What is noted of all contents; the candidate where nothing was."""
+        key = f"{self.folder}{what}"
         client, name = self._bucket.client, self._bucket.name
         with self._bucket.translated(key, "be written"):
             try:
@@ -97,8 +115,8 @@ class Marks:
             StoreError: it does not.
         """
         name = secrets.token_hex(32)
+        first = self.write(name, "", None)
         try:
-            first = self.write(name, "", None)
             second = None if first is None else self.write(name, "", first)
             is_heeded = (
                 second is not None and self.write(name, "", None) is None and self.write(name, "", first) is None

@@ -121,6 +121,13 @@ class Artifacts(Protocol):
     def is_whole(self, sha256: str, *, progress: ProgressCallback | None = None) -> bool:
         """Read it, and say whether its content is what its name says. False as well when it is not there."""
 
+    def place_id(self, *, make: bool) -> str:
+        """An id of where they are, kept there: whoever finds the same one finds the same artifacts.
+
+        Args:
+            make: give it one where it has none; else it is empty then.
+        """
+
     def check_owner(self, owner: str) -> None:
         """Make sure that they are of one database alone, before what it does not refer to is removed.
 

@@ -183,6 +183,10 @@ class S3Artifacts:
         except InputNotFound:
             return False
 
+    def place_id(self, *, make: bool) -> str:
+        """The id of this part of the bucket, kept in it; empty where it has none, and none is to be made."""
+        return self._marks.place_id(make=make)
+
     def check_owner(self, owner: str) -> None:
         """Make sure that they are of one database alone, before what it does not refer to is removed."""
         known = self._marks.owner(owner)
@@ -321,11 +325,12 @@ class S3Artifacts:
             )
 
     def check_conditions(self) -> None:
-        """Make sure that the bucket can be written, and heeds what removing relies on.
+        """Make sure that there is such a bucket, that it can be written, and heeds what removing relies on.
 
         Raises:
             PitcheyError: says why not.
         """
+        self._bucket.check_there(self._prefix)
         self._marks.check_conditions()
 
     # --- keys

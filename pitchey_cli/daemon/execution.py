@@ -25,11 +25,13 @@ from pitchey_cli.daemon.transfer import Transfer
 from pitchey_cli.daemon.worker_client import Events
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
+    ArtifactsDenied,
     EngineError,
     InputRejected,
     InstanceGone,
     NetworkError,
     PitcheyError,
+    ProfileMissing,
     StaleToken,
     StoreError,
 )
@@ -139,7 +141,7 @@ class Execution:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
                 words = await self._last_words() if isinstance(error, InstanceGone) else None
-                await self._finish(_not_started(error, words))
+                await self._finish(_not_started(error, words, self.node.config.facts.name))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -414,6 +416,9 @@ class Execution:
         except NetworkError as error:
             text = JobError("not_stored", str(error), error.hint or None)
             return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
+        except (ArtifactsDenied, ProfileMissing) as error:
+            text = _unfit(error, self.node.config.facts.name)
+            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
         except PitcheyError as error:
             is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
             text = JobError("bad_output", str(error), error.hint)
@@ -553,7 +558,7 @@ def _never_started() -> protocol.ErrorEvent:
     return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
 
 
-def _not_started(error: PitcheyError, last_words: str | None) -> Outcome:
+def _not_started(error: PitcheyError, last_words: str | None, node_name: str) -> Outcome:
     """What became of an attempt whose inputs could not be had, or that no worker took."""
     if isinstance(error, InstanceGone):
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
@@ -561,4 +566,11 @@ def _not_started(error: PitcheyError, last_words: str | None) -> Outcome:
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
     if isinstance(error, NetworkError | StoreError | Unforeseen):
         return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
+    if isinstance(error, ArtifactsDenied | ProfileMissing):
+        return Outcome(Reason.FAILED, _unfit(error, node_name), is_retryable=True)
     return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))
+
+
+def _unfit(error: PitcheyError, node_name: str) -> JobError:
+    """What is said of a node that is not set up as the job needs it: the job is well, and another node may do it."""
+    return JobError("unfit_node", f"Node {node_name} cannot do it: {error}", error.hint or None)

@@ -25,9 +25,43 @@ def kept_id(state_dir: Path) -> str:
                 return found
             raise StoreError(f"{path} holds no id of a node.", hint="Remove it: a new one is made.")
         made = secrets.token_hex(_LENGTH // 2)
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_text(made + "\n", encoding="ascii")
-        temporary.replace(path)
+        _write(path, made)
+        note_original(state_dir)
         return made
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error.strerror}.") from error
+
+
+def is_copy(state_dir: Path) -> bool:
+    """Whether the id came here with a copy of the directory: a copied file is another one, and a moved one is not."""
+    try:
+        return _noted_at(state_dir).read_text(encoding="ascii").strip() != _own_number(state_dir)
+    except (OSError, ValueError):
+        return False
+
+
+def note_original(state_dir: Path) -> None:
+    """Note that the id is this directory's own from now on.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    path = _noted_at(state_dir)
+    try:
+        _write(path, _own_number(state_dir))
+    except OSError as error:
+        raise StoreError(f"{path} cannot be used: {error.strerror}.") from error
+
+
+def _own_number(state_dir: Path) -> str:
+    return str(layout.node_id(state_dir).stat().st_ino)
+
+
+def _noted_at(state_dir: Path) -> Path:
+    return layout.node_id(state_dir).with_suffix(".file")
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text + "\n", encoding="ascii")
+    temporary.replace(path)

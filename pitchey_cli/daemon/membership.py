@@ -5,11 +5,12 @@ Everything here goes by this machine's monotonic clock, see domain/nodes.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
+from pitchey_cli.daemon import agreement
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeRecord, NodeState, Room, Watch
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, NodeRecord, NodeState, Room, Watch
 
 _AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
 
@@ -44,17 +45,33 @@ class Membership:
         """Whether what one node is enough for is this one's to do. For a beat or two there may be two such, or none."""
         return all(self._node.identity.id < each.id for each in self.others if not each.facts.is_foreground)
 
-    async def enter(self) -> None:
-        """Begin an epoch."""
+    async def enter(self, still: Collection[agreement.Still] | None = None) -> None:
+        """Begin an epoch.
+
+        Args:
+            still: those that did not move when they were asked whether they object to this node; None: nobody was.
+
+        Raises:
+            UsageError: somebody who came meanwhile does.
+        """
         node = self._node
         began = node.clock.monotonic()
-        facts = node.config.facts
         self.told = self._room()
-        node.identity.epoch = await node.call(
-            node.store.enter, node.identity.id, facts, self.told, now=node.clock.now()
-        )
+        node.identity.epoch, said = await node.call(self._enter, still)
+        if said:
+            node.report(said)
         self.is_over = False
         self._kept_at, self._beat_at = began, began  # the first look at the others is now
+
+    def _enter(self, still: Collection[agreement.Still] | None) -> tuple[Epoch, str]:
+        node, said = self._node, ""
+        with node.store.transaction():  # of two that come at once, one finds the other there
+            if still is not None:
+                if (problem := agreement.objection(node, still)) is not None:
+                    raise problem
+                said = agreement.settle(node)
+            epoch = node.store.enter(node.identity.id, node.config.facts, self.told, now=node.clock.now())
+        return epoch, said
 
     async def leave(self) -> None:
         """End, unless instances are left behind: those are others' when the lease has run out, or the next daemon's."""

@@ -27,6 +27,7 @@ from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.domain.warmth import WarmHours
 from pitchey_cli.domain.webhooks import Reply
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.engines.port import Engine, EngineInfo
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
@@ -87,6 +88,7 @@ class Identity:
     """Who this node is."""
 
     id: str = "here"
+    is_copy: bool = False  #: its id came with a copy of a state directory
     epoch: Epoch | None = None  #: under which it acts; None before it has begun
 
 
@@ -156,6 +158,7 @@ class Node:
     post: Post | None = None  #: None: nobody is told anything
     presigner: Presigner | None = None  #: makes the links for instances that share no files
     identity: Identity = field(default_factory=Identity)
+    whereabouts: Whereabouts | None = None  #: of its artifacts; None: no other node needs them, or nobody can say now
     _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
 
     @property

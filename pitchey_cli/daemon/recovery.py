@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from pitchey_cli.daemon import strays
+from pitchey_cli.daemon import agreement, identity, strays
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain import layout
@@ -26,11 +26,14 @@ async def take_over(loop: Loop) -> None:
 
     Raises:
         EngineUnavailable: without the engine nobody can say what still runs.
-        UsageError: another daemon works under the id of this node.
+        UsageError: another daemon works under the id of this node, or under its name, or has its artifacts elsewhere.
     """
     node = loop.node
     await _refuse_a_copy(node)
-    await loop.membership.enter()
+    await loop.membership.enter(await agreement.reach(node))
+    if node.identity.is_copy:
+        await asyncio.to_thread(identity.note_original, node.config.state_dir)
+        node.identity.is_copy = False
     found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: loop.state_id})}
     records = {record.id: record for record in await node.call(node.store.instances, node=node.identity.id)}
     for instance_id in found.keys() - records.keys():
@@ -59,22 +62,30 @@ async def take_over(loop: Loop) -> None:
 async def _refuse_a_copy(node: Node) -> None:
     """Make sure that nobody works under the id of this node, as where its state directory was copied with it.
 
-    Instances of another boot are those of a machine that has been started anew since, or of another one, which is well:
-    to look for them here would end what they work at. Only one that lives counts its beat up.
+    That is asked where the id came with a copied file, and where instances are of another boot: those of a machine that
+    has been started anew since, or of another one, which is well. To look for them here would end what they work at.
+    Only one that lives counts its beat up.
     """
     if await node.call(node.store.time_there) is None:
         return  # no server: nobody else is there
     before = await _this_node(node)
     records = await node.call(node.store.instances, node=node.identity.id)
-    if before is None or not before.is_up or all(each.boot == node.clock.boot() for each in records):
+    is_copy = node.identity.is_copy
+    if before is None or not before.is_up:
         return
-    node.report("there are instances of this node from another boot: is somebody at work under its id?")
+    if not is_copy and all(each.boot == node.clock.boot() for each in records):
+        return
+    found = "this state directory is a copy" if is_copy else "there are instances of this node from another boot"
+    node.report(f"{found}: is somebody at work under its id?")
     begin = node.clock.monotonic()
     while node.clock.monotonic() - begin < before.facts.lease_seconds * 2 / BEATS_PER_LEASE:
         await asyncio.sleep(_LOOK_SECONDS)
         now = await _this_node(node)
         if now is not None and now.is_up and now.seen != before.seen:
-            hint = f"Is {layout.node_id(node.config.state_dir)} a copy? Remove it: a new one is made."
+            path = layout.node_id(node.config.state_dir)
+            hint = f"This is a copy: remove {path}, and a new one is made."
+            if not is_copy:
+                hint = f"Two state directories have it. Whichever is the copy: remove its node.id (here {path})."
             raise UsageError("Another daemon works under the id of this node.", hint=hint)
 
 
@@ -106,7 +117,10 @@ async def _begin_anew(loop: Loop, until: asyncio.Event) -> None:
         return
     if became is not None and became.is_up:
         path = layout.node_id(node.config.state_dir)
-        node.report(f"another daemon works under the id of this node: this one ends; is {path} a copy? Remove it then")
+        node.report(
+            "another daemon works under the id of this node, as its state directory was copied: this one ends. Stop the"
+            f" other one, remove the node.id of whichever directory is the copy (here it is {path}), and start both"
+        )
         await _clear(loop)
         until.set()
         return

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pitchey_cli.domain.errors import Denied, UsageError
+from pitchey_cli.domain.errors import Denied, ProfileMissing, UsageError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
 SCHEME = "s3://"
@@ -186,6 +186,17 @@ def grants(text: str) -> dict[str, frozenset[str]]:
     return found
 
 
+def check_known(name: str, known: Collection[str]) -> None:
+    """Make sure that there is a profile.
+
+    Raises:
+        ProfileMissing: there is none.
+    """
+    if name not in known:
+        text = f"There is no S3 profile {name!r} here: there are {', '.join(sorted(known))}."
+        raise ProfileMissing(text, hint=f"[s3.profiles.{name}] in the settings file makes one.")
+
+
 @dataclass(frozen=True)
 class Kept:
     """Where artifacts are kept: all of everybody's, and what says which of them count."""
@@ -209,6 +220,7 @@ class Grants:
     default: str  #: the profile that URLs mean which name none
     granted: Mapping[str, frozenset[str]]
     kept: Kept | None = None  #: what no job may name, whichever profile leads there
+    known: frozenset[str] | None = None  #: the profiles that there are here; None: nobody knows
 
     def check(self, url: str, organisation: str) -> None:
         """Make sure that a job may go to a bucket.
@@ -218,7 +230,7 @@ class Grants:
 
         Raises:
             Denied: says what to set; or it is where artifacts are kept, which no job reads or writes by itself.
-            UsageError: it is no URL of a bucket.
+            UsageError: it is no URL of a bucket, or names a profile that is not known here.
         """
         place = bucket_url(url)
         profile = place.profile or self.default
@@ -227,6 +239,8 @@ class Grants:
             raise Denied(f"{url} is where Pitchey keeps the artifacts of everybody (artifacts.url).", hint=hint)
         allowed = self.granted.get(organisation)
         if (allowed is None and organisation == DEFAULT_ORGANISATION) or (allowed is not None and profile in allowed):
+            if self.known is not None:
+                check_known(profile, self.known)
             return
         hint = f"The operator can allow it: s3.organisations = {organisation}={profile}."
         raise Denied(f"{url}: {organisation} may not use the S3 profile {profile}.", hint=hint)

@@ -147,3 +147,21 @@ class NetworkError(PitcheyError):
     """A URL could not be fetched this time; another attempt may succeed."""
 
     hint = "It may be the network or the other side for the moment: try again."
+
+
+class BucketAway(NetworkError):
+    """A provider of S3 does not answer, or not as it should."""
+
+    exit_code = ExitCode.STORE
+
+
+class BucketMissing(InputNotFound):
+    """There is no such bucket."""
+
+
+class ProfileMissing(UsageError):
+    """There is no such profile of S3 here; there may be one elsewhere."""
+
+
+class ArtifactsDenied(Denied):
+    """This machine may not reach where all artifacts are: its settings are wrong, and no job is to blame."""

@@ -12,7 +12,7 @@ incoming/<whose>/<upload>/  files that are uploaded piece by piece, until a job 
 packages/<key>/       packages that were fetched for programs
 models/<name>/<version>/  models that were added to those of the image
 logs/<job>/<n>.ndjson the events of an attempt that has ended, log lines among them
-node.id               which node of several this is
+node.id node.file     which node of several this is, and the number of that file: a copied one has another
 daemon.lock wake.sock who runs the jobs, and how to wake them
 """
 

@@ -15,6 +15,7 @@ from pitchey_cli.domain.fitting import fit, largest_type
 from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.operations import cache, queueing, sources, submit
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.operations.specs import merged, spellings
@@ -63,6 +64,7 @@ class Submitting:
     models: Callable[[], ModelStore] | None = None  #: of this machine; None: which there are is not known
     grants: Grants | None = None  #: whose jobs may use which profiles of S3; None: nobody asks
     listed: sources.Listed | None = None  #: what lies below a folder in a bucket
+    whereabouts: Callable[[], Whereabouts] | None = None  #: of the artifacts; None: nobody asks
 
 
 def drafts(request: Request, listed: sources.Listed | None = None) -> list[submit.Draft]:
@@ -148,11 +150,17 @@ def stage(
 
     Args:
         words: when and how the jobs queue, where a draft does not say it itself.
+
+    Raises:
+        UsageError: there are files, and no node would find them where artifacts are here.
     """
     store, artifacts, defaults = submitting.store, submitting.artifacts, submitting.defaults_of(service)
     checked = settled(submitting, service, checked)
     chosen = check(submitting, service, checked, words, now)
     settings = {id(each): own for each, own in zip(checked, chosen, strict=True)}
+    has_files = any(not source.is_url for each in checked for _, source in each.sources)
+    if has_files and submitting.whereabouts is not None and (there := store.artifacts_at()) is not None:
+        there.check(submitting.whereabouts())
     jobs = submit.stage(
         checked, artifacts, lambda each: settings[id(each)], limit_bytes=defaults.limit_bytes, progress=progress
     )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pitchey_cli.store.budgets import WaitingJobs
 
 #: what belongs to nobody, and tells nothing of anybody
-SHARED = frozenset({"data_version", "last_event_id", "size_hint", "has_tokens"})
+SHARED = frozenset({"data_version", "last_event_id", "size_hint", "has_tokens", "artifacts_at"})
 
 
 def apart(store: Store, organisation: str) -> Store:

@@ -26,7 +26,7 @@ CarryProgress = Callable[[str, int, int], None]  #: what is done, rows done, row
 _TOLD_ROWS = 2000  # between two words to whoever looks at the progress
 _HASH_BYTES = 32
 #: What stands in a table about the database itself, and not about the store.
-_OF_THE_STORE: Mapping[str, str] = {"meta": "name NOT IN ('schema_version', 'readable_by')"}
+_OF_THE_STORE: Mapping[str, str] = {"meta": "name NOT IN ('schema_version', 'readable_by', 'artifacts_at')"}
 #: Tables in which every new store has rows.
 _FROM_THE_BEGINNING = frozenset({"meta", "organisations", "webhook_types"})
 _STATE_ID = "SELECT value FROM meta WHERE name = 'state_id'"

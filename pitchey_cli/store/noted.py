@@ -37,7 +37,7 @@ READS = frozenset({
     "attempts", "arrivals", "completed", "outputs", "details", "events", "last_event_id",
     "schedules", "schedule", "next_firing", "due_schedules", "coming_schedules",
     "last_decisions", "scaling_events", "pool_samples", "measurements", "came", "forecasts", "warm_requests",
-    "holdings", "artifact_sizes", "known_time", "known_jobs",
+    "holdings", "artifact_sizes", "known_time", "known_jobs", "artifacts_at",
     "instances", "costs", "spent", "first_booked", "cost_totals",
     "alert_facts", "budgets", "standings", "waiting_jobs",
     "organisations", "organisation", "use_of", "members", "member", "tokens", "token", "has_tokens", "audit_log",

@@ -48,6 +48,7 @@ from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
@@ -407,6 +408,12 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
 
     def artifact_sizes(self, *, after: str = "") -> list[tuple[str, int]]:
         """The artifacts that outputs refer to, and their sizes, a page at a time."""
+
+    def artifacts_at(self) -> Whereabouts | None:
+        """Where the artifacts of the queue are; None when no daemon has said so."""
+
+    def note_artifacts_at(self, place: Whereabouts) -> None:
+        """Say where they are from now on."""
 
     def known_time(self) -> datetime | None:
         """The last time that was believed, or, when none was, that of the newest event; None in a new database."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from pitchey_cli.domain.job import Attempt, Job, JobEvent, JobId, JobState, Need
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.program import OK
 from pitchey_cli.domain.turns import KeyUse, Queue
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.store import rows
 from pitchey_cli.store.database import Database
 from pitchey_cli.store.port import Counts, JobFilter
@@ -35,6 +37,11 @@ class Reader:
     def state_id(self) -> str:
         """A random id, made with the database."""
         return str(self._db.value(QUERIES["state_id"]))
+
+    def artifacts_at(self) -> Whereabouts | None:
+        """Where the artifacts of the queue are, once a daemon has said so."""
+        said = self._db.value(QUERIES["artifacts_at"])
+        return None if said is None else Whereabouts(**json.loads(said))
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""

@@ -21,6 +21,7 @@ from pitchey_cli.domain.retention import (
     states_to_look_at,
     waits_for_batch,
 )
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.store import rows
 from pitchey_cli.store.port import Removed
 from pitchey_cli.store.queries import QUERIES
@@ -104,6 +105,10 @@ class Retaining(Queueing):
         if names:
             self._db.run(QUERIES["forget_artifacts"], {"names": rows.encode(names)})
         return {row["seq"] for row in gone}
+
+    def note_artifacts_at(self, place: Whereabouts) -> None:
+        """Say where the artifacts of the queue are from now on."""
+        self._db.run(QUERIES["note_artifacts_at"], {"place": rows.encode({"id": place.id, "said": place.said})})
 
     # --- the time
 

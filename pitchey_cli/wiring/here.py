@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.surroundings import Surroundings
+    from pitchey_cli.domain.whereabouts import Whereabouts
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
@@ -168,6 +169,13 @@ class Wiring:
 
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
+        return self._artifacts()
+
+    def hurried_artifacts(self) -> Artifacts:
+        """The same for who will not wait for a bucket that does not answer."""
+        return self._artifacts(is_hurried=True)
+
+    def _artifacts(self, *, is_hurried: bool = False) -> Artifacts:
         from pitchey_cli.artifacts.local import LocalArtifacts
 
         self.make_state_dir()
@@ -180,7 +188,7 @@ class Wiring:
 
         profile = profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)
         return S3Artifacts(
-            Bucket(profile, url.bucket),
+            Bucket(profile, url.bucket, is_own=True, is_hurried=is_hurried),
             url.key,
             LocalArtifacts(layout.cache(self.state_dir)),
             cache_bytes=self.settings.artifacts.cache_bytes,
@@ -230,15 +238,47 @@ class Wiring:
         asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
         if url is not None:
             text = f"{url} can be written, and heeds conditions"
-            asked.append(Asked("artifacts", text, self._ask_bucket))
+            asked.append(Asked("artifacts", text, self.ask_bucket))
+        if self.server is not None:
+            where = str(url or layout.artifacts(self.state_dir))
+            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
         return asked
 
-    def _ask_bucket(self) -> None:
+    def ask_bucket(self) -> None:
+        """Make sure that the bucket of the artifacts is there, and does what is asked of one; once, and in a hurry.
+
+        Raises:
+            PitcheyError: says why not.
+        """
         from pitchey_cli.artifacts.s3 import S3Artifacts
 
-        artifacts = self.artifacts()
+        artifacts = self.hurried_artifacts()
         assert isinstance(artifacts, S3Artifacts)  # else nobody asks
         artifacts.check_conditions()
+
+    def _ask_whereabouts(self) -> None:
+        store = self.plain_store()
+        try:
+            there = store.artifacts_at()
+        finally:
+            store.close()
+        if there is not None:
+            there.check(self.whereabouts(self.hurried_artifacts()))
+
+    def whereabouts(self, artifacts: Artifacts, *, make: bool = False) -> Whereabouts:
+        """Where the artifacts of this machine are.
+
+        Args:
+            make: give that place an id where it has none.
+
+        Raises:
+            PitcheyError: it cannot be asked.
+        """
+        from pitchey_cli.domain.whereabouts import Whereabouts
+
+        url = self.policies.kept_at()
+        own = f"{layout.artifacts(self.state_dir.absolute())} on the disk of {self.policies.node_name()}"
+        return Whereabouts(artifacts.place_id(make=make), str(url) if url else own)
 
     def linking(self) -> Linking:
         """What makes links to outputs."""
@@ -342,9 +382,10 @@ class Wiring:
         policies = self.policies
         off_peak, spot = policies.off_peak(), policies.spot()
         presets = partial(policies.presets, str(self.loaded.path))
+        artifacts = self.artifacts()
         return Submitting(
             store,
-            self.artifacts(),
+            artifacts,
             defaults_of,
             self.image_tag,
             presets,
@@ -353,6 +394,7 @@ class Wiring:
             self.models,
             policies.grants(),
             self.listed,
+            partial(self.whereabouts, artifacts),
         )
 
     def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:

@@ -21,15 +21,16 @@ from pitchey_cli.daemon import process
 from pitchey_cli.daemon.embedded import EmbeddedNode
 from pitchey_cli.daemon.front import Front, listen
 from pitchey_cli.daemon.housekeeping import Housekeeping, Pruned
-from pitchey_cli.daemon.identity import kept_id
+from pitchey_cli.daemon.identity import is_copy, kept_id
 from pitchey_cli.daemon.lock import lock
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Identity, Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.errors import NetworkError, UsageError
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.listening import address_of
 from pitchey_cli.domain.nodes import MOST_APART_SECONDS, NodeFacts
+from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.engines import images
 from pitchey_cli.engines.images import Sources, current_tag
 from pitchey_cli.engines.port import Engine, EngineKind
@@ -63,14 +64,52 @@ async def serve(
         tls: the files of its certificate and of the key; empty: as is set.
     """
     wiring.make_state_dir()
-    with (
-        lock(wiring.state_dir, is_daemon=True, engine=engine.kind),
-        loop(wiring, engine, report=report) as node,
-    ):
+    with lock(wiring.state_dir, is_daemon=True, engine=engine.kind):
+        await asyncio.to_thread(_ask_bucket, wiring, report)
+        await _serve(wiring, engine, api, tls, on_ready, report)
+
+
+def _ask_bucket(wiring: Wiring, report: Callable[[str], None]) -> None:
+    """Make sure that this node may use the bucket of the artifacts: it would fail what others could do."""
+    if wiring.policies.kept_at() is None:
+        return
+    try:
+        wiring.ask_bucket()
+    except NetworkError as error:
+        report(f"{error} Attempts wait for it.")
+
+
+async def _serve(
+    wiring: Wiring,
+    engine: Engine,
+    api: str,
+    tls: tuple[str, str],
+    on_ready: Callable[[], None],
+    report: Callable[[str], None],
+) -> None:
+    with loop(wiring, engine, report=report) as node:
+        config, identity = node.node.config, node.node.identity
+        report(f"node {config.facts.name}, {identity.id}; state directory {wiring.state_dir}")
+        report(f"queue {wiring.server or wiring.database}; artifacts {_where_artifacts_are(wiring)}")
         if wiring.server is not None and wiring.policies.kept_at() is None:
             report("artifacts are kept on this disk, where other nodes do not find them: artifacts.url names a bucket")
         front = await _api(wiring, api or wiring.settings.api.listen, tls, report)
         await process.serve(node, on_ready=on_ready, front=front, listen=_listener(wiring))
+
+
+def _where_artifacts_are(wiring: Wiring) -> str:
+    url = wiring.policies.kept_at()
+    return str(url or layout.artifacts(wiring.state_dir))
+
+
+def _whereabouts(wiring: Wiring, is_foreground: bool) -> Whereabouts | None:
+    """Where the artifacts are that others need as well; None where nobody does, or the bucket is away."""
+    if wiring.server is None:
+        return None
+    try:
+        return wiring.whereabouts(wiring.hurried_artifacts(), make=not is_foreground)
+    except NetworkError:
+        return None
 
 
 async def _api(wiring: Wiring, where: str, tls: tuple[str, str], report: Callable[[str], None]) -> Front | None:
@@ -163,7 +202,8 @@ def loop(
             report=report,
             presigner=porters.presigner(wiring, engine, artifacts),
             post=None if is_foreground else Post(allow_private=wiring.settings.webhooks.allow_private),
-            identity=Identity(kept_id(wiring.state_dir)),
+            identity=Identity(kept_id(wiring.state_dir), is_copy(wiring.state_dir)),
+            whereabouts=_whereabouts(wiring, is_foreground),
         )
         yield Loop(node, label)
     finally:

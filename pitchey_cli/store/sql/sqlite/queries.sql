@@ -843,6 +843,13 @@ SELECT i.*, a.started_tick, a.slots AS taken, j.organisation AS payer, j.batch
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
 
+-- name: artifacts_at
+SELECT value FROM meta WHERE name = 'artifacts_at';
+
+-- name: note_artifacts_at
+INSERT INTO meta (name, value) VALUES ('artifacts_at', :place)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
 -- name: known_time
 -- When nobody has noted one, the newest event's.
 SELECT coalesce(
