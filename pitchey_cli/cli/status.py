@@ -88,7 +88,17 @@ def _one(text: str, *, as_json: bool) -> None:
     from pitchey_cli.reports import tables
 
     now = wiring.clock.now()
-    terminal.show(tables.job_in_full(job, attempts, outputs, details, cached_from=source, now=now))
+    terminal.show(
+        tables.job_in_full(
+            job,
+            attempts,
+            outputs,
+            details,
+            cached_from=source,
+            now=now,
+            has_nodes=bool(wiring.node_names(store)),
+        )
+    )
     if holding:
         from pitchey_cli.operations import budgets as operation
 

@@ -58,7 +58,13 @@ def reasons(
         attempt = store.attempts(job.id)[-1]
         stage = f", at {job.stage}" if job.stage else ""
         asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
-        return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *_why_there(store, job), *asked]
+        several = attempt.node_name and len([each for each in nodes if each.is_up]) > 1
+        where = f" of the node {attempt.node_name}" if several else ""
+        return [
+            f"It runs as attempt {job.attempt} on {attempt.instance_id}{where}{stage}.",
+            *_why_there(store, job),
+            *asked,
+        ]
     if job.state is JobState.HELD:
         return _why_held(store, job) or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:

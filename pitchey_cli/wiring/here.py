@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.lock import Holder
     from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.job import JobId
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.domain.whereabouts import Whereabouts
     from pitchey_cli.engines.images import Sources
@@ -91,6 +93,18 @@ class Wiring:
         from pitchey_cli.domain.nodes import at_work
 
         return at_work(store.nodes(), self.clock.now())
+
+    def node_names(self, store: Store) -> Mapping[str, str]:
+        """The names of the nodes by their ids, where several share the queue; one organisation is told of none."""
+        if self.organisation is not None:
+            return {}
+        from pitchey_cli.operations.nodes import names
+
+        return names(store)
+
+    def last_nodes(self, store: Store, job_ids: Sequence[JobId]) -> Mapping[JobId, str]:
+        """The names of the nodes that jobs were last on, where several share the queue."""
+        return store.last_nodes(job_ids) if job_ids and self.node_names(store) else {}
 
     def is_run(self, store: Store) -> bool:
         """Whether anybody runs the jobs, here or on another machine that shares the queue."""

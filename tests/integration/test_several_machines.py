@@ -42,3 +42,8 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     other.start_daemon()
     assert "The node a is down; it was last heard of at" in c.ok("why", late).out
     assert json.loads(c.ok("status", "--json").out)["nodes"] == ["b"]
+    assert c.job(job_id)["attempts"][0]["node"] == "a"
+    listed = {each["id"]: each["node"] for each in map(json.loads, c.ok("jobs", "--json").lines)}
+    assert (listed[job_id], listed[late]) == ("a", None)
+    assert " a " in next(line for line in c.ok("jobs").lines if job_id in line)
+    assert 'node="a"' in next(line for line in c.ok("events", job_id).lines if " claimed " in line)
