@@ -40,6 +40,7 @@ from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
+_LEAST_WAIT = 0.01  # seconds: a timer may go off a little early, and is set anew then
 _RECOVER_SECONDS = 10.0
 
 
@@ -130,7 +131,8 @@ class Loop:
             self._lapse = None
         membership = self.membership
         if not membership.is_lapsed:
-            self._lapse = asyncio.get_running_loop().call_later(membership.lease_left, self._look_at_lease)
+            left = max(membership.lease_left, _LEAST_WAIT)
+            self._lapse = asyncio.get_running_loop().call_later(left, self._look_at_lease)
         elif membership.others:
             for each in self.executions.running:
                 self.executions.end(each.token, Reason.INTERRUPTED)

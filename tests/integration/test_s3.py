@@ -170,7 +170,7 @@ def test_outputs_wait_for_the_bucket_of_the_artifacts_and_the_work_is_not_done_a
     bucket.server.stop()
     try:
         assert daemon.stderr is not None
-        assert any("its outputs cannot be kept yet" in line for line in daemon.stderr)
+        assert any("waits for the artifacts" in line for line in daemon.stderr)
     finally:
         bucket.server.start()
     at.ok("wait", job)
