@@ -20,7 +20,7 @@ chaos: ## 500 jobs through a storm of faults, and what is left of them
 	@scripts/chaos
 
 nodes: ## the same over three daemons on one PostgreSQL and one S3, with networks that are cut
-	@scripts/chaos --nodes 3
+	@scripts/nodes
 
 sandbox: ## every attack on every engine, and 2,000 jobs of which one in five is hostile
 	@scripts/sandbox

@@ -156,5 +156,13 @@ class Desk:
         return lock.poke(self.wiring.state_dir)
 
     def runner(self) -> lock.Holder | None:
-        """Who runs the jobs."""
+        """Who runs the jobs here."""
         return lock.holder(self.wiring.state_dir)
+
+    async def at_work(self) -> list[str]:
+        """The names of the nodes that are up on a queue that several share."""
+        return [] if self.wiring.server is None else await self.glance(self.wiring.at_work)
+
+    async def is_run(self) -> bool:
+        """Whether anybody runs the jobs, here or on another machine."""
+        return self.runner() is not None or bool(await self.at_work())

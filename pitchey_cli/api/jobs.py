@@ -123,20 +123,22 @@ async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) ->
 
 
 async def _submitted(call: Call, placed: orders.Placed) -> Response:
+    is_run = await call.desk.is_run()
+
     def look(store: Store) -> dict[str, Any]:
         found = [as_json.job(store.job(job_id)) for job_id in placed.ids]
-        return {"jobs": found, "notices": _notices(call, store, placed.ids)}
+        return {"jobs": found, "notices": _notices(call, store, placed.ids, is_run=is_run)}
 
     if len(placed.ids) == 1:
         call.headers["Location"] = f"/v1/jobs/{placed.ids[0]}"
     return json_answer(await call.read(look), HTTPStatus.OK if placed.is_replay else HTTPStatus.CREATED)
 
 
-def _notices(call: Call, store: Store, ids: Sequence[JobId]) -> list[str]:
+def _notices(call: Call, store: Store, ids: Sequence[JobId], *, is_run: bool) -> list[str]:
     """What whoever submits is to know: what `pitchey submit` says beside the ids."""
     found = budgets.of_submitted(store, budgets.capped(store, call.desk.wiring.as_of), ids)
     notices = [budgets.sentence(standings, jobs=budgets.waiting(count)) for standings, count in found]
-    return notices if call.desk.runner() is not None else [*notices, "No daemon runs: the jobs wait for one."]
+    return notices if is_run else [*notices, "No daemon runs: the jobs wait for one."]
 
 
 # --- look
@@ -222,16 +224,20 @@ async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | No
 async def why_job(call: Call) -> Response:
     """Say why a job waits, or how it ended: in sentences, the most telling one first."""
     job_id, runner, wiring = JobId(call.part("job")), call.desk.runner(), call.desk.wiring
+    is_run = (runner is not None and runner.is_daemon) or bool(await call.desk.at_work())
+    nodes = await call.desk.glance(lambda store: store.nodes())  # one organisation is told what follows from them
 
     def reasons(store: Store) -> list[str]:
         return why.reasons(
             store,
             store.job(job_id),
             now=call.now,
-            is_daemon_running=runner is not None and runner.is_daemon,
+            is_daemon_running=is_run,
             has_image=lambda: None,  # the engine is the daemon's to ask
             policy=wiring.policies.queue(),
             capped=budgets.capped(store, wiring.as_of),
+            nodes=nodes,
+            is_of_all=call.actor.is_of_all,
         )
 
     return json_answer({"id": job_id, "reasons": await call.read(reasons)})

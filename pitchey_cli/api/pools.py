@@ -56,7 +56,7 @@ async def cool_instances(call: Call, asked: models.CoolInstances) -> Response:
 
 async def get_scaling(call: Call) -> Response:
     """Show each pool as it is now, and the last decision about it with all that led to it."""
-    is_run = call.desk.runner() is not None
+    is_run = await call.desk.is_run()
 
     def look(store: Store) -> list[dict[str, Any]]:
         last = {each.pool: each for each in store.last_decisions()}

@@ -75,6 +75,7 @@ class AttemptSaid(Said):
 
     number: int
     instance: str
+    node: str | None
     started_at: datetime
     accepted_at: datetime | None
     finished_at: datetime | None

@@ -65,7 +65,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/v1/jobs/{job}/outputs/{path:path}", VIEWER, JOBS, results.get_output,
           {200: _BYTES, 206: _BYTES, 304: None}, is_long=True, notes=_RANGE),
     Route("GET", "/v1/jobs/{job}/logs", VIEWER, JOBS, results.get_logs, {200: NDJSON}, is_long=True),
-    Route("GET", "/v1/jobs/{job}/why", VIEWER, JOBS, jobs.why_job, {200: said.WhySaid}, is_of_all=True),
+    Route("GET", "/v1/jobs/{job}/why", VIEWER, JOBS, jobs.why_job, {200: said.WhySaid}),
     Route("GET", "/v1/events", VIEWER, JOBS, events.stream_events, {200: EVENT_STREAM}, is_long=True,
           notes={"Last-Event-ID": "The last event that one has seen."}),
     # --- files that come piece by piece, as tus 1.0 has it

@@ -56,7 +56,7 @@ def wait(
     """
     wiring = reach.wiring()
     store = wiring.store()
-    watch = Watch(wiring)
+    watch = Watch(wiring, store)
     before = batches.summary(store, name)
     budget_watch = BudgetWatch(wiring, store, budgets.of_batch(name))
     if before.ended < before.total:

@@ -81,6 +81,7 @@ def cost(
     asking = operation.Asking(wiring.store(), wiring.as_of(), tariff_of=wiring.policies.tariff)
     span = operation.span_of(period, since, until, now=asking.now)
     only = None if service is None else service_named(service)
+    organisation = organisation or wiring.organisation  # of one organisation there are only attempts
     known = operation.known(asking, span)
     tables = (By.SERVICE, By.ORGANISATION) if html is not None else operation.ways(by or ())
     found = operation.report(asking, known, span, tables, service=only, organisation=organisation)

@@ -65,9 +65,13 @@ def show(job: Annotated[str, typer.Argument(metavar="JOB", help="Id, or its begi
     found = store.job(resolve(store, job, listed_by=_LISTED_BY))
     if found.state is not JobState.DEAD:
         raise UsageError(f"Job {found.id} is {found.state}, no dead letter.", hint=f"`pitchey status {found.id}`")
+    has_nodes = bool(wiring.node_names(store))
     for attempt in store.attempts(found.id):
+        where = f" ({attempt.node_name})" if has_nodes and attempt.node_name else ""
         text = attempt.error.message if attempt.error else ""
-        terminal.show_line(f"attempt {attempt.number} on {attempt.instance_id}: {attempt.reason}. {text}".rstrip())
+        terminal.show_line(
+            f"attempt {attempt.number} on {attempt.instance_id}{where}: {attempt.reason}. {text}".rstrip()
+        )
     if found.error is not None:
         terminal.show_line(f"{found.id} {found.error.code}: {found.error.message} {found.error.hint or ''}".rstrip())
 

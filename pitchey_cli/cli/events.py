@@ -24,16 +24,21 @@ def events(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """Print events, the oldest first: what happened to which job, and when."""
-    store = reach.wiring().store()
+    wiring = reach.wiring()
+    store = wiring.store()
     ids = [resolve(store, text) for text in jobs or ()]
     start = after if after is not None else (store.last_event_id() if follow and not ids else 0)
+    names = {} if json else wiring.node_names(store)
     for event in operation.events(store, after=start, job_ids=ids, follow=follow):
         if json:
             terminal.show_json_lines([as_json.event(event)])
         else:
-            data = " ".join(
-                f"{key}={json_module.dumps(value)}" for key, value in event.data.items() if value is not None
+            known = (
+                {**event.data, "node": names.get(event.data["node"])}
+                if event.type == "claimed" and "node" in event.data
+                else event.data
             )
+            data = " ".join(f"{key}={json_module.dumps(value)}" for key, value in known.items() if value is not None)
             typer.echo(
                 f"{event.id:>6} {event.at:%H:%M:%S.%f}"[:-3] + f" {event.job_id or '-'} {event.type} {printable(data)}"
             )

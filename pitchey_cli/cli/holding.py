@@ -38,10 +38,10 @@ class BudgetWatch:
 def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> None:
     """Tell whoever has submitted jobs that they will not be started soon."""
     found = budgets.capped(store, wiring.as_of)
-    holder = wiring.holder() if found else None
+    is_run = bool(found) and wiring.is_run(store)
     for standings, jobs in budgets.of_submitted(store, found, job_ids) if found else ():
         which = "the job waits" if len(job_ids) == 1 else f"{jobs:,} of {len(job_ids):,} jobs wait"
-        if holder is not None:  # it looks every few seconds, and starts what comes before it has seen it
+        if is_run:  # it looks every few seconds, and starts what comes before it has seen it
             which = f"unless started within seconds, {which}"
         terminal.say(printable(budgets.sentence(standings, jobs=which)))
     if wiring.settings.node.is_spot and (jobs := spot.kept_waiting(store, job_ids)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ import typer
 from pitchey_cli.cli import reach, terminal
 from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
-from pitchey_cli.domain.job import Instance
 from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
 from pitchey_cli.operations.naming import service_named
@@ -39,20 +37,17 @@ def list_(
     as_of = wiring.as_of()
     instances = wiring.store().instances(active_only=not all_)
     found = [(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in instances]
+    names = wiring.node_names(wiring.store())
     if json:
         from pitchey_cli.reports import as_json
 
-        terminal.show_json_lines(as_json.billed_instance(*each) for each in found)
+        terminal.show_json_lines(
+            as_json.billed_instance(*each) | {"nodeName": names.get(each[0].node)} for each in found
+        )
         return
     from pitchey_cli.reports import scaling
 
-    names = {each.id: each.facts.name for each in wiring.store().nodes()} if _are_several(instances) else {}
     terminal.show(scaling.instances(found, now=as_of.now, nodes=names))
-
-
-def _are_several(instances: Sequence[Instance]) -> bool:
-    """Whether they are of several nodes: of one nobody asks which."""
-    return len({each.node for each in instances}) > 1
 
 
 @app.command()
@@ -77,7 +72,7 @@ def warm(
     wiring.poke()
     until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     terminal.say(f"{instances} of {pool} {'is' if instances == 1 else 'are'} kept warm until {until}.")
-    if wiring.holder() is None:
+    if not wiring.is_run(wiring.store()):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

@@ -53,14 +53,16 @@ def jobs(
     if ids:
         for job in found:
             typer.echo(job.id)
-    elif json:
+        return
+    nodes = wiring.last_nodes(store, [job.id for job in found])
+    if json:
         from pitchey_cli.reports import as_json
 
-        terminal.show_json_lines(as_json.job(job) for job in found)
+        terminal.show_json_lines(as_json.job(job) | {"node": nodes.get(job.id)} for job in found)
     else:
         from pitchey_cli.reports import tables
 
-        terminal.show(tables.jobs(found, now=now))
+        terminal.show(tables.jobs(found, now=now, nodes=nodes))
 
 
 def _state(name: str) -> JobState:

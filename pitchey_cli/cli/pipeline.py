@@ -135,7 +135,7 @@ def submit(
     is_taken = wiring.poke()
     typer.echo(name)
     say_what_is_held(wiring, store, [job.id for job in store.batch_jobs(name)])
-    if not is_taken and terminal.is_interactive():
+    if not is_taken and terminal.is_interactive() and not wiring.at_work(store):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

@@ -35,7 +35,7 @@ def status(json: Json = False) -> None:
 
     wiring = reach.wiring()
     store, now = wiring.store(), wiring.clock.now()
-    is_run = wiring.holder() is not None
+    is_run = wiring.is_run(store)
     pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
         last = {each.pool: each for each in decisions}
@@ -105,7 +105,7 @@ def history(
 
 
 def _tell_if_nobody_decides(wiring: Wiring) -> None:
-    if wiring.holder() is None:
+    if not wiring.is_run(wiring.store()):
         terminal.say("No daemon runs: nothing is being decided now.")
 
 

@@ -63,7 +63,7 @@ def add(
             "warning: Its jobs will wait for a node that is not taken away, and this one may be (node.is_spot): "
             "--spot-ok lets them run here."
         )
-    if wiring.holder() is None:
+    if not wiring.is_run(wiring.store()):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -37,7 +38,7 @@ def overview(*, as_json: bool) -> None:
     wiring = reach.wiring()
     store = wiring.store()
     counts, instances = store.counts(), store.instances()
-    holder = wiring.holder()
+    holder, others = wiring.holder(), wiring.at_work(store)
     held = _held(wiring, store)
     if as_json:
         from pitchey_cli.reports import as_json as documents
@@ -47,12 +48,12 @@ def overview(*, as_json: bool) -> None:
         if holder is not None and holder.is_daemon:
             daemon = {"pid": holder.pid, "engine": holder.engine, "startedAt": holder.started_at}
         document = documents.overview(counts, instances, daemon=daemon)
-        terminal.show_json({**document, "heldByBudgets": budgets.holding_all(held)})
+        terminal.show_json({**document, "nodes": others, "heldByBudgets": budgets.holding_all(held)})
         return
     from pitchey_cli.reports import tables
 
     recent = store.jobs(JobFilter(limit=_RECENT))
-    line, now = _daemon_line(holder), wiring.clock.now()
+    line, now = _daemon_line(holder, others), wiring.clock.now()
     terminal.show(tables.overview(counts, instances, recent, daemon=line, now=now))
     for standings, jobs in held:
         from pitchey_cli.operations import budgets as operation
@@ -87,7 +88,17 @@ def _one(text: str, *, as_json: bool) -> None:
     from pitchey_cli.reports import tables
 
     now = wiring.clock.now()
-    terminal.show(tables.job_in_full(job, attempts, outputs, details, cached_from=source, now=now))
+    terminal.show(
+        tables.job_in_full(
+            job,
+            attempts,
+            outputs,
+            details,
+            cached_from=source,
+            now=now,
+            has_nodes=bool(wiring.node_names(store)),
+        )
+    )
     if holding:
         from pitchey_cli.operations import budgets as operation
 
@@ -102,7 +113,9 @@ def _holding(wiring: Wiring, store: Store, job: Job) -> list[Standing]:
     return budgets.holding(budgets.capped(store, wiring.as_of), job)
 
 
-def _daemon_line(holder: lock.Holder | None) -> str:
+def _daemon_line(holder: lock.Holder | None, others: Sequence[str]) -> str:
+    if holder is None and others:
+        return f"daemon: not running here; up on this queue: {printable(', '.join(others))}"
     if holder is None:
         return "daemon: not running"
     from pitchey_cli.reports.wording import duration

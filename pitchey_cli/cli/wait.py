@@ -15,6 +15,7 @@ from pitchey_cli.domain.errors import DaemonError, ExitCode
 from pitchey_cli.domain.job import TERMINAL
 from pitchey_cli.operations import budgets, follow
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -24,8 +25,9 @@ _WATCH_SECONDS = 1.0
 class Watch:
     """Notices that nobody is left who could run the jobs: waiting for them would never end."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, wiring: Wiring, store: Store) -> None:
         self._wiring = wiring
+        self._store = store
         self._look_at = time.monotonic() + _WATCH_SECONDS
 
     def tick(self) -> None:
@@ -36,7 +38,7 @@ class Watch:
 
     def check(self) -> None:
         """Raise DaemonError when nobody runs jobs."""
-        if self._wiring.holder() is None:
+        if not self._wiring.is_run(self._store):
             hint = "`pitchey daemon start` starts one."
             raise DaemonError("No daemon runs, so these jobs would never end.", hint=hint)
 
@@ -64,7 +66,7 @@ def wait(
     if is_exec:
         check_one_program(len(ids))
     is_pending = any(store.job(job_id).state not in TERMINAL for job_id in ids)
-    watch = Watch(wiring)
+    watch = Watch(wiring, store)
     budget_watch = BudgetWatch(wiring, store, budgets.of_jobs(ids))
     if is_pending:
         budget_watch.tick()

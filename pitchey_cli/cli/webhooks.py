@@ -95,7 +95,7 @@ def test(hook: Hook) -> None:
     wiring = reach.wiring()
     store = wiring.store()
     sent = operation.send_test(store, hook, now=wiring.clock.now())
-    if not wiring.poke():
+    if not wiring.poke() and not wiring.at_work(store):
         terminal.say(f"{sent.message_id} waits. {_NO_DAEMON}")
         return
     deadline = wiring.clock.monotonic() + _WAIT_SECONDS
@@ -137,7 +137,7 @@ def replay(
     """Send messages once more, under the ids that they had."""
     wiring = reach.wiring()
     count = operation.replay(wiring.store(), hook, messages or (), has_failed=failed, now=wiring.clock.now())
-    has_daemon = wiring.poke()
+    has_daemon = wiring.poke() or bool(wiring.at_work(wiring.store()))
     what = "1 message is" if count == 1 else f"{count} messages are"
     terminal.say(f"{what} sent again.{'' if has_daemon or not count else f' {_NO_DAEMON}'}")
 

@@ -29,9 +29,13 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         return
     holder = wiring.holder()
 
+    is_here = holder is not None and holder.is_daemon
+
     def has_image() -> bool | None:
+        if holder is None or not is_here:  # other machines have images of their own
+            return None
         try:
-            engine = wiring.engine(holder.engine if holder else None)
+            engine = wiring.engine(holder.engine)
             return engine.has_image(images.current_tag(found.service, images.built(engine, wiring.sources())))
         except EngineError:
             return None
@@ -40,10 +44,11 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         store,
         found,
         now=wiring.clock.now(),
-        is_daemon_running=holder is not None and holder.is_daemon,
+        is_daemon_running=is_here or bool(wiring.at_work(store)),
         has_image=has_image,
         policy=wiring.policies.queue(),
         capped=budgets.capped(store, wiring.as_of),
+        nodes=store.nodes(),
     )
     for sentence in sentences:
         typer.echo(printable(sentence))

@@ -141,7 +141,10 @@ class Membership:
         taken = await node.call(node.store.take_over, gone, why=why, now=node.clock.now())
         if taken is None:
             return ""  # somebody was quicker, or it lives
-        return f"{why}: {len(taken.jobs)} jobs wait again, {len(taken.instances)} instances are out of the books"
+        jobs, instances = len(taken.jobs), len(taken.instances)
+        again = "1 job waits again" if jobs == 1 else f"{jobs} jobs wait again"
+        are = "1 instance is" if instances == 1 else f"{instances} instances are"
+        return f"{why}: {again}, {are} out of the books"
 
     async def what_became(self) -> NodeRecord | None:
         """This node as others have left it, once its epoch is over; None when nobody can say."""

@@ -240,6 +240,8 @@ class Attempt:
     started_tick: int = 0  #: see domain/cost.py
     finished_tick: int | None = None
     slots: int = 1  #: that it took of its instance
+    node: str = ""  #: the id of its instance's node; empty when that is not known any more
+    node_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,13 @@ class Watch:
         self._moved = {node_id: (seen, now) for node_id, (seen, _) in self._moved.items()}
 
 
+def at_work(nodes: Iterable[NodeRecord], now: datetime) -> list[str]:
+    """The names of the daemons that are up, as people are told of them. One `pitchey run` is there for itself."""
+    return [
+        each.facts.name for each in nodes if each.is_up and not each.is_silent(now) and not each.facts.is_foreground
+    ]
+
+
 # --- which jobs may go where
 
 

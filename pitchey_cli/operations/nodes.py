@@ -21,6 +21,12 @@ def node(store: Store, text: str) -> NodeUse:
     return _use(store, find(store, text))
 
 
+def names(store: Store) -> dict[str, str]:
+    """The names of the nodes by their ids, where there are several: of one nobody asks which."""
+    found = [each for each in store.nodes() if each.state is not NodeState.REMOVED and not each.facts.is_foreground]
+    return {each.id: each.facts.name for each in found} if len(found) > 1 else {}
+
+
 def _use(store: Store, node: NodeRecord) -> NodeUse:
     return NodeUse(node, tuple(store.instances(node=node.id)), len(store.running(node=node.id)))
 
@@ -68,4 +74,6 @@ def removed_sentence(node: NodeRecord, taken: TakenOver) -> str:
     if not (taken.jobs or taken.instances):
         return f"{said}."
     jobs = "1 job waits" if len(taken.jobs) == 1 else f"{len(taken.jobs)} jobs wait"
-    return f"{said}; {jobs} again, and {len(taken.instances)} of its instances are out of the books."
+    instances = len(taken.instances)
+    are = "1 of its instances is" if instances == 1 else f"{instances} of its instances are"
+    return f"{said}; {jobs} again, and {are} out of the books."

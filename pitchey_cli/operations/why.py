@@ -8,7 +8,7 @@ from datetime import datetime
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
-from pitchey_cli.domain.nodes import SPOT, misfit
+from pitchey_cli.domain.nodes import SPOT, NodeRecord, NodeState, may_take, misfit
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.pools import PoolKey
@@ -17,6 +17,8 @@ from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import budgets
 from pitchey_cli.operations.lookup import events_of
 from pitchey_cli.store.port import Store
+
+_NAMED = 5  # nodes that are down, of those that could have taken a job
 
 
 def reasons(
@@ -28,6 +30,8 @@ def reasons(
     has_image: Callable[[], bool | None],
     policy: QueuePolicy,
     capped: Sequence[Standing] = (),
+    nodes: Sequence[NodeRecord] = (),
+    is_of_all: bool = True,
 ) -> list[str]:
     """Sentences, the most telling one first.
 
@@ -35,6 +39,9 @@ def reasons(
         has_image: whether the service's image is built; None when no engine can be asked. Called only if it matters.
         policy: of this node.
         capped: the budgets that are used up.
+        nodes: all that share the queue.
+        is_of_all: whether it is said to somebody of the whole installation: one organisation hears of no machines,
+            nor of what others' jobs take.
     """
     if job.state is JobState.SUCCEEDED:
         details = store.details(job.id)
@@ -51,14 +58,25 @@ def reasons(
         attempt = store.attempts(job.id)[-1]
         stage = f", at {job.stage}" if job.stage else ""
         asked = [] if job.cancel_requested_at is None else ["Its cancellation has been asked for."]
-        return [f"It runs as attempt {job.attempt} on {attempt.instance_id}{stage}.", *_why_there(store, job), *asked]
+        several = attempt.node_name and len([each for each in nodes if each.is_up]) > 1
+        where = f" of the node {attempt.node_name}" if several else ""
+        return [
+            f"It runs as attempt {job.attempt} on {attempt.instance_id}{where}{stage}.",
+            *_why_there(store, job),
+            *asked,
+        ]
     if job.state is JobState.HELD:
         return _why_held(store, job) or ["It is held."]
     if job.state is JobState.SCHEDULED and job.run_at is not None:
         return _why_scheduled(job, job.run_at, policy.off_peak, now)
     if standings := budgets.holding(capped, job):
         return [budgets.sentence(standings), budgets.way_out(standings)]
-    first = _why_passed_over(job, policy, now) + _why_no_node(store, job)
+    nowhere = _why_no_node(job, nodes, now, is_of_all=is_of_all)
+    first = _why_passed_over(job, policy, now) + nowhere + _why_again(job)
+    if nowhere:  # what others wait for, or have, is of no use to it
+        return first
+    if not is_of_all:
+        return first + _why_queued_among_others(store, job, is_daemon_running=is_daemon_running)
     return first + _why_queued(store, job, is_daemon_running=is_daemon_running, has_image=has_image)
 
 
@@ -86,14 +104,28 @@ def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
     return found
 
 
-def _why_no_node(store: Store, job: Job) -> list[str]:
+def _why_again(job: Job) -> list[str]:
+    """How it has come back into the queue."""
+    return [f"Its attempt {job.attempt} ended as {job.reason}."] if job.attempt and job.reason else []
+
+
+def _why_no_node(job: Job, nodes: Sequence[NodeRecord], now: datetime, *, is_of_all: bool) -> list[str]:
     """Which nodes there are, and why none of them may take it."""
-    against = misfit(job.on_node, job.is_spot_ok, job.service, store.nodes())
+    against = misfit(job.on_node, job.is_spot_ok, job.service, nodes)
     if not against or list(against.values()) == [SPOT]:  # that of one node alone is said with the way out
         return []
     wanted = f" with {job.on_node}" if job.on_node else ""
+    if not is_of_all:
+        return [f"It waits for a node{wanted}, and none that is up may take it."]
     each = "; ".join(f"{name}: {why}" for name, why in sorted(against.items()))
-    return [f"It waits for a node{wanted}, and none that is up may take it ({each})."]
+    down = [
+        f"The node {each.facts.name} is down; it was last heard of at {_local(each.beat_at, now)}."
+        for each in nodes
+        if each.state is NodeState.DOWN
+        and not each.facts.is_foreground
+        and may_take(job.on_node, job.is_spot_ok, job.service, each)
+    ]
+    return [f"It waits for a node{wanted}, and none that is up may take it ({each}).", *down[:_NAMED]]
 
 
 def _why_not_yet(job: Job, off_peak: OffPeak, earliest: datetime, now: datetime) -> list[str]:
@@ -129,6 +161,21 @@ def _why_held(store: Store, job: Job) -> list[str]:
     return found
 
 
+def _why_queued_among_others(store: Store, job: Job, *, is_daemon_running: bool) -> list[str]:
+    """What one organisation may know of the queue."""
+    if not is_daemon_running:
+        return ["No daemon runs."]
+    return (
+        [_ahead(job, ahead)] if (ahead := store.ahead_of(job)) else ["It is the next of its line, and waits for room."]
+    )
+
+
+def _ahead(job: Job, ahead: int) -> str:
+    many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
+    verb = "job is" if ahead == 1 else "jobs are"
+    return f"{many} {job.service} {verb} ahead of it in its line."
+
+
 def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: Callable[[], bool | None]) -> list[str]:
     found: list[str] = []
     if not is_daemon_running:
@@ -147,11 +194,8 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
         running = [each for each in store.running() if each.pool == job.pool]
         if sum(slots_needed(each, ready[0].slots) for each in running) >= slots:
             found.append(f"All {slots} slots are taken." if slots > 1 else "The only slot is taken.")
-    ahead = store.ahead_of(job)
-    if ahead:
-        many = f"{ahead:,}" if ahead < 10_000 else "10,000 or more"
-        verb = "job is" if ahead == 1 else "jobs are"
-        found.append(f"{many} {job.service} {verb} ahead of it in its line.")
+    if ahead := store.ahead_of(job):
+        found.append(_ahead(job, ahead))
     if not active and is_daemon_running:
         found.append(f"No {job.service} instance runs{_last_failure(every)}.")
     elif active:

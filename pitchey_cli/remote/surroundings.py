@@ -40,6 +40,15 @@ class Watched:
         runner = self._look()["runner"]
         return None if runner is None else Holder(**runner)
 
+    @property
+    def organisation(self) -> str | None:
+        """The one of which alone we are told; None: of everything."""
+        return self._look().get("organisation")
+
+    def at_work(self) -> list[str]:
+        """The nodes that share its queue."""
+        return list(self._look().get("nodes", ()))
+
     def size(self) -> Size:
         """Of the machine there."""
         if (said := self._look()["host"]) is None:

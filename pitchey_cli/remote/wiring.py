@@ -94,13 +94,23 @@ class RemoteWiring(Wiring):
         found: Any = self._parts.artifacts  # it has what somebody at a distance may do with them
         return found  # type: ignore[no-any-return]
 
+    @property
+    def organisation(self) -> str | None:
+        """The one that the token is of."""
+        return self._parts.watched.organisation
+
+    def at_work(self, store: Store) -> list[str]:
+        """The nodes that share the queue of the server."""
+        del store
+        return self._parts.watched.at_work()
+
     def holder(self) -> Holder | None:
         """Who runs the jobs there."""
         return self._parts.watched.holder()
 
     def poke(self) -> bool:
         """The server wakes its daemon by itself; whether there is one."""
-        return self.holder() is not None
+        return self.holder() is not None or bool(self._parts.watched.at_work())
 
     def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
         """Where the alert rules stand there."""

@@ -91,6 +91,7 @@ def attempt(value: Attempt) -> dict[str, Any]:
     return {
         "number": value.number,
         "instance": value.instance_id,
+        "node": value.node_name or None,
         "startedAt": time(value.started_at),
         "acceptedAt": time(value.accepted_at),
         "finishedAt": time(value.finished_at),

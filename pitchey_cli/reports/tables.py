@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -91,14 +92,20 @@ def schedules(found: Sequence[tuple[Schedule, tzinfo]], *, now: datetime) -> Ren
     return table
 
 
-def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
-    """A list of jobs; with the verdicts on programs where one of them did not end well."""
+def jobs(found: Sequence[Job], *, now: datetime, nodes: Mapping[JobId, str] = MappingProxyType({})) -> RenderableType:
+    """A list of jobs; with the verdicts on programs where one of them did not end well.
+
+    Args:
+        nodes: the names of those that they were last on, where that is to be told.
+    """
     if not found:
         return Text("No jobs.")
     columns = ["job", "service", "state", "progress", "attempt", "submitted", "took", "name"]
     has_verdicts = not all(has_ended_well(job.verdict) for job in found)
     if has_verdicts:
         columns.insert(3, "verdict")
+    if nodes:
+        columns.insert(-1, "node")
     table = plain_table(*columns, right=("took", "progress"))
     for job in found:
         verdict = (cell(job.verdict or ""),) if has_verdicts else ()
@@ -113,6 +120,7 @@ def jobs(found: Sequence[Job], *, now: datetime) -> RenderableType:
             "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
             ago(job.created_at, now),
             _took(job, now),
+            *((cell(nodes.get(job.id, "")),) if nodes else ()),
             cell(job.name),
         )
     return table
@@ -163,11 +171,13 @@ def job_in_full(
     *,
     cached_from: JobId | None,
     now: datetime,
+    has_nodes: bool = False,
 ) -> RenderableType:
     """One job with everything about it.
 
     Args:
         cached_from: the earlier job that has done the work.
+        has_nodes: there are several, so it is told on which its attempts were.
     """
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="bold")
@@ -197,7 +207,16 @@ def job_in_full(
     parts: list[RenderableType] = [facts]
     if attempts:
         table = plain_table(
-            "attempt", "instance", "waited", "took", "cpu", "memory", "cost", "ended", right=("cost", "memory")
+            "attempt",
+            "instance",
+            *(["node"] if has_nodes else []),
+            "waited",
+            "took",
+            "cpu",
+            "memory",
+            "cost",
+            "ended",
+            right=("cost", "memory"),
         )
         for attempt in attempts:
             waited = (attempt.started_at - job.created_at).total_seconds() if attempt.number == 1 else None
@@ -206,6 +225,7 @@ def job_in_full(
             table.add_row(
                 str(attempt.number),
                 attempt.instance_id,
+                *((cell(attempt.node_name),) if has_nodes else ()),
                 duration(waited),
                 duration(took),
                 duration(usage.cpu_seconds) if usage else "-",

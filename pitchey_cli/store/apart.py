@@ -112,7 +112,8 @@ class _Apart:
         return self._store.counts(organisation=self._organisation)
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
-        return self._store.attempts(self._own_job(job_id))
+        found = self._store.attempts(self._own_job(job_id))
+        return [replace(each, node="", node_name="") for each in found]  # which machines there are is the owner's
 
     def outputs(self, job_id: JobId) -> list[Output]:
         return self._store.outputs(self._own_job(job_id))

@@ -269,6 +269,9 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     def attempts(self, job_id: JobId) -> list[Attempt]:
         """The attempts of a job, in order."""
 
+    def last_nodes(self, job_ids: Sequence[JobId]) -> Mapping[JobId, str]:
+        """The names of the nodes on which the last attempts of jobs were made, as far as they are known."""
+
     def arrivals(self, *, since: datetime, limit: int | None = None) -> list[Arrival]:
         """The jobs submitted since then that have run, by when they could first have started.
 

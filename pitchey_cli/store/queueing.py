@@ -157,7 +157,8 @@ class Queueing(Dependencies, Members):
                 ],
             )
             self._db.run_many(
-                QUERIES["insert_event"], [(job.seq, at, "claimed", _claimed(job, chosen[job.seq])) for job in jobs]
+                QUERIES["insert_event"],
+                [(job.seq, at, "claimed", _claimed(job, chosen[job.seq], under)) for job in jobs],
             )
             served = Counter(row["flow"] for row in taken)
             self._db.run_many(
@@ -290,5 +291,6 @@ class Queueing(Dependencies, Members):
             self._db.run(QUERIES["forget_key_rates"], {"before": rows.micros(now)})
 
 
-def _claimed(job: Job, place: Place) -> str:
-    return rows.encode({"attempt": job.attempt, "instanceId": place.instance_id, "why": place.why})
+def _claimed(job: Job, place: Place, under: Epoch | None) -> str:
+    node = {} if under is None else {"node": under.node_id}
+    return rows.encode({"attempt": job.attempt, "instanceId": place.instance_id, **node, "why": place.why})

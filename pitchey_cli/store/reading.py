@@ -209,6 +209,11 @@ class Reader:
         """The attempts of a job, in order."""
         return [rows.attempt_from(row) for row in self._db.rows(QUERIES["attempts"], {"job_id": job_id})]
 
+    def last_nodes(self, job_ids: Sequence[JobId]) -> Mapping[JobId, str]:
+        """The names of the nodes on which the last attempts of jobs were made."""
+        found = self._db.rows(QUERIES["last_nodes"], {"job_ids": rows.encode(list(job_ids))}) if job_ids else []
+        return {row["id"]: row["name"] for row in found}
+
     def arrivals(self, *, since: datetime, limit: int | None = None) -> list[Arrival]:
         """The jobs submitted since then that have run, by when they could first have started."""
         found: list[Arrival] = []

@@ -253,6 +253,8 @@ def attempt_from(row: Row) -> Attempt:
         error=_error(row["error"]),
         usage=_usage(row["usage"]),
         cost_nanodollars=row["cost_nanodollars"],
+        node=row["node"] or "",
+        node_name=row["node_name"] or "",
     )
 
 

@@ -55,7 +55,7 @@ VIEWS: Mapping[str, View] = {
     **_views(
         Role.VIEWER, (_JOBS,),
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
-        "batches", "batch_counts", "completed",
+        "batches", "batch_counts", "completed", "last_nodes",
     ),
     **_views(Role.VIEWER, (_JOBS, _POOLS), "counts", "instances", "queue", "running", "waiting_pools", "nodes"),
     **_views(Role.VIEWER, (_JOBS, _COST), "budgets", "standings", "waiting_jobs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pitchey_cli.daemon.lock import Holder
     from pitchey_cli.domain.buckets import BucketUrl, Profile
     from pitchey_cli.domain.budget import AsOf
+    from pitchey_cli.domain.job import JobId
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.domain.whereabouts import Whereabouts
     from pitchey_cli.engines.images import Sources
@@ -67,8 +69,13 @@ class Wiring:
         """The server that does the work; None where that is this machine."""
         return None
 
+    @property
+    def organisation(self) -> str | None:
+        """The one of which alone whoever works here is told; None: of everything."""
+        return None
+
     def holder(self) -> Holder | None:
-        """Who runs the jobs."""
+        """Who runs the jobs of the state directory."""
         from pitchey_cli.daemon import lock
 
         return lock.holder(self.state_dir)
@@ -79,8 +86,32 @@ class Wiring:
         holder = self.holder()
         return holder is not None and holder.is_daemon
 
+    def at_work(self, store: Store) -> list[str]:
+        """The names of the nodes that are up on a queue that several share; none where it is in the state directory."""
+        if self.server is None:
+            return []
+        from pitchey_cli.domain.nodes import at_work
+
+        return at_work(store.nodes(), self.clock.now())
+
+    def node_names(self, store: Store) -> Mapping[str, str]:
+        """The names of the nodes by their ids, where several share the queue; one organisation is told of none."""
+        if self.organisation is not None:
+            return {}
+        from pitchey_cli.operations.nodes import names
+
+        return names(store)
+
+    def last_nodes(self, store: Store, job_ids: Sequence[JobId]) -> Mapping[JobId, str]:
+        """The names of the nodes that jobs were last on, where several share the queue."""
+        return store.last_nodes(job_ids) if job_ids and self.node_names(store) else {}
+
+    def is_run(self, store: Store) -> bool:
+        """Whether anybody runs the jobs, here or on another machine that shares the queue."""
+        return self.holder() is not None or bool(self.at_work(store))
+
     def poke(self) -> bool:
-        """Wake whoever runs the jobs; False when nobody does."""
+        """Wake whoever runs the jobs here; False when nobody does."""
         from pitchey_cli.daemon import lock
 
         return lock.poke(self.state_dir)

@@ -281,3 +281,15 @@ def test_the_description_is_complete_and_every_reference_in_it_leads_somewhere(a
     names = document["components"]["schemas"].keys()
     text = json.dumps(document)
     assert {each.partition('"')[0] for each in text.split("#/components/schemas/")[1:]} <= names
+
+
+def test_an_organisation_hears_why_its_job_waits_and_no_machine_is_named(api: Served, things: Things) -> None:
+    away = api.add(OURS, on_node="region=moon")
+    ours = api.client(api.token(Role.VIEWER, OURS))
+    for job, said in ((things.done, "It has succeeded."), (things.job, "No daemon runs."), (away, "region=moon")):
+        reasons = ours.get(f"/v1/jobs/{job}/why").json()["reasons"]
+        assert any(said in each for each in reasons), reasons
+        assert NODE not in " ".join(reasons)
+    everybody = api.client(api.token()).get(f"/v1/jobs/{away}/why").json()["reasons"]
+    assert NODE in " ".join(everybody)
+    assert api.client(api.token(Role.VIEWER, THEIRS)).get(f"/v1/jobs/{away}/why").status_code == 404

@@ -30,13 +30,13 @@ NAMES = sorted({*VIEWS, *of_the_machine._OF_THE_MACHINE})
 OF_ADMINS = {"members", "tokens", "audit_log", "webhooks", "deliveries", "delivery"}
 OF_ALL = {
     "alerts", "queue", "running", "waiting_pools", "scaling_events", "last_decisions", "measurements", "forecasts",
-    "warm_requests", "pool_samples", "arrivals", "overview", "nodes",
+    "warm_requests", "pool_samples", "arrivals", "overview", "nodes", "last_nodes",
 }  # fmt: skip
 AREAS: dict[Area, set[str]] = {
     Area.JOBS: {
         "job", "jobs", "job_ids", "attempts", "outputs", "details", "events", "last_event_id", "dependencies",
         "batches", "batch_counts", "completed", "counts", "instances", "queue", "running", "waiting_pools", "budgets",
-        "standings", "waiting_jobs", "models", "nodes",
+        "standings", "waiting_jobs", "models", "nodes", "last_nodes",
     },
     Area.SCHEDULES: {"schedules", "schedule", "models"},
     Area.POOLS: {
@@ -101,7 +101,8 @@ def question(name: str, ours: dict[str, str]) -> dict[str, Any]:
     pool = {"service": "video", "organisation": ""}
     asked: dict[str, dict[str, Any]] = {
         **{each: {"job_id": ours["job"]} for each in ("job", "attempts", "outputs", "details", "dependencies")},
-        "jobs": {"wanted": {}}, "job_ids": {"prefix": ours["job"]}, "events": {"after": 0},
+        "jobs": {"wanted": {}}, "last_nodes": {"job_ids": [ours["job"]]}, "job_ids": {"prefix": ours["job"]},
+        "events": {"after": 0},
         "batch_counts": {"batch": ours["batch"], "organisation": OURS}, "completed": {"service": "video", "limit": 5},
         "queue": {"pool": pool}, "waiting_pools": {"service": "video"}, "schedule": {"name": ours["schedule"]},
         "measurements": LIMITED["measurements"], "costs": DAY, "pool_samples": {"since": DAY["since"]},

@@ -509,9 +509,21 @@ WITH RECURSIVE names (batch) AS (
 SELECT batch FROM names WHERE batch IS NOT NULL;
 
 -- name: attempts
-SELECT a.*, j.id AS job_id
+-- What is known of the instance goes some time after its end, and of the node when nothing is known of the instance.
+SELECT a.*, j.id AS job_id, i.node AS node, n.name AS node_name
   FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq
+  LEFT JOIN container_instances i ON i.id = a.instance_id
+  LEFT JOIN nodes n ON n.id = i.node
  WHERE j.id = :job_id ORDER BY a.number;
+
+-- name: last_nodes
+-- The nodes of the last attempts of some jobs.
+SELECT j.id, n.name
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  JOIN container_instances i ON i.id = a.instance_id
+  JOIN nodes n ON n.id = i.node
+ WHERE j.id IN (SELECT value FROM json_each(:job_ids));
 
 -- name: arrivals
 -- A page of the jobs that have run to an end, back from the newest: when each could first have started, and for how long

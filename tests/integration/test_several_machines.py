@@ -1,0 +1,49 @@
+"""A queue that several machines share, seen from one of them that runs nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.resources.clusters import Cluster
+
+THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
+    found = Cluster(tmp_path, postgres_url)
+    yield found
+    found.end()
+
+
+def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluster, clip: Path) -> None:
+    a, c = cluster.node("a"), cluster.node("c")
+    assert "daemon: not running\n" in c.ok("status").out
+    daemon = a.start_daemon()
+    assert "daemon: not running here; up on this queue: a" in c.ok("status").out
+    assert c.ok("status", "--json").json["nodes"] == ["a"]
+    (job_id,) = c.ok("submit", "video", clip, *THUMBNAIL).lines
+    c.ok("wait", job_id)
+    (stuck,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "gpu").lines
+    said = c.ok("why", stuck).lines
+    assert said == ["It waits for a node with gpu=true, and none that is up may take it (a: it has no gpu=true)."]
+    c.ok("webhooks", "add", "chat", "https://192.0.2.1/", PITCHEY_WEBHOOKS_ALLOW_PRIVATE="true")
+    assert "No daemon runs" not in c("webhooks", "test", "chat").err
+    (called,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=a").lines
+    c.ok("wait", called)
+    daemon.terminate()
+    daemon.wait(30)
+    (late,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=a").lines
+    other = cluster.node("b")
+    other.start_daemon()
+    assert "The node a is down; it was last heard of at" in c.ok("why", late).out
+    assert json.loads(c.ok("status", "--json").out)["nodes"] == ["b"]
+    assert c.job(job_id)["attempts"][0]["node"] == "a"
+    listed = {each["id"]: each["node"] for each in map(json.loads, c.ok("jobs", "--json").lines)}
+    assert (listed[job_id], listed[late]) == ("a", None)
+    assert " a " in next(line for line in c.ok("jobs").lines if job_id in line)
+    assert 'node="a"' in next(line for line in c.ok("events", job_id).lines if " claimed " in line)
