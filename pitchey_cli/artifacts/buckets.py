@@ -26,6 +26,7 @@ from pitchey_cli.domain.errors import (
     Denied,
     InputNotFound,
     InputRejected,
+    NetworkError,
     PitcheyError,
     StoreError,
     UsageError,
@@ -242,7 +243,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
             f"{url} changed while it was read {who}.", hint="Wait until it is complete, then try again."
         )
     if code in _DAMAGED:
-        return BucketAway(f"{url} was damaged on the way {who}.")
+        return NetworkError(f"{url} was damaged on the way {who}.")
     if code in _PASSING or status >= 500 or status == 429:
         return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
     if code in _BAD or status in (301, 400):

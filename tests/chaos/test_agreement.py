@@ -46,6 +46,7 @@ def test_a_node_whose_artifacts_are_elsewhere_is_refused_while_another_is_up(clu
     said = refused(other)
     for each in (first, other):
         assert f"{layout.artifacts(each.state_dir)} on the disk of" in said
+    assert "node b, " in said and "queue postgresql://" in said  # the log says first where it is
     assert "artifacts.url" in said and "node a is up" in said
     answer = other("submit", "video", clip)
     assert answer.code == 2 and "no node would find them" in answer.err

@@ -76,3 +76,22 @@ def test_a_job_that_waits_for_a_bucket_can_be_cancelled(
     assert pitchey("wait", job_id).code == 6
     assert reasons(pitchey, job_id) == ["cancelled"]
     wire.is_down = False
+
+
+def test_a_node_whose_keys_turn_out_to_be_wrong_is_named_and_the_job_is_not_to_blame(
+    pitchey: Pitchey, wire: Wire, clip: Path
+) -> None:
+    (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--max-attempts", "9").lines
+    wire.is_down = True
+    pitchey.start_daemon(PITCHEY_S3_SECRET_KEY="bad", PITCHEY_NODE_NAME="d")  # nobody can say so yet
+    wire.is_down = False
+    job = pitchey.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
+    first = job["attempts"][0]
+    assert first["reason"] == "failed" and job["state"] in ("scheduled", "queued", "running")
+    assert first["error"]["code"] == "unfit_node" and "Node d" in first["error"]["message"]
+    assert "the keys are wrong" in first["error"]["message"]
+
+
+def test_a_command_says_by_its_exit_code_that_the_bucket_is_away(pitchey: Pitchey, wire: Wire, clip: Path) -> None:
+    wire.is_down = True
+    assert pitchey("submit", "video", clip).code == 9

@@ -185,3 +185,11 @@ def test_a_model_comes_from_a_bucket_as_a_file_or_a_folder(at: Pitchey, bucket: 
             bucket.put(f"models/colour/{path.relative_to(folder)}", path.read_bytes())
     at.ok("models", "add", "mine", f"{bucket.url}/models/colour/")
     assert "mine" in at.ok("models", "list").out
+
+
+@pytest.mark.parametrize("given", ["input", "output"])
+def test_a_profile_that_nobody_knows_is_refused_at_once(at: Pitchey, bucket: Bucket, clip: Path, given: str):
+    place = [f"s3://nope@{bucket.name}/a.mp4"] if given == "input" else [clip, "--output", "s3://nope@house/{job}/"]
+    answer = at("submit", "video", *place)
+    assert answer.code == 2 and "There is no S3 profile 'nope' here" in answer.err
+    assert at.ok("jobs").lines[1:] == []

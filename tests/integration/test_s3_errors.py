@@ -28,11 +28,14 @@ from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.domain.buckets import Grants, Profile, bucket_url
 from pitchey_cli.domain.errors import (
+    BucketAway,
+    BucketMissing,
     Denied,
     InputNotFound,
     InputRejected,
     NetworkError,
     PitcheyError,
+    ProfileMissing,
     StoreError,
     UsageError,
 )
@@ -67,14 +70,14 @@ def test_each_refusal_says_what_and_whose(keeper: LocalArtifacts, bucket: Bucket
     there = bucket.put("a.mp4", b"content")
     wrong = replace(profile, secret_key="wrong")
     cases: list[tuple[Profile, str, type[PitcheyError], str]] = [
-        (profile, "s3://no-such-bucket/a.mp4", InputNotFound, "there is no bucket no-such-bucket"),
+        (profile, "s3://no-such-bucket/a.mp4", BucketMissing, "there is no bucket no-such-bucket"),
         (profile, f"{bucket.url}/gone.mp4", InputNotFound, "There is no object"),
         (wrong, there, Denied, "the keys are wrong"),
         (replace(profile, access_key="nobody"), there, Denied, "the keys are wrong"),
         (profile, bucket.put("empty.mp4", b""), InputRejected, "is empty"),
         (profile, bucket.put("large.mp4", bytes(LIMIT + 1)), InputRejected, "the limit is 10,000"),
         (profile, f"{bucket.url}/folder/", InputRejected, "is a folder"),
-        (profile, "s3://other@bucket/a.mp4", UsageError, "There is no S3 profile 'other'"),
+        (profile, "s3://other@bucket/a.mp4", ProfileMissing, "There is no S3 profile 'other'"),
         (profile, "s3://UPPER/a.mp4", UsageError, "names no bucket"),
     ]
     for chosen, url, kind, words in cases:
@@ -168,8 +171,8 @@ def test_a_stranger_uses_only_what_is_granted_to_them(
     [
         ("ExpiredToken", 400, Denied, "credentials have expired"),
         ("QuotaExceeded", 403, StoreError, "bucket is full"),
-        ("SlowDown", 503, NetworkError, "answers 503 SlowDown"),
-        ("InternalError", 500, NetworkError, "answers 500"),
+        ("SlowDown", 503, BucketAway, "answers 503 SlowDown"),
+        ("InternalError", 500, BucketAway, "answers 500"),
         ("BadDigest", 400, NetworkError, "damaged on the way"),
         ("AccessDenied", 403, Denied, "may not be written"),
         ("InvalidArgument", 400, UsageError, "InvalidArgument: Odd"),
