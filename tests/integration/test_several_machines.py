@@ -43,6 +43,11 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     assert "The node a is down; it was last heard of at" in c.ok("why", late).out
     assert json.loads(c.ok("status", "--json").out)["nodes"] == ["b"]
     assert c.job(job_id)["attempts"][0]["node"] == "a"
+    elsewhere = c.ok("logs", job_id)
+    assert (
+        "The log of attempt 1 is on the node a: `pitchey logs" in elsewhere.err and "no log lines" not in elsewhere.err
+    )
+    assert "is on the node" not in a.ok("logs", job_id).err
     listed = {each["id"]: each["node"] for each in map(json.loads, c.ok("jobs", "--json").lines)}
     assert (listed[job_id], listed[late]) == ("a", None)
     assert " a " in next(line for line in c.ok("jobs").lines if job_id in line)
