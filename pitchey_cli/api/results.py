@@ -19,7 +19,7 @@ from pitchey_cli.api.problems import Refused
 from pitchey_cli.domain.errors import InputNotFound, PitcheyError
 from pitchey_cli.domain.job import TERMINAL, Job, JobId, Output
 from pitchey_cli.operations import result
-from pitchey_cli.operations.logs import LogLine, Tail
+from pitchey_cli.operations.logs import LogLine, Tail, elsewhere
 from pitchey_cli.reports.as_json import time
 from pitchey_cli.store.port import Store
 
@@ -104,7 +104,11 @@ def _check_range(text: str | None, size: int) -> None:
 
 
 async def get_logs(call: Call, asked: models.LogsQuery) -> Response:
-    """Stream the log of a job, a JSON object on each line; with `?follow=true` until the job has ended."""
+    """Stream the log of a job, a JSON object on each line; with `?follow=true` until the job has ended.
+
+    Where several machines share the queue, a line of the stream `pitchey` says at the end which attempts have their log
+    on another one.
+    """
     job_id = JobId(call.part("job"))
     await call.read(lambda store: store.job(job_id))  # before anything is sent
     lines = _lines(call, job_id, asked.attempt, asked.follow)
@@ -118,11 +122,17 @@ async def _lines(call: Call, job_id: JobId, attempt: int | None, follow: bool) -
         # The state is looked at before the files: what a job wrote before its end is there when the end is.
         return store.job(job_id).state in TERMINAL, list(tail.new(store))
 
+    def away(store: Store) -> list[LogLine]:  # whose the job is has been looked at
+        is_of_all = call.actor.is_of_all
+        return elsewhere(store, tail.state_dir, job_id, attempt=attempt, is_of_all=is_of_all)
+
     while True:
         has_ended, found = await call.read(look)
         if found:
             yield b"".join(_line(each) for each in found)
         if has_ended or not follow or call.desk.ending.is_set():
+            if missing := await call.desk.readers.call(away):
+                yield b"".join(_line(each) for each in missing)
             return
         await asyncio.sleep(_LOOK_SECONDS)
 

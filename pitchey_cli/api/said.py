@@ -289,6 +289,8 @@ class SurroundingsSaid(Said):
     zone_seconds: float
     services: list[str]
     runner: dict[str, Any] | None
+    nodes: list[str]
+    organisation: str | None
     settings: dict[str, Any]
     host: dict[str, Any] | None
 

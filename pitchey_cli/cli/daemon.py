@@ -20,6 +20,8 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.daemon import lock
 from pitchey_cli.domain.errors import DaemonError, ExitCode, TimedOut
 from pitchey_cli.domain.job import TERMINAL
+from pitchey_cli.reports.wording import printable
+from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 app = typer.Typer(
@@ -228,15 +230,19 @@ def _is_there(wiring: Wiring, holder: lock.Holder, deadline: float) -> bool:
 def _until_gone(wiring: Wiring, holder: lock.Holder, deadline: float) -> None:
     while _is_there(wiring, holder, deadline):
         time.sleep(_LOOK_SECONDS)
-    waiting = _waiting(wiring)
+    store = wiring.store()
+    if others := wiring.at_work(store):
+        terminal.say(printable(f"The daemon has stopped. Up on this queue: {', '.join(others)}."))
+        return
+    waiting = _waiting(store)
     jobs = "1 job waits" if waiting == 1 else f"{waiting:,} jobs wait"
     left = f" {jobs} for the next one." if waiting else ""
     terminal.say(f"The daemon has stopped.{left}")
 
 
-def _waiting(wiring: Wiring) -> int:
+def _waiting(store: Store) -> int:
     """How many jobs have not run to their end."""
-    by_service = wiring.store().counts().by_service.values()
+    by_service = store.counts().by_service.values()
     return sum(jobs for states in by_service for state, jobs in states.items() if state not in TERMINAL)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.job import JobId
+from pitchey_cli.domain.nodes import fits
 from pitchey_cli.operations import budgets, spot
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
@@ -33,6 +34,15 @@ class BudgetWatch:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_SECONDS
             budgets.check_not_held(self._store, self._wiring.as_of, self._left)
+
+
+def say_if_no_node_fits(store: Store, job_ids: Sequence[JobId]) -> None:
+    """Tell whoever asks for labels that no node has ever had; all jobs of a submission ask for the same."""
+    wanted = store.job(job_ids[0]).on_node if job_ids else ""
+    known = store.nodes() if wanted else ()
+    if known and not any(fits(wanted, each.facts.all_labels) for each in known):
+        waits = "The job waits" if len(job_ids) == 1 else "The jobs wait"
+        terminal.say(printable(f"note: No known node has {wanted}. {waits} for one; `pitchey nodes list` shows them."))
 
 
 def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> None:

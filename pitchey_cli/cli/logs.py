@@ -10,6 +10,7 @@ from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.streaming import PIECES
 from pitchey_cli.operations import logs as operation
 from pitchey_cli.operations.lookup import resolve
+from pitchey_cli.reports.wording import printable
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -29,12 +30,16 @@ def logs(
     store = wiring.store()
     job_id = resolve(store, job)
     is_empty, goes_on = True, False
+    notices: list[str] = []
     if wiring.elsewhere is not None:
         lines = wiring.elsewhere.log_lines(job_id, attempt=attempt, follow=follow)
     else:
         lines = operation.lines(store, wiring.state_dir, job_id, attempt=attempt, follow=follow)
     for line in lines:
         is_empty = False
+        if line.stream == operation.NOTICES:
+            notices.append(line.line)
+            continue
         is_piece = line.stream == PIECES and not timestamps
         if goes_on and not is_piece:
             terminal.show_line("")
@@ -43,5 +48,7 @@ def logs(
         terminal.show_line(text, has_colours=True, end="" if is_piece else "\n")
     if goes_on:
         terminal.show_line("")
+    for notice in notices:
+        terminal.say(printable(notice))
     if is_empty:
         terminal.say(f"{job_id} has written no log lines.")

@@ -10,7 +10,7 @@ import typer
 from pitchey_cli.cli import reach, terminal
 from pitchey_cli.cli.drafting import drafts, queue, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
-from pitchey_cli.cli.holding import say_what_is_held
+from pitchey_cli.cli.holding import say_if_no_node_fits, say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.engines import images
@@ -48,6 +48,7 @@ def submit(
         sys.stdout.write("".join(f"{job_id}\n" for job_id in ids))
     if wiring.elsewhere is None:  # a server has said so itself
         say_what_is_held(wiring, store, ids)
+        say_if_no_node_fits(store, ids)
     if not is_taken and wiring.elsewhere is None and terminal.is_interactive() and not wiring.at_work(store):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 

@@ -162,7 +162,9 @@ def wanted_from(text: str) -> str:
     parts = ["gpu=true" if each == "gpu" else each for each in parts]
     for each in parts:
         if not _LABEL.fullmatch(each):
-            raise UsageError(f"{each[:60]!r} is no label.", hint="Labels are name=value: region=eu, gpu=true.")
+            raise UsageError(
+                f"{each[:60]!r} is no label.", hint="Labels are name=value, as region=eu; gpu alone means gpu=true."
+            )
     names = [each.partition("=")[0] for each in parts]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"The label {twice} is asked for twice.", hint="A node has one value of each.")
@@ -220,6 +222,8 @@ def misfit(wanted: str, is_spot_ok: bool, service: Service, nodes: Iterable[Node
 
 
 def _why_not(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) -> str:
+    if service is Service.CODE and node.facts.engine == "process":
+        return "its process engine runs no code"
     if service not in node.facts.services:
         return f"it does not serve {service}"
     if missing := sorted(set(wanted.split(",")) - node.facts.all_labels - {""}):

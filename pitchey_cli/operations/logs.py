@@ -16,6 +16,7 @@ from pitchey_cli.domain.job import TERMINAL, Attempt, JobId, Token
 from pitchey_cli.store.port import Store
 from processors import protocol
 
+NOTICES = "pitchey"  #: the stream of lines that no attempt wrote: where its log is
 _LOOK_SECONDS = 0.05
 
 
@@ -45,6 +46,33 @@ class Tail:
                 yield from _new_lines(self.state_dir, item, self._read)
 
 
+def elsewhere(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, is_of_all: bool) -> list[LogLine]:
+    """Which attempts have their log on another node, as lines of the stream `NOTICES`; none where it is here.
+
+    Args:
+        store: as one of the whole installation has it.
+        is_of_all: whether machines may be named.
+    """
+    try:
+        own = layout.node_id(state_dir).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:  # no daemon has ever run here
+        own = ""
+    found = []
+    for each in store.attempts(job_id):
+        is_kept = layout.kept_events(state_dir, each.token).exists()
+        if attempt not in (None, each.number) or not each.node or each.node == own or is_kept:
+            continue
+        text = f"The log of attempt {each.number} is on another machine of the installation."
+        if is_of_all:
+            name = each.node_name or each.node
+            text = (
+                f"The log of attempt {each.number} is on the node {name}:"
+                f" `pitchey logs {job_id}` there prints it, and so does the API of its daemon."
+            )
+        found.append(LogLine(each.number, each.started_at, NOTICES, text))
+    return found
+
+
 def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
     """Log lines in order; with `follow`, until the job has ended.
 
@@ -57,6 +85,7 @@ def lines(store: Store, state_dir: Path, job_id: JobId, *, attempt: int | None, 
         has_ended = store.job(job_id).state in TERMINAL
         yield from tail.new(store)
         if has_ended or not follow:
+            yield from elsewhere(store, state_dir, job_id, attempt=attempt, is_of_all=True)
             return
         time.sleep(_LOOK_SECONDS)
 

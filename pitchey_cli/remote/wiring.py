@@ -68,8 +68,8 @@ class RemoteWiring(Wiring):
 
     def linking(self) -> Linking:
         """The server signs links, and not this machine."""
-        hint = "GET /v1/jobs/JOB/outputs has them there."
-        raise UsageError(f"{self.elsewhere.where} makes the links to what it keeps.", hint=hint)
+        hint = "`pitchey result JOB -o FOLDER` fetches the files; over HTTP, GET /v1/jobs/JOB/outputs has the links."
+        raise UsageError(f"--link works only at the machine itself, and this is {self.elsewhere.where}.", hint=hint)
 
     @property
     def settings(self) -> configuration.Settings:

@@ -21,7 +21,7 @@ from psycopg import errors, pq
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.errors import StoreError, UsageError
 from pitchey_cli.store.database import Parameters, Row
 from pitchey_cli.store.queries import Query, load
 from pitchey_cli.store.refusals import translated
@@ -36,6 +36,7 @@ MIGRATION_LOCK = 0x5049544348455932  # "PITCHEY2": of whoever makes or changes t
 #: A holder of the lock that says nothing for so long is stopped, or cut off: the server ends its session.
 SILENCE_SECONDS = 8
 STATEMENT_SECONDS = 60  #: longest statement; none of ours takes a tenth of it
+_UNKNOWN_PARAMETER = re.compile(r"invalid URI query parameter: \"([^\"]*)\"")
 _KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more than that with their types
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
@@ -399,6 +400,12 @@ def connected(server: Server, *, busy_seconds: float, lock_seconds: float = BUSY
                 raise translated(error, server) from error
             if time.monotonic() > deadline:
                 raise translated(error, server) from error
+        except psycopg.ProgrammingError as error:
+            # The driver reads the URL, and says of a parameter that it does not know its name alone.
+            if error.sqlstate is None and (unknown := _UNKNOWN_PARAMETER.search(str(error))):
+                hint = "It takes those of libpq, as sslmode, sslrootcert and connect_timeout."
+                raise UsageError(f"{server}: there is no parameter {unknown[1]!r}.", hint=hint) from error
+            raise translated(error, server) from error
         except psycopg.Error as error:
             raise translated(error, server) from error
         time.sleep(pause)

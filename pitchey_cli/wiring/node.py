@@ -224,6 +224,8 @@ def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int)
     sources = images.built(engine, wiring.sources())
     is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
     served = [each for each in images.available() if each in wiring.policies.node_services()]
+    if engine.kind is EngineKind.PROCESS and not is_foreground:  # `pitchey run` says so to whoever asks for it
+        served = [each for each in served if each is not Service.CODE]
     facts = _facts(wiring, engine, served, is_foreground, schema)
     return NodeConfig(
         state_dir=wiring.state_dir,

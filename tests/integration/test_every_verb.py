@@ -86,7 +86,7 @@ def settings_of_the_server(pitchey: Pitchey) -> None:
 
 #: what ends otherwise by nature: there is no model there, this engine runs no programs, which fires
 #: an alert, and the night was cancelled
-OTHER_CODES = {"run inference": 1, "run code": 5, "batch wait": 6, "alerts check": 1}
+OTHER_CODES = {"run inference": 1, "run code": 5, "batch wait": 6}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:

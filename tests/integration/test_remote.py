@@ -275,6 +275,8 @@ def test_another_organisation_finds_nothing_and_a_viewer_may_change_nothing(shop
     assert shop.command("result", shop.job_id, PITCHEY_TOKEN=theirs).code == 3
     assert shop.command.ok("status", "--json", PITCHEY_TOKEN=theirs).json["jobs"] == {}
     assert shop.command("scaling", "status", PITCHEY_TOKEN=theirs).code == 4
+    own = shop.command.ok("cost", "--json", PITCHEY_TOKEN=theirs).json
+    assert own["organisation"] == "rival" and own["idleNanodollars"] is None
     viewer = shop.served.token(Role.VIEWER, "default")
     denied = shop.command("cancel", shop.job_id, PITCHEY_TOKEN=viewer)
     assert denied.code == 4 and "submitter" in denied.err
