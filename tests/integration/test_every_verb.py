@@ -24,7 +24,7 @@ DAILY = ("--cron", "@daily", "--name")
 OF_A_MACHINE: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("daemon run", "daemon start", "daemon stop", "daemon drain", "daemon status", "daemon unit"), ()),
     **dict.fromkeys(("images build", "images list", "images prune", "images bootstrap"), ()),
-    **dict.fromkeys(("db check", "db vacuum", "db export", "db prune"), ()),
+    **dict.fromkeys(("db check", "db vacuum", "db export", "db prune", "db status"), ()),
     "db backup": ("copy.db",), "db copy": ("copy.db",), "db restore": ("copy.db",), "doctor": (), "shell": ("code",),
     "models add": ("far", "net.onnx", "--task", "embedding"), "models warm": ("far",), "models bench": ("far",),
     **dict.fromkeys(("models remove", "models pin", "models unpin", "models verify"), ("far@1",)),
@@ -62,6 +62,8 @@ AT_A_SERVER: Mapping[str, tuple[str, ...]] = {
     "schedule add code": (*PROGRAM, *DAILY, "sums"), "schedule list": (), "schedule pause": ("films",),
     "schedule resume": ("films",), "schedule run": ("sums",), "schedule remove": ("sums",),
     "budget set": ("500",), "budget list": (), "budget remove": (),
+    "nodes list": (), "nodes show": ("{node}",), "nodes drain": ("{node}",), "nodes undrain": ("{node}",),
+    "nodes remove": ("{node}",),
     "alerts list": (), "alerts check": (), "alerts test": ("dead_letters",),
     "alerts silence": ("dead_letters", "--for", "1h", "--reason", "known"), "alerts unsilence": ("dead_letters",),
     "instances list": (), "instances warm": ("video",), "instances cool": ("video",),
@@ -86,7 +88,7 @@ def settings_of_the_server(pitchey: Pitchey) -> None:
 
 #: what ends otherwise by nature: there is no model there, this engine runs no programs, which fires
 #: an alert, and the night was cancelled
-OTHER_CODES = {"run inference": 1, "run code": 5, "batch wait": 6}
+OTHER_CODES = {"run inference": 1, "run code": 5, "batch wait": 6, "nodes remove": 2}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -125,7 +127,7 @@ def test_every_other_verb_works_at_a_server(far: Away, clip: Path) -> None:
     (far.folder() / "small.toml").write_text(steps)
     wrong = []
     with receiving() as heard:
-        known = {"job": "@last", "hook": heard.url()}
+        known = {"job": "@last", "hook": heard.url(), "node": far.here.ok("nodes", "list", "--json").json["id"]}
         for verb, arguments in AT_A_SERVER.items():
             answer = far.away(*verb.split(), *(each.format(**known) for each in arguments))
             if answer.code != OTHER_CODES.get(verb, 0) or "alone" in answer.err:
