@@ -33,7 +33,7 @@ DOLLAR = 10**9
 VIDEO = Service.VIDEO
 #: units as Prometheus has them: base units, and what has none
 ENDINGS = ("_seconds", "_dollars", "_ratio", "_total", "_info", "_up", "_firing", "_silenced", "_wanted")
-COUNTS = ("pitchey_jobs", "pitchey_queue_jobs", "pitchey_instances", "pitchey_dead_letters")
+COUNTS = ("pitchey_jobs", "pitchey_queue_jobs", "pitchey_instances", "pitchey_dead_letters", "pitchey_nodes")
 
 
 @pytest.fixture

@@ -72,6 +72,8 @@ def test_the_database_of_another_program_is_left_as_it_is(tmp_path):
 def test_the_database_of_a_newer_pitchey_is_left_as_it_is(database):
     raw = sqlite3.connect(database)
     raw.execute("PRAGMA user_version = 99")
+    raw.execute("UPDATE meta SET value = '99' WHERE name = 'readable_by'")
+    raw.commit()
     raw.close()
     before = contents(database.parent)
     with pytest.raises(StoreError, match=r"version 99.*up to 1\b") as raised:
