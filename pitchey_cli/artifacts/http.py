@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
-from pitchey_cli.domain.addresses import Address, is_public
+from pitchey_cli.domain.addresses import Address
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
 from pitchey_cli.network.reaching import addresses_of
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_REDIRECTS = 5
+MayReach = Callable[[Address], bool] | None  #: the addresses that may be asked; None: all
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
@@ -43,18 +44,23 @@ def fetch(
     known: Known,
     *,
     limit_bytes: int,
-    allow_private: bool,
+    may_reach: MayReach,
     progress: ProgressCallback | None = None,
 ) -> tuple[Artifact, str]:
     """Fetch a URL into the artifacts; the artifact, and what to call it.
 
     One that has the ETag and the size that it had before is not fetched again.
 
+    Args:
+        limit_bytes: a larger one is refused.
+        may_reach: asked of every address that a name or a redirect leads to.
+        progress: told of the bytes that have come.
+
     Raises:
         UsageError: not an http or https URL.
         InputNotFound: there is no such host or file.
         InputRejected: empty, above the limit, changed while it was fetched, or refused by the server.
-        Denied: an address that is not public, or a server that wants a login.
+        Denied: an address that may not be asked, or a server that wants a login.
         NetworkError: it may work another time.
     """
     import httpx  # late: a submission of a file does not need it
@@ -68,7 +74,7 @@ def fetch(
         ):
             for pause in (*_PAUSES, None):
                 try:
-                    with _followed(client, url, work.headers(), allow_private=allow_private) as response:
+                    with _followed(client, url, work.headers(), may_reach) as response:
                         work.begin(response)
                         found = None if work.total is None else known.find(url, etag=work.etag, size=work.total)
                         if found is not None:
@@ -89,13 +95,11 @@ def fetch(
 
 
 @contextmanager
-def _followed(
-    client: httpx.Client, url: str, headers: dict[str, str], *, allow_private: bool
-) -> Iterator[httpx.Response]:
+def _followed(client: httpx.Client, url: str, headers: dict[str, str], may_reach: MayReach) -> Iterator[httpx.Response]:
     """The answer at the end of the redirects, not yet read."""
     here = client.build_request("GET", url).url
     for _ in range(MAX_REDIRECTS + 1):
-        response = _send(client, here, headers, allow_private=allow_private)
+        response = _send(client, here, headers, may_reach)
         try:
             if not response.has_redirect_location:
                 yield response
@@ -106,7 +110,7 @@ def _followed(
     raise InputRejected(f"{url} redirects more than {MAX_REDIRECTS} times.")
 
 
-def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allow_private: bool) -> httpx.Response:
+def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], may_reach: MayReach) -> httpx.Response:
     """Ask the first address that answers, among those that may be asked."""
     import httpx
 
@@ -114,7 +118,7 @@ def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allo
         raise UsageError(f"{url} cannot be fetched.", hint="Inputs are files, http:// and https:// URLs.")
     failure: httpx.TransportError | None = None
     port = url.port or (443 if url.scheme == "https" else 80)
-    for address in _allowed(url.host, port, allow_private=allow_private):
+    for address in _allowed(url.host, port, may_reach):
         request = client.build_request(
             "GET",
             url.copy_with(host=str(address)),
@@ -130,12 +134,12 @@ def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], *, allo
     raise failure
 
 
-def _allowed(host: str, port: int, *, allow_private: bool) -> list[Address]:
+def _allowed(host: str, port: int, may_reach: MayReach) -> list[Address]:
     """The addresses of a host that may be asked."""
-    if allow_private:
+    if may_reach is None:
         return addresses_of(host, port, may_reach=lambda _: True, hint=_PRIVATE)
     try:
-        return addresses_of(host, port, may_reach=is_public, hint=_PRIVATE)
+        return addresses_of(host, port, may_reach=may_reach, hint=_PRIVATE)
     except (Denied, InputNotFound) as error:
         # Who names hosts is not to learn what the names of this network lead to, nor which of them there are.
         raise Denied(f"{host} has no public address.", hint=_PRIVATE) from error

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from pitchey_cli.artifacts.http import fetch, spool
 from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
+from pitchey_cli.domain.addresses import is_public
 from pitchey_cli.domain.buckets import Grants, Profile, bucket_url, check_known, is_bucket_url
 from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
@@ -41,7 +42,7 @@ class Inputs:
             self.artifacts,
             self.known,
             limit_bytes=self.limit_bytes,
-            allow_private=self.allow_private,
+            may_reach=None if self.allow_private else is_public,
             progress=progress,
         )
 

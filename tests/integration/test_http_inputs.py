@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 import signal
 import socket
 import threading
@@ -17,9 +16,11 @@ from typing import Any, ClassVar
 import pytest
 
 from pitchey_cli.artifacts import http
+from pitchey_cli.artifacts.http import MayReach
 from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.port import Artifact
+from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
 from tests.conftest import Pitchey
 
@@ -116,8 +117,13 @@ def artifacts(tmp_path: Path) -> LocalArtifacts:
     return LocalArtifacts(tmp_path / "artifacts")
 
 
-def get(url: str, artifacts: LocalArtifacts, *, limit_bytes: int = LIMIT, allow_private: bool = True):
-    return fetch(url, artifacts, limit_bytes=limit_bytes, allow_private=allow_private)
+def get(url: str, artifacts: LocalArtifacts, *, limit_bytes: int = LIMIT, may_reach: MayReach = None):
+    return fetch(url, artifacts, limit_bytes=limit_bytes, may_reach=may_reach)
+
+
+def is_here(address: Address) -> bool:
+    """The test's site counts as public, and nothing else does."""
+    return str(address) == "127.0.0.1"
 
 
 def test_a_file_is_fetched_whole_and_named_after_its_url(site, artifacts):
@@ -126,7 +132,7 @@ def test_a_file_is_fetched_whole_and_named_after_its_url(site, artifacts):
         f"http://{site}/file/my%20holiday.mp4?signature=abc#x",
         artifacts,
         limit_bytes=LIMIT,
-        allow_private=True,
+        may_reach=None,
         progress=lambda done, total: told.append((done, total)),
     )
     assert name == "my holiday.mp4"
@@ -149,11 +155,9 @@ def test_a_file_that_changes_after_a_download_broke_off_is_not_put_together(site
         get(f"http://{site}/changing/a.mp4", artifacts)
 
 
-def test_the_rest_of_a_download_is_not_fetched_from_a_private_address(site, artifacts, monkeypatch):
-    here = ipaddress.ip_address("127.0.0.1")
-    monkeypatch.setattr("pitchey_cli.artifacts.http.is_public", lambda address: address == here)
+def test_the_rest_of_a_download_is_not_fetched_from_a_private_address(site, artifacts):
     with pytest.raises(Denied, match=r"169\.254\.169\.254"):
-        get(f"http://{site}/elsewhere/a.mp4", artifacts, allow_private=False)
+        get(f"http://{site}/elsewhere/a.mp4", artifacts, may_reach=is_here)
 
 
 def test_a_slow_download_can_be_ended_at_each_byte(site, artifacts):
@@ -161,7 +165,7 @@ def test_a_slow_download_can_be_ended_at_each_byte(site, artifacts):
         raise PitcheyError("enough")
 
     with pytest.raises(PitcheyError, match="enough"):
-        fetch(f"http://{site}/slow/a.mp4", artifacts, limit_bytes=LIMIT, allow_private=True, progress=check)
+        fetch(f"http://{site}/slow/a.mp4", artifacts, limit_bytes=LIMIT, may_reach=None, progress=check)
 
 
 def test_a_run_that_ends_does_not_wait_for_the_download_of_another(site, pitchey: Pitchey, clip: Path, slow_options):
@@ -203,18 +207,14 @@ def test_private_addresses_are_denied_unless_allowed(site, artifacts):
     port = site.partition(":")[2]
     for host in ("127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"):
         with pytest.raises(Denied, match=r"^\S+ has no public address\.$"):
-            get(f"http://{host}:{port}/file/a.mp4", artifacts, allow_private=False)
+            get(f"http://{host}:{port}/file/a.mp4", artifacts, may_reach=is_public)
 
 
-def test_a_redirect_is_checked_like_the_first_address(site, artifacts, monkeypatch):
-    """The site counts as public here, what it points to does not."""
-    monkeypatch.setattr(
-        "pitchey_cli.artifacts.http.is_public", lambda address: address == ipaddress.ip_address("127.0.0.1")
-    )
-    assert get(f"http://{site}/hop/1", artifacts, allow_private=False)
+def test_a_redirect_is_checked_like_the_first_address(site, artifacts):
+    assert get(f"http://{site}/hop/1", artifacts, may_reach=is_here)
     for inside in ("127.0.0.2:1/x", "169.254.169.254/latest/meta-data", "[::1]/"):
         with pytest.raises(Denied, match=r"^\S+ has no public address\.$"):
-            get(f"http://{site}/to/{inside}", artifacts, allow_private=False)
+            get(f"http://{site}/to/{inside}", artifacts, may_reach=is_here)
 
 
 def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[str]:
@@ -240,20 +240,19 @@ def test_nobody_learns_which_names_a_private_network_has(artifacts, monkeypatch)
     for answer in ("10.20.30.40", "169.254.169.254", ""):
         resolving(monkeypatch, answer)
         with pytest.raises(Denied) as raised:
-            get("http://wiki.corp.example/a.mp4", artifacts, allow_private=False)
+            get("http://wiki.corp.example/a.mp4", artifacts, may_reach=is_public)
         said.add((str(raised.value), raised.value.hint))
     assert len(said) == 1 and "10.20" not in str(said) and "wiki.corp.example" in str(said)
 
 
 def test_a_name_that_leads_elsewhere_when_it_is_asked_again_is_not_asked_again(site, artifacts, monkeypatch):
     """DNS rebinding: public when it is checked, private when it is connected to."""
-    monkeypatch.setattr("pitchey_cli.artifacts.http.is_public", lambda address: str(address) == "127.0.0.1")
     asked = resolving(monkeypatch, "127.0.0.1", "127.0.0.2")
     port = site.partition(":")[2]
-    assert get(f"http://media.example:{port}/file/a.mp4", artifacts, allow_private=False)
+    assert get(f"http://media.example:{port}/file/a.mp4", artifacts, may_reach=is_here)
     assert asked == ["media.example"] and Site.hosts[-1] == f"media.example:{port}"
     with pytest.raises(Denied):
-        get(f"http://media.example:{port}/hop/1", artifacts, allow_private=False)
+        get(f"http://media.example:{port}/hop/1", artifacts, may_reach=is_here)
 
 
 def test_redirects_have_an_end(site, artifacts):

@@ -13,8 +13,6 @@ import pytest
 from tests.conftest import Pitchey
 from tests.resources.served import served
 
-pytest.importorskip("keyring", reason="The library is in the extra `keyring` of Pitchey.")
-
 
 @pytest.fixture
 def shop(pitchey: Pitchey, tmp_path: Path) -> Iterator[tuple[Pitchey, str, str]]:

