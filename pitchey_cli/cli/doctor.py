@@ -39,7 +39,7 @@ def doctor(
                 images=[operation.Wanted(service, wiring.image_tag(service)) for service in images.available()],
                 wanted_runtimes={each: wiring.policies.service(each).runtime for each in images.available()},
                 problems=problems,
-                buckets=() if problems else wiring.asked_of_buckets(),
+                buckets=() if problems else wiring.asked(),
                 spot_node=None if problems else _spot_node(wiring),
                 server=str(wiring.server or "") if not problems else "",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,15 +19,12 @@ from pitchey_cli.values import dataclass
 from pitchey_cli.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
-    from pitchey_cli.artifacts.inputs import Inputs
-    from pitchey_cli.artifacts.outputs import Outputs
-    from pitchey_cli.artifacts.port import Artifacts, Presigner
+    from pitchey_cli.artifacts.port import Artifacts
     from pitchey_cli.daemon.lock import Holder
-    from pitchey_cli.domain.buckets import BucketUrl, Profile
+    from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.job import JobId
     from pitchey_cli.domain.surroundings import Surroundings
-    from pitchey_cli.domain.whereabouts import Whereabouts
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
@@ -39,15 +35,10 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.result import Linking
     from pitchey_cli.store.server import Server
     from pitchey_cli.wiring.elsewhere import Elsewhere
+    from pitchey_cli.wiring.files import Files
     from processors.vocabulary import Service
 
 _OTHER_STATE_DIR = "PITCHEY_STATE_DIR names another place."
-
-
-def _ask_profile(profile: Profile) -> None:
-    from pitchey_cli.artifacts.buckets import check_keys
-
-    check_keys(profile)
 
 
 @dataclass(frozen=True)
@@ -181,33 +172,47 @@ class Wiring:
 
         return SqliteStore.open(self.database, create=create, busy_seconds=patience)
 
+    @property
+    def files(self) -> Files:
+        """What is set about files."""
+        from pitchey_cli.wiring.files import Files
+
+        return Files(self.settings, self.state_dir)
+
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
-        return self._artifacts()
-
-    def hurried_artifacts(self) -> Artifacts:
-        """The same for who will not wait for a bucket that does not answer."""
-        return self._artifacts(is_hurried=True)
-
-    def _artifacts(self, *, is_hurried: bool = False) -> Artifacts:
-        from pitchey_cli.artifacts.local import LocalArtifacts
-
         self.make_state_dir()
-        url = self.policies.kept_at()
-        if url is None:
-            return LocalArtifacts(layout.artifacts(self.state_dir))
-        from pitchey_cli.artifacts.buckets import Bucket
-        from pitchey_cli.artifacts.inputs import profile_of
-        from pitchey_cli.artifacts.s3 import S3Artifacts
+        return self.files.artifacts()
 
-        profile = profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)
-        return S3Artifacts(
-            Bucket(profile, url.bucket, is_own=True, is_hurried=is_hurried),
-            url.key,
-            LocalArtifacts(layout.cache(self.state_dir)),
-            cache_bytes=self.settings.artifacts.cache_bytes,
-            report=_say,
-        )
+    def linking(self) -> Linking:
+        """What makes links to outputs."""
+        from pitchey_cli.operations.result import Linking
+
+        artifacts = self.artifacts()
+        return Linking(self.files.outputs(artifacts), self.files.presigner(artifacts))
+
+    def listed(self, url: BucketUrl) -> list[str]:
+        """The keys below a folder in a bucket."""
+        return self.files.listed(url)
+
+    def asked(self) -> list[Asked]:
+        """What `doctor` asks of buckets, and of the queue about where their artifacts are."""
+        from pitchey_cli.operations.doctor import Asked
+
+        asked = self.files.asked()
+        if self.server is not None:
+            where = str(self.policies.kept_at() or layout.artifacts(self.state_dir))
+            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
+        return asked
+
+    def _ask_whereabouts(self) -> None:
+        store = self.plain_store()
+        try:
+            there = store.artifacts_at()
+        finally:
+            store.close()
+        if there is not None:
+            there.check(self.files.whereabouts(self.files.artifacts(is_hurried=True)))
 
     def actor(self) -> str:
         """Who works here, as what they allow is signed."""
@@ -225,99 +230,7 @@ class Wiring:
 
         artifacts = self.artifacts()
         limit = self.settings.limits.input_bytes
-        return Desk(self.models(), artifacts, self.inputs(artifacts), limit, self.listed)
-
-    def listed(self, url: BucketUrl) -> list[str]:
-        """The keys below a folder in a bucket."""
-        from pitchey_cli.artifacts.buckets import found_below
-        from pitchey_cli.artifacts.inputs import profile_of
-
-        return found_below(profile_of(self.policies.profiles(), url.profile or self.policies.grants().default), url)
-
-    def outputs(self, artifacts: Artifacts) -> Outputs:
-        """What brings outputs to buckets."""
-        from pitchey_cli.artifacts.outputs import Outputs
-
-        return Outputs(artifacts, self.policies.profiles(), self.policies.grants())
-
-    def asked_of_buckets(self) -> list[Asked]:
-        """What `doctor` asks of the profiles of S3 that are set, and of the bucket of the artifacts."""
-        from pitchey_cli.operations.doctor import Asked
-
-        url, chosen, profiles = self.policies.kept_at(), self.settings.s3, self.policies.profiles()
-        is_set = bool(url or chosen.endpoint_url or chosen.access_key or chosen.profiles)
-        names = [
-            name for name in profiles if is_set and (name != "default" or chosen.endpoint_url or chosen.access_key)
-        ]
-        asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
-        if url is not None:
-            text = f"{url} can be written, and heeds conditions"
-            asked.append(Asked("artifacts", text, self.ask_bucket))
-        if self.server is not None:
-            where = str(url or layout.artifacts(self.state_dir))
-            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
-        return asked
-
-    def ask_bucket(self) -> None:
-        """Make sure that the bucket of the artifacts is there, and does what is asked of one; once, and in a hurry.
-
-        Raises:
-            PitcheyError: says why not.
-        """
-        from pitchey_cli.artifacts.s3 import S3Artifacts
-
-        artifacts = self.hurried_artifacts()
-        assert isinstance(artifacts, S3Artifacts)  # else nobody asks
-        artifacts.check_conditions()
-
-    def _ask_whereabouts(self) -> None:
-        store = self.plain_store()
-        try:
-            there = store.artifacts_at()
-        finally:
-            store.close()
-        if there is not None:
-            there.check(self.whereabouts(self.hurried_artifacts()))
-
-    def whereabouts(self, artifacts: Artifacts, *, make: bool = False) -> Whereabouts:
-        """Where the artifacts of this machine are.
-
-        Args:
-            make: give that place an id where it has none.
-
-        Raises:
-            PitcheyError: it cannot be asked.
-        """
-        from pitchey_cli.domain.whereabouts import Whereabouts
-
-        url = self.policies.kept_at()
-        own = f"{layout.artifacts(self.state_dir.absolute())} on the disk of {self.policies.node_name()}"
-        return Whereabouts(artifacts.place_id(make=make), str(url) if url else own)
-
-    def linking(self) -> Linking:
-        """What makes links to outputs."""
-        from pitchey_cli.operations.result import Linking
-
-        artifacts = self.artifacts()
-        return Linking(self.outputs(artifacts), self.presigner(artifacts))
-
-    def presigner(self, artifacts: Artifacts) -> Presigner | None:
-        """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
-        if self.policies.kept_at() is None:
-            return None
-        from pitchey_cli.artifacts.s3 import S3Artifacts
-
-        return artifacts if isinstance(artifacts, S3Artifacts) else None
-
-    def inputs(self, artifacts: Artifacts) -> Inputs:
-        """What fetches inputs that lie elsewhere."""
-        from pitchey_cli.artifacts.inputs import Inputs
-        from pitchey_cli.artifacts.known import Known
-
-        known = Known(layout.fetched(self.state_dir), artifacts)
-        policies, limit = self.policies, self.settings.limits.input_bytes
-        allow_private = self.settings.network.allow_private_urls
-        return Inputs(artifacts, known, policies.profiles(), policies.grants(), limit, allow_private)
+        return Desk(self.models(), artifacts, self.files.inputs(artifacts), limit, self.listed)
 
     def engine(self, kind: str | None = None) -> Engine:
         """Connect to the engine that is set, or to the first that answers.
@@ -408,7 +321,7 @@ class Wiring:
             self.models,
             policies.grants(),
             self.listed,
-            partial(self.whereabouts, artifacts),
+            partial(self.files.whereabouts, artifacts),
         )
 
     def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
@@ -444,10 +357,6 @@ class Wiring:
         from pitchey_cli.operations.zones import zone_of
 
         return AsOf(self.clock.now(), self.clock.boot(), tick_of(self.clock.monotonic()), zone_of(""))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 def _whoever_works_here() -> str:

@@ -74,7 +74,7 @@ def _ask_bucket(wiring: Wiring, report: Callable[[str], None]) -> None:
     if wiring.policies.kept_at() is None:
         return
     try:
-        wiring.ask_bucket()
+        wiring.files.ask_bucket()
     except NetworkError as error:
         report(f"{error} Attempts wait for it.")
 
@@ -107,7 +107,7 @@ def _whereabouts(wiring: Wiring, is_foreground: bool) -> Whereabouts | None:
     if wiring.server is None:
         return None
     try:
-        return wiring.whereabouts(wiring.hurried_artifacts(), make=not is_foreground)
+        return wiring.files.whereabouts(wiring.files.artifacts(is_hurried=True), make=not is_foreground)
     except NetworkError:
         return None
 
@@ -194,8 +194,8 @@ def loop(
             engine=engine,
             host=engine.info(),
             artifacts=artifacts,
-            fetch=wiring.inputs(artifacts),
-            deliver=wiring.outputs(artifacts),
+            fetch=wiring.files.inputs(artifacts),
+            deliver=wiring.files.outputs(artifacts),
             fire=partial(_fire, wiring),
             clock=wiring.clock,
             dice=random.random,
