@@ -7,26 +7,20 @@ that are there are not sent twice. Whether the bucket can be written is asked be
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from pitchey_cli.artifacts.port import Deliver
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.daemon.patience import PAUSES, Ended, rest
 from pitchey_cli.daemon.transfer import Transfer
 from pitchey_cli.domain.buckets import BucketUrl, destination_of
-from pitchey_cli.domain.errors import InputNotFound, NetworkError, PitcheyError, StoreError
+from pitchey_cli.domain.errors import InputNotFound, NetworkError, StoreError
 from pitchey_cli.domain.job import Job, Output, Token
 
 _NOTE_SECONDS = 1.0  # how often progress becomes durable
-#: Seconds between tries at a bucket that cannot be reached: the work that has been done is not to be done again.
-PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _STAGE = "storing outputs"
-
-
-class Ended(PitcheyError):
-    """Somebody wants the attempt to end."""
 
 
 @dataclass(slots=True)
@@ -120,16 +114,3 @@ class Delivery:
 
     def _root(self) -> BucketUrl:
         return destination_of(self.job.output, self.job.id, self.job.name)
-
-
-async def rest(seconds: float, is_ending: Callable[[], bool]) -> None:
-    """Wait, unless somebody wants the attempt to end.
-
-    Raises:
-        Ended: somebody does.
-    """
-    until = asyncio.get_running_loop().time() + seconds
-    while (left := until - asyncio.get_running_loop().time()) > 0:
-        if is_ending():
-            raise Ended("It was ended while its files were on their way.")
-        await asyncio.sleep(min(left, _NOTE_SECONDS))

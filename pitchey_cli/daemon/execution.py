@@ -10,36 +10,31 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from pitchey_cli.artifacts.port import Artifact, ProgressCallback
+from pitchey_cli.daemon import outcomes
 from pitchey_cli.daemon.carried import CarriedFiles
-from pitchey_cli.daemon.delivery import PAUSES, Delivery, Ended, rest
+from pitchey_cli.daemon.delivery import Delivery
 from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.files import AttemptFiles, output_of, short_contents
 from pitchey_cli.daemon.instance import PooledInstance
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.transfer import Transfer
+from pitchey_cli.daemon.patience import patiently
+from pitchey_cli.daemon.recording import Recording
+from pitchey_cli.daemon.staging import Staging
 from pitchey_cli.daemon.worker_client import Events
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
 from pitchey_cli.domain.errors import (
-    ArtifactsDenied,
     EngineError,
     InputRejected,
     InstanceGone,
-    NetworkError,
     PitcheyError,
-    ProfileMissing,
     StaleToken,
     StoreError,
 )
-from pitchey_cli.domain.job import Job, JobError, JobInput, Outcome, Output, Token, Usage, due_at, input_kind
-from pitchey_cli.domain.limits import larger_type
-from pitchey_cli.domain.states import after_attempt
+from pitchey_cli.domain.job import Job, JobError, Outcome, Output, Token, due_at
 from processors import protocol
-from processors.specs import SPECS
 from processors.vocabulary import Reason, Service
 
 T = TypeVar("T")
@@ -49,19 +44,10 @@ _PARTS_OF_CARRIED = 3  # the way there, the work, the way back: each may take as
 _LEAST_SECONDS = 0.1  # of an attempt whose job's deadline has just passed
 _RETRY_SECONDS = 0.2  # between them
 _KILL_SECONDS = 1.0  # that the engine may take for it, when a job is handed back
-# What a worker may say of an attempt that was not told to end; anything else would let it decide about the queue.
-_WORKERS_REASONS = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.REJECTED}
 _GONE_TRIES = 3  # a broken event stream is taken up again this often before the instance counts as gone
-_RECORD_PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries to record an end
 _WORDS_CHARS = 300  # of the last words of an instance
-_NEVER_STARTED = "never_started"
 # Of services whose attempts may be over in moments: those leave no files, whose making would take as long.
 _INLINE_BYTES = {Service.INFERENCE: 32 * 1024}
-_INTENDED = {Reason.CANCELLED, Reason.INTERRUPTED}
-
-
-class Unforeseen(PitcheyError):
-    """Something that nobody has thought of."""
 
 
 @dataclass(slots=True)
@@ -79,7 +65,7 @@ class Execution:
     _found_tick: int | None = None  #: the end of one that ended while no daemon was there
     _progress_at: float = -_PROGRESS_SECONDS
     _deadline: asyncio.Timeout | None = None
-    _download: Transfer[tuple[Artifact, str]] | None = None
+    _staging: Staging | None = None
     _grace_seconds: float | None = None  # None: as is set
     _is_light: bool = False  #: it may be over in moments
     _noting: asyncio.Task[None] | None = None  #: its acceptance, which nobody waits for
@@ -92,7 +78,7 @@ class Execution:
     @property
     def is_fetching(self) -> bool:
         """Whether an input is being downloaded: its worker knows nothing of it yet."""
-        return self._download is not None
+        return self._staging is not None and self._staging.is_fetching
 
     @property
     def _files(self) -> AttemptFiles:
@@ -107,7 +93,10 @@ class Execution:
 
     @property
     def _delivery(self) -> Delivery:
-        return Delivery(self.node, self.job, self.token, lambda: self.ending_as is not None)
+        return Delivery(self.node, self.job, self.token, self._is_ending)
+
+    def _is_ending(self) -> bool:
+        return self.ending_as is not None
 
     async def run(self) -> None:
         """Carry out an attempt that has just been claimed."""
@@ -125,7 +114,7 @@ class Execution:
             except OSError as error:  # a full disk of ours, a directory that went with its instance
                 raise StoreError(f"The inputs could not be made ready: {error}.") from error
             except Exception as error:  # a mistake of ours: it uses up an attempt, or it would be tried for ever
-                raise Unforeseen(f"The attempt could not be started: {error!r}.") from error
+                raise outcomes.Unforeseen(f"The attempt could not be started: {error!r}.") from error
         except PitcheyError as error:
             if isinstance(error, InstanceGone):
                 self.instance.retire(str(error), has_died=True)
@@ -134,14 +123,13 @@ class Execution:
                 await self._tell_end()
                 if not await self._is_instance_running():
                     await self._kill_instance()
-            if isinstance(error, WorkerRefused) and error.status in (429, 503):
-                # It drains, or is fuller than we believe: asking it again at once would only turn in a circle.
+            if outcomes.is_refusal_for_now(error):  # asking it again at once would only turn in a circle
                 self.instance.retire(str(error))
             if self.ending_as is not None:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
                 words = await self._last_words() if isinstance(error, InstanceGone) else None
-                await self._finish(_not_started(error, words, self.node.config.facts.name))
+                await self._finish(outcomes.of_start(error, words, self.node.config.facts.name))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -190,8 +178,8 @@ class Execution:
         if self.ending_as is None:
             self.ending_as, self._grace_seconds = reason, grace_seconds
             self._bring_deadline_forward()
-            if self._download is not None:
-                self._download.end()
+            if self._staging is not None:
+                self._staging.end()
             await self._tell_end()
 
     async def give_up(self) -> None:
@@ -227,7 +215,8 @@ class Execution:
     async def _start(self) -> None:
         if self.job.output:
             await self._delivery.check()
-        staged = [await self._stage(index, item) for index, item in enumerate(self.job.inputs)]
+        self._staging = Staging(self.node, self.job, self.token, self._files, self._is_ending)
+        staged = await self._staging.stage()
         request = protocol.AttemptRequest(
             token=self.token,
             service=self.job.service,
@@ -246,37 +235,6 @@ class Execution:
             return self.job.timeout_seconds
         left = (self.job.deadline - self.node.clock.now()).total_seconds()
         return min(self.job.timeout_seconds, max(_LEAST_SECONDS, left))
-
-    async def _stage(self, index: int, item: JobInput) -> protocol.InputFile:
-        node = self.node
-        sha256, size, name = item.sha256, item.size, item.name
-        if item.url is not None:
-            progress = self._stop_fetching(node.clock.monotonic() + self.job.timeout_seconds)
-            if self.ending_as is not None:  # while an earlier input was made ready
-                raise PitcheyError("The download was ended.")
-            self._download = Transfer(
-                partial(node.fetch, item.url, organisation=self.job.organisation, progress=progress)
-            )
-            artifact, found_name = await self._download.result()
-            self._download = None
-            if item.field != SPECS[self.job.service].attached_field:  # those have the name that was asked for
-                name = found_name
-            sha256, size = artifact.sha256, artifact.size
-        if sha256 is None or size is None:
-            raise InputRejected(f"The input {name} has no content yet.")
-        path, url = await self._patiently(lambda: asyncio.to_thread(self._files.place, index, name, sha256))
-        return protocol.InputFile(field=item.field, path=path, name=name, size=size, sha256=sha256, url=url)
-
-    def _stop_fetching(self, deadline: float) -> ProgressCallback:
-        """Called for every piece of a download: ends it when its job was ended, or takes too long."""
-
-        def check(done: int, total: int | None) -> None:
-            if self.ending_as is not None:
-                raise PitcheyError("The download was ended.")
-            if self.node.clock.monotonic() > deadline:
-                raise NetworkError(f"The download took longer than the job may take ({self.job.timeout_seconds:g} s).")
-
-        return check
 
     async def _follow(self) -> protocol.Ending | None:
         """Follow the events to the last one; None when the instance is gone without having left an ending."""
@@ -297,7 +255,7 @@ class Execution:
                 broken += 1  # the stream ended early, without an error
             except WorkerRefused as refusal:
                 if refusal.status == 404:
-                    return await asyncio.to_thread(self._files.ending) or _never_started()
+                    return await asyncio.to_thread(self._files.ending) or outcomes.never_started()
                 broken += 1
             except InstanceGone:
                 broken += 1
@@ -385,44 +343,20 @@ class Execution:
     async def _outcome(self, ending: protocol.Ending | None) -> Outcome:
         if ending is None:
             return await self._lost()
-        usage = Usage(**ending.metrics.model_dump())
+        usage = outcomes.usage_of(ending)
         if self._refused is not None and self.ending_as is None:
             return Outcome(Reason.FAILED, self._refused, is_retryable=not self._is_refusal_final, usage=usage)
         if isinstance(ending, protocol.ErrorEvent):
-            error = ending.error
-            reason = error.reason
-            if error.code == _NEVER_STARTED and self.ending_as is None:
-                return Outcome(Reason.INTERRUPTED, JobError(error.code, error.message, error.hint))
-            if self.ending_as is not None and reason in _INTENDED:
-                reason = self.ending_as  # the worker only knows that it was told to stop; we know why
-            elif reason is Reason.INTERRUPTED:  # somebody else has stopped the instance
+            outcome = outcomes.of_error(ending, self.ending_as)
+            if outcome.reason is Reason.INSTANCE_LOST:  # somebody else has stopped it
                 self.instance.retire("it was stopped under an attempt", has_died=True)
-                reason = Reason.INSTANCE_LOST
-            elif reason not in _WORKERS_REASONS:
-                reason = Reason.FAILED
-            return Outcome(
-                reason,
-                JobError(error.code, error.message, error.hint),
-                is_retryable=error.retryable,
-                usage=usage,
-            )
+            return outcome
         try:
             outputs = await self._collect(ending.result)
             if self.job.output:
                 await self._delivery.bring(outputs)
-        except Ended as error:
-            assert self.ending_as is not None
-            return Outcome(self.ending_as, JobError(self.ending_as, str(error)), usage=usage)
-        except NetworkError as error:
-            text = JobError("not_stored", str(error), error.hint or None)
-            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
-        except (ArtifactsDenied, ProfileMissing) as error:
-            text = _unfit(error, self.node.config.facts.name)
-            return Outcome(Reason.FAILED, text, is_retryable=True, usage=usage)
         except PitcheyError as error:
-            is_retryable = isinstance(error, StoreError)  # a full disk of ours, and no fault of the output
-            text = JobError("bad_output", str(error), error.hint)
-            return Outcome(Reason.FAILED, text, is_retryable=is_retryable, usage=usage)
+            return outcomes.of_taking(error, self.ending_as, usage, self.node.config.facts.name)
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )
@@ -441,20 +375,7 @@ class Execution:
         return tuple(output_of(item, artifact) for item, artifact in zip(result.outputs, found, strict=True))
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask the artifacts for something, and wait while they are in a bucket that cannot be reached: that costs no
-        attempt, and no work that has been done.
-
-        Raises:
-            Ended: somebody wants the attempt to end meanwhile.
-            NetworkError: the bucket has been away for too long.
-        """
-        for pause in PAUSES:
-            try:
-                return await ask()
-            except NetworkError as error:
-                self.node.report(f"{self.token} waits for the artifacts: {error}")
-                await rest(pause, lambda: self.ending_as is not None)
-        return await ask()
+        return await patiently(self.node, self.token, self._is_ending, ask)
 
     async def _lost(self) -> Outcome:
         """Say why an instance went away, as far as the engine knows, and see to it that it really has."""
@@ -500,7 +421,7 @@ class Execution:
         if outcome.reason is not Reason.COMPLETED:  # else it was kept with the outputs
             await asyncio.to_thread(self._files.keep_log)
         try:
-            await self._record(outcome, now, tick)
+            await Recording(node, self.job.id, self.token, self.instance.config).record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
         if not self._is_light or self._files.is_there():
@@ -513,64 +434,3 @@ class Execution:
         """Until when the attempt is paid for: not for the time in which nobody was there to see that it had ended."""
         known = (each for each in (self._found_tick, self.instance.ended_tick) if each is not None)
         return next(known, self.node.tick())
-
-    async def _record(self, outcome: Outcome, now: datetime, tick: int) -> None:
-        """Record the end, and do not give up at a disk that is full for a moment: a second run would cost more.
-
-        The slot stays taken meanwhile, so nobody discards the instance and its spool. It has an end all the same: a
-        daemon that is told to stop waits for this.
-        """
-        for pause in _RECORD_PAUSES:
-            try:
-                await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
-                return
-            except StaleToken:
-                raise
-            except StoreError as error:
-                self.node.report(f"{self.token} has ended, which cannot be recorded: {error}")
-                await asyncio.sleep(pause)
-        await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
-
-    def _conclude(self, outcome: Outcome, now: datetime, tick: int, dice: float) -> None:
-        """Decide and record what the outcome makes of the job, in one transaction.
-
-        The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry.
-        """
-        store, config = self.node.store, self.instance.config
-        job = store.job(self.job.id)
-        larger = larger_type(config.instance_type)
-        transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
-        store.finish(job.id, self.token, outcome, transition, now=now, tick=tick)
-        if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory(job):
-            store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)
-
-    def _had_too_little_memory(self, job: Job) -> bool:
-        return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(job.id))
-
-
-def _never_started() -> protocol.ErrorEvent:
-    failure = protocol.Failure(
-        code=_NEVER_STARTED,
-        message="The daemon went away before the attempt began.",
-        retryable=True,
-        reason=Reason.INTERRUPTED,
-    )
-    return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
-
-
-def _not_started(error: PitcheyError, last_words: str | None, node_name: str) -> Outcome:
-    """What became of an attempt whose inputs could not be had, or that no worker took."""
-    if isinstance(error, InstanceGone):
-        return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
-    if isinstance(error, WorkerRefused) and error.status in (429, 503):
-        return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
-    if isinstance(error, NetworkError | StoreError | Unforeseen):
-        return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
-    if isinstance(error, ArtifactsDenied | ProfileMissing):
-        return Outcome(Reason.FAILED, _unfit(error, node_name), is_retryable=True)
-    return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))
-
-
-def _unfit(error: PitcheyError, node_name: str) -> JobError:
-    """What is said of a node that is not set up as the job needs it: the job is well, and another node may do it."""
-    return JobError("unfit_node", f"Node {node_name} cannot do it: {error}", error.hint or None)
