@@ -22,7 +22,7 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from tests.servers.s3 import OWNER, WRITER, Bucket
+from tests.servers.s3 import OWNER, WRITER, Bucket, damaged
 
 LIMIT = 1 << 30
 CONTENT = os.urandom(100_000)
@@ -86,6 +86,20 @@ def test_a_damaged_object_is_reported_and_does_not_get_in(node: Open, bucket: Bu
     assert said and all(key in line for line in said)
     bucket.put(key, CONTENT)
     assert node("two").path(SHA256).read_bytes() == CONTENT
+
+
+def test_a_content_whose_checksum_the_server_knows_and_that_reads_otherwise_is_damaged_and_no_trouble_of_the_network(
+    node: Open, bucket: Bucket, plain: PlainBucket, source: Path
+):
+    artifacts = node("one")
+    artifacts.add(source, limit_bytes=LIMIT)
+    (key,) = bucket.names("kept/content/")
+    assert plain.head(key)["ChecksumSHA256"]
+    with damaged(plain.client, key, CONTENT[:-1] + b"?"):
+        assert not artifacts.is_whole(SHA256)
+        with pytest.raises(StoreError, match=f"{SHA256} is damaged in the bucket {bucket.name}"):
+            node("two").path(SHA256)
+    assert artifacts.is_whole(SHA256)
 
 
 def test_a_writer_who_comes_between_the_look_and_the_removal_is_not_robbed(node: Open, source: Path):
