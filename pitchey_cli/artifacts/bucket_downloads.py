@@ -8,14 +8,14 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from botocore import exceptions
 from urllib3.exceptions import HTTPError
 
-from pitchey_cli.artifacts.buckets import THREADS, Bucket, meaning
+from pitchey_cli.artifacts.buckets import THREADS, Bucket, meaning, watched
 from pitchey_cli.artifacts.copying import CHUNK_BYTES, translated
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.domain.errors import InputRejected, NetworkError
@@ -60,23 +60,18 @@ class _Download:
     def run(self, descriptor: int) -> None:
         starts = range(0, self._size, RANGE_BYTES)
         with ThreadPoolExecutor(min(THREADS, len(starts)), thread_name_prefix="pitchey-range") as pool:
-            tasks: list[Future[None]] = [pool.submit(self._range, descriptor, start) for start in starts]
+            tasks = [pool.submit(self._range, descriptor, start) for start in starts]
             try:
-                self._watch(tasks)
+                watched(tasks, self._tell)
             finally:
                 self._is_over.set()
                 for task in tasks:
                     task.cancel()
 
-    def _watch(self, tasks: list[Future[None]]) -> None:
-        """Wait for all of them; whoever is told of the progress may end it, and is told by this thread alone."""
-        left = set(tasks)
-        while left:
-            done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
-            for task in done:
-                task.result()
-            if self._progress is not None:
-                self._progress(self._done, self._size)
+    def _tell(self) -> None:
+        """Say how far it is; whoever is told may end it."""
+        if self._progress is not None:
+            self._progress(self._done, self._size)
 
     def _range(self, descriptor: int, start: int) -> None:
         here, end, broken = start, min(start + RANGE_BYTES, self._size), 0

@@ -32,7 +32,7 @@ from pathlib import Path
 from pitchey_cli.artifacts.bucket_downloads import download
 from pitchey_cli.artifacts.bucket_uploads import upload
 from pitchey_cli.artifacts.buckets import THREADS, Bucket, Object
-from pitchey_cli.artifacts.copying import CHUNK_BYTES
+from pitchey_cli.artifacts.copying import hashed, is_name
 from pitchey_cli.artifacts.http import spool
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.marks import Mark, Marks
@@ -45,7 +45,6 @@ _SECOND = timedelta(seconds=1)
 _FORGOTTEN = timedelta(days=2)  # nobody uploads one content for so long
 _IN_USE = timedelta(minutes=10)  # that a file in the cache is left alone after its path was told
 _COPIED_BYTES = 5 * 2**30  # Amazon S3 API Reference, CopyObject: at most, in one step
-_HEX = frozenset("0123456789abcdef")
 
 
 class S3Artifacts:
@@ -173,13 +172,10 @@ class S3Artifacts:
             head = self._bucket.head(key)
             if not int(head["ContentLength"]):
                 return sha256 == hashlib.sha256().hexdigest()
-            digest = hashlib.sha256()
             with spool() as file:
                 download(self._bucket, key, head, file, progress=progress)
                 with file.open("rb") as content:
-                    while piece := content.read(CHUNK_BYTES):
-                        digest.update(piece)
-            return digest.hexdigest() == sha256
+                    return hashed(content.fileno(), progress=None) == sha256
         except InputNotFound:
             return False
 
@@ -239,9 +235,8 @@ class S3Artifacts:
         _check_name(sha256)
         return self._bucket.link(self._key_of(sha256), seconds=seconds)
 
-    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+    def put_url(self, key: str, *, seconds: int) -> str:
         """A link to which the content of a file can be PUT, good for so long."""
-        del size_limit  # no signature of a PUT can hold anybody to it
         return self._bucket.link(self._put(key), seconds=seconds, method="put_object")
 
     def take(self, key: str, *, limit_bytes: int) -> Artifact:
@@ -349,7 +344,7 @@ def _name(each: Object) -> str:
 
 
 def _check_name(sha256: str) -> None:
-    if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a key
+    if not is_name(sha256):
         raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
 
 

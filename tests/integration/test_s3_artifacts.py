@@ -234,7 +234,7 @@ def test_a_link_gives_the_content_and_what_was_put_becomes_an_artifact(node: Ope
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
     assert httpx.get(artifacts.get_url(SHA256, seconds=60)).content == CONTENT
-    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60, size_limit=10), content=b"result")
+    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60), content=b"result")
     assert answer.status_code == 200
     taken = artifacts.take("job1.1/0", limit_bytes=10)
     assert (taken.sha256, taken.size) == (hashlib.sha256(b"result").hexdigest(), 6)
