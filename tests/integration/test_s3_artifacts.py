@@ -227,6 +227,41 @@ def test_the_cache_is_as_large_as_it_may_be(
     assert not old.exists()
 
 
+@pytest.mark.parametrize("way", ["add", "collect", "put", "take"])
+def test_what_a_node_brings_in_itself_does_not_fill_its_disk(node: Open, source: Path, tmp_path: Path, way: str):
+    artifacts = node("one", cache_bytes=len(CONTENT) * 2)
+    cached = tmp_path / "one" / "sha256"
+    old: list[Path] = []
+    for number in range(4):
+        content = os.urandom(len(CONTENT))
+        if way == "put":
+            (made,) = artifacts.put([content])
+        elif way == "take":
+            httpx.put(artifacts.put_url(f"job.1/{number}", seconds=60), content=content)
+            made = artifacts.take(f"job.1/{number}", limit_bytes=LIMIT)
+        else:
+            (source.parent / f"{number}").write_bytes(content)
+            if way == "add":
+                made = artifacts.add(source.parent / f"{number}", limit_bytes=LIMIT)
+            else:
+                made = artifacts.collect(source.parent, f"{number}", limit_bytes=LIMIT)
+        path = cached / made.sha256[:2] / made.sha256
+        os.utime(path, (number, number))  # long ago
+        old.append(path)
+    assert [each.exists() for each in old] == [False, False, True, True]
+    assert {each.sha256 for each in artifacts.kept()} == {each.name for each in old}, "all of them are in the bucket"
+
+
+def test_the_cache_is_not_looked_at_for_every_little_thing(node: Open, monkeypatch: pytest.MonkeyPatch):
+    artifacts = node("one", cache_bytes=20 * 10_000)
+    looks: list[int] = []
+    kept = artifacts._cache.kept
+    monkeypatch.setattr(artifacts._cache, "kept", lambda: looks.append(1) or kept())
+    for _ in range(30):
+        artifacts.put([os.urandom(1000)])
+    assert 2 <= len(looks) <= 3
+
+
 # --- links
 
 
