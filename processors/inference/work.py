@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from processors.inference.errors import ModelError, NotFinite
@@ -30,8 +31,14 @@ def result(context: Context[InferenceSpec], repository: Repository, companion: C
     Raises:
         Rejected: the model, its input or its parameters can never work.
     """
-    try:
+    with _said_as_rejections():
         return perform(context, repository, companion)
+
+
+@contextmanager
+def _said_as_rejections() -> Iterator[None]:
+    try:
+        yield
     except ModelError as error:
         raise Rejected(error.code, error.message, error.hint) from error
 
@@ -79,9 +86,15 @@ def perform_together(
     """Do attempts at once whose specs differ in nothing but their texts; None where each is to be done by itself.
 
     Raises:
-        ModelError: the model can never work.
-        Rejected: one of them cannot.
+        Rejected: one of them, or the model, can never work.
     """
+    with _said_as_rejections():
+        return _performed_together(contexts, repository, companion)
+
+
+def _performed_together(
+    contexts: Sequence[Context[InferenceSpec]], repository: Repository, companion: Companion
+) -> list[Result] | None:
     started = time.monotonic()
     spec = contexts[0].spec
     model = open_model(repository, companion, spec.model)

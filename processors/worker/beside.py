@@ -7,7 +7,6 @@ than one group to do, a second thread takes turns with it: while one is at a mod
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -23,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import AttemptRequest, Result
-from processors.specs import SPECS
-from processors.worker.child import Handle, Work, failed, perform, succeeded
+from processors.worker.child import Handle, Work, failed, perform, spec_of, succeeded
 from processors.worker.context import Context, HandlerError, Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
@@ -158,8 +156,12 @@ class Host:
             cpu_seconds = time.thread_time()
             endings: list[Mapping[str, Any]] | None = None
             if not any(task.ended.is_set() for task in tasks):
-                with contextlib.suppress(BaseException):  # one of them is to blame, and by itself it will say why
+                try:
                     endings = _performed(tasks, handle, together)
+                except HandlerError:
+                    pass  # one of them is to blame, and by itself it will say why
+                except BaseException:
+                    traceback.print_exc()  # a bug, which each by itself might not show
             if endings is not None:
                 self._end(list(zip(tasks, endings, strict=True)), time.thread_time() - cpu_seconds)
                 continue
@@ -220,10 +222,7 @@ def _performed(tasks: Sequence[_Task], handle: Handle, together: Together) -> li
     def quiet(event: Mapping[str, Any]) -> None:
         del event  # progress, which is of none of them alone
 
-    contexts = [
-        task.work(handle).context(SPECS[task.request.service].model_validate(task.request.spec), quiet)
-        for task in tasks
-    ]
+    contexts = [task.work(handle).context(spec_of(task.request), quiet) for task in tasks]
     results = together.handle(contexts)
     if results is None:
         return None

@@ -26,12 +26,14 @@ def beside(listening: socket.socket, worker: Host) -> None:
 
 
 def handle_together(contexts: Sequence[Context[CodeSpec]]) -> list[Result] | None:
-    """Those that begin with `together`, unless one among them is bad."""
+    """Those that begin with `together`, unless one among them is bad, or brings out a bug."""
     codes = [context.spec.code for context in contexts]
     if not codes[0].startswith("together"):
         return None
     if "together bad" in codes:
-        raise ValueError("one of them is bad")
+        raise Rejected("bad", "One of them is bad.")
+    if "together broken" in codes:
+        raise ValueError("a bug of those that are done at once")
     results = []
     for context in contexts:
         said = context.write("said", context.spec.code, media_type="text/plain", role="answer", details={})
