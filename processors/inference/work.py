@@ -80,6 +80,20 @@ def likeness(request: AttemptRequest) -> Hashable:
     return json.dumps({name: each for name, each in request.spec.items() if name not in _TEXT}, sort_keys=True)
 
 
+def gains_by_company(request: AttemptRequest, repository: Repository, companion: Companion) -> bool:
+    """Whether attempts that are like it are quicker at once; not where nothing is known of its model."""
+    try:
+        model = open_model(repository, companion, str(request.spec.get("model")))
+    except ModelError:
+        return False
+    return _is_for_several(model)
+
+
+def _is_for_several(model: Model) -> bool:
+    task = task_named(model.manifest.task)
+    return task is not None and task.is_by_itself and model.gains_by_company
+
+
 def perform_together(
     contexts: Sequence[Context[InferenceSpec]], repository: Repository, companion: Companion
 ) -> list[Result] | None:
@@ -98,10 +112,9 @@ def _performed_together(
     started = time.monotonic()
     spec = contexts[0].spec
     model = open_model(repository, companion, spec.model)
-    task = task_named(model.manifest.task)
-    is_sound = not problem_with(spec.model, model.manifest.task, spec.parameters)
-    if task is None or not (task.is_by_itself and model.gains_by_company and is_sound):
+    if not _is_for_several(model) or problem_with(spec.model, model.manifest.task, spec.parameters):
         return None
+    task = _task_of(model)
     inputs = [inputs_of(context, task.takes) for context in contexts]
     answers = task.answer(model, [each.values[0] for each in inputs], Asked(spec.parameters))
     seconds = time.monotonic() - started

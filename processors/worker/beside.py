@@ -48,6 +48,7 @@ class Together:
     """How a service does several attempts at once."""
 
     likeness: Callable[[AttemptRequest], Hashable]  #: of two that may be, it is the same
+    gains: Callable[[AttemptRequest], bool]  #: whether those that are like it are quicker at once; else none are
     handle: Callable[[Sequence[Context[Any]]], Sequence[Result] | None]  #: None: not these. What it raises says as much
 
 
@@ -106,19 +107,30 @@ class Host:
     def _begin(self, tasks: Sequence[_Task], handle: Handle, together: Together | None) -> None:
         self._running.update((task.request.token, task) for task in tasks)
         if together is None:
-            for task in tasks:
-                self._submit([task], self._perform, handle, task)
+            self._begin_each(tasks, handle)
             return
-        starts: list[tuple[Hashable, list[_Task]]] = []
+        alike: dict[Hashable, list[_Task]] = {}
+        for task in tasks:
+            alike.setdefault(together.likeness(task.request), []).append(task)
+        for key, its in alike.items():
+            if key in self._gathered or _gains(its[0], together):
+                self._gather(key, its, handle, together)
+            else:
+                self._begin_each(its, handle)
+
+    def _begin_each(self, tasks: Sequence[_Task], handle: Handle) -> None:
+        for task in tasks:
+            self._submit([task], self._perform, handle, task)
+
+    def _gather(self, key: Hashable, tasks: Sequence[_Task], handle: Handle, together: Together) -> None:
+        starts: list[list[_Task]] = []
         with self._gathering:
-            for task in tasks:
-                key = together.likeness(task.request)
-                self._gathered.setdefault(key, _Gathered()).waiting.append(task)
-            for key, found in self._gathered.items():
-                while found.threads < found.wanted_threads:
-                    found.threads += 1
-                    starts.append((key, list(found.waiting)))
-        for key, its in starts:
+            found = self._gathered.setdefault(key, _Gathered())
+            found.waiting += tasks
+            while found.threads < found.wanted_threads:
+                found.threads += 1
+                starts.append(list(found.waiting))
+        for its in starts:
             self._submit(its, self._perform_gathered, key, handle, together)
 
     def _submit(self, tasks: Sequence[_Task], perform: Callable[..., None], *args: Any) -> None:
@@ -153,6 +165,9 @@ class Host:
     def _perform_gathered(self, key: Hashable, handle: Handle, together: Together) -> None:
         """Do those of one likeness, a group after the other, until there are none."""
         while tasks := self._next_group(key):
+            if len(tasks) == 1:  # as if nobody could come with it: it tells how far it is
+                self._perform(handle, tasks[0])
+                continue
             cpu_seconds = time.thread_time()
             endings: list[Mapping[str, Any]] | None = None
             if not any(task.ended.is_set() for task in tasks):
@@ -165,8 +180,7 @@ class Host:
             if endings is not None:
                 self._end(list(zip(tasks, endings, strict=True)), time.thread_time() - cpu_seconds)
                 continue
-            for task in tasks:
-                self._submit([task], self._perform, handle, task)
+            self._begin_each(tasks, handle)
 
     def _next_group(self, key: Hashable) -> list[_Task]:
         with self._gathering:
@@ -214,6 +228,14 @@ class Host:
 
 def _task(given: Mapping[str, Any]) -> _Task:
     return _Task(AttemptRequest.model_validate(given["request"]), Path(given["inputs"]), Path(given["out"]))
+
+
+def _gains(task: _Task, together: Together) -> bool:
+    try:
+        return together.gains(task.request)
+    except Exception:
+        traceback.print_exc()  # by itself it will say what is wrong, and no other has to wait for it
+        return False
 
 
 def _performed(tasks: Sequence[_Task], handle: Handle, together: Together) -> list[Mapping[str, Any]] | None:

@@ -84,6 +84,18 @@ def test_those_that_are_alike_are_done_at_once(worker: Worker) -> None:
     assert {each["details"]["count"] for each in results} == {4}
 
 
+def test_one_that_is_alike_and_alone_tells_how_far_it_is(worker: Worker) -> None:
+    events = of(told(worker, {"a.1": "together slowly"}), "a.1")
+    assert {each["type"] for each in events} == {"accepted", "progress", "result"}
+
+
+def test_those_that_gain_nothing_by_it_are_not_done_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with begun(tmp_path) as worker:
+        lines = told(worker, {f"t{number}.1": "short" for number in range(4)})
+    assert [of(lines, f"t{number}.1")[-1]["type"] for number in range(4)] == ["result"] * 4
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_where_one_of_them_is_bad_it_fails_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with begun(tmp_path) as worker:
         lines = told(worker, {"a.1": "together", "b.1": "together bad", "c.1": "together again"})
