@@ -185,16 +185,6 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresSe
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def pause(pid: int) -> None:
-    """Stop a process where it is, as a machine does that is suspended."""
-    os.kill(pid, signal.SIGSTOP)
-
-
-def resume(pid: int) -> None:
-    """Let it go on."""
-    os.kill(pid, signal.SIGCONT)
-
-
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Say as long as it lasts that a folder is in use: the kernel lets go of it when a test run is killed."""
