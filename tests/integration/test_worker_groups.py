@@ -14,7 +14,8 @@ import pytest
 from pitchey_cli.daemon.line import SocketLine
 from pitchey_cli.daemon.worker_client import WorkerClient
 from processors.protocol import AttemptRequest, Event
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 HANDLER = ("--handler", "tests.resources.handlers.sharing")
 

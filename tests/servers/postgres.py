@@ -13,7 +13,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.servers.ports import free_ports
 
 OWNER = "pitchey"
 PASSWORD = "correct horse"
@@ -174,7 +175,7 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresSe
             data = folder / "data"
             _initialise(data)
             (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-            server = PostgresServer(folder, _free_port(), settings)
+            server = PostgresServer(folder, free_ports(1)[0], settings)
             server.start()
             try:
                 server.run(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
@@ -224,10 +225,3 @@ def _owned(folder: Path) -> dict[str, Any]:
         "start_new_session": True,
         **owner,
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
