@@ -104,6 +104,8 @@ class Loop:
                 return  # nothing here is this node's any more
             if self.membership.is_clock_wrong and step in by_date:
                 continue
+            if self.membership.is_outdated and step in taking:
+                continue
             try:
                 await step()
             except Exception as error:
@@ -370,8 +372,8 @@ class Loop:
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
-        """Tick until `until` is set, or nothing here is this node's any more."""
-        while not (until.is_set() or self.membership.is_over):
+        """Tick until `until` is set, nothing here is this node's any more, or the database is for newer programs."""
+        while not (until.is_set() or self.membership.is_over or self.membership.is_outdated):
             self.changed.clear()
             await self.tick()
             await self._until_something(until)

@@ -13,6 +13,7 @@ from pitchey_cli.store import rows
 from pitchey_cli.store.budgeting import Budgeting
 from pitchey_cli.store.nodes import Elsewhere
 from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.steps import check, newest
 from processors.vocabulary import Service
 
 
@@ -33,6 +34,12 @@ class Members(Budgeting):
         """Count a node's beat up; False when its epoch is over."""
         values = {**_key(under), "now": rows.micros(now), **_room_values(room)}
         return self._db.row(QUERIES["beat"], values) is not None
+
+    def check_schema(self) -> None:
+        """Make sure that this program may still work on the database."""
+        if (found := self._db.schema_version()) > (known := newest()):
+            said = self._db.value(QUERIES["readable_by"])
+            check("The database", found=found, known=known, readable_by=None if said is None else int(said))
 
     def time_there(self) -> datetime | None:
         """The clock of the server that has the database."""

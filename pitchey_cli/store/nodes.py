@@ -37,6 +37,13 @@ class Nodes(Protocol):
     def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
         """Count a node's beat up; False when its epoch is over, and nothing that it runs is its own any more."""
 
+    def check_schema(self) -> None:
+        """Make sure that this program may still work on the database.
+
+        Raises:
+            SchemaTooNew: another node has brought it up to a version that is not for this one.
+        """
+
     def time_there(self) -> datetime | None:
         """The clock of the server that has the database; None where there is no server."""
 

@@ -855,6 +855,10 @@ SELECT i.*, a.started_tick, a.slots AS taken, j.organisation AS payer, j.batch
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
 
+-- name: readable_by
+-- The newest step that a program has to know to go on, see steps.py.
+SELECT value FROM meta WHERE name = 'readable_by';
+
 -- name: artifacts_at
 SELECT value FROM meta WHERE name = 'artifacts_at';
 
