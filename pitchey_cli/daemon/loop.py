@@ -22,6 +22,7 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
+from pitchey_cli.daemon.health import HealthWatch
 from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
@@ -65,10 +66,11 @@ class Loop:
         self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
-        self.membership = Membership(node, self.scaler.room)
+        self._health = HealthWatch(node)
+        self.membership = Membership(node, self.scaler.room, self._health.last)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
-        self._alerting = Alerting(node)
+        self._alerting = Alerting(node, self._health.last)
         self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
@@ -171,7 +173,8 @@ class Loop:
         self.forecasting.begin_if_due()
 
     async def alert(self) -> None:
-        """Judge the alert rules now and then, without waiting for it here."""
+        """Look how this node does, and where one is to do it judge the alert rules, without waiting for it here."""
+        self._health.begin_if_due()
         if self.membership.is_first:
             self._alerting.begin_if_due()
 

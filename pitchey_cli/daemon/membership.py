@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pitchey_cli.daemon import agreement
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.errors import SchemaTooNew, StoreError
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, NodeRecord, NodeState, Room, Watch
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, Health, NodeRecord, NodeState, Room, Watch
 
 _AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
 
@@ -18,14 +18,16 @@ _AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
 class Membership:
     """A node's place among those that share its database."""
 
-    def __init__(self, node: Node, room: Callable[[], Room]) -> None:
+    def __init__(self, node: Node, room: Callable[[], Room], health: Callable[[], Health] = Health) -> None:
         """Begin outside.
 
         Args:
             room: what the node has for instances now.
+            health: how it does, some seconds ago at most.
         """
         self._node = node
         self._room = room
+        self._health = health
         self._watch = Watch()
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
@@ -71,7 +73,9 @@ class Membership:
                 if (problem := agreement.objection(node, still)) is not None:
                     raise problem
                 said = agreement.settle(node)
-            epoch = node.store.enter(node.identity.id, node.config.facts, self.told, now=node.clock.now())
+            epoch = node.store.enter(
+                node.identity.id, node.config.facts, self.told, self._health(), now=node.clock.now()
+            )
         return epoch, said
 
     async def leave(self) -> None:
@@ -145,7 +149,7 @@ class Membership:
             self._apart_seconds = (node.clock.now() - there).total_seconds()
         assert node.identity.epoch is not None  # it has entered
         self.told = self._room()
-        if not node.store.beat(node.identity.epoch, self.told, now=node.clock.now()):
+        if not node.store.beat(node.identity.epoch, self.told, self._health(), now=node.clock.now()):
             return None
         return node.store.nodes()
 
