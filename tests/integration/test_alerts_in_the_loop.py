@@ -29,7 +29,8 @@ def other_node(world: ScriptedLoop, store: Store, health: Health, *, lease_secon
     under = store.enter("zz", facts, Room(), health, now=world.clock.now())
 
     async def live() -> None:
-        while store.beat(under, Room(), health, now=world.clock.now()):
+        while True:
+            assert store.beat(under, Room(), health, now=world.clock.now())
             await asyncio.sleep(lease_seconds / BEATS_PER_LEASE)
 
     living = world.create_task(live())
