@@ -310,7 +310,12 @@ CREATE TABLE nodes (
     cpus              DOUBLE PRECISION NOT NULL,
     memory_bytes      BIGINT NOT NULL,
     free_cpus         DOUBLE PRECISION NOT NULL,
-    free_memory_bytes BIGINT NOT NULL
+    free_memory_bytes BIGINT NOT NULL,
+    host              words NOT NULL,  -- its machine since that was started: nodes of one share its memory
+  -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
+    disk_free_bytes   BIGINT,
+    engine_away_seconds DOUBLE PRECISION,
+    lost_at           BIGINT  -- since when it is away without having said that it would be
 );
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
