@@ -733,8 +733,8 @@ SELECT count(*) FROM container_instances
 INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state, requested_cpus,
                                  requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
                                  stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
-                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars, models)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -747,6 +747,7 @@ SELECT service, instance_type, region, slots, tariff, created_at, created_tick F
 -- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
+       models = CASE WHEN :state IN ('stopped', 'lost') THEN '{}' ELSE models END,
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
        ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
        seen_tick = max(seen_tick, coalesce(:tick, seen_tick)),
@@ -754,6 +755,9 @@ UPDATE container_instances
        stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN max(seen_tick, coalesce(:tick, seen_tick)) END
  WHERE id = :instance_id AND stopped_at IS NULL
 RETURNING *;
+
+-- name: set_models
+UPDATE container_instances SET models = :models WHERE id = :instance_id AND stopped_at IS NULL;
 
 -- name: note_seen
 -- All of a node that live since this boot of its machine, but those that are known to be gone.
