@@ -270,6 +270,8 @@ def test_whoever_listens_is_woken_by_people_and_not_by_what_daemons_do_themselve
     ):
         assert woken.acquire(timeout=DEADLINE_SECONDS)  # it has begun
         submit(daemons, "one")
+        with peoples.transaction():
+            assert peoples.job_ids("") == ["one"]
         submit(peoples, "two")
         assert woken.acquire(timeout=DEADLINE_SECONDS)
         assert not woken.acquire(blocking=False)
