@@ -49,9 +49,9 @@ class _Call:
 class Writer:
     """Runs calls against a store on a thread of its own, in groups.
 
-    Each call has its own savepoint: one that fails (for a job that is not there) undoes only itself. A caller is answered
-    after the commit, so an answer is durable. A cancelled call has happened entirely or not at all; one that is
-    cancelled before its group starts does not happen.
+    Each call has its own savepoint, or the transaction to itself: one that fails (for a job that is not there) undoes
+    nothing else. A caller is answered after the commit, so an answer is durable. A cancelled call has happened entirely
+    or not at all; one that is cancelled before its group starts does not happen.
     """
 
     def __init__(self, store: Store) -> None:
@@ -139,28 +139,44 @@ class Writer:
                 call = self._inbox.get_nowait()
         return group, call is not None
 
-    def _commit(self, group: list[_Call]) -> None:
-        with self.store.transaction(is_lasting=any(call.is_lasting for call in group)):
-            wanted = (call for call in group if not call.future.cancelled())
-            for _, calls in groupby(wanted, key=lambda call: call.serve):
-                self._serve(list(calls))
-
-    def _serve(self, calls: Sequence[_Call]) -> None:
-        try:
-            with self.store.transaction():
-                answers = calls[0].serve([call.item for call in calls])
-        except BaseException as error:
-            if len(calls) == 1:
-                calls[0].error = error
+    def _commit(self, group: Sequence[_Call]) -> None:
+        is_lasting = any(call.is_lasting for call in group)
+        wanted = (call for call in group if not call.future.cancelled())
+        runs = [list(calls) for _, calls in groupby(wanted, key=lambda call: call.serve)]
+        if len(runs) == 1:  # the transaction is theirs: what fails undoes it
+            with suppress(_Undone), self.store.transaction(is_lasting=is_lasting):
+                _serve(runs[0])
                 return
-            for call in calls:  # an error of one is nobody else's
-                self._serve([call])
+            if len(runs[0]) == 1:
+                return
+            runs = [[call] for call in runs[0]]  # an error of one is nobody else's
+        with self.store.transaction(is_lasting=is_lasting):
+            for calls in runs:
+                self._serve_apart(calls)
+
+    def _serve_apart(self, calls: Sequence[_Call]) -> None:
+        with suppress(_Undone), self.store.transaction():
+            _serve(calls)
             return
-        for call, answer in zip(calls, answers, strict=True):
-            if isinstance(answer, Exception):
-                call.error = answer
-            else:
-                call.value = answer
+        if len(calls) > 1:
+            for call in calls:
+                self._serve_apart([call])
+
+
+class _Undone(Exception):
+    """Calls have failed, and whatever they did has to be undone; each knows its error."""
+
+
+def _serve(calls: Sequence[_Call]) -> None:
+    try:
+        answers = calls[0].serve([call.item for call in calls])
+    except BaseException as error:
+        for call in calls:
+            call.error = error
+        raise _Undone from error
+    for call, answer in zip(calls, answers, strict=True):
+        call.error = answer if isinstance(answer, Exception) else None
+        call.value = answer
 
 
 def _answer(group: list[_Call]) -> None:
