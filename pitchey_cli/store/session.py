@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +48,7 @@ NOTED = (
     f" HAVING {_HAS_WRITTEN}"
 )
 _CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
+_OPENING = 2  # orders that begin a transaction
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
 
@@ -72,6 +73,8 @@ class Session:
         self._begun = 0  # transactions
         self._written = 0  # commits of ours
         self._levels: list[str | None] = []  # the savepoints of the open transactions; None: nothing has been asked yet
+        self._is_opening = False  # a transaction has begun of which the server does not know yet
+        self._refused: StoreError | None = None  # why it has not begun
         self._in_snapshot = False
         self._is_scripted = False
         self._orders: list[_Order] = []  # what goes to the server with the next question
@@ -147,11 +150,23 @@ class Session:
     def _exchange(self) -> list[psycopg.Cursor[Row]]:
         """Send what is to be sent, in one go, and wait for the answers.
 
+        The beginning of a transaction goes with the first question in it. If the connection is lost with them, nothing
+        has happened, and both are sent again.
         Everything that is sent ends with a sync, and the pipe is not left before the transaction is: of a session that
         hangs after anything else, the server does not know that it is idle with the lock, and does not end it.
         """
         orders, self._orders = self._orders, []
         self._exchanges += 1
+        if not self._is_opening:
+            return self._sent(orders)
+        self._is_opening = False
+        try:
+            return self._patiently(lambda: self._sent(orders))
+        except StoreError as error:
+            self._refused = error
+            raise
+
+    def _sent(self, orders: Sequence[_Order]) -> list[psycopg.Cursor[Row]]:
         try:
             if self._pipe is None and len(orders) > 1:
                 self._pipe = self._leaving_pipe.enter_context(self._raw.pipeline())
@@ -222,10 +237,19 @@ class Session:
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
-        self._patiently(self._begin)
+        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+        self._orders = [_Order("BEGIN", prepare=False), _Order(lock)]
+        self._is_opening, self._refused = True, None
+        self._begun += 1
         self._levels.append("")
         try:
             yield
+            if self._is_opening and len(self._orders) == _OPENING:
+                return  # nothing has been asked in it
+            if (
+                self._is_opening
+            ):  # not with the commit: whether that has happened must be known before it is tried again
+                self._exchange()
             self._require_transaction()
             self._commit()
         except BaseException:
@@ -236,21 +260,14 @@ class Session:
                     self._tell("ROLLBACK")
             raise
         finally:
+            self._is_opening = False
             self._levels.clear()
-
-    def _begin(self) -> None:
-        self._begun += 1
-        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
-        self._orders = [_Order("BEGIN", prepare=False), _Order(lock)]
-        try:
-            self._exchange()
-        except StoreError:
-            if self._is_alive():
-                self._tell("ROLLBACK")
-            raise
 
     def _commit(self) -> None:
         """End the transaction. One that has changed nothing leaves no trace: nobody has to look, no disk to turn."""
+        if self._is_opening:  # what is lost with a commit is not simply sent again: it may have happened
+            self._exchange()
+        self._require_transaction()
         if self._is_heard:
             self.run(_CALL)
         self.run(NOTED, (self._commit_name,))
@@ -326,10 +343,14 @@ class Session:
         self._levels[owner:] = [_savepoint(owner)] * (len(self._levels) - owner)
 
     def _require_transaction(self) -> None:
+        if self._is_opening:
+            return
         if not self._is_alive() or self._raw.info.transaction_status != pq.TransactionStatus.INTRANS:
             raise self._rolled_back()
 
     def _rolled_back(self) -> StoreError:
+        if self._refused is not None:  # it has never begun
+            return self._refused
         return StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
 
     def _tell(self, script: str, parameters: Parameters = ()) -> None:

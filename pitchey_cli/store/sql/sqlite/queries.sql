@@ -145,15 +145,24 @@ UPDATE container_jobs
    SET lease_until = :lease_until
  WHERE id = :job_id AND state = 'running' AND token = :token;
 
+-- name: held_by
+-- Of these jobs, those that run: what they are, what decides the bills of their attempts, and whether others wait for
+-- them. Without a record of its instance, nothing can be said of what an attempt has cost.
+SELECT j.*, a.instance_id, a.started_tick, a.slots AS taken, i.seen_tick, i.stopped_tick,
+       EXISTS (SELECT 1 FROM job_dependencies d WHERE d.needs_seq = j.seq) AS is_waited_for
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  LEFT JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.id IN (SELECT value FROM json_each(:job_ids)) AND j.state = 'running';
+
 -- name: finish_job
--- The attempt that holds :token ends; a stale token changes nothing and returns no row.
+-- The attempt that holds :token ends; a stale token changes nothing.
 UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
- WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service, organisation, batch, verdict, spec;
+ WHERE id = :job_id AND state = 'running' AND token = :token;
 
 -- name: set_spec
 -- Without the secrets that nobody needs any more.
