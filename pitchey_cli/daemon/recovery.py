@@ -34,6 +34,13 @@ async def take_over(loop: Loop) -> None:
     if node.identity.is_copy:
         await asyncio.to_thread(identity.note_original, node.config.state_dir)
         node.identity.is_copy = False
+    async with loop.beating():  # each instance that hangs is waited for
+        await _adopt(loop)
+
+
+async def _adopt(loop: Loop) -> None:
+    """Take over the instances of this node, and remove what is nobody's."""
+    node = loop.node
     found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: loop.state_id})}
     records = {record.id: record for record in await node.call(node.store.instances, node=node.identity.id)}
     for instance_id in found.keys() - records.keys():
