@@ -1160,7 +1160,7 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 -- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
 -- in which another text stands, from before an upgrade, puts this one there.
 -- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event
--- of no job is about the rule of its alert, or else about its type.
+-- of no job is about the rule of its alert, or else about its type. No organisation is told which nodes there are.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
 CREATE OR REPLACE FUNCTION webhooks_of_an_event() RETURNS trigger LANGUAGE plpgsql AS $body$
 DECLARE
@@ -1172,7 +1172,9 @@ BEGIN
            CASE WHEN j.seq IS NULL THEN NEW.data
                 ELSE json_build_object('jobId', j.id, 'name', j.name, 'service', j.service,
                                        'organisation', j.organisation, 'batch', nullif(j.batch, ''), 'state', j.state,
-                                       'attempt', j.attempt, 'eventId', NEW.id, 'details', about)::text END,
+                                       'attempt', j.attempt, 'eventId', NEW.id, 'details',
+                                       CASE WHEN w.organisation = '' THEN about
+                                            ELSE (about::jsonb - 'node')::json END)::text END,
            NEW.at, NEW.at + 259200000000,
            CASE WHEN NOT EXISTS (SELECT 1 FROM webhook_deliveries d
                                   WHERE d.webhook_id = w.id AND d.state = 'pending'

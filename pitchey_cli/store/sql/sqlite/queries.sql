@@ -1128,7 +1128,8 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 -- A trigger, so that what is told is written in the transaction of what has happened, whoever writes that. It is there
 -- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
 -- in which another text stands, from before an upgrade, puts this one there.
--- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event of no job is about the rule of its alert, or else about its type.
+-- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event
+-- of no job is about the rule of its alert, or else about its type. No organisation is told which nodes there are.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
 CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events
 BEGIN
@@ -1137,7 +1138,7 @@ BEGIN
            iif(j.seq IS NULL, NEW.data,
                json_object('jobId', j.id, 'name', j.name, 'service', j.service, 'organisation', j.organisation,
                            'batch', nullif(j.batch, ''), 'state', j.state, 'attempt', j.attempt, 'eventId', NEW.id,
-                           'details', json(NEW.data))),
+                           'details', json(iif(w.organisation = '', NEW.data, json_remove(NEW.data, '$.node'))))),
            NEW.at, NEW.at + 259200000000,
            iif(EXISTS (SELECT 1 FROM webhook_deliveries d
                         WHERE d.webhook_id = w.id AND d.state = 'pending'
