@@ -124,7 +124,7 @@ class Loop:
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """Go on beating meanwhile: for what may take longer than a lease, and is done before the ticks or after them."""
+        """Go on beating meanwhile: for what may take longer than a lease, and comes before the ticks or after them."""
         beats = asyncio.create_task(self._beat())
         try:
             yield
