@@ -729,14 +729,15 @@ SELECT j.* FROM container_jobs j
 SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, ordinal;
 
 -- name: pools_elsewhere
--- What the other nodes have of each pool, and how many of its slots are taken.
+-- What the other nodes have of each pool, and how many of its slots are taken. What is to go is no help to anybody.
 SELECT i.service, i.size, i.organisation, count(*) AS instances,
        CAST(sum(CASE WHEN i.state = 'ready' THEN i.slots ELSE 0 END) AS bigint) AS slots,
-       CAST(sum((SELECT coalesce(sum(a.slots), 0)
-              FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
-             WHERE j.state = 'running' AND a.instance_id = i.id)) AS bigint) AS taken
+       CAST(sum(coalesce(taken.slots, 0)) AS bigint) AS taken
   FROM container_instances i
- WHERE i.stopped_at IS NULL AND i.node <> :node
+  LEFT JOIN (SELECT a.instance_id, sum(a.slots) AS slots
+               FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+              WHERE j.state = 'running' GROUP BY a.instance_id) AS taken ON taken.instance_id = i.id
+ WHERE i.stopped_at IS NULL AND i.node <> :node AND i.state <> 'draining'
  GROUP BY i.service, i.size, i.organisation;
 
 -- name: count_pool
