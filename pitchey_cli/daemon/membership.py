@@ -150,7 +150,6 @@ class Membership:
     async def what_became(self) -> NodeRecord | None:
         """This node as others have left it, once its epoch is over; None when nobody can say."""
         try:
-            found = await self._node.call(self._node.store.nodes)
+            return await self._node.call(self._node.store.node, self._node.identity.id)
         except StoreError:
             return None
-        return next((each for each in found if each.id == self._node.identity.id), None)

@@ -194,3 +194,22 @@ def test_a_copy_of_a_state_directory_is_refused_while_the_other_node_works_and_e
     finally:
         original.cancel()
         ground.end()
+
+
+def test_whoever_is_dead_under_the_id_and_under_the_name_of_a_node_is_looked_at_once(
+    tmp_path: Path, postgres_store_url: str
+) -> None:
+    store_on_server(tmp_path, postgres_store_url)
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=1)})
+    facts = NodeFacts("here", "1.0", 1, "docker", (Service.VIDEO,), lease_seconds=LEASE_SECONDS)
+    under = ground.store.enter("here", facts, Room(), now=ground.clock.now())
+    ground.store.add_instance(replace(INSTANCE, node="here", boot="before the power cut"), under=under)
+    ground.store.enter("zz", facts, Room(), now=ground.clock.now())
+    began = ground.clock.monotonic()
+    try:
+        with copy_of(ground) as daemon:
+            ground.world.run_until_complete(recovery.take_over(daemon))
+        assert LEASE_SECONDS / 2 < ground.clock.monotonic() - began < LEASE_SECONDS
+        assert ground.store.node("here") is not None and ground.store.node("nobody") is None
+    finally:
+        ground.end()

@@ -699,7 +699,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING is_foreground;
+RETURNING name, is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
@@ -709,7 +709,7 @@ RETURNING name;
 
 -- name: set_drained
 UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_drained AND state <> 'removed'
-RETURNING id;
+RETURNING name;
 
 -- name: remove_node
 UPDATE nodes SET state = 'removed', is_drained = 0, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
@@ -718,15 +718,15 @@ RETURNING name;
 -- name: nodes
 SELECT * FROM nodes ORDER BY name, id;
 
+-- name: node
+SELECT * FROM nodes WHERE id = :id;
+
 -- name: running_on_node
 -- One search for each job that runs; how many do is bounded by what instances take.
 SELECT j.* FROM container_jobs j
   JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
   JOIN container_instances i ON i.id = a.instance_id
  WHERE j.state = 'running' AND i.node = :node;
-
--- name: instances_on_node
-SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, ordinal;
 
 -- name: pools_elsewhere
 -- What the other nodes have of each pool, and how many of its slots are taken. What is to go is no help to anybody.
