@@ -15,7 +15,7 @@ from pitchey_cli.domain.cost import (
     total,
 )
 from pitchey_cli.domain.errors import EpochOver, InputNotFound, PoolFull
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
 from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import instance_rows, rows
@@ -87,6 +87,10 @@ class Ledger(Reader):
         if row is None:
             raise InputNotFound(f"There is no instance {instance_id}.")
         return instance_rows.instance_from(row)
+
+    def set_models(self, instance_id: str, models: Sequence[LoadedModel]) -> None:
+        """Note which models an instance has loaded now."""
+        self._db.run(QUERIES["set_models"], {"instance_id": instance_id, "models": instance_rows.models_value(models)})
 
     def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = (), node: str = "") -> None:
         """Note that the instances of a node and of this boot are there, but those that are known to be gone."""

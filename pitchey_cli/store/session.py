@@ -461,6 +461,11 @@ def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
         "psycopg.Connection[Row]",
         psycopg.connect(server.url, autocommit=True, row_factory=cast(Any, found), **server.manners),
     )
+    try:
+        server.check_version(raw.info.server_version)
+    except StoreError:
+        raw.close()
+        raise
     raw.prepared_max = _KEPT_PLANS
     raw.adapters.register_dumper(str, StrDumper)  # and not `unknown`: of two meanings that one could have, text
     raw.adapters.register_dumper(int, Int8Dumper)  # one type for all, so that one plan serves all

@@ -105,7 +105,7 @@ class SqlStore(Finishing, Retaining, Recurring, Alerting, Outbox):
 
     def take_over(self, gone: NodeRecord, *, why: str, now: datetime) -> TakenOver | None:
         """End a node's epoch, if it is still as it was seen."""
-        seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat}
+        seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat, "now": rows.micros(now)}
         with self._db.transaction():
             if self._db.row(QUERIES["end_epoch"], seen) is None:
                 return None

@@ -680,9 +680,10 @@ SELECT j.id FROM json_array_elements_text(CAST(:ids AS json)) AS wanted JOIN con
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes)
+                   free_cpus, free_memory_bytes, host, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
-        :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes)
+        :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
+        :host, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -690,14 +691,16 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        lease_seconds = excluded.lease_seconds, is_foreground = excluded.is_foreground, state = 'up',
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
-       free_memory_bytes = excluded.free_memory_bytes
+       free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 
 -- name: beat
 -- No row: its epoch is over.
 UPDATE nodes
    SET beat = beat + 1, beat_at = :now, cpus = :cpus, memory_bytes = :memory_bytes, free_cpus = :free_cpus,
-       free_memory_bytes = :free_memory_bytes
+       free_memory_bytes = :free_memory_bytes, disk_free_bytes = :disk_free_bytes,
+       engine_away_seconds = :engine_away_seconds
  WHERE id = :id AND epoch = :epoch AND state = 'up'
 RETURNING beat;
 
@@ -718,7 +721,7 @@ RETURNING is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
-UPDATE nodes SET state = 'down', epoch = epoch + 1
+UPDATE nodes SET state = 'down', epoch = epoch + 1, lost_at = :now
  WHERE id = :id AND epoch = :epoch AND beat = :beat AND state = 'up'
 RETURNING name;
 
@@ -727,7 +730,7 @@ UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_d
 RETURNING id;
 
 -- name: remove_node
-UPDATE nodes SET state = 'removed', is_drained = 0, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
+UPDATE nodes SET state = 'removed', is_drained = 0, lost_at = NULL, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
 RETURNING name;
 
 -- name: nodes
@@ -765,8 +768,8 @@ SELECT count(*) FROM container_instances
 INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state, requested_cpus,
                                  requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
                                  stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
-                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars, models)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -779,6 +782,7 @@ SELECT service, instance_type, region, slots, tariff, created_at, created_tick F
 -- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
+       models = CASE WHEN :state IN ('stopped', 'lost') THEN '{}' ELSE models END,
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
        ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
        seen_tick = greatest(seen_tick, :tick),
@@ -786,6 +790,9 @@ UPDATE container_instances
        stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN greatest(seen_tick, :tick) END
  WHERE id = :instance_id AND stopped_at IS NULL
 RETURNING *;
+
+-- name: set_models
+UPDATE container_instances SET models = :models WHERE id = :instance_id AND stopped_at IS NULL;
 
 -- name: note_seen
 -- All that live since this boot of the machine, but those that are known to be gone.
@@ -896,6 +903,10 @@ SELECT i.*, a.started_tick, a.slots AS taken, j.organisation AS payer, j.batch
 
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
+
+-- name: readable_by
+-- The newest step that a program has to know to go on, see steps.py.
+SELECT value FROM meta WHERE name = 'readable_by';
 
 -- name: artifacts_at
 SELECT value FROM meta WHERE name = 'artifacts_at';

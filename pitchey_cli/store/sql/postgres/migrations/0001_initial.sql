@@ -277,6 +277,7 @@ CREATE TABLE container_instances (
     paused_tick            BIGINT,  -- since when it is paused
     paused_ticks           BIGINT NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
     cost_nanodollars       BIGINT CHECK (cost_nanodollars >= 0),
+    models                 TEXT NOT NULL DEFAULT '{}',  -- that it has loaded: an object of names and bytes of memory
     CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
     CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 );
@@ -310,7 +311,12 @@ CREATE TABLE nodes (
     cpus              DOUBLE PRECISION NOT NULL,
     memory_bytes      BIGINT NOT NULL,
     free_cpus         DOUBLE PRECISION NOT NULL,
-    free_memory_bytes BIGINT NOT NULL
+    free_memory_bytes BIGINT NOT NULL,
+    host              words NOT NULL,  -- its machine since that was started: nodes of one share its memory
+  -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
+    disk_free_bytes   BIGINT,
+    engine_away_seconds DOUBLE PRECISION,
+    lost_at           BIGINT  -- since when it is away without having said that it would be
 );
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
