@@ -49,6 +49,7 @@ NOTED = (
     f" HAVING {_HAS_WRITTEN}"
 )
 _CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
+_ROWS_AT_ONCE = (64, 16, 4, 1)  # that one statement adds
 _OPENING = 2  # orders that begin a transaction
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
@@ -138,9 +139,17 @@ class Session:
             self._orders.append(_Order(sql if parameters else text, parameters))
 
     def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
-        """One statement for each set of parameters; call it inside a transaction."""
-        for each in parameters:
-            self.run(query, each)
+        """One statement for each set of parameters, or for many where rows are added; call it inside a transaction."""
+        one_row = None if self._is_scripted else _one_row(_sql(query)[1])
+        if one_row is None:
+            for each in parameters:
+                self.run(query, each)
+            return
+        into, values = one_row
+        self._establish()
+        for some in _some_at_once(list(parameters)):
+            sql = f"{into} {', '.join([values] * len(some))}"
+            self._orders.append(_Order(sql, [value for each in some for value in each]))
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()
@@ -542,6 +551,24 @@ def _sql(query: Query | str) -> tuple[str, str, bool]:
     """The words; the same for psycopg, whose parameters are %s and %(name)s; and whether they change anything."""
     text = query if isinstance(query, str) else _words()[query.name]
     return text, _PARAMETER.sub(_placeholder, text), _WRITES.match(text) is not None
+
+
+@cache
+def _one_row(sql: str) -> tuple[str, str] | None:
+    """What adds a row, up to `VALUES` and from there; None of what does more, or something else."""
+    into, _, values = sql.partition("VALUES ")
+    values = values.rstrip("; \n")
+    is_all = into.startswith("INSERT") and values.endswith(")") and "ON CONFLICT" not in values
+    return (f"{into}VALUES", values) if is_all and "%s" in values else None
+
+
+def _some_at_once(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
+    """Rows in a few sizes: each size is a statement of its own, which is prepared once."""
+    place = 0
+    while place < len(rows):
+        size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - place)
+        yield rows[place : place + size]
+        place += size
 
 
 def _placeholder(found: re.Match[str]) -> str:

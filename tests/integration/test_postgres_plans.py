@@ -29,7 +29,7 @@ COLD = {
     "cost_by_line": "the rows of a day, every few seconds",
 }
 #: none of these is about rows
-SCRIPTS = {"tell_webhooks", "tell_no_webhooks", "last_seq"}
+SCRIPTS = {"tell_webhooks", "tell_no_webhooks"}
 HOT = sorted(POSTGRES.keys() - COLD_IN_SQLITE.keys() - COLD.keys() - SCRIPTS)
 
 

@@ -11,8 +11,13 @@ INSERT INTO container_jobs (id, service, state, priority, organisation, name, sp
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
--- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
-SELECT currval(pg_get_serial_sequence('container_jobs', 'seq'));
+-- Of the job that was submitted last. A batch is numbered without gaps: nobody else writes meanwhile.
+SELECT max(seq) FROM container_jobs;
+
+-- name: insert_submitted
+-- Of the job that was submitted so many before the last one: its number need not be asked for.
+INSERT INTO job_events (job_seq, at, type, data)
+VALUES ((SELECT max(seq) FROM container_jobs) - ?, ?, 'submitted', ?);
 
 -- name: count_jobs
 INSERT INTO job_counts AS counted (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
