@@ -142,6 +142,16 @@ def test_an_input_that_is_gone_is_a_failure_at_once(porter: Porter) -> None:
     assert "404" in porter.finish("job.1")[-1]["error"]["message"]
 
 
+def test_transfers_that_never_begin_because_one_has_failed_leave_nothing_in_the_log(
+    tmp_path: Path, store: ObjectStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Porter(tmp_path, store) as porter:
+        gone = store.link("nowhere")
+        porter.begin("job.1", "copy", inputs=[porter.given(number, b"data", url=gone) for number in range(12)])
+        assert porter.finish("job.1")[-1]["error"]["code"] == "input_not_fetched"
+    assert "never awaited" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("behaviour", "code", "words"),
     [
