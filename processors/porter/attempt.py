@@ -17,7 +17,7 @@ from typing import Any
 from processors.porter.exchange import Client
 from processors.porter.fetching import fetch
 from processors.porter.patience import TransferFailed
-from processors.porter.storing import Left, check_sizes, measure, store
+from processors.porter.storing import Left, check_length, check_sizes, measure, store
 from processors.porter.worker import Worker, WorkerGone, WorkerRefused
 from processors.protocol import (
     OUT_DIR_NAME,
@@ -194,6 +194,8 @@ class CarriedAttempt(Attempt):
         outputs = [output.model_copy(update={"sha256": None}) for output in result.outputs]
         limit = self.request.output_limit_bytes
         total = await asyncio.to_thread(check_sizes, self._left, outputs, limit_bytes=limit)
+        result = result.model_copy(update={"outputs": outputs})
+        check_length(ResultEvent(**self._stamp(), result=result, metrics=Metrics()))
         self._moved_bytes = 0
         stored: list[OutputFile] = []
         for begin in range(0, len(outputs), BATCH):

@@ -72,6 +72,15 @@ def test_many_outputs_get_their_links_in_pieces(porter: Porter) -> None:
         assert sha256(porter.store.objects[f"out/{number}"]) == output["sha256"]
 
 
+def test_outputs_of_which_more_is_said_than_the_host_reads_are_refused_before_they_are_stored(porter: Porter) -> None:
+    porter.begin("job.1", "say_much", 400)
+    events = porter.finish("job.1")
+    error = events[-1]["error"]
+    assert (error["code"], error["retryable"]) == ("too_many_outputs", False)
+    assert "400 outputs" in error["message"]
+    assert porter.store.objects == {} and all(event["type"] != "links" for event in events)
+
+
 def test_an_input_that_breaks_off_goes_on_where_it_was(porter: Porter) -> None:
     data = bytes(1000) + bytes(range(200))
     porter.store.break_after = [400, 300]
