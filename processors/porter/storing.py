@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from processors.answers import MOST_BYTES as MOST_SAID_BYTES
 from processors.beneath import Outside, open_beneath, parts_within
 from processors.porter.exchange import Body, Client, Place, Unreachable
 from processors.porter.patience import IS_WORTH_ANOTHER_TRY, WANTS_ANOTHER_LINK, Patience, TransferFailed
-from processors.protocol import MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, ResultEvent, StoredFile
+from processors.protocol import EVENT_BYTES, MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, ResultEvent, StoredFile
 
 MOST_BYTES = 5 * 2**30  #: of one output: what S3 takes by a single PUT
 _CHUNK_BYTES = 256 * 1024
@@ -70,8 +69,8 @@ def check_length(said: ResultEvent) -> None:
     """
     count = len(said.result.outputs)
     size = len(said.wire()) + count * _HASH_BYTES + _METRICS_BYTES
-    if size > MOST_SAID_BYTES:
-        text = f"What is said of the attempt's {count} outputs takes {size} bytes, and may take {MOST_SAID_BYTES}."
+    if size > EVENT_BYTES:
+        text = f"What is said of the attempt's {count} outputs takes {size} bytes, and may take {EVENT_BYTES}."
         raise _refused("too_many_outputs", text)
 
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 
-from processors.protocol import Result
+from processors.protocol import EVENT_BYTES, Result
 from processors.specs import CodeSpec
 from processors.worker.context import Context
 
@@ -44,7 +44,7 @@ def _many(context: Context[CodeSpec]) -> Result:
 def _say_much(context: Context[CodeSpec]) -> Result:
     """Leave many files, and say so much of them that there is just room for it without their hashes."""
     result = _many(context)
-    room = 4 * 2**20 - 1000 - len(json.dumps(result.model_dump(mode="json")))
+    room = EVENT_BYTES - 2000 - len(json.dumps(result.model_dump(mode="json")))
     return result.model_copy(update={"details": {"said": "x" * room}})
 
 
