@@ -278,6 +278,7 @@ class Health(Message):
     attempts: list[str] = []  #: tokens of the attempts that run
     draining: bool = False
     loaded_models: list[str] = []
+    model_bytes: dict[str, int] | None = None  #: of memory that each of these counts for
     uptime_seconds: float
     usage: CgroupUsage = Field(default_factory=CgroupUsage)
 

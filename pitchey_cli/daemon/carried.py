@@ -159,7 +159,7 @@ class CarriedFiles(AttemptFiles):
         return self.presigner.take(self._key(number), limit_bytes=item.size)
 
     def _put_url(self, file: protocol.StoredFile) -> str:
-        return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS, size_limit=file.size)
+        return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS)
 
     def _key(self, number: int) -> str:
         return f"{self.token}/{number}"

@@ -80,9 +80,9 @@ class Host:
         self._gathering = threading.Lock()
         self._gathered: dict[Hashable, _Gathered] = {}
 
-    def say(self, loaded: list[str]) -> None:
-        """Tell what is loaded, each time anew."""
-        self._send({"loaded": loaded})
+    def say(self, loaded: Mapping[str, int]) -> None:
+        """Tell what is loaded, each time anew: names, and bytes of memory."""
+        self._send({"loaded": dict(loaded)})
 
     def serve(self, handle: Handle, together: Together | None = None) -> None:
         """Do the attempts that may be shared, from now on, in other threads."""

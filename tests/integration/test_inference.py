@@ -223,7 +223,9 @@ def test_a_bad_line_of_many_is_named(oracle: Oracle, tmp_path: Path) -> None:
 
 def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
     oracle.ask("sentiment", "fine")
-    assert {"sentiment@1", "embeddings@1"} <= {*oracle.worker.http.get("/health").json()["loadedModels"]}
+    health = oracle.worker.http.get("/health").json()
+    assert {"sentiment@1", "embeddings@1"} <= {*health["loadedModels"]} == {*health["modelBytes"]}
+    assert (health["modelBytes"]["sentiment@1"], health["modelBytes"]["embeddings@1"]) == (4 * 2**20, 96 * 2**20)
 
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:

@@ -16,6 +16,7 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     daemon = a.start_daemon()
     assert "daemon: not running here; up on this queue: a" in c.ok("status").out
     assert c.ok("status", "--json").json["nodes"] == ["a"]
+    assert c.ok("top", "--once").out.startswith("No daemon runs here; up on this queue: a\n")
     (job_id,) = c.ok("submit", "video", clip, *THUMBNAIL).lines
     c.ok("wait", job_id)
     (stuck,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "gpu").lines

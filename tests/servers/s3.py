@@ -16,14 +16,18 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3 import HTTPResponse
 
 from tests.servers.ports import free_ports
 
@@ -243,6 +247,31 @@ class Bucket:
         """The keys of what is there, in order."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+
+@contextmanager
+def damaged(client: S3Client, key: str, content: bytes) -> Iterator[None]:
+    """Let a client read other bytes than an object has, of which everything else is as it was.
+
+    Args:
+        key: of the object, or a part of it.
+        content: as long as the object's.
+    """
+
+    def answer(request: AWSRequest, **_: object) -> AWSResponse | None:
+        if key not in request.url:
+            return None
+        first, last = map(int, str(request.headers["Range"], "ascii").removeprefix("bytes=").split("-"))
+        body = content[first : last + 1]
+        headers = {"Content-Length": str(len(body))}
+        return AWSResponse(request.url, 206, headers, HTTPResponse(BytesIO(body), preload_content=False))
+
+    event = "before-send.s3.GetObject"
+    client.meta.events.register(event, answer, "damage")
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, unique_id="damage")
 
 
 @pytest.fixture(scope="session")

@@ -47,12 +47,12 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
     def load(entry: Entry) -> Loaded:
         return made_ready(registry.load(entry, threads), entry.manifest)
 
-    def changed(models: list[str]) -> None:
+    def changed(models: dict[str, int]) -> None:
         _give_back()
         worker.say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
-    worker.say(shelf.names())
+    worker.say(shelf.loaded())
     worker.serve(
         lambda context: result(context, repository, Here(repository, shelf)),
         Together(
