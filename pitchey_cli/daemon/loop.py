@@ -294,7 +294,7 @@ class Loop:
             places = pool.places()
             if not places.free_slots:
                 pool.is_head_waiting = False  # nobody was asked
-                pool.note_room(has_room=False)
+                pool.pickups.note_room(has_room=False)
                 continue
             async with self._claiming:
                 # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
@@ -315,11 +315,11 @@ class Loop:
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
                     instance = pool.instances[claimed.instance_id]
-                    pickup = pool.pickup_of(claimed.job, instance)
+                    pickup = pool.pickups.measure_of(claimed.job, instance, pool.instances.values())
                     if claimed.job.attempt == 1:
                         self.forecasting.note_came(key.service, due_at(claimed.job))
                     self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
-                pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
+                pool.pickups.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
@@ -331,7 +331,7 @@ class Loop:
         for key in needed:
             self.pool(key)
         for key, pool in self.pools.items():
-            pool.note_held(waiting[key].lines if key in waiting else {})
+            pool.pickups.note_held(waiting[key].lines if key in waiting else {})
         used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
         await self.scaler.step(self.pools, waiting, warm, used_up, others)
         self._forget_pools(needed)

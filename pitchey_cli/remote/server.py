@@ -24,11 +24,12 @@ from pitchey_cli.remote.surroundings import Watched
 if TYPE_CHECKING:
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.drafts import Draft
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
     from pitchey_cli.operations.requests import Request
     from pitchey_cli.operations.sources import Source
-    from pitchey_cli.operations.submit import Draft, StageProgress
+    from pitchey_cli.operations.submit import StageProgress
 
 T = TypeVar("T")
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.overview import Overview
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.webhooks import Webhook
+    from pitchey_cli.operations.drafts import Draft
     from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
     from pitchey_cli.operations.requests import Request
     from pitchey_cli.operations.sources import Source
-    from pitchey_cli.operations.submit import Draft, StageProgress
+    from pitchey_cli.operations.submit import StageProgress
 
 
 class Elsewhere(Protocol):
