@@ -75,12 +75,17 @@ class Table:
 
 def headline(found: Overview) -> Text:
     """Who runs the jobs."""
-    runner = found.runner
+    runner, others = found.runner, printable(", ".join(found.others))
+    if runner is None and others:
+        return Text(f"No daemon runs here; up on this queue: {others}")
     if runner is None:
         return Text("No daemon runs: nothing is started. `pitchey daemon start` starts one.", style="bold yellow")
     since = duration(max(0.0, round((found.at - runner.since).total_seconds())))
     if not runner.is_daemon:
-        return Text(f"No daemon runs; process {runner.pid} (pitchey run) does the work, since {since}", style="yellow")
+        here = f"process {runner.pid} (pitchey run) does the work, since {since}"
+        if others:
+            return Text(f"No daemon runs here; {here}; up on this queue: {others}")
+        return Text(f"No daemon runs; {here}", style="yellow")
     return Text(f"daemon {runner.pid} on {runner.engine}, since {since}" if runner.pid else "A daemon starts.")
 
 

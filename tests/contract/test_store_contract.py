@@ -570,6 +570,20 @@ def test_the_data_version_moves_when_another_connection_commits(store, another):
     assert store.data_version() != before
 
 
+def test_the_data_version_stays_when_another_connection_only_reads(store, another):
+    other = another()
+    submit(other)
+    before = store.data_version()
+    with other.transaction():
+        assert len(other.jobs(JobFilter())) == 1
+        with other.transaction():
+            assert other.nodes() == []
+    other.note_seen(boot="a boot", tick=1)  # a change that meets no row
+    assert store.data_version() == before
+    other.note_time(now=NOON)
+    assert store.data_version() != before
+
+
 def test_the_state_id_belongs_to_the_database(store, another):
     assert store.state_id() == another().state_id() != ""
     assert store.schema_version() >= 1

@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 
 from tests.resources.models import default_models
 from tests.resources.oracle import ASTRONAUT, CHELSEA, COFFEE, Oracle
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 
 @pytest.fixture(scope="module")

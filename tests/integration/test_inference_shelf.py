@@ -27,7 +27,8 @@ from processors.inference.serving.shelf import Shelf, memory_of
 from processors.protocol import Result
 from tests.resources.models import default_models
 from tests.resources.oracle import Oracle
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 LONG_SECONDS = 30.0
 MIB = 1 << 20

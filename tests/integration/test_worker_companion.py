@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from processors.worker.companion import SOCKET_NAME
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.remembering")
 

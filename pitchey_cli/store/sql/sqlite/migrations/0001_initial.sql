@@ -306,7 +306,12 @@ CREATE TABLE nodes (
     cpus              REAL    NOT NULL,
     memory_bytes      INTEGER NOT NULL,
     free_cpus         REAL    NOT NULL,
-    free_memory_bytes INTEGER NOT NULL
+    free_memory_bytes INTEGER NOT NULL,
+    host              TEXT    NOT NULL,  -- its machine since that was started: nodes of one share its memory
+  -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
+    disk_free_bytes   INTEGER,
+    engine_away_seconds REAL,
+    lost_at           INTEGER  -- since when it is away without having said that it would be
 ) STRICT, WITHOUT ROWID;
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
