@@ -218,5 +218,5 @@ def test_the_command_line_says_it_once_and_no_password(pitchey: Pitchey, postgre
     shown = pitchey.ok("config", "show", "store.url", PITCHEY_STORE_URL=url)
     assert "***" in shown.out and "secret" not in shown.out
     examined = pitchey("doctor", PITCHEY_STORE_URL=url)
-    assert "does not take the password" in examined.out and "secret" not in examined.out
+    assert examined.out.count("does not take the password") == 1 and "secret" not in examined.out
     assert pitchey("status", PITCHEY_STORE_URL="mysql://x/y").code == ExitCode.USAGE
