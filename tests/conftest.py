@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.resources.forking import Forks
-from tests.servers.postgres import PostgresServer, postgres
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
 
 # Else each of the processes that the tests start compiles all of Pitchey again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -164,6 +166,8 @@ class Pitchey:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One server for all tests of a run, or of one of its workers; each test has a database of its own there."""
+    from tests.servers.postgres import postgres  # late, as its driver: most tests need no server
+
     with postgres() as server:
         yield server
 

@@ -40,15 +40,18 @@ async def readyz(call: Call) -> Response:
 
 
 async def get_status(call: Call) -> Response:
-    """Say how many jobs of each service stand where, how many instances there are, and whether a daemon runs."""
-    runner = call.desk.runner()
+    """Say how many jobs of each service stand where, how many instances there are, and whether a daemon runs.
+
+    `daemon` is about this machine; `nodes` are those that are up where several share the queue.
+    """
+    runner, nodes = call.desk.runner(), await call.at_work()
 
     def look(store: Store) -> dict[str, Any]:
         counts = {service: dict(states) for service, states in store.counts().by_service.items()}
         return {"jobs": counts, "instances": len(store.instances())}
 
     daemon = {"daemon": runner is not None and runner.is_daemon, "isDraining": call.desk.is_draining}
-    return json_answer({**await call.read(look), **daemon})
+    return json_answer({**await call.read(look), **daemon, "nodes": nodes})
 
 
 async def list_services(call: Call) -> Response:

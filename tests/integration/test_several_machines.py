@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.resources.clusters import Cluster
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluster, clip: Path) -> None:
@@ -26,6 +16,7 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     daemon = a.start_daemon()
     assert "daemon: not running here; up on this queue: a" in c.ok("status").out
     assert c.ok("status", "--json").json["nodes"] == ["a"]
+    assert c.ok("top", "--once").out.startswith("No daemon runs here; up on this queue: a\n")
     (job_id,) = c.ok("submit", "video", clip, *THUMBNAIL).lines
     c.ok("wait", job_id)
     (stuck,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "gpu").lines
