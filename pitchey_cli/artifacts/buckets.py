@@ -43,6 +43,8 @@ _HURRIED_CONNECT_SECONDS = 3.0
 _HURRIED_READ_SECONDS = 5.0
 _TRIES = 4  # of one request, with boto3's own back-off between them
 _LOOK = "Check endpoint_url, region and path_style of the profile."
+#: SeaweedFS 4.48 says of a bucket over its quota that it has an internal error.
+_OWN_LOG = "Try again. If it stays so, the server's own log says why: with some a bucket over its quota answers so."
 _LISTED = 100_000  # objects of a prefix at most
 _TOLD_SECONDS = 0.2  # between two words about how far a transfer is
 _MAKING = threading.Lock()  # boto3 makes one client at a time
@@ -261,7 +263,8 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
     if code in _DAMAGED:
         return NetworkError(f"{url} was damaged on the way {who}.")
     if code in _PASSING or status >= 500 or status == 429:
-        return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
+        text = f"{url} could not {doing} {who}: the server answers {status} {code}."
+        return BucketAway(text, hint=_OWN_LOG if status == 500 and doing == "be written" else None)
     if code in _BAD or status in (301, 400):
         text = str(said.get("Message", "")).rstrip(".")
         return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.", hint=_LOOK)

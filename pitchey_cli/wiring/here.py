@@ -210,7 +210,8 @@ class Wiring:
         asked = self.files.asked()
         if self.server is not None:
             where = str(self.policies.kept_at() or layout.artifacts(self.state_dir))
-            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
+            saw, needs = f"{where} is where those of the queue are, or may be", frozenset({"store", "artifacts"})
+            asked.append(Asked("whereabouts", saw, self._ask_whereabouts, needs))
         return asked
 
     def _ask_whereabouts(self) -> None:

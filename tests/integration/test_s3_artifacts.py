@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -205,6 +206,14 @@ def test_a_removed_content_leaves_nothing_in_the_bucket(node: Open, bucket: Buck
     artifacts.add(source, limit_bytes=LIMIT)
     assert artifacts.remove(SHA256, unless_used_since=datetime.now(UTC) + LATER)
     assert bucket.names() == []
+
+
+def test_keys_that_may_not_read_are_refused_as_such(node: Open, bucket: Bucket, plain: PlainBucket, tmp_path: Path):
+    node("a").place_id(make=True)
+    blind = PlainBucket(replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret), bucket.name)
+    artifacts = S3Artifacts(blind, "kept/", LocalArtifacts(tmp_path / "b"), cache_bytes=1 << 30)
+    with pytest.raises(PitcheyError, match="kept/use/id may not be read"):
+        artifacts.place_id(make=True)
 
 
 def test_the_server_heeds_conditions(node: Open, bucket: Bucket):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pitchey_cli.domain.buckets import Grants, Kept
 from pitchey_cli.domain.errors import Denied
+from pitchey_cli.policies import Policies
+from pitchey_cli.settings import load
 
 KEPT = Kept(frozenset({"default", "same"}), "bucket", "kept/")
 GRANTS = Grants("default", {"acme": frozenset({"default", "same", "other"})}, KEPT)
@@ -41,3 +45,11 @@ def test_what_is_kept_for_everybody_is_named_by_nobody(url: str, organisation: s
 )
 def test_the_rest_of_the_bucket_is_as_it_was(url: str) -> None:
     GRANTS.check(url, "acme")
+
+
+def test_keys_that_last_for_a_while_may_be_those_of_the_default_profile(tmp_path: Path) -> None:
+    (empty := tmp_path / "config.toml").touch()
+    keys = {"PITCHEY_S3_ACCESS_KEY": "a", "PITCHEY_S3_SECRET_KEY": "b", "PITCHEY_S3_SESSION_TOKEN": "c"}
+    own = Policies(load({"PITCHEY_CONFIG": str(empty), **keys}).settings).profiles()["default"]
+    assert (own.access_key, own.secret_key, own.session_token) == ("a", "b", "c")
+    assert "'c'" not in repr(own)
