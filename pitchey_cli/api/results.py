@@ -31,7 +31,11 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 async def list_outputs(call: Call) -> Response:
-    """List the outputs of a job that succeeded, and where to get each."""
+    """List the outputs of a job that succeeded, and where to get each.
+
+    Its ETag stays the same for half the time that the links in it are good, so who is told that nothing has changed can
+    use those they have.
+    """
     job_id = JobId(call.part("job"))
 
     def look(store: Store) -> tuple[Job, list[Output], dict[str, object]]:
@@ -39,16 +43,25 @@ async def list_outputs(call: Call) -> Response:
         return job, result.outputs_of(store, job), store.details(job_id)
 
     job, found, details = await call.read(look)
-    links = await asyncio.to_thread(_links, call, job, found)
-    outputs = [said_of(job, each, links.get(each.path)) for each in found]
-    return kept_answer(call, {"outputs": outputs, "details": details})
+    links = await _links(call, job, found)
+    plain = [said_of(job, each) for each in found]
+    outputs = [{**said, "link": links.get(each.path)} for said, each in zip(plain, found, strict=True)]
+    period = int(call.now.timestamp() // (_LINK_SECONDS / 2))
+    named_by = [plain, details, period if links else None]
+    return kept_answer(call, {"outputs": outputs, "details": details}, named_by=named_by)
 
 
-def _links(call: Call, job: Job, outputs: Sequence[Output]) -> dict[str, str]:
+async def _links(call: Call, job: Job, outputs: Sequence[Output]) -> dict[str, str]:
     """Links to the outputs, by their paths; none to what is in no bucket, or when the bucket cannot be asked."""
+    desk = call.desk
+    if not job.output and desk.wiring.policies.kept_at() is None:
+        return {}
+
+    def ask() -> dict[str, str]:
+        return {each.path: link for each, link in result.links(desk.linking, job, outputs, seconds=_LINK_SECONDS)}
+
     try:
-        linking = call.desk.wiring.linking()
-        return {each.path: link for each, link in result.links(linking, job, outputs, seconds=_LINK_SECONDS)}
+        return await desk.files.run(ask)
     except PitcheyError:
         return {}
 
@@ -70,7 +83,7 @@ async def get_output(call: Call) -> Response:
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if has(call, etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)
-    place = await asyncio.to_thread(call.desk.artifacts.path, found.sha256)
+    place = await call.desk.files.run(lambda: call.desk.artifacts.path(found.sha256))
     # A page that a document job gave is somebody's content, and not a page of ours.
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     kind = found.media_type if _MEDIA_TYPE.fullmatch(found.media_type) else "application/octet-stream"

@@ -66,7 +66,7 @@ class RemoteWiring(Wiring):
             f"{url} is a folder, and {self.elsewhere.where} takes objects.", hint="Name the objects in it."
         )
 
-    def linking(self) -> Linking:
+    def linking(self, *, is_hurried: bool = False) -> Linking:
         """The server signs links, and not this machine."""
         hint = "`pitchey result JOB -o FOLDER` fetches the files; over HTTP, GET /v1/jobs/JOB/outputs has the links."
         raise UsageError(f"--link works only at the machine itself, and this is {self.elsewhere.where}.", hint=hint)

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import Pitchey
 from tests.resources import onnx_models
 from tests.resources.onnx_models import add_classifier
-from tests.resources.served import served
+from tests.resources.served import CONTENT, served
 from tests.servers.s3 import READER, Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail")
@@ -130,6 +130,25 @@ def test_an_organisation_gets_its_link_over_the_api_and_uses_no_profile_that_is_
         (output,) = client.get(f"/v1/jobs/{taken['id']}/outputs").json()["outputs"]
         assert output["location"] == f"{bucket.url}/{taken['id']}/video.mp4"
         assert httpx.get(output["link"]).content == b"result"
+
+
+def test_the_list_of_outputs_has_links_is_not_sent_twice_and_waits_for_no_bucket(bucket: Bucket, tmp_path: Path):
+    settings = bucket.environment | {"PITCHEY_ARTIFACTS_URL": f"{bucket.url}/kept"}
+    with served(tmp_path / "state", **settings) as api:
+        job_id = api.add()
+        api.succeed(job_id, tmp_path)
+        client, path = api.client(api.token()), f"/v1/jobs/{job_id}/outputs"
+        first = client.get(path)
+        assert httpx.get(first.json()["outputs"][0]["link"]).content == CONTENT
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        bucket.server.freeze()
+        try:
+            answer = client.get(path)
+        finally:
+            bucket.server.thaw()
+        assert (answer.status_code, answer.json()["outputs"][0]["link"]) == (200, None)
+        assert answer.json()["outputs"][0]["sha256"] == first.json()["outputs"][0]["sha256"]
 
 
 def test_the_doctor_asks_the_profiles(at: Pitchey, bucket: Bucket):
