@@ -188,9 +188,8 @@ def found_below(profile: Profile, url: BucketUrl) -> list[str]:
         InputNotFound: there is nothing.
         InputRejected: there is too much for one command.
     """
-    prefix = url.key.lstrip("/")
     keys: list[str] = []
-    for each in Bucket(profile, url.bucket).listed(prefix):
+    for each in Bucket(profile, url.bucket).listed(url.key):
         if not each.key.endswith("/") and each.size:
             keys.append(each.key)
         if len(keys) > _LISTED:

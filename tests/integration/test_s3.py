@@ -29,7 +29,7 @@ def at(pitchey: Pitchey, bucket: Bucket) -> Pitchey:
 
 def test_an_object_is_worked_on_and_the_outputs_are_where_they_were_asked_for(at: Pitchey, bucket: Bucket, clip: Path):
     url = bucket.put("in/my clip#1.mp4", clip.read_bytes())
-    answer = at.ok("run", "video", url, *THUMBNAIL, "--output", f"{bucket.url}/out/{{job}}/")
+    answer = at.ok("run", "video", url, *THUMBNAIL, "--output", f"{bucket.url}//out/{{job}}/")
     (key,) = bucket.names("out/")
     assert answer.lines == [f"{bucket.url}/{key}"]
     assert bucket.get(key).startswith(b"\xff\xd8")
