@@ -83,7 +83,7 @@ class Desk:
             uploads=Threads(_UPLOADERS, seconds=_WORK_SECONDS),
             writer=Writer(wiring.plain_store()),
             gate=wiring.plain_store(),
-            watch=Watch(wiring.plain_store()),
+            watch=Watch(wiring.plain_store(), None if wiring.server is None else Threads(1)),
             rates=Rates(settings.requests_per_minute),
         )
 
