@@ -44,11 +44,15 @@ async def list_outputs(call: Call) -> Response:
 
     job, found, details = await call.read(look)
     links = await _links(call, job, found)
-    plain = [said_of(job, each) for each in found]
-    outputs = [{**said, "link": links.get(each.path)} for said, each in zip(plain, found, strict=True)]
-    period = int(call.now.timestamp() // (_LINK_SECONDS / 2))
-    named_by = [plain, details, period if links else None]
-    return kept_answer(call, {"outputs": outputs, "details": details}, named_by=named_by)
+
+    def say() -> tuple[bytes, bytes]:
+        plain = [said_of(job, each) for each in found]
+        outputs = [{**said, "link": links.get(each.path)} for said, each in zip(plain, found, strict=True)]
+        period = int(call.now.timestamp() // (_LINK_SECONDS / 2)) if links else None
+        return to_json({"outputs": outputs, "details": details}), to_json([plain, details, period])
+
+    body, named_by = await call.desk.readers.run(say)  # there may be thousands
+    return kept_answer(call, body, named_by=named_by)
 
 
 async def _links(call: Call, job: Job, outputs: Sequence[Output]) -> dict[str, str]:
