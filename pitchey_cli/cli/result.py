@@ -110,9 +110,9 @@ def _show_delivered(job: Job, outputs: list[Output], details: dict[str, Any], *,
 
 
 def _show_links(wiring: Wiring, store: Store, jobs: list[Job], expires: str, *, json: bool) -> None:
-    seconds = operation.link_seconds(expires)
+    seconds, linking = operation.link_seconds(expires), wiring.linking()
     for job in jobs:
-        links = operation.links(wiring.linking(), job, operation.outputs_of(store, job), seconds=seconds)
+        links = operation.links(linking, job, operation.outputs_of(store, job), seconds=seconds)
         for item, link in links:
             if json:
                 terminal.show_json_lines([{"job": job.id, "path": item.path, "link": link, "seconds": seconds}])
