@@ -29,11 +29,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
+from pitchey_cli.artifacts.beneath import open_beneath
 from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, is_name, sync_directory, translated
 from pitchey_cli.artifacts.journal import PREFIX, Journal, make_up_for
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from processors.beneath import READ, closing
 
 
 class LocalArtifacts:

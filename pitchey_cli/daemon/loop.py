@@ -22,6 +22,7 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
+from pitchey_cli.daemon.health import HealthWatch
 from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
@@ -65,10 +66,11 @@ class Loop:
         self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
-        self.membership = Membership(node, self.scaler.room)
+        self._health = HealthWatch(node)
+        self.membership = Membership(node, self.scaler.room, self._health.last)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
-        self._alerting = Alerting(node)
+        self._alerting = Alerting(node, self._health.last)
         self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
@@ -103,6 +105,8 @@ class Loop:
             if self.membership.is_over:
                 return  # nothing here is this node's any more
             if self.membership.is_clock_wrong and step in by_date:
+                continue
+            if self.membership.is_outdated and step in taking:
                 continue
             try:
                 await step()
@@ -169,7 +173,8 @@ class Loop:
         self.forecasting.begin_if_due()
 
     async def alert(self) -> None:
-        """Judge the alert rules now and then, without waiting for it here."""
+        """Look how this node does, and where one is to do it judge the alert rules, without waiting for it here."""
+        self._health.begin_if_due()
         if self.membership.is_first:
             self._alerting.begin_if_due()
 
@@ -370,8 +375,8 @@ class Loop:
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
-        """Tick until `until` is set, or nothing here is this node's any more."""
-        while not (until.is_set() or self.membership.is_over):
+        """Tick until `until` is set, nothing here is this node's any more, or the database is for newer programs."""
+        while not (until.is_set() or self.membership.is_over or self.membership.is_outdated):
             self.changed.clear()
             await self.tick()
             await self._until_something(until)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.domain.errors import StaleToken, StoreError
-from pitchey_cli.domain.job import JobId, Outcome, Token, input_kind
+from pitchey_cli.domain.job import Attempt, Job, JobId, Outcome, Token, input_kind
 from pitchey_cli.domain.limits import larger_type
-from pitchey_cli.domain.states import after_attempt
+from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.store.port import Ending
 from processors.vocabulary import Reason
 
 _PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries
@@ -50,17 +53,29 @@ class Recording:
         await self._try(outcome, now, tick)
 
     async def _try(self, outcome: Outcome, now: datetime, tick: int) -> None:
-        await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
+        decide = partial(self._decide, outcome, now, self.node.dice())
+        await self.node.join(_conclude, (self, Ending(self.job_id, self.token, outcome, decide, now, tick)))
 
-    def _conclude(self, outcome: Outcome, now: datetime, tick: int, dice: float) -> None:
-        """The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry."""
-        store, config = self.node.store, self.config
-        job = store.job(self.job_id)
-        larger = larger_type(config.instance_type)
-        transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
-        store.finish(job.id, self.token, outcome, transition, now=now, tick=tick)
-        if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory():
+    def _decide(self, outcome: Outcome, now: datetime, dice: float, job: Job) -> Transition:
+        """Of the job as it is now: a cancellation may have been asked for meanwhile, and it wins over a retry."""
+        larger = larger_type(self.config.instance_type)
+        return after_attempt(job, outcome, now=now, dice=dice, policy=self.config.retry, larger_size=larger)
+
+    def learn(self, outcome: Outcome, job: Job) -> None:
+        """Remember that this kind of input needs a larger instance, if that is what the job's end has shown."""
+        store = self.node.store
+        if outcome.reason is Reason.COMPLETED and job.size and _had_too_little_memory(store.attempts(job.id)):
             store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)
 
-    def _had_too_little_memory(self) -> bool:
-        return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(self.job_id))
+
+def _conclude(ended: Sequence[tuple[Recording, Ending]]) -> Sequence[Job | StaleToken]:
+    """Write the ends of a node's attempts that have ended together."""
+    found = ended[0][0].node.store.finish_all([ending for _, ending in ended])
+    for (recording, ending), job in zip(ended, found, strict=True):
+        if isinstance(job, Job):
+            recording.learn(ending.outcome, job)
+    return found
+
+
+def _had_too_little_memory(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.reason is Reason.OOM for attempt in attempts)

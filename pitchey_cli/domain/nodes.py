@@ -57,6 +57,24 @@ class Room:
 
 
 @dataclass(frozen=True)
+class Health:
+    """How a node does, as its beat says; None is not known."""
+
+    disk_free_bytes: int | None = None  #: where its state directory is, or the cache in it, whichever has less
+    engine_away_seconds: float | None = None  #: since its engine was found to be away; 0: it answers
+
+    def brought_up_to(self, later: Health) -> Health:
+        """The same with what is known by now."""
+        disk, engine = later.disk_free_bytes, later.engine_away_seconds
+        return Health(
+            self.disk_free_bytes if disk is None else disk, self.engine_away_seconds if engine is None else engine
+        )
+
+
+NOT_ASKED = Health()  #: of a node that has just come
+
+
+@dataclass(frozen=True)
 class NodeFacts:
     """What a daemon says of itself when it starts."""
 
@@ -72,6 +90,7 @@ class NodeFacts:
     has_gpu: bool = False
     lease_seconds: float = 30.0  #: so long its beat may stand still
     is_foreground: bool = False  #: a `pitchey run`
+    host: str = ""  #: its machine since that was started: the boot id
 
     @property
     def all_labels(self) -> frozenset[str]:
@@ -93,6 +112,8 @@ class NodeRecord:
     beat_at: datetime  #: by its own clock: for people alone
     is_drained: bool = False  #: somebody has asked it to take nothing new; it stays so when its daemon starts anew
     room: Room = Room()
+    health: Health = Health()
+    lost_at: datetime | None = None  #: when others took over what it ran; None again when it comes back or is removed
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -100,9 +121,25 @@ class NodeRecord:
         return self.epoch, self.beat
 
     @property
+    def is_known(self) -> bool:
+        """Whether people look for it among the nodes: it is a daemon, and has not been removed."""
+        return self.state is not NodeState.REMOVED and not self.facts.is_foreground
+
+    @property
     def is_up(self) -> bool:
         """Whether it has neither ended nor been taken for dead."""
         return self.state in (NodeState.UP, NodeState.DRAINING)
+
+    def is_away(self, now: datetime) -> bool:
+        """Whether it should be at work and is not: it did not end in order, and nobody has drained or removed it.
+
+        Others find that out by its beat. Where there are none, only the clock is left; it may be as far from the node's
+        as a clock may be at all.
+        """
+        if self.is_drained or self.facts.is_foreground:
+            return False
+        longest = timedelta(seconds=self.facts.lease_seconds + MOST_APART_SECONDS)
+        return self.lost_at is not None or (self.is_up and now - self.beat_at > longest)
 
     def is_silent(self, now: datetime) -> bool:
         """Whether people should be told that it has not been heard of; clocks may be apart, so nobody acts on it."""

@@ -30,7 +30,7 @@ def node(store: Store, text: str) -> NodeUse:
 
 def names(store: Store) -> dict[str, str]:
     """The names of the nodes by their ids, where there are several: of one nobody asks which."""
-    found = [each for each in store.nodes() if each.state is not NodeState.REMOVED and not each.facts.is_foreground]
+    found = [each for each in store.nodes() if each.is_known]
     return {each.id: each.facts.name for each in found} if len(found) > 1 else {}
 
 

@@ -13,7 +13,7 @@ from pitchey_cli.domain.job import WAITING, InstanceState, Job, JobState
 from pitchey_cli.domain.overview import HostUse, Overview
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
-from pitchey_cli.reports.tables import STATE_COLOURS, cell, plain_table
+from pitchey_cli.reports.tables import STATE_COLOURS, cell, loaded_models, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, printable, size
 from pitchey_cli.values import dataclass
 
@@ -237,7 +237,7 @@ def _instances(found: Overview) -> list[Row]:
                 Text(size(each.granted_memory_bytes)),
                 Text(stopwatch((found.at - each.created_at).total_seconds())),
                 Text(f"{use.nanodollars_per_hour / NANODOLLARS:.3f}"),
-                cell(each.note or ""),
+                cell("; ".join(filter(None, (loaded_models(each), each.note)))),
             ),
         )
         for use in found.instances

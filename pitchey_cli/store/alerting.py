@@ -12,7 +12,7 @@ from pitchey_cli.domain.budget import AsOf, caps
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.turns import QueuePolicy, Turns
 from pitchey_cli.store import rows
-from pitchey_cli.store.budgeting import Budgeting
+from pitchey_cli.store.membership import Members
 from pitchey_cli.store.observing import Observing
 from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Service
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # what `pitchey status` does not need is loaded when it is ca
 _DECISION_COUNTS_FOR = timedelta(minutes=1)  # a pool at rest is decided about no more
 
 
-class Alerting(Budgeting, Observing):
+class Alerting(Members, Observing):
     """The alerts of a store."""
 
     def alert_facts(self, as_of: AsOf, policy: QueuePolicy) -> Facts:
@@ -48,6 +48,7 @@ class Alerting(Budgeting, Observing):
                     if now - each.at < _DECISION_COUNTS_FOR
                     and any(clamp["limit"] == Limit.ROOM for clamp in each.explanation.get("clamps", ()))
                 ],
+                nodes=[each for each in self.nodes() if each.is_known],
             )
 
     def _waits(self, policy: QueuePolicy, now: datetime) -> dict[str, float]:

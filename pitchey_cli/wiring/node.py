@@ -270,6 +270,7 @@ def _facts(wiring: Wiring, engine: Engine, served: Sequence[Service], is_foregro
         has_gpu=wiring.settings.inference.gpu,
         lease_seconds=wiring.settings.daemon.lease_seconds,
         is_foreground=is_foreground,
+        host=wiring.clock.boot(),
     )
 
 

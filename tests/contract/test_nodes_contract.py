@@ -13,7 +13,7 @@ from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import EpochOver, PoolFull, StaleToken
 from pitchey_cli.domain.job import InstanceState, Job, JobId, JobState, NewJob, Outcome
-from pitchey_cli.domain.nodes import Epoch, NodeFacts, NodeRecord, NodeState, Room
+from pitchey_cli.domain.nodes import Epoch, Health, NodeFacts, NodeRecord, NodeState, Room
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -187,6 +187,33 @@ def test_a_node_that_comes_back_acts_under_a_new_epoch(store: Store) -> None:
     again = entered(store, "a")
     assert again.number > a.number + 1 and store.beat(again, ROOM, now=NOON)
     assert [each.type for each in store.events(after=0)] == ["node_up", "node_lost", "node_up"]
+
+
+def test_a_beat_says_how_its_node_does(store: Store) -> None:
+    a = store.enter("id-a", facts("a", host="boot-1"), ROOM, Health(10 * 2**30), now=NOON)
+    assert node(store, "a").health == Health(10 * 2**30, None) and node(store, "a").facts.host == "boot-1"
+    store.beat(a, ROOM, Health(2**30, 12.5), now=NOON)
+    assert node(store, "a").health == Health(2**30, 12.5)
+    store.beat(a, ROOM, now=NOON)
+    assert node(store, "a").health == Health()
+
+
+def test_a_node_is_missed_from_when_it_is_taken_over_until_it_comes_back_or_is_removed(store: Store) -> None:
+    late = NOON + timedelta(hours=1)
+    a, _ = entered(store, "a"), entered(store, "b")
+    assert store.leave(a, now=NOON) and not node(store, "a").is_away(late)  # it has ended in order
+    entered(store, "a")
+    for name in "ab":
+        assert store.take_over(node(store, name), why="gone", now=late)
+    assert [(each.lost_at, each.is_away(late)) for each in store.nodes()] == [(late, True)] * 2
+    entered(store, "a")
+    assert not node(store, "a").is_away(NOON)
+    store.drain_node("id-b", is_drained=True, now=late)
+    assert not node(store, "b").is_away(late)
+    store.drain_node("id-b", is_drained=False, now=late)
+    assert node(store, "b").is_away(late)
+    store.remove_node("id-b", now=late)
+    assert not node(store, "b").is_away(late)
 
 
 def test_nobody_is_told_of_the_nodes_of_single_runs(store: Store) -> None:

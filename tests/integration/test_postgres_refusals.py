@@ -15,6 +15,7 @@ from pitchey_cli.domain.urls import masked
 from pitchey_cli.store.postgres import PostgresStore
 from processors.vocabulary import Service
 from tests.conftest import Pitchey
+from tests.resources.old_postgres import old_postgres
 from tests.servers.postgres import OWNER, PostgresServer
 
 
@@ -66,6 +67,13 @@ def test_a_url_that_leads_nowhere_says_what_of_it_is_wrong(
     monkeypatch.setenv("PGPASSFILE", "/dev/null")
     make, said = WRONG[what]
     assert said in str(refused(make(postgres_server, database)))
+
+
+@pytest.mark.parametrize(("version", "said"), [("13.4", "13.4"), ("9.6.24", "9.6.24")])
+def test_a_server_that_is_too_old_is_named_with_what_is_needed(version: str, said: str) -> None:
+    with old_postgres(version) as url:
+        error = refused(url)
+    assert f"is PostgreSQL {said}; Pitchey needs 14 or newer." in str(error)
 
 
 def test_the_password_may_come_from_the_environment_or_from_a_file(

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.resources.clusters import Cluster
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluster, clip: Path) -> None:

