@@ -154,15 +154,18 @@ class Linking:
     presigner: Presigner | None  #: to artifacts, where they are kept in one
 
 
-def link_seconds(text: str) -> int:
+def link_seconds(text: str, *, what: str = "--expires") -> int:
     """How long links are to be good.
+
+    Args:
+        what: what whoever asked calls that.
 
     Raises:
         UsageError: no server signs for so long.
     """
-    seconds = span(text, what="--expires").total_seconds()
+    seconds = span(text, what=what).total_seconds()
     if not 1 <= seconds <= _LONGEST_LINK_SECONDS:
-        raise UsageError(f"--expires: a link is good for a second at least, and for 7d at most, not for {text}.")
+        raise UsageError(f"{what}: a link is good for a second at least, and for 7d at most, not for {text}.")
     return int(seconds)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pitchey_cli.domain.access import Role
 from tests.conftest import Pitchey
 from tests.resources import onnx_models
 from tests.resources.onnx_models import add_classifier
@@ -149,6 +150,20 @@ def test_the_list_of_outputs_has_links_is_not_sent_twice_and_waits_for_no_bucket
             bucket.server.thaw()
         assert (answer.status_code, answer.json()["outputs"][0]["link"]) == (200, None)
         assert answer.json()["outputs"][0]["sha256"] == first.json()["outputs"][0]["sha256"]
+
+
+def test_a_server_signs_the_links_of_whoever_has_no_keys(bucket: Bucket, tmp_path: Path, pitchey: Pitchey):
+    with served(tmp_path / "state", **bucket.environment) as api:
+        plain, there = api.add(), api.add(output=f"{bucket.url}/{{job}}/")
+        api.succeed(plain, tmp_path)
+        api.succeed(there, tmp_path)
+        bucket.put(f"{there}/video.mp4", b"result")
+        far = {"PITCHEY_SERVER": str(api.address), "PITCHEY_TOKEN": api.token(Role.VIEWER)}
+        (link,) = pitchey.ok("result", there, "--link", "--expires", "2m", **far).lines
+        assert httpx.get(link).content == b"result" and "Expires=120" in link
+        none = pitchey("result", plain, "--link", **far)
+        assert none.code == 2 and f"The outputs of job {plain} are in no bucket" in none.err
+        assert "7d at most" in pitchey("result", there, "--link", "--expires", "8d", **far).err
 
 
 def test_the_doctor_asks_the_profiles(at: Pitchey, bucket: Bucket):
