@@ -86,13 +86,22 @@ class Bucket:
         """The client of boto3."""
         return _client(self.profile, is_hurried=self.is_hurried)
 
+    def called(self, key: str) -> str:
+        """What people call an object: of those that have the artifacts they know no more than where all of them are."""
+        return f"s3://{self.name}/ (artifacts.url)" if self.is_own else f"s3://{self.name}/{key}"
+
     @contextmanager
     def translated(self, key: str, doing: str = "be read") -> Iterator[None]:
         """Turn what boto3 raises into errors that name the object and the profile."""
         try:
             yield
         except (exceptions.BotoCoreError, exceptions.ClientError, exceptions.HTTPClientError) as error:
-            meant = meaning(error, self.profile, f"s3://{self.name}/{key}", doing)
+            meant = meaning(error, self.profile, self.called(key), doing)
+            if self.is_own and type(meant) is InputNotFound:
+                text = f"What was kept in {self.called(key)} is not there any more (profile {self.profile.name})."
+                meant = InputNotFound(
+                    text, hint="It may have been removed by hand: restore it, or submit the job anew."
+                )
             if self.is_own and isinstance(meant, Denied | UsageError | BucketMissing):
                 meant = ArtifactsDenied(str(meant), hint=meant.hint)
             raise meant from error
