@@ -98,10 +98,8 @@ class Bucket:
         except (exceptions.BotoCoreError, exceptions.ClientError, exceptions.HTTPClientError) as error:
             meant = meaning(error, self.profile, self.called(key), doing)
             if self.is_own and type(meant) is InputNotFound:
-                text = f"What was kept in {self.called(key)} is not there any more (profile {self.profile.name})."
-                meant = InputNotFound(
-                    text, hint="It may have been removed by hand: restore it, or submit the job anew."
-                )
+                text = f"What is looked for in {self.called(key)} is not there (profile {self.profile.name})."
+                meant = InputNotFound(text, hint="It may have been removed by hand.")
             if self.is_own and isinstance(meant, Denied | UsageError | BucketMissing):
                 meant = ArtifactsDenied(str(meant), hint=meant.hint)
             raise meant from error

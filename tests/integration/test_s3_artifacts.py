@@ -283,12 +283,8 @@ def test_what_is_wrong_with_the_bucket_is_said_in_words_of_the_settings(plain: P
     S3Artifacts(own, "kept/", LocalArtifacts(tmp_path / "one"), cache_bytes=1 << 30).put([CONTENT])
     may_not_read = replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret)
     away = replace(plain.profile, endpoint_url="http://127.0.0.1:9")
-    wrong = [
-        replace(own, profile=may_not_read),
-        replace(own, profile=away, is_hurried=True),
-        replace(own, name="gone-1"),
-    ]
-    found = [refused(each) for each in wrong]
+    wrong = [replace(own, profile=may_not_read), replace(own, profile=away), replace(own, name="gone-1")]
+    found = [refused(replace(each, is_hurried=True)) for each in wrong]
     own.delete([each.key for each in own.listed("kept/content/")])
     found.append(refused(own))
     assert [type(each) for each in found] == [ArtifactsDenied, BucketAway, ArtifactsDenied, InputNotFound]
