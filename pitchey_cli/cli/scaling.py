@@ -70,11 +70,10 @@ def explain(
     if not decisions and not held:
         of_it = f" about {service}" if service else ""
         raise InputNotFound(f"Nothing has been decided{of_it} yet.", hint="A daemon decides once a job has come.")
-    has_nodes = bool(wiring.node_names(store))
     for place, each in enumerate(decisions):
         if place:
             typer.echo()
-        terminal.show(scaling.explanation(each, now=now, has_nodes=has_nodes))
+        terminal.show(scaling.explanation(each, now=now))
     if held:
         terminal.show(scaling.held(held))
     if not wiring.is_run(store):

@@ -69,8 +69,7 @@ class Observer:
         instances = max(instances, view.starting + view.ready + view.paused)
         self._most[key] = most = max(waiting, view.waiting), instances
         now = self._node.clock.now()
-        name = self._node.config.facts.name
-        self._decisions[key] = partial(_explained, now, key, name, view, metrics, headroom, decision)
+        self._decisions[key] = partial(_explained, now, key, view, metrics, headroom, decision)
         self._samples[key] = PoolSample(
             now,
             key,
@@ -135,6 +134,6 @@ class Observer:
 
 
 def _explained(
-    at: datetime, key: PoolKey, node: str, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
+    at: datetime, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
 ) -> LastDecision:
-    return LastDecision(at, key, {"node": node, **explain(view, metrics, headroom, decision)})
+    return LastDecision(at, key, explain(view, metrics, headroom, decision))

@@ -117,15 +117,10 @@ def held(sentences: Sequence[str]) -> RenderableType:
     return Text("\n".join(("", *sentences)))
 
 
-def explanation(decision: LastDecision, *, now: datetime, has_nodes: bool = False) -> RenderableType:
-    """The last decision about a pool: what went in, what each rule asked for, what bounded it.
-
-    Args:
-        has_nodes: there are several, each of which decides about its own instances: it is told whose decision it is.
-    """
+def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
+    """The last decision about a pool: what went in, what each rule asked for, what bounded it."""
     found = decision.explanation
-    where = f" on {found['node']}" if has_nodes and found.get("node") else ""
-    name = printable(f"{decision.pool}{where}")
+    name = printable(str(decision.pool))
     inputs = plain_table("input", "value")
     for key, value in found["pool"].items():
         inputs.add_row(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pitchey_cli.domain.job import JobId, NewJob
-from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
@@ -53,22 +51,6 @@ def test_status_counts_what_there_is_now_and_says_how_old_the_last_decision_is(p
     document = json.loads(pitchey.ok("scaling", "status", "--json").lines[0])
     assert (document["service"], document["waiting"]) == ("video", 0)
     assert document["lastDecision"]["pool"]["waiting"] == 1
-
-
-def test_explain_names_the_node_that_has_decided_where_there_are_several(pitchey: Pitchey, fill: Fill) -> None:
-    last = decided(waiting=1)
-    mine = replace(last, explanation={"node": "a", **last.explanation})
-
-    def enter(name: str) -> None:
-        facts = NodeFacts(name, "1.0", 1, "docker", (Service.VIDEO,))
-        fill(lambda store: store.enter(f"id-{name}", facts, Room(), now=NOON))
-
-    fill(lambda store: store.observe([], [], [], [mine]))
-    enter("a")
-    assert pitchey.ok("scaling", "explain").lines[0].startswith("video: 0 -> 1 instances")
-    enter("b")
-    assert pitchey.ok("scaling", "explain").lines[0].startswith("video on a: 0 -> 1 instances")
-    assert json.loads(pitchey.ok("scaling", "explain", "--json").out)["node"] == "a"
 
 
 def test_status_and_metrics_say_the_same_of_starts(pitchey: Pitchey, fill: Fill) -> None:
