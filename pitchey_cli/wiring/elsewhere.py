@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.capacity import Size
-    from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.job import Job, JobId, Output
     from pitchey_cli.domain.overview import Overview
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.webhooks import Webhook
@@ -73,6 +73,9 @@ class Elsewhere(Protocol):
 
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""
+
+    def links(self, expires: str, job: Job, outputs: Sequence[Output]) -> list[tuple[Output, str]]:
+        """Links with which anybody can fetch the outputs of a job."""
 
     def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
         """What the programs of a job wrote."""
