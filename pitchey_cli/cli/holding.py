@@ -10,8 +10,8 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.nodes import fits
 from pitchey_cli.operations import budgets, queueing, spot
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.requests import Request
-from pitchey_cli.operations.submit import Draft
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
