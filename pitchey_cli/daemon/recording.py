@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
@@ -11,6 +11,7 @@ from pitchey_cli.domain.errors import StaleToken, StoreError
 from pitchey_cli.domain.job import JobId, Outcome, Token, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import after_attempt
+from pitchey_cli.domain.unfit import is_unfit, pass_on
 from processors.vocabulary import Reason
 
 _PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries
@@ -56,8 +57,11 @@ class Recording:
         """The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry."""
         store, config = self.node.store, self.config
         job = store.job(self.job_id)
-        larger = larger_type(config.instance_type)
-        transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
+        larger, on_node = larger_type(config.instance_type), None
+        if is_unfit(outcome):
+            outcome, on_node = pass_on(job, outcome, self.node.identity.id, store.nodes())
+        decided = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
+        transition = replace(decided, on_node=on_node)
         store.finish(job.id, self.token, outcome, transition, now=now, tick=tick)
         if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory():
             store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)

@@ -104,13 +104,14 @@ class SqlStore(Retaining, Recurring, Alerting, Outbox):
             "verdict": verdict_of(outcome.details) if has_succeeded else None,
             "run_at": rows.micros_or_none(transition.run_at),
             "size": transition.size,
+            "on_node": transition.on_node,
             "finished_at": at if transition.state in TERMINAL else None,
             "progress": 1.0 if has_succeeded else None,
         }
         with self.transaction():
             job["flow"] = None
             if transition.state is JobState.QUEUED:  # an interrupted one goes back to its line at once
-                job["flow"] = self._rejoin_line(job_id, transition.size)
+                job["flow"] = self._rejoin_line(job_id, transition)
             row = self._db.row(QUERIES["finish_job"], job)
             if row is None:
                 raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
+from tests.servers.postgres import pause, resume
+from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 
@@ -64,3 +67,46 @@ def test_a_parameter_of_the_url_that_there_is_not_is_named(cluster: Cluster, pos
     sign = "&" if "?" in postgres_url else "?"
     refused = cluster.node("c")("jobs", PITCHEY_STORE_URL=f"{postgres_url}{sign}ssl_mode=require")
     assert refused.code == 2 and "there is no parameter 'ssl_mode'" in refused.err and "sslmode" in refused.err
+
+
+def has_profile(node: Pitchey, bucket: Bucket) -> None:
+    """Let a machine know the S3 profile `far`."""
+    known = bucket.environment
+    file = node.state_dir / "config" / "pitchey" / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    words = {name.removeprefix("PITCHEY_S3_").lower(): value for name, value in known.items()}
+    lines = [f"{name} = {value if value == 'true' else json.dumps(value)}" for name, value in words.items()]
+    file.write_text("\n".join(["[s3.profiles.far]", *lines, ""]))
+
+
+def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt(
+    cluster: Cluster, bucket: Bucket, clip: Path
+) -> None:
+    a, b = cluster.node("a"), cluster.node("b", PITCHEY_DAEMON_LEASE_SECONDS="30")
+    has_profile(b, bucket)
+    url = bucket.put("in/clip.mp4", clip.read_bytes()).replace("s3://", "s3://far@")
+    first = a.start_daemon()
+    fit = b.start_daemon()
+    pause(fit.pid)  # so that the one that is not set up for it takes it
+    (job_id,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1").lines
+    b.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
+    resume(fit.pid)
+    b.ok("wait", job_id)
+    job = b.job(job_id)
+    assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]
+    assert job["attemptsUsed"] == 1 and job["onNode"] is None
+    assert job["attempts"][0]["error"]["code"] == "unfit_node"
+    assert "Node a cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
+    # Where nobody is set up for it that is the end of it, until somebody is.
+    b.ok("daemon", "stop")
+    fit.wait(30)
+    (stuck,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1", "--no-cache").lines
+    assert b("wait", stuck).code == 1
+    dead = b.job(stuck)
+    assert dead["state"] == "dead" and dead["error"]["code"] == "unfit_node", dead
+    a.ok("daemon", "stop")
+    first.wait(30)
+    has_profile(a, bucket)
+    a.start_daemon()
+    a.ok("dlq", "retry", stuck)
+    a.ok("wait", stuck)

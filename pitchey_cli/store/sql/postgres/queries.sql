@@ -154,6 +154,7 @@ UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
+       on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress,
        stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token
@@ -229,6 +230,10 @@ UPDATE container_jobs
        deadline = NULL, run_at = NULL,
        is_off_peak = CASE WHEN last_call_at IS NULL THEN is_off_peak ELSE 1 END, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: set_wishes
+-- Of a job that stands in no line.
+UPDATE container_jobs SET on_node = :on_node WHERE seq = :seq AND state = 'held';
 
 -- name: cancelled_with
 -- What a job has taken down with it.
@@ -665,10 +670,10 @@ SELECT j.id FROM json_array_elements_text(CAST(:ids AS json)) AS wanted JOIN con
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes, host, disk_free_bytes, engine_away_seconds)
+                   free_cpus, free_memory_bytes, host, start_id, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
         :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
-        :host, :disk_free_bytes, :engine_away_seconds)
+        :host, :start, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -677,6 +682,7 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
        free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       start_id = excluded.start_id,
        disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 

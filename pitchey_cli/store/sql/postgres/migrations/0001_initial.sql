@@ -312,6 +312,7 @@ CREATE TABLE nodes (
     free_cpus         DOUBLE PRECISION NOT NULL,
     free_memory_bytes BIGINT NOT NULL,
     host              words NOT NULL,  -- its machine since that was started: nodes of one share its memory
+    start_id          words NOT NULL,
   -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
     disk_free_bytes   BIGINT,
     engine_away_seconds DOUBLE PRECISION,

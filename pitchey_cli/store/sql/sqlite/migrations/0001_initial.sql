@@ -307,6 +307,7 @@ CREATE TABLE nodes (
     free_cpus         REAL    NOT NULL,
     free_memory_bytes INTEGER NOT NULL,
     host              TEXT    NOT NULL,  -- its machine since that was started: nodes of one share its memory
+    start_id          TEXT    NOT NULL,
   -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
     disk_free_bytes   INTEGER,
     engine_away_seconds REAL,
