@@ -18,6 +18,7 @@ class InstanceSaid(Said):
     service: Service
     organisation: str | None
     node: str | None
+    node_name: str | None
     engine: str
     image: str
     slots: int
@@ -85,6 +86,7 @@ class ScalingEventSaid(Said):
     service: Service
     instance_type: str | None
     organisation: str | None
+    node: str | None
     change: str
     was: int
     wanted: int

@@ -211,7 +211,7 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
 
 def _why_no_more(store: Store, pool: PoolKey) -> list[str]:
     """What keeps the pool from having more instances."""
-    decision = next((each for each in store.last_decisions() if each.pool == pool), None)
+    decision = next((each for each in reversed(store.last_decisions()) if each.pool == pool), None)  # the newest
     if decision is None:
         return []
     bounds = [f"{clamp['limit']}: {clamp['why']}" for clamp in decision.explanation["clamps"]]

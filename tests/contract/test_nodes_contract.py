@@ -14,6 +14,7 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import EpochOver, PoolFull, StaleToken
 from pitchey_cli.domain.job import InstanceState, Job, JobId, JobState, NewJob, Outcome
 from pitchey_cli.domain.nodes import Epoch, Health, NodeFacts, NodeRecord, NodeState, Room
+from pitchey_cli.domain.observation import LastDecision
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -274,6 +275,13 @@ def test_a_node_that_is_removed_loses_what_it_ran(store: Store) -> None:
     assert store.job(JobId("j1")).state is JobState.QUEUED and store.instances() == []
     assert not store.beat(a, ROOM, now=NOON) and node(store, "a").state is NodeState.REMOVED
     assert store.remove_node("id-a", now=NOON) is None
+
+
+def test_what_a_removed_node_has_decided_is_of_no_use_any_more(store: Store) -> None:
+    entered(store, "a"), entered(store, "b")
+    store.observe([], [], [], [LastDecision(NOON, POOL, {"wanted": 1}, f"id-{name}") for name in "ab"])
+    store.remove_node("id-a", now=NOON)
+    assert [each.node for each in store.last_decisions()] == ["id-b"]
 
 
 def test_a_node_reads_what_is_its_own(store: Store) -> None:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from pitchey_cli.domain.nodes import NodeFacts, Room
+from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
+from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from processors.vocabulary import Service
 from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
 from tests.servers.postgres import pause, resume
@@ -67,6 +74,26 @@ def test_a_parameter_of_the_url_that_there_is_not_is_named(cluster: Cluster, pos
     sign = "&" if "?" in postgres_url else "?"
     refused = cluster.node("c")("jobs", PITCHEY_STORE_URL=f"{postgres_url}{sign}ssl_mode=require")
     assert refused.code == 2 and "there is no parameter 'ssl_mode'" in refused.err and "sslmode" in refused.err
+
+
+def test_what_is_said_of_pools_names_the_nodes_that_have_decided(cluster: Cluster) -> None:
+    c = cluster.node("c")
+    pool, now = PoolKey(Service.VIDEO), datetime.now(UTC)
+    view, settings = PoolView(waiting=1, ready=0, slots=3), PoolSettings(300.0, 0, 4)
+    explanation = explain(view, Metrics(), Headroom(), decide(view, Metrics(), settings, ScalerState(), now=100.0))
+    with closing(cluster.store()) as store:
+        for name in "ab":
+            store.enter(f"id-{name}", NodeFacts(name, "1.0", 1, "docker", (Service.VIDEO,)), Room(), now=now)
+        events = [ScalingEvent(now, pool, Change.WANTED, "because", node=f"id-{each}") for each in "ab"]
+        store.observe([], [], events, [LastDecision(now, pool, explanation, f"id-{each}") for each in "ab"])
+        explained = [line for line in c.ok("scaling", "explain").lines if line.startswith("video on ")]
+        assert [line.partition(":")[0] for line in explained] == ["video on a", "video on b"]
+        assert [each["node"] for each in map(json.loads, c.ok("scaling", "explain", "--json").lines)] == ["a", "b"]
+        header, _, *changes = c.ok("scaling", "history").lines
+        assert "node" in header.split() and [line.split()[2] for line in changes] == ["a", "b"]
+        store.remove_node("id-a", now=now)
+        assert "video on" not in c.ok("scaling", "explain").out  # of one node nobody asks which
+    assert c("nodes", "show", "b").out.count("not known") == 2
 
 
 def has_profile(node: Pitchey, bucket: Bucket) -> None:

@@ -905,27 +905,33 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+INSERT INTO pool_samples (at, service, size, organisation, node, waiting, running, starting, ready, paused, wanted,
                           wait_seconds, demand, cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, node, change, instance_id, was, wanted, rule,
+                                      why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, node, at, explanation) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation, node) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+-- Of several about one pool the newest last.
+SELECT * FROM pool_decisions ORDER BY service, size, organisation, at;
 
 -- name: forget_pool
 -- Of an organisation; what has changed about it stays for as long as all changes do.
-DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ? AND node = ?;
+
+-- name: forget_decisions_of
+-- Of a node that is removed.
+DELETE FROM pool_decisions WHERE node = :node;
 
 -- name: forget_decisions
 -- Of organisations' pools, in case nobody was there to forget them one by one.
