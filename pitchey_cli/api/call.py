@@ -52,11 +52,6 @@ class Call:
         """A header of the request."""
         return self.request.headers.get(name)
 
-    async def at_work(self) -> list[str]:
-        """The nodes that are up on a queue that several share; one organisation is not told their names."""
-        nodes = await self.desk.at_work()
-        return nodes if self.actor.is_of_all or not nodes else ["another machine"]
-
     async def read(self, fn: Callable[[Store], T]) -> T:
         """Run a function that only reads, with a store that is apart for whoever asks."""
         return await self.desk.readers.call(lambda store: fn(self.desk.for_actor(store, self.actor)))
@@ -73,6 +68,11 @@ class Call:
         """Run a function that changes something; all of it is on disk when this returns, or nothing of it is."""
         store = self.desk.for_actor(self.desk.writer.store, self.actor)
         return await self.desk.writer.call(partial(fn, store))
+
+    async def at_work(self) -> list[str]:
+        """The nodes that are up on a queue that several share; one organisation is told no names."""
+        nodes = await self.desk.at_work()
+        return nodes if self.actor.is_of_all or not nodes else ["another machine"]
 
     # --- the body
 

@@ -165,4 +165,4 @@ class Desk:
 
     async def is_run(self) -> bool:
         """Whether anybody runs the jobs, here or on another machine."""
-        return self.runner() is not None or bool(await self.at_work())
+        return await self.glance(self.wiring.is_run)

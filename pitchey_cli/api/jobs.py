@@ -224,8 +224,8 @@ async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | No
 async def why_job(call: Call) -> Response:
     """Say why a job waits, or how it ended: in sentences, the most telling one first."""
     job_id, runner, wiring = JobId(call.part("job")), call.desk.runner(), call.desk.wiring
-    is_run = (runner is not None and runner.is_daemon) or bool(await call.desk.at_work())
     nodes = await call.desk.glance(lambda store: store.nodes())  # one organisation is told what follows from them
+    is_run = (runner is not None and runner.is_daemon) or bool(wiring.up(nodes))
 
     def reasons(store: Store) -> list[str]:
         return why.reasons(

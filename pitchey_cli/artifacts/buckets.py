@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,6 +44,7 @@ _HURRIED_READ_SECONDS = 5.0
 _TRIES = 4  # of one request, with boto3's own back-off between them
 _LOOK = "Check endpoint_url, region and path_style of the profile."
 _LISTED = 100_000  # objects of a prefix at most
+_TOLD_SECONDS = 0.2  # between two words about how far a transfer is
 _MAKING = threading.Lock()  # boto3 makes one client at a time
 
 _MISSING_BUCKET = frozenset({"NoSuchBucket"})
@@ -196,6 +198,20 @@ def found_below(profile: Profile, url: BucketUrl) -> list[str]:
     if not keys:
         raise InputNotFound(f"{url} holds no object (profile {profile.name}).", hint="Check the bucket and the prefix.")
     return keys
+
+
+def watched(tasks: Collection[Future[Any]], tell: Callable[[], None]) -> None:
+    """Wait for all parts of a transfer, or for the first that fails, which raises.
+
+    Args:
+        tell: called now and then, by this thread alone; what it raises ends the waiting.
+    """
+    left = set(tasks)
+    while left:
+        done, left = wait(left, timeout=_TOLD_SECONDS, return_when=FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        tell()
 
 
 def meaning(error: Exception, profile: Profile, url: str, doing: str) -> PitcheyError:

@@ -23,7 +23,7 @@ from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Places, slots_needed
 from pitchey_cli.domain.scaling import PoolView, restart_delay
-from processors.vocabulary import Reason
+from processors.vocabulary import Reason, Service
 
 _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
@@ -82,6 +82,8 @@ class Pool:
         if ended_as in _FAILURES:
             instance.failed_kinds.add(job.kind)
         elif ended_as is Reason.COMPLETED:
+            if job.service is Service.INFERENCE and job.kind not in instance.kinds:
+                self._spawn(self._look_at_models(instance))
             instance.kinds.add(job.kind)
             instance.failed_kinds.discard(job.kind)
             self._failures = 0
@@ -141,11 +143,16 @@ class Pool:
                     await self._unanswered(instance, error)
                 continue
             instance.unanswered = 0
-            instance.note_models(health.loaded_models)
+            await self._life.note_models(instance, health)
             if health.draining:
                 instance.retire("it drains")
             elif instance.attempts:
                 await self._look_at_usage(instance)
+
+    async def _look_at_models(self, instance: PooledInstance) -> None:
+        """Ask at once what it has loaded for a job, and not with the next check."""
+        with contextlib.suppress(PitcheyError):
+            await self._life.note_models(instance, await instance.client.health())
 
     async def _look_at_usage(self, instance: PooledInstance) -> None:
         try:

@@ -159,6 +159,7 @@ def instance(value: Instance) -> dict[str, Any]:
         "readyAt": time(value.ready_at),
         "stoppedAt": time(value.stopped_at),
         "note": value.note,
+        "models": [{"name": each.name, "memoryBytes": each.memory_bytes} for each in value.models],
     }
 
 

@@ -15,7 +15,7 @@ from pitchey_cli.domain.observation import Forecast, LastDecision, Measure, Scal
 from pitchey_cli.domain.overview import PoolUse
 from pitchey_cli.domain.timings import Timing
 from pitchey_cli.reports.as_json import SCHEMA, time
-from pitchey_cli.reports.tables import cell, plain_table
+from pitchey_cli.reports.tables import cell, loaded_models, plain_table
 from pitchey_cli.reports.wording import ago, duration, money, printable, size
 from processors.vocabulary import Service
 
@@ -184,6 +184,7 @@ def instances(
     """
     if not found:
         return Text("No instances.")
+    has_models = any(each.models for each, _ in found)
     rows = plain_table(
         "instance",
         *(["node"] if nodes else []),
@@ -196,6 +197,7 @@ def instances(
         "ready after",
         "lived",
         "cost",
+        *(["models"] if has_models else []),
         "note",
         right=("slots", "CPUs", "memory", "cost"),
     )
@@ -213,6 +215,7 @@ def instances(
             duration(took),
             "-" if each.stopped_at is None else duration((each.stopped_at - each.created_at).total_seconds()),
             money(cost),
+            *([cell(loaded_models(each))] if has_models else []),
             cell(each.note or ""),
         )
     return rows

@@ -45,6 +45,11 @@ def cell(text: str) -> Text:
     return Text(printable(text))
 
 
+def loaded_models(instance: Instance) -> str:
+    """What an instance has loaded, with the memory that each model counts for."""
+    return ", ".join(f"{each.name} {size(each.memory_bytes)}" for each in instance.models)
+
+
 def _state(state: JobState) -> Text:
     return Text(state, style=STATE_COLOURS.get(state, ""))
 

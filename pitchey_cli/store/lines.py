@@ -9,7 +9,6 @@ from typing import Any
 from pitchey_cli.domain.job import WAITING, JobError, JobId, JobState
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import WITH_SECRETS, masked
-from pitchey_cli.domain.states import Transition
 from pitchey_cli.store import rows
 from pitchey_cli.store.queries import QUERIES
 from pitchey_cli.store.reading import Reader
@@ -30,13 +29,6 @@ class Lines(Reader):
         wishes = (row["key"], row["is_off_peak"], row["is_spot_ok"], row["on_node"])
         due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
         return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))
-
-    def _rejoin_line(self, job_id: JobId, changed: Transition) -> int | None:
-        row = self._db.row(QUERIES["job"], {"job_id": job_id})
-        if row is None:
-            return None
-        as_it_is = dict(row) if changed.on_node is None else {**dict(row), "on_node": changed.on_node}
-        return self._join_line(as_it_is, row["size"] if changed.size is None else changed.size)
 
     def _leave_line(self, seq: int) -> None:
         self._db.run(QUERIES["leave_flow"], {"seq": seq})

@@ -8,7 +8,7 @@ they then join; `store/writer.py` uses that to commit many callers' work at once
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.budget import AsOf
+from pitchey_cli.domain.errors import StaleToken
 from pitchey_cli.domain.estimate import Past
 from pitchey_cli.domain.job import (
     Attempt,
@@ -87,6 +88,18 @@ class CancelResult(StrEnum):
     CANCELLED = "cancelled"  #: it waited; it will never run
     REQUESTED = "requested"  #: it runs; the daemon ends it
     FINISHED = "finished"  #: too late, it had ended
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An attempt that has ended."""
+
+    job_id: JobId
+    token: Token
+    outcome: Outcome
+    decide: Callable[[Job], Transition]  #: what it makes of its job, as that is now; changes nothing
+    now: datetime
+    tick: int  #: of the end, on the scale of its instance's ticks; cut to the instance's end
 
 
 @dataclass(frozen=True)
@@ -216,6 +229,13 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
 
         Raises:
             StaleToken: another attempt has taken over; the caller must throw its result away.
+        """
+
+    def finish_all(self, endings: Sequence[Ending]) -> list[Job | StaleToken]:
+        """End several live attempts in one transaction, which costs far less than one after the other.
+
+        Returns:
+            Each job as it was before; StaleToken: another attempt has taken over, and nothing has changed.
         """
 
     def renew(self, tokens: Sequence[Token], *, lease_until: datetime) -> None:

@@ -17,7 +17,7 @@ from pitchey_cli.store.postgres_export import OUR_OWN
 from pitchey_cli.store.refusals import translated
 from pitchey_cli.store.schema import recognised, take_steps
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import BUSY_SECONDS, MIGRATION_LOCK, SCHEMA, WRITER_LOCK, Session, connected
+from pitchey_cli.store.session import BUSY_SECONDS, MIGRATION_LOCK, NOTED, SCHEMA, WRITER_LOCK, Session, connected
 from pitchey_cli.store.sql_store import SqlStore
 
 _PAGE = 1000  # rows that are fetched at once
@@ -67,8 +67,9 @@ def writing(server: Server) -> Iterator[PostgresEnd]:
         with _translating(server), session.scripted(MIGRATION_LOCK):
             if not recognised(session):
                 take_steps(session, 0)
-            session.run(f"SELECT begin_writing({WRITER_LOCK}, '{secrets.token_hex(8)}')")
+            session.run(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
             yield PostgresEnd(raw, session)
+            session.run(NOTED, (secrets.token_hex(8),))
 
 
 def _connected(server: Server) -> psycopg.Connection[Row]:

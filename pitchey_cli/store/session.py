@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +41,14 @@ _KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more t
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|DROP)\b", re.IGNORECASE)
+_HAS_WRITTEN = "pg_current_xact_id_if_assigned() IS NOT NULL"  # a transaction gets a number when it first writes
+#: Takes down under a name that a transaction has written, if it has: the last before its end, with the writer's lock.
+NOTED = (
+    f"INSERT INTO {SCHEMA}.commits (number, writer) SELECT coalesce(max(number), 0) + 1, ? FROM {SCHEMA}.commits"
+    f" HAVING {_HAS_WRITTEN}"
+)
+_CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
+_OPENING = 2  # orders that begin a transaction
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
 
@@ -61,10 +69,12 @@ class Session:
         self._raw = raw
         self._busy_seconds = busy_seconds
         self._is_heard = is_heard
-        self._writer = secrets.token_hex(8)  #: by which our commits are told from others'
+        self._name = secrets.token_hex(8)  # by which our commits are told from others'
+        self._begun = 0  # transactions
         self._written = 0  # commits of ours
-        self._number = 0  # of the transaction that is open
         self._levels: list[str | None] = []  # the savepoints of the open transactions; None: nothing has been asked yet
+        self._is_opening = False  # a transaction has begun of which the server does not know yet
+        self._refused: StoreError | None = None  # why it has not begun
         self._in_snapshot = False
         self._is_scripted = False
         self._orders: list[_Order] = []  # what goes to the server with the next question
@@ -134,30 +144,43 @@ class Session:
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()
         self._orders.append(_Order(sql, parameters))
-        cursor = self._exchange()
-        return cursor.fetchall() if cursor is not None and cursor.description else []
+        cursor = self._exchange()[-1]
+        return cursor.fetchall() if cursor.description else []
 
-    def _exchange(self) -> psycopg.Cursor[Row] | None:
-        """Send what is to be sent, in one go, and wait for the answers: that of the last order comes back.
+    def _exchange(self) -> list[psycopg.Cursor[Row]]:
+        """Send what is to be sent, in one go, and wait for the answers.
 
+        The beginning of a transaction goes with the first question in it. If the connection is lost with them, nothing
+        has happened, and both are sent again.
         Everything that is sent ends with a sync, and the pipe is not left before the transaction is: of a session that
         hangs after anything else, the server does not know that it is idle with the lock, and does not end it.
         """
         orders, self._orders = self._orders, []
         self._exchanges += 1
-        cursor: psycopg.Cursor[Row] | None = None
+        if not self._is_opening:
+            return self._sent(orders)
+        self._is_opening = False
+        try:
+            return self._patiently(lambda: self._sent(orders))
+        except StoreError as error:
+            self._refused = error
+            raise
+
+    def _sent(self, orders: Sequence[_Order]) -> list[psycopg.Cursor[Row]]:
         try:
             if self._pipe is None and len(orders) > 1:
                 self._pipe = self._leaving_pipe.enter_context(self._raw.pipeline())
-            for order in orders:
-                cursor = self._raw.execute(order.sql.encode(), order.parameters or None, prepare=order.prepare)
+            answers = [
+                self._raw.execute(order.sql.encode(), order.parameters or None, prepare=order.prepare)
+                for order in orders
+            ]
             if self._pipe is not None:
                 self._pipe.sync()
         except psycopg.Error as error:
             if isinstance(error, errors.FeatureNotSupported):  # a plan from before a migration of another node
                 self._raw.close()
             raise translated(error, self.server) from error
-        return cursor
+        return answers
 
     def _leave_pipe(self) -> None:
         self._pipe = None
@@ -214,10 +237,19 @@ class Session:
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
-        self._patiently(self._begin)
+        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+        self._orders = [_Order("BEGIN", prepare=False), _Order(lock)]
+        self._is_opening, self._refused = True, None
+        self._begun += 1
         self._levels.append("")
         try:
             yield
+            if self._is_opening and len(self._orders) == _OPENING:
+                return  # nothing has been asked in it
+            if (
+                self._is_opening
+            ):  # not with the commit: whether that has happened must be known before it is tried again
+                self._exchange()
             self._require_transaction()
             self._commit()
         except BaseException:
@@ -228,47 +260,46 @@ class Session:
                     self._tell("ROLLBACK")
             raise
         finally:
+            self._is_opening = False
             self._levels.clear()
 
-    def _begin(self) -> None:
-        question = f"SELECT {SCHEMA}.begin_writing({WRITER_LOCK}, '{self._writer}')"
-        call = [_Order(f"NOTIFY {SCHEMA}", prepare=False)] if self._is_heard else []
-        self._orders = [_Order("BEGIN", prepare=False), *call, _Order(question)]
-        try:
-            cursor = self._exchange()
-        except StoreError:
-            if self._is_alive():
-                self._tell("ROLLBACK")
-            raise
-        found = None if cursor is None else cursor.fetchone()
-        assert found is not None
-        self._number = found[0]
-
     def _commit(self) -> None:
+        """End the transaction. One that has changed nothing leaves no trace: nobody has to look, no disk to turn."""
+        if self._is_opening:  # what is lost with a commit is not simply sent again: it may have happened
+            self._exchange()
+        self._require_transaction()
+        if self._is_heard:
+            self.run(_CALL)
+        self.run(NOTED, (self._commit_name,))
         self._orders.append(_Order("COMMIT", prepare=False))
         try:
-            cursor = self._exchange()
+            *_, noted, ended = self._exchange()
             self._leave_pipe()
         except StoreError as error:
             if self._is_alive():
                 raise
             self._settle(error)
+            self._written += 1
         else:
-            if cursor is None or cursor.statusmessage != "COMMIT":
+            if ended.statusmessage != "COMMIT":
                 raise self._rolled_back()
-        self._written += 1
+            self._written += noted.rowcount
+
+    @property
+    def _commit_name(self) -> str:
+        return f"{self._name}.{self._begun}"
 
     def _settle(self, lost: StoreError) -> None:
         """The connection was lost in a commit: find out whether it is one. Whoever has the lock sees how it ended."""
         try:
             self._patiently(self._renew)
-            question = f"SELECT writer = '{self._writer}' FROM {SCHEMA}.commits WHERE number = {self._number}"
+            question = f"SELECT true FROM {SCHEMA}.commits WHERE writer = '{self._commit_name}'"
             found = self._told(f"BEGIN; SELECT pg_advisory_xact_lock({WRITER_LOCK}); {question}")
             self._told("COMMIT")
         except (psycopg.Error, StoreError) as silence:
             text = f"{self.server} has gone away in the middle of a commit, and whether it was one is not known."
             raise StoreError(text, hint="Look whether it has happened before you try again.") from silence
-        if found is None or found[0] is not True:
+        if found is None:
             raise lost
 
     @contextmanager
@@ -312,10 +343,14 @@ class Session:
         self._levels[owner:] = [_savepoint(owner)] * (len(self._levels) - owner)
 
     def _require_transaction(self) -> None:
+        if self._is_opening:
+            return
         if not self._is_alive() or self._raw.info.transaction_status != pq.TransactionStatus.INTRANS:
             raise self._rolled_back()
 
     def _rolled_back(self) -> StoreError:
+        if self._refused is not None:  # it has never begun
+            return self._refused
         return StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
 
     def _tell(self, script: str, parameters: Parameters = ()) -> None:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 MANIFEST_NAME = "manifest.json"
+MASK = "attention_mask"  #: the tensor that says which tokens are the text, and which were added to make all as long
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}@[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -267,6 +268,13 @@ class Manifest(_Part):
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether it is told which tokens are the text, and which only make all as long; taken for granted where it
+        does not say what goes in.
+        """
+        return not self.inputs or any(each.name == MASK for each in self.inputs)
+
     @cached_property
     def digest(self) -> str:
         """What tells it from a model that has had the same name and version: hexadecimal."""
@@ -278,11 +286,7 @@ class Manifest(_Part):
         return sum(each.size for each in self.files.values())
 
 
-_PARTS = (
-    *(Manifest, File, TensorShape, Batching, Resources, Source),
-    *(Tokens, Strings, Words, Picture, Embedded, Pooling, Scores, Vector, Boxes),
-)
-_FIELDS = frozenset(str(field.alias) for part in _PARTS for field in part.model_fields.values())
+_FIELDS = frozenset(str(field.alias) for part in _Part.__subclasses__() for field in part.model_fields.values())
 
 
 def explained(error: ValidationError) -> str:

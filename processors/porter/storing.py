@@ -14,18 +14,16 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
+from processors.beneath import Outside, open_beneath, parts_within
 from processors.porter.exchange import Body, Client, Place, Unreachable
 from processors.porter.patience import IS_WORTH_ANOTHER_TRY, WANTS_ANOTHER_LINK, Patience, TransferFailed
-from processors.protocol import OUT_DIR_NAME, OutputFile, StoredFile
+from processors.protocol import MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, StoredFile
 
-MOST_OUTPUTS = 20_000  #: of one attempt: the segments of a day of video, and a bound
 MOST_BYTES = 5 * 2**30  #: of one output: what S3 takes by a single PUT
 _CHUNK_BYTES = 256 * 1024
-_STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +126,10 @@ def opened(left: Left, relative: str) -> Iterator[BinaryIO]:
     Raises:
         TransferFailed: it is not there, or no regular file with one name.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
-        raise _refused("bad_output", f"The output {relative!r} lies outside of its folder.")
     try:
-        directory = os.open(left.spool, _STEP)
-        try:
-            for part in (left.token, OUT_DIR_NAME, *parts[:-1]):
-                parent = directory
-                directory = os.open(part, _STEP, dir_fd=parent)
-                os.close(parent)
-            descriptor = os.open(parts[-1], _READ, dir_fd=directory)
-        finally:
-            os.close(directory)
+        descriptor = open_beneath(left.spool, (left.token, OUT_DIR_NAME, *parts_within(relative)))
+    except Outside:
+        raise _refused("bad_output", f"The output {relative!r} lies outside of its folder.") from None
     except OSError as error:
         raise _refused("bad_output", f"The output {relative} cannot be opened: {error.strerror}.") from error
     with os.fdopen(descriptor, "rb", buffering=0) as file:

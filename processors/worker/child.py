@@ -173,11 +173,7 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
     """Call the handler, and say how it ended."""
     request = work.request
     try:
-        try:
-            spec = SPECS[request.service].model_validate(request.spec)
-        except ValidationError as error:
-            raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
-        return succeeded(work.handle(work.context(spec, emit)), request)
+        return succeeded(work.handle(work.context(spec_of(request), emit)), request)
     except HandlerError as error:
         if error.signal is signal.SIGXFSZ:
             return failed(_too_large(request.output_limit_bytes))
@@ -194,6 +190,18 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
         return _bug(error)
     except Exception as error:
         return _bug(error)
+
+
+def spec_of(request: AttemptRequest) -> Spec:
+    """What is asked for.
+
+    Raises:
+        Rejected: it makes no sense.
+    """
+    try:
+        return SPECS[request.service].model_validate(request.spec)
+    except ValidationError as error:
+        raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
 
 
 def succeeded(result: Result, request: AttemptRequest) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from processors.vocabulary import Reason, Service
 from tests.chaos.conftest import with_either_store
 from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.models import default_models
-from tests.resources.workers import until
+from tests.resources.waiting import until
 
 JOBS = 150
 

@@ -24,6 +24,7 @@ from pitchey_cli.domain.job import (
     JobId,
     JobInput,
     JobState,
+    LoadedModel,
     NewJob,
     OnFailure,
     Outcome,
@@ -569,6 +570,20 @@ def test_the_data_version_moves_when_another_connection_commits(store, another):
     assert store.data_version() != before
 
 
+def test_the_data_version_stays_when_another_connection_only_reads(store, another):
+    other = another()
+    submit(other)
+    before = store.data_version()
+    with other.transaction():
+        assert len(other.jobs(JobFilter())) == 1
+        with other.transaction():
+            assert other.nodes() == []
+    other.note_seen(boot="a boot", tick=1)  # a change that meets no row
+    assert store.data_version() == before
+    other.note_time(now=NOON)
+    assert store.data_version() != before
+
+
 def test_the_state_id_belongs_to_the_database(store, another):
     assert store.state_id() == another().state_id() != ""
     assert store.schema_version() >= 1
@@ -593,6 +608,19 @@ def test_an_instance_has_its_times(store):
     assert waiting.note == "granted 1 CPU"
     with pytest.raises(InputNotFound):
         store.set_instance("i-3", InstanceState.READY, now=NOON, tick=1)
+
+
+def test_an_instance_has_models_until_it_ends(store):
+    mine = Instance(
+        "i-1", Service.INFERENCE, "docker", "inference:1", 3, InstanceState.READY, 2.0, 2**31, 1.0, 2**30, NOON
+    )
+    store.add_instance(mine)
+    loaded = (LoadedModel("sentiment@1", 4 * 2**20), LoadedModel("embeddings@1", 96 * 2**20))
+    store.set_models("i-1", loaded)
+    assert [each.models for each in store.instances()] == [loaded]
+    store.set_instance("i-1", InstanceState.STOPPED, now=LEASE, tick=7)
+    store.set_models("i-1", loaded)
+    assert [each.models for each in store.instances(active_only=False)] == [()]
 
 
 # --- keys, lines, shares

@@ -23,7 +23,8 @@ from tests.resources.handlers.without_models import MENDED
 from tests.resources.models import default_models
 from tests.resources.onnx_models import BOXES, COLOURS, PICTURE, QUARTERS, add, add_classifier
 from tests.resources.oracle import Oracle
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.resources.object_store import ObjectStore, object_store
 from tests.resources.porters import SECRET, Porter
-from tests.resources.workers import until
+from tests.resources.waiting import until
 from tests.servers.s3 import Bucket
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -158,6 +159,31 @@ def test_a_machine_with_its_artifacts_in_a_bucket_does_the_same(at: Pitchey, buc
     for key in bucket.names("kept/"):
         answer = at("submit", "video", f"{bucket.url}/{key}", *THUMBNAIL, "--organisation", "acme", **granted)
         assert (answer.code, "keeps the artifacts of everybody" in answer.err) == (4, True)
+
+
+def test_what_lies_in_a_bucket_is_checked_and_found_again_without_fetching_it(at: Pitchey, bucket: Bucket, clip: Path):
+    at.environment["PITCHEY_ARTIFACTS_URL"] = f"{bucket.url}/kept"
+    at.ok("run", "video", clip, *THUMBNAIL, "-o", "out")
+    job, cached = at.job("@last"), at.state_dir / "cache"
+    (input_,), (output,) = ([each["sha256"] for each in job[which]] for which in ("inputs", "outputs"))
+    shutil.rmtree(cached)
+    assert "2 artifacts, none missing" in at.ok("db", "check").out
+    at.ok("submit", "video", clip, *THUMBNAIL)
+    assert at.job("@last")["cachedFrom"] == job["id"]
+    assert not [*cached.rglob(output)], "no more is fetched than it takes"
+
+    keys = {key.split("/")[-2]: key for key in bucket.names("kept/content/")}
+    content = bucket.get(keys[output])
+    bucket.put(keys[output], content[::-1])
+    assert at("db", "check").code == 0, "it has its size"
+    assert f"artifact {output}: its content is another" in at("db", "check", "--deep").out
+    bucket.put(keys[output], content[:-1])
+    bucket.client.delete_object(Bucket=bucket.name, Key=keys[input_])
+    problems = at("db", "check", "--json").json["problems"]
+    assert [text.split(", job")[0] for text in problems] == [
+        f"artifact {output}: has {len(content) - 1:,} bytes, not {len(content):,}",
+        f"artifact {input_}: missing",
+    ]
 
 
 def test_outputs_wait_for_the_bucket_of_the_artifacts_and_the_work_is_not_done_again(

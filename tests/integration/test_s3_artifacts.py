@@ -22,7 +22,7 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from tests.servers.s3 import OWNER, WRITER, Bucket
+from tests.servers.s3 import OWNER, WRITER, Bucket, damaged
 
 LIMIT = 1 << 30
 CONTENT = os.urandom(100_000)
@@ -86,6 +86,20 @@ def test_a_damaged_object_is_reported_and_does_not_get_in(node: Open, bucket: Bu
     assert said and all(key in line for line in said)
     bucket.put(key, CONTENT)
     assert node("two").path(SHA256).read_bytes() == CONTENT
+
+
+def test_a_content_whose_checksum_the_server_knows_and_that_reads_otherwise_is_damaged_and_no_trouble_of_the_network(
+    node: Open, bucket: Bucket, plain: PlainBucket, source: Path
+):
+    artifacts = node("one")
+    artifacts.add(source, limit_bytes=LIMIT)
+    (key,) = bucket.names("kept/content/")
+    assert plain.head(key)["ChecksumSHA256"]
+    with damaged(plain.client, key, CONTENT[:-1] + b"?"):
+        assert not artifacts.is_whole(SHA256)
+        with pytest.raises(StoreError, match=f"{SHA256} is damaged in the bucket {bucket.name}"):
+            node("two").path(SHA256)
+    assert artifacts.is_whole(SHA256)
 
 
 def test_a_writer_who_comes_between_the_look_and_the_removal_is_not_robbed(node: Open, source: Path):
@@ -213,6 +227,41 @@ def test_the_cache_is_as_large_as_it_may_be(
     assert not old.exists()
 
 
+@pytest.mark.parametrize("way", ["add", "collect", "put", "take"])
+def test_what_a_node_brings_in_itself_does_not_fill_its_disk(node: Open, source: Path, tmp_path: Path, way: str):
+    artifacts = node("one", cache_bytes=len(CONTENT) * 2)
+    cached = tmp_path / "one" / "sha256"
+    old: list[Path] = []
+    for number in range(4):
+        content = os.urandom(len(CONTENT))
+        if way == "put":
+            (made,) = artifacts.put([content])
+        elif way == "take":
+            httpx.put(artifacts.put_url(f"job.1/{number}", seconds=60), content=content)
+            made = artifacts.take(f"job.1/{number}", limit_bytes=LIMIT)
+        else:
+            (source.parent / f"{number}").write_bytes(content)
+            if way == "add":
+                made = artifacts.add(source.parent / f"{number}", limit_bytes=LIMIT)
+            else:
+                made = artifacts.collect(source.parent, f"{number}", limit_bytes=LIMIT)
+        path = cached / made.sha256[:2] / made.sha256
+        os.utime(path, (number, number))  # long ago
+        old.append(path)
+    assert [each.exists() for each in old] == [False, False, True, True]
+    assert {each.sha256 for each in artifacts.kept()} == {each.name for each in old}, "all of them are in the bucket"
+
+
+def test_the_cache_is_not_looked_at_for_every_little_thing(node: Open, monkeypatch: pytest.MonkeyPatch):
+    artifacts = node("one", cache_bytes=20 * 10_000)
+    looks: list[int] = []
+    kept = artifacts._cache.kept
+    monkeypatch.setattr(artifacts._cache, "kept", lambda: looks.append(1) or kept())
+    for _ in range(30):
+        artifacts.put([os.urandom(1000)])
+    assert 2 <= len(looks) <= 3
+
+
 # --- links
 
 
@@ -220,7 +269,7 @@ def test_a_link_gives_the_content_and_what_was_put_becomes_an_artifact(node: Ope
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
     assert httpx.get(artifacts.get_url(SHA256, seconds=60)).content == CONTENT
-    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60, size_limit=10), content=b"result")
+    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60), content=b"result")
     assert answer.status_code == 200
     taken = artifacts.take("job1.1/0", limit_bytes=10)
     assert (taken.sha256, taken.size) == (hashlib.sha256(b"result").hexdigest(), 6)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import signal
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
@@ -17,17 +16,9 @@ from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView
 from processors.vocabulary import Service
 from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
-from tests.servers.postgres import pause, resume
 from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluster, clip: Path) -> None:
@@ -36,6 +27,7 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     daemon = a.start_daemon()
     assert "daemon: not running here; up on this queue: a" in c.ok("status").out
     assert c.ok("status", "--json").json["nodes"] == ["a"]
+    assert c.ok("top", "--once").out.startswith("No daemon runs here; up on this queue: a\n")
     (job_id,) = c.ok("submit", "video", clip, *THUMBNAIL).lines
     c.ok("wait", job_id)
     (stuck,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "gpu").lines
@@ -114,10 +106,10 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     url = bucket.put("in/clip.mp4", clip.read_bytes()).replace("s3://", "s3://far@")
     first = a.start_daemon()
     fit = b.start_daemon()
-    pause(fit.pid)  # so that the one that is not set up for it takes it
+    os.kill(fit.pid, signal.SIGSTOP)  # so that the one that is not set up for it takes it
     (job_id,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1").lines
     b.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
-    resume(fit.pid)
+    os.kill(fit.pid, signal.SIGCONT)
     b.ok("wait", job_id)
     job = b.job(job_id)
     assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]

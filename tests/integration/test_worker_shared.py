@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.sharing")
 

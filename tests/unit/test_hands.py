@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from pitchey_cli.api.hands import Threads
+from pitchey_cli.api.hands import Hands, Threads
 from pitchey_cli.api.problems import Refused
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.store.port import Store
+from pitchey_cli.store.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -64,6 +68,22 @@ def test_an_error_is_the_callers_own() -> None:
     with pytest.raises(TimeoutError):
         asyncio.run(threads.run(_too_late))
     threads.close()
+
+
+def test_a_database_that_was_away_when_a_thread_was_first_needed_is_asked_again(tmp_path: Path) -> None:
+    away = [True]
+
+    def connect() -> Store:
+        if away:
+            away.clear()
+            raise StoreError("The database does not answer.")
+        return SqliteStore.open(tmp_path / "pitchey.db")
+
+    hands = Hands(connect, 1)
+    with pytest.raises(StoreError, match="does not answer"):
+        asyncio.run(hands.call(lambda store: store.last_event_id()))
+    assert asyncio.run(hands.call(lambda store: store.last_event_id())) == 0
+    hands.close()
 
 
 def _too_late() -> None:

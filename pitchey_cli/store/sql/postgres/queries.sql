@@ -148,8 +148,19 @@ UPDATE container_jobs
    SET lease_until = :lease_until
  WHERE id = :job_id AND state = 'running' AND token = :token;
 
+-- name: held_by
+-- Of these jobs, those that run: what they are, what decides the bills of their attempts, and whether others wait for
+-- them. Without a record of its instance, nothing can be said of what an attempt has cost.
+SELECT j.*, a.instance_id, a.started_tick, a.slots AS taken, i.seen_tick, i.stopped_tick,
+       EXISTS (SELECT 1 FROM job_dependencies d WHERE d.needs_seq = j.seq) AS is_waited_for
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  LEFT JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.id = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:job_ids AS json)) AS value))
+   AND j.state = 'running';
+
 -- name: finish_job
--- The attempt that holds :token ends; a stale token changes nothing and returns no row.
+-- The attempt that holds :token ends; a stale token changes nothing.
 UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
@@ -157,8 +168,7 @@ UPDATE container_jobs
        on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress,
        stage = NULL, eta_seconds = NULL
- WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service, organisation, batch, verdict, spec;
+ WHERE id = :job_id AND state = 'running' AND token = :token;
 
 -- name: set_spec
 -- Without the secrets that nobody needs any more.
@@ -759,8 +769,8 @@ SELECT count(*) FROM container_instances
 INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state, requested_cpus,
                                  requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
                                  stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
-                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars, models)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -773,6 +783,7 @@ SELECT service, instance_type, region, slots, tariff, created_at, created_tick F
 -- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
+       models = CASE WHEN :state IN ('stopped', 'lost') THEN '{}' ELSE models END,
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
        ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
        seen_tick = greatest(seen_tick, :tick),
@@ -780,6 +791,9 @@ UPDATE container_instances
        stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN greatest(seen_tick, :tick) END
  WHERE id = :instance_id AND stopped_at IS NULL
 RETURNING *;
+
+-- name: set_models
+UPDATE container_instances SET models = :models WHERE id = :instance_id AND stopped_at IS NULL;
 
 -- name: note_seen
 -- All that live since this boot of the machine, but those that are known to be gone.

@@ -277,6 +277,7 @@ CREATE TABLE container_instances (
     paused_tick            BIGINT,  -- since when it is paused
     paused_ticks           BIGINT NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
     cost_nanodollars       BIGINT CHECK (cost_nanodollars >= 0),
+    models                 TEXT NOT NULL DEFAULT '{}',  -- that it has loaded: an object of names and bytes of memory
     CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
     CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 );
@@ -674,23 +675,11 @@ INSERT INTO webhook_types (event, type) VALUES
     ('cancelled', 'job.cancelled'), ('dead', 'job.dead'), ('redriven', 'job.redriven'),
     ('budget_reached', 'budget.reached'), ('alert_fired', 'alert.fired'), ('alert_resolved', 'alert.resolved');
 
--- Every transaction that has written, by the number that it got with the lock of the one writer. By that, others learn
--- cheaply that something has changed, and whoever lost the connection in the middle of a commit learns whether it is one.
+-- Every transaction that has written, numbered while it has the lock of the one writer. By that, others learn cheaply
+-- that something has changed, and whoever lost the connection in the middle of a commit learns whether it is one.
 -- Old rows are cleared away; the last one stays.
 CREATE TABLE commits (
     number BIGINT PRIMARY KEY,
-    writer words NOT NULL,
+    writer words NOT NULL,  -- a name of this commit's own
     at     TIMESTAMPTZ NOT NULL DEFAULT now()
 );
-
--- Take the lock of the one writer until the end of the transaction. Each statement here has a snapshot of its own, so the
--- second sees what the holder before has committed.
-CREATE FUNCTION begin_writing(lock_key bigint, new_writer text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    given bigint;
-BEGIN
-    PERFORM pg_advisory_xact_lock(lock_key);
-    INSERT INTO commits (number, writer) SELECT coalesce(max(number), 0) + 1, new_writer FROM commits
-    RETURNING number INTO given;
-    RETURN given;
-END $$;

@@ -273,6 +273,7 @@ CREATE TABLE container_instances (
     paused_tick            INTEGER,  -- since when it is paused
     paused_ticks           INTEGER NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
     cost_nanodollars       INTEGER          CHECK (cost_nanodollars >= 0),
+    models                 TEXT    NOT NULL DEFAULT '{}',  -- that it has loaded: an object of names and bytes of memory
     CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
     CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 ) STRICT;
