@@ -11,11 +11,11 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from pitchey_cli.daemon.instance import PooledInstance, granted_to
+from pitchey_cli.daemon.instance import PooledInstance, taken_of_host
 from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.pickups import Pickups
-from pitchey_cli.domain.capacity import Holder, Size
+from pitchey_cli.domain.capacity import Holder
 from pitchey_cli.domain.errors import EngineError, PitcheyError, RuntimeMissing
 from pitchey_cli.domain.job import Instance, Job
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
@@ -43,7 +43,7 @@ class Pool:
         self.node = node
         self.config = config
         self.changed = changed
-        self.size = Size.of(granted_to(node, config).granted)  #: what one instance takes of the host
+        self.size = taken_of_host(node, config)  #: what one instance takes of the host
         self.instances: dict[str, PooledInstance] = {}
         self.is_head_waiting = False  #: the job whose turn it is needs more slots than any instance has free
         self.start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
@@ -202,7 +202,7 @@ class Pool:
                 pool=self.name,
                 organisation=self.config.organisation,
                 weight=weight,
-                size=each.size,
+                size=each.takes,
                 idle_seconds=None if each.attempts or each.is_waking else now - each.idle_since,
                 held_seconds=now - each.started_at,
                 attempts=each.attempts,
