@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
 OfService = Annotated[str | None, typer.Option("--service", help="Only the pools of this service.")]
+_NOBODY = "No daemon runs: nothing is being decided now."
 app.command()(simulate)
 
 
@@ -43,7 +44,8 @@ def status(json: Json = False) -> None:
         return
     measured, warm = operation.measured(store), store.warm_requests(now=now)
     terminal.show(scaling.status(pools, decisions, measured, warm, store.forecasts(), now=now))
-    _tell_if_nobody_decides(wiring)
+    if not is_run:
+        terminal.say(_NOBODY)
 
 
 @app.command()
@@ -76,7 +78,8 @@ def explain(
         terminal.show(scaling.explanation(each, now=now, nodes=names))
     if held:
         terminal.show(scaling.held(held))
-    _tell_if_nobody_decides(wiring)
+    if not wiring.is_run(store):
+        terminal.say(_NOBODY)
 
 
 @app.command()
@@ -105,11 +108,6 @@ def history(
         terminal.show_json_lines(scaling.event_as_json(each, nodes=names) for each in events)
     else:
         terminal.show(scaling.history(events, nodes=names))
-
-
-def _tell_if_nobody_decides(wiring: Wiring) -> None:
-    if not wiring.is_run(wiring.store()):
-        terminal.say("No daemon runs: nothing is being decided now.")
 
 
 def _draw(wiring: Wiring, service: Service | None, since: str) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Instance
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
@@ -114,8 +115,8 @@ class NodeRecord:
     started_at: datetime
     beat_at: datetime  #: by its own clock: for people alone
     is_drained: bool = False  #: somebody has asked it to take nothing new; it stays so when its daemon starts anew
-    room: Room = Room()
-    health: Health = Health()
+    room: Room = field(default_factory=Room)
+    health: Health = field(default_factory=Health)
     lost_at: datetime | None = None  #: when others took over what it ran; None again when it comes back or is removed
 
     @property

@@ -86,11 +86,15 @@ class Queueing(Dependencies, Members):
             rows.job_values(job, state, flows[line], at) for job, state, line in zip(jobs, states, lines, strict=True)
         ]
         self._db.run_many(QUERIES["insert_job"], values)
-        first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
         told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
-        events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
-        self._db.run_many(QUERIES["insert_event"], events)
+        places = range(len(jobs) - 1, -1, -1)  # from the last one back
+        self._db.run_many(
+            QUERIES["insert_submitted"], [(place, at, data) for place, data in zip(places, told, strict=True)]
+        )
         self._count(Counter((job.organisation, job.service, state) for job, state in zip(jobs, states, strict=True)))
+        if not any(edges) and all(job.cached_from is None for job in jobs):
+            return
+        first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
         for seq, job, state, needs in zip(count(first), jobs, states, edges, strict=False):
             if needs:
                 self._hold(seq, needs, at)

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pitchey_cli import __version__
 from pitchey_cli.store.steps import newest
 from tests.conftest import ROOT, Pitchey
 from tests.resources.books import wrong_books
-from tests.resources.clusters import Cluster, until
+from tests.resources.clusters import Cluster
 from tests.resources.releases import release
+from tests.resources.waiting import until
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 NEXT, FAR = "0.2.0", "0.3.0"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def submit(node: Pitchey, clip: Path, on: str, *options: str) -> str:

@@ -296,6 +296,9 @@ def test_a_node_reads_what_is_its_own(store: Store) -> None:
     assert {each.id: each.seen_tick for each in store.instances()} == {"i-a": 0, "i-b": 77}
     assert store.pools_elsewhere("id-b") == {POOL: Elsewhere(1, 3)}
     assert store.pools_elsewhere("id-a") == {POOL: Elsewhere(1, 4)}
+    has_instance(store, a, "i-leaving")
+    store.set_instance("i-leaving", InstanceState.DRAINING, now=NOON, tick=0)
+    assert store.pools_elsewhere("id-b") == {POOL: Elsewhere(1, 3)}, "as many as the limit of all nodes counts"
 
 
 def test_all_nodes_together_have_no_more_instances_of_a_pool_than_there_may_be(another: Callable[[], Store]) -> None:

@@ -189,6 +189,7 @@ def test_every_code_has_its_meaning(code: str, status: int, kind: type[PitcheyEr
     assert words in str(error)
     assert "s3://bucket/key" in str(error) and "(profile media)" in str(error)
     assert error.hint
+    assert ("quota" in error.hint) == (code in ("QuotaExceeded", "InternalError"))
 
 
 class Full(BaseHTTPRequestHandler):

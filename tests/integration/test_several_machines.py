@@ -45,6 +45,9 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     assert (
         "No known node has node=zzz. The job waits" in c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=zzz").err
     )
+    (c.cwd / "lines.csv").write_text(f"input,on\n{clip},\n{clip},node=zzz\n")
+    said = c.ok("submit", "video", *THUMBNAIL, "--manifest", "lines.csv").err
+    assert "No known node has node=zzz. 1 of 2 jobs wait for one" in said
     (late,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=a").lines
     other = cluster.node("b")
     other.start_daemon()

@@ -11,8 +11,13 @@ INSERT INTO container_jobs (id, service, state, priority, organisation, name, sp
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
--- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
-SELECT currval(pg_get_serial_sequence('container_jobs', 'seq'));
+-- Of the job that was submitted last. A batch is numbered without gaps: nobody else writes meanwhile.
+SELECT max(seq) FROM container_jobs;
+
+-- name: insert_submitted
+-- Of the job that was submitted so many before the last one: its number need not be asked for.
+INSERT INTO job_events (job_seq, at, type, data)
+VALUES ((SELECT max(seq) FROM container_jobs) - ?, ?, 'submitted', ?);
 
 -- name: count_jobs
 INSERT INTO job_counts AS counted (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
@@ -718,7 +723,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING is_foreground;
+RETURNING name, is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
@@ -728,7 +733,7 @@ RETURNING name;
 
 -- name: set_drained
 UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_drained AND state <> 'removed'
-RETURNING id;
+RETURNING name;
 
 -- name: remove_node
 UPDATE nodes SET state = 'removed', is_drained = 0, lost_at = NULL, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
@@ -737,6 +742,9 @@ RETURNING name;
 -- name: nodes
 SELECT * FROM nodes ORDER BY name, id;
 
+-- name: node
+SELECT * FROM nodes WHERE id = :id;
+
 -- name: running_on_node
 -- One search for each job that runs; how many do is bounded by what instances take.
 SELECT j.* FROM container_jobs j
@@ -744,18 +752,16 @@ SELECT j.* FROM container_jobs j
   JOIN container_instances i ON i.id = a.instance_id
  WHERE j.state = 'running' AND i.node = :node;
 
--- name: instances_on_node
-SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, ordinal;
-
 -- name: pools_elsewhere
--- What the other nodes have of each pool, and how many of its slots are taken.
+-- What the other nodes have of each pool, and how many of its slots are taken. What is to go is no help to anybody.
 SELECT i.service, i.size, i.organisation, count(*) AS instances,
        CAST(sum(CASE WHEN i.state = 'ready' THEN i.slots ELSE 0 END) AS bigint) AS slots,
-       CAST(sum((SELECT coalesce(sum(a.slots), 0)
-              FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
-             WHERE j.state = 'running' AND a.instance_id = i.id)) AS bigint) AS taken
+       CAST(sum(coalesce(taken.slots, 0)) AS bigint) AS taken
   FROM container_instances i
- WHERE i.stopped_at IS NULL AND i.node <> :node
+  LEFT JOIN (SELECT a.instance_id, sum(a.slots) AS slots
+               FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+              WHERE j.state = 'running' GROUP BY a.instance_id) AS taken ON taken.instance_id = i.id
+ WHERE i.stopped_at IS NULL AND i.node <> :node AND i.state <> 'draining'
  GROUP BY i.service, i.size, i.organisation;
 
 -- name: count_pool
@@ -1193,7 +1199,7 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 -- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
 -- in which another text stands, from before an upgrade, puts this one there.
 -- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event
--- of no job is about the rule of its alert, or else about its type.
+-- of no job is about the rule of its alert, or else about its type. No organisation is told which nodes there are.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
 CREATE OR REPLACE FUNCTION webhooks_of_an_event() RETURNS trigger LANGUAGE plpgsql AS $body$
 DECLARE
@@ -1205,7 +1211,9 @@ BEGIN
            CASE WHEN j.seq IS NULL THEN NEW.data
                 ELSE json_build_object('jobId', j.id, 'name', j.name, 'service', j.service,
                                        'organisation', j.organisation, 'batch', nullif(j.batch, ''), 'state', j.state,
-                                       'attempt', j.attempt, 'eventId', NEW.id, 'details', about)::text END,
+                                       'attempt', j.attempt, 'eventId', NEW.id, 'details',
+                                       CASE WHEN w.organisation = '' THEN about
+                                            ELSE (about::jsonb - 'node')::json END)::text END,
            NEW.at, NEW.at + 259200000000,
            CASE WHEN NOT EXISTS (SELECT 1 FROM webhook_deliveries d
                                   WHERE d.webhook_id = w.id AND d.state = 'pending'
