@@ -34,7 +34,7 @@ class Membership:
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
         self._too_many: set[str] = set()  # ids of daemons of this machine that take too much together
-        self.is_outdated = False  #: another node has made the database one for newer programs: this one is to end
+        self.outdated: SchemaTooNew | None = None  #: another node has made the database one for newer programs
         self._apart_seconds = 0.0  # by which the clock here is ahead of that of the database's server
         self.is_clock_wrong = False  #: too far to do here what goes by the date
         self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
@@ -49,6 +49,11 @@ class Membership:
     def is_first(self) -> bool:
         """Whether what one node is enough for is this one's to do. For a beat or two there may be two such, or none."""
         return all(self._node.identity.id < each.id for each in self.others if not each.facts.is_foreground)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether this program may not go on with the database: what runs here is to end, and then the node."""
+        return self.outdated is not None
 
     async def enter(self, still: Collection[agreement.Still] | None = None) -> None:
         """Begin an epoch.
@@ -129,7 +134,7 @@ class Membership:
         try:
             await self._node.call(self._node.store.check_schema)
         except SchemaTooNew as error:
-            self.is_outdated = True
+            self.outdated = error
             return [f"{error} {error.hint} Nothing new is taken, and this daemon ends when what runs has ended"]
         return []
 
