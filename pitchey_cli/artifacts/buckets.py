@@ -88,13 +88,20 @@ class Bucket:
         """The client of boto3."""
         return _client(self.profile, is_hurried=self.is_hurried)
 
+    def called(self, key: str) -> str:
+        """What people call an object: of those that have the artifacts they know no more than where all of them are."""
+        return f"s3://{self.name}/ (artifacts.url)" if self.is_own else f"s3://{self.name}/{key}"
+
     @contextmanager
     def translated(self, key: str, doing: str = "be read") -> Iterator[None]:
         """Turn what boto3 raises into errors that name the object and the profile."""
         try:
             yield
         except (exceptions.BotoCoreError, exceptions.ClientError, exceptions.HTTPClientError) as error:
-            meant = meaning(error, self.profile, f"s3://{self.name}/{key}", doing)
+            meant = meaning(error, self.profile, self.called(key), doing)
+            if self.is_own and type(meant) is InputNotFound:
+                text = f"What is looked for in {self.called(key)} is not there (profile {self.profile.name})."
+                meant = InputNotFound(text, hint="It may have been removed by hand.")
             if self.is_own and isinstance(meant, Denied | UsageError | BucketMissing):
                 meant = ArtifactsDenied(str(meant), hint=meant.hint)
             raise meant from error
@@ -190,9 +197,8 @@ def found_below(profile: Profile, url: BucketUrl) -> list[str]:
         InputNotFound: there is nothing.
         InputRejected: there is too much for one command.
     """
-    prefix = url.key.lstrip("/")
     keys: list[str] = []
-    for each in Bucket(profile, url.bucket).listed(prefix):
+    for each in Bucket(profile, url.bucket).listed(url.key):
         if not each.key.endswith("/") and each.size:
             keys.append(each.key)
         if len(keys) > _LISTED:

@@ -155,19 +155,19 @@ class Membership:
 
     async def _take_over(self, gone: NodeRecord) -> str:
         node = self._node
-        why = f"node {gone.facts.name} has not answered for {gone.facts.lease_seconds:g} s"
+        silence = f"has not answered for {gone.facts.lease_seconds:g} s"
+        why = f"its node {silence}"  # the jobs' organisations read it, and hear of no node's name
         taken = await node.call(node.store.take_over, gone, why=why, now=node.clock.now())
         if taken is None:
             return ""  # somebody was quicker, or it lives
         jobs, instances = len(taken.jobs), len(taken.instances)
         again = "1 job waits again" if jobs == 1 else f"{jobs} jobs wait again"
         are = "1 instance is" if instances == 1 else f"{instances} instances are"
-        return f"{why}: {again}, {are} out of the books"
+        return f"node {gone.facts.name} {silence}: {again}, {are} out of the books"
 
     async def what_became(self) -> NodeRecord | None:
         """This node as others have left it, once its epoch is over; None when nobody can say."""
         try:
-            found = await self._node.call(self._node.store.nodes)
+            return await self._node.call(self._node.store.node, self._node.identity.id)
         except StoreError:
             return None
-        return next((each for each in found if each.id == self._node.identity.id), None)

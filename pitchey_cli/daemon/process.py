@@ -208,7 +208,8 @@ async def serve_foreground(
         on_ready()
         await recovery.run(loop, stop)
         left = [each for each in loop.executions.running if each.is_fetching or loop.membership.others]
-        await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
-        await loop.executions.let_finish()
+        async with loop.beating():
+            await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
+            await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
         await loop.leave()

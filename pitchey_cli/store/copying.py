@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
-from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, not_a_database, translated
-from pitchey_cli.store.migrate import APPLICATION_ID, recognise
+from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, translated
+from pitchey_cli.store.migrate import recognised
 from pitchey_cli.store.reading import Reader
 
 CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
@@ -90,7 +90,7 @@ def _copy(reader: sqlite3.Connection, source: Path, target: Path, progress: Copy
 
     with closing(sqlite3.connect(target, isolation_level=None)) as writer:
         try:
-            _recognise(reader, source)
+            recognised(reader, source)
             # One read transaction around all steps: without it a copy begins again whenever another process commits,
             # and of a busy database there would never be one. It keeps no writer waiting; the WAL grows meanwhile.
             reader.execute("BEGIN")
@@ -115,14 +115,6 @@ def _open_backup(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None)
     except SQLITE_ERRORS as error:
         raise translated(error, path) from error
-
-
-def _recognise(raw: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no database of ours, an empty one among them."""
-    connection = Connection(raw, path)
-    if connection.value("PRAGMA application_id") != APPLICATION_ID or connection.schema_version() < 1:
-        raise not_a_database(path)
-    recognise(connection, path)
 
 
 def _problems(path: Path, *, is_quick: bool) -> list[str]:

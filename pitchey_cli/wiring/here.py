@@ -192,11 +192,16 @@ class Wiring:
         self.make_state_dir()
         return self.files.artifacts()
 
-    def linking(self) -> Linking:
-        """What makes links to outputs."""
+    def linking(self, *, is_hurried: bool = False) -> Linking:
+        """What makes links to outputs.
+
+        Args:
+            is_hurried: a bucket that does not answer is not waited for.
+        """
         from pitchey_cli.operations.result import Linking
 
-        artifacts = self.artifacts()
+        self.make_state_dir()
+        artifacts = self.files.artifacts(is_hurried=is_hurried)
         return Linking(self.files.outputs(artifacts), self.files.presigner(artifacts))
 
     def listed(self, url: BucketUrl) -> list[str]:

@@ -14,6 +14,8 @@ from pitchey_cli.domain.errors import ExitCode, StoreError, UsageError
 from pitchey_cli.domain.urls import masked
 from pitchey_cli.store import queries
 from pitchey_cli.store.postgres import PostgresStore
+from pitchey_cli.store.postgres_export import export
+from pitchey_cli.store.server import Server
 from pitchey_cli.store.steps import newest
 from processors.vocabulary import Service
 from tests.conftest import Pitchey
@@ -107,6 +109,25 @@ def test_a_database_without_the_schema_gets_it_or_is_refused(postgres_server: Po
     assert "has no tables of Pitchey" in str(refused(url, create=False))
     with closing(PostgresStore.open(url)) as store:
         assert store.schema_version() == 1 and store.integrity() == []
+
+
+def test_what_is_read_for_other_programs_is_refused_as_all_else_is(postgres_server: PostgresServer, empty: str) -> None:
+    with pytest.raises(StoreError, match="has no tables of Pitchey"):
+        list(export(Server(postgres_server.url(empty))))
+    with pytest.raises(UsageError, match="no parameter 'ssl_mode'"):
+        list(export(Server(f"{postgres_server.url(empty)}&ssl_mode=require")))
+
+
+def test_a_check_of_a_large_database_takes_as_long_as_it_takes(postgres_server: PostgresServer, database: str) -> None:
+    with closing(PostgresStore.open(postgres_server.url(database))) as store:
+        postgres_server.run(
+            "INSERT INTO pitchey.job_events (job_seq, at, type, data)"
+            " SELECT NULL, 1, 'x', '{}' FROM generate_series(1, 100000)",
+            database=database,
+        )
+        store._db.run("SET statement_timeout = '3ms'")
+        assert store.integrity() == []
+        assert store._db.value("SHOW statement_timeout") == "1min"
 
 
 def test_a_role_that_may_not_make_the_schema_is_told_so(

@@ -22,7 +22,15 @@ from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
-from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
+from pitchey_cli.domain.errors import (
+    ArtifactsDenied,
+    BucketAway,
+    InputNotFound,
+    InputRejected,
+    NetworkError,
+    PitcheyError,
+    StoreError,
+)
 from tests.servers.s3 import OWNER, WRITER, Bucket, damaged
 
 LIMIT = 1 << 30
@@ -269,6 +277,28 @@ def test_the_cache_is_not_looked_at_for_every_little_thing(node: Open, monkeypat
     for _ in range(30):
         artifacts.put([os.urandom(1000)])
     assert 2 <= len(looks) <= 3
+
+
+def test_what_is_wrong_with_the_bucket_is_said_in_words_of_the_settings(plain: PlainBucket, tmp_path: Path):
+    own = replace(plain, is_own=True)
+
+    def refused(bucket: PlainBucket) -> PitcheyError:
+        artifacts = S3Artifacts(bucket, "kept/", LocalArtifacts(tmp_path / "cache"), cache_bytes=0)
+        with pytest.raises(PitcheyError) as raised:
+            artifacts.path(SHA256)
+        return raised.value
+
+    S3Artifacts(own, "kept/", LocalArtifacts(tmp_path / "one"), cache_bytes=1 << 30).put([CONTENT])
+    may_not_read = replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret)
+    away = replace(plain.profile, endpoint_url="http://127.0.0.1:9")
+    wrong = [replace(own, profile=may_not_read), replace(own, profile=away), replace(own, name="gone-1")]
+    found = [refused(replace(each, is_hurried=True)) for each in wrong]
+    own.delete([each.key for each in own.listed("kept/content/")])
+    found.append(refused(own))
+    assert [type(each) for each in found] == [ArtifactsDenied, BucketAway, ArtifactsDenied, InputNotFound]
+    assert "there is no bucket gone-1 " in str(found[2])
+    for each in found:
+        assert "(artifacts.url)" in str(each) and "use/" not in str(each) and "content/" not in str(each)
 
 
 # --- links

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.buckets import Grants, Kept
+from pitchey_cli.domain.buckets import Grants, Kept, bucket_url, destination_of, kept_at
 from pitchey_cli.domain.errors import Denied
 from pitchey_cli.policies import Policies
 from pitchey_cli.settings import load
@@ -30,6 +30,20 @@ GRANTS = Grants("default", {"acme": frozenset({"default", "same", "other"})}, KE
 def test_what_is_kept_for_everybody_is_named_by_nobody(url: str, organisation: str) -> None:
     with pytest.raises(Denied, match="keeps the artifacts of everybody"):
         GRANTS.check(url, organisation)
+
+
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+def test_a_folder_is_the_same_however_many_slashes_it_begins_with(slashes: str) -> None:
+    assert bucket_url(f"s3://bucket{slashes}") == bucket_url("s3://bucket")
+    assert bucket_url(f"s3://bucket{slashes}films/").key == "films/"
+    assert kept_at(f"s3://bucket{slashes}kept").key == "kept/"
+    output = destination_of(f"s3://media@bucket{slashes}out/{{job}}/", "j1", "clip").below("video.mp4")
+    assert str(output) == "s3://media@bucket/out/j1/video.mp4"
+    assert bucket_url(str(output)) == output, "what is told is what can be fetched"
+
+
+def test_the_key_of_an_object_is_what_it_is() -> None:
+    assert bucket_url("s3://bucket//a.mp4").key == "/a.mp4"
 
 
 @pytest.mark.parametrize(
