@@ -33,6 +33,7 @@ class _Call:
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     is_lasting: bool
+    is_joined: bool  # with others: an exception among the answers is this one's error, and not a value
     value: Any = None
     error: BaseException | None = None
 
@@ -72,7 +73,7 @@ class Writer:
         Raises:
             StoreError: the group could not be committed, or the writer is closed; also whatever `fn` raises.
         """
-        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=True)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=True, is_joined=False)
 
     async def join(self, fn: Callable[[Sequence[A]], Sequence[T | Exception]], item: A) -> T:
         """Have `fn` called with all the items of it that come in one after the other, and answer with what it says of
@@ -84,7 +85,7 @@ class Writer:
         Raises:
             StoreError: as of `call`; also whatever `fn` raises or answers.
         """
-        return await self._call(fn, item, is_lasting=True)
+        return await self._call(fn, item, is_lasting=True, is_joined=True)
 
     async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run it as `call` does, where a power cut may undo it: nobody is told of it, and it would be done again.
@@ -94,11 +95,13 @@ class Writer:
         Raises:
             StoreError: as of `call`.
         """
-        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False, is_joined=False)
 
-    async def _call(self, serve: Callable[[Sequence[A]], Sequence[T | Exception]], item: A, *, is_lasting: bool) -> T:
+    async def _call(
+        self, serve: Callable[[Sequence[A]], Sequence[T | Exception]], item: A, *, is_lasting: bool, is_joined: bool
+    ) -> T:
         loop = asyncio.get_running_loop()
-        call = _Call(serve, item, loop.create_future(), loop, is_lasting)
+        call = _Call(serve, item, loop.create_future(), loop, is_lasting, is_joined)
         with self._closing:
             if self._is_closed:
                 raise StoreError("The database has been closed.")
@@ -175,7 +178,7 @@ def _serve(calls: Sequence[_Call]) -> None:
             call.error = error
         raise _Undone from error
     for call, answer in zip(calls, answers, strict=True):
-        call.error = answer if isinstance(answer, Exception) else None
+        call.error = answer if call.is_joined and isinstance(answer, Exception) else None
         call.value = answer
 
 
