@@ -59,6 +59,8 @@ from processors.vocabulary import Reason as Reason
 from processors.vocabulary import Service as Service
 
 TOKEN_PATTERN = r"^[a-z0-9]{1,32}\.[0-9]{1,9}$"
+EVENT_BYTES = 4 * 2**20  #: that one event may have, or another answer: a result with many outputs is the longest
+MOST_OUTPUTS = 20_000  #: of an attempt, where they go by links: the segments of a day of video, and a bound
 
 
 # --- messages: host -> instance --------------------------------------------------------------------------------------
@@ -276,6 +278,7 @@ class Health(Message):
     attempts: list[str] = []  #: tokens of the attempts that run
     draining: bool = False
     loaded_models: list[str] = []
+    model_bytes: dict[str, int] | None = None  #: of memory that each of these counts for
     uptime_seconds: float
     usage: CgroupUsage = Field(default_factory=CgroupUsage)
 

@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.resources.forking import Forks
-from tests.servers.postgres import PostgresServer, postgres
+
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
 
 # Else each of the processes that the tests start compiles all of Pitchey again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -62,8 +64,11 @@ class Pitchey:
     environment: dict[str, str] = field(default_factory=dict)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
     inside: tuple[str, ...] = ()  #: the program that what is started is started by, in a network of its own for one
+    root: Path = ROOT  #: where its packages are; those of another version lie elsewhere
 
     def __call__(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
+        if self.root != ROOT:
+            return self._in_its_own_python(arguments, stdin, environment)
         done = _FORKS.run(
             [*map(str, arguments)],
             stdin=stdin,
@@ -72,6 +77,18 @@ class Pitchey:
             timeout_seconds=COMMAND_SECONDS,
         )
         return Answer(*done)
+
+    def _in_its_own_python(self, arguments: tuple[str | Path, ...], stdin: str, environment: dict[str, str]) -> Answer:
+        done = subprocess.run(
+            self._command(arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.cwd,
+            env=self._environment(environment),
+            timeout=COMMAND_SECONDS,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Answer:
         """Run a command that must succeed."""
@@ -131,7 +148,7 @@ class Pitchey:
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PITCHEY_", "DOCKER_"))}
         kept |= {"PITCHEY_STATE_DIR": str(self.state_dir), "XDG_CONFIG_HOME": str(self.state_dir / "config")}
-        return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"} | self.environment | extra
+        return kept | {"PYTHONPATH": str(self.root), "COLUMNS": "120", "NO_COLOR": "1"} | self.environment | extra
 
     def end(self) -> None:
         """Stop what was started, by pid; instances too."""
@@ -149,6 +166,8 @@ class Pitchey:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """One server for all tests of a run, or of one of its workers; each test has a database of its own there."""
+    from tests.servers.postgres import postgres  # late, as its driver: most tests need no server
+
     with postgres() as server:
         yield server
 

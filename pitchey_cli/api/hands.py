@@ -31,10 +31,9 @@ class Threads:
         *,
         seconds: float = _ANSWER_SECONDS,
         begin_seconds: float = _BEGIN_SECONDS,
-        initializer: Callable[[], None] | None = None,
     ) -> None:
         self._seconds, self._begin_seconds = seconds, begin_seconds
-        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-hand", initializer=initializer)
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="pitchey-hand")
 
     async def run(self, fn: Callable[[], T]) -> T:
         """Run a function on one of them.
@@ -65,6 +64,10 @@ class Threads:
         finally:
             late.cancel()
 
+    async def tidy(self, fn: Callable[[], object]) -> None:
+        """Run what has to be done at the end, whenever a thread has time for it, and whether anybody waits or not."""
+        await asyncio.shield(asyncio.wrap_future(self._pool.submit(fn)))
+
     def close(self) -> None:
         """End them."""
         self._pool.shutdown(cancel_futures=True)
@@ -77,15 +80,24 @@ class Hands(Threads):
         self._connect = connect
         self._own = threading.local()
         self._opened: list[Store] = []
-        super().__init__(count, seconds=seconds, initializer=self._open)
-
-    def _open(self) -> None:
-        self._own.store = self._connect()
-        self._opened.append(self._own.store)
+        super().__init__(count, seconds=seconds)
 
     async def call(self, fn: Callable[[Store], T]) -> T:
-        """Run a function on one of them; raises as `run`."""
-        return await self.run(lambda: fn(self._own.store))
+        """Run a function on one of them.
+
+        Raises:
+            Refused: as `run`.
+            StoreError: the database cannot be reached now; the next call tries again.
+        """
+        return await self.run(lambda: fn(self._store()))
+
+    def _store(self) -> Store:
+        # Not as the pool's initializer: one that fails ends the pool for good.
+        found: Store | None = getattr(self._own, "store", None)
+        if found is None:
+            found = self._own.store = self._connect()
+            self._opened.append(found)
+        return found
 
     def close(self) -> None:
         """End the threads, and close their connections."""

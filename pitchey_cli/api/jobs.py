@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from pitchey_cli.api import models
@@ -167,7 +168,10 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
-    return kept_answer(call, await call.glance(lambda store: whole(store, job_id)))
+    found = await call.glance(lambda store: store.job(job_id))
+    # One that has succeeded may have thousands of outputs, which take tens of milliseconds: too many for the loop.
+    read = call.read if found.state is JobState.SUCCEEDED else call.glance
+    return kept_answer(call, await read(lambda store: to_json(whole(store, job_id))))
 
 
 def whole(store: Store, job_id: JobId) -> dict[str, Any]:
@@ -224,8 +228,8 @@ async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | No
 async def why_job(call: Call) -> Response:
     """Say why a job waits, or how it ended: in sentences, the most telling one first."""
     job_id, runner, wiring = JobId(call.part("job")), call.desk.runner(), call.desk.wiring
-    is_run = (runner is not None and runner.is_daemon) or bool(await call.desk.at_work())
     nodes = await call.desk.glance(lambda store: store.nodes())  # one organisation is told what follows from them
+    is_run = (runner is not None and runner.is_daemon) or bool(wiring.up(nodes))
 
     def reasons(store: Store) -> list[str]:
         return why.reasons(

@@ -174,6 +174,7 @@ class StatusSaid(Said):
     instances: int
     daemon: bool
     is_draining: bool
+    nodes: list[str]
 
 
 class WhySaid(Said):

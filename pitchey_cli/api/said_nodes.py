@@ -19,6 +19,7 @@ class NodeSaid(Said):
     name: str
     state: NodeState
     is_silent: bool
+    is_away: bool
     version: str
     database_schema: int
     engine: str
@@ -37,6 +38,8 @@ class NodeSaid(Said):
     memory_bytes: int
     free_cpus: float
     free_memory_bytes: int
+    disk_free_bytes: int | None
+    engine_away_seconds: float | None
     instances: int
     running: int
 

@@ -11,6 +11,13 @@ from pitchey_cli.api.route import Said
 from processors.vocabulary import Service
 
 
+class LoadedModelSaid(Said):
+    """A model that an instance has loaded, and the memory that it counts for."""
+
+    name: str
+    memory_bytes: int
+
+
 class InstanceSaid(Said):
     """One instance, and what it has cost."""
 
@@ -18,6 +25,7 @@ class InstanceSaid(Said):
     service: Service
     organisation: str | None
     node: str | None
+    node_name: str | None
     engine: str
     image: str
     slots: int
@@ -30,6 +38,7 @@ class InstanceSaid(Said):
     ready_at: datetime | None
     stopped_at: datetime | None
     note: str | None
+    models: list[LoadedModelSaid]
     cost_usd: float
 
 
@@ -85,6 +94,7 @@ class ScalingEventSaid(Said):
     service: Service
     instance_type: str | None
     organisation: str | None
+    node: str | None
     change: str
     was: int
     wanted: int

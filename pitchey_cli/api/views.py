@@ -75,7 +75,7 @@ def _check(call: Call, view: views.View) -> None:
 async def get_surroundings(call: Call) -> Response:
     """Say who runs the jobs, what the clocks that count the cost say, and what is set of jobs and prices."""
     wiring, runner = call.desk.wiring, call.desk.runner()
-    as_of, nodes = wiring.as_of(), await call.desk.at_work()
+    as_of = wiring.as_of()
     said = {
         "version": __version__,
         "views": views.SCHEMA,
@@ -86,7 +86,7 @@ async def get_surroundings(call: Call) -> Response:
         "zoneSeconds": (as_of.now.astimezone(as_of.zone).utcoffset() or timedelta()).total_seconds(),
         "services": [str(each) for each in images.available()],
         "runner": None if runner is None else asdict(runner),
-        "nodes": nodes if call.actor.is_of_all or not nodes else ["another machine"],
+        "nodes": await call.at_work(),
         "organisation": None if call.actor.is_of_all else call.organisation,
         "settings": _settings(wiring.settings, is_of_all=call.actor.is_of_all),
         "host": _host() if call.actor.is_of_all else None,

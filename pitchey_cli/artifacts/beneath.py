@@ -1,28 +1,16 @@
-"""Open files below a directory that somebody else can write, without ever following a link of theirs."""
+"""What an attempt has left, opened below its directory (processors/beneath.py), with errors in our words."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.domain.errors import InputRejected, PitcheyError
-
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # without blocking: the name may turn out to be a pipe
-_STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-
-
-@contextmanager
-def closing(descriptor: int) -> Iterator[None]:
-    """Close a descriptor at the end."""
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+from processors import beneath
+from processors.beneath import Outside, closing
 
 
 def parts_within(relative: str) -> tuple[str, ...]:
@@ -31,10 +19,10 @@ def parts_within(relative: str) -> tuple[str, ...]:
     Raises:
         InputRejected: it leads out of its folder, or to none.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
-        raise InputRejected(f"The output {relative!r} lies outside of its folder.")
-    return parts
+    try:
+        return beneath.parts_within(relative)
+    except Outside:
+        raise InputRejected(f"The output {relative!r} lies outside of its folder.") from None
 
 
 def open_beneath(root: Path, relative: str) -> int:
@@ -44,13 +32,7 @@ def open_beneath(root: Path, relative: str) -> int:
     """
     parts = parts_within(relative)
     try:
-        directory = os.open(root, _STEP)
-        for part in parts[:-1]:
-            parent = directory
-            with closing(parent):
-                directory = os.open(part, _STEP, dir_fd=parent)
-        with closing(directory):
-            return os.open(parts[-1], READ | os.O_NOFOLLOW, dir_fd=directory)
+        return beneath.open_beneath(root, parts)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
             raise InputRejected(f"The output {relative} is behind a link.") from error

@@ -8,14 +8,14 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from botocore import exceptions
 from urllib3.exceptions import HTTPError
 
-from pitchey_cli.artifacts.buckets import THREADS, Bucket, meaning
+from pitchey_cli.artifacts.buckets import THREADS, Bucket, meaning, watched
 from pitchey_cli.artifacts.copying import CHUNK_BYTES, translated
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.domain.errors import InputRejected, NetworkError
@@ -29,12 +29,12 @@ _BROKEN = (exceptions.BotoCoreError, exceptions.HTTPClientError, HTTPError, OSEr
 def download(
     bucket: Bucket, key: str, known: Mapping[str, Any], target: Path, *, progress: ProgressCallback | None = None
 ) -> None:
-    """Fetch an object whose head is known; a checksum is compared where the server has one of the whole.
+    """Fetch an object whose head is known. Whether it is what it should be, whoever knows that looks at.
 
     Raises:
         InputNotFound: it has vanished since.
         InputRejected: it has changed since.
-        NetworkError: it broke off again and again, or is not what the server's checksum says.
+        NetworkError: it broke off again and again.
         StoreError: the disk is full.
     """
     size, etag = int(known["ContentLength"]), str(known.get("ETag", ""))
@@ -47,9 +47,7 @@ def download(
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise translated(error, f"s3://{bucket.name}/{key}") from error
-    if not _is_as_said(target, known):
-        raise NetworkError(f"s3://{bucket.name}/{key} is not what its checksum says (profile {bucket.profile.name}).")
+        raise translated(error, bucket.called(key)) from error
 
 
 class _Download:
@@ -62,23 +60,18 @@ class _Download:
     def run(self, descriptor: int) -> None:
         starts = range(0, self._size, RANGE_BYTES)
         with ThreadPoolExecutor(min(THREADS, len(starts)), thread_name_prefix="pitchey-range") as pool:
-            tasks: list[Future[None]] = [pool.submit(self._range, descriptor, start) for start in starts]
+            tasks = [pool.submit(self._range, descriptor, start) for start in starts]
             try:
-                self._watch(tasks)
+                watched(tasks, self._tell)
             finally:
                 self._is_over.set()
                 for task in tasks:
                     task.cancel()
 
-    def _watch(self, tasks: list[Future[None]]) -> None:
-        """Wait for all of them; whoever is told of the progress may end it, and is told by this thread alone."""
-        left = set(tasks)
-        while left:
-            done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
-            for task in done:
-                task.result()
-            if self._progress is not None:
-                self._progress(self._done, self._size)
+    def _tell(self) -> None:
+        """Say how far it is; whoever is told may end it."""
+        if self._progress is not None:
+            self._progress(self._done, self._size)
 
     def _range(self, descriptor: int, start: int) -> None:
         here, end, broken = start, min(start + RANGE_BYTES, self._size), 0
@@ -93,8 +86,7 @@ class _Download:
                 return
             broken = 0 if here > before else broken + 1
             if broken >= len(_PAUSES):
-                url = f"s3://{self._bucket.name}/{self._key}"
-                raise meaning(problem, self._bucket.profile, url, "be read") from problem
+                raise meaning(problem, self._bucket.profile, self._bucket.called(self._key), "be read") from problem
             if self._is_over.wait(_PAUSES[broken]):
                 return
 
@@ -106,7 +98,7 @@ class _Download:
             answer = client.get_object(Bucket=self._bucket.name, Key=self._key, Range=wanted, **more)
         with answer["Body"] as body:
             if int(answer.get("ContentLength", 0)) > end - here:
-                raise InputRejected(f"s3://{self._bucket.name}/{self._key}: the server answers no ranges.")
+                raise InputRejected(f"{self._bucket.called(self._key)}: the server answers no ranges.")
             try:
                 while piece := body.read(_PIECE_BYTES):
                     os.pwrite(descriptor, piece, here)
@@ -130,7 +122,7 @@ class _Cut(Exception):
         self.here, self.problem = here, problem
 
 
-def _is_as_said(path: Path, known: Mapping[str, Any]) -> bool:
+def is_as_said(path: Path, known: Mapping[str, Any]) -> bool:
     """Whether the content has the checksum of the whole that the server knows; one of parts says nothing of it."""
     said = {name: str(known.get(f"Checksum{name}", "")) for name in ("SHA256", "CRC32")}
     wanted = {name: text for name, text in said.items() if text and "-" not in text}

@@ -11,13 +11,13 @@ import os
 import threading
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from botocore import exceptions
 
-from pitchey_cli.artifacts.buckets import Bucket, code_of, is_refused
+from pitchey_cli.artifacts.buckets import Bucket, code_of, is_refused, watched
 from pitchey_cli.artifacts.copying import CHUNK_BYTES, translated
 from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.domain.errors import NetworkError
@@ -102,7 +102,7 @@ class _Upload:
             with ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="pitchey-part") as pool:
                 tasks = [pool.submit(self._part, number, there.get(number)) for number in range(1, count + 1)]
                 try:
-                    self._watch(tasks)
+                    watched(tasks, self._tell)
                 finally:
                     self._is_over.set()
                     for task in tasks:
@@ -113,7 +113,7 @@ class _Upload:
             except exceptions.ClientError as error:
                 # Somebody else has put it together, or has given it up, or sends something else under the same key.
                 if code_of(error) in ("NoSuchUpload", "InvalidPart"):
-                    raise NetworkError(f"The upload of s3://{self._bucket.name}/{self._key} was ended.") from error
+                    raise NetworkError(f"The upload of {self._bucket.called(self._key)} was ended.") from error
                 raise
             return not self._has_gone_on or self._is_as_said()
 
@@ -153,15 +153,10 @@ class _Upload:
                 found[each["PartNumber"]] = f"{each['Size']} {each['ETag']}"
         return found
 
-    def _watch(self, tasks: list[Future[dict[str, Any]]]) -> None:
-        """Wait for all of them; whoever is told of the progress may end it, and is told by this thread alone."""
-        left = set(tasks)
-        while left:
-            done, left = wait(left, timeout=0.2, return_when=FIRST_EXCEPTION)
-            for task in done:
-                task.result()
-            if self._progress is not None:
-                self._progress(self._done, self._size)
+    def _tell(self) -> None:
+        """Say how far it is; whoever is told may end it."""
+        if self._progress is not None:
+            self._progress(self._done, self._size)
 
     def _part(self, number: int, there: str | None) -> dict[str, Any]:
         """Send a part, unless the server has one of the same content already; what names it at the end."""

@@ -11,7 +11,13 @@ from pitchey_cli.artifacts.port import ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError
 
 CHUNK_BYTES = 1024 * 1024
+_HEX = frozenset("0123456789abcdef")
 _FICLONE = 0x40049409  # linux/fs.h, _IOW(0x94, 9, int): both files share their blocks until one is written
+
+
+def is_name(sha256: str) -> bool:
+    """Whether it can be the name of an artifact: it becomes a path, and a key."""
+    return len(sha256) == 64 and _HEX.issuperset(sha256)
 
 
 def reflink(source: int, target: int) -> bool:

@@ -11,7 +11,7 @@ from pitchey_cli.artifacts.known import Known
 from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import is_public
 from pitchey_cli.domain.buckets import Grants, Profile, bucket_url, check_known, is_bucket_url
-from pitchey_cli.domain.errors import InputRejected
+from pitchey_cli.domain.errors import InputRejected, NetworkError
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
 
@@ -47,7 +47,7 @@ class Inputs:
         )
 
     def _object(self, text: str, progress: ProgressCallback | None) -> tuple[Artifact, str]:
-        from pitchey_cli.artifacts.bucket_downloads import download  # late: boto3
+        from pitchey_cli.artifacts.bucket_downloads import download, is_as_said  # late: boto3
         from pitchey_cli.artifacts.buckets import Bucket
 
         url = bucket_url(text)
@@ -66,6 +66,8 @@ class Inputs:
             return found, name
         with spool() as file:
             download(bucket, url.key, head, file, progress=progress)
+            if not is_as_said(file, head):  # nobody else knows what its content should be
+                raise NetworkError(f"{url} is not what its checksum says (profile {profile.name}).")
             artifact = self.artifacts.add(file, limit_bytes=self.limit_bytes)
         self.known.note(key, artifact, etag=etag)
         return artifact, name

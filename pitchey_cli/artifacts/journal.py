@@ -22,8 +22,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pitchey_cli.artifacts.beneath import closing
 from pitchey_cli.artifacts.copying import sync_directory, write_all
+from processors.beneath import closing
 
 PREFIX = "journal-"
 _FULL_BYTES = 1024 * 1024

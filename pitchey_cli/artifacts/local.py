@@ -29,13 +29,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pitchey_cli.artifacts.beneath import READ, closing, open_beneath
-from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, sync_directory, translated
+from pitchey_cli.artifacts.beneath import open_beneath
+from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, is_name, sync_directory, translated
 from pitchey_cli.artifacts.journal import PREFIX, Journal, make_up_for
 from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-
-_HEX = frozenset("0123456789abcdef")
+from processors.beneath import READ, closing
 
 
 class LocalArtifacts:
@@ -184,7 +183,7 @@ class LocalArtifacts:
             for folder in folders:
                 with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder.path) as entries:
                     for entry in entries:
-                        if not _is_name(entry.name):
+                        if not is_name(entry.name):
                             continue
                         with suppress(FileNotFoundError):
                             status = entry.stat(follow_symlinks=False)
@@ -242,7 +241,7 @@ class LocalArtifacts:
             yield
 
     def _place_of(self, sha256: str) -> Path:
-        if not _is_name(sha256):  # it becomes a path
+        if not is_name(sha256):  # it becomes a path
             raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
         return self._content / sha256[:2] / sha256
 
@@ -310,10 +309,6 @@ class LocalArtifacts:
                 with self._locked(fcntl.LOCK_SH):
                     make_up_for(descriptor, self._content, self.is_whole)
             path.unlink()
-
-
-def _is_name(sha256: str) -> bool:
-    return len(sha256) == 64 and _HEX.issuperset(sha256)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -156,11 +156,10 @@ class Presigner(Protocol):
             InputNotFound: there is no such artifact.
         """
 
-    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+    def put_url(self, key: str, *, seconds: int) -> str:
         """A link to which the content of a file can be PUT, good for so long.
 
-        Args:
-            size_limit: in bytes. No signature can hold anybody to it: `take` refuses what is larger.
+        No signature can hold anybody to a size: `take` refuses what is larger.
         """
 
     def take(self, key: str, *, limit_bytes: int) -> Artifact:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,7 +33,7 @@ from pathlib import Path
 from pitchey_cli.artifacts.bucket_downloads import download
 from pitchey_cli.artifacts.bucket_uploads import upload
 from pitchey_cli.artifacts.buckets import THREADS, Bucket, Object
-from pitchey_cli.artifacts.copying import CHUNK_BYTES
+from pitchey_cli.artifacts.copying import hashed, is_name
 from pitchey_cli.artifacts.http import spool
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.marks import Mark, Marks
@@ -43,9 +44,9 @@ _TRIES = 10  # at a mark that others write as well
 _FETCHES = 2  # of a content that comes damaged
 _SECOND = timedelta(seconds=1)
 _FORGOTTEN = timedelta(days=2)  # nobody uploads one content for so long
+_LOOKS = 20  # at the cache, while as much is added to it as it may have
 _IN_USE = timedelta(minutes=10)  # that a file in the cache is left alone after its path was told
 _COPIED_BYTES = 5 * 2**30  # Amazon S3 API Reference, CopyObject: at most, in one step
-_HEX = frozenset("0123456789abcdef")
 
 
 class S3Artifacts:
@@ -68,6 +69,11 @@ class S3Artifacts:
         self._bucket, self._prefix, self._cache = bucket, prefix, cache
         self._marks = Marks(bucket, prefix)
         self._cache_bytes, self._report = cache_bytes, report
+        # To look at the whole cache at each addition would take longer than the addition. The first look comes at any
+        # point of a step: of many commands that add little and end, one looks as often as a daemon would.
+        self._step = max(1, cache_bytes // _LOOKS)
+        self._unseen = secrets.randbelow(self._step)
+        self._counting = threading.Lock()
 
     # --- what comes in
 
@@ -77,12 +83,14 @@ class S3Artifacts:
         """Take a user's file: into the cache, and from there into the bucket."""
         artifact = self._cache.add(source, limit_bytes=limit_bytes, may_be_empty=may_be_empty, progress=progress)
         self._bring_in(artifact)
+        self._make_room(artifact.size)
         return artifact
 
     def collect(self, root: Path, relative: str, *, limit_bytes: int) -> Artifact:
         """Take a file that an instance left below `root`, without following a link and without leaving `root`."""
         artifact = self._cache.collect(root, relative, limit_bytes=limit_bytes)
         self._bring_in(artifact)
+        self._make_room(artifact.size)
         return artifact
 
     def put(self, contents: Sequence[bytes]) -> list[Artifact]:
@@ -90,6 +98,7 @@ class S3Artifacts:
         found = self._cache.put(contents)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="pitchey-put") as pool:
             list(pool.map(self._bring_in, set(found)))
+        self._make_room(sum(each.size for each in set(found)))
         return found
 
     def refresh(self, names: Collection[str]) -> set[str]:
@@ -119,11 +128,11 @@ class S3Artifacts:
         """
         _check_name(sha256)
         if self._cache.refresh([sha256]):
-            self._fetch(sha256)
-            self._make_room()
+            self._make_room(self._fetch(sha256))
         return self._cache.path(sha256)
 
-    def _fetch(self, sha256: str) -> None:
+    def _fetch(self, sha256: str) -> int:
+        """Bring an artifact from the bucket into the cache; its size."""
         for _ in range(_FETCHES):
             key = self._key_of(sha256)
             head = self._bucket.head(key)
@@ -135,14 +144,23 @@ class S3Artifacts:
                     file.touch()
                 found = self._cache.add(file, limit_bytes=size, may_be_empty=True)
             if found.sha256 == sha256:
-                return
+                return found.size
             self._cache.remove(found.sha256, unless_used_since=datetime.now(UTC) + _SECOND)
             self._report(f"s3://{self._bucket.name}/{key} is damaged: its content is {found.sha256}")
         hint = "Restore it from a backup or an older version; jobs that need it can be submitted anew."
         raise StoreError(f"The artifact {sha256} is damaged in the bucket {self._bucket.name}.", hint=hint)
 
-    def _make_room(self) -> None:
-        """Let the cache be as large as it may: what was used longest ago goes."""
+    def _make_room(self, added: int) -> None:
+        """Let the cache be as large as it may, or a step larger: what was used longest ago goes.
+
+        Args:
+            added: bytes that are new in it.
+        """
+        with self._counting:
+            self._unseen += added
+            if self._unseen < self._step:
+                return
+            self._unseen = 0
         there = sorted(self._cache.kept(), key=lambda each: each.used_at)
         total = sum(each.size for each in there)
         for each in there:
@@ -173,13 +191,10 @@ class S3Artifacts:
             head = self._bucket.head(key)
             if not int(head["ContentLength"]):
                 return sha256 == hashlib.sha256().hexdigest()
-            digest = hashlib.sha256()
             with spool() as file:
                 download(self._bucket, key, head, file, progress=progress)
                 with file.open("rb") as content:
-                    while piece := content.read(CHUNK_BYTES):
-                        digest.update(piece)
-            return digest.hexdigest() == sha256
+                    return hashed(content.fileno(), progress=None) == sha256
         except InputNotFound:
             return False
 
@@ -239,9 +254,8 @@ class S3Artifacts:
         _check_name(sha256)
         return self._bucket.link(self._key_of(sha256), seconds=seconds)
 
-    def put_url(self, key: str, *, seconds: int, size_limit: int | None = None) -> str:
+    def put_url(self, key: str, *, seconds: int) -> str:
         """A link to which the content of a file can be PUT, good for so long."""
-        del size_limit  # no signature of a PUT can hold anybody to it
         return self._bucket.link(self._put(key), seconds=seconds, method="put_object")
 
     def take(self, key: str, *, limit_bytes: int) -> Artifact:
@@ -260,6 +274,7 @@ class S3Artifacts:
             artifact = self._cache.add(file, limit_bytes=limit_bytes, may_be_empty=True)
         self._bring_in(artifact, Object(place, size, str(head["ETag"]), head["LastModified"]))
         self.discard(key)
+        self._make_room(artifact.size)
         return artifact
 
     def discard(self, key: str) -> None:
@@ -362,7 +377,7 @@ def _name(each: Object) -> str:
 
 
 def _check_name(sha256: str) -> None:
-    if len(sha256) != 64 or not _HEX.issuperset(sha256):  # it becomes a key
+    if not is_name(sha256):
         raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
 
 

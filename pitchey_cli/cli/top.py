@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,7 @@ from pitchey_cli.wiring import Wiring
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pitchey_cli.domain.overview import Overview, Runner
+    from pitchey_cli.domain.overview import Overview
     from pitchey_cli.screen.desk import Desk
     from pitchey_cli.store.port import Store
 
@@ -68,25 +67,7 @@ def _desk(wiring: Wiring) -> Desk:
 
 
 def _seen_here(wiring: Wiring) -> Callable[[Store], Overview]:
-    from pitchey_cli.engines import images
-    from pitchey_cli.operations.overview import HostWatch, Looking, look
+    from pitchey_cli.operations.overview import HostWatch, look
 
-    host = HostWatch(wiring.state_dir)
-    looking = Looking(
-        state_dir=wiring.state_dir,
-        services=images.available(),
-        rules=wiring.policies.alert_rules(),
-        policy=wiring.policies.queue(),
-        as_of=wiring.as_of,
-        runner=lambda: _runner(wiring),
-    )
+    host, looking = HostWatch(wiring.state_dir), wiring.looking()
     return lambda store: look(store, looking, host.look())
-
-
-def _runner(wiring: Wiring) -> Runner | None:
-    from pitchey_cli.domain.overview import Runner
-
-    found = wiring.holder()
-    if found is None:
-        return None
-    return Runner(found.pid, found.is_daemon, found.engine, datetime.fromtimestamp(found.started_at, UTC))

@@ -40,15 +40,16 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         except EngineError:
             return None
 
+    nodes = store.nodes()
     sentences = operation.reasons(
         store,
         found,
         now=wiring.clock.now(),
-        is_daemon_running=is_here or bool(wiring.at_work(store)),
+        is_daemon_running=is_here or bool(wiring.up(nodes)),
         has_image=has_image,
         policy=wiring.policies.queue(),
         capped=budgets.capped(store, wiring.as_of),
-        nodes=store.nodes(),
+        nodes=nodes,
     )
     for sentence in sentences:
         typer.echo(printable(sentence))

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+from collections.abc import Callable
 
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.domain.readings import Surroundings, readings
-from pitchey_cli.engines.port import EngineInfo
+from pitchey_cli.domain.nodes import Health
+from pitchey_cli.domain.readings import Here, readings
 
 _SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
-
-
-class EngineWatch:
-    """How long the engine has not answered. One that hangs is not asked again until it does."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._asking: asyncio.Task[EngineInfo] | None = None
-        self._away_since: float | None = None
-
-    async def look(self) -> float:
-        """Ask; seconds since it was found to be away, 0 when it answers."""
-        now = self._node.clock.monotonic()
-        if self._asking is None:
-            self._asking = asyncio.create_task(asyncio.to_thread(self._node.engine.info))
-        await asyncio.wait([self._asking], timeout=_ANSWER_SECONDS)
-        if self._asking.done():
-            error, self._asking = self._asking.exception(), None
-            if error is None:
-                self._away_since = None
-                return 0.0
-        self._away_since = now if self._away_since is None else self._away_since
-        return self._node.clock.monotonic() - self._away_since
 
 
 class Alerting:
-    """The alerts of one node."""
+    """The alerts of a queue, as one of its nodes judges them."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, health: Callable[[], Health]) -> None:
+        """Begin with a node that has just come.
+
+        Args:
+            health: of the node, by now; that of the others is a beat old.
+        """
         self._node = node
-        self._engine = EngineWatch(node)
+        self._health = health
         self._due_at = node.clock.monotonic() + _SECONDS  # a daemon that has just come knows little
         self._task: asyncio.Task[None] | None = None
 
@@ -56,21 +37,12 @@ class Alerting:
 
     async def _noting_failure(self) -> None:
         try:
-            await self._round()
+            await self._node.call(self._judge)
         except Exception as error:  # the next round tries again
             self._node.report(f"alerts could not be judged: {error!r}")
 
-    async def _round(self) -> None:
-        surroundings = Surroundings(await asyncio.to_thread(self._disk_free), await self._engine.look())
-        await self._node.call(self._judge, surroundings)
-
-    def _judge(self, surroundings: Surroundings) -> None:
-        node = self._node
+    def _judge(self) -> None:
+        node, now = self._node, self._node.clock.now()
         facts = node.store.alert_facts(node.as_of(), node.config.queue)
-        node.store.judge_alerts(node.config.alerts, readings(facts, surroundings), now=node.clock.now())
-
-    def _disk_free(self) -> int | None:
-        try:
-            return shutil.disk_usage(self._node.config.state_dir).free
-        except OSError:
-            return None
+        found = readings(facts, Here(self._health(), node.identity.id), now=now)
+        node.store.judge_alerts(node.config.alerts, found, now=now)

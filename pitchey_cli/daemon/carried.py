@@ -29,7 +29,6 @@ from processors import protocol
 T = TypeVar("T")
 
 LINK_SECONDS = 900  #: that a link is good for; one that is needed for longer is asked for again
-MOST_OUTPUTS = 20_000  #: of an attempt; processors/porter/storing.py keeps to it
 _AT_ONCE = 8  # requests to the object store, of one attempt
 _TAKE_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)  # seconds between tries, where the store is away
 _GIVEN_NAME = "given.json"  # the SHA-256 of every input, in their order
@@ -89,8 +88,8 @@ class CarriedFiles(AttemptFiles):
         asked = self._asked_outputs() | {each.number: each.size for each in event.outputs}
         if sum(asked.values()) > limit_bytes:
             raise InputRejected(f"The outputs take more than the {limit_bytes} bytes that the job may write.")
-        if any(number >= MOST_OUTPUTS for number in asked):
-            raise InputRejected(f"The attempt has more than the {MOST_OUTPUTS} outputs that it may have.")
+        if any(number >= protocol.MOST_OUTPUTS for number in asked):
+            raise InputRejected(f"The attempt has more than the {protocol.MOST_OUTPUTS} outputs that it may have.")
         if any(not 0 <= number < len(given) for number in event.inputs):
             raise InputRejected("The instance asks for an input that it was not given.")
         self._asked = asked
@@ -167,7 +166,7 @@ class CarriedFiles(AttemptFiles):
         return self.presigner.take(self._key(number), limit_bytes=item.size)
 
     def _put_url(self, file: protocol.StoredFile) -> str:
-        return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS, size_limit=file.size)
+        return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS)
 
     def _key(self, number: int) -> str:
         return f"{self.token}/{number}"  # as `attempt_of` reads it

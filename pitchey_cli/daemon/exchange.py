@@ -11,9 +11,7 @@ from pydantic import ValidationError
 
 from pitchey_cli.domain.errors import InstanceGone, PitcheyError
 from processors import protocol
-
-MOST_BYTES = 4 * 2**20  #: of an answer, and of one event
-_READ_BYTES = 65536
+from processors.answers import lines_of, next_event, whole
 
 
 class WorkerRefused(PitcheyError):
@@ -46,7 +44,7 @@ class Answer:
             for event in (h11.Data(data=body), h11.EndOfMessage()):
                 sent += self._http.send(event) or b""
             self._writer.write(sent)
-            head = await self._next()
+            head = await next_event(self._http, self._reader)
         except (OSError, h11.ProtocolError) as error:
             raise InstanceGone(f"The worker does not answer: {error!r}.") from error
         if not isinstance(head, h11.Response):
@@ -57,32 +55,34 @@ class Answer:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, as it comes."""
         try:
-            while isinstance(event := await self._next(), h11.Data):
+            while isinstance(event := await next_event(self._http, self._reader), h11.Data):
                 yield bytes(event.data)
         except (OSError, h11.ProtocolError) as error:
             raise InstanceGone(f"The worker does not answer: {error!r}.") from error
         if not isinstance(event, h11.EndOfMessage):
             raise InstanceGone("The worker closed the connection in the middle of an answer.")
 
+    async def whole(self) -> bytes:
+        """The body to its end.
+
+        Raises:
+            InstanceGone: it broke off, or has no end.
+        """
+        return await whole(self.chunks(), InstanceGone("The worker's answer has no end."))
+
+    def lines(self) -> AsyncIterator[bytes]:
+        """The lines of the body, as they come; none is empty.
+
+        Raises:
+            InstanceGone: it broke off, or has a line without end.
+        """
+        return lines_of(self.chunks(), InstanceGone("The event stream has a line without end."))
+
     async def close(self) -> None:
         """Let go of the connection."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
-
-    async def _next(self) -> h11.Event | type[h11.PAUSED]:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(await self._reader.read(_READ_BYTES))
-        return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
-
-
-async def whole(chunks: AsyncIterator[bytes]) -> bytes:
-    answer = b""
-    async for chunk in chunks:
-        answer += chunk
-        if len(answer) > MOST_BYTES:
-            raise InstanceGone("The worker's answer has no end.")
-    return answer
 
 
 def refusal(status: int, answer: bytes) -> WorkerRefused:
@@ -91,18 +91,3 @@ def refusal(status: int, answer: bytes) -> WorkerRefused:
     except ValidationError:
         message = answer.decode(errors="replace")[:200]
     return WorkerRefused(status, message)
-
-
-async def lines_of(answer: Answer) -> AsyncIterator[bytes]:
-    """The lines of an answer, as they come; none is empty.
-
-    Raises:
-        InstanceGone: it broke off, or has a line without end.
-    """
-    rest = b""
-    async for chunk in answer.chunks():
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MOST_BYTES:
-            raise InstanceGone("The event stream has a line without end.")
-        for line in filter(None, lines):
-            yield line

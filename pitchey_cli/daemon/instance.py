@@ -13,7 +13,7 @@ from pitchey_cli.daemon.porter import MEETING, prepare_porter
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import NOTHING, Size, budget
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
 from pitchey_cli.domain.limits import PORTER, Grant, grant
 from pitchey_cli.domain.placement import Candidate, kinds_of
 from pitchey_cli.domain.pools import is_shared
@@ -67,6 +67,7 @@ class PooledInstance:
     kinds: set[str] = field(default_factory=set)  #: of jobs for which it has warm what they need
     failed_kinds: set[str] = field(default_factory=set)  #: whose last attempt here failed
     organisations: set[str] = field(default_factory=set)  #: that it has worked for
+    models: tuple[LoadedModel, ...] = ()  #: that it has loaded, as it stands on record
     available_since: datetime | None = None  #: since when it is ready without a break
     cpu: float | None = None  #: share of its CPUs that it used lately; None is not known
     memory: float | None = None  #: share of its memory

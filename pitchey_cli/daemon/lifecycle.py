@@ -20,7 +20,7 @@ from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.errors import EngineError, InputNotFound, InstanceGone, PitcheyError, StoreError
-from pitchey_cli.domain.job import Instance, InstanceState, Token
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel, Token
 from pitchey_cli.engines.port import LABEL_ORGANISATION, LABEL_STATE, InstanceStatus
 from processors import protocol
 
@@ -122,7 +122,7 @@ class Lifecycle:
             if instance.ended_tick is None and await asyncio.to_thread(self._is_gone, record.id):
                 instance.ended_tick = record.seen_tick
         else:
-            instance.note_models(health.loaded_models)
+            await self.note_models(instance, health)
             if not is_of_this_boot:
                 instance.retire("the machine has been started anew since")
             elif health.protocol != protocol.PROTOCOL_VERSION or health.draining:
@@ -166,7 +166,9 @@ class Lifecycle:
         client = WorkerClient(line_to(self.node, record.id, directory))
         size = Size(record.granted_cpus, record.granted_memory_bytes)
         shared = shares_files(directory)
-        return PooledInstance(record.id, self.config, client, size, shares_files=shared, started_at=started_at)
+        return PooledInstance(
+            *(record.id, self.config, client, size), shares_files=shared, started_at=started_at, models=record.models
+        )
 
     def _is_gone(self, instance_id: str) -> bool:
         try:
@@ -278,6 +280,19 @@ class Lifecycle:
         self.instances.pop(instance.id, None)
         await asyncio.to_thread(shutil.rmtree, self._directory(instance.id), True)
         self.node.report(f"{instance.id} {state}: {why}")
+
+    async def note_models(self, instance: PooledInstance, health: protocol.Health) -> None:
+        """Learn which models an instance has loaded, and put it on record where that has changed."""
+        instance.note_models(health.loaded_models)
+        models = tuple(LoadedModel(name, size) for name, size in (health.model_bytes or {}).items())
+        if models == instance.models:
+            return
+        try:
+            await self.node.call(self.node.store.set_models, instance.id, models)
+        except StoreError as error:  # the next look at it tries again
+            self.node.report(f"which models {instance.id} has loaded cannot be recorded: {error}")
+        else:
+            instance.models = models
 
     async def _note_state(self, instance: PooledInstance, state: InstanceState) -> None:
         try:

@@ -23,6 +23,7 @@ from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
+from pitchey_cli.daemon.health import HealthWatch
 from pitchey_cli.daemon.instance import PooledInstance, on_host
 from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
@@ -67,10 +68,11 @@ class Loop:
         self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
-        self.membership = Membership(node, self.scaler.room)
+        self._health = HealthWatch(node)
+        self.membership = Membership(node, self.scaler.room, self._health.last)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
-        self._alerting = Alerting(node)
+        self._alerting = Alerting(node, self._health.last)
         self.webhooks = Webhooks(node)
         self._tidying = Tidying(node, state_id, self.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
@@ -105,6 +107,8 @@ class Loop:
             if self.membership.is_over:
                 return  # nothing here is this node's any more
             if self.membership.is_clock_wrong and step in by_date:
+                continue
+            if self.membership.is_outdated and step in taking:
                 continue
             try:
                 await step()
@@ -189,7 +193,8 @@ class Loop:
         self.forecasting.begin_if_due()
 
     async def alert(self) -> None:
-        """Judge the alert rules now and then, without waiting for it here."""
+        """Look how this node does, and where one is to do it judge the alert rules, without waiting for it here."""
+        self._health.begin_if_due()
         if self.membership.is_first:
             self._alerting.begin_if_due()
 
@@ -289,7 +294,7 @@ class Loop:
             places = pool.places()
             if not places.free_slots:
                 pool.is_head_waiting = False  # nobody was asked
-                pool.note_room(has_room=False)
+                pool.pickups.note_room(has_room=False)
                 continue
             async with self._claiming:
                 # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
@@ -312,11 +317,11 @@ class Loop:
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
                     instance = pool.instances[claimed.instance_id]
-                    pickup = pool.pickup_of(claimed.job, instance)
+                    pickup = pool.pickups.measure_of(claimed.job, instance, pool.instances.values())
                     if claimed.job.attempt == 1:
                         self.forecasting.note_came(key.service, due_at(claimed.job))
                     self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
-                pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
+                pool.pickups.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
@@ -328,7 +333,7 @@ class Loop:
         for key in needed:
             self.pool(key)
         for key, pool in self.pools.items():
-            pool.note_held(waiting[key].lines if key in waiting else {})
+            pool.pickups.note_held(waiting[key].lines if key in waiting else {})
         used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
         await self.scaler.step(self.pools, waiting, warm, used_up, others)
         self._forget_pools(needed)
@@ -396,8 +401,8 @@ class Loop:
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
-        """Tick until `until` is set, or nothing here is this node's any more."""
-        while not (until.is_set() or self.membership.is_over):
+        """Tick until `until` is set, nothing here is this node's any more, or the database is for newer programs."""
+        while not (until.is_set() or self.membership.is_over or self.membership.is_outdated):
             self.changed.clear()
             await self.tick()
             await self._until_something(until)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from pitchey_cli.daemon import agreement
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, NodeRecord, NodeState, Room, Watch
+from pitchey_cli.domain.errors import SchemaTooNew, StoreError
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, Health, NodeRecord, NodeState, Room, Watch
 
 _AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
 
@@ -18,18 +18,21 @@ _AGAIN_SECONDS = 2.0  # after a beat that the database has not taken
 class Membership:
     """A node's place among those that share its database."""
 
-    def __init__(self, node: Node, room: Callable[[], Room]) -> None:
+    def __init__(self, node: Node, room: Callable[[], Room], health: Callable[[], Health] = Health) -> None:
         """Begin outside.
 
         Args:
             room: what the node has for instances now.
+            health: how it does, some seconds ago at most.
         """
         self._node = node
         self._room = room
+        self._health = health
         self._watch = Watch()
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
+        self.is_outdated = False  #: another node has made the database one for newer programs: this one is to end
         self._apart_seconds = 0.0  # by which the clock here is ahead of that of the database's server
         self.is_clock_wrong = False  #: too far to do here what goes by the date
         self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
@@ -70,7 +73,9 @@ class Membership:
                 if (problem := agreement.objection(node, still)) is not None:
                     raise problem
                 said = agreement.settle(node)
-            epoch = node.store.enter(node.identity.id, node.config.facts, self.told, now=node.clock.now())
+            epoch = node.store.enter(
+                node.identity.id, node.config.facts, self.told, self._health(), now=node.clock.now()
+            )
         return epoch, said
 
     async def leave(self) -> None:
@@ -100,6 +105,7 @@ class Membership:
         if self.is_over or now < self._beat_at:
             return []
         self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
+        said = await self._look_at_schema()
         found = await node.call(self._beat)
         self._beat_at = now + lease / BEATS_PER_LEASE
         if found is None:
@@ -111,7 +117,19 @@ class Membership:
         others = [each for each in found if each.id != node.identity.id and each.is_up]
         gone = self._watch.look(others, now)
         self.others = [each for each in others if each not in gone]
-        return [*self._judge_clock(), *[said for each in gone if (said := await self._take_over(each))]]
+        taken = [done for each in gone if (done := await self._take_over(each))]
+        return [*said, *self._judge_clock(), *taken]
+
+    async def _look_at_schema(self) -> list[str]:
+        """Before each beat until it is so: what runs still ends, and until it has this node beats like any other."""
+        if self.is_outdated:
+            return []
+        try:
+            await self._node.call(self._node.store.check_schema)
+        except SchemaTooNew as error:
+            self.is_outdated = True
+            return [f"{error} {error.hint} Nothing new is taken, and this daemon ends when what runs has ended"]
+        return []
 
     def _judge_clock(self) -> list[str]:
         """What goes by the date changes what is everybody's: jobs that are too late, what is removed for its age."""
@@ -131,7 +149,7 @@ class Membership:
             self._apart_seconds = (node.clock.now() - there).total_seconds()
         assert node.identity.epoch is not None  # it has entered
         self.told = self._room()
-        if not node.store.beat(node.identity.epoch, self.told, now=node.clock.now()):
+        if not node.store.beat(node.identity.epoch, self.told, self._health(), now=node.clock.now()):
             return None
         return node.store.nodes()
 

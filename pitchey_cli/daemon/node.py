@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -33,6 +33,7 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Service
 
+A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -176,6 +177,10 @@ class Node:
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a method of the store on the writer's thread; it is durable when this returns."""
         return await self.writer.call(method, *args, **kwargs)
+
+    async def join(self, method: Callable[[Sequence[A]], Sequence[T | Exception]], item: A) -> T:
+        """The same for what is done together with others of its kind that come in at the same time."""
+        return await self.writer.join(method, item)
 
     async def note(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same for what would only be done again, if a power cut undid it."""

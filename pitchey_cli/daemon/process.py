@@ -174,6 +174,8 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
     on_ready()
     try:
         await recovery.run(loop, shutdown.stop)
+        if loop.membership.is_outdated:
+            shutdown.ask()
         loop.node.report("draining: nothing new is taken")
         if front is not None:
             front.drain()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.domain.errors import StaleToken, StoreError
-from pitchey_cli.domain.job import JobId, Outcome, Token, input_kind
+from pitchey_cli.domain.job import Attempt, Job, JobId, Outcome, Token, input_kind
 from pitchey_cli.domain.limits import larger_type
-from pitchey_cli.domain.states import after_attempt
+from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.domain.unfit import PassedOn, is_unfit, pass_on
+from pitchey_cli.store.port import Ending
 from processors.vocabulary import Reason
 
 _PAUSES = (0.1, 0.5, 2.0, 5.0, 5.0, 5.0)  # seconds between tries
@@ -50,17 +54,36 @@ class Recording:
         await self._try(outcome, now, tick)
 
     async def _try(self, outcome: Outcome, now: datetime, tick: int) -> None:
-        await self.node.call(self._conclude, outcome, now, tick, self.node.dice())
+        outcome, on_node = await self._pass_on(outcome) if is_unfit(outcome) else PassedOn(outcome)
+        decide = partial(self._decide, outcome, on_node, now, self.node.dice())
+        await self.node.join(_conclude, (self, Ending(self.job_id, self.token, outcome, decide, now, tick)))
 
-    def _conclude(self, outcome: Outcome, now: datetime, tick: int, dice: float) -> None:
-        """The job is read again: a cancellation may have been asked for meanwhile, and it wins over a retry."""
-        store, config = self.node.store, self.config
-        job = store.job(self.job_id)
-        larger = larger_type(config.instance_type)
-        transition = after_attempt(job, outcome, now=now, dice=dice, policy=config.retry, larger_size=larger)
-        store.finish(job.id, self.token, outcome, transition, now=now, tick=tick)
-        if outcome.reason is Reason.COMPLETED and job.size and self._had_too_little_memory():
+    async def _pass_on(self, outcome: Outcome) -> PassedOn:
+        node = self.node
+        job, nodes = await node.call(node.store.job, self.job_id), await node.call(node.store.nodes)
+        return pass_on(job, outcome, node.identity.id, nodes)
+
+    def _decide(self, outcome: Outcome, on_node: str | None, now: datetime, dice: float, job: Job) -> Transition:
+        """Of the job as it is now: a cancellation may have been asked for meanwhile, and it wins over a retry."""
+        larger = larger_type(self.config.instance_type)
+        decided = after_attempt(job, outcome, now=now, dice=dice, policy=self.config.retry, larger_size=larger)
+        return replace(decided, on_node=on_node)
+
+    def learn(self, outcome: Outcome, job: Job) -> None:
+        """Remember that this kind of input needs a larger instance, if that is what the job's end has shown."""
+        store = self.node.store
+        if outcome.reason is Reason.COMPLETED and job.size and _had_too_little_memory(store.attempts(job.id)):
             store.set_size_hint(job.service, input_kind(job.kind, job.inputs), job.size)
 
-    def _had_too_little_memory(self) -> bool:
-        return any(attempt.reason is Reason.OOM for attempt in self.node.store.attempts(self.job_id))
+
+def _conclude(ended: Sequence[tuple[Recording, Ending]]) -> Sequence[Job | StaleToken]:
+    """Write the ends of a node's attempts that have ended together."""
+    found = ended[0][0].node.store.finish_all([ending for _, ending in ended])
+    for (recording, ending), job in zip(ended, found, strict=True):
+        if isinstance(job, Job):
+            recording.learn(ending.outcome, job)
+    return found
+
+
+def _had_too_little_memory(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.reason is Reason.OOM for attempt in attempts)

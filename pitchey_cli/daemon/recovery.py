@@ -63,8 +63,11 @@ async def _adopt(loop: Loop) -> None:
 
 
 async def run(loop: Loop, until: asyncio.Event) -> None:
-    """Run the loop until `until` is set; begin anew, by itself, as often as others have taken over what it ran."""
-    while not until.is_set():
+    """Run the loop until `until` is set, or another node has made the database one for newer programs.
+
+    It begins anew, by itself, as often as others have taken over what it ran.
+    """
+    while not (until.is_set() or loop.membership.is_outdated):
         await loop.run(until)
         if loop.membership.is_over and not until.is_set():
             await _begin_anew(loop, until)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
-from pitchey_cli.daemon.exchange import Answer, WorkerRefused, lines_of, refusal, whole
+from pitchey_cli.daemon.exchange import Answer, WorkerRefused, refusal
 from pitchey_cli.daemon.line import Line
 from pitchey_cli.daemon.worker_group import Groups
 from pitchey_cli.domain.errors import InstanceGone
@@ -89,7 +89,7 @@ class WorkerClient:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await self._open(method, target, request)
                 if answer.status not in (202, 409):
-                    raise refusal(answer.status, await whole(answer.chunks()))
+                    raise refusal(answer.status, await answer.whole())
         except BaseException as error:
             if answer is not None:
                 await answer.close()
@@ -105,7 +105,7 @@ class WorkerClient:
         answer = await self._open("POST", "/groups", group)
         if answer.status != 202:
             try:
-                raise refusal(answer.status, await whole(answer.chunks()))
+                raise refusal(answer.status, await answer.whole())
             finally:
                 await answer.close()
         return answer
@@ -124,7 +124,7 @@ class WorkerClient:
         answer = await self._open("GET", f"/attempts/{token}/events?after={after}")
         if answer.status != 200:
             try:
-                raise refusal(answer.status, await whole(answer.chunks()))
+                raise refusal(answer.status, await answer.whole())
             finally:
                 await answer.close()
         return _Events(token, answer)
@@ -146,7 +146,7 @@ class WorkerClient:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await self._open(method, target, body)
                 try:
-                    said = await whole(answer.chunks())
+                    said = await answer.whole()
                 finally:
                     await answer.close()
         except TimeoutError as error:
@@ -185,7 +185,7 @@ class _Events:
         Raises:
             InstanceGone: the stream broke before the last one.
         """
-        async for line in lines_of(self._answer):
+        async for line in self._answer.lines():
             try:
                 yield protocol.EVENT.validate_json(line)
             except ValidationError as error:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from pydantic import ValidationError
 
-from pitchey_cli.daemon.exchange import Answer, WorkerRefused, lines_of
+from pitchey_cli.daemon.exchange import Answer, WorkerRefused
 from pitchey_cli.domain.errors import InstanceGone, PitcheyError
 from processors import protocol
 
@@ -114,7 +114,7 @@ class Groups:
         try:
             answer = await self._send(b'{"attempts":[%s]}' % b",".join(request for request, _ in group))
             try:
-                async for line in lines_of(answer):
+                async for line in answer.lines():
                     _tell(by_token, line)
             finally:
                 await answer.close()

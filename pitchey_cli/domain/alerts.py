@@ -87,6 +87,14 @@ RULES = (
     Rule("disk_free", "the disk of the state directory has {} free", 2, "GiB", Severity.CRITICAL, is_floor=True),
     Rule("engine_away", "the engine answered {} ago", 60, "s", Severity.CRITICAL),
     Rule(
+        "node_away",
+        "{} should be at work, and are not heard of",
+        1,
+        "nodes",
+        Severity.CRITICAL,
+        of_one=("{} should be at work, and is not heard of", "node"),
+    ),
+    Rule(
         "room_short",
         "{} are short of room on the host",
         1,

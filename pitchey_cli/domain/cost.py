@@ -12,10 +12,10 @@ What a piece costs is rounded down. A sum of pieces rounded down is never more t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.prices import Tariff
@@ -173,6 +173,18 @@ def pause_entries(instance: Instance, end: int) -> list[Entry]:
 def total(found: Sequence[Entry], *lines: Line) -> int:
     """Nanodollars of some lines together."""
     return sum(each.nanodollars for each in found if each.line in lines)
+
+
+def summed(found: Iterable[Entry]) -> list[Entry]:
+    """The same with one entry for each row of the ledger."""
+    sums: dict[tuple[Any, ...], Entry] = {}
+    for each in found:
+        row = each[:6]
+        if (so_far := sums.get(row)) is not None:
+            ticks, nanodollars = so_far.ticks + each.ticks, so_far.nanodollars + each.nanodollars
+            each = each._replace(ticks=ticks, nanodollars=nanodollars, attempts=so_far.attempts + each.attempts)
+        sums[row] = each
+    return list(sums.values())
 
 
 def end_of(instance: Instance, *, boot: str, tick: int) -> int:

@@ -131,6 +131,10 @@ class StoreError(PitcheyError):
     exit_code = ExitCode.STORE
 
 
+class SchemaTooNew(StoreError):
+    """A newer Pitchey has changed the database, and not so that this one may go on with it."""
+
+
 class StaleToken(PitcheyError):
     """Another attempt has taken over the job; what this one brings must be thrown away."""
 

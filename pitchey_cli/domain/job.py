@@ -291,6 +291,14 @@ class InstanceState(StrEnum):
 
 
 @dataclass(frozen=True)
+class LoadedModel:
+    """A model that an instance has ready."""
+
+    name: str  #: `name@version`
+    memory_bytes: int  #: that it counts for
+
+
+@dataclass(frozen=True)
 class Instance:
     """One running container of a service, as the store knows it."""
 
@@ -311,6 +319,7 @@ class Instance:
     size: str = ""  #: its instance type, where that is not the service's own
     organisation: str = ""  #: for which alone it works, for life; empty: for all
     note: str | None = None  #: why it is lost, or what was granted down
+    models: tuple[LoadedModel, ...] = ()  #: that it has loaded, as it has said last
     # What it is billed by, see domain/cost.py.
     instance_type: str = ""
     region: str = "local"

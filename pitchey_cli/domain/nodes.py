@@ -27,7 +27,8 @@ MOST_APART_SECONDS = 60.0
 SPOT = "its cloud may take it away"  #: why a node does not take a job that may not be interrupted
 
 _LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}=[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_OWN = ("region", "gpu", "spot", "node")  # labels that every node has, and nobody sets
+_OWN = ("region", "gpu", "spot", "node", "start")  # labels that every node has, and nobody sets
+_NOT = "!="
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -58,6 +59,24 @@ class Room:
 
 
 @dataclass(frozen=True)
+class Health:
+    """How a node does, as its beat says; None is not known."""
+
+    disk_free_bytes: int | None = None  #: where its state directory is, or the cache in it, whichever has less
+    engine_away_seconds: float | None = None  #: since its engine was found to be away; 0: it answers
+
+    def brought_up_to(self, later: Health) -> Health:
+        """The same with what is known by now."""
+        disk, engine = later.disk_free_bytes, later.engine_away_seconds
+        return Health(
+            self.disk_free_bytes if disk is None else disk, self.engine_away_seconds if engine is None else engine
+        )
+
+
+NOT_ASKED = Health()  #: of a node that has just come
+
+
+@dataclass(frozen=True)
 class NodeFacts:
     """What a daemon says of itself when it starts."""
 
@@ -73,12 +92,15 @@ class NodeFacts:
     has_gpu: bool = False
     lease_seconds: float = 30.0  #: so long its beat may stand still
     is_foreground: bool = False  #: a `pitchey run`
+    host: str = ""  #: its machine since that was started: the boot id
+    start: str = ""  #: names this start of its daemon; see domain/unfit.py
 
     @property
     def all_labels(self) -> frozenset[str]:
         """Those that are set, and those that every node has."""
         own = {f"region={self.region}", f"gpu={_said(self.has_gpu)}", f"spot={_said(self.is_spot)}"}
-        return frozenset({*self.labels, *own, f"node={self.name}"})
+        start = [f"start={self.start}"] if self.start else []
+        return frozenset({*self.labels, *own, f"node={self.name}", *start})
 
 
 @dataclass(frozen=True)
@@ -94,6 +116,8 @@ class NodeRecord:
     beat_at: datetime  #: by its own clock: for people alone
     is_drained: bool = False  #: somebody has asked it to take nothing new; it stays so when its daemon starts anew
     room: Room = field(default_factory=Room)
+    health: Health = field(default_factory=Health)
+    lost_at: datetime | None = None  #: when others took over what it ran; None again when it comes back or is removed
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -101,9 +125,25 @@ class NodeRecord:
         return self.epoch, self.beat
 
     @property
+    def is_known(self) -> bool:
+        """Whether people look for it among the nodes: it is a daemon, and has not been removed."""
+        return self.state is not NodeState.REMOVED and not self.facts.is_foreground
+
+    @property
     def is_up(self) -> bool:
         """Whether it has neither ended nor been taken for dead."""
         return self.state in (NodeState.UP, NodeState.DRAINING)
+
+    def is_away(self, now: datetime) -> bool:
+        """Whether it should be at work and is not: it did not end in order, and nobody has drained or removed it.
+
+        Others find that out by its beat. Where there are none, only the clock is left; it may be as far from the node's
+        as a clock may be at all.
+        """
+        if self.is_drained or self.facts.is_foreground:
+            return False
+        longest = timedelta(seconds=self.facts.lease_seconds + MOST_APART_SECONDS)
+        return self.lost_at is not None or (self.is_up and now - self.beat_at > longest)
 
     def is_silent(self, now: datetime) -> bool:
         """Whether people should be told that it has not been heard of; clocks may be apart, so nobody acts on it."""
@@ -201,7 +241,17 @@ def name_from(text: str, *, what: str) -> str:
 
 def fits(wanted: str, labels: frozenset[str]) -> bool:
     """Whether a node with such labels may take a job that asks for some."""
-    return not wanted or labels.issuperset(wanted.split(","))
+    return not wanted or not _unmet(wanted, labels)
+
+
+def asked(wanted: str) -> str:
+    """What was asked for when the job was submitted: without the starts of daemons that turned out to be unfit."""
+    return ",".join(each for each in wanted.split(",") if _NOT not in each)
+
+
+def _unmet(wanted: str, labels: frozenset[str]) -> list[str]:
+    """The wishes that such labels do not meet: `gpu=true` is met by having it, `start!=ab12` by not having that."""
+    return sorted(each for each in wanted.split(",") if each and (each.replace(_NOT, "=") in labels) == (_NOT in each))
 
 
 def may_take(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) -> bool:
@@ -227,8 +277,10 @@ def _why_not(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) 
         return "its process engine runs no code"
     if service not in node.facts.services:
         return f"it does not serve {service}"
-    if missing := sorted(set(wanted.split(",")) - node.facts.all_labels - {""}):
-        return f"it has no {' and no '.join(missing)}"
+    if unmet := _unmet(wanted, node.facts.all_labels):
+        if missing := [each for each in unmet if _NOT not in each]:
+            return f"it has no {' and no '.join(missing)}"
+        return "it was not set up for this job, and has not been started anew since"
     if node.facts.is_spot and not is_spot_ok:
         return SPOT
     return "it drains" if node.state is NodeState.DRAINING else ""

@@ -88,6 +88,7 @@ class Overview:
     spent_today: int = 0  #: nanodollars, since midnight where this is run
     warm: Sequence[WarmRequest] = ()
     notices: Sequence[str] = ()  #: budgets that hold jobs, alerts that fire
+    others: Sequence[str] = ()  #: the nodes that are up, where no daemon runs here and others share the queue
 
     @property
     def nanodollars_per_hour(self) -> int:

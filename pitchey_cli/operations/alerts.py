@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pitchey_cli.artifacts.room import disk_free_bytes
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.alerts import Alert, Reading, Rule, Silence
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.moments import span
-from pitchey_cli.domain.readings import Surroundings, readings
+from pitchey_cli.domain.nodes import Health
+from pitchey_cli.domain.readings import Here, readings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import Store
 from pitchey_cli.values import dataclass
@@ -42,11 +44,12 @@ def look(
     """Take the readings now, and judge them.
 
     Args:
-        is_daemon_running: then it knows of the engine, and what it has found of it stands. Without one nobody needs it.
+        is_daemon_running: here: then it knows of the engine, and what it has found of it stands. Without one nobody
+            needs that engine.
         dry_run: note nothing, and tell nobody.
     """
-    surroundings = Surroundings(_disk_free(state_dir), None if is_daemon_running else 0.0)
-    found = readings(store.alert_facts(as_of, policy), surroundings)
+    health = Health(disk_free_bytes(state_dir), None if is_daemon_running else 0.0)
+    found = readings(store.alert_facts(as_of, policy), Here(health, _node_id(state_dir)), now=as_of.now)
     alerts = store.judge_alerts(rules, found, now=as_of.now, dry_run=dry_run)
     return [Standing(rule, found[rule.name], alert) for rule, alert in zip(rules, alerts, strict=True)]
 
@@ -91,8 +94,9 @@ def unsilence(store: Store, each: Standing, now: datetime) -> None:
     store.silence_alert(each.rule.name, None)
 
 
-def _disk_free(state_dir: Path) -> int | None:
+def _node_id(state_dir: Path) -> str:
+    """The node that works in a state directory; empty where none ever has."""
     try:
-        return shutil.disk_usage(state_dir).free
+        return layout.node_id(state_dir).read_text(encoding="ascii", errors="replace").strip()
     except OSError:
-        return None
+        return ""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from pitchey_cli.artifacts.port import Artifacts
-from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import Job, NewJob
 from pitchey_cli.domain.secrecy import has_secret
 from pitchey_cli.store.port import Store
@@ -82,9 +81,5 @@ def _without(spec: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
 
 
 def _is_whole(store: Store, artifacts: Artifacts, job: Job) -> bool:
-    try:
-        for output in store.outputs(job.id):
-            artifacts.path(output.sha256)
-    except InputNotFound:
-        return False
-    return True
+    # Not by their paths: what is in a bucket would be fetched. They are about to be referred to once more.
+    return not artifacts.refresh([output.sha256 for output in store.outputs(job.id)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
 from pitchey_cli.artifacts.port import Artifacts
-from pitchey_cli.domain.errors import Denied, InputNotFound, StoreError, UsageError
+from pitchey_cli.domain.errors import Denied, StoreError, UsageError
 from pitchey_cli.store.export import Table
 from pitchey_cli.store.port import Store
 from pitchey_cli.values import dataclass
@@ -34,8 +34,8 @@ def check(store: Store, artifacts: Artifacts, *, is_deep: bool, progress: ReadPr
         is_deep: also read every artifact, and compare its content with its name.
     """
     problems = store.integrity()
-    sizes = dict(_missing_or_cut(store, artifacts))
-    problems += sizes.values()
+    there = {each.sha256: each.size for each in artifacts.kept()}
+    problems += _cut(store, there)
     names: set[str] = set()
     missing: dict[str, str] = {}
     after = 0
@@ -44,46 +44,42 @@ def check(store: Store, artifacts: Artifacts, *, is_deep: bool, progress: ReadPr
         for holding in page:
             for name in holding.names:
                 names.add(name)
-                if name not in sizes and not _is_there(artifacts, name):
+                # It may have come since: then it is read. Those are few.
+                if name not in there and not artifacts.is_whole(name):
                     missing.setdefault(name, holding.job_id)
     # A job may have been removed since its row was read, and its artifacts with it.
-    there = store.known_jobs(sorted(set(missing.values())))
-    problems += [f"artifact {name}: missing, job {job} refers to it" for name, job in missing.items() if job in there]
+    known = store.known_jobs(sorted(set(missing.values())))
+    problems += [f"artifact {name}: missing, job {job} refers to it" for name, job in missing.items() if job in known]
     if is_deep:
-        problems += _altered(artifacts, progress)
+        problems += _altered(artifacts, there, progress)
     return Checked(len(names), tuple(problems))
 
 
-def _missing_or_cut(store: Store, artifacts: Artifacts) -> Iterator[tuple[str, str]]:
-    """Those of the results: their sizes are known."""
+def _cut(store: Store, there: Mapping[str, int]) -> Iterator[str]:
+    """Those of the results: their sizes are known.
+
+    Args:
+        there: the sizes of what is kept.
+    """
     after = ""
     while page := store.artifact_sizes(after=after):
         after = page[-1][0]
         for name, size in page:
-            if _is_there(artifacts, name) and (found := artifacts.path(name).stat().st_size) != size:
-                yield name, f"artifact {name}: has {found:,} bytes, not {size:,}"
+            if (found := there.get(name, size)) != size:
+                yield f"artifact {name}: has {found:,} bytes, not {size:,}"
 
 
-def _altered(artifacts: Artifacts, progress: ReadProgress | None) -> Iterator[str]:
-    total = sum(each.size for each in artifacts.kept())
-    done = 0
-    for each in artifacts.kept():
+def _altered(artifacts: Artifacts, there: Mapping[str, int], progress: ReadProgress | None) -> Iterator[str]:
+    total, done = sum(there.values()), 0
+    for name, size in there.items():
 
         def tell(read: int, _: int | None, before: int = done) -> None:
             if progress is not None:
                 progress(before + read, total)
 
-        if not artifacts.is_whole(each.sha256, progress=tell) and _is_there(artifacts, each.sha256):
-            yield f"artifact {each.sha256}: its content is another"
-        done += each.size
-
-
-def _is_there(artifacts: Artifacts, name: str) -> bool:
-    try:
-        artifacts.path(name)
-    except InputNotFound:
-        return False
-    return True
+        if not artifacts.is_whole(name, progress=tell) and not artifacts.refresh([name]):  # not removed since
+            yield f"artifact {name}: its content is another"
+        done += size
 
 
 class ExportFormat(StrEnum):

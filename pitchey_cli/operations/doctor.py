@@ -93,9 +93,9 @@ def examine(
         yield _keeping(state_dir)
         yield from _unreachable(open_store)
     yield _state(state_dir)
-    yield _store(open_store, None if server else layout.database(state_dir), server)
+    yield (store := _store(open_store, None if server else layout.database(state_dir), server))
     yield _disk(state_dir)
-    yield from map(_bucket, buckets)
+    yield from _answers(buckets, {store.subject} if store.verdict is Verdict.PROBLEM else set())
     try:
         engine = connect()
         info = engine.info()
@@ -119,19 +119,25 @@ def examine(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question to a provider of S3."""
+    """A question to a provider of S3, or to the queue about one."""
 
     subject: str
     saw: str  #: what is said when all is well
     ask: Callable[[], None]  #: raises PitcheyError
+    needs: frozenset[str] = frozenset()  #: what has to be well, else it would only say again what is wrong there
 
 
-def _bucket(asked: Asked) -> Check:
-    try:
-        asked.ask()
-    except PitcheyError as error:
-        return Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
-    return Check(asked.subject, Verdict.OK, asked.saw)
+def _answers(questions: Sequence[Asked], troubled: set[str]) -> Iterator[Check]:
+    for asked in questions:
+        if troubled & asked.needs:
+            continue
+        try:
+            asked.ask()
+        except PitcheyError as error:
+            troubled.add(asked.subject)
+            yield Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
+        else:
+            yield Check(asked.subject, Verdict.OK, asked.saw)
 
 
 def _spot(node: SpotNode) -> Check:

@@ -84,24 +84,28 @@ class Looking:
     policy: QueuePolicy
     as_of: Callable[[], AsOf]
     runner: Callable[[], Runner | None]
+    others: Callable[[Store], Sequence[str]] = lambda store: ()  #: the nodes that are up on a queue that several share
 
 
 def look(store: Store, looking: Looking, host: HostUse) -> Overview:
     """All of this moment. Jobs may go on between two of its reads."""
     as_of, runner = looking.as_of(), looking.runner()
+    is_daemon_here = runner is not None and runner.is_daemon
+    others = () if is_daemon_here else tuple(looking.others(store))
     today = term_of(Period.DAY, as_of.now, as_of.zone).begin
     costs = store.costs(since=as_of.now, until=as_of.now)  # what lives; what is booked has been added up already
     live = live_entries(costs.instances, costs.attempts, boot=as_of.boot, tick=as_of.tick)
     taken = Counter[str]()
     for attempt in costs.attempts:
         taken[attempt.instance.id] += attempt.slots
+    is_run = runner is not None or bool(others)
     running = store.running()
     waiting = [job for state in _WAITING for job in store.oldest_jobs(state, limit=_LISTED)]
     return Overview(
         at=as_of.now,
         runner=runner,
         host=host,
-        pools=_pools(store, looking.services, costs.instances, running, is_run=runner is not None, now=as_of.now),
+        pools=_pools(store, looking.services, costs.instances, running, is_run=is_run, now=as_of.now),
         instances=[
             # What another boot has left is gone; the next daemon books its end.
             InstanceUse(each, taken[each.id], each.tariff.price_at(as_of.now) if each.boot == as_of.boot else 0)
@@ -112,7 +116,8 @@ def look(store: Store, looking: Looking, host: HostUse) -> Overview:
         dead_letters=store.jobs(JobFilter(states=(JobState.DEAD,), limit=_LISTED)),
         spent_today=store.spent(organisation=None, service=None, since=today) + spent_alive(Scope(), today, live),
         warm=store.warm_requests(now=as_of.now),
-        notices=_notices(store, looking, as_of, runner),
+        notices=_notices(store, looking, as_of, is_daemon_running=is_daemon_here),
+        others=others,
     )
 
 
@@ -155,7 +160,7 @@ def _waiting(store: Store) -> dict[PoolKey, int]:
     }
 
 
-def _notices(store: Store, looking: Looking, as_of: AsOf, runner: Runner | None) -> list[str]:
+def _notices(store: Store, looking: Looking, as_of: AsOf, *, is_daemon_running: bool) -> list[str]:
     held = budgets.held(store, budgets.capped(store, lambda: as_of))
     standings = alerts.look(
         store,
@@ -163,7 +168,7 @@ def _notices(store: Store, looking: Looking, as_of: AsOf, runner: Runner | None)
         as_of,
         looking.policy,
         state_dir=looking.state_dir,
-        is_daemon_running=runner is not None and runner.is_daemon,
+        is_daemon_running=is_daemon_running,
         dry_run=True,
     )
     found = [budgets.sentence(each, jobs=budgets.waiting(jobs)) for each, jobs in held]

@@ -12,7 +12,7 @@ from rich.text import Text
 from pitchey_cli.domain.nodes import NodeState, NodeUse
 from pitchey_cli.reports.as_json import SCHEMA, time
 from pitchey_cli.reports.tables import cell, plain_table
-from pitchey_cli.reports.wording import ago, printable, size
+from pitchey_cli.reports.wording import ago, duration, printable, size
 
 _STYLES = {NodeState.UP: "green", NodeState.DRAINING: "yellow", NodeState.DOWN: "dim", NodeState.REMOVED: "dim"}
 
@@ -63,13 +63,27 @@ def whole(use: NodeUse, *, now: datetime) -> RenderableType:
         f"started     {ago(node.started_at, now)}, schema {node.facts.schema}, lease {node.facts.lease_seconds:g} s",
         f"room        {room.free_cpus:g} of {room.cpus:g} CPUs, {size(room.free_memory_bytes)} of"
         f" {size(room.memory_bytes)} free",
+        f"disk        {_free(node.health.disk_free_bytes)}",
+        f"engine      {_answered(node.health.engine_away_seconds)}",
         f"price       {node.facts.price_factor:g} times the usual one",
     ]
     lines += [f"instance    {each.id} {each.state}, {each.slots} slots" for each in use.instances]
     return Group(table([use], now=now), Text(), *(Text(printable(each)) for each in lines))
 
 
+def _free(disk_bytes: int | None) -> str:
+    return "not known" if disk_bytes is None else f"{size(disk_bytes)} free"
+
+
+def _answered(seconds: float | None) -> str:
+    if seconds is None:
+        return "not known"
+    return f"has not answered for {duration(seconds)}" if seconds else "answers"
+
+
 def _state(use: NodeUse, now: datetime) -> Text:
+    if use.node.lost_at is not None and use.node.is_away(now):
+        return Text("away", style="red")
     if use.node.is_silent(now):
         return Text("silent", style="red")
     return Text(use.node.state, style=_STYLES[use.node.state])
@@ -90,6 +104,7 @@ def document(use: NodeUse, *, now: datetime) -> dict[str, Any]:
         "name": facts.name,
         "state": node.state,
         "isSilent": node.is_silent(now),
+        "isAway": node.is_away(now),
         "version": facts.version,
         "databaseSchema": facts.schema,
         "engine": facts.engine,
@@ -108,6 +123,8 @@ def document(use: NodeUse, *, now: datetime) -> dict[str, Any]:
         "memoryBytes": room.memory_bytes,
         "freeCpus": room.free_cpus,
         "freeMemoryBytes": room.free_memory_bytes,
+        "diskFreeBytes": node.health.disk_free_bytes,
+        "engineAwaySeconds": node.health.engine_away_seconds,
         "instances": len(use.instances),
         "running": use.running,
     }

@@ -13,7 +13,7 @@ from pitchey_cli.domain.job import WAITING, InstanceState, Job, JobState
 from pitchey_cli.domain.overview import HostUse, Overview
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
-from pitchey_cli.reports.tables import STATE_COLOURS, cell, plain_table
+from pitchey_cli.reports.tables import STATE_COLOURS, cell, loaded_models, plain_table
 from pitchey_cli.reports.wording import duration, money, percent, printable, size
 from pitchey_cli.values import dataclass
 
@@ -75,12 +75,17 @@ class Table:
 
 def headline(found: Overview) -> Text:
     """Who runs the jobs."""
-    runner = found.runner
+    runner, others = found.runner, printable(", ".join(found.others))
+    if runner is None and others:
+        return Text(f"No daemon runs here; up on this queue: {others}")
     if runner is None:
         return Text("No daemon runs: nothing is started. `pitchey daemon start` starts one.", style="bold yellow")
     since = duration(max(0.0, round((found.at - runner.since).total_seconds())))
     if not runner.is_daemon:
-        return Text(f"No daemon runs; process {runner.pid} (pitchey run) does the work, since {since}", style="yellow")
+        here = f"process {runner.pid} (pitchey run) does the work, since {since}"
+        if others:
+            return Text(f"No daemon runs here; {here}; up on this queue: {others}")
+        return Text(f"No daemon runs; {here}", style="yellow")
     return Text(f"daemon {runner.pid} on {runner.engine}, since {since}" if runner.pid else "A daemon starts.")
 
 
@@ -232,7 +237,7 @@ def _instances(found: Overview) -> list[Row]:
                 Text(size(each.granted_memory_bytes)),
                 Text(stopwatch((found.at - each.created_at).total_seconds())),
                 Text(f"{use.nanodollars_per_hour / NANODOLLARS:.3f}"),
-                cell(each.note or ""),
+                cell("; ".join(filter(None, (loaded_models(each), each.note)))),
             ),
         )
         for use in found.instances
@@ -249,7 +254,7 @@ def _dead_letters(found: Overview) -> list[Row]:
                 Text(job.id),
                 Text(job.service),
                 Text(job.reason or "", style="red"),
-                Text(str(job.attempt)),
+                Text(str(job.attempts_used)),
                 Text(stopwatch((found.at - job.finished_at).total_seconds()) if job.finished_at else "-"),
                 cell(job.name),
                 cell(f"{job.error.code}: {job.error.message}" if job.error else ""),

@@ -66,6 +66,18 @@ def entries_of(cls: type, defaults: Any, prefix: str = "") -> list[Entry]:
     return found
 
 
+def tables_of(cls: type, defaults: Any, prefix: str = "") -> frozenset[str]:
+    """The keys of its tables, of the file alone: what is in them has the user's own names."""
+    found: set[str] = set()
+    for item in fields(cls):
+        value = getattr(defaults, item.name)
+        if is_dataclass(value):
+            found |= tables_of(type(value), value, f"{prefix}{item.name}.")
+        elif item.metadata.get("is_table"):
+            found.add(prefix + item.name)
+    return frozenset(found)
+
+
 def _entry(item: Field[Any], default: Any, prefix: str) -> Entry:
     meta, type_ = item.metadata, _TYPES[str(item.type)]
     names = ("doc", "choices", "least", "most", "has_password", "is_secret")

@@ -20,10 +20,8 @@ from pitchey_cli.settings.reach import (
     WebhookSettings,
 )
 from pitchey_cli.settings.services import CodeSettings, DocumentSettings, InferenceSettings, MediaSettings, Services
-from pitchey_cli.settings.setting import setting
+from pitchey_cli.settings.setting import setting, tables_of
 from pitchey_cli.values import dataclass
-
-TABLES = frozenset({"media.presets", "s3.profiles"})  #: of the file alone: their keys are the user's own names
 
 
 @dataclass(frozen=True)
@@ -52,3 +50,6 @@ class Settings:
     alerts: AlertSettings = AlertSettings()
     node: NodeSettings = NodeSettings()
     services: Services = Services()
+
+
+TABLES = tables_of(Settings, Settings())  #: of the file alone: their keys are the user's own names

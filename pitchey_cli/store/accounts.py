@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.cost import Entry, Line, LiveAttempt
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
 from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
@@ -57,6 +57,9 @@ class Accounts(Protocol):
         Args:
             tick: None when nobody knows: of an end, it is when the instance was last seen.
         """
+
+    def set_models(self, instance_id: str, models: Sequence[LoadedModel]) -> None:
+        """Note which models an instance has loaded now. One that has ended has none, and stays so."""
 
     def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = (), node: str = "") -> None:
         """Note that the instances of a node and of this boot are there, but those that are known to be gone."""

@@ -6,6 +6,8 @@ A copy is made by SQLite itself, never byte by byte: what is written is spread o
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -194,19 +196,41 @@ def _made_meanwhile(database: Path) -> StoreError:
 
 @contextmanager
 def new_file_beside(target: Path) -> Iterator[Path]:
-    """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it."""
+    """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it.
+
+    What a process that was killed has left there goes as well.
+    """
     temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    for left in target.parent.glob(f"{glob.escape(f'.{target.name[:200]}.')}*.part"):
+        _remove_unless_held(left)
     try:
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileNotFoundError as error:
         raise InputNotFound(f"There is no folder {target.parent}.") from error
     except OSError as error:
         raise Denied(f"{target.parent} may not be written: {error.strerror}.") from error
     try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # let go of by the kernel, however this process ends
         yield temporary
     finally:
-        for suffix in ("", *layout.BESIDE_DATABASE):
-            Path(f"{temporary}{suffix}").unlink(missing_ok=True)
+        _remove(temporary)
+        os.close(descriptor)  # late: to close any descriptor of a file lets go of SQLite's own locks
+
+
+def _remove_unless_held(temporary: Path) -> None:
+    with suppress(OSError):  # it has just gone, or is somebody else's
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(temporary)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    for suffix in ("", *layout.BESIDE_DATABASE):
+        Path(f"{temporary}{suffix}").unlink(missing_ok=True)
 
 
 def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:

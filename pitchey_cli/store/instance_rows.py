@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import time
 from functools import lru_cache
 from typing import Any
 
 from pitchey_cli.domain.cost import Account, Entry, Life, Line, LiveAttempt
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
 from pitchey_cli.domain.prices import PriceWindow, Tariff
 from pitchey_cli.domain.windows import Window
 from pitchey_cli.store import rows
@@ -46,7 +47,13 @@ def instance_values(instance: Instance) -> tuple[Any, ...]:
         instance.paused_tick,
         instance.paused_ticks,
         instance.cost_nanodollars,
+        models_value(instance.models),
     )
+
+
+def models_value(models: Sequence[LoadedModel]) -> str:
+    """Loaded models, as they stand in a row."""
+    return rows.encode({each.name: each.memory_bytes for each in models})
 
 
 def instance_from(row: rows.Row) -> Instance:
@@ -80,6 +87,7 @@ def instance_from(row: rows.Row) -> Instance:
         paused_tick=row["paused_tick"],
         paused_ticks=row["paused_ticks"],
         cost_nanodollars=row["cost_nanodollars"],
+        models=tuple(LoadedModel(*each) for each in json.loads(row["models"]).items()),
     )
 
 

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pitchey_cli.domain.cost import (
-    Account,
     Entry,
     Life,
     Line,
-    attempt_entries,
     instance_entries,
     pause_entries,
+    summed,
     total,
 )
 from pitchey_cli.domain.errors import EpochOver, InputNotFound, PoolFull
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
 from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import instance_rows, rows
@@ -86,6 +85,10 @@ class Ledger(Reader):
             raise InputNotFound(f"There is no instance {instance_id}.")
         return instance_rows.instance_from(row)
 
+    def set_models(self, instance_id: str, models: Sequence[LoadedModel]) -> None:
+        """Note which models an instance has loaded now."""
+        self._db.run(QUERIES["set_models"], {"instance_id": instance_id, "models": instance_rows.models_value(models)})
+
     def note_seen(self, *, boot: str, tick: int, gone: Sequence[str] = (), node: str = "") -> None:
         """Note that the instances of a node and of this boot are there, but those that are known to be gone."""
         self._db.run(QUERIES["note_seen"], {"node": node, "boot": boot, "tick": tick, "gone": rows.encode(list(gone))})
@@ -122,25 +125,6 @@ class Ledger(Reader):
 
     # --- the ledger
 
-    def _charge(
-        self, job_seq: int, number: int, account: Account, tick: int, *, is_completed: bool
-    ) -> tuple[int | None, int]:
-        """Book what an attempt has cost that ends: its price, and the tick of its end.
-
-        Without a record of its instance nothing can be said of its price.
-        """
-        bill = self._db.row(QUERIES["bill"], {"job_seq": job_seq, "number": number})
-        if bill is None:
-            return None, tick
-        begin, stopped = bill["started_tick"], bill["stopped_tick"]
-        end = max(begin, tick if stopped is None else min(tick, stopped))
-        if stopped is None and end > bill["seen_tick"]:
-            self._db.run(QUERIES["note_used"], {"instance_id": bill["instance_id"], "tick": end})
-        life = self._life(bill["instance_id"])
-        booked = attempt_entries(life, account, begin, end, slots=bill["slots"], is_completed=is_completed)
-        self._book(booked)
-        return total(booked, Line.WORK, Line.FAILED), end
-
     def _life(self, instance_id: str) -> Life:
         if instance_id not in self._lives:  # nothing of it ever changes
             if len(self._lives) >= _LIVES_KEPT:
@@ -151,7 +135,7 @@ class Ledger(Reader):
         return self._lives[instance_id]
 
     def _book(self, booked: Iterable[Entry]) -> None:
-        self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in booked])
+        self._db.run_many(QUERIES["book"], [instance_rows.entry_values(each) for each in summed(booked)])
 
     def costs(
         self, *, since: datetime, until: datetime, organisation: str | None = None, limit: int | None = None

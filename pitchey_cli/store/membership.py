@@ -7,32 +7,44 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pitchey_cli.domain.nodes import Epoch, NodeFacts, NodeRecord, NodeState, Room
+from pitchey_cli.domain.nodes import NOT_ASKED, Epoch, Health, NodeFacts, NodeRecord, NodeState, Room
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.store import rows
 from pitchey_cli.store.budgeting import Budgeting
 from pitchey_cli.store.nodes import Elsewhere
 from pitchey_cli.store.queries import QUERIES
+from pitchey_cli.store.steps import check, newest
 from processors.vocabulary import Service
 
 
 class Members(Budgeting):
     """Who works on a store."""
 
-    def enter(self, node_id: str, facts: NodeFacts, room: Room, *, now: datetime) -> Epoch:
+    def enter(self, node_id: str, facts: NodeFacts, room: Room, health: Health = NOT_ASKED, *, now: datetime) -> Epoch:
         """A daemon starts to work as a node."""
         at = rows.micros(now)
-        values = {"id": node_id, "now": at, **_facts_values(facts), **_room_values(room)}
+        values = {"id": node_id, "now": at, **_facts_values(facts), **_room_values(room), **_health_values(health)}
         with self._db.transaction():
             epoch = Epoch(node_id, int(self._db.value(QUERIES["enter_node"], values)))
             if not facts.is_foreground:  # each `pitchey run` is a node; nobody wants to hear of it
                 self._tell(node_id, facts.name, "node_up", {"version": facts.version, "epoch": epoch.number}, now)
         return epoch
 
-    def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
+    def beat(self, under: Epoch, room: Room, health: Health = NOT_ASKED, *, now: datetime) -> bool:
         """Count a node's beat up; False when its epoch is over."""
-        values = {**rows.epoch_values(under), "now": rows.micros(now), **_room_values(room)}
+        values = {
+            **rows.epoch_values(under),
+            "now": rows.micros(now),
+            **_room_values(room),
+            **_health_values(health),
+        }
         return self._db.row(QUERIES["beat"], values) is not None
+
+    def check_schema(self) -> None:
+        """Make sure that this program may still work on the database."""
+        if (found := self._db.schema_version()) > (known := newest()):
+            said = self._db.value(QUERIES["readable_by"])
+            check("The database", found=found, known=known, readable_by=None if said is None else int(said))
 
     def time_there(self) -> datetime | None:
         """The clock of the server that has the database."""
@@ -90,6 +102,8 @@ def _facts_values(facts: NodeFacts) -> dict[str, Any]:
         "has_gpu": int(facts.has_gpu),
         "lease_seconds": facts.lease_seconds,
         "is_foreground": int(facts.is_foreground),
+        "host": facts.host,
+        "start": facts.start,
     }
 
 
@@ -100,6 +114,10 @@ def _room_values(room: Room) -> dict[str, Any]:
         "free_cpus": room.free_cpus,
         "free_memory_bytes": room.free_memory_bytes,
     }
+
+
+def _health_values(health: Health) -> dict[str, Any]:
+    return {"disk_free_bytes": health.disk_free_bytes, "engine_away_seconds": health.engine_away_seconds}
 
 
 def _node_from(row: rows.Row) -> NodeRecord:
@@ -119,6 +137,8 @@ def _node_from(row: rows.Row) -> NodeRecord:
             has_gpu=bool(row["has_gpu"]),
             lease_seconds=row["lease_seconds"],
             is_foreground=bool(row["is_foreground"]),
+            host=row["host"],
+            start=row["start_id"],
         ),
         epoch=row["epoch"],
         beat=row["beat"],
@@ -127,4 +147,6 @@ def _node_from(row: rows.Row) -> NodeRecord:
         beat_at=rows.moment(row["beat_at"]),
         is_drained=is_drained,
         room=Room(row["cpus"], row["memory_bytes"], row["free_cpus"], row["free_memory_bytes"]),
+        health=Health(row["disk_free_bytes"], row["engine_away_seconds"]),
+        lost_at=rows.moment_or_none(row["lost_at"]),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.job import JobId
-from pitchey_cli.domain.nodes import Epoch, NodeFacts, NodeRecord, Room
+from pitchey_cli.domain.nodes import NOT_ASKED, Epoch, Health, NodeFacts, NodeRecord, Room
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.values import dataclass
 
@@ -31,11 +31,18 @@ class Elsewhere:
 class Nodes(Protocol):
     """Who works on the database. What a silent node is, and what is done about it, domain/nodes.py says."""
 
-    def enter(self, node_id: str, facts: NodeFacts, room: Room, *, now: datetime) -> Epoch:
+    def enter(self, node_id: str, facts: NodeFacts, room: Room, health: Health = NOT_ASKED, *, now: datetime) -> Epoch:
         """A daemon starts to work as a node. What it ran before stays its own, under the new epoch."""
 
-    def beat(self, under: Epoch, room: Room, *, now: datetime) -> bool:
+    def beat(self, under: Epoch, room: Room, health: Health = NOT_ASKED, *, now: datetime) -> bool:
         """Count a node's beat up; False when its epoch is over, and nothing that it runs is its own any more."""
+
+    def check_schema(self) -> None:
+        """Make sure that this program may still work on the database.
+
+        Raises:
+            SchemaTooNew: another node has brought it up to a version that is not for this one.
+        """
 
     def time_there(self) -> datetime | None:
         """The clock of the server that has the database; None where there is no server."""

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.errors import StoreError, UsageError
 from pitchey_cli.domain.urls import masked
 
 SCHEMES = ("postgresql", "postgres")
 CONNECT_SECONDS = 5
+#: The first with client_connection_check_interval, by which a server notices that whom it works for is gone
+#: (PostgreSQL's manual, "Release 14").
+OLDEST_VERSION = 14
 #: What was sent and is not acknowledged for so long was lost: the network between us is cut.
 UNHEARD_MILLISECONDS = 8000
 
@@ -46,6 +49,19 @@ class Server:
 
     def __repr__(self) -> str:
         return f"Server({masked(self.url)!r})"
+
+    def check_version(self, number: int) -> None:
+        """Raise StoreError for a server that is too old.
+
+        Args:
+            number: as libpq has it, 130004 for 13.4.
+        """
+        major, minor = divmod(number, 10000)
+        if major >= OLDEST_VERSION:
+            return
+        said = f"{major}.{minor}" if major >= 10 else f"{major}.{minor // 100}.{minor % 100}"  # 9.6.24 had three parts
+        text = f"{self} is PostgreSQL {said}; Pitchey needs {OLDEST_VERSION} or newer."
+        raise StoreError(text, hint="Upgrade the server (`pg_upgrade`), or name another one in store.url.")
 
     @property
     def manners(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -49,6 +49,8 @@ NOTED = (
     f" HAVING {_HAS_WRITTEN}"
 )
 _CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
+_ROWS_AT_ONCE = (64, 16, 4, 1)  # that one statement adds
+_OPENING = 2  # orders that begin a transaction
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
 
@@ -73,6 +75,8 @@ class Session:
         self._begun = 0  # transactions
         self._written = 0  # commits of ours
         self._levels: list[str | None] = []  # the savepoints of the open transactions; None: nothing has been asked yet
+        self._is_opening = False  # a transaction has begun of which the server does not know yet
+        self._refused: StoreError | None = None  # why it has not begun
         self._in_snapshot = False
         self._is_scripted = False
         self._orders: list[_Order] = []  # what goes to the server with the next question
@@ -135,9 +139,17 @@ class Session:
             self._orders.append(_Order(sql if parameters else text, parameters))
 
     def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
-        """One statement for each set of parameters; call it inside a transaction."""
-        for each in parameters:
-            self.run(query, each)
+        """One statement for each set of parameters, or for many where rows are added; call it inside a transaction."""
+        one_row = None if self._is_scripted else _one_row(_sql(query)[1])
+        if one_row is None:
+            for each in parameters:
+                self.run(query, each)
+            return
+        into, values = one_row
+        self._establish()
+        for some in _some_at_once(list(parameters)):
+            sql = f"{into} {', '.join([values] * len(some))}"
+            self._orders.append(_Order(sql, [value for each in some for value in each]))
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()
@@ -148,11 +160,23 @@ class Session:
     def _exchange(self) -> list[psycopg.Cursor[Row]]:
         """Send what is to be sent, in one go, and wait for the answers.
 
+        The beginning of a transaction goes with the first question in it. If the connection is lost with them, nothing
+        has happened, and both are sent again.
         Everything that is sent ends with a sync, and the pipe is not left before the transaction is: of a session that
         hangs after anything else, the server does not know that it is idle with the lock, and does not end it.
         """
         orders, self._orders = self._orders, []
         self._exchanges += 1
+        if not self._is_opening:
+            return self._sent(orders)
+        self._is_opening = False
+        try:
+            return self._patiently(lambda: self._sent(orders))
+        except StoreError as error:
+            self._refused = error
+            raise
+
+    def _sent(self, orders: Sequence[_Order]) -> list[psycopg.Cursor[Row]]:
         try:
             if self._pipe is None and len(orders) > 1:
                 self._pipe = self._leaving_pipe.enter_context(self._raw.pipeline())
@@ -223,10 +247,19 @@ class Session:
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
-        self._patiently(self._begin)
+        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+        self._orders = [_Order("BEGIN", prepare=False), _Order(lock)]
+        self._is_opening, self._refused = True, None
+        self._begun += 1
         self._levels.append("")
         try:
             yield
+            if self._is_opening and len(self._orders) == _OPENING:
+                return  # nothing has been asked in it
+            if (
+                self._is_opening
+            ):  # not with the commit: whether that has happened must be known before it is tried again
+                self._exchange()
             self._require_transaction()
             self._commit()
         except BaseException:
@@ -237,21 +270,14 @@ class Session:
                     self._tell("ROLLBACK")
             raise
         finally:
+            self._is_opening = False
             self._levels.clear()
-
-    def _begin(self) -> None:
-        self._begun += 1
-        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
-        self._orders = [_Order("BEGIN", prepare=False), _Order(lock)]
-        try:
-            self._exchange()
-        except StoreError:
-            if self._is_alive():
-                self._tell("ROLLBACK")
-            raise
 
     def _commit(self) -> None:
         """End the transaction. One that has changed nothing leaves no trace: nobody has to look, no disk to turn."""
+        if self._is_opening:  # what is lost with a commit is not simply sent again: it may have happened
+            self._exchange()
+        self._require_transaction()
         if self._is_heard:
             self.run(_CALL)
         self.run(NOTED, (self._commit_name,))
@@ -327,10 +353,14 @@ class Session:
         self._levels[owner:] = [_savepoint(owner)] * (len(self._levels) - owner)
 
     def _require_transaction(self) -> None:
+        if self._is_opening:
+            return
         if not self._is_alive() or self._raw.info.transaction_status != pq.TransactionStatus.INTRANS:
             raise self._rolled_back()
 
     def _rolled_back(self) -> StoreError:
+        if self._refused is not None:  # it has never begun
+            return self._refused
         return StoreError(f"The transaction on {self.server} was rolled back after an earlier error.")
 
     def _tell(self, script: str, parameters: Parameters = ()) -> None:
@@ -442,6 +472,11 @@ def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
         "psycopg.Connection[Row]",
         psycopg.connect(server.url, autocommit=True, row_factory=cast(Any, found), **server.manners),
     )
+    try:
+        server.check_version(raw.info.server_version)
+    except StoreError:
+        raw.close()
+        raise
     raw.prepared_max = _KEPT_PLANS
     raw.adapters.register_dumper(str, StrDumper)  # and not `unknown`: of two meanings that one could have, text
     raw.adapters.register_dumper(int, Int8Dumper)  # one type for all, so that one plan serves all
@@ -516,6 +551,24 @@ def _sql(query: Query | str) -> tuple[str, str, bool]:
     """The words; the same for psycopg, whose parameters are %s and %(name)s; and whether they change anything."""
     text = query if isinstance(query, str) else _words()[query.name]
     return text, _PARAMETER.sub(_placeholder, text), _WRITES.match(text) is not None
+
+
+@cache
+def _one_row(sql: str) -> tuple[str, str] | None:
+    """What adds a row, up to `VALUES` and from there; None of what does more, or something else."""
+    into, _, values = sql.partition("VALUES ")
+    values = values.rstrip("; \n")
+    is_all = into.startswith("INSERT") and values.endswith(")") and "ON CONFLICT" not in values
+    return (f"{into}VALUES", values) if is_all and "%s" in values else None
+
+
+def _some_at_once(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
+    """Rows in a few sizes: each size is a statement of its own, which is prepared once."""
+    place = 0
+    while place < len(rows):
+        size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - place)
+        yield rows[place : place + size]
+        place += size
 
 
 def _placeholder(found: re.Match[str]) -> str:

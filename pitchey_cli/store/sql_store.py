@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from pitchey_cli.domain.cost import Account
-from pitchey_cli.domain.errors import InputNotFound, StaleToken
+from pitchey_cli.domain.errors import InputNotFound
 from pitchey_cli.domain.job import (
-    TERMINAL,
     WAITING,
     InstanceState,
     Job,
@@ -22,24 +20,23 @@ from pitchey_cli.domain.job import (
     JobId,
     JobState,
     Outcome,
-    Output,
     Token,
 )
 from pitchey_cli.domain.nodes import NodeRecord
-from pitchey_cli.domain.program import verdict_of
-from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.store import rows
 from pitchey_cli.store.alerting import Alerting
+from pitchey_cli.store.finishing import Finishing
 from pitchey_cli.store.nodes import TakenOver
 from pitchey_cli.store.outbox import Outbox
 from pitchey_cli.store.port import CancelResult
 from pitchey_cli.store.queries import QUERIES
 from pitchey_cli.store.recurring import Recurring
 from pitchey_cli.store.retention import Retaining
-from processors.vocabulary import Reason, Service
+from processors.vocabulary import Reason
 
 
-class SqlStore(Retaining, Recurring, Alerting, Outbox):
+class SqlStore(Finishing, Retaining, Recurring, Alerting, Outbox):
     """A Store in a database."""
 
     def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
@@ -82,63 +79,6 @@ class SqlStore(Retaining, Recurring, Alerting, Outbox):
             values = [{"job_id": _parts(token)[0], "token": token, "lease_until": until} for token in tokens]
             self._db.run_many(QUERIES["renew_lease"], values)
 
-    def finish(
-        self, job_id: JobId, token: Token, outcome: Outcome, transition: Transition, *, now: datetime, tick: int
-    ) -> None:
-        """End the live attempt: job, attempt, its cost, outputs and event in one transaction.
-
-        Raises:
-            StaleToken: another attempt has taken over; the caller must throw its result away.
-        """
-        at = rows.micros(now)
-        ended = {"now": at, "reason": outcome.reason.value, "error": rows.encode_error(outcome.error)}
-        has_succeeded = transition.state is JobState.SUCCEEDED
-        job = {
-            **ended,
-            "job_id": job_id,
-            "token": token,
-            "state": transition.state.value,
-            "attempts_used": transition.attempts_used,
-            "crashes": transition.crashes,
-            "details": rows.encode(outcome.details) if has_succeeded else None,
-            "verdict": verdict_of(outcome.details) if has_succeeded else None,
-            "run_at": rows.micros_or_none(transition.run_at),
-            "size": transition.size,
-            "finished_at": at if transition.state in TERMINAL else None,
-            "progress": 1.0 if has_succeeded else None,
-        }
-        with self.transaction():
-            job["flow"] = None
-            if transition.state is JobState.QUEUED:  # an interrupted one goes back to its line at once
-                job["flow"] = self._rejoin_line(job_id, transition.size)
-            row = self._db.row(QUERIES["finish_job"], job)
-            if row is None:
-                raise StaleToken(f"Attempt {token} does not hold job {job_id} any more; its result is dropped.")
-            seq, number, service, organisation, batch, verdict, spec = row
-            self._move(row, JobState.RUNNING, transition.state)
-            self._forget_secrets(seq, Service(service), transition.state, spec)
-            usage = rows.encode_usage(outcome.usage)
-            account, is_completed = Account(organisation, batch), outcome.reason is Reason.COMPLETED
-            cost, end = self._charge(seq, number, account, tick, is_completed=is_completed)
-            attempt = {"job_seq": seq, "number": number, "usage": usage, "cost_nanodollars": cost, "finished_tick": end}
-            self._db.run(QUERIES["finish_attempt"], {**ended, **attempt})
-            if has_succeeded and outcome.outputs:
-                self._keep_outputs(seq, outcome.outputs, at)
-            kind, data = rows.ending_event(outcome, transition, cost)
-            self._event(seq, at, kind, {"attempt": number, **data})
-            if transition.state in TERMINAL:
-                self._settle_dependents(seq, job_id, transition.state, at, verdict)
-
-    def _keep_outputs(self, seq: int, outputs: Sequence[Output], at: int) -> None:
-        self._db.run_many(QUERIES["insert_artifact"], [(each.sha256, each.size, at) for each in outputs])
-        self._db.run_many(
-            QUERIES["insert_output"],
-            [
-                (seq, position, each.path, each.role, each.media_type, each.sha256, rows.encode(each.details))
-                for position, each in enumerate(outputs)
-            ],
-        )
-
     # --- jobs: cancellation
 
     def cancel(self, job_id: JobId, *, why: str, now: datetime) -> CancelResult:
@@ -165,7 +105,7 @@ class SqlStore(Retaining, Recurring, Alerting, Outbox):
 
     def take_over(self, gone: NodeRecord, *, why: str, now: datetime) -> TakenOver | None:
         """End a node's epoch, if it is still as it was seen."""
-        seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat}
+        seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat, "now": rows.micros(now)}
         with self._db.transaction():
             if (ended := self._db.row(QUERIES["end_epoch"], seen)) is None:
                 return None
@@ -178,6 +118,7 @@ class SqlStore(Retaining, Recurring, Alerting, Outbox):
         with self._db.transaction():
             if (removed := self._db.row(QUERIES["remove_node"], {"id": node_id})) is None:
                 return None
+            self._db.run(QUERIES["forget_decisions_of"], {"node": node_id})
             taken = self._take_all(node_id, "its node was removed", now)
             self._tell(node_id, removed["name"], "node_removed", _taken(taken), now)
         return taken

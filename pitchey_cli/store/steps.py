@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.errors import SchemaTooNew
 from pitchey_cli.store import queries
 from pitchey_cli.values import dataclass
 
@@ -57,7 +57,7 @@ def readable_by(applied: Sequence[Step], number: int) -> int:
 
 
 def check(where: object, *, found: int, known: int, readable_by: int | None) -> None:
-    """Raise StoreError for a schema that is newer than this program knows, and not made for it to go on.
+    """Raise SchemaTooNew for a schema that is newer than this program knows, and not made for it to go on.
 
     Args:
         where: the database, for people.
@@ -66,7 +66,7 @@ def check(where: object, *, found: int, known: int, readable_by: int | None) -> 
     if found <= known or (readable_by is not None and readable_by <= known):
         return
     least = found if readable_by is None else readable_by
-    raise StoreError(
+    raise SchemaTooNew(
         f"{where} has schema version {found}, for programs that know version {least}; this Pitchey knows versions up to"
         f" {known}.",
         hint="A newer Pitchey has written it: upgrade this one.",

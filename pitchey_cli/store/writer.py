@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.port import Store
 
+A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,7 +28,8 @@ GROUP_LIMIT = 512  # calls in one commit: bounds how long the first of them wait
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    run: Callable[[], Any]
+    serve: Callable[[Sequence[Any]], Sequence[Any]]  # for several calls at once, where it is equal to that of others
+    item: Any
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     is_lasting: bool
@@ -46,9 +49,9 @@ class _Call:
 class Writer:
     """Runs calls against a store on a thread of its own, in groups.
 
-    Each call has its own savepoint: one that fails (a stale token, for instance) undoes only itself. A caller is
-    answered after the commit, so an answer is durable. A cancelled call has happened entirely or not at all; one that
-    is cancelled before its group starts does not happen.
+    Each call has its own savepoint, or the transaction to itself: one that fails (for a job that is not there) undoes
+    nothing else. A caller is answered after the commit, so an answer is durable. A cancelled call has happened entirely
+    or not at all; one that is cancelled before its group starts does not happen.
     """
 
     def __init__(self, store: Store) -> None:
@@ -69,7 +72,19 @@ class Writer:
         Raises:
             StoreError: the group could not be committed, or the writer is closed; also whatever `fn` raises.
         """
-        return await self._call(lambda: fn(*args, **kwargs), is_lasting=True)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=True)
+
+    async def join(self, fn: Callable[[Sequence[A]], Sequence[T | Exception]], item: A) -> T:
+        """Have `fn` called with all the items of it that come in one after the other, and answer with what it says of
+        this one, once that is on disk. An exception among its answers is raised to whose item it is about.
+
+        What `fn` raises itself may be one item's fault: it has then done nothing, and is called again with each item
+        alone. So it must change nothing but the store.
+
+        Raises:
+            StoreError: as of `call`; also whatever `fn` raises or answers.
+        """
+        return await self._call(fn, item, is_lasting=True)
 
     async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run it as `call` does, where a power cut may undo it: nobody is told of it, and it would be done again.
@@ -79,11 +94,11 @@ class Writer:
         Raises:
             StoreError: as of `call`.
         """
-        return await self._call(lambda: fn(*args, **kwargs), is_lasting=False)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False)
 
-    async def _call(self, run: Callable[[], T], *, is_lasting: bool) -> T:
+    async def _call(self, serve: Callable[[Sequence[A]], Sequence[T | Exception]], item: A, *, is_lasting: bool) -> T:
         loop = asyncio.get_running_loop()
-        call = _Call(run, loop.create_future(), loop, is_lasting)
+        call = _Call(serve, item, loop.create_future(), loop, is_lasting)
         with self._closing:
             if self._is_closed:
                 raise StoreError("The database has been closed.")
@@ -124,16 +139,44 @@ class Writer:
                 call = self._inbox.get_nowait()
         return group, call is not None
 
-    def _commit(self, group: list[_Call]) -> None:
-        with self.store.transaction(is_lasting=any(call.is_lasting for call in group)):
-            for call in group:
-                if call.future.cancelled():
-                    continue
-                try:
-                    with self.store.transaction():
-                        call.value = call.run()
-                except BaseException as error:
-                    call.error = error
+    def _commit(self, group: Sequence[_Call]) -> None:
+        is_lasting = any(call.is_lasting for call in group)
+        wanted = (call for call in group if not call.future.cancelled())
+        runs = [list(calls) for _, calls in groupby(wanted, key=lambda call: call.serve)]
+        if len(runs) == 1:  # the transaction is theirs: what fails undoes it
+            with suppress(_Undone), self.store.transaction(is_lasting=is_lasting):
+                _serve(runs[0])
+                return
+            if len(runs[0]) == 1:
+                return
+            runs = [[call] for call in runs[0]]  # an error of one is nobody else's
+        with self.store.transaction(is_lasting=is_lasting):
+            for calls in runs:
+                self._serve_apart(calls)
+
+    def _serve_apart(self, calls: Sequence[_Call]) -> None:
+        with suppress(_Undone), self.store.transaction():
+            _serve(calls)
+            return
+        if len(calls) > 1:
+            for call in calls:
+                self._serve_apart([call])
+
+
+class _Undone(Exception):
+    """Calls have failed, and whatever they did has to be undone; each knows its error."""
+
+
+def _serve(calls: Sequence[_Call]) -> None:
+    try:
+        answers = calls[0].serve([call.item for call in calls])
+    except BaseException as error:
+        for call in calls:
+            call.error = error
+        raise _Undone from error
+    for call, answer in zip(calls, answers, strict=True):
+        call.error = answer if isinstance(answer, Exception) else None
+        call.value = answer
 
 
 def _answer(group: list[_Call]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
+from pitchey_cli.domain.buckets import DEFAULT_PROFILE
 from pitchey_cli.policies import Policies
 from pitchey_cli.values import dataclass
 
@@ -54,7 +55,7 @@ class Files:
         from pitchey_cli.artifacts.s3 import S3Artifacts
 
         return S3Artifacts(
-            Bucket(self._profile(url), url.bucket, is_own=True, is_hurried=is_hurried),
+            Bucket(self.profile(url), url.bucket, is_own=True, is_hurried=is_hurried),
             url.key,
             LocalArtifacts(layout.cache(self.state_dir)),
             cache_bytes=self.settings.artifacts.cache_bytes,
@@ -84,17 +85,15 @@ class Files:
 
     def presigner(self, artifacts: Artifacts) -> Presigner | None:
         """What lets others fetch artifacts and leave some; None where they are not kept in a bucket."""
-        if self.policies.kept_at() is None:
-            return None
-        from pitchey_cli.artifacts.s3 import S3Artifacts
+        from pitchey_cli.artifacts.port import Presigner
 
-        return artifacts if isinstance(artifacts, S3Artifacts) else None
+        return artifacts if isinstance(artifacts, Presigner) else None
 
     def listed(self, url: BucketUrl) -> list[str]:
         """The keys below a folder in a bucket."""
         from pitchey_cli.artifacts.buckets import found_below
 
-        return found_below(self._profile(url), url)
+        return found_below(self.profile(url), url)
 
     def whereabouts(self, artifacts: Artifacts, *, make: bool = False) -> Whereabouts:
         """Where the artifacts of this machine are.
@@ -128,16 +127,19 @@ class Files:
         from pitchey_cli.operations.doctor import Asked
 
         url, chosen, profiles = self.policies.kept_at(), self.settings.s3, self.policies.profiles()
-        is_set = bool(url or chosen.endpoint_url or chosen.access_key or chosen.profiles)
-        names = [
-            name for name in profiles if is_set and (name != "default" or chosen.endpoint_url or chosen.access_key)
-        ]
+        is_default_set = chosen.endpoint_url or chosen.access_key or DEFAULT_PROFILE in chosen.profiles
+        names = [name for name in profiles if name != DEFAULT_PROFILE or is_default_set]
         asked = [Asked(f"s3 {name}", "the keys are good", partial(_ask_profile, profiles[name])) for name in names]
         if url is not None:
             asked.append(Asked("artifacts", f"{url} can be written, and heeds conditions", self.ask_bucket))
         return asked
 
-    def _profile(self, url: BucketUrl) -> Profile:
+    def profile(self, url: BucketUrl) -> Profile:
+        """What leads to a bucket.
+
+        Raises:
+            ProfileMissing: there is none of that name.
+        """
         from pitchey_cli.artifacts.inputs import profile_of
 
         return profile_of(self.policies.profiles(), url.profile or self.policies.grants().default)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.nodes import NodeRecord
+    from pitchey_cli.domain.overview import Runner
     from pitchey_cli.domain.surroundings import Surroundings
     from pitchey_cli.engines.images import Sources
     from pitchey_cli.engines.port import Engine
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.alerts import Standing
     from pitchey_cli.operations.doctor import Asked
     from pitchey_cli.operations.models.adding import Desk
+    from pitchey_cli.operations.overview import Looking
     from pitchey_cli.operations.requests import Submitting
     from pitchey_cli.operations.result import Linking
     from pitchey_cli.store.server import Server
@@ -79,11 +83,15 @@ class Wiring:
 
     def at_work(self, store: Store) -> list[str]:
         """The names of the nodes that are up on a queue that several share; none where it is in the state directory."""
+        return [] if self.server is None else self.up(store.nodes())
+
+    def up(self, nodes: Iterable[NodeRecord]) -> list[str]:
+        """The names of those that are up, where several share the queue."""
         if self.server is None:
             return []
         from pitchey_cli.domain.nodes import at_work
 
-        return at_work(store.nodes(), self.clock.now())
+        return at_work(nodes, self.clock.now())
 
     def node_names(self, store: Store) -> Mapping[str, str]:
         """The names of the nodes by their ids, where several share the queue; one organisation is told of none."""
@@ -184,11 +192,16 @@ class Wiring:
         self.make_state_dir()
         return self.files.artifacts()
 
-    def linking(self) -> Linking:
-        """What makes links to outputs."""
+    def linking(self, *, is_hurried: bool = False) -> Linking:
+        """What makes links to outputs.
+
+        Args:
+            is_hurried: a bucket that does not answer is not waited for.
+        """
         from pitchey_cli.operations.result import Linking
 
-        artifacts = self.artifacts()
+        self.make_state_dir()
+        artifacts = self.files.artifacts(is_hurried=is_hurried)
         return Linking(self.files.outputs(artifacts), self.files.presigner(artifacts))
 
     def listed(self, url: BucketUrl) -> list[str]:
@@ -202,7 +215,8 @@ class Wiring:
         asked = self.files.asked()
         if self.server is not None:
             where = str(self.policies.kept_at() or layout.artifacts(self.state_dir))
-            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
+            saw, needs = f"{where} is where those of the queue are, or may be", frozenset({"store", "artifacts"})
+            asked.append(Asked("whereabouts", saw, self._ask_whereabouts, needs))
         return asked
 
     def _ask_whereabouts(self) -> None:
@@ -323,6 +337,29 @@ class Wiring:
             self.listed,
             partial(self.files.whereabouts, artifacts),
         )
+
+    def looking(self) -> Looking:
+        """What it takes to look at everything at once."""
+        from pitchey_cli.engines import images
+        from pitchey_cli.operations.overview import Looking
+
+        return Looking(
+            state_dir=self.state_dir,
+            services=images.available(),
+            rules=self.policies.alert_rules(),
+            policy=self.policies.queue(),
+            as_of=self.as_of,
+            runner=self._runner,
+            others=self.at_work,
+        )
+
+    def _runner(self) -> Runner | None:
+        from pitchey_cli.domain.overview import Runner
+
+        found = self.holder()
+        if found is None:
+            return None
+        return Runner(found.pid, found.is_daemon, found.engine, datetime.fromtimestamp(found.started_at, UTC))
 
     def alerts(self, store: Store, *, dry_run: bool) -> list[Standing]:
         """Where the alert rules stand.

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 MANIFEST_NAME = "manifest.json"
+MASK = "attention_mask"  #: the tensor that says which tokens are the text, and which were added to make all as long
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 REFERENCE_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}@[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -186,7 +187,26 @@ class Boxes(_Part):
     overlap: float | None = Field(None, ge=0, le=1)  #: boxes of a class that overlap more are one; None: done already
 
 
-Postprocessing = Annotated[Pooling | Scores | Vector | Boxes, Field(discriminator="kind")]
+class Yolo(_Part):
+    """One table of boxes with all that is said of each, as YOLO's detectors give it, becomes a list of objects."""
+
+    kind: Literal["yolo"] = "yolo"
+    output: str | None = None  #: the first where none is named
+    layout: Literal["columns", "rows"] = "columns"  #: a box is one of [1, numbers, boxes], or of [1, boxes, numbers]
+    #: after the four of the box: a score for each class; before those that there is any object; the best with its class
+    numbers: Literal["classes", "object-classes", "best-class"] = "classes"
+    activation: Literal["none", "sigmoid"] = "none"  #: of the scores, where the model leaves it out
+    form: Literal["xyxy", "cxcywh", "xywh"] = "cxcywh"
+    unit: Literal["pixels", "share"] = "pixels"  #: of the picture that goes in
+    threshold: float = Field(0.25, ge=0, le=1)  #: as YOLOv5's detect.py has it, 7.0; so is the next
+    overlap: float | None = Field(0.45, ge=0, le=1)  #: boxes of a class that overlap more are one; None: done already
+
+    def wanted(self, labels: int) -> int:
+        """How many numbers there are for each box."""
+        return 4 + {"classes": labels, "object-classes": 1 + labels, "best-class": 2}[self.numbers]
+
+
+Postprocessing = Annotated[Pooling | Scores | Vector | Boxes | Yolo, Field(discriminator="kind")]
 
 
 class Batching(_Part):
@@ -267,6 +287,13 @@ class Manifest(_Part):
         """`name@version`."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def has_mask(self) -> bool:
+        """Whether it is told which tokens are the text, and which only make all as long; taken for granted where it
+        does not say what goes in.
+        """
+        return not self.inputs or any(each.name == MASK for each in self.inputs)
+
     @cached_property
     def digest(self) -> str:
         """What tells it from a model that has had the same name and version: hexadecimal."""
@@ -278,11 +305,7 @@ class Manifest(_Part):
         return sum(each.size for each in self.files.values())
 
 
-_PARTS = (
-    *(Manifest, File, TensorShape, Batching, Resources, Source),
-    *(Tokens, Strings, Words, Picture, Embedded, Pooling, Scores, Vector, Boxes),
-)
-_FIELDS = frozenset(str(field.alias) for part in _PARTS for field in part.model_fields.values())
+_FIELDS = frozenset(str(field.alias) for part in _Part.__subclasses__() for field in part.model_fields.values())
 
 
 def explained(error: ValidationError) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.inference.manifest import Tokens
+from processors.inference.manifest import MASK, Tokens
 from processors.inference.model import Model
 from processors.inference.repository import Entry
 
@@ -20,7 +20,6 @@ from processors.inference.repository import Entry
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from tokenizers import Tokenizer
 
-MASK = "attention_mask"  #: the tensor that says which tokens are the text, and which were added to make all as long
 _AT_ONCE = 8  # windows: more gain nothing on a CPU
 
 
@@ -57,8 +56,7 @@ def batches(
     model.cut_at = how.max_tokens * most_windows
     model.cut.update(place for place, code in enumerate(codes) if len(code.overflowing) >= most_windows)
     windows.sort(key=lambda pair: len(pair[1].ids))
-    is_masked = not model.manifest.inputs or any(each.name == MASK for each in model.manifest.inputs)
-    for part in _parted(windows, is_masked=is_masked):
+    for part in _parted(windows, is_masked=model.manifest.has_mask):
         longest = max(1, *(len(window.ids) for _, window in part))
         ids, mask, types = (np.zeros((len(part), longest), np.int64) for _ in range(3))
         for row, (_, window) in enumerate(part):

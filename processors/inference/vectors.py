@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.inference.manifest import Pooling, Tokens
+from processors.inference.manifest import MASK, Pooling, Tokens
 from processors.inference.model import Model
-from processors.inference.tokens import MASK, batches
+from processors.inference.tokens import batches
 from processors.worker.context import Rejected
 
 _SHOWN = 40  # characters of a text, in a message

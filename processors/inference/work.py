@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from processors.inference.errors import ModelError, NotFinite
@@ -30,8 +31,14 @@ def result(context: Context[InferenceSpec], repository: Repository, companion: C
     Raises:
         Rejected: the model, its input or its parameters can never work.
     """
-    try:
+    with _said_as_rejections():
         return perform(context, repository, companion)
+
+
+@contextmanager
+def _said_as_rejections() -> Iterator[None]:
+    try:
+        yield
     except ModelError as error:
         raise Rejected(error.code, error.message, error.hint) from error
 
@@ -73,22 +80,41 @@ def likeness(request: AttemptRequest) -> Hashable:
     return json.dumps({name: each for name, each in request.spec.items() if name not in _TEXT}, sort_keys=True)
 
 
+def gains_by_company(request: AttemptRequest, repository: Repository, companion: Companion) -> bool:
+    """Whether attempts that are like it are quicker at once; not where nothing is known of its model."""
+    try:
+        model = open_model(repository, companion, str(request.spec.get("model")))
+    except ModelError:
+        return False
+    return _is_for_several(model)
+
+
+def _is_for_several(model: Model) -> bool:
+    task = task_named(model.manifest.task)
+    return task is not None and task.is_by_itself and model.gains_by_company
+
+
 def perform_together(
     contexts: Sequence[Context[InferenceSpec]], repository: Repository, companion: Companion
 ) -> list[Result] | None:
     """Do attempts at once whose specs differ in nothing but their texts; None where each is to be done by itself.
 
     Raises:
-        ModelError: the model can never work.
-        Rejected: one of them cannot.
+        Rejected: one of them, or the model, can never work.
     """
+    with _said_as_rejections():
+        return _performed_together(contexts, repository, companion)
+
+
+def _performed_together(
+    contexts: Sequence[Context[InferenceSpec]], repository: Repository, companion: Companion
+) -> list[Result] | None:
     started = time.monotonic()
     spec = contexts[0].spec
     model = open_model(repository, companion, spec.model)
-    task = task_named(model.manifest.task)
-    is_sound = not problem_with(spec.model, model.manifest.task, spec.parameters)
-    if task is None or not (task.is_by_itself and model.gains_by_company and is_sound):
+    if not _is_for_several(model) or problem_with(spec.model, model.manifest.task, spec.parameters):
         return None
+    task = _task_of(model)
     inputs = [inputs_of(context, task.takes) for context in contexts]
     answers = task.answer(model, [each.values[0] for each in inputs], Asked(spec.parameters))
     seconds = time.monotonic() - started

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 
 import h11
 
+from processors.answers import next_event
+
 CONNECT_SECONDS = 10.0
 STILL_SECONDS = 30.0  #: that nothing may move
-_CHUNK_BYTES = 256 * 1024
 _EXPLANATION_BYTES = 4096  # of an answer that says no
 _AFTERWORD_SECONDS = 2.0  # for the answer of a server that has ended the connection while it was sent to
 
@@ -138,10 +139,7 @@ class Answer:
         self.headers = dict(event.headers)
 
     async def _next(self) -> h11.Event | type[h11.PAUSED]:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            async with asyncio.timeout(self._still_seconds):
-                self._http.receive_data(await self._reader.read(_CHUNK_BYTES))
-        return event  # type: ignore[return-value]  # NEED_DATA has just been ruled out
+        return await next_event(self._http, self._reader, still_seconds=self._still_seconds)
 
     @contextlib.contextmanager
     def _ours(self) -> Iterator[None]:

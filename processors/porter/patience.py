@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 
 from processors.protocol import Failure, Reason
 
-SECONDS = 300.0  #: that nothing may move in before a transfer is given up
+SECONDS = 300.0  #: that a transfer may be in trouble for, with nothing moving, before it is given up
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 10.0
 _RENEWALS = 5  # of a link, without a byte in between: who refuses that many refuses all
@@ -25,23 +26,27 @@ class TransferFailed(Exception):
 class Patience:
     """That of one transfer."""
 
-    def __init__(self, code: str, what: str, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, code: str, what: str, seconds: float = SECONDS, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         """Begin with all of it.
 
         Args:
             code: of the failure, when it is used up.
             what: the beginning of its sentence: "The input a.mov could not be fetched".
+            now: a clock, in seconds.
         """
         self._code = code
         self._what = what
         self._seconds = seconds
-        self._moved_at = time.monotonic()
+        self._now = now
+        self._since: float | None = None  # the first trouble: how long a transfer takes says nothing of its store
         self._tries = 0
         self._renewals = 0
 
     def moved(self) -> None:
         """Something came through: all of it is there again."""
-        self._moved_at = time.monotonic()
+        self._since = None
         self._tries = self._renewals = 0
 
     async def pause(self, problem: str) -> None:
@@ -50,7 +55,9 @@ class Patience:
         Raises:
             TransferFailed: it has been tried for long enough.
         """
-        if time.monotonic() - self._moved_at > self._seconds:
+        now = self._now()
+        self._since = now if self._since is None else self._since
+        if now - self._since > self._seconds:
             raise self.failed(problem)
         ceiling = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**self._tries)
         self._tries += 1

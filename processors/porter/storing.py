@@ -14,18 +14,18 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
+from processors.beneath import Outside, open_beneath, parts_within
 from processors.porter.exchange import Body, Client, Place, Unreachable
 from processors.porter.patience import IS_WORTH_ANOTHER_TRY, WANTS_ANOTHER_LINK, Patience, TransferFailed
-from processors.protocol import OUT_DIR_NAME, OutputFile, StoredFile
+from processors.protocol import EVENT_BYTES, MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, ResultEvent, StoredFile
 
-MOST_OUTPUTS = 20_000  #: of one attempt: the segments of a day of video, and a bound
 MOST_BYTES = 5 * 2**30  #: of one output: what S3 takes by a single PUT
 _CHUNK_BYTES = 256 * 1024
-_STEP = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+_HASH_BYTES = len(f',"sha256":"{"0" * 64}"')  # that an output has in the last event, once it is stored
+_METRICS_BYTES = 1024  # that the numbers of the metrics may be longer than zeros, and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,22 @@ def check_sizes(left: Left, outputs: list[OutputFile], *, limit_bytes: int) -> i
         text = f"The outputs take {total} bytes, more than the {limit_bytes} that the job may write."
         raise _refused("output_too_large", text)
     return total
+
+
+def check_length(said: ResultEvent) -> None:
+    """Make sure, before anything is stored, that the host will read the last event.
+
+    Args:
+        said: as it is to be, without hashes and metrics.
+
+    Raises:
+        TransferFailed: it will be too long.
+    """
+    count = len(said.result.outputs)
+    size = len(said.wire()) + count * _HASH_BYTES + _METRICS_BYTES
+    if size > EVENT_BYTES:
+        text = f"What is said of the attempt's {count} outputs takes {size} bytes, and may take {EVENT_BYTES}."
+        raise _refused("too_many_outputs", text)
 
 
 def measure(left: Left, output: OutputFile, number: int) -> StoredFile:
@@ -128,19 +144,10 @@ def opened(left: Left, relative: str) -> Iterator[BinaryIO]:
     Raises:
         TransferFailed: it is not there, or no regular file with one name.
     """
-    parts = PurePosixPath(relative).parts
-    if not parts or relative.startswith("/") or ".." in parts or "\0" in relative:
-        raise _refused("bad_output", f"The output {relative!r} lies outside of its folder.")
     try:
-        directory = os.open(left.spool, _STEP)
-        try:
-            for part in (left.token, OUT_DIR_NAME, *parts[:-1]):
-                parent = directory
-                directory = os.open(part, _STEP, dir_fd=parent)
-                os.close(parent)
-            descriptor = os.open(parts[-1], _READ, dir_fd=directory)
-        finally:
-            os.close(directory)
+        descriptor = open_beneath(left.spool, (left.token, OUT_DIR_NAME, *parts_within(relative)))
+    except Outside:
+        raise _refused("bad_output", f"The output {relative!r} lies outside of its folder.") from None
     except OSError as error:
         raise _refused("bad_output", f"The output {relative} cannot be opened: {error.strerror}.") from error
     with os.fdopen(descriptor, "rb", buffering=0) as file:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from processors.answers import lines_of, whole
 from processors.porter.exchange import Answer, Body, Client, Place, Unreachable
 from processors.protocol import EVENT, SOCKET_NAME, AttemptRequest, Event, Health, Refusal
 
-_MOST_BYTES = 4 * 2**20  # of an answer, and of one event
 _TRIES = 3
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 15.0
@@ -96,26 +96,17 @@ async def _once(data: bytes) -> AsyncIterator[bytes]:
 
 
 async def _events(answer: Answer) -> AsyncIterator[Event]:
-    rest = b""
-    async for chunk in answer.chunks(still_seconds=None):
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _MOST_BYTES:
-            raise Unreachable("the worker says a line without end")
-        for line in filter(None, lines):
-            try:
-                yield EVENT.validate_json(line)
-            except ValidationError as error:
-                raise Unreachable("the worker says what is no event") from error
+    endless = Unreachable("the worker says a line without end")
+    async for line in lines_of(answer.chunks(still_seconds=None), endless):
+        try:
+            yield EVENT.validate_json(line)
+        except ValidationError as error:
+            raise Unreachable("the worker says what is no event") from error
     raise Unreachable("the worker has said no last event")
 
 
 async def _whole(answer: Answer) -> bytes:
-    said = b""
-    async for chunk in answer.chunks():
-        said += chunk
-        if len(said) > _MOST_BYTES:
-            raise Unreachable("the worker's answer has no end")
-    return said
+    return await whole(answer.chunks(), Unreachable("the worker's answer has no end"))
 
 
 def _words(status: int, said: str) -> str:

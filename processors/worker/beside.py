@@ -7,7 +7,6 @@ than one group to do, a second thread takes turns with it: while one is at a mod
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
@@ -23,8 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import AttemptRequest, Result
-from processors.specs import SPECS
-from processors.worker.child import Handle, Work, failed, perform, succeeded
+from processors.worker.child import ENDING_CHARS, TOO_LONG, Handle, Work, perform, spec_of, succeeded
 from processors.worker.context import Context, HandlerError, Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
@@ -34,15 +32,6 @@ _MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first 
 _MOST_TURNS = 2  # threads that do those of one likeness
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
-_ENDING_CHARS = 4 * 1024 * 1024  # of an ending; that of a fork is no longer either (attempt.py)
-_TOO_LONG = failed(
-    HandlerError(
-        "result_too_long",
-        f"What the attempt says of its result takes more than {_ENDING_CHARS} characters.",
-        "Ask for less, or for a format that goes into a file.",
-        retryable=False,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +39,7 @@ class Together:
     """How a service does several attempts at once."""
 
     likeness: Callable[[AttemptRequest], Hashable]  #: of two that may be, it is the same
+    gains: Callable[[AttemptRequest], bool]  #: whether those that are like it are quicker at once; else none are
     handle: Callable[[Sequence[Context[Any]]], Sequence[Result] | None]  #: None: not these. What it raises says as much
 
 
@@ -90,9 +80,9 @@ class Host:
         self._gathering = threading.Lock()
         self._gathered: dict[Hashable, _Gathered] = {}
 
-    def say(self, loaded: list[str]) -> None:
-        """Tell what is loaded, each time anew."""
-        self._send({"loaded": loaded})
+    def say(self, loaded: Mapping[str, int]) -> None:
+        """Tell what is loaded, each time anew: names, and bytes of memory."""
+        self._send({"loaded": dict(loaded)})
 
     def serve(self, handle: Handle, together: Together | None = None) -> None:
         """Do the attempts that may be shared, from now on, in other threads."""
@@ -108,19 +98,30 @@ class Host:
     def _begin(self, tasks: Sequence[_Task], handle: Handle, together: Together | None) -> None:
         self._running.update((task.request.token, task) for task in tasks)
         if together is None:
-            for task in tasks:
-                self._submit([task], self._perform, handle, task)
+            self._begin_each(tasks, handle)
             return
-        starts: list[tuple[Hashable, list[_Task]]] = []
+        alike: dict[Hashable, list[_Task]] = {}
+        for task in tasks:
+            alike.setdefault(together.likeness(task.request), []).append(task)
+        for key, its in alike.items():
+            if key in self._gathered or _gains(its[0], together):
+                self._gather(key, its, handle, together)
+            else:
+                self._begin_each(its, handle)
+
+    def _begin_each(self, tasks: Sequence[_Task], handle: Handle) -> None:
+        for task in tasks:
+            self._submit([task], self._perform, handle, task)
+
+    def _gather(self, key: Hashable, tasks: Sequence[_Task], handle: Handle, together: Together) -> None:
+        starts: list[list[_Task]] = []
         with self._gathering:
-            for task in tasks:
-                key = together.likeness(task.request)
-                self._gathered.setdefault(key, _Gathered()).waiting.append(task)
-            for key, found in self._gathered.items():
-                while found.threads < found.wanted_threads:
-                    found.threads += 1
-                    starts.append((key, list(found.waiting)))
-        for key, its in starts:
+            found = self._gathered.setdefault(key, _Gathered())
+            found.waiting += tasks
+            while found.threads < found.wanted_threads:
+                found.threads += 1
+                starts.append(list(found.waiting))
+        for its in starts:
             self._submit(its, self._perform_gathered, key, handle, together)
 
     def _submit(self, tasks: Sequence[_Task], perform: Callable[..., None], *args: Any) -> None:
@@ -155,16 +156,22 @@ class Host:
     def _perform_gathered(self, key: Hashable, handle: Handle, together: Together) -> None:
         """Do those of one likeness, a group after the other, until there are none."""
         while tasks := self._next_group(key):
+            if len(tasks) == 1:  # as if nobody could come with it: it tells how far it is
+                self._perform(handle, tasks[0])
+                continue
             cpu_seconds = time.thread_time()
             endings: list[Mapping[str, Any]] | None = None
             if not any(task.ended.is_set() for task in tasks):
-                with contextlib.suppress(BaseException):  # one of them is to blame, and by itself it will say why
+                try:
                     endings = _performed(tasks, handle, together)
+                except HandlerError:
+                    pass  # one of them is to blame, and by itself it will say why
+                except BaseException:
+                    traceback.print_exc()  # a bug, which each by itself might not show
             if endings is not None:
                 self._end(list(zip(tasks, endings, strict=True)), time.thread_time() - cpu_seconds)
                 continue
-            for task in tasks:
-                self._submit([task], self._perform, handle, task)
+            self._begin_each(tasks, handle)
 
     def _next_group(self, key: Hashable) -> list[_Task]:
         with self._gathering:
@@ -188,7 +195,7 @@ class Host:
             token = task.request.token
             del self._running[token]
             text = json.dumps(None if task.ended.is_set() else ending)
-            *parts, last = _parts_of(text if len(text) <= _ENDING_CHARS else json.dumps(_TOO_LONG))
+            *parts, last = _parts_of(text if len(text) <= ENDING_CHARS else json.dumps(TOO_LONG))
             for part in parts:
                 self._send({"token": token, "part": part, "isOver": False})
             if len(last) > room:
@@ -214,16 +221,21 @@ def _task(given: Mapping[str, Any]) -> _Task:
     return _Task(AttemptRequest.model_validate(given["request"]), Path(given["inputs"]), Path(given["out"]))
 
 
+def _gains(task: _Task, together: Together) -> bool:
+    try:
+        return together.gains(task.request)
+    except Exception:
+        traceback.print_exc()  # by itself it will say what is wrong, and no other has to wait for it
+        return False
+
+
 def _performed(tasks: Sequence[_Task], handle: Handle, together: Together) -> list[Mapping[str, Any]] | None:
     """How attempts end that are done at once; None where each is to be done by itself."""
 
     def quiet(event: Mapping[str, Any]) -> None:
         del event  # progress, which is of none of them alone
 
-    contexts = [
-        task.work(handle).context(SPECS[task.request.service].model_validate(task.request.spec), quiet)
-        for task in tasks
-    ]
+    contexts = [task.work(handle).context(spec_of(task.request), quiet) for task in tasks]
     results = together.handle(contexts)
     if results is None:
         return None

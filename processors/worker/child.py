@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from processors.protocol import AttemptRequest, Reason, Result
+from processors.protocol import EVENT_BYTES, AttemptRequest, Reason, Result
 from processors.specs import SPECS, Spec
 from processors.worker import processes
 from processors.worker.context import Context, HandlerError, ProgramFailed, Rejected, Terminated
@@ -33,6 +33,7 @@ Handle = Callable[[Context[Any]], Result]
 
 _EVENTS_FD = 3  # in the child; the first after stdin, stdout and stderr
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+ENDING_CHARS = EVENT_BYTES - 1024  #: of an ending, which gets a number, a time and metrics on its way
 DISK_FULL_HINT = "Free some space where the spool is, or run fewer attempts at once."
 DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -116,7 +117,8 @@ def _run(work: Work, pipes: Pipes) -> NoReturn:
         emit = _emitter()
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            emit(perform(work, emit))
+            ending = perform(work, emit)
+            emit(ending if len(json.dumps(ending)) <= ENDING_CHARS else TOO_LONG)
             status = 0
         except Terminated:
             status = 128 + signal.SIGTERM
@@ -173,11 +175,7 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
     """Call the handler, and say how it ended."""
     request = work.request
     try:
-        try:
-            spec = SPECS[request.service].model_validate(request.spec)
-        except ValidationError as error:
-            raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
-        return succeeded(work.handle(work.context(spec, emit)), request)
+        return succeeded(work.handle(work.context(spec_of(request), emit)), request)
     except HandlerError as error:
         if error.signal is signal.SIGXFSZ:
             return failed(_too_large(request.output_limit_bytes))
@@ -194,6 +192,18 @@ def perform(work: Work, emit: Callable[[Mapping[str, Any]], None]) -> Mapping[st
         return _bug(error)
     except Exception as error:
         return _bug(error)
+
+
+def spec_of(request: AttemptRequest) -> Spec:
+    """What is asked for.
+
+    Raises:
+        Rejected: it makes no sense.
+    """
+    try:
+        return SPECS[request.service].model_validate(request.spec)
+    except ValidationError as error:
+        raise Rejected("invalid_spec", f"The spec is not valid: {error.errors()[0]['msg']}.") from error
 
 
 def succeeded(result: Result, request: AttemptRequest) -> Mapping[str, Any]:
@@ -239,3 +249,13 @@ def failed(error: HandlerError, reason: Reason | None = None) -> Mapping[str, An
             "reason": reason or error.reason,
         },
     }
+
+
+TOO_LONG = failed(
+    HandlerError(
+        "result_too_long",
+        f"What the attempt says of its result takes more than {ENDING_CHARS} characters.",
+        "Ask for less, or for a format that goes into a file.",
+        retryable=False,
+    )
+)

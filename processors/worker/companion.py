@@ -78,7 +78,7 @@ class Companion:
         self._beside = beside
         self._slots = slots
         self._patience_seconds = patience_seconds
-        self._loaded: list[str] = []
+        self._loaded: dict[str, int] = {}
         self._listening = socket.socket(socket.AF_UNIX)
         Path(SOCKET_NAME).unlink(missing_ok=True)
         Path(REASON_NAME).unlink(missing_ok=True)
@@ -129,7 +129,7 @@ class Companion:
             live.discard(pid)
             status, _ = processes.reap(pid)
             self._pid = self._link = None
-            self._loaded, self._outgoing = [], []
+            self._loaded, self._outgoing = {}, []
             told, self._told, self._left = list(self._told.values()), {}, {}
             for each in told:
                 each(None)
@@ -157,8 +157,8 @@ class Companion:
             processes.reap(pid)
             raise
 
-    def loaded_models(self) -> list[str]:
-        """What it has said last that it has."""
+    def loaded_models(self) -> dict[str, int]:
+        """What it has said last that it has, and the bytes of memory of each."""
         return self._loaded
 
     def take(self, token: str, attempt: Mapping[str, Any], told: Told) -> bool:
@@ -267,7 +267,7 @@ class Companion:
         message = json.loads(packet)
         if "loaded" in message:
             Path(REASON_NAME).unlink(missing_ok=True)
-            self._loaded = [str(each) for each in message["loaded"]]
+            self._loaded = {str(name): int(size) for name, size in message["loaded"].items()}
             return True
         for each in message.get("over", (message,)):
             self._tell(each)

@@ -23,7 +23,9 @@ _TOKEN = re.compile(TOKEN_PATTERN)
 class Routes:
     """Answers requests; remembers when the last one came."""
 
-    def __init__(self, service: Service, attempts: Attempts, loaded_models: Callable[[], list[str]] = list) -> None:
+    def __init__(
+        self, service: Service, attempts: Attempts, loaded_models: Callable[[], dict[str, int]] = dict
+    ) -> None:
         self.last_request = time.monotonic()
         self._started = time.monotonic()
         self._service = service
@@ -54,12 +56,14 @@ class Routes:
         return refusal(405, "no_such_method", f"{request.path} does not take {request.method}.")
 
     def _health(self) -> Response:
+        loaded = self._loaded_models()
         health = Health(
             service=self._service,
             slots=self._attempts.slots,
             attempts=self._attempts.running,
             draining=self._attempts.is_draining,
-            loaded_models=self._loaded_models(),
+            loaded_models=[*loaded],
+            model_bytes=loaded or None,
             uptime_seconds=round(time.monotonic() - self._started, 3),
             usage=cgroup.read_usage(),
         )

@@ -50,7 +50,7 @@ async def serve(
     connections: dict[asyncio.Task[None], Connection] = {}
     async with asyncio.TaskGroup() as tasks:
         attempts = attempts_of(tasks)
-        routes = Routes(service, attempts, companion.loaded_models if companion else list)
+        routes = Routes(service, attempts, companion.loaded_models if companion else dict)
         is_warm = False
         is_of_use = True
 

@@ -111,13 +111,10 @@ class Spool:
                 self._write_ending(line)
             except OSError as error:
                 self.write_error = error
-        if self._file is not None:
-            os.close(self._file)
-        self.is_complete = True
-        self._announce()
+        self.leave()
 
     def leave(self) -> None:
-        """There is no ending, and nothing more comes: who follows finds the stream broken off."""
+        """Nothing more comes: whoever follows, and has not been given an ending, finds the stream broken off."""
         if self._file is not None:
             os.close(self._file)
         self.is_complete = True

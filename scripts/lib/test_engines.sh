@@ -43,9 +43,12 @@ start_test_engines() {
     done
 }
 
-# What the faults and the verdict need on this machine: a clock that can be shifted, networks that can be cut, a decoder.
+# What the faults need on this machine: a clock that can be shifted, networks that can be cut.
+CHAOS_PACKAGES=(faketime iproute2)
+
+# Those, and a decoder for the verdict.
 install_chaos_packages() {
-    install_packages "The chaos suite" faketime iproute2 ffmpeg && return 0
+    install_packages "The chaos suite" "${CHAOS_PACKAGES[@]}" ffmpeg && return 0
     [ -z "${CI:-}" ] || die "The chaos suite lacks a package, and in CI no fault may be left out."
 }
 

@@ -1,6 +1,6 @@
 """How fast the queue is on PostgreSQL, beside procrastinate on the same server in the same run.
 
-    python tests/benchmarks/bench_postgres.py [--rounds 3] [--jobs 400] [--waiting 1000000] [--folder DIR]
+    python tests/benchmarks/bench_postgres.py [--rounds 3] [--jobs 2000] [--waiting 1000000] [--folder DIR]
 
 The server syncs every commit to the disk under DIR. Both sides submit in processes of their own, each submission
 durable before the next; both then work off what waits, 24 at once in each process, with nothing to do for any job:
@@ -195,7 +195,7 @@ def main() -> None:
     """Compare, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=400)
+    parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--waiting", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path.cwd())
     parser.add_argument("--be", nargs=4, metavar=("SIDE", "WHAT", "URL", "COUNT"), help=argparse.SUPPRESS)

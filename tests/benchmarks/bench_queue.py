@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -39,8 +40,9 @@ from pitchey_cli.domain.job import (
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
-from pitchey_cli.domain.states import Transition
+from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.store.port import Ending
 from pitchey_cli.store.sqlite import SqliteStore
 from pitchey_cli.store.writer import Writer
 from processors.protocol import Reason, Service
@@ -100,12 +102,13 @@ class Ours:
         asyncio.run(self._drain(count))
 
     async def _drain(self, count: int) -> None:
-        store, call = self.writer.store, self.writer.call
+        store, call, join = self.writer.store, self.writer.call, self.writer.join
 
         async def attempt(job: Job) -> None:
             assert job.token is not None
-            outcome, transition = Outcome(Reason.COMPLETED), Transition(JobState.SUCCEEDED, 1, 0)
-            await call(store.finish, job.id, job.token, outcome, transition, now=datetime.now(UTC), tick=_tick())
+            now, outcome = datetime.now(UTC), Outcome(Reason.COMPLETED)
+            decide = partial(after_attempt, outcome=outcome, now=now, dice=0.0)
+            await join(store.finish_all, Ending(job.id, job.token, outcome, decide, now, _tick()))
 
         live: set[asyncio.Task[None]] = set()
         while count:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Pitchey
+from tests.resources.clusters import cluster  # noqa: F401
 from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 FILES, POSTGRES, SERVERS = "files", "PostgreSQL", "PostgreSQL and S3"

@@ -195,11 +195,7 @@ class Load:
             with self._gate:
                 if self._is_over.is_set():
                     return
-                needs = (
-                    self._submit_need(kind, f"{key}-need-{again}", _NEED_SECONDS * 2 ** min(again, 5))
-                    if kind.after
-                    else ""
-                )
+                needs = self._submit_need(kind, f"{key}-need-{again}", again) if kind.after else ""
                 wait = ("--after", needs) if needs else ()
                 own_key = f"{key}-{needs}" if needs else key
                 if bool(needs) == bool(kind.after) and self._submit(kind, own_key, number, *options, *wait):

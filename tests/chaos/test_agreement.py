@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pitchey_cli.domain import layout
 from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
 from tests.servers.s3 import Bucket
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_store_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_store_url)
-    yield found
-    found.end()
 
 
 def apart(node: Pitchey) -> Pitchey:

@@ -17,18 +17,12 @@ import pytest
 from pitchey_cli.store.port import Store
 from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
-from tests.resources.clusters import Cluster, until
+from tests.resources.clusters import Cluster
+from tests.resources.waiting import until
 from tests.resources.wires import wire_to
 from tests.servers.postgres import PostgresServer
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from tests.resources.scripted_engine import Machine, ScriptedEngine
+from tests.resources.waiting import until
 from tests.servers.s3 import bucket, s3_server  # noqa: F401
 
 CONTAINER_KINDS = (EngineKind.DOCKER, EngineKind.PODMAN)
@@ -32,21 +32,11 @@ SMALL = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, ope
 
 _STORES = ("postgres", "sqlite")
 
-_DEADLINE_SECONDS = 20.0
-_POLL_SECONDS = 0.01
 _CONTAINERS: dict[EngineKind, Callable[[str], Engine]] = {
     EngineKind.DOCKER: DockerEngine,
     EngineKind.PODMAN: PodmanEngine,
 }
 _SCRIPTED = "scripted"  # the tests' own engine: what the daemon's tests believe of it is asked here
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        time.sleep(_POLL_SECONDS)
 
 
 @dataclass

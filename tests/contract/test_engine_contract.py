@@ -31,7 +31,8 @@ from pitchey_cli.engines.port import (
     Mount,
 )
 from pitchey_cli.engines.process import ProcessEngine
-from tests.contract.conftest import SMALL, Laboratory, until
+from tests.contract.conftest import SMALL, Laboratory
+from tests.resources.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Pitchey
 from tests.resources.away import Away, started
+from tests.resources.clusters import cluster  # noqa: F401
 from tests.resources.studio import Studio
 from tests.resources.workers import Worker
 from tests.servers.s3 import bucket, s3_server  # noqa: F401

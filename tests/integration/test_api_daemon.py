@@ -9,8 +9,6 @@ import signal
 import stat
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +17,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.waiting import until
 
 
 @dataclass
@@ -51,13 +50,6 @@ def start(pitchey: Pitchey, api: str = "127.0.0.1:0") -> Daemon:
     found = re.search(r"API at (\S+),", "".join(said))
     assert found is not None, "".join(said)
     return Daemon(process, said, found[1])
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        time.sleep(LOOK_SECONDS)
 
 
 def test_a_job_goes_from_an_upload_to_a_download(pitchey: Pitchey, clip: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pitchey_cli.artifacts.local import LocalArtifacts
-from tests.resources.workers import until
+from tests.resources.waiting import until
 
 PUTS = """
 import sys

@@ -13,13 +13,14 @@ import pytest
 from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
-from pitchey_cli.daemon.carried import MOST_OUTPUTS, CarriedFiles
+from pitchey_cli.daemon.carried import CarriedFiles
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.buckets import Profile
 from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.job import Token
 from processors.protocol import (
     EVENT,
+    MOST_OUTPUTS,
     ErrorEvent,
     Failure,
     LinksEvent,

@@ -23,6 +23,7 @@ from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import dead_letters, manifests, pipelines, requests, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.operations.requests import Defaults, Request, Submitting
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import JobFilter
@@ -45,7 +46,7 @@ def submitting(tmp_path: Path) -> Iterator[Submitting]:
 
 
 def submitted(submitting: Submitting, words: dict[str, Any] | None = None, **fields: object) -> Job:
-    draft = submit.draft(CODE, {"language": "python", "code": "1", **fields}, None)
+    draft = drafted(CODE, {"language": "python", "code": "1", **fields}, None)
     found = requests.stage(submitting, CODE, [draft], words or {}, now=NOW)
     (job_id,) = submit.submit(submitting.store, [each.job for each in found], now=NOW, artifacts=submitting.artifacts)
     return submitting.store.job(job_id)

@@ -16,7 +16,8 @@ from PIL import Image, ImageOps
 
 from tests.resources.models import default_models
 from tests.resources.oracle import ASTRONAUT, CHELSEA, COFFEE, Oracle
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +223,9 @@ def test_a_bad_line_of_many_is_named(oracle: Oracle, tmp_path: Path) -> None:
 
 def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
     oracle.ask("sentiment", "fine")
-    assert {"sentiment@1", "embeddings@1"} <= {*oracle.worker.http.get("/health").json()["loadedModels"]}
+    health = oracle.worker.http.get("/health").json()
+    assert {"sentiment@1", "embeddings@1"} <= {*health["loadedModels"]} == {*health["modelBytes"]}
+    assert (health["modelBytes"]["sentiment@1"], health["modelBytes"]["embeddings@1"]) == (4 * 2**20, 96 * 2**20)
 
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:

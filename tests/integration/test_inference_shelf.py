@@ -27,7 +27,8 @@ from processors.inference.serving.shelf import Shelf, memory_of
 from processors.protocol import Result
 from tests.resources.models import default_models
 from tests.resources.oracle import Oracle
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 LONG_SECONDS = 30.0
 MIB = 1 << 20
@@ -43,7 +44,7 @@ def loads() -> Iterator[list[str]]:
     yield []
 
 
-def shelf(mib: int, loads: list[str], said: list[list[str]] | None = None) -> Shelf:
+def shelf(mib: int, loads: list[str], said: list[dict[str, int]] | None = None) -> Shelf:
     """A shelf of so many MiB, which notes what it loads."""
 
     def load(entry: Entry) -> Loaded:
@@ -63,7 +64,7 @@ def run(on: Shelf, entry: Entry) -> None:
 def test_the_model_that_was_used_least_lately_makes_room(repository: Repository, loads: list[str]) -> None:
     embeddings, sentiment, classify = (repository.find(name) for name in ("embeddings", "sentiment", "classify"))
     assert [memory_of(each) // MIB for each in (embeddings, sentiment, classify)] == [96, 4, 64]
-    said: list[list[str]] = []
+    said: list[dict[str, int]] = []
     on = shelf(120, loads, said)
     run(on, embeddings)
     run(on, sentiment)
@@ -77,7 +78,7 @@ def test_the_model_that_was_used_least_lately_makes_room(repository: Repository,
     run(on, embeddings)
     assert on.names() == ["embeddings@1"]
     assert loads == ["embeddings", "sentiment", "classify", "sentiment", "embeddings"]
-    assert said[-1] == on.names()
+    assert said[-1] == {"embeddings@1": 96 * MIB}
 
 
 def test_a_model_that_runs_is_not_let_go_and_who_needs_its_room_waits(repository: Repository, loads: list[str]) -> None:

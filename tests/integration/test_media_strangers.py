@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 
 @pytest.fixture(scope="module")

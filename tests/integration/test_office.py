@@ -19,7 +19,8 @@ from PIL import Image
 
 from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office, led
 from tests.resources.offices import changed, compound, docx, paragraph
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 FORMATTING = DOCUMENTS / "formatting.docx"
 LINES = (

@@ -34,6 +34,7 @@ from pitchey_cli.store.postgres import PostgresStore
 store = PostgresStore.open(sys.argv[1])
 with store.transaction():
     store.note_time(now=__import__("datetime").datetime(2026, 3, 1, tzinfo=__import__("datetime").timezone.utc))
+    store.known_time()  # with a question, what is written is under way
     print("in it", flush=True)
     sys.stdin.read()
 """
@@ -123,6 +124,7 @@ def test_a_store_that_has_lost_its_connection_waits_for_other_writers_as_before(
     with ThreadPoolExecutor() as pool, closing(PostgresStore.open(postgres_store_url)) as other:
         with other.transaction():
             other.note_time(now=NOON)
+            assert other.known_time() == NOON, "it has the lock"
             submitted = pool.submit(submit, store, "one")
             while not submitted.done() and not postgres_server.run(waiting):
                 pass

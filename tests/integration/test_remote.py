@@ -13,8 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,20 +24,14 @@ import pytest
 from pitchey_cli.artifacts.incoming import About, Arrivals
 from pitchey_cli.domain.access import Role
 from pitchey_cli.domain.errors import InputNotFound, QuotaReached
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.away import Away
 from tests.resources.served import Served, served
+from tests.resources.waiting import until
 from tests.resources.wires import Wire, wire_to
 
 MIB = 1024 * 1024
 BIG = 24 * MIB
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        time.sleep(LOOK_SECONDS)
 
 
 def big_film(clip: Path, target: Path) -> Path:

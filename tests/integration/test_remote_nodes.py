@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.access import Role
+from pitchey_cli.domain.access import ALL_ORGANISATIONS, Role
 from pitchey_cli.domain.errors import Denied
 from pitchey_cli.domain.nodes import NodeFacts, NodeState, Room
 from pitchey_cli.operations import nodes
@@ -38,3 +38,17 @@ def test_the_nodes_of_a_server_are_seen_drained_and_removed_from_elsewhere(tmp_p
         )
         with pytest.raises(Denied):
             viewer.drain_node(node.id, is_drained=True, now=there.now)
+
+
+def test_a_server_without_a_daemon_says_who_else_runs_its_queue(tmp_path: Path, postgres_url: str) -> None:
+    with served(tmp_path, PITCHEY_STORE_URL=postgres_url) as there:
+        client, stranger = (there.client(there.token(organisation=each)) for each in (ALL_ORGANISATIONS, "acme"))
+        assert client.get("/v1/status").json()["nodes"] == []
+        there.store.enter("id-1", NodeFacts("worker-1", "1.0", 1, "docker", (Service.VIDEO,)), Room(), now=there.now)
+        said = client.get("/v1/status").json()
+        assert (said["daemon"], said["nodes"]) == (False, ["worker-1"])
+        assert stranger.get("/v1/status").json()["nodes"] == ["another machine"]
+        seen = client.post("/v1/views/overview").json()
+        assert (seen["runner"], seen["others"]) == (None, ["worker-1"])
+        submitted = client.post("/v1/code", json={"spec": {"language": "python", "code": "print(1)"}}).json()
+        assert "No daemon runs." not in client.get(f"/v1/jobs/{submitted['id']}/why").json()["reasons"]

@@ -59,8 +59,8 @@ def two_instances(ground: Ground) -> list[str]:
 def test_a_job_goes_to_the_instance_that_says_it_has_the_model(ground: Ground) -> None:
     for instance in two_instances(ground):
         for worker in ground.machine.workers.values():
-            worker.models = []
-        ground.machine.workers[instance].models = ["embeddings@1", "sentiment@3"]
+            worker.models = {}
+        ground.machine.workers[instance].models = {"embeddings@1": 96, "sentiment@3": 4}
         ground.pass_time(CHECKED_SECONDS)
         for model in ("sentiment", "sentiment@3", "embeddings"):
             assert where(ground, *run(ground, model)) == instance
@@ -69,18 +69,33 @@ def test_a_job_goes_to_the_instance_that_says_it_has_the_model(ground: Ground) -
 def test_a_model_that_had_to_make_room_draws_no_jobs_any_more(ground: Ground) -> None:
     one, other = two_instances(ground)
     for instance, left in ((one, other), (other, one)):
-        ground.machine.workers[instance].models = ["sentiment@1"]
-        ground.machine.workers[left].models = []
+        ground.machine.workers[instance].models = {"sentiment@1": 4}
+        ground.machine.workers[left].models = {}
         ground.pass_time(CHECKED_SECONDS)
         assert where(ground, *run(ground, "sentiment")) == instance
+
+
+def test_what_is_loaded_is_on_record_when_a_job_has_ended_and_when_it_had_to_make_room(ground: Ground) -> None:
+    one, other = two_instances(ground)
+    ground.machine.workers[one].models = {"sentiment@1": 4}
+    ground.pass_time(CHECKED_SECONDS)
+    ground.machine.workers[one].models |= {"classify@1": 64}
+    ground.machine.workers[other].models = {"classify@1": 64}
+    job, *_ = run(ground, "classify")
+    there = where(ground, job)
+    known = {each.id: {model.name: model.memory_bytes for model in each.models} for each in ground.store.instances()}
+    assert known[there] == ground.machine.workers[there].models and "classify@1" in known[there]
+    ground.machine.workers[there].models = {}
+    ground.pass_time(CHECKED_SECONDS)
+    assert {each.id: each.models for each in ground.store.instances()}[there] == ()
 
 
 def test_a_daemon_that_comes_back_knows_what_is_loaded(ground: Ground) -> None:
     one, other = two_instances(ground)
     for instance in (one, other):
         for worker in ground.machine.workers.values():
-            worker.models = []
-        ground.machine.workers[instance].models = ["classify@1"]
+            worker.models = {}
+        ground.machine.workers[instance].models = {"classify@1": 64}
         ground.kill_daemon()
         ground.start_daemon()
         ground.pass_time(0.5)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +22,16 @@ from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
-from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from tests.servers.s3 import OWNER, WRITER, Bucket
+from pitchey_cli.domain.errors import (
+    ArtifactsDenied,
+    BucketAway,
+    InputNotFound,
+    InputRejected,
+    NetworkError,
+    PitcheyError,
+    StoreError,
+)
+from tests.servers.s3 import OWNER, WRITER, Bucket, damaged
 
 LIMIT = 1 << 30
 CONTENT = os.urandom(100_000)
@@ -86,6 +95,20 @@ def test_a_damaged_object_is_reported_and_does_not_get_in(node: Open, bucket: Bu
     assert said and all(key in line for line in said)
     bucket.put(key, CONTENT)
     assert node("two").path(SHA256).read_bytes() == CONTENT
+
+
+def test_a_content_whose_checksum_the_server_knows_and_that_reads_otherwise_is_damaged_and_no_trouble_of_the_network(
+    node: Open, bucket: Bucket, plain: PlainBucket, source: Path
+):
+    artifacts = node("one")
+    artifacts.add(source, limit_bytes=LIMIT)
+    (key,) = bucket.names("kept/content/")
+    assert plain.head(key)["ChecksumSHA256"]
+    with damaged(plain.client, key, CONTENT[:-1] + b"?"):
+        assert not artifacts.is_whole(SHA256)
+        with pytest.raises(StoreError, match=f"{SHA256} is damaged in the bucket {bucket.name}"):
+            node("two").path(SHA256)
+    assert artifacts.is_whole(SHA256)
 
 
 def test_a_writer_who_comes_between_the_look_and_the_removal_is_not_robbed(node: Open, source: Path):
@@ -193,6 +216,14 @@ def test_a_removed_content_leaves_nothing_in_the_bucket(node: Open, bucket: Buck
     assert bucket.names() == []
 
 
+def test_keys_that_may_not_read_are_refused_as_such(node: Open, bucket: Bucket, plain: PlainBucket, tmp_path: Path):
+    node("a").place_id(make=True)
+    blind = PlainBucket(replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret), bucket.name)
+    artifacts = S3Artifacts(blind, "kept/", LocalArtifacts(tmp_path / "b"), cache_bytes=1 << 30)
+    with pytest.raises(PitcheyError, match="kept/use/id may not be read"):
+        artifacts.place_id(make=True)
+
+
 def test_the_server_heeds_conditions(node: Open, bucket: Bucket):
     node("one").check_conditions()
     assert bucket.names() == []
@@ -213,6 +244,63 @@ def test_the_cache_is_as_large_as_it_may_be(
     assert not old.exists()
 
 
+@pytest.mark.parametrize("way", ["add", "collect", "put", "take"])
+def test_what_a_node_brings_in_itself_does_not_fill_its_disk(node: Open, source: Path, tmp_path: Path, way: str):
+    artifacts = node("one", cache_bytes=len(CONTENT) * 2)
+    cached = tmp_path / "one" / "sha256"
+    old: list[Path] = []
+    for number in range(4):
+        content = os.urandom(len(CONTENT))
+        if way == "put":
+            (made,) = artifacts.put([content])
+        elif way == "take":
+            httpx.put(artifacts.put_url(f"job.1/{number}", seconds=60), content=content)
+            made = artifacts.take(f"job.1/{number}", limit_bytes=LIMIT)
+        else:
+            (source.parent / f"{number}").write_bytes(content)
+            if way == "add":
+                made = artifacts.add(source.parent / f"{number}", limit_bytes=LIMIT)
+            else:
+                made = artifacts.collect(source.parent, f"{number}", limit_bytes=LIMIT)
+        path = cached / made.sha256[:2] / made.sha256
+        os.utime(path, (number, number))  # long ago
+        old.append(path)
+    assert [each.exists() for each in old] == [False, False, True, True]
+    assert {each.sha256 for each in artifacts.kept()} == {each.name for each in old}, "all of them are in the bucket"
+
+
+def test_the_cache_is_not_looked_at_for_every_little_thing(node: Open, monkeypatch: pytest.MonkeyPatch):
+    artifacts = node("one", cache_bytes=20 * 10_000)
+    looks: list[int] = []
+    kept = artifacts._cache.kept
+    monkeypatch.setattr(artifacts._cache, "kept", lambda: looks.append(1) or kept())
+    for _ in range(30):
+        artifacts.put([os.urandom(1000)])
+    assert 2 <= len(looks) <= 3
+
+
+def test_what_is_wrong_with_the_bucket_is_said_in_words_of_the_settings(plain: PlainBucket, tmp_path: Path):
+    own = replace(plain, is_own=True)
+
+    def refused(bucket: PlainBucket) -> PitcheyError:
+        artifacts = S3Artifacts(bucket, "kept/", LocalArtifacts(tmp_path / "cache"), cache_bytes=0)
+        with pytest.raises(PitcheyError) as raised:
+            artifacts.path(SHA256)
+        return raised.value
+
+    S3Artifacts(own, "kept/", LocalArtifacts(tmp_path / "one"), cache_bytes=1 << 30).put([CONTENT])
+    may_not_read = replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret)
+    away = replace(plain.profile, endpoint_url="http://127.0.0.1:9")
+    wrong = [replace(own, profile=may_not_read), replace(own, profile=away), replace(own, name="gone-1")]
+    found = [refused(replace(each, is_hurried=True)) for each in wrong]
+    own.delete([each.key for each in own.listed("kept/content/")])
+    found.append(refused(own))
+    assert [type(each) for each in found] == [ArtifactsDenied, BucketAway, ArtifactsDenied, InputNotFound]
+    assert "there is no bucket gone-1 " in str(found[2])
+    for each in found:
+        assert "(artifacts.url)" in str(each) and "use/" not in str(each) and "content/" not in str(each)
+
+
 # --- links
 
 
@@ -220,7 +308,7 @@ def test_a_link_gives_the_content_and_what_was_put_becomes_an_artifact(node: Ope
     artifacts = node("one")
     artifacts.add(source, limit_bytes=LIMIT)
     assert httpx.get(artifacts.get_url(SHA256, seconds=60)).content == CONTENT
-    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60, size_limit=10), content=b"result")
+    answer = httpx.put(artifacts.put_url("job1.1/0", seconds=60), content=b"result")
     assert answer.status_code == 200
     taken = artifacts.take("job1.1/0", limit_bytes=10)
     assert (taken.sha256, taken.size) == (hashlib.sha256(b"result").hexdigest(), 6)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import botocore.auth
 import pytest
@@ -39,7 +40,7 @@ from pitchey_cli.domain.errors import (
     StoreError,
     UsageError,
 )
-from tests.servers.s3 import OWNER, READER, Bucket
+from tests.servers.s3 import OWNER, READER, Bucket, damaged
 
 LIMIT = 10_000
 
@@ -128,14 +129,17 @@ def test_an_object_that_vanishes_or_changes_after_it_was_looked_at(bucket: Bucke
         download(plain, "a.mp4", head, tmp_path / "out")
 
 
-def test_an_object_that_is_not_what_its_checksum_says_is_not_taken(bucket: Bucket, profile: Profile, tmp_path: Path):
-    plain = PlainBucket(profile, bucket.name)
-    bucket.put("a.mp4", b"content", ChecksumAlgorithm="SHA256")
-    head = plain.head("a.mp4")
-    assert head["ChecksumSHA256"]
-    download(plain, "a.mp4", head, tmp_path / "out")
-    with pytest.raises(NetworkError, match="is not what its checksum says"):
-        download(plain, "a.mp4", head | {"ChecksumSHA256": "0" * 43 + "="}, tmp_path / "out")
+@pytest.mark.parametrize("algorithm", ["SHA256", "CRC32"])
+def test_an_object_that_is_not_what_its_checksum_says_is_not_taken(
+    keeper: LocalArtifacts, bucket: Bucket, profile: Profile, tmp_path: Path, algorithm: Literal["SHA256", "CRC32"]
+):
+    plain, fetch = PlainBucket(profile, bucket.name), inputs(keeper, profile, tmp_path)
+    url = bucket.put("a.mp4", b"content", ChecksumAlgorithm=algorithm)
+    assert plain.head("a.mp4")[f"Checksum{algorithm}"]
+    with damaged(plain.client, "a.mp4", b"CONTENT"):
+        found = refused(fetch, url)
+    assert isinstance(found, NetworkError) and "is not what its checksum says" in str(found)
+    assert fetch(url)[0].size == len(b"content")
 
 
 def test_a_folder_with_nothing_in_it_is_not_found(bucket: Bucket, profile: Profile):
@@ -185,6 +189,7 @@ def test_every_code_has_its_meaning(code: str, status: int, kind: type[PitcheyEr
     assert words in str(error)
     assert "s3://bucket/key" in str(error) and "(profile media)" in str(error)
     assert error.hint
+    assert ("quota" in error.hint) == (code in ("QuotaExceeded", "InternalError"))
 
 
 class Full(BaseHTTPRequestHandler):

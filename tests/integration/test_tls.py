@@ -14,8 +14,9 @@ from cryptography import x509
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.network.certificates import Certificate
 from tests.conftest import Pitchey
-from tests.integration.test_api_daemon import start, until
+from tests.integration.test_api_daemon import start
 from tests.resources.certificates import Authority
+from tests.resources.waiting import until
 
 
 @dataclass

@@ -198,6 +198,19 @@ def test_a_pitchey_run_that_does_the_work_is_no_daemon(ground: Ground) -> None:
     assert line == "No daemon runs; process 99 (pitchey run) does the work, since 5.00 s"
 
 
+def test_other_nodes_that_run_the_queue_are_named_where_no_daemon_runs_here(ground: Ground) -> None:
+    found = overview.look(ground.store, looking(ground.state_dir, None, ("a", "b")), HOST)
+    assert top.headline(found).plain == "No daemon runs here; up on this queue: a, b"
+    assert all(each.wanted is not None for each in found.pools), "they decide about the pools"
+    own = Runner(99, False, "podman", NOW - timedelta(seconds=5))
+    found = overview.look(ground.store, looking(ground.state_dir, own, ("a",)), HOST)
+    assert top.headline(found).plain == (
+        "No daemon runs here; process 99 (pitchey run) does the work, since 5.00 s; up on this queue: a"
+    )
+    found = overview.look(ground.store, looking(ground.state_dir, others=("a", "b")), HOST)
+    assert top.headline(found).plain.startswith("daemon ")
+
+
 def test_a_budget_that_holds_jobs_is_told(ground: Ground) -> None:
     ground.store.set_budget(Budget(Scope("", VIDEO), Period.DAY, 1000), now=NOON)
     found = ground.look()

@@ -16,7 +16,7 @@ from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.verify import Expected, verified
 from processors.worker.context import HandlerError
 from tests.resources.studio import BIKES, SAMPLE, TINY, Studio, ffmpeg, ffprobe, written
-from tests.resources.workers import until
+from tests.resources.waiting import until
 
 PASSWD = "file:///etc/passwd"
 SVG = f"""<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "{PASSWD}">]>

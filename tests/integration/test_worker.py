@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.behaviours")
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from processors.worker.companion import SOCKET_NAME
-from tests.resources.workers import Worker, is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.remembering")
 
@@ -32,6 +33,7 @@ def test_what_it_keeps_outlives_the_attempts_and_their_sweeping(worker: Worker) 
     assert len({(each["pid"], each["helper"]) for each in found}) == 1
     assert is_alive(found[0]["pid"]) and is_alive(found[0]["helper"])
     until(lambda: worker.health()["loadedModels"] == ["number-3"], "what it says is passed on")
+    assert worker.health()["modelBytes"] == {"number-3": 3}
 
 
 def test_one_that_dies_is_started_anew_and_only_who_used_it_notices(worker: Worker) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,22 @@ import pytest
 from pitchey_cli.daemon.line import SocketLine
 from pitchey_cli.daemon.worker_client import WorkerClient
 from processors.protocol import AttemptRequest, Event
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 HANDLER = ("--handler", "tests.resources.handlers.sharing")
 
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    with Worker(tmp_path, "--slots", "4", *HANDLER) as started:
+    with begun(tmp_path) as started:
+        yield started
+
+
+@contextmanager
+def begun(home: Path) -> Iterator[Worker]:
+    """A worker whose companion is there."""
+    with Worker(home, "--slots", "4", *HANDLER) as started:
         started.health()  # the companion is started behind the first answer
         until(lambda: is_shared(started), "the companion is there")
         yield started
@@ -76,10 +85,33 @@ def test_those_that_are_alike_are_done_at_once(worker: Worker) -> None:
     assert {each["details"]["count"] for each in results} == {4}
 
 
-def test_where_one_of_them_is_bad_it_fails_alone(worker: Worker) -> None:
-    lines = told(worker, {"a.1": "together", "b.1": "together bad", "c.1": "together again"})
+def test_one_that_is_alike_and_alone_tells_how_far_it_is(worker: Worker) -> None:
+    events = of(told(worker, {"a.1": "together slowly"}), "a.1")
+    assert {each["type"] for each in events} == {"accepted", "progress", "result"}
+
+
+def test_those_that_gain_nothing_by_it_are_not_done_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with begun(tmp_path) as worker:
+        lines = told(worker, {f"t{number}.1": "short" for number in range(4)})
+    assert [of(lines, f"t{number}.1")[-1]["type"] for number in range(4)] == ["result"] * 4
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_where_one_of_them_is_bad_it_fails_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with begun(tmp_path) as worker:
+        lines = told(worker, {"a.1": "together", "b.1": "together bad", "c.1": "together again"})
     assert of(lines, "b.1")[-1]["error"]["code"] == "bad"
     assert [of(lines, token)[-1]["type"] for token in ("a.1", "c.1")] == ["result", "result"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_bug_that_shows_only_when_several_are_done_at_once_is_said(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with begun(tmp_path) as worker:
+        lines = told(worker, {"a.1": "together", "b.1": "together broken"})
+    assert [of(lines, token)[-1]["type"] for token in ("a.1", "b.1")] == ["result", "result"]
+    assert "ValueError: a bug of those that are done at once" in capfd.readouterr().err
 
 
 def test_what_is_not_taken_is_told_among_the_others(worker: Worker) -> None:
@@ -117,8 +149,7 @@ def test_one_that_is_cancelled_ends_alone(worker: Worker) -> None:
         seen = [next(lines) for _ in range(3)]
         assert [each["type"] for each in of(seen, "b.1")] == ["accepted", "result"]
         worker.http.delete("/attempts/a.1?grace=0.2")
-        assert next(lines)["event"]["error"]["code"] == "cancelled"
-        assert next(lines, None) is None
+        assert of([*lines], "a.1")[-1]["error"]["code"] == "cancelled"
 
 
 def test_one_that_is_over_in_memory_alone_is_not_known_to_the_next_worker(worker: Worker) -> None:

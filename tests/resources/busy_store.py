@@ -30,8 +30,8 @@ BOOT = "boot"
 VIDEO = Service.VIDEO
 
 
-def looking(state_dir: Path, runner: Runner | None = DAEMON) -> Looking:
-    """Looks at NOW, in a world where that daemon runs."""
+def looking(state_dir: Path, runner: Runner | None = DAEMON, others: tuple[str, ...] = ()) -> Looking:
+    """Looks at NOW, in a world where that daemon runs, and those nodes share the queue."""
     tick = 3 * 60 * TICKS_PER_SECOND
     return Looking(
         state_dir=state_dir,
@@ -40,6 +40,7 @@ def looking(state_dir: Path, runner: Runner | None = DAEMON) -> Looking:
         policy=QueuePolicy(),
         as_of=lambda: AsOf(NOW, BOOT, tick, UTC),
         runner=lambda: runner,
+        others=lambda store: others,
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pitchey_cli.domain import layout
 from pitchey_cli.store.port import Store
-from pitchey_cli.store.postgres import PostgresStore
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import Pitchey
 
 LEASE_SECONDS = 5  # the least that can be set
 
@@ -49,6 +49,8 @@ class Cluster:
 
     def store(self) -> Store:
         """One more connection to the database."""
+        from pitchey_cli.store.postgres import PostgresStore  # late: most tests that could have a cluster have none
+
         return PostgresStore.open(self.url, create=True)
 
     def end(self) -> None:
@@ -56,9 +58,9 @@ class Cluster:
             each.end()
 
 
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        time.sleep(LOOK_SECONDS)
+@pytest.fixture
+def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
+    """One of no nodes yet, on a database in which there is nothing."""
+    found = Cluster(tmp_path, postgres_url)
+    yield found
+    found.end()

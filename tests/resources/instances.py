@@ -18,7 +18,8 @@ from pitchey_cli.engines.hardening import container_name
 from pitchey_cli.engines.port import InstanceSpec, InstanceStatus, Mount
 from processors.protocol import INPUTS_DIR, RUN_DIR, SPOOL_DIR
 from processors.vocabulary import Service
-from tests.resources.workers import Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import Worker
 
 SHARED = "/bench"  #: a directory of the host, inside
 _ORPHAN_SECONDS = "900"  # after which an instance ends whose benchmark was killed

@@ -15,18 +15,11 @@ from typing import Any, Self
 import httpx
 
 from tests.resources.object_store import ObjectStore
-from tests.resources.workers import DEADLINE_SECONDS, ROOT, Worker, until
+from tests.resources.waiting import until
+from tests.resources.workers import DEADLINE_SECONDS, ROOT, Worker
+from tests.servers.ports import free_ports
 
 SECRET = "s3cr3t"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has just now."""
-    import socket
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Porter:
@@ -37,7 +30,7 @@ class Porter:
         self.worker = Worker(home, "--slots", "4", "--handler", f"tests.resources.handlers.{handler}")
         self.journal = home / "journal"
         self.journal.mkdir()
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self._options = options
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}", timeout=DEADLINE_SECONDS, trust_env=False,

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import random
 import selectors
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from pitchey_cli.store.writer import Writer
 
+A = TypeVar("A")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -60,6 +61,13 @@ class CountingWriter(Writer):
         self.unanswered += 1
         try:
             return await super().call(fn, *args, **kwargs)
+        finally:
+            self.unanswered -= 1
+
+    async def join(self, fn: Callable[[Sequence[A]], Sequence[T | Exception]], item: A) -> T:
+        self.unanswered += 1
+        try:
+            return await super().join(fn, item)
         finally:
             self.unanswered -= 1
 

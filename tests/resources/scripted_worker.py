@@ -135,7 +135,7 @@ class ScriptedWorker(Attempts):
         self.is_awake = asyncio.Event()
         self.is_awake.set()
         self.has_hung = False  #: once or more
-        self.models: list[str] = []  #: that it says it has loaded
+        self.models: dict[str, int] = {}  #: that it says it has loaded, with their bytes
         self.left_behind: set[str] = set()  #: whose programs go on, though the worker has died
         self._service = Service(options["--service"])
         self._run_dir = source[RUN_DIR]

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +17,7 @@ import httpx
 import psutil
 
 from processors.protocol import SOCKET_NAME
+from tests.resources.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30.0
@@ -26,14 +26,6 @@ DEADLINE_SECONDS = 30.0
 def _python_path() -> str:
     """Where a worker finds modules: what is tested first, then where the tests themselves find them."""
     return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-
-
-def until(is_so: Callable[[], Any], what: str) -> None:
-    """Poll until something is so."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"still not so: {what}"
-        time.sleep(0.002)
 
 
 def is_alive(pid: int) -> bool:

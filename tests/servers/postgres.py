@@ -13,7 +13,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.servers.ports import free_ports
 
 OWNER = "pitchey"
 PASSWORD = "correct horse"
@@ -174,7 +175,7 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresSe
             data = folder / "data"
             _initialise(data)
             (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-            server = PostgresServer(folder, _free_port(), settings)
+            server = PostgresServer(folder, free_ports(1)[0], settings)
             server.start()
             try:
                 server.run(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
@@ -183,16 +184,6 @@ def postgres(parent: Path | None = None, **settings: str) -> Iterator[PostgresSe
                 server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def pause(pid: int) -> None:
-    """Stop a process where it is, as a machine does that is suspended."""
-    os.kill(pid, signal.SIGSTOP)
-
-
-def resume(pid: int) -> None:
-    """Let it go on."""
-    os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -234,10 +225,3 @@ def _owned(folder: Path) -> dict[str, Any]:
         "start_new_session": True,
         **owner,
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

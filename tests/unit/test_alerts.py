@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,9 +13,12 @@ from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Severity, Sil
 from pitchey_cli.domain.budget import Budget, Standing
 from pitchey_cli.domain.cost import Line
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.limits import GIB
+from pitchey_cli.domain.nodes import Health, NodeFacts, NodeRecord, NodeState
 from pitchey_cli.domain.periods import Period, Term
-from pitchey_cli.domain.readings import Facts, Surroundings, readings
+from pitchey_cli.domain.readings import Facts, Here, readings
 from pitchey_cli.domain.scope import Scope
+from processors.vocabulary import Service
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RULE = Rule("wait", "jobs wait {}", 60, "s", Severity.WARNING)
@@ -88,7 +92,7 @@ def test_a_wrong_rule_is_named(text: str, says: str) -> None:
 
 
 def test_every_rule_has_a_reading() -> None:
-    assert readings(Facts(), Surroundings()).keys() == {rule.name for rule in RULES}
+    assert readings(Facts(), Here(), now=NOON).keys() == {rule.name for rule in RULES}
 
 
 def test_readings_name_the_worst() -> None:
@@ -103,7 +107,8 @@ def test_readings_name_the_worst() -> None:
             standings=standings,
             short_of_room=["video", "inference"],
         ),
-        Surroundings(disk_free_bytes=2**30, engine_away_seconds=12.0),
+        Here(Health(disk_free_bytes=2**30, engine_away_seconds=12.0)),
+        now=NOON,
     )
     assert found == {
         "dead_letters": Reading(3),
@@ -113,12 +118,59 @@ def test_readings_name_the_worst() -> None:
         "budget": Reading(70.0, "the budget of b for the day"),
         "disk_free": Reading(1.0),
         "engine_away": Reading(12.0),
+        "node_away": Reading(0),
         "room_short": Reading(2, "video, inference"),
     }
 
 
+def node(name: str, health: Health = Health(), **said: object) -> NodeRecord:  # noqa: B008
+    facts = NodeFacts(name, "1.0", 1, "docker", (Service.VIDEO,))
+    words = {"epoch": 1, "beat": 1, "state": NodeState.UP, "started_at": NOON, "beat_at": NOON, "health": health}
+    return NodeRecord(f"id-{name}", facts, **(words | said))  # type: ignore[arg-type]
+
+
+def node_readings(*nodes: NodeRecord, here: Here = Here(), now: datetime = NOON) -> dict[str, Reading]:  # noqa: B008
+    found = readings(Facts(nodes=nodes), here, now=now)
+    return {name: found[name] for name in ("disk_free", "engine_away", "node_away")}
+
+
+def test_of_several_nodes_the_worst_counts_and_is_named() -> None:
+    nodes = node("a", Health(8 * GIB, 0.0)), node("b", Health(GIB, 0.0)), node("c", Health(None, 70.0))
+    found = node_readings(*nodes)
+    assert found == {"disk_free": Reading(1, "b"), "engine_away": Reading(70, "c"), "node_away": Reading(0)}
+
+
+def test_a_node_knows_of_itself_better_than_its_last_beat_and_where_it_is_alone_is_not_named() -> None:
+    alone = node("a", Health(GIB, 70.0))
+    found = node_readings(alone, here=Here(Health(5 * GIB), "id-a"))
+    assert (found["disk_free"], found["engine_away"]) == (Reading(5), Reading(70))
+    assert node_readings(alone, here=Here(Health(5 * GIB), "id-z"))["disk_free"] == Reading(1)
+
+
+def test_nodes_that_have_ended_say_nothing_and_without_any_this_machine_counts() -> None:
+    ended = node("a", Health(1, 99.0), state=NodeState.DOWN)
+    found = node_readings(ended, here=Here(Health(5 * GIB, 0.0)))
+    assert found == {"disk_free": Reading(5), "engine_away": Reading(0), "node_away": Reading(0)}
+    assert node_readings(ended, node("b", Health(7 * GIB, 0.0)))["disk_free"] == Reading(7, "b")
+
+
+def test_a_node_that_should_be_there_and_is_not_is_named() -> None:
+    lost = node("b", state=NodeState.DOWN, lost_at=NOON)
+    assert node_readings(node("a"), lost)["node_away"] == Reading(1, "b")
+    assert node_readings(node("a"), replace(lost, is_drained=True))["node_away"] == Reading(0)
+    in_order = node("b", state=NodeState.DOWN)
+    late = NOON + timedelta(hours=1)
+    assert node_readings(in_order, now=late)["node_away"] == Reading(0)
+    # Nobody is there to take over: only the clock says so, after what clocks may be apart.
+    assert node_readings(node("a"), now=NOON + timedelta(seconds=89))["node_away"] == Reading(0)
+    assert node_readings(node("a"), now=NOON + timedelta(seconds=91))["node_away"] == Reading(1, "a")
+    assert node_readings(node("a", state=NodeState.DRAINING, is_drained=True), now=late)["node_away"] == Reading(0)
+    many = [node(name, state=NodeState.DOWN, lost_at=NOON) for name in "abcdefg"]
+    assert node_readings(*many)["node_away"] == Reading(7, "a, b, c, d, e, and 2 more")
+
+
 def test_how_much_is_idle_of_next_to_nothing_is_no_news() -> None:
-    assert readings(Facts(costs={Line.INSTANCE: 1000}), Surroundings())["idle_cost"] == Reading(0.0)
+    assert readings(Facts(costs={Line.INSTANCE: 1000}), Here(), now=NOON)["idle_cost"] == Reading(0.0)
 
 
 def test_a_sentence_says_what_is_and_what_should_be() -> None:
@@ -138,6 +190,11 @@ def test_a_sentence_says_what_is_and_what_should_be() -> None:
         ("budget", "1 % of a budget is spent", "2 % of a budget is spent"),
         ("disk_free", "the disk of the state directory has 1 GiB free", "has 2 GiB free"),
         ("engine_away", "the engine answered 1 s ago", "the engine answered 2 s ago"),
+        (
+            "node_away",
+            "1 node should be at work, and is not heard of",
+            "2 nodes should be at work, and are not heard of",
+        ),
         ("room_short", "1 pool is short of room on the host", "2 pools are short of room on the host"),
     ],
 )

@@ -20,6 +20,7 @@ export async function instances(root, page) {
       ["slots", (each) => String(each.slots), "number"],
       ["CPUs", (each) => String(each.grantedCpus), "number"],
       ["memory", (each) => bytes(each.grantedMemoryBytes), "number"],
+      ["models", (each) => each.models.map((model) => h("div", {}, `${model.name} ${bytes(model.memoryBytes)}`))],
       ["since", (each) => moment(each.createdAt)],
       ["cost so far", (each) => dollars(each.costUsd), "number"],
     ], now.instances, { empty: "None: they start with the next job." }));

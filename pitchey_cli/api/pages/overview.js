@@ -39,7 +39,8 @@ export async function overview(root, page) {
 
 function warning(status) {
   if (status.daemon && !status.isDraining) return "";
-  const text = status.isDraining ? "The daemon drains: what runs goes on, and nothing new begins." : "No daemon runs: jobs wait.";
+  const others = status.nodes.length ? `No daemon runs here; up on this queue: ${status.nodes.join(", ")}.` : "No daemon runs: jobs wait.";
+  const text = status.isDraining ? "The daemon drains: what runs goes on, and nothing new begins." : others;
   return h("p", { class: "panel notice", role: "alert" }, text);
 }
 

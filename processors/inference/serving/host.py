@@ -24,7 +24,7 @@ from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
-from processors.inference.work import likeness, perform_together, result
+from processors.inference.work import gains_by_company, likeness, perform_together, result
 from processors.worker.beside import Host, Together
 from processors.worker.cgroup import read_usage
 from processors.worker.context import HandlerError, Rejected
@@ -47,15 +47,19 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
     def load(entry: Entry) -> Loaded:
         return made_ready(registry.load(entry, threads), entry.manifest)
 
-    def changed(models: list[str]) -> None:
+    def changed(models: dict[str, int]) -> None:
         _give_back()
         worker.say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
-    worker.say(shelf.names())
+    worker.say(shelf.loaded())
     worker.serve(
         lambda context: result(context, repository, Here(repository, shelf)),
-        Together(likeness, lambda contexts: perform_together(contexts, repository, Here(repository, shelf))),
+        Together(
+            likeness,
+            lambda request: gains_by_company(request, repository, Here(repository, shelf)),
+            lambda contexts: perform_together(contexts, repository, Here(repository, shelf)),
+        ),
     )
     while True:
         connection, _ = listening.accept()

@@ -54,13 +54,13 @@ class Shelf:
         self,
         budget_bytes: int,
         load: Load,
-        on_change: Callable[[list[str]], None] = lambda _: None,
+        on_change: Callable[[dict[str, int]], None] = lambda _: None,
     ) -> None:
         """Begin with none.
 
         Args:
             budget_bytes: what all models together may take.
-            on_change: is told which are there, the most recently loaded last.
+            on_change: is told what `loaded` says.
         """
         self.budget_bytes = budget_bytes
         self._load = load
@@ -114,12 +114,16 @@ class Shelf:
 
     def names(self) -> list[str]:
         """What is loaded for everybody, the most recently loaded last."""
-        with self._changed:
-            return self._named()
+        return [*self.loaded()]
 
-    def _named(self) -> list[str]:
+    def loaded(self) -> dict[str, int]:
+        """The same, with the bytes of memory that each counts for."""
+        with self._changed:
+            return self._listed()
+
+    def _listed(self) -> dict[str, int]:
         places = [place for place in self._places.values() if place.loaded is not None]
-        return [place.key.reference for place in places if not (place.is_past or place.key.alone)]
+        return {each.key.reference: each.memory_bytes for each in places if not (each.is_past or each.key.alone)}
 
     def _take(self, key: _Key, entry: Entry) -> tuple[Place, bool]:
         """The place of a model; True: it is new, and whoever got it loads the model."""
@@ -166,7 +170,7 @@ class Shelf:
         del self._places[place.key]
         if place.loaded is not None:
             place.loaded.close()
-        self._on_change(self._named())
+        self._on_change(self._listed())
 
     def _fill(self, place: Place, load: Load) -> None:
         started = time.monotonic()
@@ -184,7 +188,7 @@ class Shelf:
                 del self._places[place.key]
             place.ready.set()
             self._changed.notify_all()
-        self._on_change(self.names())
+        self._on_change(self.loaded())
 
 
 def memory_of(entry: Entry) -> int:

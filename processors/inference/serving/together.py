@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.inference.frameworks.port import Tensors
-from processors.inference.manifest import Batching, Manifest, Tokens
-
-_MASK = "attention_mask"  # the tensor that hides what is added
+from processors.inference.manifest import MASK, Batching, Manifest, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +31,7 @@ class Shape:
         long = {each.name for each in manifest.outputs if len(each.shape) > 1 and each.shape[1] == -1}
         # Without outputs nothing is known of what would have to be cut again; what has no mask takes what is added for
         # a part of the text.
-        has_mask = not manifest.inputs or any(each.name == _MASK for each in manifest.inputs)
-        is_padded = isinstance(manifest.preprocessing, Tokens) and bool(manifest.outputs) and has_mask
+        is_padded = isinstance(manifest.preprocessing, Tokens) and bool(manifest.outputs) and manifest.has_mask
         return cls(is_padded, frozenset(long))
 
 
@@ -62,7 +59,7 @@ def rows_of(manifest: Manifest, tensors: Tensors) -> int | None:
 def length_of(shape: Shape, tensors: Tensors) -> int | None:
     """How many tokens a request has; None where its length has to stay."""
     sizes = {value.shape for value in tensors.values()}
-    if not shape.is_padded or _MASK not in tensors or len(sizes) != 1:
+    if not shape.is_padded or MASK not in tensors or len(sizes) != 1:
         return None
     (size,) = sizes
     return size[1] if len(size) == 2 else None

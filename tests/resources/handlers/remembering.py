@@ -25,7 +25,7 @@ def beside(listening: socket.socket, worker: Host) -> None:
             if connection.recv(16) == b"die":
                 os._exit(3)
             counted += 1
-            threading.Thread(target=worker.say, args=([f"number-{counted}"],)).start()  # threads are allowed
+            threading.Thread(target=worker.say, args=({f"number-{counted}": counted},)).start()  # threads are allowed
             connection.sendall(f"{counted} {os.getpid()} {helper.pid}".encode())
 
 

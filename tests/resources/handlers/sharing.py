@@ -20,18 +20,30 @@ _companion: list[int] = []  # its process, once this is in it
 def beside(listening: socket.socket, worker: Host) -> None:
     """Do attempts for ever."""
     _companion.append(os.getpid())
-    worker.serve(handle, Together(lambda request: request.spec["code"].split()[0], handle_together))
+    worker.serve(handle, Together(first_word, gains, handle_together))
     while True:
         listening.accept()
 
 
+def first_word(request: AttemptRequest) -> str:
+    """What those have in common that may be done at once."""
+    return str(request.spec["code"].split()[0])
+
+
+def gains(request: AttemptRequest) -> bool:
+    """Those that begin with `together`."""
+    return first_word(request) == "together"
+
+
 def handle_together(contexts: Sequence[Context[CodeSpec]]) -> list[Result] | None:
-    """Those that begin with `together`, unless one among them is bad."""
+    """All, unless one among them is bad, or brings out a bug."""
     codes = [context.spec.code for context in contexts]
     if not codes[0].startswith("together"):
-        return None
+        raise ValueError("these gain nothing at once")
     if "together bad" in codes:
-        raise ValueError("one of them is bad")
+        raise Rejected("bad", "One of them is bad.")
+    if "together broken" in codes:
+        raise ValueError("a bug of those that are done at once")
     results = []
     for context in contexts:
         said = context.write("said", context.spec.code, media_type="text/plain", role="answer", details={})
@@ -57,6 +69,11 @@ def handle(context: Context[CodeSpec]) -> Result:
             while time.monotonic() < turning_until:
                 context.progress("turning")
             os._exit(3)
+        case "together slowly":
+            turning_until = time.monotonic() + 2 * QUIET_SECONDS
+            while time.monotonic() < turning_until:
+                context.progress("turning")
+            return Result()
         case "for ever":
             while True:
                 context.progress("turning")
@@ -72,7 +89,7 @@ def handle(context: Context[CodeSpec]) -> Result:
             return Result(outputs=[said], details={"pid": os.getpid(), "isShared": bool(_companion)})
         case "much":
             return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
-        case "too much":
+        case "too much" | "too much, apart":
             return Result(details={"much": "x" * 5_000_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")

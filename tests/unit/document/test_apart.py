@@ -13,7 +13,8 @@ import pytest
 
 from processors.document import apart
 from processors.worker.context import HandlerError, Rejected
-from tests.resources.workers import is_alive, until
+from tests.resources.waiting import until
+from tests.resources.workers import is_alive
 
 SMALL = apart.Limits(memory_bytes=100 * 1024 * 1024, seconds=20)
 

@@ -76,11 +76,11 @@ def test_a_model_is_loaded_once_and_stays() -> None:
 
 
 def test_the_least_recently_used_makes_room_and_the_others_are_told() -> None:
-    told: list[list[str]] = []
+    told: list[dict[str, int]] = []
     shelf = Shelf(100, lambda _: Nothing(), told.append)
     use(shelf, "a", "b", "a", "c")
     assert shelf.names() == ["a@1", "c@1"]
-    assert told == [["a@1"], ["a@1", "b@1"], ["a@1"], ["a@1", "c@1"]]
+    assert [[*each] for each in told] == [["a@1"], ["a@1", "b@1"], ["a@1"], ["a@1", "c@1"]]
 
 
 def test_what_is_larger_than_the_budget_is_refused_with_both_numbers() -> None:
@@ -148,7 +148,7 @@ def test_a_model_that_cannot_be_loaded_is_tried_anew_by_the_next() -> None:
 
 
 def test_a_model_that_was_removed_and_added_again_is_loaded_anew() -> None:
-    told: list[list[str]] = []
+    told: list[dict[str, int]] = []
     shelf = Shelf(100, lambda wanted: Sized(wanted.manifest.resources.memory_bytes), told.append)
     with shelf.borrow(entry("a", 10)) as (old, _):
         assert old == Sized(10)
@@ -158,7 +158,7 @@ def test_a_model_that_was_removed_and_added_again_is_loaded_anew() -> None:
         assert shelf.names() == ["a@1"]
     with shelf.borrow(entry("a", 20)) as (new, _):
         assert new == Sized(20)
-    assert told == [["a@1"], ["a@1"], ["a@1"]] and shelf.names() == ["a@1"]
+    assert [[*each] for each in told] == [["a@1"], ["a@1"], ["a@1"]] and shelf.names() == ["a@1"]
     with shelf.borrow(entry("b", 80)):  # for which there is no room beside both
         assert shelf.names() == ["a@1", "b@1"]
 

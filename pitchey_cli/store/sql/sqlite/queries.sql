@@ -11,8 +11,13 @@ INSERT INTO container_jobs (id, service, state, priority, organisation, name, sp
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
--- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
-SELECT last_insert_rowid();
+-- Of the job that was submitted last. A batch is numbered without gaps: nobody else writes meanwhile.
+SELECT max(seq) FROM container_jobs;
+
+-- name: insert_submitted
+-- Of the job that was submitted so many before the last one: its number need not be asked for.
+INSERT INTO job_events (job_seq, at, type, data)
+VALUES ((SELECT max(seq) FROM container_jobs) - ?, ?, 'submitted', ?);
 
 -- name: count_jobs
 INSERT INTO job_counts (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
@@ -145,15 +150,25 @@ UPDATE container_jobs
    SET lease_until = :lease_until
  WHERE id = :job_id AND state = 'running' AND token = :token;
 
+-- name: held_by
+-- Of these jobs, those that run: what they are, what decides the bills of their attempts, and whether others wait for
+-- them. Without a record of its instance, nothing can be said of what an attempt has cost.
+SELECT j.*, a.instance_id, a.started_tick, a.slots AS taken, i.seen_tick, i.stopped_tick,
+       EXISTS (SELECT 1 FROM job_dependencies d WHERE d.needs_seq = j.seq) AS is_waited_for
+  FROM container_jobs j
+  JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+  LEFT JOIN container_instances i ON i.id = a.instance_id
+ WHERE j.id IN (SELECT value FROM json_each(:job_ids)) AND j.state = 'running';
+
 -- name: finish_job
--- The attempt that holds :token ends; a stale token changes nothing and returns no row.
+-- The attempt that holds :token ends; a stale token changes nothing.
 UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
+       on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
- WHERE id = :job_id AND state = 'running' AND token = :token
-RETURNING seq, attempt, service, organisation, batch, verdict, spec;
+ WHERE id = :job_id AND state = 'running' AND token = :token;
 
 -- name: set_spec
 -- Without the secrets that nobody needs any more.
@@ -226,6 +241,10 @@ UPDATE container_jobs
    SET attempts_used = 0, crashes = 0, reason = NULL, error = NULL, cancel_requested_at = NULL, expires_at = NULL,
        deadline = NULL, run_at = NULL, is_off_peak = is_off_peak OR last_call_at IS NOT NULL, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: set_wishes
+-- Of a job that stands in no line.
+UPDATE container_jobs SET on_node = :on_node WHERE seq = :seq AND state = 'held';
 
 -- name: cancelled_with
 -- What a job has taken down with it.
@@ -645,9 +664,10 @@ SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes)
+                   free_cpus, free_memory_bytes, host, start_id, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
-        :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes)
+        :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
+        :host, :start, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -655,14 +675,17 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        lease_seconds = excluded.lease_seconds, is_foreground = excluded.is_foreground, state = 'up',
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
-       free_memory_bytes = excluded.free_memory_bytes
+       free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       start_id = excluded.start_id,
+       disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 
 -- name: beat
 -- No row: its epoch is over.
 UPDATE nodes
    SET beat = beat + 1, beat_at = :now, cpus = :cpus, memory_bytes = :memory_bytes, free_cpus = :free_cpus,
-       free_memory_bytes = :free_memory_bytes
+       free_memory_bytes = :free_memory_bytes, disk_free_bytes = :disk_free_bytes,
+       engine_away_seconds = :engine_away_seconds
  WHERE id = :id AND epoch = :epoch AND state = 'up'
 RETURNING beat;
 
@@ -683,7 +706,7 @@ RETURNING name, is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
-UPDATE nodes SET state = 'down', epoch = epoch + 1
+UPDATE nodes SET state = 'down', epoch = epoch + 1, lost_at = :now
  WHERE id = :id AND epoch = :epoch AND beat = :beat AND state = 'up'
 RETURNING name;
 
@@ -692,7 +715,7 @@ UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_d
 RETURNING name;
 
 -- name: remove_node
-UPDATE nodes SET state = 'removed', is_drained = 0, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
+UPDATE nodes SET state = 'removed', is_drained = 0, lost_at = NULL, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
 RETURNING name;
 
 -- name: nodes
@@ -731,8 +754,8 @@ SELECT count(*) FROM container_instances
 INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state, requested_cpus,
                                  requested_memory_bytes, granted_cpus, granted_memory_bytes, created_at, ready_at,
                                  stopped_at, note, instance_type, region, tariff, boot, created_tick, ready_tick,
-                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+                                 seen_tick, stopped_tick, paused_tick, paused_ticks, cost_nanodollars, models)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: instance
 SELECT * FROM container_instances WHERE id = :instance_id;
@@ -745,6 +768,7 @@ SELECT service, instance_type, region, slots, tariff, created_at, created_tick F
 -- The first time of each counts, and an end is an end. Without a tick it ended when it was last seen.
 UPDATE container_instances
    SET state = :state, note = coalesce(:note, note),
+       models = CASE WHEN :state IN ('stopped', 'lost') THEN '{}' ELSE models END,
        ready_at = CASE WHEN :state = 'ready' THEN coalesce(ready_at, :now) ELSE ready_at END,
        ready_tick = CASE WHEN :state = 'ready' THEN coalesce(ready_tick, :tick, seen_tick) ELSE ready_tick END,
        seen_tick = max(seen_tick, coalesce(:tick, seen_tick)),
@@ -752,6 +776,9 @@ UPDATE container_instances
        stopped_tick = CASE WHEN :state IN ('stopped', 'lost') THEN max(seen_tick, coalesce(:tick, seen_tick)) END
  WHERE id = :instance_id AND stopped_at IS NULL
 RETURNING *;
+
+-- name: set_models
+UPDATE container_instances SET models = :models WHERE id = :instance_id AND stopped_at IS NULL;
 
 -- name: note_seen
 -- All of a node that live since this boot of its machine, but those that are known to be gone.
@@ -856,6 +883,10 @@ SELECT i.*, a.started_tick, a.slots AS taken, j.organisation AS payer, j.batch
 -- name: state_id
 SELECT value FROM meta WHERE name = 'state_id';
 
+-- name: readable_by
+-- The newest step that a program has to know to go on, see steps.py.
+SELECT value FROM meta WHERE name = 'readable_by';
+
 -- name: artifacts_at
 SELECT value FROM meta WHERE name = 'artifacts_at';
 
@@ -893,27 +924,33 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+INSERT INTO pool_samples (at, service, size, organisation, node, waiting, running, starting, ready, paused, wanted,
                           wait_seconds, demand, cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, node, change, instance_id, was, wanted, rule,
+                                      why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, node, at, explanation) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation, node) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+-- Of several about one pool the newest last.
+SELECT * FROM pool_decisions ORDER BY service, size, organisation, at;
 
 -- name: forget_pool
 -- Of an organisation; what has changed about it stays for as long as all changes do.
-DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ? AND node = ?;
+
+-- name: forget_decisions_of
+-- Of a node that is removed.
+DELETE FROM pool_decisions WHERE node = :node;
 
 -- name: forget_decisions
 -- Of organisations' pools, in case nobody was there to forget them one by one.

@@ -277,6 +277,7 @@ CREATE TABLE container_instances (
     paused_tick            BIGINT,  -- since when it is paused
     paused_ticks           BIGINT NOT NULL CHECK (paused_ticks >= 0),  -- in pauses that are over
     cost_nanodollars       BIGINT CHECK (cost_nanodollars >= 0),
+    models                 TEXT NOT NULL DEFAULT '{}',  -- that it has loaded: an object of names and bytes of memory
     CHECK ((state IN ('stopped', 'lost')) = (stopped_at IS NOT NULL)),
     CHECK ((stopped_tick IS NULL) = (stopped_at IS NULL))
 );
@@ -310,7 +311,13 @@ CREATE TABLE nodes (
     cpus              DOUBLE PRECISION NOT NULL,
     memory_bytes      BIGINT NOT NULL,
     free_cpus         DOUBLE PRECISION NOT NULL,
-    free_memory_bytes BIGINT NOT NULL
+    free_memory_bytes BIGINT NOT NULL,
+    host              words NOT NULL,  -- its machine since that was started: nodes of one share its memory
+    start_id          words NOT NULL,
+  -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
+    disk_free_bytes   BIGINT,
+    engine_away_seconds DOUBLE PRECISION,
+    lost_at           BIGINT  -- since when it is away without having said that it would be
 );
 
 -- How long things took: one row for each time, or for several about as long, with the longest of them.
@@ -335,6 +342,7 @@ CREATE TABLE pool_samples (
     service        words NOT NULL,
     size           words NOT NULL,
     organisation   words NOT NULL,
+    node           words NOT NULL,  -- whose part of the pool it was
     waiting        BIGINT NOT NULL,
     running        BIGINT NOT NULL,
     starting       BIGINT NOT NULL,
@@ -358,6 +366,7 @@ CREATE TABLE container_scaling_events (
     service      words NOT NULL,
     size         words NOT NULL,
     organisation words NOT NULL,
+    node         words NOT NULL,
     change       words NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
     instance_id  words NOT NULL,
     was          BIGINT NOT NULL,
@@ -369,15 +378,16 @@ CREATE TABLE container_scaling_events (
 CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
 CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
 
--- The last decision about each pool, whether it has changed anything or not, with all that led to it. That of an
+-- The last decision of each node about each pool, whether it has changed anything or not, with all that led to it. That of an
 -- organisation's pool goes when nothing has been in it for long.
 CREATE TABLE pool_decisions (
     service      words NOT NULL,
     size         words NOT NULL,
     organisation words NOT NULL,
+    node         words NOT NULL,  -- that has decided
     at           BIGINT NOT NULL,
     explanation  words NOT NULL,
-    PRIMARY KEY (service, size, organisation)
+    PRIMARY KEY (service, size, organisation, node)
 );
 
 CREATE INDEX pool_decisions_at ON pool_decisions (at) WHERE organisation <> '';
