@@ -39,8 +39,8 @@ def status(json: Json = False) -> None:
     is_run = wiring.is_run(store)
     pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
-        last = {each.pool: each for each in decisions}
-        terminal.show_json_lines(scaling.pool_as_json(each, last.get(each.pool)) for each in pools)
+        last, names = {each.pool: each for each in decisions}, wiring.node_names(store)
+        terminal.show_json_lines(scaling.pool_as_json(each, last.get(each.pool), nodes=names) for each in pools)
         return
     measured, warm = operation.measured(store), store.warm_requests(now=now)
     terminal.show(scaling.status(pools, decisions, measured, warm, store.forecasts(), now=now))
@@ -54,6 +54,8 @@ def explain(
 ) -> None:
     """Show the last decision about each pool: what went in, what each rule asked for, what bounded it.
 
+    Where several nodes share the queue, that of each which is up, with its name.
+
     Jobs that a budget, off-peak hours, a key or a node that may be taken away holds are not counted as waiting there:
     they are named below.
     """
@@ -62,9 +64,9 @@ def explain(
     wiring = reach.wiring()
     store, now = wiring.store(), wiring.clock.now()
     only = None if service is None else service_named(service)
-    decisions = operation.last_decisions(store, only)
+    decisions, names = operation.last_decisions(store, only), wiring.node_names(store)
     if json:
-        terminal.show_json_lines(map(scaling.decision_as_json, decisions))
+        terminal.show_json_lines(scaling.decision_as_json(each, nodes=names) for each in decisions)
         return
     held = operation.held(store, only, budgets.capped(store, wiring.as_of), wiring.policies.queue(), now=now)
     if not decisions and not held:
@@ -73,7 +75,7 @@ def explain(
     for place, each in enumerate(decisions):
         if place:
             typer.echo()
-        terminal.show(scaling.explanation(each, now=now))
+        terminal.show(scaling.explanation(each, now=now, nodes=names))
     if held:
         terminal.show(scaling.held(held))
     if not wiring.is_run(store):
@@ -100,11 +102,12 @@ def history(
         return
     if since:
         raise UsageError("--since is for --chart.", hint="--limit says how many of the newest changes are shown.")
-    events = wiring.store().scaling_events(service=only, limit=limit)[::-1]
+    store = wiring.store()
+    events, names = store.scaling_events(service=only, limit=limit)[::-1], wiring.node_names(store)
     if json:
-        terminal.show_json_lines(map(scaling.event_as_json, events))
+        terminal.show_json_lines(scaling.event_as_json(each, nodes=names) for each in events)
     else:
-        terminal.show(scaling.history(events))
+        terminal.show(scaling.history(events, nodes=names))
 
 
 def _draw(wiring: Wiring, service: Service | None, since: str) -> None:

@@ -103,6 +103,7 @@ def _facts_values(facts: NodeFacts) -> dict[str, Any]:
         "lease_seconds": facts.lease_seconds,
         "is_foreground": int(facts.is_foreground),
         "host": facts.host,
+        "start": facts.start,
     }
 
 
@@ -137,6 +138,7 @@ def _node_from(row: rows.Row) -> NodeRecord:
             lease_seconds=row["lease_seconds"],
             is_foreground=bool(row["is_foreground"]),
             host=row["host"],
+            start=row["start_id"],
         ),
         epoch=row["epoch"],
         beat=row["beat"],

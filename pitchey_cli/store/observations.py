@@ -33,10 +33,10 @@ class Observations(Protocol):
         """Remember how pools stood, how long things took, what changed, and the last decision about each pool."""
 
     def last_decisions(self) -> list[LastDecision]:
-        """The last decision about each pool."""
+        """The last decision of each node about each pool, of one pool the newest last."""
 
-    def forget_pools(self, pools: Sequence[PoolKey]) -> None:
-        """Forget the last decisions about pools that are no more."""
+    def forget_pools(self, pools: Sequence[PoolKey], *, node: str = "") -> None:
+        """Forget the last decisions of a node about pools that it has no more."""
 
     def scaling_events(
         self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50

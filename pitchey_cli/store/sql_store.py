@@ -118,6 +118,7 @@ class SqlStore(Finishing, Retaining, Recurring, Alerting, Outbox):
         with self._db.transaction():
             if (removed := self._db.row(QUERIES["remove_node"], {"id": node_id})) is None:
                 return None
+            self._db.run(QUERIES["forget_decisions_of"], {"node": node_id})
             taken = self._take_all(node_id, "its node was removed", now)
             self._tell(node_id, removed["name"], "node_removed", _taken(taken), now)
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Silence
@@ -127,6 +128,11 @@ def test_pools_are_short_of_room_as_long_as_their_last_decision_says_so(store):
     store.observe([], [], [], [decided(Service.VIDEO, "room"), decided(Service.CODE, "step")])
     assert facts(store, NOON + 0.5 * MINUTE).short_of_room == ["video"]
     assert facts(store, NOON + 2 * MINUTE).short_of_room == []
+    there = [replace(decided(Service.VIDEO, each), node=name) for name, each in (("a", "room"), ("b", "step"))]
+    store.observe([], [], [], there)
+    assert facts(store, NOON + 0.5 * MINUTE).short_of_room == []  # one of the nodes has room
+    store.observe([], [], [], [replace(decided(Service.VIDEO, "room"), node="b")])
+    assert facts(store, NOON + 0.5 * MINUTE).short_of_room == ["video"]
 
 
 def instance(instance_id: str) -> Instance:

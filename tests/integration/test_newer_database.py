@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState
@@ -17,13 +15,6 @@ from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.clusters import LEASE_SECONDS, Cluster
 
 SAID = "has schema version 99, for programs that know version 99"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def test_a_daemon_finishes_what_runs_and_ends_when_its_database_is_for_newer_programs(

@@ -170,6 +170,7 @@ UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
+       on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress,
        stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token;
@@ -244,6 +245,10 @@ UPDATE container_jobs
        deadline = NULL, run_at = NULL,
        is_off_peak = CASE WHEN last_call_at IS NULL THEN is_off_peak ELSE 1 END, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: set_wishes
+-- Of a job that stands in no line.
+UPDATE container_jobs SET on_node = :on_node WHERE seq = :seq AND state = 'held';
 
 -- name: cancelled_with
 -- What a job has taken down with it.
@@ -680,10 +685,10 @@ SELECT j.id FROM json_array_elements_text(CAST(:ids AS json)) AS wanted JOIN con
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes, host, disk_free_bytes, engine_away_seconds)
+                   free_cpus, free_memory_bytes, host, start_id, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
         :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
-        :host, :disk_free_bytes, :engine_away_seconds)
+        :host, :start, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -692,6 +697,7 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
        free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       start_id = excluded.start_id,
        disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 
@@ -946,27 +952,33 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+INSERT INTO pool_samples (at, service, size, organisation, node, waiting, running, starting, ready, paused, wanted,
                           wait_seconds, demand, cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, node, change, instance_id, was, wanted, rule,
+                                      why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, node, at, explanation) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation, node) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+-- Of several about one pool the newest last.
+SELECT * FROM pool_decisions ORDER BY service, size, organisation, at;
 
 -- name: forget_pool
 -- Of an organisation; what has changed about it stays for as long as all changes do.
-DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ? AND node = ?;
+
+-- name: forget_decisions_of
+-- Of a node that is removed.
+DELETE FROM pool_decisions WHERE node = :node;
 
 -- name: forget_decisions
 -- Of organisations' pools, in case nobody was there to forget them one by one.
