@@ -110,6 +110,8 @@ class GpuMissing(RuntimeMissing):
 class ImageMissing(EngineError):
     """The image of a service has not been built."""
 
+    hint = "`pitchey images build` builds what is missing."
+
 
 class ImageBuildFailed(EngineError):
     """A build step failed."""
