@@ -80,9 +80,18 @@ class Artifacts(Protocol):
     """Keeps artifacts. Calls may block; the daemon makes them in threads."""
 
     def add(
-        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+        self,
+        source: Path,
+        *,
+        limit_bytes: int,
+        may_be_empty: bool = False,
+        called: str = "",
+        progress: ProgressCallback | None = None,
     ) -> Artifact:
         """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
+
+        Args:
+            called: what errors call it, where whoever reads them does not know its path.
 
         Raises:
             InputNotFound: there is no such file.

@@ -78,10 +78,18 @@ class S3Artifacts:
     # --- what comes in
 
     def add(
-        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+        self,
+        source: Path,
+        *,
+        limit_bytes: int,
+        may_be_empty: bool = False,
+        called: str = "",
+        progress: ProgressCallback | None = None,
     ) -> Artifact:
         """Take a user's file: into the cache, and from there into the bucket."""
-        artifact = self._cache.add(source, limit_bytes=limit_bytes, may_be_empty=may_be_empty, progress=progress)
+        artifact = self._cache.add(
+            source, limit_bytes=limit_bytes, may_be_empty=may_be_empty, called=called, progress=progress
+        )
         self._bring_in(artifact)
         self._make_room(artifact.size)
         return artifact

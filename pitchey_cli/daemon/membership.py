@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from pitchey_cli.daemon import agreement
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain import neighbours
 from pitchey_cli.domain.errors import SchemaTooNew, StoreError
 from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, Health, NodeRecord, NodeState, Room, Watch
 
@@ -32,7 +33,8 @@ class Membership:
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
-        self.is_outdated = False  #: another node has made the database one for newer programs: this one is to end
+        self._too_many: set[str] = set()  # ids of daemons of this machine that take too much together
+        self.outdated: SchemaTooNew | None = None  #: another node has made the database one for newer programs
         self._apart_seconds = 0.0  # by which the clock here is ahead of that of the database's server
         self.is_clock_wrong = False  #: too far to do here what goes by the date
         self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
@@ -47,6 +49,11 @@ class Membership:
     def is_first(self) -> bool:
         """Whether what one node is enough for is this one's to do. For a beat or two there may be two such, or none."""
         return all(self._node.identity.id < each.id for each in self.others if not each.facts.is_foreground)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether this program may not go on with the database: what runs here is to end, and then the node."""
+        return self.outdated is not None
 
     async def enter(self, still: Collection[agreement.Still] | None = None) -> None:
         """Begin an epoch.
@@ -118,7 +125,7 @@ class Membership:
         gone = self._watch.look(others, now)
         self.others = [each for each in others if each not in gone]
         taken = [done for each in gone if (done := await self._take_over(each))]
-        return [*said, *self._judge_clock(), *taken]
+        return [*said, *self._judge_clock(), *self._look_at_neighbours(found), *taken]
 
     async def _look_at_schema(self) -> list[str]:
         """Before each beat until it is so: what runs still ends, and until it has this node beats like any other."""
@@ -127,7 +134,7 @@ class Membership:
         try:
             await self._node.call(self._node.store.check_schema)
         except SchemaTooNew as error:
-            self.is_outdated = True
+            self.outdated = error
             return [f"{error} {error.hint} Nothing new is taken, and this daemon ends when what runs has ended"]
         return []
 
@@ -142,6 +149,15 @@ class Membership:
                 " deadlines and what is removed for its age are left to other nodes until it is set right"
             ]
         return ["the clock of this machine is right again"] if was_wrong and not self.is_clock_wrong else []
+
+    def _look_at_neighbours(self, found: Sequence[NodeRecord]) -> list[str]:
+        """Say once of which other daemons of this machine it takes too much together with this one."""
+        before, memory_bytes = self._too_many, self._node.host.memory_bytes
+        too_many = neighbours.overbooked(found, self._node.config.facts.host, memory_bytes)
+        self._too_many = {each.id for each in too_many}
+        if self._too_many <= before:
+            return []
+        return [f"{neighbours.sentence(too_many, memory_bytes)} {neighbours.WAY_OUT}"]
 
     def _beat(self) -> Sequence[NodeRecord] | None:
         node = self._node

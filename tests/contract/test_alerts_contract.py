@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -55,6 +56,15 @@ def test_an_alert_is_told_once_whoever_looks_and_what_is_known_of_it_is_kept(sto
     assert judge(other, 1, minutes=2).resolved_at == NOON + 2 * MINUTE
     assert judge(store, 1, minutes=3) == judge(other, 1, minutes=4)
     assert told(store) == [("alert_fired", "queue_wait", 500, False), ("alert_resolved", "queue_wait", 1, False)]
+
+
+def test_of_several_nodes_that_judge_at_once_one_tells(store, another):
+    stores = [another() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda each: judge(each, 500), stores))
+        over = list(threads.map(lambda each: judge(each, 1, minutes=1), stores))
+    assert {each.firing_since for each in found} == {NOON} and {each.firing_since for each in over} == {None}
+    assert [kind for kind, *_ in told(store)] == ["alert_fired", "alert_resolved"]
 
 
 def test_looking_alone_changes_nothing(store):

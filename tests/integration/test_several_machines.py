@@ -132,3 +132,12 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     a.start_daemon()
     a.ok("dlq", "retry", stuck)
     a.ok("wait", stuck)
+
+
+def test_two_daemons_of_one_machine_that_promise_its_memory_twice_are_told(cluster: Cluster) -> None:
+    a, b = cluster.node("a"), cluster.node("b")
+    a.start_daemon()
+    second = b.start_daemon()
+    assert second.stderr is not None
+    assert any("The nodes a, b are on one machine" in line and "host.memory_bytes" in line for line in second.stderr)
+    assert "The nodes a, b are on one machine" in b("doctor").out
