@@ -23,13 +23,13 @@ from pitchey_cli.domain.buckets import BucketUrl, Profile
 from pitchey_cli.domain.errors import (
     ArtifactsDenied,
     BucketAway,
+    BucketFull,
     BucketMissing,
     Denied,
     InputNotFound,
     InputRejected,
     NetworkError,
     PitcheyError,
-    StoreError,
     UsageError,
 )
 
@@ -259,7 +259,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
     if code in _SKEWED:
         return Denied(f"{url}: the clock here is wrong, says the server {who}.", hint="Set the clock of this machine.")
     if code in _FULL or status == 507:
-        return StoreError(f"{url} cannot {doing}: the bucket is full {who}.", hint="Make room, or raise its quota.")
+        return BucketFull(f"{url} cannot {doing}: the bucket is full {who}.", hint="Make room, or raise its quota.")
     if code in _MISSING or status == 404:
         return InputNotFound(f"There is no object {url} {who}.", hint="Check the key; it may have been removed.")
     if code in _CHANGED or status == 412:

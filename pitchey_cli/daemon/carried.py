@@ -23,7 +23,7 @@ from pitchey_cli.artifacts.port import Artifact, Presigner
 from pitchey_cli.daemon.files import AttemptFiles, output_of
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from pitchey_cli.domain.job import Output
+from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
 T = TypeVar("T")
@@ -169,7 +169,7 @@ class CarriedFiles(AttemptFiles):
         return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS)
 
     def _key(self, number: int) -> str:
-        return f"{self.token}/{number}"
+        return f"{self.token}/{number}"  # as `attempt_of` reads it
 
     def _given_inputs(self) -> list[str]:
         if not self._given:
@@ -197,6 +197,11 @@ class CarriedFiles(AttemptFiles):
     @property
     def _spool(self) -> Path:
         return self._directory / layout.in_spool(self.token, "")
+
+
+def attempt_of(key: str) -> Token:
+    """The attempt for which something was stored under a key."""
+    return Token(key.partition("/")[0])
 
 
 def _cut(events: Path) -> int:

@@ -300,6 +300,8 @@ class Loop:
                 # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
                 # one that shares no files may be on another machine, and go on: its token is not to be given twice.
                 claim = node.note if pool.config.shares_files else node.call
+                # Budgets are worked out anew in the claim, where this node is alone as well: its own attempts have cost
+                # something since the last look, and at the cap nothing is started. That is only where somebody waits.
                 jobs = await claim(
                     node.store.claim,
                     key,

@@ -11,12 +11,12 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from pitchey_cli.daemon.instance import PooledInstance, granted_to
+from pitchey_cli.daemon.instance import PooledInstance, taken_of_host
 from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.pickups import Pickups
-from pitchey_cli.domain.capacity import Holder, Size
-from pitchey_cli.domain.errors import EngineError, PitcheyError, RuntimeMissing
+from pitchey_cli.domain.capacity import Holder
+from pitchey_cli.domain.errors import EngineError, ImageMissing, PitcheyError, RuntimeMissing
 from pitchey_cli.domain.job import Instance, Job
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
@@ -28,6 +28,7 @@ _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was s
 _FAILURES = {Reason.FAILED, Reason.TIMEOUT, Reason.OOM, Reason.INSTANCE_LOST}
 _UNANSWERED_CHECKS = 3
 _UNTIL_SOMEBODY_ACTS_SECONDS = 300.0  # what is missing is a setting's or the host's: trying brings it no nearer
+_UNTIL_BUILT_SECONDS = 5.0  # between two looks for an image that was missing; a look starts nothing
 
 
 class Pool:
@@ -43,7 +44,7 @@ class Pool:
         self.node = node
         self.config = config
         self.changed = changed
-        self.size = Size.of(granted_to(node, config).granted)  #: what one instance takes of the host
+        self.size = taken_of_host(node, config)  #: what one instance takes of the host
         self.instances: dict[str, PooledInstance] = {}
         self.is_head_waiting = False  #: the job whose turn it is needs more slots than any instance has free
         self.start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
@@ -202,7 +203,7 @@ class Pool:
                 pool=self.name,
                 organisation=self.config.organisation,
                 weight=weight,
-                size=each.size,
+                size=each.takes,
                 idle_seconds=None if each.attempts or each.is_waking else now - each.idle_since,
                 held_seconds=now - each.started_at,
                 attempts=each.attempts,
@@ -294,21 +295,37 @@ class Pool:
 
     async def _start_noting_failure(self) -> None:
         try:
+            await self._check_image()
             seconds = await self._life.start()
         except Exception as error:
             self._failures += 1
-            delay = _UNTIL_SOMEBODY_ACTS_SECONDS if isinstance(error, RuntimeMissing) else restart_delay(self._failures)
+            delay = self._delay_after(error)
             self._not_before = self.node.clock.monotonic() + delay
             unforeseen = EngineError(f"No instance could be started: {error!r}.")
-            is_told = isinstance(error, RuntimeMissing) and str(error) == str(self.start_error)
+            is_told = isinstance(error, RuntimeMissing | ImageMissing) and str(error) == str(self.start_error)
             self.start_error = error if isinstance(error, PitcheyError) else unforeseen
             if not is_told:
-                self.node.report(f"no {self.config.service} instance: {self.start_error} Next try in {delay:.0f} s.")
+                why = f"{self.start_error} {self.start_error.hint}".strip()
+                self.node.report(f"no {self.config.service} instance: {why} Next try in {delay:.0f} s.")
         else:
             self.start_error = None
             self.measure(Measure.START, seconds)
         finally:
             self.starts -= 1  # in the same step in which it is in the books
+
+    async def _check_image(self) -> None:
+        """Begin nothing as long as an image is not there that was missing the last time."""
+        missing = self.start_error
+        if isinstance(missing, ImageMissing) and not await asyncio.to_thread(
+            self.node.engine.has_image, self.config.image
+        ):
+            raise missing
+
+    def _delay_after(self, error: Exception) -> float:
+        """How long to wait after a start that has failed."""
+        if isinstance(error, ImageMissing):
+            return _UNTIL_BUILT_SECONDS
+        return _UNTIL_SOMEBODY_ACTS_SECONDS if isinstance(error, RuntimeMissing) else restart_delay(self._failures)
 
     def _note_death(self, instance: PooledInstance) -> None:
         """Replace the first that dies at once, and wait longer for each that follows before one has done any work."""

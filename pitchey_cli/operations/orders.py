@@ -122,7 +122,7 @@ def _located(location: str, called: str, uploads: Mapping[str, Upload], used: se
         raise UsageError(f"There is no upload {name[:200]!r}.", hint=sent)
     used.add(name)
     upload = uploads[name]
-    return Source(str(upload.path), Path(upload.file_name).stem, called=called or upload.file_name)
+    return Source(str(upload.path), Path(upload.file_name).stem, called=called or upload.file_name, is_sent=True)
 
 
 def file_name(text: str, what: str) -> str:

@@ -138,7 +138,13 @@ def _stage_one(
         if progress is not None:
             progress(source.file_name, done, total)
 
-    artifact = artifacts.add(Path(source.location), limit_bytes=limit_bytes, may_be_empty=may_be_empty, progress=report)
+    artifact = artifacts.add(
+        Path(source.location),
+        limit_bytes=limit_bytes,
+        may_be_empty=may_be_empty,
+        called=source.file_name if source.is_sent else "",
+        progress=report,
+    )
     return JobInput(field, as_text(source.file_name), sha256=artifact.sha256, size=artifact.size)
 
 

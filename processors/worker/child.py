@@ -99,20 +99,21 @@ def _pipes(opened: ExitStack) -> tuple[Pipes, Pipes]:
 def _fork(work: Work, writing: Pipes) -> int:
     # Until the child has its own handlers, a signal to it would be written to the worker's wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    parent = os.getpid()
     try:
         pid = os.fork()
         if pid == 0:
-            _run(work, writing)
+            _run(work, writing, parent)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _run(work: Work, pipes: Pipes) -> NoReturn:
+def _run(work: Work, pipes: Pipes, parent: int) -> NoReturn:
     """Be the child, from the fork to the exit."""
     status = 1
     try:
-        _detach(pipes, work.request.output_limit_bytes)
+        _detach(pipes, work.request.output_limit_bytes, parent)
         os.chdir(work.out)
         emit = _emitter()
         try:
@@ -132,7 +133,7 @@ def _run(work: Work, pipes: Pipes) -> NoReturn:
             os._exit(status)
 
 
-def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
+def _detach(pipes: Pipes, output_limit_bytes: int, parent: int) -> None:
     """Leave everything of the worker behind but its imports."""
     os.setsid()
     gc.freeze()  # else a dead socket of the worker's, collected here, closes a descriptor that is by then another file
@@ -150,7 +151,7 @@ def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
     limit = output_limit_bytes if hard == resource.RLIM_INFINITY else min(output_limit_bytes, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     processes.become_subreaper()
-    processes.die_with_parent()
+    processes.die_with_parent(parent)
     processes.prefer_for_oom_kill()
 
 

@@ -466,6 +466,15 @@ def test_what_an_end_makes_of_a_job_is_decided_by_the_job_as_it_is_then(store):
     assert store.job(job.id).state is JobState.CANCELLED, "and not tried again"
 
 
+def test_of_jobs_that_are_submitted_and_claimed_together_each_is_told_in_its_order(store):
+    store.add_webhook(Webhook("w", "chat", "", "https://example.org/", (), (), NOON, "whsec_"))
+    names = [f"j{n:02}" for n in range(22)]
+    submit(store, *(video(name) for name in names))
+    claim(store, 22)
+    told = [(each.type, each.subject, each.next_at is None) for each in reversed(store.deliveries("w", limit=99))]
+    assert told == [("job.submitted", name, False) for name in names] + [("job.started", name, True) for name in names]
+
+
 def test_a_batch_whose_last_jobs_end_together_has_finished_once(store):
     store.add_webhook(Webhook("w", "chat", "", "https://example.org/", ("batch.finished",), (), NOON, "whsec_"))
     submit(store, video("a", batch="night"), video("b", batch="night"))

@@ -383,6 +383,12 @@ def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(api: Served, cli
     assert not list((api.wiring.state_dir / "uploads").iterdir())
 
 
+def test_an_empty_file_is_called_what_its_sender_calls_it(api: Served, client: httpx.Client) -> None:
+    found = problem(client.post("/v1/video", files={"input": ("talk.mp4", b"")}), 422)
+    assert found["detail"] == "talk.mp4 is empty." and str(api.wiring.state_dir) not in str(found)
+    assert not list((api.wiring.state_dir / "uploads").iterdir())
+
+
 def test_a_body_that_stops_coming_is_given_up(api: Served) -> None:
     token = api.token()
     with socket.create_connection((api.address.host, api.address.port), timeout=20) as line:

@@ -187,3 +187,41 @@ def test_a_claim_from_a_long_line_reads_its_head_only(connection: psycopg.Connec
     top = row[0][0]["Plan"]
     assert top["Actual Rows"] == 5
     assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20
+
+
+LINE = (
+    "INSERT INTO job_flows (service, size, pool, is_foreground, organisation, batch, priority, key, is_off_peak,"
+    " is_spot_ok, on_node, queued, queued_since) VALUES ('video', '', '', 0, 'o', '', 3, '', 0, 1, '', 19400, 1)"
+)
+FROM_THE_HEAD = {"heads": "(1, 0, 5)", "waiting_flows": "('video', '', '', 0)", "oldest_jobs": "('queued', 5)"}
+
+
+@pytest.fixture(scope="module")
+def long_line(postgres_server: Any, postgres_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """A database in which 20,000 jobs have waited in one line, and the first 600 have gone."""
+    everybody_waits = (
+        _JOBS.replace("CASE WHEN n % 2 = 0 THEN 'queued' ELSE 'succeeded' END", "'queued'")
+        .replace("1 + n % 2", "1")
+        .replace("CASE WHEN n % 2 = 1 THEN n END", "NULL")
+    )
+    gone = "UPDATE container_jobs SET state = 'succeeded', finished_at = 1 WHERE seq <= 600"
+    name = postgres_server.create(postgres_template)
+    with psycopg.connect(postgres_server.url(name), autocommit=True) as opened:
+        for step in ("SET search_path = pitchey", everybody_waits, LINE, gone, "VACUUM ANALYZE"):
+            opened.execute(step.encode())
+        yield opened
+    postgres_server.drop(name)
+
+
+@pytest.mark.parametrize("name", FROM_THE_HEAD)
+def test_a_long_line_of_which_many_have_gone_is_read_from_its_head(
+    long_line: psycopg.Connection[Any], name: str
+) -> None:
+    """The server knows that nearly all jobs wait in it, but not that those that do not are the first."""
+    asked, count = prepared(POSTGRES[name])
+    long_line.execute(f"PREPARE asked_{name}({', '.join(['unknown'] * count)}) AS {asked}".encode())
+    explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked_{name}{FROM_THE_HEAD[name]}"
+    row = long_line.execute(explained.encode()).fetchone()
+    assert row is not None
+    top = row[0][0]["Plan"]
+    assert top["Shared Hit Blocks"] + top["Shared Read Blocks"] < 20

@@ -327,6 +327,13 @@ def test_what_was_put_and_is_too_large_is_refused_and_goes(node: Open, bucket: B
     artifacts.discard("job1.1/0")
 
 
+def test_what_was_put_and_nobody_took_is_found_when_it_is_old(node: Open, bucket: Bucket):
+    httpx.put(node("one").put_url("job1.1/0", seconds=60), content=b"result")
+    bucket.put("kept/put/a b", b"no output of ours")
+    assert list(node("two").left(older_than=timedelta(days=1))) == []
+    assert list(node("two").left(older_than=timedelta(0))) == ["job1.1/0"]
+
+
 @pytest.mark.parametrize("key", ["", "../kept/use", "a/../../b", "a b", "a\0"])
 def test_a_key_that_leads_elsewhere_is_refused(node: Open, key: str):
     with pytest.raises(InputRejected):

@@ -67,11 +67,11 @@ UPDATE job_flows SET queued = queued - 1 WHERE id = (SELECT flow FROM container_
 UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
 
 -- name: waiting_flows
--- The lines of a pool, and when the first in each was due.
+-- The lines of a pool, and when the first in each was due; as of `heads`, the range of one line is on purpose.
 SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.on_node, f.queued,
        f.queued_since, f.last_served_at,
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
-         WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS first_due_at
+         WHERE j.flow BETWEEN f.id AND f.id AND j.state = 'queued' ORDER BY j.flow, j.seq LIMIT 1) AS first_due_at
   FROM job_flows f
  WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.pool = :organisation
    AND f.is_foreground >= :foreground_only
@@ -83,9 +83,12 @@ SELECT EXISTS (SELECT 1 FROM job_flows
                   AND is_foreground >= :foreground_only);
 
 -- name: heads
--- The first of a line.
+-- The first of a line. A range of one, so that only the index of those that wait has the order: where nearly all jobs wait
+-- in one line, the planner expects to find its first soon among all jobs by their number, and would read past all that
+-- have ended.
 SELECT seq, slots, kind, organisation, crashes FROM container_jobs
- WHERE flow = :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now) ORDER BY seq LIMIT :limit;
+ WHERE flow BETWEEN :flow AND :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now)
+ ORDER BY flow, seq LIMIT :limit;
 
 -- name: waiting_pools
 SELECT DISTINCT size, pool FROM job_flows
@@ -483,8 +486,8 @@ SELECT * FROM container_jobs
  ORDER BY seq DESC LIMIT :limit;
 
 -- name: oldest_jobs
--- The index of the states has the rows of each in their order.
-SELECT * FROM container_jobs WHERE state = :state ORDER BY seq LIMIT :limit;
+-- The index of the states has the rows of each in their order; as of `heads`, the range of one state is on purpose.
+SELECT * FROM container_jobs WHERE state BETWEEN :state AND :state ORDER BY state, seq LIMIT :limit;
 
 -- name: job_ids
 -- A range and not LIKE, so that the unique index serves it. Every character of an id sorts before '~'.
