@@ -27,7 +27,7 @@ NDJSON = "application/x-ndjson"
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(?:; ?charset=[a-z0-9-]+)?")  # what a worker says is not trusted
 _LOOK_SECONDS = 0.2
 _LINK_SECONDS = 3600  # that links to outputs in a bucket are good
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # of more digits Python makes no number
 
 
 async def list_outputs(call: Call, asked: models.OutputsQuery) -> Response:
@@ -112,11 +112,13 @@ class _Download(FileResponse):
 
 
 def _check_range(text: str | None, size: int) -> None:
-    """Refuse a range that begins behind the end."""
+    """Refuse a range in which there is nothing: one behind the end, or the last 0 bytes."""
     found = _RANGE.fullmatch((text or "").replace(" ", ""))
-    if found is None or not found[1]:
+    if found is None:
         return
-    if int(found[1]) >= size or (found[2] and int(found[2]) < int(found[1])):
+    begin, end = found.groups()
+    first, last = (int(begin), int(end or size)) if begin else (size - int(end or 0), size)
+    if first >= size or last < first:
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         headers = {"Content-Range": f"bytes */{size}"}
         raise Refused(

@@ -112,7 +112,7 @@ class Membership:
         if self.is_over or now < self._beat_at:
             return []
         self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
-        said = await self._look_at_schema()
+        was_outdated = self.is_outdated
         found = await node.call(self._beat)
         self._beat_at = now + lease / BEATS_PER_LEASE
         if found is None:
@@ -125,18 +125,15 @@ class Membership:
         gone = self._watch.look(others, now)
         self.others = [each for each in others if each not in gone]
         taken = [done for each in gone if (done := await self._take_over(each))]
-        return [*said, *self._judge_clock(), *self._look_at_neighbours(found), *taken]
+        return [*self._judge_schema(was_outdated), *self._judge_clock(), *self._look_at_neighbours(found), *taken]
 
-    async def _look_at_schema(self) -> list[str]:
-        """Before each beat until it is so: what runs still ends, and until it has this node beats like any other."""
-        if self.is_outdated:
+    def _judge_schema(self, was_outdated: bool) -> list[str]:
+        """What runs still ends, and until it has this node beats like any other."""
+        if self.outdated is None or was_outdated:
             return []
-        try:
-            await self._node.call(self._node.store.check_schema)
-        except SchemaTooNew as error:
-            self.outdated = error
-            return [f"{error} {error.hint} Nothing new is taken, and this daemon ends when what runs has ended"]
-        return []
+        return [
+            f"{self.outdated} {self.outdated.hint} Nothing new is taken, and this daemon ends when what runs has ended"
+        ]
 
     def _judge_clock(self) -> list[str]:
         """What goes by the date changes what is everybody's: jobs that are too late, what is removed for its age."""
@@ -163,6 +160,11 @@ class Membership:
         node = self._node
         if (there := node.store.time_there()) is not None:
             self._apart_seconds = (node.clock.now() - there).total_seconds()
+        if self.outdated is None:
+            try:
+                node.store.check_schema()
+            except SchemaTooNew as error:
+                self.outdated = error
         assert node.identity.epoch is not None  # it has entered
         self.told = self._room()
         if not node.store.beat(node.identity.epoch, self.told, self._health(), now=node.clock.now()):

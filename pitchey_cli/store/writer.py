@@ -33,7 +33,6 @@ class _Call:
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     is_lasting: bool
-    is_joined: bool  # with others: an exception among the answers is this one's error, and not a value
     value: Any = None
     error: BaseException | None = None
 
@@ -73,7 +72,7 @@ class Writer:
         Raises:
             StoreError: the group could not be committed, or the writer is closed; also whatever `fn` raises.
         """
-        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=True, is_joined=False)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=True)
 
     async def join(self, fn: Callable[[Sequence[A]], Sequence[T | Exception]], item: A) -> T:
         """Have `fn` called with all the items of it that come in one after the other, and answer with what it says of
@@ -85,7 +84,10 @@ class Writer:
         Raises:
             StoreError: as of `call`; also whatever `fn` raises or answers.
         """
-        return await self._call(fn, item, is_lasting=True, is_joined=True)
+        answer = await self._call(fn, item, is_lasting=True)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run it as `call` does, where a power cut may undo it: nobody is told of it, and it would be done again.
@@ -95,13 +97,11 @@ class Writer:
         Raises:
             StoreError: as of `call`.
         """
-        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False, is_joined=False)
+        return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False)
 
-    async def _call(
-        self, serve: Callable[[Sequence[A]], Sequence[T | Exception]], item: A, *, is_lasting: bool, is_joined: bool
-    ) -> T:
+    async def _call(self, serve: Callable[[Sequence[A]], Sequence[T]], item: A, *, is_lasting: bool) -> T:
         loop = asyncio.get_running_loop()
-        call = _Call(serve, item, loop.create_future(), loop, is_lasting, is_joined)
+        call = _Call(serve, item, loop.create_future(), loop, is_lasting)
         with self._closing:
             if self._is_closed:
                 raise StoreError("The database has been closed.")
@@ -178,8 +178,7 @@ def _serve(calls: Sequence[_Call]) -> None:
             call.error = error
         raise _Undone from error
     for call, answer in zip(calls, answers, strict=True):
-        call.error = answer if call.is_joined and isinstance(answer, Exception) else None
-        call.value = answer
+        call.error, call.value = None, answer
 
 
 def _answer(group: list[_Call]) -> None:

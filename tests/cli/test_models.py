@@ -329,3 +329,10 @@ def test_an_image_with_more_frameworks_is_called_by_them_and_takes_wheels(pitche
     assert answer.code == 2 and "--wheelhouse is for images with more frameworks." in answer.err
     answer = pitchey("images", "build", "inference-torch", "--wheelhouse", ".")
     assert answer.code == 3 and "There is no wheel in ." in answer.err
+    (pitchey.cwd / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").write_bytes(b"PK")
+    answer = pitchey("images", "build", "inference-torch", "--wheelhouse", ".")
+    assert answer.code == 2
+    assert "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, and images have Python 3.13." in answer.err
+    assert "`pip download --only-binary :all: --python-version 3.13 --dest . torch`" in answer.err
+    answer = pitchey("images", "build", "inference-tensorflow-torch", "--wheelhouse", ".")
+    assert answer.code == 2 and "In . is no wheel of tensorflow." in answer.err

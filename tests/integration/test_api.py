@@ -170,6 +170,9 @@ def test_a_result_is_downloaded_as_a_whole_and_in_parts(api: Served, client: htt
     beyond = client.get(output["url"], headers={"Range": f"bytes={len(CONTENT)}-"})
     assert beyond.headers["content-range"] == f"bytes */{len(CONTENT)}"
     problem(beyond, 416)
+    for nothing in ("bytes=-0", "bytes=-", "bytes=5-2"):
+        problem(client.get(output["url"], headers={"Range": nothing}), 416)
+    assert client.get(output["url"], headers={"Range": f"bytes={'1' * 5000}-"}).content == CONTENT
     assert client.get(output["url"], headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
     assert client.head(output["url"]).headers["content-length"] == str(len(CONTENT))
 
@@ -287,7 +290,11 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b"", 400, "not JSON"),
+        (b"", 422, "needs the field 'spec'"),
+        (b'{"service": "code", "spec": {}, "service": "video"}', 400, "the field 'service' twice"),
+        (b'{"service": "code", "spec": {"code": "1", "code": "2"}}', 400, "the field 'code' twice"),
+        (b'{"service": "media", "spec": {"inputUrl": "http://a.example/a.wav"}}', 422, "no field 'inputUrl'"),
+        (b'{"service": "code", "spec": {}, "priority": 1e400}', 422, "priority inf does not fit: it should be a text"),
         (b'{"service":', 400, "not JSON"),
         (b"\xff\xfe{}", 400, "not JSON"),
         (b'{"spec": NaN}', 400, "not JSON"),
@@ -417,6 +424,26 @@ def test_a_header_of_the_client_gets_into_no_header_of_the_answer(api: Served, c
     assert client.get("/healthz", headers={"X-Request-Id": "mine-1"}).headers["x-request-id"] == "mine-1"
     strange = client.get("/healthz", headers={"X-Request-Id": "a b; c"}).headers["x-request-id"]
     assert strange != "a b; c" and strange.isalnum()
+
+
+def test_what_somebody_sends_without_end_is_not_sent_back(client: httpx.Client) -> None:
+    answer = client.post("/v1/jobs", json={"jobs": [{"service": "code", "a": 1}] * 700, "batch": "x"})
+    assert problem(answer, 422) and len(answer.content) < 1000
+    found = problem(client.post("/v1/jobs", json={"jobs": []}), 422)
+    assert found["detail"] == "jobs [] does not fit: it should have at least 1 item."
+
+
+def test_a_change_that_needs_no_word_needs_no_body(api: Served, client: httpx.Client) -> None:
+    job_id = api.add()
+    answer = client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.is_success and api.store.job(job_id).state is JobState.CANCELLED
+
+
+def test_what_a_path_takes_is_all_of_it_and_a_near_one_is_offered(client: httpx.Client) -> None:
+    answer = client.put("/v1/jobs")
+    assert problem(answer, 405)["hint"] == "It takes GET, HEAD, POST."
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert problem(client.post("/v1/vidoe", json={}), 404)["hint"].startswith("Did you mean /v1/video?")
 
 
 def test_what_is_not_there_and_what_is_not_taken_are_problems(client: httpx.Client) -> None:

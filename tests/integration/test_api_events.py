@@ -133,7 +133,17 @@ def test_a_stream_ends_with_the_token_that_it_was_opened_with(api: Served, monke
         assert "data:" not in "".join(lines)  # and it ends
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "1" * 30, ""])
+def test_a_client_that_comes_back_under_the_same_address_goes_on_behind_what_it_saw(api: Served) -> None:
+    begin = api.store.last_event_id()
+    api.add()
+    seen, new = api.store.last_event_id(), api.add()
+    headers = {"Last-Event-ID": str(seen)}
+    with api.client(api.token()).stream("GET", f"/v1/events?after={begin}", headers=headers) as answer:
+        data = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    assert json.loads(data.removeprefix("data: "))["job"] == new
+
+
+@pytest.mark.parametrize("seen", ["x", "-1", "1" * 30, "1" * 5000, ""])
 def test_what_is_no_number_of_an_event_is_refused(api: Served, seen: str) -> None:
     answer = api.client(api.token()).get("/v1/events", headers={"Last-Event-ID": seen})
     assert answer.status_code == 422

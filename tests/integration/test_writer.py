@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.errors import StaleToken, StoreError
+from pitchey_cli.domain.errors import StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -263,6 +263,13 @@ async def test_an_item_that_fails_is_done_alone_and_hinders_no_other(writer, dat
 async def test_an_answer_that_is_an_error_is_told_to_whom_it_is_about(writer):
     _, answers = await served(writer, "a", "stale", "b")
     assert [type(each) for each in answers] == [str, StaleToken, str]
+
+
+async def test_a_call_that_answers_with_an_error_answers_with_it(writer):
+    """What stands against a daemon is looked at for a while before it is raised."""
+    problem = UsageError("There is a node of that name.")
+    assert await writer.call(lambda: problem) is problem
+    assert await writer.note(lambda: problem) is problem
 
 
 async def test_a_call_that_is_alone_in_its_group_and_fails_leaves_nothing(writer, database):
