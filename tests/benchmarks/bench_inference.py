@@ -45,6 +45,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import follow, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.inference.frameworks import registry
 from processors.inference.repository import Repository
@@ -169,7 +170,7 @@ class Running:
 
     def _run(self, data: Sequence[str | list[str]]) -> float:
         settings = submit.JobSettings(max_attempts=1, timeout_seconds=600)
-        drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in data]
+        drafts = [drafted(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in data]
         began = datetime.now(UTC)
         jobs = submit.stage(drafts, self._artifacts, lambda _: settings, limit_bytes=2**30)
         ids = submit.submit(self.store, jobs, now=began, artifacts=self._artifacts)
