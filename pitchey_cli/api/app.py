@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -10,8 +11,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, WebSocketRoute
 from starlette.routing import Route as Path
-from starlette.routing import WebSocketRoute
 
 from pitchey_cli.api.admission import Admission, SignOn
 from pitchey_cli.api.desk import Desk
@@ -51,11 +52,26 @@ def _as_path(path: str) -> str:
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     path = request.url.path[:200]
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        hint = f"It takes {headers.get('Allow', 'others')}."
-        refused = Refused(status, "method", f"{path} takes no {request.method[:20]}.", hint=hint, headers=headers)
+        taken = _methods_at(request)
+        text, hint = f"{path} takes no {request.method[:20]}.", f"It takes {taken}."
+        refused = Refused(status, "method", text, hint=hint, headers={"Allow": taken})
     else:
-        refused = Refused(status, "not-found", f"There is nothing at {path}.", hint="GET /openapi.json lists what is.")
+        near = difflib.get_close_matches(path, _PLAIN_PATHS, n=1, cutoff=0.7)
+        hint = (f"Did you mean {near[0]}? " if near else "") + "GET /openapi.json lists what there is."
+        refused = Refused(status, "not-found", f"There is nothing at {path}.", hint=hint)
     return answer_to(refused, id_of(request.scope))
+
+
+def _methods_at(request: Request) -> str:
+    """What a path takes: each method that it has is a route of its own."""
+    paths = (each for each in request.app.routes if isinstance(each, Path))
+    found = (each.methods or set() for each in paths if each.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted(set().union(*found)))
+
+
+#: those without a name in them, but for that of a service
+_PLAIN_PATHS = sorted(
+    {each.path for each in ROUTES if "{" not in each.path} | {f"/v1/{service}" for service in Service}
+)

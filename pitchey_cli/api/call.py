@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -82,11 +83,13 @@ class Call:
         return (self.header("content-type") or "").partition(";")[0].strip().lower()
 
     async def json(self) -> object:
-        """The body, read as JSON.
+        """The body, read as JSON; none at all is an object without fields.
 
         Raises:
             Refused: it is something else, too large, too deep or no JSON.
         """
+        if not self.media_type and not self._has_body:
+            return {}
         if self.media_type != JSON:
             raise Refused(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -94,7 +97,12 @@ class Call:
                 f"The body is {self.media_type or 'of no said type'}, where it should be JSON.",
                 hint=f"Content-Type: {JSON}",
             )
-        return as_json(await self.body(limit_bytes=self.desk.wiring.settings.api.body_bytes), "The body")
+        body = await self.body(limit_bytes=self.desk.wiring.settings.api.body_bytes)
+        return as_json(body, "The body") if body else {}
+
+    @property
+    def _has_body(self) -> bool:
+        return self.header("transfer-encoding") is not None or self.header("content-length") not in (None, "0")
 
     async def body(self, *, limit_bytes: int) -> bytes:
         """The whole body.
@@ -116,7 +124,8 @@ class Call:
     def check_length(self, limit_bytes: int) -> None:
         """Refuse a body that says of itself that it is too large, before any of it is read."""
         said = self.header("content-length") or "0"
-        if said.isascii() and said.isdigit() and int(said) > limit_bytes:
+        digits = said.lstrip("0")  # as many of them as somebody likes: Python makes no number of thousands
+        if said.isascii() and said.isdigit() and (len(digits) > 18 or int(digits or 0) > limit_bytes):
             raise too_large("The body", limit_bytes)
 
     async def until_gone(self) -> None:
@@ -132,13 +141,13 @@ def gone() -> Refused:
 
 
 def as_json(data: bytes, what: str) -> object:
-    """Read JSON strictly: UTF-8, no NaN, no depth without end.
+    """Read JSON strictly: UTF-8, no NaN, no depth without end, no field twice.
 
     Raises:
         Refused: it is none; says where.
     """
     try:
-        return from_json(data, allow_inf_nan=False)
+        found = from_json(data, allow_inf_nan=False)
     except ValueError as error:
         text = str(error)
         if "recursion" in text:
@@ -148,6 +157,17 @@ def as_json(data: bytes, what: str) -> object:
         else:
             hint = f"{text[:1].upper()}{text[1:]}."
         raise Refused(HTTPStatus.BAD_REQUEST, "not-json", f"{what} is not JSON.", hint=hint) from error
+    json.loads(data, object_pairs_hook=partial(_once, what))  # the reader above keeps the last of two and says nothing
+    return found
+
+
+def _once(what: str, pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) == len(pairs):
+        return
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    text = f"{what} has the field {twice[:80]!r} twice in one object."
+    raise Refused(HTTPStatus.BAD_REQUEST, "not-json", text, hint="Leave one of them out: which is meant is not known.")
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -82,7 +82,8 @@ class Ear:
 async def stream_events(call: Call, asked: models.EventsQuery) -> Response:
     """Stream events as they happen, as server-sent events.
 
-    It begins behind `after`, or behind the Last-Event-ID of a client that comes back; without either with what is new.
+    It begins behind the Last-Event-ID of a client that comes back, else behind `after`; without either with what is
+    new.
     """
     ear = await ear_of(call, asked, call.header("last-event-id"))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -103,11 +104,10 @@ async def ear_of(call: Call, asked: models.EventsQuery, last_seen: str | None) -
         return store.last_event_id()
 
     newest = await call.read(begin)
-    if asked.after is not None:
-        return Ear(asked, asked.after)
-    if last_seen is None:
-        return Ear(asked, newest)
-    if not (last_seen.isascii() and last_seen.isdigit() and int(last_seen) <= _LARGEST):
+    if last_seen is None:  # else a client comes back, under the address that it began with
+        return Ear(asked, newest if asked.after is None else asked.after)
+    is_number = last_seen.isascii() and last_seen.isdigit() and len(last_seen) <= len(str(_LARGEST))
+    if not (is_number and int(last_seen) <= _LARGEST):
         raise UsageError(f"Last-Event-ID {last_seen[:40]!r} is no number of an event.", hint="Take the `id` of one.")
     return Ear(asked, int(last_seen))
 
@@ -137,8 +137,10 @@ async def heard(call: Call, ear: Ear) -> AsyncIterator[Heard]:
                     yield Heard((), found.last)
                 waiting = asyncio.create_task(changed.wait())
                 left = max(0.0, beat_at - time.monotonic())
-                await asyncio.wait({waiting, ending}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                waiting.cancel()
+                try:
+                    await asyncio.wait({waiting, ending}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    waiting.cancel()
                 await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         ending.cancel()

@@ -53,24 +53,31 @@ class LocalArtifacts:
         self._sweep()
 
     def add(
-        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+        self,
+        source: Path,
+        *,
+        limit_bytes: int,
+        may_be_empty: bool = False,
+        called: str = "",
+        progress: ProgressCallback | None = None,
     ) -> Artifact:
         """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
 
         Links are followed here, because they are the user's own.
         """
+        name = called or str(source)
         try:
             descriptor = os.open(source, READ)
         except OSError as error:
-            raise translated(error, source) from error
+            raise translated(error, name) from error
         with closing(descriptor):
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise InputRejected(f"{source} is {kind}.")
+                raise InputRejected(f"{name} is {kind}.")
             if status.st_size == 0 and not may_be_empty:
-                raise InputRejected(f"{source} is empty.")
-            return self._take(descriptor, status, str(source), limit_bytes, progress)
+                raise InputRejected(f"{name} is empty.")
+            return self._take(descriptor, status, name, limit_bytes, progress)
 
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""

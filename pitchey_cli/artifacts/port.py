@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -80,9 +80,18 @@ class Artifacts(Protocol):
     """Keeps artifacts. Calls may block; the daemon makes them in threads."""
 
     def add(
-        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+        self,
+        source: Path,
+        *,
+        limit_bytes: int,
+        may_be_empty: bool = False,
+        called: str = "",
+        progress: ProgressCallback | None = None,
     ) -> Artifact:
         """Take a user's file: reflink where the file system can, else copy; hashed on the way, complete or not at all.
+
+        Args:
+            called: what errors call it, where whoever reads them does not know its path.
 
         Raises:
             InputNotFound: there is no such file.
@@ -175,3 +184,6 @@ class Presigner(Protocol):
 
     def discard(self, key: str) -> None:
         """Remove what was PUT, if there is anything."""
+
+    def left(self, *, older_than: timedelta) -> Iterator[str]:
+        """The keys of what was PUT so long ago, and neither taken nor discarded since."""

@@ -65,7 +65,8 @@ class Lifecycle:
             await asyncio.to_thread(node.engine.start, spec)
             await self._until_ready(instance)
         except (Exception, asyncio.CancelledError) as error:
-            await self._end_unborn(instance, str(error) or "interrupted")
+            way_out = error.hint if isinstance(error, PitcheyError) else ""
+            await self._end_unborn(instance, f"{error} {way_out}".strip() or "interrupted")
             raise
         instance.ready_since = instance.idle_since = node.clock.monotonic()
         instance.available_since = node.clock.now()

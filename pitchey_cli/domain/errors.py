@@ -110,6 +110,8 @@ class GpuMissing(RuntimeMissing):
 class ImageMissing(EngineError):
     """The image of a service has not been built."""
 
+    hint = "`pitchey images build` builds what is missing."
+
 
 class ImageBuildFailed(EngineError):
     """A build step failed."""
@@ -157,6 +159,10 @@ class BucketAway(NetworkError):
     """A provider of S3 does not answer, or not as it should."""
 
     exit_code = ExitCode.STORE
+
+
+class BucketFull(BucketAway):
+    """A bucket has no room; it is waited for, as one that is away is."""
 
 
 class BucketMissing(InputNotFound):

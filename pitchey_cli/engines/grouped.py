@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pitchey_cli.domain.errors import PitcheyError
+from pitchey_cli.domain.errors import ImageMissing, PitcheyError
 from pitchey_cli.domain.limits import Limits
 from pitchey_cli.domain.surroundings import VARIABLE, Surroundings
 from pitchey_cli.engines import runtimes
@@ -82,6 +82,8 @@ class GroupedEngine:
             return self._engine.start(spec)
         if spec.runtime:  # else the engine need not be asked, which takes Podman a second
             runtimes.check(self.info(), spec.runtime)
+        if not self._engine.has_image(spec.image):  # else a supervisor is there at once, and fails every job it gets
+            raise ImageMissing(f"{self.kind.title()} holds no image {spec.image}.")
         command = [*_SUPERVISOR, *spec.command]
         command += ["--engine", self.kind, "--endpoint", self._endpoint, "--image", spec.image]
         command += ["--cpus", str(spec.limits.cpus), "--memory", str(spec.limits.memory_bytes)]

@@ -50,6 +50,7 @@ class Source:
     name: str  #: of the job: the stem, with the folder below the one that was given
     is_url: bool = False
     called: str = ""  #: what the file is to be called, where that is not the last part of the location
+    is_sent: bool = False  #: it came over a network: where it lies is not what its sender calls it
     is_picked: bool = False  #: out of a folder, or by a pattern: nobody has named it
 
     @property

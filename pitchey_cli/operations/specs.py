@@ -60,7 +60,23 @@ def checked_as(model: type[P], raw: Mapping[str, Any], what: str) -> P:
     try:
         return model.model_validate(_split(model, raw))
     except ValidationError as error:
-        raise _explained(model, error.errors()[0], what) from error
+        raise _explained(model, _most_telling(error.errors()), what) from error
+
+
+def _most_telling(problems: Sequence[ErrorDetails]) -> ErrorDetails:
+    """The first; where that is something missing, and something else is there that is unknown: what is misspelt."""
+    if problems[0]["type"] != "missing":
+        return problems[0]
+    return next((each for each in problems if each["type"] == "extra_forbidden"), problems[0])
+
+
+def _shown(value: object) -> str:
+    """A value in a sentence: of what somebody sends without end, the beginning."""
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+_MOST_SHOWN = 200  # characters
 
 
 def _split(model: type[Part], raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,19 +107,21 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
     if kind == "literal_error":
         every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return UsageError(f"{where} {value!r} is not one of {', '.join(every)}.")
+        return UsageError(f"{where} {_shown(value)} is not one of {', '.join(every)}.")
     if kind in ("model_type", "model_attributes_type"):
         last = where.rpartition(".")[2].partition(" ")[0]  # without its number in a list
         field = owner.field_named(last) if owner is not None else ""
         part = owner.part_of(field) if owner is not None and field else None
         example = next(iter(_names(part, f"{where}.x")), f"{where}.x")
-        return UsageError(f"{where} {value!r} does not fit: it has fields of its own, as {example}.", hint=what_it_is)
+        return UsageError(
+            f"{where} {_shown(value)} does not fit: it has fields of its own, as {example}.", hint=what_it_is
+        )
     if kind == "string_pattern_mismatch" and (form := _FORMS.get(problem["ctx"]["pattern"])):
-        return UsageError(f"{where} {value!r} does not fit: it should be {form}.", hint=what_it_is)
+        return UsageError(f"{where} {_shown(value)} does not fit: it should be {form}.", hint=what_it_is)
     if kind == "string_pattern_mismatch":
-        return UsageError(f"{where} {value!r} has the wrong form.", hint=what_it_is)
-    text = _IN_OUR_WORDS.get(kind) or _SUBJECT.sub("", problem["msg"])
-    return UsageError(f"{where} {value!r} does not fit: it should {text}.", hint=what_it_is)
+        return UsageError(f"{where} {_shown(value)} has the wrong form.", hint=what_it_is)
+    text = _IN_OUR_WORDS.get(kind) or _AFTER_ALL.sub("", _SUBJECT.sub("", problem["msg"]))
+    return UsageError(f"{where} {_shown(value)} does not fit: it should {text}.", hint=what_it_is)
 
 
 _SUBJECT = re.compile(r"^[A-Z]\w*( \w+)? should ")  # of the validator's sentences
@@ -117,7 +135,12 @@ _IN_OUR_WORDS = {
     "int_type": "be a whole number",
     "bool_parsing": "be true or false",
     "bool_type": "be true or false",
+    "string_type": "be a text",
+    "dict_type": "be an object with fields",
+    "list_type": "be a list",
 }
+_AFTER_ALL = re.compile(r" after validation, not \d+$")
+_BRANCHES = frozenset({"str", "int", "float", "bool"})  # what the validator calls one of several types of a field
 
 
 def _place(model: type[Part], loc: Sequence[str | int]) -> tuple[type[Part] | None, str, str]:
@@ -130,6 +153,8 @@ def _place(model: type[Part], loc: Sequence[str | int]) -> tuple[type[Part] | No
             spelled[-1] += f" (number {each + 1})"
             continue
         text = str(each)
+        if inner is None and spelled and text in _BRANCHES:
+            continue
         owner = inner
         name = owner.field_named(text) if owner is not None else ""
         inner = owner.part_of(name) if owner is not None and name else None

@@ -100,10 +100,16 @@ class RemoteArtifacts:
                 progress(done, output.size)
 
     def add(
-        self, source: Path, *, limit_bytes: int, may_be_empty: bool = False, progress: ProgressCallback | None = None
+        self,
+        source: Path,
+        *,
+        limit_bytes: int,
+        may_be_empty: bool = False,
+        called: str = "",
+        progress: ProgressCallback | None = None,
     ) -> Artifact:
         """Inputs go to the server with the jobs that name them."""
-        del limit_bytes, may_be_empty, progress
+        del limit_bytes, may_be_empty, called, progress
         raise UsageError(f"{source} is sent with the job that names it.")
 
     def refresh(self, names: Collection[str]) -> set[str]:

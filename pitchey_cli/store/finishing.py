@@ -106,6 +106,7 @@ class Finishing(Dependencies, Ledger):
         state, seq = transition.state, row["seq"]
         has_succeeded = state is JobState.SUCCEEDED
         size = job.size if transition.size is None else transition.size
+        wishes = job.on_node if transition.on_node is None else transition.on_node
         cost, end = self._charge(row, ending, ends)
         written = {
             "job_seq": seq,
@@ -119,8 +120,9 @@ class Finishing(Dependencies, Ledger):
             "verdict": _verdict(job.service, state, outcome),
             "run_at": rows.micros_or_none(transition.run_at),
             "size": transition.size,
+            "on_node": transition.on_node,
             # An interrupted one goes back to its line at once.
-            "flow": self._join_line(row, size) if state is JobState.QUEUED else None,
+            "flow": self._join_line({**dict(row), "on_node": wishes}, size) if state is JobState.QUEUED else None,
             "finished_at": at if state in TERMINAL else None,
             "progress": 1.0 if has_succeeded else None,
             "number": job.attempt,

@@ -12,7 +12,7 @@ from typing import Any
 from pitchey_cli.domain.budget import AsOf, caps
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
-from pitchey_cli.domain.nodes import Epoch
+from pitchey_cli.domain.nodes import Epoch, asked
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import masked
@@ -265,6 +265,8 @@ class Queueing(Dependencies, Members):
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
             self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
             self._move(row, JobState.DEAD, JobState.HELD)
+            if (wishes := asked(row["on_node"])) != row["on_node"]:
+                self._db.run(QUERIES["set_wishes"], {"seq": row["seq"], "on_node": wishes})
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
             self._hold_again(row["seq"], at)
             if not self._has_unmet(row["seq"]):

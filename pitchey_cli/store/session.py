@@ -35,7 +35,8 @@ WRITER_LOCK = 0x5049544348455931  # "PITCHEY1": of the one writer
 MIGRATION_LOCK = 0x5049544348455932  # "PITCHEY2": of whoever makes or changes the schema
 #: A holder of the lock that says nothing for so long is stopped, or cut off: the server ends its session.
 SILENCE_SECONDS = 8
-STATEMENT_SECONDS = 60  #: longest statement; none of ours takes a tenth of it
+#: Longest statement; none of ours takes a tenth of it, but for what reads or changes everything: see `unhurried`.
+STATEMENT_SECONDS = 60
 _UNKNOWN_PARAMETER = re.compile(r"invalid URI query parameter: \"([^\"]*)\"")
 _KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more than that with their types
 _FIRST_PAUSE_SECONDS = 0.02
@@ -414,6 +415,16 @@ class Session:
             self.run(f"SELECT count(*) FROM {row[0]} AS each WHERE each IS NULL")  # reads every row
         return []
 
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Let what reads everything take as long as it takes."""
+        self._tell(unlimited(self._raw))
+        try:
+            yield
+        finally:
+            if self._is_alive():
+                self._tell(_settings(_limits(self._raw)))
+
     def tidy(self) -> None:
         """Forget the commits of others and ours that nobody asks about any more."""
         self.run(
@@ -473,20 +484,31 @@ def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
         f"search_path = {SCHEMA}",
         f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
         f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",
-        f"statement_timeout = '{STATEMENT_SECONDS}s'",
         "client_connection_check_interval = '2s'",
         "jit = off",
         "timezone = 'UTC'",
         "default_transaction_isolation = 'read committed'",
     ]
-    if raw.info.server_version >= 170000:
-        chosen.append(f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'")
     try:
-        raw.execute("; ".join(f"SET {each}" for each in chosen).encode())
+        raw.execute(_settings([*chosen, *_limits(raw)]).encode())
     except psycopg.Error:
         raw.close()
         raise
     return raw
+
+
+def _limits(raw: psycopg.Connection[Row]) -> list[str]:
+    transaction = [f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'"] if raw.info.server_version >= 170000 else []
+    return [f"statement_timeout = '{STATEMENT_SECONDS}s'", *transaction]
+
+
+def unlimited(raw: psycopg.Connection[Row]) -> str:
+    """What lets statements and transactions take as long as they take."""
+    return _settings(f"{each.partition(' ')[0]} = 0" for each in _limits(raw))
+
+
+def _settings(chosen: Iterable[str]) -> str:
+    return "; ".join(f"SET {each}" for each in chosen)
 
 
 def _savepoint(level: int) -> str:

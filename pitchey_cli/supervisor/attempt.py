@@ -132,7 +132,7 @@ class SlotAttempt(Attempt):
             reason = Reason.REJECTED if error.is_final else Reason.FAILED
             return Failure(code="no_packages", message=str(error), retryable=not error.is_final, reason=reason)
         except PitcheyError as error:
-            return _failed("no_slot", f"There is no slot for it: {error}")
+            return _failed("no_slot", f"There is no slot for it: {error}", hint=error.hint)
         except OSError as error:
             return unwritable(error)
 
@@ -272,8 +272,8 @@ def _rejected(why: str) -> Failure:
     )
 
 
-def _failed(code: str, message: str) -> Failure:
-    return Failure(code=code, message=message, retryable=True, reason=Reason.FAILED)
+def _failed(code: str, message: str, *, hint: str = "") -> Failure:
+    return Failure(code=code, message=message, hint=hint or None, retryable=True, reason=Reason.FAILED)
 
 
 def _no_child(*_: object) -> Result:

@@ -1580,6 +1580,19 @@ def test_what_is_observed_of_an_organisations_pool_is_told_of_that_pool(store):
     assert [each.pool for each in store.last_decisions()] == [other]
 
 
+def test_each_node_decides_about_its_part_of_a_pool_and_the_newest_decision_comes_last(store):
+    pool, later = PoolKey(VIDEO), NOON + timedelta(seconds=1)
+    samples = [PoolSample(NOON, pool, 2, 0, 1, 0, 0, 3, node=each) for each in ("a", "b")]
+    events = [ScalingEvent(NOON, pool, Change.WANTED, "because", 0, 1, "first_job", node=each) for each in ("a", "b")]
+    decisions = [LastDecision(later, pool, {"wanted": 1}, "a"), LastDecision(NOON, pool, {"wanted": 2}, "b")]
+    store.observe(samples, [], events, decisions)
+    assert store.pool_samples(since=NOON) == samples
+    assert [each.node for each in store.scaling_events()] == ["b", "a"]
+    assert [each.node for each in store.last_decisions()] == ["b", "a"]
+    store.forget_pools([pool], node="a")
+    assert [each.node for each in store.last_decisions()] == ["b"]
+
+
 def test_decisions_and_wishes_of_organisations_that_are_gone_are_forgotten_in_time(store):
     shared, owned = PoolKey(VIDEO), PoolKey.of(Service.CODE, organisation="acme")
     store.observe([], [], [], [LastDecision(NOON, each, {}) for each in (shared, owned)])

@@ -16,7 +16,7 @@ import pytest
 
 from pitchey_cli.daemon.line import SocketLine
 from pitchey_cli.daemon.worker_client import WorkerClient
-from pitchey_cli.domain.errors import EngineError, InstanceGone
+from pitchey_cli.domain.errors import EngineError, ImageMissing, InstanceGone
 from pitchey_cli.domain.job import Token
 from pitchey_cli.domain.limits import MIB, Limits
 from pitchey_cli.engines import marked
@@ -252,6 +252,14 @@ def test_one_that_is_told_to_stop_takes_its_slots_along(group: Group) -> None:
     group.engine.stop(group.id, grace_seconds=20)
     assert group.slots() == []
     assert group.engine.inspect(group.id).exit_code == 0
+
+
+def test_without_its_image_a_group_is_not_there_to_fail_jobs(group: Group) -> None:
+    wanted = InstanceSpec("code-none", "pitchey/none:0", ("--service", "code"), group.limits, is_group=True)
+    with pytest.raises(ImageMissing, match="pitchey/none:0") as caught:
+        group.engine.start(wanted)
+    assert "images build" in caught.value.hint
+    assert marked.members("code-none") == []
 
 
 def test_the_process_engine_runs_no_programs_that_nobody_trusts(tmp_path: Path) -> None:

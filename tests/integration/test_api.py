@@ -15,7 +15,7 @@ import pytest
 
 from pitchey_cli.api import server
 from pitchey_cli.domain.access import Role
-from pitchey_cli.domain.job import JobState
+from pitchey_cli.domain.job import JobState, Output
 from pitchey_cli.operations import access
 from tests.resources.served import CONTENT, VIDEO, Served, served
 
@@ -143,6 +143,16 @@ def test_what_has_not_changed_is_not_sent_again(api: Served, client: httpx.Clien
     assert changed.status_code == 200 and changed.json()["state"] == "cancelled"
 
 
+def test_the_list_of_thousands_of_outputs_is_not_sent_again(api: Served, client: httpx.Client) -> None:
+    job_id = api.add()
+    names = [f"segments/{number:04d}.m4s" for number in range(3000)]
+    api.give(job_id, [Output(name, "segment", "video/mp4", f"{len(name):064x}", 9) for name in names])
+    for path in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/outputs"):
+        first = client.get(path)
+        assert [each["path"] for each in first.json()["outputs"]] == names
+        assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
 def test_a_result_is_downloaded_as_a_whole_and_in_parts(api: Served, client: httpx.Client, tmp_path: Path) -> None:
     job_id = api.add()
     api.succeed(job_id, tmp_path)
@@ -160,6 +170,9 @@ def test_a_result_is_downloaded_as_a_whole_and_in_parts(api: Served, client: htt
     beyond = client.get(output["url"], headers={"Range": f"bytes={len(CONTENT)}-"})
     assert beyond.headers["content-range"] == f"bytes */{len(CONTENT)}"
     problem(beyond, 416)
+    for nothing in ("bytes=-0", "bytes=-", "bytes=5-2"):
+        problem(client.get(output["url"], headers={"Range": nothing}), 416)
+    assert client.get(output["url"], headers={"Range": f"bytes={'1' * 5000}-"}).content == CONTENT
     assert client.get(output["url"], headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
     assert client.head(output["url"]).headers["content-length"] == str(len(CONTENT))
 
@@ -277,7 +290,11 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (b"", 400, "not JSON"),
+        (b"", 422, "needs the field 'spec'"),
+        (b'{"service": "code", "spec": {}, "service": "video"}', 400, "the field 'service' twice"),
+        (b'{"service": "code", "spec": {"code": "1", "code": "2"}}', 400, "the field 'code' twice"),
+        (b'{"service": "media", "spec": {"inputUrl": "http://a.example/a.wav"}}', 422, "no field 'inputUrl'"),
+        (b'{"service": "code", "spec": {}, "priority": 1e400}', 422, "priority inf does not fit: it should be a text"),
         (b'{"service":', 400, "not JSON"),
         (b"\xff\xfe{}", 400, "not JSON"),
         (b'{"spec": NaN}', 400, "not JSON"),
@@ -373,6 +390,12 @@ def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(api: Served, cli
     assert not list((api.wiring.state_dir / "uploads").iterdir())
 
 
+def test_an_empty_file_is_called_what_its_sender_calls_it(api: Served, client: httpx.Client) -> None:
+    found = problem(client.post("/v1/video", files={"input": ("talk.mp4", b"")}), 422)
+    assert found["detail"] == "talk.mp4 is empty." and str(api.wiring.state_dir) not in str(found)
+    assert not list((api.wiring.state_dir / "uploads").iterdir())
+
+
 def test_a_body_that_stops_coming_is_given_up(api: Served) -> None:
     token = api.token()
     with socket.create_connection((api.address.host, api.address.port), timeout=20) as line:
@@ -401,6 +424,26 @@ def test_a_header_of_the_client_gets_into_no_header_of_the_answer(api: Served, c
     assert client.get("/healthz", headers={"X-Request-Id": "mine-1"}).headers["x-request-id"] == "mine-1"
     strange = client.get("/healthz", headers={"X-Request-Id": "a b; c"}).headers["x-request-id"]
     assert strange != "a b; c" and strange.isalnum()
+
+
+def test_what_somebody_sends_without_end_is_not_sent_back(client: httpx.Client) -> None:
+    answer = client.post("/v1/jobs", json={"jobs": [{"service": "code", "a": 1}] * 700, "batch": "x"})
+    assert problem(answer, 422) and len(answer.content) < 1000
+    found = problem(client.post("/v1/jobs", json={"jobs": []}), 422)
+    assert found["detail"] == "jobs [] does not fit: it should have at least 1 item."
+
+
+def test_a_change_that_needs_no_word_needs_no_body(api: Served, client: httpx.Client) -> None:
+    job_id = api.add()
+    answer = client.post(f"/v1/jobs/{job_id}/cancel")
+    assert answer.is_success and api.store.job(job_id).state is JobState.CANCELLED
+
+
+def test_what_a_path_takes_is_all_of_it_and_a_near_one_is_offered(client: httpx.Client) -> None:
+    answer = client.put("/v1/jobs")
+    assert problem(answer, 405)["hint"] == "It takes GET, HEAD, POST."
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+    assert problem(client.post("/v1/vidoe", json={}), 404)["hint"].startswith("Did you mean /v1/video?")
 
 
 def test_what_is_not_there_and_what_is_not_taken_are_problems(client: httpx.Client) -> None:

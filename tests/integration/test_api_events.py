@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -66,6 +68,19 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_started_again(tmp_path: 
     assert seen == expected and len(seen) == 6
 
 
+def test_a_database_that_keeps_whoever_listens_waiting_keeps_nobody_else(tmp_path: Path, postgres_url: str) -> None:
+    with served(tmp_path, PITCHEY_STORE_URL=postgres_url) as api, psycopg.connect(postgres_url) as other:
+        client, token = api.client(timeout=1), api.token()
+        with api.client(token).stream("GET", "/v1/events") as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "retry: 1000"
+            with other.transaction():
+                other.execute("LOCK TABLE pitchey.commits IN ACCESS EXCLUSIVE MODE")
+                deadline = time.monotonic() + 1
+                while time.monotonic() < deadline:  # some fifty looks at the database
+                    assert client.get("/healthz").json()["status"] == "ok"
+
+
 def test_more_events_than_a_page_come_all_and_in_order(api: Served) -> None:
     begin = api.store.last_event_id()
     with api.store.transaction():
@@ -118,7 +133,17 @@ def test_a_stream_ends_with_the_token_that_it_was_opened_with(api: Served, monke
         assert "data:" not in "".join(lines)  # and it ends
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "1" * 30, ""])
+def test_a_client_that_comes_back_under_the_same_address_goes_on_behind_what_it_saw(api: Served) -> None:
+    begin = api.store.last_event_id()
+    api.add()
+    seen, new = api.store.last_event_id(), api.add()
+    headers = {"Last-Event-ID": str(seen)}
+    with api.client(api.token()).stream("GET", f"/v1/events?after={begin}", headers=headers) as answer:
+        data = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    assert json.loads(data.removeprefix("data: "))["job"] == new
+
+
+@pytest.mark.parametrize("seen", ["x", "-1", "1" * 30, "1" * 5000, ""])
 def test_what_is_no_number_of_an_event_is_refused(api: Served, seen: str) -> None:
     answer = api.client(api.token()).get("/v1/events", headers={"Last-Event-ID": seen})
     assert answer.status_code == 422

@@ -127,6 +127,20 @@ def test_an_instance_whose_label_names_another_than_its_record_gets_no_job(make:
     assert ground.attempt(second).instance_id != instance.id
 
 
+@pytest.mark.parametrize("kind", [Service.VIDEO, CODE])
+def test_jobs_wait_for_an_image_that_is_missing_and_run_soon_after_it_is_built(make: Make, kind: Service) -> None:
+    ground = make(service(kind, slots=2))
+    ground.machine.has_images = False
+    job = ground.submit(kind)
+    ground.pass_time(300)
+    assert ground.store.job(job).state is JobState.QUEUED
+    (lost,) = ground.store.instances(active_only=False)  # and not one for each look
+    assert "images build" in (lost.note or "")
+    ground.machine.has_images = True
+    ground.pass_time(10)
+    assert running(ground, [job]) == [job]
+
+
 def test_a_thousand_jobs_of_one_do_not_keep_the_only_job_of_another_waiting(make: Make) -> None:
     ground = make(code(slots=10), capacity=CapacityPolicy(memory_bytes=5 * GIB))  # room for two
     many = submit(ground, "acme", 1000)

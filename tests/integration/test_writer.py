@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.errors import StaleToken, StoreError
+from pitchey_cli.domain.errors import StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -93,6 +93,12 @@ async def test_a_lone_call_returns_what_the_store_returned(writer):
         tick=0,
     )
     assert [each.job.token for each in claimed] == ["a.1"]
+
+
+async def test_an_error_that_is_answered_and_not_raised_is_an_answer(writer):
+    error = StoreError("somebody objects")
+    assert await writer.call(lambda: error) is error
+    assert await writer.note(lambda: error) is error
 
 
 async def test_one_failure_does_not_undo_the_others(writer, database):
@@ -257,6 +263,13 @@ async def test_an_item_that_fails_is_done_alone_and_hinders_no_other(writer, dat
 async def test_an_answer_that_is_an_error_is_told_to_whom_it_is_about(writer):
     _, answers = await served(writer, "a", "stale", "b")
     assert [type(each) for each in answers] == [str, StaleToken, str]
+
+
+async def test_a_call_that_answers_with_an_error_answers_with_it(writer):
+    """What stands against a daemon is looked at for a while before it is raised."""
+    problem = UsageError("There is a node of that name.")
+    assert await writer.call(lambda: problem) is problem
+    assert await writer.note(lambda: problem) is problem
 
 
 async def test_a_call_that_is_alone_in_its_group_and_fails_leaves_nothing(writer, database):

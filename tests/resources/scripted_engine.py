@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from pitchey_cli.domain.errors import EngineError, EngineUnavailable, InstanceGone
+from pitchey_cli.domain.errors import EngineError, EngineUnavailable, ImageMissing, InstanceGone
 from pitchey_cli.domain.limits import GIB, Limits
 from pitchey_cli.engines import graphics, runtimes
 from pitchey_cli.engines.port import (
@@ -54,6 +54,7 @@ class Machine:
     is_away: bool = False  #: the engine does not answer; its instances go on
     is_frozen_solid: bool = False  #: nothing that is paused can be thawed
     stillborn: int = 0  #: so many of the next workers exit while they start
+    has_images: bool = True  #: whether somebody has built them
     complaints: list[BaseException] = field(default_factory=list)  #: of scripts that broke
     _instances: dict[str, _Instance] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
@@ -168,6 +169,8 @@ class ScriptedEngine:
         """Start an instance."""
         graphics.refuse_without(self.kind, is_wanted=spec.has_gpu)
         runtimes.check(self.info(), spec.runtime)
+        if not self.has_image(spec.image):
+            raise ImageMissing(f"The scripted engine holds no image {spec.image}.")
         self.machine.start(spec)
 
     def inspect(self, instance_id: str) -> InstanceInfo:
@@ -241,8 +244,8 @@ class ScriptedEngine:
     # --- images: there are none, and none is missing
 
     def has_image(self, tag: str) -> bool:
-        """Always."""
-        return True
+        """Whether the machine has images."""
+        return self.machine.has_images
 
     def images(self, *, tagged: bool = True) -> list[ImageInfo]:
         """None."""
