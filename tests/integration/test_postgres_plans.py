@@ -57,12 +57,13 @@ FILLS = (
     " SELECT n, n - 1, 'cancel', 0 FROM generate_series(10001, 15000) n",
     "INSERT INTO audit_log (at, actor, organisation, action, target, data)"
     " SELECT n, 'a', 'o' || n % 5, 'a', 'a', '{}' FROM generate_series(1, 10000) n",
-    "INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,"
-    " most_waiting, most_instances) SELECT n, 'video', '', '', 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 9000) n",
+    "INSERT INTO pool_samples (at, node, service, size, organisation, waiting, running, starting, ready, paused,"
+    " wanted, most_waiting, most_instances)"
+    " SELECT n, '', 'video', '', '', 0, 0, 0, 0, 0, 0, 0, 0 FROM generate_series(1, 9000) n",
     "INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count)"
     " SELECT n, 'video', '', '', 'start', 1, 1 FROM generate_series(1, 9000) n",
-    "INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted,"
-    " rule, why) SELECT n, 'video', '', '', 'wanted', '', 0, 1, '', '' FROM generate_series(1, 9000) n",
+    "INSERT INTO container_scaling_events (at, node, service, size, organisation, change, instance_id, was, wanted,"
+    " rule, why) SELECT n, '', 'video', '', '', 'wanted', '', 0, 1, '', '' FROM generate_series(1, 9000) n",
     "INSERT INTO container_costs SELECT 'o' || n % 5, n, 'video', 'a', 'b', 'c', 'work', 1, 1, 1"
     " FROM generate_series(1, 9000) n",
     "INSERT INTO container_instances (id, service, node, engine, image, slots, size, organisation, state,"

@@ -167,26 +167,33 @@ SELECT j.*, a.instance_id, a.started_tick, a.slots AS taken, i.seen_tick, i.stop
  WHERE j.id = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:job_ids AS json)) AS value))
    AND j.state = 'running';
 
--- name: finish_job
--- The attempt that holds :token ends; a stale token changes nothing.
-UPDATE container_jobs
-   SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
-       reason = :reason, error = :error, details = :details,
-       verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
-       on_node = coalesce(:on_node, on_node),
-       size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress,
+-- name: finish_jobs
+-- The attempts that hold these tokens end, each as an object of the list says; a stale one changes nothing.
+UPDATE container_jobs AS j
+   SET state = e.state, attempts_used = e.attempts_used, crashes = e.crashes, token = NULL, lease_until = NULL,
+       reason = e.reason, error = e.error, details = e.details, verdict = e.verdict,
+       run_at = coalesce(e.run_at, j.run_at), size = coalesce(e.size, j.size), flow = coalesce(e.flow, j.flow),
+       on_node = coalesce(e.on_node, j.on_node), finished_at = e.finished_at, progress = e.progress,
        stage = NULL, eta_seconds = NULL
- WHERE id = :job_id AND state = 'running' AND token = :token;
+  FROM json_to_recordset(CAST(:ended AS json))
+    AS e (job_seq bigint, token text, state text, attempts_used bigint, crashes bigint, reason text, error text,
+          details text, verdict text, run_at bigint, size text, flow bigint, on_node text,
+          finished_at bigint, progress double precision)
+ WHERE j.seq = e.job_seq AND j.state = 'running' AND j.token = e.token;
 
 -- name: set_spec
 -- Without the secrets that nobody needs any more.
 UPDATE container_jobs SET spec = :spec WHERE seq = :seq;
 
--- name: finish_attempt
-UPDATE job_attempts
-   SET finished_at = :now, finished_tick = :finished_tick, reason = :reason, error = :error, usage = :usage,
-       cost_nanodollars = :cost_nanodollars
- WHERE job_seq = :job_seq AND number = :number;
+-- name: finish_attempts
+-- Of the same list.
+UPDATE job_attempts AS a
+   SET finished_at = e.at, finished_tick = e.finished_tick, reason = e.reason, error = e.error, usage = e.usage,
+       cost_nanodollars = e.cost_nanodollars
+  FROM json_to_recordset(CAST(:ended AS json))
+    AS e (job_seq bigint, number bigint, at bigint, finished_tick bigint, reason text, error text, usage text,
+          cost_nanodollars bigint)
+ WHERE a.job_seq = e.job_seq AND a.number = e.number;
 
 -- name: insert_artifact
 INSERT INTO artifacts (sha256, size, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
