@@ -429,6 +429,11 @@ def test_what_somebody_sends_without_end_is_not_sent_back(client: httpx.Client) 
     assert found["detail"] == "jobs [] does not fit: it should have at least 1 item."
 
 
+def test_a_number_that_no_database_takes_is_a_problem(client: httpx.Client) -> None:
+    problem(client.post("/v1/views/events", json={"after": 10**30}), 422)
+    problem(client.get("/v1/events", params={"after": str(10**30)}), 422)
+
+
 def test_a_change_that_needs_no_word_needs_no_body(api: Served, client: httpx.Client) -> None:
     job_id = api.add()
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
