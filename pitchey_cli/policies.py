@@ -153,6 +153,7 @@ class Policies:
             region=chosen.region,
             access_key=chosen.access_key,
             secret_key=chosen.secret_key,
+            session_token=chosen.session_token,
             path_style=chosen.path_style,
             checksums=chosen.checksums,
             ca_bundle=chosen.ca_bundle,

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 
 import h11
 
-MOST_BYTES = 4 * 2**20  #: of an answer, and of one event
+from processors.protocol import EVENT_BYTES
+
 _READ_BYTES = 256 * 1024
 
 
@@ -36,12 +37,12 @@ async def whole(chunks: AsyncIterator[bytes], endless: Exception) -> bytes:
     """A body to its end.
 
     Raises:
-        endless: it has more than MOST_BYTES.
+        endless: it has more than EVENT_BYTES.
     """
     said = b""
     async for chunk in chunks:
         said += chunk
-        if len(said) > MOST_BYTES:
+        if len(said) > EVENT_BYTES:
             raise endless
     return said
 
@@ -50,12 +51,12 @@ async def lines_of(chunks: AsyncIterator[bytes], endless: Exception) -> AsyncIte
     """The lines of a body, as they come; none is empty.
 
     Raises:
-        endless: one has more than MOST_BYTES.
+        endless: one has more than EVENT_BYTES.
     """
     rest = b""
     async for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MOST_BYTES:
+        if len(rest) > EVENT_BYTES:
             raise endless
         for line in filter(None, lines):
             yield line

@@ -59,6 +59,7 @@ from processors.vocabulary import Reason as Reason
 from processors.vocabulary import Service as Service
 
 TOKEN_PATTERN = r"^[a-z0-9]{1,32}\.[0-9]{1,9}$"
+EVENT_BYTES = 4 * 2**20  #: that one event may have, or another answer: a result with many outputs is the longest
 MOST_OUTPUTS = 20_000  #: of an attempt, where they go by links: the segments of a day of video, and a bound
 
 

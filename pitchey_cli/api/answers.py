@@ -24,10 +24,14 @@ def json_answer(value: Any, status: int = HTTPStatus.OK, headers: Mapping[str, s
     return Response(to_json(value), status, headers={"Cache-Control": "no-store", **(headers or {})}, media_type=JSON)
 
 
-def kept_answer(call: Call, value: Any) -> Response:
-    """JSON with an ETag: whoever has it already is told so, and sent nothing."""
-    body = to_json(value)
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+def kept_answer(call: Call, body: bytes, *, named_by: bytes | None = None) -> Response:
+    """JSON with an ETag: whoever has it already is told so, and sent nothing.
+
+    Args:
+        body: JSON. It may be long: whoever reads what is in it writes it, on a thread.
+        named_by: what the ETag is the hash of, where a part of the answer is another one each time.
+    """
+    etag = f'"{hashlib.sha256(body if named_by is None else named_by).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if has(call, etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)

@@ -31,6 +31,7 @@ from pitchey_cli.domain.access import Actor
 from pitchey_cli.domain.listening import Address
 from pitchey_cli.operations.overview import HostWatch
 from pitchey_cli.operations.requests import Submitting
+from pitchey_cli.operations.result import Linking
 from pitchey_cli.store.apart import apart
 from pitchey_cli.store.noted import noted
 from pitchey_cli.store.port import Store
@@ -40,6 +41,8 @@ from pitchey_cli.wiring import Wiring
 T = TypeVar("T")
 _READERS = 4
 _SHELF = 2
+_FILES = 8
+_UPLOADERS = 8
 _WORKERS = 4
 _WORK_SECONDS = 1800.0  # of what takes long: the largest input is hashed in less
 _SWEEP_SECONDS = 600.0
@@ -54,6 +57,8 @@ class Desk:
     readers: Hands
     workers: Hands
     shelf: Threads  #: for looking at models, on a disk that may be another one
+    files: Threads  #: for results, which may have to come from a bucket first
+    uploads: Threads  #: for writing what comes, and hashing it
     writer: Writer
     gate: Store  #: for tokens and states of jobs, on the loop: a few rows by their keys
     watch: Watch
@@ -74,9 +79,11 @@ class Desk:
             readers=Hands(wiring.plain_store, _READERS),
             workers=Hands(wiring.plain_store, _WORKERS, seconds=_WORK_SECONDS),
             shelf=Threads(_SHELF),
+            files=Threads(_FILES, seconds=_WORK_SECONDS),
+            uploads=Threads(_UPLOADERS, seconds=_WORK_SECONDS),
             writer=Writer(wiring.plain_store()),
             gate=wiring.plain_store(),
-            watch=Watch(wiring.plain_store()),
+            watch=Watch(wiring.plain_store(), None if wiring.server is None else Threads(1)),
             rates=Rates(settings.requests_per_minute),
         )
 
@@ -85,6 +92,8 @@ class Desk:
         self.readers.close()
         self.workers.close()
         self.shelf.close()
+        self.files.close()
+        self.uploads.close()
         self.writer.close()
         self.watch.close()
         self.gate.close()
@@ -93,6 +102,11 @@ class Desk:
     def artifacts(self) -> Artifacts:
         """Where files are kept."""
         return self.wiring.artifacts()
+
+    @cached_property
+    def linking(self) -> Linking:
+        """What makes links to outputs. A bucket that does not answer is not waited for: the list goes without them."""
+        return self.wiring.linking(is_hurried=True)
 
     @cached_property
     def host(self) -> HostWatch:
@@ -146,7 +160,7 @@ class Desk:
         """Remove uploads that nobody goes on with, now and then, whatever the disk said the last time."""
         while True:
             try:
-                await asyncio.to_thread(self.incoming.sweep, now=time.time())
+                await self.uploads.tidy(lambda: self.incoming.sweep(now=time.time()))
             except OSError as error:
                 sys.stderr.write(f"Uploads that have expired could not be removed: {error}\n")
             await asyncio.sleep(every_seconds)

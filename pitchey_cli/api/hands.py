@@ -64,6 +64,10 @@ class Threads:
         finally:
             late.cancel()
 
+    async def tidy(self, fn: Callable[[], object]) -> None:
+        """Run what has to be done at the end, whenever a thread has time for it, and whether anybody waits or not."""
+        await asyncio.shield(asyncio.wrap_future(self._pool.submit(fn)))
+
     def close(self) -> None:
         """End them."""
         self._pool.shutdown(cancel_futures=True)

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from pitchey_cli.api import models
@@ -167,7 +168,10 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
-    return kept_answer(call, await call.glance(lambda store: whole(store, job_id)))
+    found = await call.glance(lambda store: store.job(job_id))
+    # One that has succeeded may have thousands of outputs, which take tens of milliseconds: too many for the loop.
+    read = call.read if found.state is JobState.SUCCEEDED else call.glance
+    return kept_answer(call, await read(lambda store: to_json(whole(store, job_id))))
 
 
 def whole(store: Store, job_id: JobId) -> dict[str, Any]:

@@ -85,6 +85,12 @@ class JobQuery(Query):
     wait: float | None = _WAIT
 
 
+class OutputsQuery(Query):
+    """For how long links are to be good: then they are there, or it is said why not."""
+
+    expires: str | None = Field(None, description="As 15m, 1h or 7d. Without it links that cannot be made are null.")
+
+
 class SubmitQuery(Query):
     """Whether to wait for what was submitted."""
 

@@ -13,6 +13,7 @@ from pitchey_cli.domain import moments
 from pitchey_cli.domain.cost import cost_of
 from pitchey_cli.engines import images
 from pitchey_cli.operations import scaling as operation
+from pitchey_cli.operations.nodes import names
 from pitchey_cli.operations.overview import pools_now
 from pitchey_cli.reports import as_json, scaling
 from pitchey_cli.store.port import Store
@@ -24,7 +25,12 @@ async def list_instances(call: Call, asked: models.InstancesQuery) -> Response:
 
     def look(store: Store) -> list[dict[str, Any]]:
         found = store.instances(active_only=not asked.ended, limit=asked.limit)
-        return [as_json.billed_instance(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in found]
+        nodes = names(store) if call.actor.is_of_all else {}
+        return [
+            as_json.billed_instance(each, cost_of(each, boot=as_of.boot, tick=as_of.tick))
+            | {"nodeName": nodes.get(each.node)}
+            for each in found
+        ]
 
     return json_answer({"instances": await call.read(look)})
 
@@ -61,7 +67,8 @@ async def get_scaling(call: Call) -> Response:
     def look(store: Store) -> list[dict[str, Any]]:
         last = {each.pool: each for each in store.last_decisions()}
         found = pools_now(store, images.available(), is_run=is_run, now=call.now)
-        return [scaling.pool_as_json(each, last.get(each.pool)) for each in found]
+        nodes = names(store)
+        return [scaling.pool_as_json(each, last.get(each.pool), nodes=nodes) for each in found]
 
     return json_answer({"pools": await call.read(look)})
 
@@ -69,9 +76,9 @@ async def get_scaling(call: Call) -> Response:
 async def list_scaling_events(call: Call, asked: models.ScalingEventsQuery) -> Response:
     """List what has changed about the pools, the newest first, and why."""
     before = place_of(asked.cursor)
-    found = await call.read(
-        lambda store: store.scaling_events(service=asked.service, before_id=before, limit=asked.limit)
+    found, nodes = await call.read(
+        lambda store: (store.scaling_events(service=asked.service, before_id=before, limit=asked.limit), names(store))
     )
     last = found[-1].id if found else None
-    said = [scaling.event_as_json(each) for each in found]
+    said = [scaling.event_as_json(each, nodes=nodes) for each in found]
     return page(call, "events", said, limit=asked.limit, next_after=last)

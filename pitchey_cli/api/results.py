@@ -30,27 +30,48 @@ _LINK_SECONDS = 3600  # that links to outputs in a bucket are good
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # of more digits Python makes no number
 
 
-async def list_outputs(call: Call) -> Response:
-    """List the outputs of a job that succeeded, and where to get each."""
+async def list_outputs(call: Call, asked: models.OutputsQuery) -> Response:
+    """List the outputs of a job that succeeded, and where to get each.
+
+    Its ETag stays the same for half the time that the links in it are good, so who is told that nothing has changed can
+    use those they have.
+    """
     job_id = JobId(call.part("job"))
+    seconds = _LINK_SECONDS if asked.expires is None else result.link_seconds(asked.expires, what="expires")
 
     def look(store: Store) -> tuple[Job, list[Output], dict[str, object]]:
         job = store.job(job_id)
         return job, result.outputs_of(store, job), store.details(job_id)
 
     job, found, details = await call.read(look)
-    links = await asyncio.to_thread(_links, call, job, found)
-    outputs = [said_of(job, each, links.get(each.path)) for each in found]
-    return kept_answer(call, {"outputs": outputs, "details": details})
-
-
-def _links(call: Call, job: Job, outputs: Sequence[Output]) -> dict[str, str]:
-    """Links to the outputs, by their paths; none to what is in no bucket, or when the bucket cannot be asked."""
     try:
-        linking = call.desk.wiring.linking()
-        return {each.path: link for each, link in result.links(linking, job, outputs, seconds=_LINK_SECONDS)}
+        links = await _links(call, job, found, seconds, is_wanted=asked.expires is not None)
     except PitcheyError:
+        if asked.expires is not None:
+            raise
+        links = {}
+
+    def say() -> tuple[bytes, bytes]:
+        plain = [said_of(job, each) for each in found]
+        outputs = [{**said, "link": links.get(each.path)} for said, each in zip(plain, found, strict=True)]
+        period = int(call.now.timestamp() // (seconds / 2)) if links else None
+        return to_json({"outputs": outputs, "details": details}), to_json([plain, details, seconds, period])
+
+    body, named_by = await call.desk.readers.run(say)  # there may be thousands
+    return kept_answer(call, body, named_by=named_by)
+
+
+async def _links(call: Call, job: Job, outputs: Sequence[Output], seconds: int, *, is_wanted: bool) -> dict[str, str]:
+    """Links to the outputs, by their paths; none to what is in no bucket, unless somebody wants them.
+
+    Raises:
+        PitcheyError: there can be none, or not now.
+    """
+    desk = call.desk
+    if not (is_wanted or job.output or desk.wiring.policies.kept_at()):
         return {}
+    found = await desk.files.run(lambda: result.links(desk.linking, job, outputs, seconds=seconds))
+    return {each.path: link for each, link in found}
 
 
 async def get_output(call: Call) -> Response:
@@ -70,7 +91,7 @@ async def get_output(call: Call) -> Response:
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
     if has(call, etag):
         return Response(None, HTTPStatus.NOT_MODIFIED, headers=headers)
-    place = await asyncio.to_thread(call.desk.artifacts.path, found.sha256)
+    place = await call.desk.files.run(lambda: call.desk.artifacts.path(found.sha256))
     # A page that a document job gave is somebody's content, and not a page of ours.
     headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     kind = found.media_type if _MEDIA_TYPE.fullmatch(found.media_type) else "application/octet-stream"

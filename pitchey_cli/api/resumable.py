@@ -7,7 +7,6 @@ Upload-Metadata, and looked at when its last piece has come.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -15,6 +14,7 @@ import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect
@@ -56,7 +56,7 @@ async def begin_upload(call: Call) -> Response:
     if digest and not _SHA256.fullmatch(digest):
         raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.")
     about = About(file_name(said.get("filename", "upload"), "file name"), length, digest)
-    upload, is_new = await asyncio.to_thread(call.desk.incoming.begin, call.actor.organisation, about)
+    upload, is_new = await call.desk.uploads.run(lambda: call.desk.incoming.begin(call.actor.organisation, about))
     upload = await _checked(call, upload)
     headers = {"Location": f"/v1/uploads/{upload.id}", "Upload-Offset": str(upload.offset)}
     return _answer(HTTPStatus.CREATED if is_new else HTTPStatus.OK, headers | _expires(call, upload))
@@ -96,7 +96,8 @@ async def remove_upload(call: Call) -> Response:
     """Throw an upload away."""
     _check_version(call)
     with _busy(call, call.part("upload")):
-        await asyncio.to_thread(call.desk.incoming.remove, await _find(call))
+        upload = await _find(call)
+        await call.desk.uploads.run(lambda: call.desk.incoming.remove(upload))
     return _answer(HTTPStatus.NO_CONTENT, {})
 
 
@@ -107,7 +108,7 @@ async def _take(call: Call, upload: Incoming) -> int:
     async def write() -> None:
         nonlocal at
         if held:
-            await asyncio.to_thread(call.desk.incoming.append, upload, bytes(held), at)
+            await call.desk.uploads.run(partial(call.desk.incoming.append, upload, bytes(held), at))
             at += len(held)
             held.clear()
 
@@ -142,7 +143,7 @@ async def _checked(call: Call, upload: Incoming) -> Incoming:
 
 async def _finish(call: Call, upload: Incoming) -> None:
     try:
-        await asyncio.to_thread(call.desk.incoming.finish, upload)
+        await call.desk.uploads.run(lambda: call.desk.incoming.finish(upload))
     except InputRejected as error:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         raise Refused(status, "checksum", str(error), hint=error.hint) from error
@@ -150,7 +151,8 @@ async def _finish(call: Call, upload: Incoming) -> None:
 
 async def _find(call: Call, upload_id: str = "") -> Incoming:
     whose = call.actor.organisation
-    return await asyncio.to_thread(call.desk.incoming.find, whose, upload_id or call.part("upload"))
+    wanted = upload_id or call.part("upload")
+    return await call.desk.uploads.run(lambda: call.desk.incoming.find(whose, wanted))
 
 
 def _busy(call: Call, upload_id: str) -> contextlib.AbstractContextManager[None]:

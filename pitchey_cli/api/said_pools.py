@@ -25,6 +25,7 @@ class InstanceSaid(Said):
     service: Service
     organisation: str | None
     node: str | None
+    node_name: str | None
     engine: str
     image: str
     slots: int
@@ -93,6 +94,7 @@ class ScalingEventSaid(Said):
     service: Service
     instance_type: str | None
     organisation: str | None
+    node: str | None
     change: str
     was: int
     wanted: int

@@ -17,12 +17,15 @@ from pitchey_cli.store.port import Store
 
 
 async def healthz(call: Call) -> Response:
-    """Say that the process answers."""
+    """Say that the API of this node answers."""
     return json_answer({"status": "ok", "version": __version__})
 
 
 async def readyz(call: Call) -> Response:
-    """Say whether jobs are taken and run: 503 without a database or a daemon, and while the daemon drains."""
+    """Say whether this node takes jobs and runs them: 503 without a database or a daemon, and while the daemon drains.
+
+    It says nothing of other nodes of the queue: those answer for themselves.
+    """
     runner, has_database = call.desk.runner(), True
     try:
         await call.desk.readers.call(lambda store: store.last_event_id())
@@ -40,9 +43,9 @@ async def readyz(call: Call) -> Response:
 
 
 async def get_status(call: Call) -> Response:
-    """Say how many jobs of each service stand where, how many instances there are, and whether a daemon runs.
+    """Say how many jobs of each service stand where, how many instances there are, and who runs them.
 
-    `daemon` is about this machine; `nodes` are those that are up where several share the queue.
+    That is of the whole queue; `daemon` and `isDraining` are of the node that answers, `nodes` names those that are up.
     """
     runner, nodes = call.desk.runner(), await call.at_work()
 

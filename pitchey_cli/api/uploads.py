@@ -6,7 +6,6 @@ The part `job` or `jobs` is JSON and says what is to be done. Every other part i
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import shutil
 import tempfile
@@ -68,7 +67,7 @@ async def form_of(call: Call) -> AsyncIterator[Form]:
         await _feed(call, MultipartParser(boundary, parts.callbacks()), parts, limit)
         yield parts.form
     finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await call.desk.uploads.tidy(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 async def _feed(call: Call, parser: MultipartParser, parts: _Parts, limit: int) -> None:
@@ -80,7 +79,7 @@ async def _feed(call: Call, parser: MultipartParser, parts: _Parts, limit: int) 
                 raise too_large("The body", limit)
             parser.write(chunk)
             if parts.pending_bytes:
-                await asyncio.to_thread(parts.flush)
+                await call.desk.uploads.run(parts.flush)
         parser.finalize()
     except MultipartParseError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, "not-a-form", "The body is no multipart/form-data.") from error

@@ -1,7 +1,8 @@
 """Tells those who wait that something was committed: one look at the database serves all of them.
 
 Asking SQLite whether anybody has committed costs microseconds, so the look is a short poll, and there is none while
-nobody waits. What has changed everybody reads for themselves, out of the store that they may see.
+nobody waits. A server may be slow to answer, so it is asked on a thread. What has changed everybody reads for
+themselves, out of the store that they may see.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from pitchey_cli.api.hands import Threads
+from pitchey_cli.api.problems import Refused
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.port import Store
 
@@ -19,8 +22,13 @@ _LOOK_SECONDS = 0.02
 class Watch:
     """Wakes whoever waits at every commit of anybody else."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, thread: Threads | None = None) -> None:
+        """Look at a database.
+
+        Args:
+            thread: where it is asked; None: on the loop.
+        """
+        self._store, self._thread = store, thread
         self._waiting: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -41,8 +49,9 @@ class Watch:
         seen: int | None = None
         while self._waiting:
             try:
-                version = self._store.data_version()
-            except StoreError:  # a moment's trouble: whoever waits finds out what it is
+                ask = self._store.data_version
+                version = ask() if self._thread is None else await self._thread.run(ask)
+            except (StoreError, Refused):  # a moment's trouble: whoever waits finds out what it is
                 version = None
             if version is None or version != seen:
                 seen = version
@@ -54,4 +63,6 @@ class Watch:
         """Stop looking."""
         if self._looking is not None:
             self._looking.cancel()
+        if self._thread is not None:
+            self._thread.close()
         self._store.close()

@@ -47,7 +47,7 @@ def download(
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise translated(error, f"s3://{bucket.name}/{key}") from error
+        raise translated(error, bucket.called(key)) from error
 
 
 class _Download:
@@ -86,8 +86,7 @@ class _Download:
                 return
             broken = 0 if here > before else broken + 1
             if broken >= len(_PAUSES):
-                url = f"s3://{self._bucket.name}/{self._key}"
-                raise meaning(problem, self._bucket.profile, url, "be read") from problem
+                raise meaning(problem, self._bucket.profile, self._bucket.called(self._key), "be read") from problem
             if self._is_over.wait(_PAUSES[broken]):
                 return
 
@@ -99,7 +98,7 @@ class _Download:
             answer = client.get_object(Bucket=self._bucket.name, Key=self._key, Range=wanted, **more)
         with answer["Body"] as body:
             if int(answer.get("ContentLength", 0)) > end - here:
-                raise InputRejected(f"s3://{self._bucket.name}/{self._key}: the server answers no ranges.")
+                raise InputRejected(f"{self._bucket.called(self._key)}: the server answers no ranges.")
             try:
                 while piece := body.read(_PIECE_BYTES):
                     os.pwrite(descriptor, piece, here)

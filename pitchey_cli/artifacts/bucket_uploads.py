@@ -113,7 +113,7 @@ class _Upload:
             except exceptions.ClientError as error:
                 # Somebody else has put it together, or has given it up, or sends something else under the same key.
                 if code_of(error) in ("NoSuchUpload", "InvalidPart"):
-                    raise NetworkError(f"The upload of s3://{self._bucket.name}/{self._key} was ended.") from error
+                    raise NetworkError(f"The upload of {self._bucket.called(self._key)} was ended.") from error
                 raise
             return not self._has_gone_on or self._is_as_said()
 

@@ -23,13 +23,13 @@ from pitchey_cli.domain.buckets import BucketUrl, Profile
 from pitchey_cli.domain.errors import (
     ArtifactsDenied,
     BucketAway,
+    BucketFull,
     BucketMissing,
     Denied,
     InputNotFound,
     InputRejected,
     NetworkError,
     PitcheyError,
-    StoreError,
     UsageError,
 )
 
@@ -43,6 +43,8 @@ _HURRIED_CONNECT_SECONDS = 3.0
 _HURRIED_READ_SECONDS = 5.0
 _TRIES = 4  # of one request, with boto3's own back-off between them
 _LOOK = "Check endpoint_url, region and path_style of the profile."
+#: SeaweedFS 4.48 says of a bucket over its quota that it has an internal error.
+_OWN_LOG = "Try again. If it stays so, the server's own log says why: with some a bucket over its quota answers so."
 _LISTED = 100_000  # objects of a prefix at most
 _TOLD_SECONDS = 0.2  # between two words about how far a transfer is
 _MAKING = threading.Lock()  # boto3 makes one client at a time
@@ -86,13 +88,20 @@ class Bucket:
         """The client of boto3."""
         return _client(self.profile, is_hurried=self.is_hurried)
 
+    def called(self, key: str) -> str:
+        """What people call an object: of those that have the artifacts they know no more than where all of them are."""
+        return f"s3://{self.name}/ (artifacts.url)" if self.is_own else f"s3://{self.name}/{key}"
+
     @contextmanager
     def translated(self, key: str, doing: str = "be read") -> Iterator[None]:
         """Turn what boto3 raises into errors that name the object and the profile."""
         try:
             yield
         except (exceptions.BotoCoreError, exceptions.ClientError, exceptions.HTTPClientError) as error:
-            meant = meaning(error, self.profile, f"s3://{self.name}/{key}", doing)
+            meant = meaning(error, self.profile, self.called(key), doing)
+            if self.is_own and type(meant) is InputNotFound:
+                text = f"What is looked for in {self.called(key)} is not there (profile {self.profile.name})."
+                meant = InputNotFound(text, hint="It may have been removed by hand.")
             if self.is_own and isinstance(meant, Denied | UsageError | BucketMissing):
                 meant = ArtifactsDenied(str(meant), hint=meant.hint)
             raise meant from error
@@ -188,9 +197,8 @@ def found_below(profile: Profile, url: BucketUrl) -> list[str]:
         InputNotFound: there is nothing.
         InputRejected: there is too much for one command.
     """
-    prefix = url.key.lstrip("/")
     keys: list[str] = []
-    for each in Bucket(profile, url.bucket).listed(prefix):
+    for each in Bucket(profile, url.bucket).listed(url.key):
         if not each.key.endswith("/") and each.size:
             keys.append(each.key)
         if len(keys) > _LISTED:
@@ -251,7 +259,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
     if code in _SKEWED:
         return Denied(f"{url}: the clock here is wrong, says the server {who}.", hint="Set the clock of this machine.")
     if code in _FULL or status == 507:
-        return StoreError(f"{url} cannot {doing}: the bucket is full {who}.", hint="Make room, or raise its quota.")
+        return BucketFull(f"{url} cannot {doing}: the bucket is full {who}.", hint="Make room, or raise its quota.")
     if code in _MISSING or status == 404:
         return InputNotFound(f"There is no object {url} {who}.", hint="Check the key; it may have been removed.")
     if code in _CHANGED or status == 412:
@@ -261,7 +269,8 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
     if code in _DAMAGED:
         return NetworkError(f"{url} was damaged on the way {who}.")
     if code in _PASSING or status >= 500 or status == 429:
-        return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
+        text = f"{url} could not {doing} {who}: the server answers {status} {code}."
+        return BucketAway(text, hint=_OWN_LOG if status == 500 and doing == "be written" else None)
     if code in _BAD or status in (301, 400):
         text = str(said.get("Message", "")).rstrip(".")
         return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.", hint=_LOOK)

@@ -54,11 +54,12 @@ class Known:
 
     def _make_room(self) -> None:
         with os.scandir(self._folder) as entries:
-            there = [(entry.stat().st_mtime, entry.path) for entry in entries]
-        if len(there) > _MOST:
-            for _, path in sorted(there)[: _MOST // 2]:
-                with suppress(OSError):
-                    Path(path).unlink()
+            there = [*entries]
+        if len(there) <= _MOST:  # nearly always: only else they are asked for their times
+            return
+        for entry in sorted(there, key=lambda each: each.stat().st_mtime)[: _MOST // 2]:
+            with suppress(OSError):
+                Path(entry).unlink()
 
     def _place(self, url: str) -> Path:
         return self._folder / hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()

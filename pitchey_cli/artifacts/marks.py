@@ -105,8 +105,8 @@ class Marks:
             except exceptions.ClientError as error:
                 if not is_conflict(error):
                     raise
-            with client.get_object(Bucket=name, Key=key)["Body"] as body:
-                return body.read().decode()
+        with self._bucket.translated(key), client.get_object(Bucket=name, Key=key)["Body"] as body:
+            return body.read().decode()
 
     def check_conditions(self) -> None:
         """Make sure that the server heeds the condition of a write: without that, removing would not be safe.

@@ -23,7 +23,7 @@ class Outputs:
         from pitchey_cli.artifacts.buckets import Bucket  # late: boto3
 
         self.grants.check(str(url), organisation)
-        Bucket(self._profile(url), url.bucket).check_writable(url.key.lstrip("/"))
+        Bucket(self._profile(url), url.bucket).check_writable(url.key)
 
     def deliver(
         self,
@@ -40,14 +40,14 @@ class Outputs:
 
         self.grants.check(str(url), organisation)
         bucket, source = Bucket(self._profile(url), url.bucket), self.artifacts.path(sha256)
-        upload(bucket, url.key.lstrip("/"), source, sha256=sha256, media_type=media_type, progress=progress)
+        upload(bucket, url.key, source, sha256=sha256, media_type=media_type, progress=progress)
 
     def link(self, url: BucketUrl, *, organisation: str, seconds: int) -> str:
         """A link with which anybody can fetch an object, for so long."""
         from pitchey_cli.artifacts.buckets import Bucket  # late: boto3
 
         self.grants.check(str(url), organisation)
-        return Bucket(self._profile(url), url.bucket).link(url.key.lstrip("/"), seconds=seconds)
+        return Bucket(self._profile(url), url.bucket).link(url.key, seconds=seconds)
 
     def _profile(self, url: BucketUrl) -> Profile:
         return profile_of(self.profiles, url.profile or self.grants.default)

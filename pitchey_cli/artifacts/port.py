@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -184,3 +184,6 @@ class Presigner(Protocol):
 
     def discard(self, key: str) -> None:
         """Remove what was PUT, if there is anything."""
+
+    def left(self, *, older_than: timedelta) -> Iterator[str]:
+        """The keys of what was PUT so long ago, and neither taken nor discarded since."""

@@ -289,6 +289,15 @@ class S3Artifacts:
         """Remove what was PUT, if there is anything."""
         self._bucket.delete([self._put(key)])
 
+    def left(self, *, older_than: timedelta) -> Iterator[str]:
+        """The keys of what was PUT so long ago, and neither taken nor discarded since."""
+        root = f"{self._prefix}put/"
+        before = datetime.now(UTC) - older_than
+        for each in self._bucket.listed(root):
+            key = each.key.removeprefix(root)
+            if each.modified_at < before and _is_output(key):  # anything else is nobody's that we know
+                yield key
+
     # --- marks
 
     def _bring_in(self, artifact: Artifact, source: Object | None = None) -> None:
@@ -362,9 +371,13 @@ class S3Artifacts:
         return f"{self._prefix}content/{sha256[:2]}/{sha256}/{generation}"
 
     def _put(self, key: str) -> str:
-        if not key or ".." in key.split("/") or not all(char.isalnum() or char in "._-/" for char in key):
+        if not _is_output(key):
             raise InputRejected(f"{key[:80]!r} is no key of an output.")
         return f"{self._prefix}put/{key}"
+
+
+def _is_output(key: str) -> bool:
+    return bool(key) and ".." not in key.split("/") and all(char.isalnum() or char in "._-/" for char in key)
 
 
 def _name(each: Object) -> str:

@@ -42,6 +42,7 @@ def doctor(
                 buckets=() if problems else wiring.asked(),
                 spot_node=None if problems else _spot_node(wiring),
                 server=str(wiring.server or "") if not problems else "",
+                host=wiring.clock.boot(),
             )
         )
     if json:

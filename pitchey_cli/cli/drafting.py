@@ -14,6 +14,7 @@ from pitchey_cli.cli.piping import with_what_is_piped
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import manifests, requests, submit
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.operations.sources import Listed
@@ -24,7 +25,7 @@ from pitchey_cli.wiring import Wiring
 _MOST_NAMED = 5  # files in a note
 
 
-def drafts(asked: Request, manifest: Path | None = None, listed: Listed | None = None) -> list[submit.Draft]:
+def drafts(asked: Request, manifest: Path | None = None, listed: Listed | None = None) -> list[Draft]:
     """Check everything that was asked for, before anything is staged.
 
     Standard input is read once: with - it has specs, each with whatever its program is to read; else it is what is
@@ -61,9 +62,7 @@ def tell_left_out(asked: Request) -> None:
     )
 
 
-def stage(
-    wiring: Wiring, store: Store, asked: Request, checked: list[submit.Draft], *, is_foreground: bool
-) -> list[NewJob]:
+def stage(wiring: Wiring, store: Store, asked: Request, checked: list[Draft], *, is_foreground: bool) -> list[NewJob]:
     """Take the inputs into the artifact store, with progress, and say what the cache has where that was asked for."""
     submitting = wiring.submitting(store, is_foreground=is_foreground)
     with staging_progress() as progress:
@@ -76,9 +75,7 @@ def stage(
     return [each.job for each in found]
 
 
-def queue(
-    wiring: Wiring, store: Store, asked: Request, checked: list[submit.Draft], *, is_foreground: bool
-) -> list[JobId]:
+def queue(wiring: Wiring, store: Store, asked: Request, checked: list[Draft], *, is_foreground: bool) -> list[JobId]:
     """Take the inputs in and queue the jobs, here or at the server that does the work; their ids."""
     if wiring.elsewhere is None:
         jobs = stage(wiring, store, asked, checked, is_foreground=is_foreground)

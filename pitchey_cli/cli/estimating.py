@@ -11,7 +11,7 @@ from pitchey_cli.cli import terminal
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import budgets, requests
 from pitchey_cli.operations import estimates as operation
-from pitchey_cli.operations.submit import Draft
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.wiring import Wiring
 

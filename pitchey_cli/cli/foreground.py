@@ -10,7 +10,8 @@ from pitchey_cli.cli.progress import job_progress
 from pitchey_cli.cli.runner import Runner, carry_out
 from pitchey_cli.cli.streaming import Streaming
 from pitchey_cli.domain.job import Job, JobId
-from pitchey_cli.operations import budgets, cancel, follow, submit
+from pitchey_cli.operations import budgets, cancel, follow
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.requests import Request
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -20,7 +21,7 @@ def run_to_the_end(
     wiring: Wiring,
     store: Store,
     asked: Request,
-    checked: list[submit.Draft],
+    checked: list[Draft],
     *,
     engine: str | None,
     wait_seconds: float | None,

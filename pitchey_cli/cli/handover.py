@@ -11,7 +11,8 @@ from pitchey_cli.cli.program_output import show_ending, show_written
 from pitchey_cli.domain.errors import PitcheyError, StoreError
 from pitchey_cli.domain.job import TERMINAL, Job, JobState
 from pitchey_cli.domain.program import has_met_a_limit, is_program
-from pitchey_cli.operations import result, submit
+from pitchey_cli.operations import result
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.reports import as_json, tables
 from pitchey_cli.reports.wording import printable
@@ -19,7 +20,7 @@ from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
 
 
-def refuse_existing(checked: Sequence[submit.Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+def refuse_existing(checked: Sequence[Draft], output: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
     """Find out before the work what would otherwise stop it after: a result that would replace a file."""
     for draft in checked:
         for path in draft.output_paths:

@@ -34,10 +34,10 @@ def list_(
 ) -> None:
     """List the instances that there are, and what each has cost so far."""
     wiring = reach.wiring()
-    as_of = wiring.as_of()
-    instances = wiring.store().instances(active_only=not all_)
+    store, as_of = wiring.store(), wiring.as_of()
+    instances = store.instances(active_only=not all_)
     found = [(each, cost_of(each, boot=as_of.boot, tick=as_of.tick)) for each in instances]
-    names = wiring.node_names(wiring.store())
+    names = wiring.node_names(store)
     if json:
         from pitchey_cli.reports import as_json
 
@@ -59,10 +59,10 @@ def warm(
 ) -> None:
     """Have instances of SERVICE ready before anybody asks for them."""
     wiring = reach.wiring()
-    of = _available(service)
+    of, store = _available(service), wiring.store()
     pool = operation.pool_to_warm(of, organisation)
     request = operation.keep_warm(
-        wiring.store(),
+        store,
         pool,
         instances,
         lasting=moments.span(lasting, what="--for"),
@@ -72,7 +72,7 @@ def warm(
     wiring.poke()
     until = f"{request.until.astimezone():%Y-%m-%d %H:%M:%S %Z}"
     terminal.say(f"{instances} of {pool} {'is' if instances == 1 else 'are'} kept warm until {until}.")
-    if not wiring.is_run(wiring.store()):
+    if not wiring.is_run(store):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

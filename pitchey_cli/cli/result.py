@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,10 +113,14 @@ def _show_delivered(job: Job, outputs: list[Output], details: dict[str, Any], *,
 
 def _show_links(wiring: Wiring, store: Store, jobs: list[Job], expires: str, *, json: bool) -> None:
     seconds = operation.link_seconds(expires)
+    links = _links_here(wiring, seconds) if wiring.elsewhere is None else partial(wiring.elsewhere.links, expires)
     for job in jobs:
-        links = operation.links(wiring.linking(), job, operation.outputs_of(store, job), seconds=seconds)
-        for item, link in links:
+        for item, link in links(job, operation.outputs_of(store, job)):
             if json:
                 terminal.show_json_lines([{"job": job.id, "path": item.path, "link": link, "seconds": seconds}])
             else:
                 terminal.show_line(link)
+
+
+def _links_here(wiring: Wiring, seconds: int) -> Callable[[Job, Sequence[Output]], list[tuple[Output, str]]]:
+    return partial(operation.links, wiring.linking(), seconds=seconds)

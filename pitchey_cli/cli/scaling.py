@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")]
 OfService = Annotated[str | None, typer.Option("--service", help="Only the pools of this service.")]
+_NOBODY = "No daemon runs: nothing is being decided now."
 app.command()(simulate)
 
 
@@ -38,12 +39,13 @@ def status(json: Json = False) -> None:
     is_run = wiring.is_run(store)
     pools, decisions = pools_now(store, images.available(), is_run=is_run, now=now), store.last_decisions()
     if json:
-        last = {each.pool: each for each in decisions}
-        terminal.show_json_lines(scaling.pool_as_json(each, last.get(each.pool)) for each in pools)
+        last, names = {each.pool: each for each in decisions}, wiring.node_names(store)
+        terminal.show_json_lines(scaling.pool_as_json(each, last.get(each.pool), nodes=names) for each in pools)
         return
     measured, warm = operation.measured(store), store.warm_requests(now=now)
     terminal.show(scaling.status(pools, decisions, measured, warm, store.forecasts(), now=now))
-    _tell_if_nobody_decides(wiring)
+    if not is_run:
+        terminal.say(_NOBODY)
 
 
 @app.command()
@@ -51,6 +53,8 @@ def explain(
     service: Annotated[str | None, typer.Argument(help="Only the pools of this service.")] = None, json: Json = False
 ) -> None:
     """Show the last decision about each pool: what went in, what each rule asked for, what bounded it.
+
+    Where several nodes share the queue, that of each which is up, with its name.
 
     Jobs that a budget, off-peak hours, a key or a node that may be taken away holds are not counted as waiting there:
     they are named below.
@@ -60,9 +64,9 @@ def explain(
     wiring = reach.wiring()
     store, now = wiring.store(), wiring.clock.now()
     only = None if service is None else service_named(service)
-    decisions = operation.last_decisions(store, only)
+    decisions, names = operation.last_decisions(store, only), wiring.node_names(store)
     if json:
-        terminal.show_json_lines(map(scaling.decision_as_json, decisions))
+        terminal.show_json_lines(scaling.decision_as_json(each, nodes=names) for each in decisions)
         return
     held = operation.held(store, only, budgets.capped(store, wiring.as_of), wiring.policies.queue(), now=now)
     if not decisions and not held:
@@ -71,10 +75,11 @@ def explain(
     for place, each in enumerate(decisions):
         if place:
             typer.echo()
-        terminal.show(scaling.explanation(each, now=now))
+        terminal.show(scaling.explanation(each, now=now, nodes=names))
     if held:
         terminal.show(scaling.held(held))
-    _tell_if_nobody_decides(wiring)
+    if not wiring.is_run(store):
+        terminal.say(_NOBODY)
 
 
 @app.command()
@@ -97,16 +102,12 @@ def history(
         return
     if since:
         raise UsageError("--since is for --chart.", hint="--limit says how many of the newest changes are shown.")
-    events = wiring.store().scaling_events(service=only, limit=limit)[::-1]
+    store = wiring.store()
+    events, names = store.scaling_events(service=only, limit=limit)[::-1], wiring.node_names(store)
     if json:
-        terminal.show_json_lines(map(scaling.event_as_json, events))
+        terminal.show_json_lines(scaling.event_as_json(each, nodes=names) for each in events)
     else:
-        terminal.show(scaling.history(events))
-
-
-def _tell_if_nobody_decides(wiring: Wiring) -> None:
-    if not wiring.is_run(wiring.store()):
-        terminal.say("No daemon runs: nothing is being decided now.")
+        terminal.show(scaling.history(events, nodes=names))
 
 
 def _draw(wiring: Wiring, service: Service | None, since: str) -> None:

@@ -48,12 +48,12 @@ def add(
 ) -> None:
     """Keep what was asked for; the daemon submits it each time."""
     wiring = reach.wiring()
-    now = wiring.clock.now()
+    store, now = wiring.store(), wiring.clock.now()
     if wiring.elsewhere is not None:
         wiring.elsewhere.add_schedule(asked, name=name, cron=cron, timezone=timezone, misfire=misfire)
-        added = wiring.store().schedule(name)
+        added = store.schedule(name)
     else:
-        submitting = wiring.submitting(wiring.store())
+        submitting = wiring.submitting(store)
         added = operation.add(submitting, asked, name=name, cron=cron, timezone=timezone, misfire=misfire, now=now)
     wiring.poke()
     coming = ", ".join(f"{each:%Y-%m-%d %H:%M %Z}" for each in operation.coming(added, now=now, count=_SHOWN_TIMES))
@@ -63,7 +63,7 @@ def add(
             "warning: Its jobs will wait for a node that is not taken away, and this one may be (node.is_spot): "
             "--spot-ok lets them run here."
         )
-    if not wiring.is_run(wiring.store()):
+    if not wiring.is_run(store):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 
 

@@ -48,7 +48,7 @@ def submit(
         sys.stdout.write("".join(f"{job_id}\n" for job_id in ids))
     if wiring.elsewhere is None:  # a server has said so itself
         say_what_is_held(wiring, store, ids)
-        say_if_no_node_fits(store, ids)
+        say_if_no_node_fits(store, asked, checked)
     if not is_taken and wiring.elsewhere is None and terminal.is_interactive() and not wiring.at_work(store):
         terminal.say("No daemon runs: `pitchey daemon start` starts one.")
 

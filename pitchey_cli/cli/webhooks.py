@@ -136,8 +136,9 @@ def replay(
 ) -> None:
     """Send messages once more, under the ids that they had."""
     wiring = reach.wiring()
-    count = operation.replay(wiring.store(), hook, messages or (), has_failed=failed, now=wiring.clock.now())
-    has_daemon = wiring.poke() or bool(wiring.at_work(wiring.store()))
+    store = wiring.store()
+    count = operation.replay(store, hook, messages or (), has_failed=failed, now=wiring.clock.now())
+    has_daemon = wiring.poke() or bool(wiring.at_work(store))
     what = "1 message is" if count == 1 else f"{count} messages are"
     terminal.say(f"{what} sent again.{'' if has_daemon or not count else f' {_NO_DAEMON}'}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ from pitchey_cli.artifacts.port import Artifact, Presigner
 from pitchey_cli.daemon.files import AttemptFiles, output_of
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
-from pitchey_cli.domain.job import Output
+from pitchey_cli.domain.job import Output, Token
 from processors import protocol
 
 T = TypeVar("T")
@@ -43,30 +44,36 @@ class CarriedFiles(AttemptFiles):
     _asked: dict[int, int] = field(default_factory=dict)  # sizes of the outputs that links were asked for
     _taken: dict[int, Artifact] | None = None  # and are artifacts now
     _noting: threading.Lock = field(default_factory=threading.Lock)
-    _kept: int | None = None  # events that are written down
+    _seen: int | None = None  # events that have come
+    _bytes: int = 0  # that they take
+    _late: list[bytes] = field(default_factory=list)  # those that are not written down, because the disk was full
 
     def place(self, index: int, name: str, sha256: str) -> tuple[str, str | None]:
         """Name an input, and make the link to it."""
         self._given_dir.mkdir(exist_ok=True)
-        self._given.append(sha256)
+        self._given[index:] = [sha256]  # it is asked again where the object store was away
         (self._given_dir / _GIVEN_NAME).write_text(json.dumps(self._given), encoding="ascii")
         return self._name(index, name), self.presigner.get_url(sha256, seconds=LINK_SECONDS)
 
     def keep(self, event: protocol.Event) -> None:
-        """Write an event down, unless it is there already. A disk that is full may cost a log, and no job."""
+        """Write an event down, unless it is there already; what a full disk does not take, with a later one."""
         events = self._spool / protocol.EVENTS_NAME
-        with contextlib.suppress(OSError):
-            if self._kept is None:
+        with contextlib.suppress(OSError):  # a disk that stays full costs a log, and no job
+            if self._seen is None:
                 self._spool.mkdir(parents=True, exist_ok=True)
-                self._kept = _cut(events)
-            if event.seq != self._kept + 1:
-                return
+                self._seen = _cut(events)
+                self._bytes = events.stat().st_size if self._seen else 0
             line = event.wire() + b"\n"
+            if event.seq != self._seen + 1 or self._bytes + len(line) > layout.EVENTS_BYTES:
+                return
+            self._seen += 1
+            self._bytes += len(line)
+            self._late.append(line)
+            if len(self._late) > 1:  # the disk may have taken a part of it
+                self._late = self._late[len(self._late) - (self._seen - _cut(events)) :]
             with events.open("ab") as file:
-                if file.tell() + len(line) > layout.EVENTS_BYTES:
-                    return
-                file.write(line)
-            self._kept += 1
+                file.write(b"".join(self._late))
+            self._late.clear()
             if isinstance(event, protocol.ResultEvent | protocol.ErrorEvent):
                 (self._spool / protocol.ENDING_NAME).write_bytes(line)
 
@@ -162,7 +169,7 @@ class CarriedFiles(AttemptFiles):
         return self.presigner.put_url(self._key(file.number), seconds=LINK_SECONDS)
 
     def _key(self, number: int) -> str:
-        return f"{self.token}/{number}"
+        return f"{self.token}/{number}"  # as `attempt_of` reads it
 
     def _given_inputs(self) -> list[str]:
         if not self._given:
@@ -192,6 +199,11 @@ class CarriedFiles(AttemptFiles):
         return self._directory / layout.in_spool(self.token, "")
 
 
+def attempt_of(key: str) -> Token:
+    """The attempt for which something was stored under a key."""
+    return Token(key.partition("/")[0])
+
+
 def _cut(events: Path) -> int:
     """Cut what is half written off the end; how many events there are."""
     if not events.exists():
@@ -199,7 +211,7 @@ def _cut(events: Path) -> int:
     data = events.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     if len(whole) < len(data):
-        events.write_bytes(whole)
+        os.truncate(events, len(whole))  # takes no room
     return whole.count(b"\n")
 
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from pitchey_cli.artifacts.port import Deliver
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.daemon.patience import PAUSES, Ended, rest
+from pitchey_cli.daemon.patience import Ended, patiently
 from pitchey_cli.daemon.transfer import Transfer
 from pitchey_cli.domain.buckets import BucketUrl, destination_of
 from pitchey_cli.domain.errors import InputNotFound, NetworkError, StoreError
@@ -55,21 +55,17 @@ class Delivery:
         total = sum(each.size for each in outputs) or 1
         before = 0
         for output in outputs:
-            await self._one(output, before, total)
+            await patiently(
+                self.node,
+                self.token,
+                self.is_ending,
+                partial(self._one, output, before, total),
+                on=(NetworkError, StoreError),
+                saying="is done, and its outputs cannot be stored yet",
+            )
             before += output.size
 
     async def _one(self, output: Output, before: int, total: int) -> None:
-        for pause in (*PAUSES, None):
-            try:
-                await self._try(output, before, total)
-                return
-            except (NetworkError, StoreError) as error:
-                if pause is None:
-                    raise
-                self.node.report(f"{self.token} is done, and its outputs cannot be stored yet: {error}")
-                await rest(pause, self.is_ending)
-
-    async def _try(self, output: Output, before: int, total: int) -> None:
         done = 0
 
         def check(so_far: int, _: int | None) -> None:

@@ -20,8 +20,7 @@ from typing import ParamSpec, TypeVar
 from pitchey_cli.artifacts.port import Artifacts, Kept
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.clock import Clock
-from pitchey_cli.domain.job import JobState
-from pitchey_cli.domain.retention import FRESH, Excess, Holding, Ledger, RetentionPolicy, cutoff
+from pitchey_cli.domain.retention import FRESH, Excess, Holding, Ledger, RetentionPolicy, cutoff, too_many
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.writer import Writer
 from pitchey_cli.values import dataclass
@@ -108,9 +107,7 @@ class Housekeeping:
     async def _too_many(self) -> int:
         if not self.policy.jobs_count:
             return 0
-        counts = (await self._call(self.store.counts)).by_service.values()
-        ended = sum(states.get(state, 0) for states in counts for state in (JobState.SUCCEEDED, JobState.CANCELLED))
-        return max(0, ended - self.policy.jobs_count)
+        return too_many(self.policy, (await self._call(self.store.counts)).by_service.values())
 
     # --- logs
 

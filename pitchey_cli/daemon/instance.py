@@ -12,9 +12,9 @@ from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.porter import MEETING, prepare_porter
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.capacity import Size, budget
+from pitchey_cli.domain.capacity import NOTHING, Size, budget
 from pitchey_cli.domain.job import Instance, InstanceState, LoadedModel
-from pitchey_cli.domain.limits import Grant, grant
+from pitchey_cli.domain.limits import PORTER, Grant, grant
 from pitchey_cli.domain.placement import Candidate, kinds_of
 from pitchey_cli.domain.pools import is_shared
 from pitchey_cli.domain.prices import Tariff
@@ -43,7 +43,7 @@ class PooledInstance:
     id: str
     config: ServiceConfig
     client: WorkerClient
-    size: Size  #: what it takes of the host
+    size: Size  #: what it was granted
     busy: int = 0  #: slots that are taken
     attempts: int = 0  #: that run
     shares_files: bool = True  #: with this host; else it has a porter
@@ -75,6 +75,11 @@ class PooledInstance:
     _loaded: set[str] = field(default_factory=set)  # kinds of the models that it had when it was last asked
     _cpu_seconds: float | None = None
     _used_at: float = 0.0  # monotonic
+
+    @property
+    def takes(self) -> Size:
+        """What it takes of the host, with what stands in front of it."""
+        return self.size + _porter(shares_files=self.shares_files)
 
     @property
     def free_slots(self) -> int:
@@ -134,7 +139,19 @@ class PooledInstance:
 def granted_to(node: Node, config: ServiceConfig) -> Grant:
     """What an instance of a service gets on this host: never more than all instances together may have."""
     host = Size(node.host.cpus, node.host.memory_bytes)
-    return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=budget(host, node.config.capacity).memory_bytes)
+    memory = budget(host, node.config.capacity).memory_bytes
+    left = memory - _porter(shares_files=config.shares_files).memory_bytes
+    return grant(config.limits, host_cpus=host.cpus, host_memory_bytes=left if left > 0 else memory)
+
+
+def taken_of_host(node: Node, config: ServiceConfig) -> Size:
+    """What an instance of a service takes of this host, with what stands in front of it."""
+    return Size.of(granted_to(node, config).granted) + _porter(shares_files=config.shares_files)
+
+
+def _porter(*, shares_files: bool) -> Size:
+    """What a porter takes: its memory. It waits most of the time, and CPUs are promised more than once anyway."""
+    return NOTHING if shares_files else Size(0.0, PORTER.memory_bytes)
 
 
 def on_host(node: Node, config: ServiceConfig) -> ServiceConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from pitchey_cli.artifacts.port import Artifact, Artifacts
 from pitchey_cli.domain.errors import PitcheyError
@@ -38,11 +39,16 @@ class Keeping:
         wanted = _Wanted(contents, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
         if len(self._visits) < _MOST_VISITS:
-            self._visits.add(task := asyncio.create_task(self._visit()))
-            task.add_done_callback(self._visits.discard)
+            self._visits.add(asyncio.create_task(self._visit()))
         return await wanted.kept
 
     async def _visit(self) -> None:
+        try:
+            await self._keep_waiting()
+        finally:  # at once: who comes after this last look must find one visit less, or nobody would look again
+            self._visits.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _keep_waiting(self) -> None:
         while self._waiting:
             some, self._waiting = self._waiting, []
             contents = [data for each in some for data in each.contents]

@@ -10,7 +10,8 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -35,6 +36,7 @@ from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import Turns
@@ -123,6 +125,24 @@ class Loop:
                 self.changed.set()
         finally:
             self._look_at_lease()
+
+    @asynccontextmanager
+    async def beating(self) -> AsyncIterator[None]:
+        """Go on beating meanwhile: for what may take longer than a lease, and comes before the ticks or after them."""
+        beats = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beats.cancel()
+            await asyncio.wait([beats])
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.keep()
+            except Exception as error:  # as in a tick: the database may be back the next time
+                self.node.report(f"keep failed: {error!r}")
+            await asyncio.sleep(self.node.config.lease_seconds / BEATS_PER_LEASE / 2)
 
     def _look_at_lease(self) -> None:
         """When the lease has run out others may be at work at the same: what has not ended yet is not worth ending.
@@ -233,6 +253,10 @@ class Loop:
             running = await self.node.call(self.node.store.running, node=self.node.identity.id)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
             self.executions.forget_broken(but={job.token for job in running})  # somebody else has ended those
+        async with self.beating():
+            await self._follow(left)
+
+    async def _follow(self, left: Sequence[Job]) -> None:
         for job in left:
             if job.service not in self.node.config.services:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
@@ -270,12 +294,14 @@ class Loop:
             places = pool.places()
             if not places.free_slots:
                 pool.is_head_waiting = False  # nobody was asked
-                pool.note_room(has_room=False)
+                pool.pickups.note_room(has_room=False)
                 continue
             async with self._claiming:
                 # After a power cut the instances are gone, too: a claim that is undone is one that nobody works at. But
                 # one that shares no files may be on another machine, and go on: its token is not to be given twice.
                 claim = node.note if pool.config.shares_files else node.call
+                # Budgets are worked out anew in the claim, where this node is alone as well: its own attempts have cost
+                # something since the last look, and at the cap nothing is started. That is only where somebody waits.
                 jobs = await claim(
                     node.store.claim,
                     key,
@@ -291,11 +317,11 @@ class Loop:
                 pool.is_head_waiting = places.has_refused
                 for claimed in jobs:
                     instance = pool.instances[claimed.instance_id]
-                    pickup = pool.pickup_of(claimed.job, instance)
+                    pickup = pool.pickups.measure_of(claimed.job, instance, pool.instances.values())
                     if claimed.job.attempt == 1:
                         self.forecasting.note_came(key.service, due_at(claimed.job))
                     self.execute(pool, instance, claimed.job, is_adopted=False, pickup=pickup)
-                pool.note_room(has_room=places.free_slots > 0 and not places.has_refused)
+                pool.pickups.note_room(has_room=places.free_slots > 0 and not places.has_refused)
 
     async def scale(self) -> None:
         """Have as many instances as the work needs, and the host has room for."""
@@ -307,7 +333,7 @@ class Loop:
         for key in needed:
             self.pool(key)
         for key, pool in self.pools.items():
-            pool.note_held(waiting[key].lines if key in waiting else {})
+            pool.pickups.note_held(waiting[key].lines if key in waiting else {})
         used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
         await self.scaler.step(self.pools, waiting, warm, used_up, others)
         self._forget_pools(needed)
@@ -401,7 +427,8 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
-        await self.executions.hand_back(self.executions.running, grace_seconds=grace_seconds())
+        async with self.beating():
+            await self.executions.hand_back(self.executions.running, grace_seconds=grace_seconds())
         try:
             await self.forecasting.keep_counted()
         except StoreError as error:  # the end of a daemon waits for no forecast
@@ -428,8 +455,9 @@ class Loop:
 
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""
-        await self.scaler.end(self.pools)
-        for pool in list(self.pools.values()):
-            await pool.settle()
-            idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]
-            await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))
+        async with self.beating():
+            await self.scaler.end(self.pools)
+            for pool in list(self.pools.values()):
+                await pool.settle()
+                idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]
+                await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from pitchey_cli.daemon import agreement
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain import neighbours
 from pitchey_cli.domain.errors import SchemaTooNew, StoreError
 from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Epoch, Health, NodeRecord, NodeState, Room, Watch
 
@@ -32,7 +33,8 @@ class Membership:
         self._beat_at = 0.0  # when the next one is due
         self._kept_at = 0.0  # the last moment at which the epoch was this node's for sure
         self.is_over = False  #: others have taken over what this node ran
-        self.is_outdated = False  #: another node has made the database one for newer programs: this one is to end
+        self._too_many: set[str] = set()  # ids of daemons of this machine that take too much together
+        self.outdated: SchemaTooNew | None = None  #: another node has made the database one for newer programs
         self._apart_seconds = 0.0  # by which the clock here is ahead of that of the database's server
         self.is_clock_wrong = False  #: too far to do here what goes by the date
         self.told = Room()  #: what the others know of this node's room: all reckon with the same numbers
@@ -47,6 +49,11 @@ class Membership:
     def is_first(self) -> bool:
         """Whether what one node is enough for is this one's to do. For a beat or two there may be two such, or none."""
         return all(self._node.identity.id < each.id for each in self.others if not each.facts.is_foreground)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether this program may not go on with the database: what runs here is to end, and then the node."""
+        return self.outdated is not None
 
     async def enter(self, still: Collection[agreement.Still] | None = None) -> None:
         """Begin an epoch.
@@ -105,7 +112,7 @@ class Membership:
         if self.is_over or now < self._beat_at:
             return []
         self._beat_at = now + min(_AGAIN_SECONDS, lease / BEATS_PER_LEASE)  # should this one fail
-        said = await self._look_at_schema()
+        was_outdated = self.is_outdated
         found = await node.call(self._beat)
         self._beat_at = now + lease / BEATS_PER_LEASE
         if found is None:
@@ -118,18 +125,15 @@ class Membership:
         gone = self._watch.look(others, now)
         self.others = [each for each in others if each not in gone]
         taken = [done for each in gone if (done := await self._take_over(each))]
-        return [*said, *self._judge_clock(), *taken]
+        return [*self._judge_schema(was_outdated), *self._judge_clock(), *self._look_at_neighbours(found), *taken]
 
-    async def _look_at_schema(self) -> list[str]:
-        """Before each beat until it is so: what runs still ends, and until it has this node beats like any other."""
-        if self.is_outdated:
+    def _judge_schema(self, was_outdated: bool) -> list[str]:
+        """What runs still ends, and until it has this node beats like any other."""
+        if self.outdated is None or was_outdated:
             return []
-        try:
-            await self._node.call(self._node.store.check_schema)
-        except SchemaTooNew as error:
-            self.is_outdated = True
-            return [f"{error} {error.hint} Nothing new is taken, and this daemon ends when what runs has ended"]
-        return []
+        return [
+            f"{self.outdated} {self.outdated.hint} Nothing new is taken, and this daemon ends when what runs has ended"
+        ]
 
     def _judge_clock(self) -> list[str]:
         """What goes by the date changes what is everybody's: jobs that are too late, what is removed for its age."""
@@ -143,10 +147,24 @@ class Membership:
             ]
         return ["the clock of this machine is right again"] if was_wrong and not self.is_clock_wrong else []
 
+    def _look_at_neighbours(self, found: Sequence[NodeRecord]) -> list[str]:
+        """Say once of which other daemons of this machine it takes too much together with this one."""
+        before, memory_bytes = self._too_many, self._node.host.memory_bytes
+        too_many = neighbours.overbooked(found, self._node.config.facts.host, memory_bytes)
+        self._too_many = {each.id for each in too_many}
+        if self._too_many <= before:
+            return []
+        return [f"{neighbours.sentence(too_many, memory_bytes)} {neighbours.WAY_OUT}"]
+
     def _beat(self) -> Sequence[NodeRecord] | None:
         node = self._node
         if (there := node.store.time_there()) is not None:
             self._apart_seconds = (node.clock.now() - there).total_seconds()
+        if self.outdated is None:
+            try:
+                node.store.check_schema()
+            except SchemaTooNew as error:
+                self.outdated = error
         assert node.identity.epoch is not None  # it has entered
         self.told = self._room()
         if not node.store.beat(node.identity.epoch, self.told, self._health(), now=node.clock.now()):
@@ -155,19 +173,19 @@ class Membership:
 
     async def _take_over(self, gone: NodeRecord) -> str:
         node = self._node
-        why = f"node {gone.facts.name} has not answered for {gone.facts.lease_seconds:g} s"
+        silence = f"has not answered for {gone.facts.lease_seconds:g} s"
+        why = f"its node {silence}"  # the jobs' organisations read it, and hear of no node's name
         taken = await node.call(node.store.take_over, gone, why=why, now=node.clock.now())
         if taken is None:
             return ""  # somebody was quicker, or it lives
         jobs, instances = len(taken.jobs), len(taken.instances)
         again = "1 job waits again" if jobs == 1 else f"{jobs} jobs wait again"
         are = "1 instance is" if instances == 1 else f"{instances} instances are"
-        return f"{why}: {again}, {are} out of the books"
+        return f"node {gone.facts.name} {silence}: {again}, {are} out of the books"
 
     async def what_became(self) -> NodeRecord | None:
         """This node as others have left it, once its epoch is over; None when nobody can say."""
         try:
-            found = await self._node.call(self._node.store.nodes)
+            return await self._node.call(self._node.store.node, self._node.identity.id)
         except StoreError:
             return None
-        return next((each for each in found if each.id == self._node.identity.id), None)

@@ -160,14 +160,11 @@ class Node:
     presigner: Presigner | None = None  #: makes the links for instances that share no files
     identity: Identity = field(default_factory=Identity)
     whereabouts: Whereabouts | None = None  #: of its artifacts; None: no other node needs them, or nobody can say now
-    _keeping: list[Keeping] = field(default_factory=list)  # one, made when it is first needed
+    keeping: Keeping = field(init=False)  #: through which short results go into the artifacts
 
-    @property
-    def keeping(self) -> Keeping:
-        """Through which short results go into the artifacts."""
-        if not self._keeping:
-            self._keeping.append(Keeping(self.artifacts))
-        return self._keeping[0]
+    def __post_init__(self) -> None:
+        """Make what goes with the artifacts."""
+        object.__setattr__(self, "keeping", Keeping(self.artifacts))
 
     def tick(self) -> int:
         """The time on the scale that costs are counted on."""

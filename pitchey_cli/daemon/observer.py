@@ -53,7 +53,9 @@ class Observer:
         """Something has changed about a pool."""
         before = wanted if was is None else was
         now = self._node.clock.now()
-        self._events.append(ScalingEvent(now, key, change, why, before, wanted, rule, instance_id))
+        self._events.append(
+            ScalingEvent(now, key, change, why, before, wanted, rule, instance_id, node=self._node.identity.id)
+        )
 
     def decided(self, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision) -> None:
         """It has been decided about a pool."""
@@ -69,7 +71,7 @@ class Observer:
         instances = max(instances, view.starting + view.ready + view.paused)
         self._most[key] = most = max(waiting, view.waiting), instances
         now = self._node.clock.now()
-        self._decisions[key] = partial(_explained, now, key, view, metrics, headroom, decision)
+        self._decisions[key] = partial(_explained, now, self._node.identity.id, key, view, metrics, headroom, decision)
         self._samples[key] = PoolSample(
             now,
             key,
@@ -85,6 +87,7 @@ class Observer:
             memory=metrics.memory,
             most_waiting=most[0],
             most_instances=most[1],
+            node=self._node.identity.id,
         )
 
     def is_at_rest(self, key: PoolKey) -> bool:
@@ -124,7 +127,8 @@ class Observer:
             return
         try:
             if forgotten:  # first: one that is there again has been decided about since
-                await self._node.call(self._node.store.forget_pools, sorted(forgotten))
+                node = self._node.identity.id
+                await self._node.call(self._node.store.forget_pools, sorted(forgotten), node=node)
             await self._node.call(self._node.store.observe, samples, measurements, events, decisions)
         except StoreError as error:
             # Every change is to have its row; how it stood in between may be missing.
@@ -134,6 +138,6 @@ class Observer:
 
 
 def _explained(
-    at: datetime, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
+    at: datetime, node: str, key: PoolKey, view: PoolView, metrics: Metrics, headroom: Headroom, decision: Decision
 ) -> LastDecision:
-    return LastDecision(at, key, explain(view, metrics, headroom, decision))
+    return LastDecision(at, key, explain(view, metrics, headroom, decision), node)

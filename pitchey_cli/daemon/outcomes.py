@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.patience import Ended
+from pitchey_cli.domain import unfit
 from pitchey_cli.domain.errors import (
     ArtifactsDenied,
     InstanceGone,
@@ -96,4 +97,4 @@ def never_started() -> protocol.ErrorEvent:
 
 def _unfit(error: PitcheyError, node_name: str) -> JobError:
     """What is said of a node that is not set up as the job needs it: the job is well, and another node may do it."""
-    return JobError("unfit_node", f"Node {node_name} cannot do it: {error}", error.hint or None)
+    return JobError(unfit.CODE, f"Node {node_name} cannot do it: {error}", error.hint or None)

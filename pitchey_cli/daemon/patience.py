@@ -11,7 +11,7 @@ from pitchey_cli.domain.errors import NetworkError, PitcheyError
 from pitchey_cli.domain.job import Token
 
 T = TypeVar("T")
-PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)  #: seconds between tries
+_PAUSES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0)  # seconds between tries
 _LOOK_SECONDS = 1.0  # how often it is asked whether the attempt is to end
 
 
@@ -19,18 +19,30 @@ class Ended(PitcheyError):
     """Somebody wants the attempt to end."""
 
 
-async def patiently(node: Node, token: Token, is_ending: Callable[[], bool], ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask the artifacts for something, and wait while they are in a bucket that cannot be reached.
+async def patiently(
+    node: Node,
+    token: Token,
+    is_ending: Callable[[], bool],
+    ask: Callable[[], Awaitable[T]],
+    *,
+    on: type[PitcheyError] | tuple[type[PitcheyError], ...] = NetworkError,
+    saying: str = "waits for the artifacts",
+) -> T:
+    """Ask a bucket for something, and wait while it cannot be reached.
+
+    Args:
+        on: the troubles that pass.
+        saying: what the attempt does meanwhile, for the operator's log.
 
     Raises:
         Ended: somebody wants the attempt to end meanwhile.
-        NetworkError: the bucket has been away for too long.
+        PitcheyError: the trouble has not passed.
     """
-    for pause in PAUSES:
+    for pause in _PAUSES:
         try:
             return await ask()
-        except NetworkError as error:
-            node.report(f"{token} waits for the artifacts: {error}")
+        except on as error:
+            node.report(f"{token} {saying}: {error}")
             await rest(pause, is_ending)
     return await ask()
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from pitchey_cli.daemon.instance import PooledInstance, granted_to
+from pitchey_cli.daemon.instance import PooledInstance, taken_of_host
 from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
-from pitchey_cli.domain.capacity import Holder, Size
+from pitchey_cli.daemon.pickups import Pickups
+from pitchey_cli.domain.capacity import Holder
 from pitchey_cli.domain.errors import EngineError, ImageMissing, PitcheyError, RuntimeMissing
-from pitchey_cli.domain.held import Line, line_of
-from pitchey_cli.domain.job import Instance, Job, due_at
+from pitchey_cli.domain.job import Instance, Job
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Places, slots_needed
@@ -45,14 +44,13 @@ class Pool:
         self.node = node
         self.config = config
         self.changed = changed
-        self.size = Size.of(granted_to(node, config).granted)  #: what one instance takes of the host
+        self.size = taken_of_host(node, config)  #: what one instance takes of the host
         self.instances: dict[str, PooledInstance] = {}
         self.is_head_waiting = False  #: the job whose turn it is needs more slots than any instance has free
         self.start_error: PitcheyError | None = None  #: why the last start failed; None since one succeeded
+        self.pickups = Pickups(node.clock)
         self.measured: dict[Measure, list[float]] = {}  #: seconds; the scaler takes them away
         self._life = Lifecycle(node, config, state_id, self.instances)
-        self._room_since: datetime | None = None
-        self._held: dict[Line, datetime] = {}  # lines that were held, and when they were last
         self._slots_of_last = 1.0
         self._failures = 0
         self._not_before = 0.0  # monotonic; no start before
@@ -88,36 +86,6 @@ class Pool:
             instance.kinds.add(job.kind)
             instance.failed_kinds.discard(job.kind)
             self._failures = 0
-
-    def note_room(self, *, has_room: bool) -> None:
-        """After a dispatch: whether the next job would find a free slot."""
-        if not has_room:
-            self._room_since = None
-        elif self._room_since is None:
-            self._room_since = self.node.clock.now()
-
-    def note_held(self, lines: Mapping[Line, bool]) -> None:
-        """After a look at the queue: which of its lines might not go, whatever room there was."""
-        if lines or self._held:
-            now = self.node.clock.now()
-            held = {line: now for line, is_held in lines.items() if is_held}
-            self._held = {line: at for line, at in self._held.items() if line in lines} | held
-
-    def pickup_of(self, job: Job, instance: PooledInstance) -> Measure | None:
-        """What the time that a claimed job has waited says: of one that stood in a queue, or was held, nothing."""
-        due = due_at(job)
-        if job.attempt > 1 or (job.last_call_at is not None and not job.is_off_peak):
-            return None  # the second had waited for off-peak hours, until its last call
-        held_at = self._held.get(line_of(job))
-        if held_at is not None and due <= held_at:
-            return None
-        if self._room_since is not None and self._room_since <= due:
-            return Measure.WARM_PICKUP
-        since = instance.available_since
-        # Those that were started behind it found a queue: it is the first that the pool had.
-        others = [each.available_since for each in self.instances.values() if each.available_since is not None]
-        is_cold = since is not None and due < since <= min(others, default=since)
-        return Measure.COLD_PICKUP if is_cold and instance.attempts == 0 else None
 
     def reap(self) -> None:
         """Remove the instances that are to go and whose attempts have all been accounted for."""
@@ -235,7 +203,7 @@ class Pool:
                 pool=self.name,
                 organisation=self.config.organisation,
                 weight=weight,
-                size=each.size,
+                size=each.takes,
                 idle_seconds=None if each.attempts or each.is_waking else now - each.idle_since,
                 held_seconds=now - each.started_at,
                 attempts=each.attempts,

@@ -17,6 +17,7 @@ from pitchey_cli.daemon.front import Front
 from pitchey_cli.daemon.lock import AT_ONCE, DRAIN, WAKE_NAME, socket_path
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import SchemaTooNew
 from pitchey_cli.domain.notice import (
     SHORTEST_SECONDS,
     Notice,
@@ -183,6 +184,9 @@ async def _run(loop: Loop, shutdown: Shutdown, on_ready: Callable[[], None], fro
         await loop.finish_running(at_once=shutdown.at_once, grace_seconds=shutdown.grace_seconds)
         await loop.stop_instances(why="the daemon stops")
         await loop.leave()
+        if loop.membership.is_outdated:  # whoever starts daemons is to know that this one has not ended well
+            text = "This daemon has ended: its database is for newer programs."
+            raise SchemaTooNew(text, hint="Upgrade this Pitchey, and start it again.")
     finally:  # before the lock goes: the next daemon would serve the same times
         loop.firing.stop()
         await loop.firing.ended()
@@ -197,7 +201,8 @@ async def serve_foreground(
     Attempts that belong to others run on: whoever waits for them takes over the state directory next, and finds them
     as a daemon finds them after a crash. Those whose inputs are still being fetched are handed back: a download ends
     with the process that makes it. Where other nodes share the queue all are handed back: one of them goes on with them
-    at once, and nobody may come to this state directory for long.
+    at once, and nobody may come to this state directory for long. So they are where the database is for newer programs:
+    whoever waits is told so by an error.
     """
     with (
         _wake_socket(loop.node.config.state_dir, lambda _: loop.changed.set()),
@@ -207,8 +212,12 @@ async def serve_foreground(
         await loop.take_up()
         on_ready()
         await recovery.run(loop, stop)
-        left = [each for each in loop.executions.running if each.is_fetching or loop.membership.others]
-        await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
-        await loop.executions.let_finish()
+        is_all = bool(loop.membership.others) or loop.membership.is_outdated
+        left = [each for each in loop.executions.running if each.is_fetching or is_all]
+        async with loop.beating():
+            await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
+            await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")
         await loop.leave()
+        if loop.membership.outdated is not None:
+            raise loop.membership.outdated  # to whoever waits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -13,6 +13,7 @@ from pitchey_cli.domain.errors import StaleToken, StoreError
 from pitchey_cli.domain.job import Attempt, Job, JobId, Outcome, Token, input_kind
 from pitchey_cli.domain.limits import larger_type
 from pitchey_cli.domain.states import Transition, after_attempt
+from pitchey_cli.domain.unfit import PassedOn, is_unfit, pass_on
 from pitchey_cli.store.port import Ending
 from processors.vocabulary import Reason
 
@@ -53,13 +54,20 @@ class Recording:
         await self._try(outcome, now, tick)
 
     async def _try(self, outcome: Outcome, now: datetime, tick: int) -> None:
-        decide = partial(self._decide, outcome, now, self.node.dice())
+        outcome, on_node = await self._pass_on(outcome) if is_unfit(outcome) else PassedOn(outcome)
+        decide = partial(self._decide, outcome, on_node, now, self.node.dice())
         await self.node.join(_conclude, (self, Ending(self.job_id, self.token, outcome, decide, now, tick)))
 
-    def _decide(self, outcome: Outcome, now: datetime, dice: float, job: Job) -> Transition:
+    async def _pass_on(self, outcome: Outcome) -> PassedOn:
+        node = self.node
+        job, nodes = await node.call(node.store.job, self.job_id), await node.call(node.store.nodes)
+        return pass_on(job, outcome, node.identity.id, nodes)
+
+    def _decide(self, outcome: Outcome, on_node: str | None, now: datetime, dice: float, job: Job) -> Transition:
         """Of the job as it is now: a cancellation may have been asked for meanwhile, and it wins over a retry."""
         larger = larger_type(self.config.instance_type)
-        return after_attempt(job, outcome, now=now, dice=dice, policy=self.config.retry, larger_size=larger)
+        decided = after_attempt(job, outcome, now=now, dice=dice, policy=self.config.retry, larger_size=larger)
+        return replace(decided, on_node=on_node)
 
     def learn(self, outcome: Outcome, job: Job) -> None:
         """Remember that this kind of input needs a larger instance, if that is what the job's end has shown."""

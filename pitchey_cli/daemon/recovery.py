@@ -12,13 +12,10 @@ import contextlib
 
 from pitchey_cli.daemon import agreement, identity, strays
 from pitchey_cli.daemon.loop import Loop
-from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import EngineError, EngineUnavailable, PitcheyError, UsageError
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeRecord, NodeState
+from pitchey_cli.domain.errors import EngineError, EngineUnavailable, PitcheyError
+from pitchey_cli.domain.nodes import NodeState
 from pitchey_cli.engines.port import LABEL_STATE, InstanceStatus
-
-_LOOK_SECONDS = 1.0  # between looks whether somebody else beats
 
 
 async def take_over(loop: Loop) -> None:
@@ -29,11 +26,17 @@ async def take_over(loop: Loop) -> None:
         UsageError: another daemon works under the id of this node, or under its name, or has its artifacts elsewhere.
     """
     node = loop.node
-    await _refuse_a_copy(node)
     await loop.membership.enter(await agreement.reach(node))
     if node.identity.is_copy:
         await asyncio.to_thread(identity.note_original, node.config.state_dir)
         node.identity.is_copy = False
+    async with loop.beating():  # each instance that hangs is waited for
+        await _adopt(loop)
+
+
+async def _adopt(loop: Loop) -> None:
+    """Take over the instances of this node, and remove what is nobody's."""
+    node = loop.node
     found = {info.instance_id: info for info in await asyncio.to_thread(node.engine.find, {LABEL_STATE: loop.state_id})}
     records = {record.id: record for record in await node.call(node.store.instances, node=node.identity.id)}
     for instance_id in found.keys() - records.keys():
@@ -57,41 +60,6 @@ async def take_over(loop: Loop) -> None:
             instance.retire(trouble, has_died=True)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
     await strays.remove_directories(node, loop.instance_ids, older_than_seconds=0)  # nothing is being started yet
-
-
-async def _refuse_a_copy(node: Node) -> None:
-    """Make sure that nobody works under the id of this node, as where its state directory was copied with it.
-
-    That is asked where the id came with a copied file, and where instances are of another boot: those of a machine that
-    has been started anew since, or of another one, which is well. To look for them here would end what they work at.
-    Only one that lives counts its beat up.
-    """
-    if await node.call(node.store.time_there) is None:
-        return  # no server: nobody else is there
-    before = await _this_node(node)
-    records = await node.call(node.store.instances, node=node.identity.id)
-    is_copy = node.identity.is_copy
-    if before is None or not before.is_up:
-        return
-    if not is_copy and all(each.boot == node.clock.boot() for each in records):
-        return
-    found = "this state directory is a copy" if is_copy else "there are instances of this node from another boot"
-    node.report(f"{found}: is somebody at work under its id?")
-    begin = node.clock.monotonic()
-    while node.clock.monotonic() - begin < before.facts.lease_seconds * 2 / BEATS_PER_LEASE:
-        await asyncio.sleep(_LOOK_SECONDS)
-        now = await _this_node(node)
-        if now is not None and now.is_up and now.seen != before.seen:
-            path = layout.node_id(node.config.state_dir)
-            hint = f"This is a copy: remove {path}, and a new one is made."
-            if not is_copy:
-                hint = f"Two state directories have it. Whichever is the copy: remove its node.id (here {path})."
-            raise UsageError("Another daemon works under the id of this node.", hint=hint)
-
-
-async def _this_node(node: Node) -> NodeRecord | None:
-    found = await node.call(node.store.nodes)
-    return next((each for each in found if each.id == node.identity.id), None)
 
 
 async def run(loop: Loop, until: asyncio.Event) -> None:

@@ -19,7 +19,6 @@ from pitchey_cli.domain.capacity import (
     NOTHING,
     Claimant,
     Holder,
-    Pressure,
     Size,
     budget,
     give_way,
@@ -164,7 +163,7 @@ class Scaler:
                     free -= pool.size  # whoever comes behind it does not take what it waits for
             else:
                 book.short_since, book.is_promised = None, False
-            self._let_rest(key, pool, decision, pressed)
+            self._let_rest(key, pool, decision, headroom.used_up or (pressed.why if pressed.is_of_memory else ""))
             self._observer.decided(key, found.view, found.metrics, headroom, decision)
             book.state = decision.state
         self._left = free
@@ -297,7 +296,12 @@ class Scaler:
         pool.start(missing)
         return missing
 
-    def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision, pressed: Pressure) -> None:
+    def _let_rest(self, key: PoolKey, pool: Pool, decision: Decision, burden: str) -> None:
+        """Let what is idle pause and stop.
+
+        Args:
+            burden: why nothing idle is kept at all; empty: as long as it may be worth it.
+        """
         if not pool.instances:
             return
         took, config = self._books[key].took, self._node.config
@@ -308,7 +312,7 @@ class Scaler:
             is_pausing=not config.is_foreground,
         )
         measured = Measured(_median(took.get(Measure.START)), _median(took.get(Measure.UNPAUSE)))
-        rungs = hurried(pressed.why) if pressed.is_of_memory else dwell(settings, measured)
+        rungs = hurried(burden) if burden else dwell(settings, measured)
 
         def changed(instance: PooledInstance, step: Rest, why: str) -> None:
             self._observer.changed(key, Change(step.value), why, decision.wanted, instance.id)

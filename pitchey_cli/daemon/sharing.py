@@ -10,7 +10,7 @@ from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.scaler import ALONE, Others
 from pitchey_cli.domain.nodes import may_take
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.sharing import share
+from pitchey_cli.domain.sharing import share_of_all
 from pitchey_cli.domain.turns import Turns
 
 
@@ -31,9 +31,9 @@ def share_of(key: PoolKey, turns: Turns, others: Others, membership: Membership)
     """How many of the jobs that wait for a pool this node should have room for."""
     found = others.elsewhere.get(key)
     free, waited = 0 if found is None else found.free_slots, turns.wait_seconds() or 0.0
-    jobs = 0
-    for wishes in turns.wishes:
+    wanted: list[tuple[int, dict[str, float]]] = []
+    for wishes in sorted(turns.wishes):  # each node in the same order
         takers = {each.id for each in membership.takers if may_take(*wishes, key.service, each)} | {others.mine}
         weights = {node_id: weight for node_id, weight in others.weights.items() if node_id in takers}
-        jobs += share(turns.demand(wishes), others.mine, weights, free_elsewhere=free, waited_seconds=waited)
-    return min(turns.demand(), jobs)
+        wanted.append((turns.demand(wishes), weights))
+    return min(turns.demand(), share_of_all(wanted, others.mine, free_elsewhere=free, waited_seconds=waited))

@@ -97,6 +97,8 @@ class Tidying:
         pruned = await keeper.prune(with_files=with_files)
         if pruned.is_something:
             node.report(f"pruned: {pruned.summary()}")
+        if with_files:
+            await strays.discard_outputs(node)
         if pruned.spared_for is not None and not self._has_told_of_spared:
             self._has_told_of_spared = True
             node.report(f"no artifact is removed while {pruned.spared_for} is there: it may refer to them")

@@ -24,7 +24,6 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")  # Amazon's rules, wi
 _KEY_BYTES = 1024  # Amazon S3 User Guide, "Naming Amazon S3 objects"
 _FORM = "s3://bucket/key, or s3://profile@bucket/key with a profile of the settings."
 _OWN_FOLDERS = ("content/", "use/", "put/", "probe/")  # of artifacts/s3.py and artifacts/marks.py
-_REDUNDANT = ("/", "")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class BucketUrl:
     @property
     def is_prefix(self) -> bool:
         """Whether it means all objects that begin so."""
-        return self.key in _REDUNDANT or self.key.endswith("/")
+        return not self.key or self.key.endswith("/")
 
     def below(self, name: str) -> BucketUrl:
         """What has this name there."""
@@ -74,6 +73,9 @@ def is_bucket_url(text: str) -> bool:
 def bucket_url(text: str) -> BucketUrl:
     """Read a URL.
 
+    A folder begins without a slash, however many there are: `s3://bucket//films/` means `films/`. The key of one object
+    is what it is: there may be objects whose keys begin so.
+
     Raises:
         UsageError: it is none.
     """
@@ -86,7 +88,7 @@ def bucket_url(text: str) -> BucketUrl:
         raise UsageError(
             f"{text[:200]!r} has a key that no bucket takes.", hint="At most 1024 bytes, no control signs."
         )
-    return BucketUrl(profile, bucket, key)
+    return BucketUrl(profile, bucket, key.lstrip("/") if key.endswith("/") else key)
 
 
 def destination(text: str) -> BucketUrl:
@@ -123,10 +125,9 @@ def kept_at(text: str) -> BucketUrl:
         UsageError: it is no place of many files.
     """
     try:
-        url = bucket_url(text if text.endswith("/") else f"{text}/")
+        return bucket_url(text if text.endswith("/") else f"{text}/")
     except UsageError as error:
         raise UsageError(f"artifacts.url: {text!r} names no bucket.", hint=_FORM) from error
-    return BucketUrl(url.profile, url.bucket, url.key.lstrip("/"))
 
 
 def profiles_of(own: Profile, table: Mapping[str, Any], *, where: str) -> dict[str, Profile]:

@@ -161,6 +161,10 @@ class BucketAway(NetworkError):
     exit_code = ExitCode.STORE
 
 
+class BucketFull(BucketAway):
+    """A bucket has no room; it is waited for, as one that is away is."""
+
+
 class BucketMissing(InputNotFound):
     """There is no such bucket."""
 

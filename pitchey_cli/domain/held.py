@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pitchey_cli.domain.job import Job
+from pitchey_cli.domain.nodes import asked
 from pitchey_cli.domain.turns import Flow, Queue, QueuePolicy, Turns
 
 
@@ -50,7 +51,8 @@ def _reason(flow: Flow, policy: QueuePolicy, room: Mapping[str, int], now: datet
     if policy.is_spot and not flow.is_spot_ok:
         return "a node that no cloud may take away"
     if not policy.serves(flow.on_node):
-        return f"a node with {flow.on_node}"
+        wishes = asked(flow.on_node)
+        return f"a node with {wishes}" if wishes else "a node that is set up for them"
     if room.get(flow.organisation, 1) <= 0:
         return f"the quota of {flow.organisation}"
     return f"the limit of the key {flow.key!r}" if flow.key else f"the quota of {flow.organisation}"

@@ -33,6 +33,10 @@ INSTANCE_TYPES: dict[str, Limits] = {
 }
 
 
+#: What stands in front of an instance that shares no files with its host, see docs/architecture/21.
+PORTER = Limits(cpus=1, memory_bytes=256 * MIB, pids=64, tmp_bytes=16 * MIB)
+
+
 def larger_type(name: str) -> str | None:
     """The next larger instance type; None after the largest."""
     names = list(INSTANCE_TYPES)  # from small to large

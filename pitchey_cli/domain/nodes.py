@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Instance
+from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 
 BEATS_PER_LEASE = 3  #: so two may come late before anybody thinks anything of it
@@ -26,7 +27,8 @@ MOST_APART_SECONDS = 60.0
 SPOT = "its cloud may take it away"  #: why a node does not take a job that may not be interrupted
 
 _LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}=[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-_OWN = ("region", "gpu", "spot", "node")  # labels that every node has, and nobody sets
+_OWN = ("region", "gpu", "spot", "node", "start")  # labels that every node has, and nobody sets
+_NOT = "!="
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
@@ -91,12 +93,14 @@ class NodeFacts:
     lease_seconds: float = 30.0  #: so long its beat may stand still
     is_foreground: bool = False  #: a `pitchey run`
     host: str = ""  #: its machine since that was started: the boot id
+    start: str = ""  #: names this start of its daemon; see domain/unfit.py
 
     @property
     def all_labels(self) -> frozenset[str]:
         """Those that are set, and those that every node has."""
         own = {f"region={self.region}", f"gpu={_said(self.has_gpu)}", f"spot={_said(self.is_spot)}"}
-        return frozenset({*self.labels, *own, f"node={self.name}"})
+        start = [f"start={self.start}"] if self.start else []
+        return frozenset({*self.labels, *own, f"node={self.name}", *start})
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,8 @@ class NodeRecord:
     started_at: datetime
     beat_at: datetime  #: by its own clock: for people alone
     is_drained: bool = False  #: somebody has asked it to take nothing new; it stays so when its daemon starts anew
-    room: Room = Room()
-    health: Health = Health()
+    room: Room = field(default_factory=Room)
+    health: Health = field(default_factory=Health)
     lost_at: datetime | None = None  #: when others took over what it ran; None again when it comes back or is removed
 
     @property
@@ -237,7 +241,17 @@ def name_from(text: str, *, what: str) -> str:
 
 def fits(wanted: str, labels: frozenset[str]) -> bool:
     """Whether a node with such labels may take a job that asks for some."""
-    return not wanted or labels.issuperset(wanted.split(","))
+    return not wanted or not _unmet(wanted, labels)
+
+
+def asked(wanted: str) -> str:
+    """What was asked for when the job was submitted: without the starts of daemons that turned out to be unfit."""
+    return ",".join(each for each in wanted.split(",") if _NOT not in each)
+
+
+def _unmet(wanted: str, labels: frozenset[str]) -> list[str]:
+    """The wishes that such labels do not meet: `gpu=true` is met by having it, `start!=ab12` by not having that."""
+    return sorted(each for each in wanted.split(",") if each and (each.replace(_NOT, "=") in labels) == (_NOT in each))
 
 
 def may_take(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) -> bool:
@@ -263,8 +277,10 @@ def _why_not(wanted: str, is_spot_ok: bool, service: Service, node: NodeRecord) 
         return "its process engine runs no code"
     if service not in node.facts.services:
         return f"it does not serve {service}"
-    if missing := sorted(set(wanted.split(",")) - node.facts.all_labels - {""}):
-        return f"it has no {' and no '.join(missing)}"
+    if unmet := _unmet(wanted, node.facts.all_labels):
+        if missing := [each for each in unmet if _NOT not in each]:
+            return f"it has no {' and no '.join(missing)}"
+        return "it was not set up for this job, and has not been started anew since"
     if node.facts.is_spot and not is_spot_ok:
         return SPOT
     return "it drains" if node.state is NodeState.DRAINING else ""

@@ -50,6 +50,7 @@ class PoolSample:
     memory: float | None = None
     most_waiting: int = 0  #: at any look since the sample before
     most_instances: int = 0  #: started or starting, paused ones among them
+    node: str = ""  #: whose part of the pool it is: those of several nodes add up
 
     @property
     def service(self) -> Service:
@@ -79,6 +80,7 @@ class ScalingEvent:
     rule: str = ""
     instance_id: str = ""
     id: int = 0
+    node: str = ""  #: that has decided
 
     @property
     def service(self) -> Service:
@@ -88,11 +90,12 @@ class ScalingEvent:
 
 @dataclass(frozen=True)
 class LastDecision:
-    """What was decided about a pool last, with all that led to it."""
+    """What a node has decided about a pool last, with all that led to it."""
 
     at: datetime
     pool: PoolKey
     explanation: dict[str, Any] = field(default_factory=dict)  #: see scaling.explain
+    node: str = ""  #: that has decided
 
     @property
     def service(self) -> Service:

@@ -5,7 +5,7 @@ What reads it out of a store: operations/overview.py.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
@@ -117,8 +117,15 @@ def pools(
         services: each has a pool, though there may be nothing in it.
         is_run: somebody runs the jobs; else what was wanted is wanted no more.
     """
-    decided = {each.pool: each for each in decisions if now - each.at < COUNTS_FOR}
-    sampled = {each.pool: each for each in samples if now - each.at < COUNTS_FOR}
+    # Of each pool that of every node: their parts add up.
+    decided: defaultdict[PoolKey, list[LastDecision]] = defaultdict(list)
+    for decision in decisions:
+        if now - decision.at < COUNTS_FOR:
+            decided[decision.pool].append(decision)
+    sampled: defaultdict[PoolKey, dict[str, PoolSample]] = defaultdict(dict)
+    for sample in samples:
+        if now - sample.at < COUNTS_FOR:
+            sampled[sample.pool][sample.node] = sample
     states = Counter((each.pool, each.state) for each in instances)
     attempts = Counter(each.pool for each in running)
     keys = {PoolKey.of(service) for service in services} | attempts.keys() | waiting.keys()
@@ -126,24 +133,33 @@ def pools(
     order = list(Service)
     found: list[PoolUse] = []
     for key in sorted(keys, key=lambda each: (order.index(each.service), *each[1:])):
-        decision, sample = decided.get(key), sampled.get(key)
+        of_nodes, parts = decided[key], list(sampled[key].values())
         found.append(
             PoolUse(
                 key,
-                wanted=(decision.explanation.get("wanted", 0) if decision else 0) if is_run else None,
+                wanted=sum(each.explanation.get("wanted", 0) for each in of_nodes) if is_run else None,
                 ready=states[key, InstanceState.READY],
                 starting=states[key, InstanceState.STARTING],
                 paused=states[key, InstanceState.PAUSED],
                 waiting=waiting.get(key, 0),
                 running=attempts[key],
-                rule=_rule(decision) if is_run else "",
-                cpu=sample.cpu if sample else None,
-                memory=sample.memory if sample else None,
+                rule=_rule(of_nodes) if is_run else "",
+                cpu=_average((each.ready, each.cpu) for each in parts),
+                memory=_average((each.ready, each.memory) for each in parts),
             )
         )
     return found
 
 
-def _rule(decision: LastDecision | None) -> str:
-    rule = str(decision.explanation.get("rule", "")) if decision else ""
+def _rule(decisions: Sequence[LastDecision]) -> str:
+    """The one that won in the newest decision."""
+    newest = max(decisions, key=lambda each: each.at, default=None)
+    rule = str(newest.explanation.get("rule", "")) if newest else ""
     return "" if rule == Rule.NOTHING else rule
+
+
+def _average(parts: Iterable[tuple[int, float | None]]) -> float | None:
+    """Of what instances use, each part counted for its instances; None where nobody knows."""
+    known = [(max(1, instances), used) for instances, used in parts if used is not None]
+    total = sum(instances for instances, _ in known)
+    return sum(instances * used for instances, used in known) / total if total else None

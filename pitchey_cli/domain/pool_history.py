@@ -25,13 +25,14 @@ def stretches(samples: Sequence[PoolSample], *, since: datetime, until: datetime
     """Cut a span into stretches of equal length.
 
     Args:
-        samples: the oldest first. A pool stands as its last sample says until the next one, or for two minutes.
+        samples: the oldest first. A node's part of a pool stands as its last sample says until its next one, or for two
+            minutes; the parts add up.
     """
     length = (until - since) / count
     waiting, instances = [0] * count, [0] * count
-    standing: dict[PoolKey, PoolSample] = {}
+    standing: dict[tuple[PoolKey, str], PoolSample] = {}
     for place, sample in enumerate(samples):
-        standing[sample.pool] = sample
+        standing[sample.pool, sample.node] = sample
         following = samples[place + 1].at if place + 1 < len(samples) else until
         fresh = [each for each in standing.values() if sample.at - each.at <= _HOLDS]
         jobs = sum(each.waiting for each in fresh)

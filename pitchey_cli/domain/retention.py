@@ -18,6 +18,7 @@ from pitchey_cli.values import dataclass
 #: its results when the last is there, and the files would not go anyway.
 FRESH = timedelta(hours=2)
 
+GOES_FOR_ROOM = (JobState.SUCCEEDED, JobState.CANCELLED)  #: what ends so goes when there is too much of it
 _FOR_EVER = 2**63 - 1
 
 
@@ -73,11 +74,23 @@ def cutoff(days: float, now: datetime) -> datetime | None:
     return None if days <= 0 else now - timedelta(days=days)
 
 
+def too_many(policy: RetentionPolicy, by_service: Iterable[Mapping[JobState, int]]) -> int:
+    """Ended jobs above the number that is kept; dead letters do not count.
+
+    Args:
+        by_service: how many jobs there are in each state.
+    """
+    if not policy.jobs_count:
+        return 0
+    ended = sum(states.get(state, 0) for states in by_service for state in GOES_FOR_ROOM)
+    return max(0, ended - policy.jobs_count)
+
+
 def states_to_look_at(policy: RetentionPolicy, excess: Excess) -> tuple[JobState, ...]:
     """The states in which a job may have to go."""
     dead = (JobState.DEAD,) if policy.dead_letters_days > 0 else ()
     is_limited = policy.jobs_days > 0 or excess.jobs > 0 or excess.up_to_seq > 0
-    return (JobState.SUCCEEDED, JobState.CANCELLED, *dead) if is_limited else dead
+    return (*GOES_FOR_ROOM, *dead) if is_limited else dead
 
 
 def due(policy: RetentionPolicy, ended: Sequence[Ended], excess: Excess, *, now: datetime) -> list[Ended]:

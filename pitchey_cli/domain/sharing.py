@@ -9,7 +9,7 @@ started for nothing then sleeps: the claim decides who works.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 PATIENCE_SECONDS = 5.0  #: several ticks of a daemon; more than a claim and less than most starts take
 
@@ -50,3 +50,21 @@ def share(waiting: int, mine: str, weights: Mapping[str, float], *, free_elsewhe
     total = sum(weights.values())
     fraction = weights.get(mine, 0.0) / total if total > 0 else 1 / len(weights)
     return min(waiting, math.ceil(waiting * fraction - 1e-9)) or min(1, waiting)
+
+
+def share_of_all(
+    waiting: Iterable[tuple[int, Mapping[str, float]]], mine: str, *, free_elsewhere: int, waited_seconds: float
+) -> int:
+    """How many jobs this node should have room for, of those that ask different things of their node.
+
+    A slot that is free elsewhere is reckoned with for one of them, and not for each kind anew.
+
+    Args:
+        waiting: how many jobs ask the same, and the weights of the nodes that may take them.
+    """
+    jobs, free = 0, free_elsewhere
+    for each, weights in waiting:
+        jobs += share(each, mine, weights, free_elsewhere=free, waited_seconds=waited_seconds)
+        if len(weights) > 1:
+            free = max(0, free - each)
+    return jobs

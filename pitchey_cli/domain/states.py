@@ -78,6 +78,7 @@ class Transition:
     crashes: int
     run_at: datetime | None = None  #: for SCHEDULED: when the retry is due
     size: str | None = None  #: the instance type that it needs from now on; None leaves it
+    on_node: str | None = None  #: the labels that its node must have from now on; None leaves them
 
 
 def after_attempt(

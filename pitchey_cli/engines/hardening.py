@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.domain.limits import MIB, PORTER
 from pitchey_cli.engines import graphics
 from pitchey_cli.engines.port import (
     GIVEN_DIR,
@@ -29,7 +29,6 @@ TMP = "/tmp"
 
 #: those that a porter shares with its worker, and the one that it does not
 VOLUMES = {"given": GIVEN_DIR, "taken": TAKEN_DIR, "kept": KEPT_DIR}
-PORTER_LIMITS = Limits(cpus=1, memory_bytes=256 * MIB, pids=64, tmp_bytes=16 * MIB)
 
 _LOG_BYTES = 1 << 20  # what the worker itself prints; an attempt's output goes to its spool
 _CPU_PERIOD_MICROSECONDS = 100_000  # the kernel's default
@@ -81,7 +80,7 @@ def porter_arguments(spec: InstanceSpec, *, labels: Mapping[str, str], bound_to:
     own = replace(
         spec,
         command=porter.command,
-        limits=PORTER_LIMITS,
+        limits=PORTER,
         labels=labels,
         environment={},
         mounts=(),

@@ -21,6 +21,7 @@ import processors
 from pitchey_cli.domain.errors import EngineError, InputNotFound
 from pitchey_cli.engines.bootstrap import ensure_debian
 from pitchey_cli.engines.port import LABEL_IMAGE, BuildStep, Engine
+from pitchey_cli.engines.wheelhouse import wheels_in
 from processors.vocabulary import VARIANTS, Service, variant_name
 
 BASE = "base"
@@ -124,7 +125,7 @@ def ensure(
         ca_bundle: what a proxy before the package index signs with; see `find_ca_bundle`.
         wheelhouse: a folder of wheels that frameworks are installed from; then they are, even if the image is there.
     """
-    wheels = _wheels(wheelhouse)
+    wheels = wheels_in(wheelhouse, sources.frameworks) if wheelhouse is not None else []
     for image in plan([service] if service else [], sources):
         if engine.has_image(image.tag) and not (wheels and image.name in variants()):
             continue
@@ -217,15 +218,6 @@ def _image(name: str, parent: str | None, sources: Sources, *, made_as: str = ""
         digest.update(f"\0{argument}={value}\0".encode())
     tag = f"{_REPOSITORY}/{name}:{digest.hexdigest()[:_HASH_DIGITS]}"
     return Image(name, tag, parent, files, arguments, f"containerfiles/{stem}.Containerfile")
-
-
-def _wheels(folder: Path | None) -> list[Path]:
-    if folder is None:
-        return []
-    found = sorted(folder.glob("*.whl"))
-    if not found:
-        raise InputNotFound(f"There is no wheel in {folder}.", hint="`pip download` fills a folder with wheels.")
-    return found
 
 
 def _code(name: str, root: Path) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pitchey_cli.domain import layout
+from pitchey_cli.domain import layout, neighbours
 from pitchey_cli.domain.errors import PitcheyError, RuntimeMissing
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.nodes import MOST_APART_SECONDS
@@ -75,6 +76,7 @@ def examine(
     buckets: Sequence[Asked] = (),
     spot_node: SpotNode | None = None,
     server: str = "",
+    host: str = "",
     environ_path: str | None = None,
 ) -> Iterator[Check]:
     """Look at everything that a job needs, one check after the other.
@@ -85,6 +87,7 @@ def examine(
         buckets: what is asked of profiles of S3 and of the bucket of the artifacts.
         spot_node: where the node's cloud may take it away.
         server: the PostgreSQL database that has the queue, as it may be shown; empty: it is in the state directory.
+        host: the boot of this machine, by which daemons on it are known.
     """
     for problem in problems:
         yield Check("settings", Verdict.PROBLEM, str(problem), problem.hint or "`pitchey config set` changes it.")
@@ -93,9 +96,9 @@ def examine(
         yield _keeping(state_dir)
         yield from _unreachable(open_store)
     yield _state(state_dir)
-    yield _store(open_store, None if server else layout.database(state_dir), server)
+    yield (store := _store(open_store, None if server else layout.database(state_dir), server))
     yield _disk(state_dir)
-    yield from map(_bucket, buckets)
+    yield from _answers(buckets, {store.subject} if store.verdict is Verdict.PROBLEM else set())
     try:
         engine = connect()
         info = engine.info()
@@ -108,6 +111,8 @@ def examine(
     )
     yield _isolation(info)
     yield _cgroups(info)
+    if server:
+        yield from _neighbours(open_store, host, info.memory_bytes)
     yield from _runtimes(info, wanted_runtimes or {})
     if info.kind is EngineKind.PROCESS:
         yield _ffmpeg(environ_path, is_needed=True)
@@ -119,19 +124,25 @@ def examine(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question to a provider of S3."""
+    """A question to a provider of S3, or to the queue about one."""
 
     subject: str
     saw: str  #: what is said when all is well
     ask: Callable[[], None]  #: raises PitcheyError
+    needs: frozenset[str] = frozenset()  #: what has to be well, else it would only say again what is wrong there
 
 
-def _bucket(asked: Asked) -> Check:
-    try:
-        asked.ask()
-    except PitcheyError as error:
-        return Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
-    return Check(asked.subject, Verdict.OK, asked.saw)
+def _answers(questions: Sequence[Asked], troubled: set[str]) -> Iterator[Check]:
+    for asked in questions:
+        if troubled & asked.needs:
+            continue
+        try:
+            asked.ask()
+        except PitcheyError as error:
+            troubled.add(asked.subject)
+            yield Check(asked.subject, Verdict.PROBLEM, str(error), error.hint)
+        else:
+            yield Check(asked.subject, Verdict.OK, asked.saw)
 
 
 def _spot(node: SpotNode) -> Check:
@@ -229,6 +240,14 @@ def _on_server(store: Store, server: str) -> Check:
     if took_milliseconds > _FAR_MILLISECONDS:
         return Check("store", Verdict.WARNING, text, "Claims take many answers: put the database nearer to the nodes.")
     return Check("store", Verdict.OK, text)
+
+
+def _neighbours(open_store: Callable[[], Store], host: str, memory_bytes: int) -> Iterator[Check]:
+    """Daemons of this machine that promise its memory twice; nothing is said where the database cannot be asked."""
+    with contextlib.suppress(PitcheyError), contextlib.closing(open_store()) as store:
+        if found := neighbours.overbooked(store.nodes(), host, memory_bytes):
+            saw = neighbours.sentence(found, memory_bytes)
+            yield Check("neighbours", Verdict.WARNING, saw, neighbours.WAY_OUT)
 
 
 def _disk(state_dir: Path) -> Check:

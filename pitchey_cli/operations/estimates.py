@@ -8,7 +8,7 @@ from pathlib import Path
 from pitchey_cli.domain.errors import Denied, InputNotFound
 from pitchey_cli.domain.estimate import Estimate, Expectation, Experience, Past, experience, features_of
 from pitchey_cli.domain.spot import Spot
-from pitchey_cli.operations.submit import Draft
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.store.port import Store
 from pitchey_cli.values import dataclass
 from processors.specs import SPECS

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
-from pitchey_cli.operations import cells, inline, naming, queueing, requests, sources, submit
+from pitchey_cli.operations import cells, inline, naming, queueing, requests, sources
+from pitchey_cli.operations.drafts import Draft, drafted, named_apart
 from pitchey_cli.operations.requests import Request
 from processors.vocabulary import Service
 
@@ -110,13 +111,13 @@ def _nested(row: Mapping[str, str], where: str, value_of: Callable[[str, str], A
     return fields
 
 
-def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.Draft]:
+def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[Draft]:
     """Check the job of each line.
 
     Raises:
         UsageError, InputNotFound, InputRejected: names the line.
     """
-    found: list[submit.Draft] = []
+    found: list[Draft] = []
     for place, line in lines:
         try:
             found.append(replace(_draft(asked, line), where=f"{where}, {place}"))
@@ -124,10 +125,10 @@ def drafts(asked: Request, lines: Iterator[Line], *, where: str) -> list[submit.
             raise type(error)(f"{where}, {place}: {error}", hint=error.hint) from error
     if not found:
         raise UsageError(f"{where}: there is no job in it.")
-    return submit.named_apart(found)
+    return named_apart(found)
 
 
-def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
+def _draft(asked: Request, line: Mapping[str, Any]) -> Draft:
     line = inline.with_input_told_apart(asked.service, line)
     said = inline.placed(asked.service, {k: v for k, v in line.items() if k not in ("input", "name")})
     fields, words = queueing.split(asked.service, said)
@@ -137,7 +138,7 @@ def _draft(asked: Request, line: Mapping[str, Any]) -> submit.Draft:
         if len(found) != 1:
             raise UsageError(f"{line['input']!r} are {len(found)} inputs; a line is one job.")
         source = found[0]
-    draft = submit.draft(asked.service, requests.whole_fields(asked, source, fields), source)
+    draft = drafted(asked.service, requests.whole_fields(asked, source, fields), source)
     if "name" in line:
         draft = replace(draft, name=naming.name(str(line["name"]), "name"))
     return replace(draft, queueing={**words, **asked.queueing}) if words else draft

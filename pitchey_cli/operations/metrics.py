@@ -48,11 +48,13 @@ class _Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the store once, and say what was found."""
         yield InfoMetricFamily("pitchey_build", "The version that answers.", value={"version": self.version})
-        yield GaugeMetricFamily("pitchey_daemon_up", "Whether a daemon runs.", value=int(self.is_daemon_running))
+        yield GaugeMetricFamily(
+            "pitchey_daemon_up", "Whether a daemon runs on the machine that answers.", value=int(self.is_daemon_running)
+        )
         yield from self._jobs()
         yield from self._queue()
         yield from self._pools()
-        yield self._nodes()
+        yield from self._nodes()
         yield self._durations()
         yield from self._costs()
         yield from self._budgets()
@@ -87,25 +89,50 @@ class _Metrics(Collector):
             for state in _LIVING:
                 instances.setdefault((service, state), 0)
         yield _gauge("pitchey_instances", "Instances by state.", ["service", "state"], instances)
-        last = {each.pool: each for each in self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR)}
+        samples = self.store.pool_samples(since=self.as_of.now - _SAMPLE_COUNTS_FOR)
+        last = {(each.pool, each.node): each for each in samples}  # the parts of several nodes add up
         labels = ["service", "instance_type"]  # and not the organisation: there may be thousands
         wanted: Counter[tuple[str, str]] = Counter()
         for decision in self.store.last_decisions():
             wanted[decision.pool[:2]] += 0  # a pool at rest has no sample
-        for pool, each in last.items():
+        for (pool, _), each in last.items():
             wanted[pool[:2]] += each.wanted
         yield _gauge("pitchey_instances_wanted", "Instances that are to take work. " + _OWN_TYPE, labels, wanted)
-        cpu = _averages((pool[:2], each.ready, each.cpu) for pool, each in last.items())
+        cpu = _averages((pool[:2], each.ready, each.cpu) for (pool, _), each in last.items())
         what = "CPU used, of what the instances were granted. " + _OWN_TYPE
         yield _gauge("pitchey_pool_cpu_ratio", what, labels, cpu)
-        memory = _averages((pool[:2], each.ready, each.memory) for pool, each in last.items())
+        memory = _averages((pool[:2], each.ready, each.memory) for (pool, _), each in last.items())
         what = "Memory used, of what the instances were granted. " + _OWN_TYPE
         yield _gauge("pitchey_pool_memory_ratio", what, labels, memory)
 
-    def _nodes(self) -> Metric:
-        states = Counter((each.state,) for each in self.store.nodes())
+    def _nodes(self) -> Iterator[Metric]:
+        nodes = self.store.nodes()
+        states = Counter((each.state,) for each in nodes)
         counted = {(state,): states[state,] for state in (NodeState.UP, NodeState.DRAINING, NodeState.DOWN)}
-        return _gauge("pitchey_nodes", "Daemons that share the queue, by state.", ["state"], counted)
+        yield _gauge("pitchey_nodes", "Daemons that share the queue, by state.", ["state"], counted)
+        now = self.as_of.now
+        # One that has ended in order is missed by nobody; one that is away goes when it is removed.
+        there = {(each.facts.name,): each for each in nodes if each.is_known and (each.is_up or each.is_away(now))}
+        what = "1 for a node that should be at work, and is not heard of."
+        yield _gauge(
+            "pitchey_daemon_away", what, _OF_NODE, {key: int(each.is_away(now)) for key, each in there.items()}
+        )
+        ages = {key: max(0.0, (now - each.beat_at).total_seconds()) for key, each in there.items()}
+        yield _gauge("pitchey_beat_age_seconds", "How long ago a node was heard of, by two clocks.", _OF_NODE, ages)
+        up = {key: each for key, each in there.items() if each.is_up}
+        instances = Counter(each.node for each in self.store.instances())
+        counts = {key: instances[each.id] for key, each in up.items()}
+        yield _gauge("pitchey_daemon_instances", "Instances of a node.", _OF_NODE, counts)
+        running = {key: len(self.store.running(node=each.id)) for key, each in up.items()}
+        yield _gauge("pitchey_daemon_running_jobs", "Jobs that run on a node.", _OF_NODE, running)
+        room = {key: each.room.free_memory_bytes for key, each in up.items()}
+        yield _gauge("pitchey_memory_free_bytes", "Of what a node has for instances.", _OF_NODE, room)
+        disks = {key: free for key, each in up.items() if (free := each.health.disk_free_bytes) is not None}
+        what = "Where a node has its state directory, or its cache if that has less."
+        yield _gauge("pitchey_disk_free_bytes", what, _OF_NODE, disks)
+        engines = {key: gone for key, each in up.items() if (gone := each.health.engine_away_seconds) is not None}
+        what = "How long the engine of a node has not answered; 0: it answers."
+        yield _gauge("pitchey_engine_away_seconds", what, _OF_NODE, engines)
 
     def _durations(self) -> Metric:
         medians = {
@@ -159,6 +186,7 @@ class _Metrics(Collector):
         yield _gauge("pitchey_alert_silenced", "1 for a rule that is silenced.", ["rule", "severity"], silenced)
 
 
+_OF_NODE = ["node"]
 _OWN_TYPE = "An empty instance_type is the service's own."
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.job import Instance
 from pitchey_cli.domain.nodes import NodeRecord, NodeState, NodeUse
 from pitchey_cli.store.nodes import TakenOver
 from pitchey_cli.store.port import Store
@@ -13,12 +16,16 @@ _SHORTEST_ID = 4  # characters, of an id that is abbreviated
 def nodes(store: Store, *, with_removed: bool = False) -> list[NodeUse]:
     """The nodes, by name, and what each is doing."""
     found = [each for each in store.nodes() if with_removed or each.state is not NodeState.REMOVED]
-    return [_use(store, each) for each in found]
+    instances: dict[str, list[Instance]] = {}
+    for instance in store.instances():
+        instances.setdefault(instance.node, []).append(instance)
+    return [_use(store, each, instances.get(each.id, ())) for each in found]
 
 
 def node(store: Store, text: str) -> NodeUse:
     """The node of a name or an id."""
-    return _use(store, find(store, text))
+    found = find(store, text)
+    return _use(store, found, store.instances(node=found.id))
 
 
 def names(store: Store) -> dict[str, str]:
@@ -27,8 +34,9 @@ def names(store: Store) -> dict[str, str]:
     return {each.id: each.facts.name for each in found} if len(found) > 1 else {}
 
 
-def _use(store: Store, node: NodeRecord) -> NodeUse:
-    return NodeUse(node, tuple(store.instances(node=node.id)), len(store.running(node=node.id)))
+def _use(store: Store, node: NodeRecord, instances: Sequence[Instance]) -> NodeUse:
+    running = len(store.running(node=node.id)) if instances else 0  # nothing runs but on instances
+    return NodeUse(node, tuple(instances), running)
 
 
 def find(store: Store, text: str) -> NodeRecord:

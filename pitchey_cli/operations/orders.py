@@ -17,6 +17,7 @@ from pitchey_cli.domain.buckets import SCHEME
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.operations import inline, naming, queueing, requests, submit
+from pitchey_cli.operations.drafts import Draft, Locate, drafted, named_apart
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.schedules import NOT_RECURRING
 from pitchey_cli.operations.sources import Source, elsewhere
@@ -50,7 +51,7 @@ class Order:
     no_cache: bool = False
 
 
-def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[submit.Draft]:
+def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[Draft]:
     """Check every order, before anything is staged.
 
     Raises:
@@ -58,7 +59,7 @@ def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[submi
     """
     used: set[str] = set()
     locate = locator(uploads, used)
-    found: list[submit.Draft] = []
+    found: list[Draft] = []
     for number, order in enumerate(orders, start=1):
         where = f"jobs, item {number}" if len(orders) > 1 else ""
         try:
@@ -68,10 +69,10 @@ def drafts(orders: Sequence[Order], uploads: Mapping[str, Upload]) -> list[submi
                 raise
             raise type(error)(f"{where}: {error}", hint=error.hint) from error
     refuse_unused(uploads, used)
-    return submit.named_apart(found) if len(found) > 1 else found
+    return named_apart(found) if len(found) > 1 else found
 
 
-def locator(uploads: Mapping[str, Upload], used: set[str]) -> submit.Locate:
+def locator(uploads: Mapping[str, Upload], used: set[str]) -> Locate:
     """What finds the inputs of orders: URLs, and the files that came with them.
 
     Args:
@@ -91,13 +92,13 @@ def refuse_unused(uploads: Mapping[str, Upload], used: set[str]) -> None:
         raise UsageError(f"The file {min(unused)!r} was sent, and no job names it.", hint=hint)
 
 
-def _draft(order: Order, uploads: Mapping[str, Upload], locate: submit.Locate) -> submit.Draft:
+def _draft(order: Order, uploads: Mapping[str, Upload], locate: Locate) -> Draft:
     model, spec = SPECS[order.service], inline.placed(order.service, order.spec, _names_file)
     first = next(iter(model.input_fields), "")
     if MAIN in uploads and first and not spellings(model, first) & spec.keys():
         spec[first] = f"{UPLOAD}{MAIN}"
     words = queueing.checked({word: value for word, value in order.queueing.items() if value is not None})
-    draft = submit.draft(order.service, spec, None, locate=locate)
+    draft = drafted(order.service, spec, None, locate=locate)
     if order.name:
         draft = replace(draft, name=naming.name(order.name, "name"))
     return replace(draft, queueing=words, is_alone=True)
@@ -164,7 +165,7 @@ def recurring(order: Order, inputs: Sequence[str] = ()) -> requests.Request:
 def stage(
     submitting: Submitting,
     orders: Sequence[Order],
-    checked: Sequence[submit.Draft],
+    checked: Sequence[Draft],
     *,
     now: datetime,
 ) -> list[NewJob]:

@@ -16,10 +16,10 @@ from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, Usag
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
 from pitchey_cli.operations import inline, naming, queueing, requests, sources, submit
+from pitchey_cli.operations.drafts import Draft, Locate, drafted
 from pitchey_cli.operations.requests import Submitting
 from pitchey_cli.operations.sources import SUFFIXES, Source
 from pitchey_cli.operations.specs import spellings
-from pitchey_cli.operations.submit import Draft, Locate
 from pitchey_cli.store.port import Store
 from processors.specs import SPECS
 from processors.vocabulary import Service
@@ -127,7 +127,7 @@ def _drafts(step: Step, inputs: Sequence[Source], prefix: str, locate: Locate | 
         raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
     drafts: list[Draft] = []
     for source in _sources(step, inputs, locate):
-        draft = submit.draft(step.service, fields, source, locate=locate or sources.named)
+        draft = drafted(step.service, fields, source, locate=locate or sources.named)
         stem = source.name if source is not None and step.is_each and _takes_input(step) else prefix
         drafts.append(replace(draft, name=f"{stem}-{step.name}", queueing=words))
     return drafts

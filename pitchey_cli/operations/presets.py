@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.specs import checked_as
-from pitchey_cli.operations.submit import Draft
 from processors.specs import MediaSpec
 from processors.specs.media import PRESET_NAME, Preset
 from processors.specs.media_needs import problem_of

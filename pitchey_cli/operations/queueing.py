@@ -128,6 +128,11 @@ def settings(
     )
 
 
+def labels(words: Mapping[str, Any]) -> str:
+    """What a job asks of its node; empty: nothing."""
+    return _wanted(words.get("on") or "")
+
+
 def _wanted(text: str) -> str:
     try:
         return wanted_from(text)

@@ -17,6 +17,7 @@ from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
 from pitchey_cli.domain.spot import Spot
 from pitchey_cli.domain.whereabouts import Whereabouts
 from pitchey_cli.operations import cache, queueing, sources, submit
+from pitchey_cli.operations.drafts import Draft, drafted, with_attached
 from pitchey_cli.operations.estimates import History
 from pitchey_cli.operations.specs import merged, spellings
 from pitchey_cli.store.port import Store
@@ -67,7 +68,7 @@ class Submitting:
     whereabouts: Callable[[], Whereabouts] | None = None  #: of the artifacts; None: nobody asks
 
 
-def drafts(request: Request, listed: sources.Listed | None = None) -> list[submit.Draft]:
+def drafts(request: Request, listed: sources.Listed | None = None) -> list[Draft]:
     """Find the inputs and check the spec of each job.
 
     Args:
@@ -85,7 +86,7 @@ def drafts(request: Request, listed: sources.Listed | None = None) -> list[submi
         hint = f"A job has one {model.content_field}; --file puts more files beside it." if model.content_field else ""
         raise UsageError(text, hint=hint)
     if is_inline or (model.inline_field and _names_files(model, request.fields)):
-        return [replace(submit.draft(request.service, whole_fields(request), None), is_alone=True)]
+        return [replace(drafted(request.service, whole_fields(request), None), is_alone=True)]
     if not request.inputs:
         hint = "Name files, folders, patterns or URLs, or - for JSON."
         if model.inline_field:
@@ -93,7 +94,7 @@ def drafts(request: Request, listed: sources.Listed | None = None) -> list[submi
         raise UsageError(f"What shall the {request.service} service work on?", hint=hint)
     found = sources.find(request.service, request.inputs, _picked(request), listed)
     is_alone = len(request.inputs) == 1 and found[0].location == request.inputs[0]
-    drafts = [submit.draft(request.service, whole_fields(request, source), source) for source in found]
+    drafts = [drafted(request.service, whole_fields(request, source), source) for source in found]
     return [replace(draft, is_alone=is_alone) for draft in drafts]
 
 
@@ -134,13 +135,13 @@ def whole_fields(
     files = sources.attached(request.attached, None if model.content_field else sources.SUFFIXES.get(request.service))
     if source is not None and not source.is_url:
         files = {name: location for name, location in files.items() if not sources.is_same(location, source.location)}
-    return submit.with_attached(model, fields, files)
+    return with_attached(model, fields, files)
 
 
 def stage(
     submitting: Submitting,
     service: Service,
-    checked: Sequence[submit.Draft],
+    checked: Sequence[Draft],
     words: Mapping[str, Any],
     *,
     now: datetime,
@@ -169,7 +170,7 @@ def stage(
     return cache.look_up(store, artifacts, jobs, submitting.image_of)
 
 
-def settled(submitting: Submitting, service: Service, drafts: Sequence[submit.Draft]) -> Sequence[submit.Draft]:
+def settled(submitting: Submitting, service: Service, drafts: Sequence[Draft]) -> Sequence[Draft]:
     """Jobs with what the settings say of their specs.
 
     Raises:
@@ -188,7 +189,7 @@ def settled(submitting: Submitting, service: Service, drafts: Sequence[submit.Dr
 
 
 def check(
-    submitting: Submitting, service: Service, drafts: Sequence[submit.Draft], words: Mapping[str, Any], now: datetime
+    submitting: Submitting, service: Service, drafts: Sequence[Draft], words: Mapping[str, Any], now: datetime
 ) -> list[submit.JobSettings]:
     """Make sure that the queue takes jobs as they are asked for, without staging anything; the settings of each.
 
@@ -209,7 +210,7 @@ def check(
     return found
 
 
-def _check_buckets(grants: Grants | None, draft: submit.Draft, settings: submit.JobSettings) -> None:
+def _check_buckets(grants: Grants | None, draft: Draft, settings: submit.JobSettings) -> None:
     """Make sure that a job may use the profiles of the buckets that it names; the daemon looks again."""
     places = [source.location for _, source in draft.sources if is_bucket_url(source.location)]
     for place in (*places, *filter(None, [settings.output])):
@@ -219,7 +220,7 @@ def _check_buckets(grants: Grants | None, draft: submit.Draft, settings: submit.
 
 def _settings(
     store: Store,
-    draft: submit.Draft,
+    draft: Draft,
     words: Mapping[str, Any],
     defaults: Defaults,
     now: datetime,
@@ -234,9 +235,7 @@ def _settings(
         return _fitted(found, draft, defaults, has_timeout=bool(words.get("timeout")))
 
 
-def _fitted(
-    settings: submit.JobSettings, draft: submit.Draft, defaults: Defaults, *, has_timeout: bool
-) -> submit.JobSettings:
+def _fitted(settings: submit.JobSettings, draft: Draft, defaults: Defaults, *, has_timeout: bool) -> submit.JobSettings:
     """Give a job the slots, the instance type and the time that follow from what its spec says of itself.
 
     Args:
@@ -258,7 +257,7 @@ def _fitted(
 
 
 def _planned(
-    settings: submit.JobSettings, draft: submit.Draft, submitting: Submitting, history: History, now: datetime
+    settings: submit.JobSettings, draft: Draft, submitting: Submitting, history: History, now: datetime
 ) -> submit.JobSettings:
     """Settle when a job starts that asks for off-peak hours and cannot wait for ever; the others are as they are.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
@@ -25,6 +27,7 @@ _STREAM_ROLES = {"playlist", "segment"}  # of files that name each other, and so
 _LIST_SUFFIXES = {".m3u8", ".mpd"}  # of playlists, in specs that tell their outputs before the work
 _SETS = ("sprite.", "sprite-", "scenes.", "scene-")  # how the names of others begin that name each other
 _LONGEST_LINK_SECONDS = 7 * 86_400  # Amazon S3 User Guide, "Download and upload objects with presigned URLs"
+_LINKS_AT_ONCE = 8
 _NAME_BYTES = 255  # the longest name that the usual file systems take
 _MAIN_STEMS = {str(service) for service in Service}  # video.mp4 is what a video job is for, and is named after it
 
@@ -151,15 +154,18 @@ class Linking:
     presigner: Presigner | None  #: to artifacts, where they are kept in one
 
 
-def link_seconds(text: str) -> int:
+def link_seconds(text: str, *, what: str = "--expires") -> int:
     """How long links are to be good.
+
+    Args:
+        what: what whoever asked calls that.
 
     Raises:
         UsageError: no server signs for so long.
     """
-    seconds = span(text, what="--expires").total_seconds()
+    seconds = span(text, what=what).total_seconds()
     if not 1 <= seconds <= _LONGEST_LINK_SECONDS:
-        raise UsageError(f"--expires: a link is good for a second at least, and for 7d at most, not for {text}.")
+        raise UsageError(f"{what}: a link is good for a second at least, and for 7d at most, not for {text}.")
     return int(seconds)
 
 
@@ -169,12 +175,16 @@ def links(linking: Linking, job: Job, outputs: Sequence[Output], *, seconds: int
     Raises:
         UsageError: they are in no bucket.
     """
-    organisation = job.organisation
     if job.output:
-        there = delivered(job, outputs)
-        return [(each, linking.deliver.link(url, organisation=organisation, seconds=seconds)) for each, url in there]
+        link = partial(linking.deliver.link, organisation=job.organisation, seconds=seconds)
+        return [(each, link(url)) for each, url in delivered(job, outputs)]
     if linking.presigner is not None:
-        return [(each, linking.presigner.get_url(each.sha256, seconds=seconds)) for each in outputs]
+        sign = partial(linking.presigner.get_url, seconds=seconds)
+        pool = ThreadPoolExecutor(_LINKS_AT_ONCE, thread_name_prefix="pitchey-link")  # the bucket is asked for each
+        try:
+            return [*zip(outputs, pool.map(sign, [each.sha256 for each in outputs]), strict=True)]
+        finally:
+            pool.shutdown(cancel_futures=True)
     hint = "`--output s3://bucket/{job}/` puts them into one, and artifacts.url those of all jobs."
     raise UsageError(f"The outputs of job {job.id} are in no bucket, and nothing else has links.", hint=hint)
 

@@ -33,8 +33,12 @@ def measured(store: Store) -> Measured:
 
 
 def last_decisions(store: Store, service: Service | None) -> list[LastDecision]:
-    """The last decision about each pool, or about those of one service."""
-    return [each for each in store.last_decisions() if service is None or each.service is service]
+    """The last decisions about each pool, or about those of one service: of each node that is up, else the newest."""
+    found = [each for each in store.last_decisions() if service is None or each.service is service]
+    newest = {each.pool: each for each in found}
+    up = {each.id for each in store.nodes() if each.is_up}
+    decided = {each.pool for each in found if each.node in up}
+    return [each for each in found if each.node in up or (each.pool not in decided and each is newest[each.pool])]
 
 
 def held(

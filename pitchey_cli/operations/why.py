@@ -8,7 +8,7 @@ from datetime import datetime
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
-from pitchey_cli.domain.nodes import SPOT, NodeRecord, NodeState, may_take, misfit
+from pitchey_cli.domain.nodes import SPOT, NodeRecord, NodeState, asked, may_take, misfit
 from pitchey_cli.domain.off_peak import OffPeak
 from pitchey_cli.domain.placement import slots_needed
 from pitchey_cli.domain.pools import PoolKey
@@ -114,7 +114,8 @@ def _why_no_node(job: Job, nodes: Sequence[NodeRecord], now: datetime, *, is_of_
     against = misfit(job.on_node, job.is_spot_ok, job.service, nodes)
     if not against or list(against.values()) == [SPOT]:  # that of one node alone is said with the way out
         return []
-    wanted = f" with {job.on_node}" if job.on_node else ""
+    wishes = asked(job.on_node)
+    wanted = f" with {wishes}" if wishes else ""
     if not is_of_all:
         return [f"It waits for a node{wanted}, and none that is up may take it."]
     each = "; ".join(f"{name}: {why}" for name, why in sorted(against.items()))
@@ -210,7 +211,7 @@ def _why_queued(store: Store, job: Job, *, is_daemon_running: bool, has_image: C
 
 def _why_no_more(store: Store, pool: PoolKey) -> list[str]:
     """What keeps the pool from having more instances."""
-    decision = next((each for each in store.last_decisions() if each.pool == pool), None)
+    decision = next((each for each in reversed(store.last_decisions()) if each.pool == pool), None)  # the newest
     if decision is None:
         return []
     bounds = [f"{clamp['limit']}: {clamp['why']}" for clamp in decision.explanation["clamps"]]

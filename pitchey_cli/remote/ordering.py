@@ -20,10 +20,11 @@ from pitchey_cli.domain.errors import InputRejected
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.moments import later
 from pitchey_cli.domain.pipeline import Pipeline, Reference
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.orders import UPLOAD
 from pitchey_cli.operations.pipelines import Run
 from pitchey_cli.operations.sources import Source
-from pitchey_cli.operations.submit import Draft, StageProgress, own_key
+from pitchey_cli.operations.submit import StageProgress, own_key
 from pitchey_cli.remote.client import Client
 from pitchey_cli.remote.uploads import upload
 

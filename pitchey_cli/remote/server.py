@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from pitchey_cli.domain.access import ALL_ORGANISATIONS, ApiToken, Area, Role
 from pitchey_cli.domain.capacity import Size
 from pitchey_cli.domain.errors import UsageError
-from pitchey_cli.domain.job import JobId
+from pitchey_cli.domain.job import Job, JobId, Output
 from pitchey_cli.domain.overview import Overview
 from pitchey_cli.domain.webhooks import Webhook
 from pitchey_cli.operations.logs import LogLine
@@ -24,11 +24,12 @@ from pitchey_cli.remote.surroundings import Watched
 if TYPE_CHECKING:
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.operations.alerts import Standing
+    from pitchey_cli.operations.drafts import Draft
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
     from pitchey_cli.operations.requests import Request
     from pitchey_cli.operations.sources import Source
-    from pitchey_cli.operations.submit import Draft, StageProgress
+    from pitchey_cli.operations.submit import StageProgress
 
 T = TypeVar("T")
 
@@ -162,6 +163,12 @@ class Server:
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""
         return list(self._client.get(f"/v1/jobs/{job_id}/why")["reasons"])
+
+    def links(self, expires: str, job: Job, outputs: Sequence[Output]) -> list[tuple[Output, str]]:
+        """Links with which anybody can fetch the outputs of a job, as the server makes them."""
+        found = self._client.get(f"/v1/jobs/{job.id}/outputs", expires=expires)["outputs"]
+        said = {each["path"]: str(each["link"]) for each in found}
+        return [(each, said[each.path]) for each in outputs]
 
     def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
         """What the programs of a job wrote. A stream that breaks off is read again, without what has been given out."""

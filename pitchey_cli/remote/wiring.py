@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.buckets import BucketUrl
     from pitchey_cli.domain.budget import AsOf
     from pitchey_cli.operations.alerts import Standing
-    from pitchey_cli.operations.result import Linking
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,6 @@ class RemoteWiring(Wiring):
         raise UsageError(
             f"{url} is a folder, and {self.elsewhere.where} takes objects.", hint="Name the objects in it."
         )
-
-    def linking(self) -> Linking:
-        """The server signs links, and not this machine."""
-        hint = "`pitchey result JOB -o FOLDER` fetches the files; over HTTP, GET /v1/jobs/JOB/outputs has the links."
-        raise UsageError(f"--link works only at the machine itself, and this is {self.elsewhere.where}.", hint=hint)
 
     @property
     def settings(self) -> configuration.Settings:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pitchey_cli.domain.errors import PitcheyError
 from pitchey_cli.domain.job import Attempt, Instance, Job, JobError, JobEvent, JobId, Output
+from pitchey_cli.domain.nodes import asked
 from pitchey_cli.domain.prices import NANODOLLARS
 from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.secrecy import masked
@@ -46,7 +47,7 @@ def job(value: Job) -> dict[str, Any]:
         "isOffPeak": value.is_off_peak,
         "lastCallAt": time(value.last_call_at),
         "isSpotOk": value.is_spot_ok,
-        "onNode": value.on_node or None,
+        "onNode": asked(value.on_node) or None,
         "deadline": time(value.deadline),
         "expiresAt": time(value.expires_at),
         "idempotencyKey": value.idempotency_key,

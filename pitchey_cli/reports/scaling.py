@@ -19,6 +19,7 @@ from pitchey_cli.reports.tables import cell, loaded_models, plain_table
 from pitchey_cli.reports.wording import ago, duration, money, printable, size
 from processors.vocabulary import Service
 
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _METRICS = {
     "stable_demand": "jobs at once, stable window",
     "panic_demand": "jobs at once, panic window",
@@ -95,15 +96,20 @@ def span(seconds: float) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else duration(seconds)
 
 
-def history(events: Sequence[ScalingEvent]) -> RenderableType:
-    """What has changed about the pools, the newest last."""
+def history(events: Sequence[ScalingEvent], *, nodes: Mapping[str, str] = _NO_NAMES) -> RenderableType:
+    """What has changed about the pools, the newest last.
+
+    Args:
+        nodes: the names of those that have decided, where that is to be told.
+    """
     if not events:
         return Text("Nothing has changed about any pool.")
-    rows = plain_table("time", "pool", "change", "rule", "why")
+    rows = plain_table("time", *(["node"] if nodes else []), "pool", "change", "rule", "why")
     for each in events:
         change = f"wanted {each.was} -> {each.wanted}" if each.change == "wanted" else f"{each.change}"
         rows.add_row(
             f"{each.at.astimezone():%Y-%m-%d %H:%M:%S}",
+            *([cell(nodes.get(each.node, each.node))] if nodes else []),
             cell(str(each.pool)),
             f"{change} {each.instance_id}".replace("_", " ").strip(),
             each.rule,
@@ -117,10 +123,15 @@ def held(sentences: Sequence[str]) -> RenderableType:
     return Text("\n".join(("", *sentences)))
 
 
-def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
-    """The last decision about a pool: what went in, what each rule asked for, what bounded it."""
+def explanation(decision: LastDecision, *, now: datetime, nodes: Mapping[str, str] = _NO_NAMES) -> RenderableType:
+    """The last decision about a pool: what went in, what each rule asked for, what bounded it.
+
+    Args:
+        nodes: the names of those that have decided, where that is to be told.
+    """
     found = decision.explanation
     name = printable(str(decision.pool))
+    where = f" on {printable(nodes.get(decision.node, decision.node))}" if nodes else ""
     inputs = plain_table("input", "value")
     for key, value in found["pool"].items():
         inputs.add_row(
@@ -133,7 +144,7 @@ def explanation(decision: LastDecision, *, now: datetime) -> RenderableType:
     inputs.add_row("more that the host has room for", room)
     inputs.add_row("pressure on the host", printable(headroom["pressure"]) or "none")
     parts: list[RenderableType] = [
-        Text(f"{name}: {found['was']} -> {found['wanted']} instances, {ago(decision.at, now)}")
+        Text(f"{name}{where}: {found['was']} -> {found['wanted']} instances, {ago(decision.at, now)}")
     ]
     parts += [Text(), inputs, Text()]
     wishes = plain_table("rule", "asks for", "because", right=("asks for",))
@@ -164,7 +175,7 @@ def _plain(key: str, value: Any) -> str:
 
 
 def instances(
-    found: Sequence[tuple[Instance, int]], *, now: datetime, nodes: Mapping[str, str] = MappingProxyType({})
+    found: Sequence[tuple[Instance, int]], *, now: datetime, nodes: Mapping[str, str] = _NO_NAMES
 ) -> RenderableType:
     """Instances, the newest last, each with the nanodollars that it has cost.
 
@@ -224,7 +235,9 @@ def _camel_name(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-def pool_as_json(pool: PoolUse, decision: LastDecision | None) -> dict[str, Any]:
+def pool_as_json(
+    pool: PoolUse, decision: LastDecision | None, *, nodes: Mapping[str, str] = _NO_NAMES
+) -> dict[str, Any]:
     """A pool as it is now, and the last decision about it."""
     return {
         "schema": SCHEMA,
@@ -236,24 +249,25 @@ def pool_as_json(pool: PoolUse, decision: LastDecision | None) -> dict[str, Any]
         "paused": pool.paused,
         "waiting": pool.waiting,
         "running": pool.running,
-        "lastDecision": None if decision is None else decision_as_json(decision),
+        "lastDecision": None if decision is None else decision_as_json(decision, nodes=nodes),
     }
 
 
-def decision_as_json(decision: LastDecision) -> dict[str, Any]:
-    """The last decision about a pool."""
+def decision_as_json(decision: LastDecision, *, nodes: Mapping[str, str] = _NO_NAMES) -> dict[str, Any]:
+    """The last decision about a pool; the node is named where there are several."""
     return {
         "schema": SCHEMA,
         "service": decision.service,
         "instanceType": decision.pool.size or None,
         "organisation": decision.pool.organisation or None,
+        "node": nodes.get(decision.node),
         "at": time(decision.at),
         **_camel(decision.explanation),
     }
 
 
-def event_as_json(event: ScalingEvent) -> dict[str, Any]:
-    """One change."""
+def event_as_json(event: ScalingEvent, *, nodes: Mapping[str, str] = _NO_NAMES) -> dict[str, Any]:
+    """One change; the node is named where there are several."""
     return {
         "schema": SCHEMA,
         "id": event.id,
@@ -261,6 +275,7 @@ def event_as_json(event: ScalingEvent) -> dict[str, Any]:
         "service": event.service,
         "instanceType": event.pool.size or None,
         "organisation": event.pool.organisation or None,
+        "node": nodes.get(event.node),
         "change": event.change,
         "was": event.was,
         "wanted": event.wanted,

@@ -60,6 +60,13 @@ def _took(job: Job, now: datetime) -> str:
     return duration(((job.finished_at or now) - job.started_at).total_seconds())
 
 
+def _attempts(job: Job) -> str:
+    """How many of its attempts are used up, that which runs among them; and how often it ran, where that is more."""
+    counted = job.attempts_used + (job.state is JobState.RUNNING)
+    runs = "" if job.attempt <= counted else f", {job.attempt} run{'s' * (job.attempt > 1)}"
+    return f"{counted}/{job.max_attempts}{runs}"
+
+
 def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
     """Jobs that failed for good, and why."""
     if not found:
@@ -67,8 +74,8 @@ def dead_letters(found: Sequence[Job], *, now: datetime) -> RenderableType:
     table = plain_table("job", "service", "reason", "attempts", "ended", "name", "error", right=("attempts",))
     for job in found:
         why = f"{job.error.code}: {job.error.message}" if job.error else ""
-        attempts, name = str(job.attempt), cell(job.name)
-        table.add_row(job.id, job.service, job.reason, attempts, ago(job.finished_at, now), name, cell(why))
+        name = cell(job.name)
+        table.add_row(job.id, job.service, job.reason, _attempts(job), ago(job.finished_at, now), name, cell(why))
     return table
 
 
@@ -122,7 +129,7 @@ def jobs(found: Sequence[Job], *, now: datetime, nodes: Mapping[JobId, str] = Ma
             _state(job.state),
             *verdict,
             progress,
-            "cached" if is_cached else f"{job.attempt}/{job.max_attempts}",
+            "cached" if is_cached else _attempts(job),
             ago(job.created_at, now),
             _took(job, now),
             *((cell(nodes.get(job.id, "")),) if nodes else ()),

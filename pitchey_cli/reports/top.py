@@ -254,7 +254,7 @@ def _dead_letters(found: Overview) -> list[Row]:
                 Text(job.id),
                 Text(job.service),
                 Text(job.reason or "", style="red"),
-                Text(str(job.attempt)),
+                Text(str(job.attempts_used)),
                 Text(stopwatch((found.at - job.finished_at).total_seconds()) if job.finished_at else "-"),
                 cell(job.name),
                 cell(f"{job.error.code}: {job.error.message}" if job.error else ""),

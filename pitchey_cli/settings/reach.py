@@ -57,6 +57,7 @@ class S3Settings:
     region: str = setting("", "Its region; R2 takes auto.")
     access_key: str = setting("", "Whose name requests carry; empty: boto3 looks where it always does.", is_secret=True)
     secret_key: str = setting("", "What they are signed with.", is_secret=True)
+    session_token: str = setting("", "That comes with keys which last for a while.", is_secret=True)
     path_style: bool = setting(False, "The bucket is part of the path, as MinIO and SeaweedFS have it.")
     checksums: bool = setting(True, "False for servers that know nothing of x-amz-checksum.")
     ca_bundle: str = setting("", "That has signed the certificate of the server; empty: the usual ones.")

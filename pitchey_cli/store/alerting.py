@@ -30,7 +30,6 @@ class Alerting(Members, Observing):
     def alert_facts(self, as_of: AsOf, policy: QueuePolicy) -> Facts:
         """What the rules look at."""
         from pitchey_cli.domain.readings import DEAD_LETTERS_WITHIN, LOST_WITHIN, Facts
-        from pitchey_cli.domain.scaling import Limit
 
         now = as_of.now
         with self._db.snapshot():
@@ -42,14 +41,20 @@ class Alerting(Members, Observing):
                 waits=self._waits(replace(policy, capped=caps(standings)), now),
                 costs=self._costs_of_a_day(as_of),
                 standings=standings,
-                short_of_room=[
-                    str(each.pool)
-                    for each in self.last_decisions()
-                    if now - each.at < _DECISION_COUNTS_FOR
-                    and any(clamp["limit"] == Limit.ROOM for clamp in each.explanation.get("clamps", ()))
-                ],
+                short_of_room=self._short_of_room(now),
                 nodes=[each for each in self.nodes() if each.is_known],
             )
+
+    def _short_of_room(self, now: datetime) -> list[str]:
+        """The pools for which no node that has lately decided about them has room."""
+        from pitchey_cli.domain.scaling import Limit
+
+        found: dict[str, bool] = {}
+        for each in self.last_decisions():
+            if now - each.at < _DECISION_COUNTS_FOR:
+                is_short = any(clamp["limit"] == Limit.ROOM for clamp in each.explanation.get("clamps", ()))
+                found[str(each.pool)] = is_short and found.get(str(each.pool), True)
+        return [pool for pool, is_short in found.items() if is_short]
 
     def _waits(self, policy: QueuePolicy, now: datetime) -> dict[str, float]:
         waits: dict[str, float] = {}

@@ -1,12 +1,13 @@
 """A store as one organisation sees it: what belongs to others is not there, whoever asks and whatever for.
 
 Operations are given such a store and need not think of it. It closes by itself: of what the store can do, only that is
-let through which is named here; all else belongs to the whole installation, and is denied.
+let through which is named here; all else belongs to the whole installation, and is denied. Which machines there are is
+the owner's as well: no node is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +37,10 @@ SHARED = frozenset({"data_version", "last_event_id", "size_hint", "has_tokens", 
 def apart(store: Store, organisation: str) -> Store:
     """A store in which there is nothing but what belongs to one organisation."""
     return cast(Store, _Apart(store, organisation))
+
+
+def _without_node(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "node"}
 
 
 class _Apart:
@@ -115,7 +120,7 @@ class _Apart:
 
     def attempts(self, job_id: JobId) -> list[Attempt]:
         found = self._store.attempts(self._own_job(job_id))
-        return [replace(each, node="", node_name="") for each in found]  # which machines there are is the owner's
+        return [replace(each, node="", node_name="") for each in found]
 
     def outputs(self, job_id: JobId) -> list[Output]:
         return self._store.outputs(self._own_job(job_id))
@@ -134,7 +139,8 @@ class _Apart:
     ) -> list[JobEvent]:
         for job_id in job_ids:
             self.job(job_id)
-        return self._store.events(after=after, job_ids=job_ids, limit=limit, organisation=self._organisation)
+        found = self._store.events(after=after, job_ids=job_ids, limit=limit, organisation=self._organisation)
+        return [replace(each, data=_without_node(each.data)) for each in found]
 
     # --- batches
 
@@ -198,7 +204,8 @@ class _Apart:
         node: str | None = None,
         limit: int | None = None,
     ) -> list[Instance]:
-        return self._store.instances(active_only=active_only, organisation=self._organisation, node=node, limit=limit)
+        found = self._store.instances(active_only=active_only, organisation=self._organisation, node=node, limit=limit)
+        return [replace(each, node="") for each in found]
 
     def spent(self, *, organisation: str | None, service: Service | None, since: datetime) -> int:
         return self._store.spent(organisation=self._organisation, service=service, since=since)

@@ -6,6 +6,8 @@ A copy is made by SQLite itself, never byte by byte: what is written is spread o
 from __future__ import annotations
 
 import errno
+import fcntl
+import glob
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,8 +16,8 @@ from pathlib import Path
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
-from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, not_a_database, translated
-from pitchey_cli.store.migrate import APPLICATION_ID, recognise
+from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, translated
+from pitchey_cli.store.migrate import recognised
 from pitchey_cli.store.reading import Reader
 
 CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
@@ -88,7 +90,7 @@ def _copy(reader: sqlite3.Connection, source: Path, target: Path, progress: Copy
 
     with closing(sqlite3.connect(target, isolation_level=None)) as writer:
         try:
-            _recognise(reader, source)
+            recognised(reader, source)
             # One read transaction around all steps: without it a copy begins again whenever another process commits,
             # and of a busy database there would never be one. It keeps no writer waiting; the WAL grows meanwhile.
             reader.execute("BEGIN")
@@ -113,14 +115,6 @@ def _open_backup(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(f"{path.absolute().as_uri()}?{options}", uri=True, isolation_level=None)
     except SQLITE_ERRORS as error:
         raise translated(error, path) from error
-
-
-def _recognise(raw: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no database of ours, an empty one among them."""
-    connection = Connection(raw, path)
-    if connection.value("PRAGMA application_id") != APPLICATION_ID or connection.schema_version() < 1:
-        raise not_a_database(path)
-    recognise(connection, path)
 
 
 def _problems(path: Path, *, is_quick: bool) -> list[str]:
@@ -202,19 +196,41 @@ def _made_meanwhile(database: Path) -> StoreError:
 
 @contextmanager
 def new_file_beside(target: Path) -> Iterator[Path]:
-    """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it."""
+    """An empty file in the folder of the target, for its owner alone; gone, with what SQLite put beside it.
+
+    What a process that was killed has left there goes as well.
+    """
     temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.part")
+    for left in target.parent.glob(f"{glob.escape(f'.{target.name[:200]}.')}*.part"):
+        _remove_unless_held(left)
     try:
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileNotFoundError as error:
         raise InputNotFound(f"There is no folder {target.parent}.") from error
     except OSError as error:
         raise Denied(f"{target.parent} may not be written: {error.strerror}.") from error
     try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # let go of by the kernel, however this process ends
         yield temporary
     finally:
-        for suffix in ("", *layout.BESIDE_DATABASE):
-            Path(f"{temporary}{suffix}").unlink(missing_ok=True)
+        _remove(temporary)
+        os.close(descriptor)  # late: to close any descriptor of a file lets go of SQLite's own locks
+
+
+def _remove_unless_held(temporary: Path) -> None:
+    with suppress(OSError):  # it has just gone, or is somebody else's
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(temporary)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    for suffix in ("", *layout.BESIDE_DATABASE):
+        Path(f"{temporary}{suffix}").unlink(missing_ok=True)
 
 
 def publish(temporary: Path, target: Path, *, overwrite: bool) -> None:

@@ -81,6 +81,7 @@ class Finishing(Dependencies, Ledger):
         has_succeeded = state is JobState.SUCCEEDED
         ended = {"now": at, "reason": outcome.reason.value, "error": rows.encode_error(outcome.error)}
         size = job.size if transition.size is None else transition.size
+        wishes = job.on_node if transition.on_node is None else transition.on_node
         changed = {
             "job_id": ending.job_id,
             "token": ending.token,
@@ -91,8 +92,9 @@ class Finishing(Dependencies, Ledger):
             "verdict": _verdict(service, state, outcome),
             "run_at": rows.micros_or_none(transition.run_at),
             "size": transition.size,
+            "on_node": transition.on_node,
             # An interrupted one goes back to its line at once.
-            "flow": self._join_line(row, size) if state is JobState.QUEUED else None,
+            "flow": self._join_line({**dict(row), "on_node": wishes}, size) if state is JobState.QUEUED else None,
             "finished_at": at if state in TERMINAL else None,
             "progress": 1.0 if has_succeeded else None,
         }

@@ -40,10 +40,7 @@ class Ledger(Reader):
     def add_instance(self, instance: Instance, *, under: Epoch | None = None, at_most: int | None = None) -> None:
         """Record an instance before it is asked of the engine."""
         with self._db.transaction():
-            if (
-                under is not None
-                and self._db.row(QUERIES["may_act"], {"id": under.node_id, "epoch": under.number}) is None
-            ):
+            if under is not None and self._db.row(QUERIES["may_act"], rows.epoch_values(under)) is None:
                 raise EpochOver("Others have taken over what this node ran: it starts nothing.")
             if at_most is not None and self._count_pool(instance.pool) >= at_most:
                 raise PoolFull(f"All nodes together have {at_most} instances of {instance.pool}, and may have no more.")

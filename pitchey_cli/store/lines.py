@@ -30,10 +30,6 @@ class Lines(Reader):
         due_at = row["created_at"] if row["run_at"] is None else row["run_at"]
         return int(self._db.value(QUERIES["join_flow"], (*line, *wishes, 1, due_at)))
 
-    def _rejoin_line(self, job_id: JobId, size: str | None) -> int | None:
-        row = self._db.row(QUERIES["job"], {"job_id": job_id})
-        return None if row is None else self._join_line(row, row["size"] if size is None else size)
-
     def _leave_line(self, seq: int) -> None:
         self._db.run(QUERIES["leave_flow"], {"seq": seq})
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 
@@ -15,14 +15,18 @@ from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.server import Server
 from pitchey_cli.store.session import BUSY_SECONDS, SCHEMA, connected
 
-_LOOK_SECONDS = 1.0  # how long the end of the daemon may wait for us
+_LOOK_SECONDS = 1.0  # how often it is asked whether the daemon has ended
 _SILENCE_SECONDS = 20.0  # after which the server is asked whether it is still there
 _PAUSE_SECONDS = 1.0  # between two tries to connect
 
 
 @contextmanager
 def listening(server: Server, on_wake: Callable[[], object]) -> Iterator[None]:
-    """Call `on_wake`, from a thread of our own, whenever another session has told that there is something to do."""
+    """Call `on_wake`, from a thread of our own, whenever another session has told that there is something to do.
+
+    Nobody waits for the thread in the end: it may be in the middle of connecting. It notices within a second, and keeps
+    to itself what it hears until then.
+    """
     ending = threading.Event()
     thread = threading.Thread(target=_listen, args=(server, on_wake, ending), name="pitchey-listener", daemon=True)
     thread.start()
@@ -30,16 +34,20 @@ def listening(server: Server, on_wake: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         ending.set()
-        thread.join()
 
 
 def _listen(server: Server, on_wake: Callable[[], object], ending: threading.Event) -> None:
+    def wake() -> None:
+        if not ending.is_set():
+            with suppress(RuntimeError):  # the loop that is to be woken has been closed at this very moment
+                on_wake()
+
     while not ending.is_set():
         try:
             with connected(server, busy_seconds=0, lock_seconds=BUSY_SECONDS) as connection:
                 connection.execute(f"LISTEN {SCHEMA}")
-                on_wake()  # for what was told while nobody listened
-                _hear(connection, on_wake, ending)
+                wake()  # for what was told while nobody listened
+                _hear(connection, wake, ending)
         except (psycopg.Error, StoreError):
             ending.wait(_PAUSE_SECONDS)
 

@@ -27,12 +27,17 @@ class Members(Budgeting):
         with self._db.transaction():
             epoch = Epoch(node_id, int(self._db.value(QUERIES["enter_node"], values)))
             if not facts.is_foreground:  # each `pitchey run` is a node; nobody wants to hear of it
-                self._tell(node_id, "node_up", {"version": facts.version, "epoch": epoch.number}, now, facts.name)
+                self._tell(node_id, facts.name, "node_up", {"version": facts.version, "epoch": epoch.number}, now)
         return epoch
 
     def beat(self, under: Epoch, room: Room, health: Health = NOT_ASKED, *, now: datetime) -> bool:
         """Count a node's beat up; False when its epoch is over."""
-        values = {**_key(under), "now": rows.micros(now), **_room_values(room), **_health_values(health)}
+        values = {
+            **rows.epoch_values(under),
+            "now": rows.micros(now),
+            **_room_values(room),
+            **_health_values(health),
+        }
         return self._db.row(QUERIES["beat"], values) is not None
 
     def check_schema(self) -> None:
@@ -47,14 +52,14 @@ class Members(Budgeting):
 
     def may_take(self, under: Epoch) -> bool:
         """Whether a node may take anything new."""
-        return bool(self._db.value(QUERIES["may_act"], _key(under)) == 0)
+        return bool(self._db.value(QUERIES["may_act"], rows.epoch_values(under)) == 0)
 
     def leave(self, under: Epoch, *, now: datetime) -> bool:
         """A daemon has ended. False: it leaves instances behind, or its epoch is over."""
         with self._db.transaction():
-            left = self._db.row(QUERIES["leave_node"], {**_key(under), "now": rows.micros(now)})
+            left = self._db.row(QUERIES["leave_node"], {**rows.epoch_values(under), "now": rows.micros(now)})
             if left is not None and not left["is_foreground"]:
-                self._tell(under.node_id, "node_down", {"why": "its daemon has ended"}, now)
+                self._tell(under.node_id, left["name"], "node_down", {"why": "its daemon has ended"}, now)
         return left is not None
 
     def nodes(self) -> Sequence[NodeRecord]:
@@ -65,23 +70,22 @@ class Members(Budgeting):
         """Let a node take nothing new, or again."""
         with self._db.transaction():
             change = {"id": node_id, "is_drained": int(is_drained)}
-            has_changed = self._db.row(QUERIES["set_drained"], change) is not None
-            if has_changed:
-                self._tell(node_id, "node_drained" if is_drained else "node_undrained", {}, now)
-        return has_changed
+            if (changed := self._db.row(QUERIES["set_drained"], change)) is not None:
+                self._tell(node_id, changed["name"], "node_drained" if is_drained else "node_undrained", {}, now)
+        return changed is not None
 
     def pools_elsewhere(self, node_id: str) -> Mapping[PoolKey, Elsewhere]:
         """What all other nodes have."""
         found = self._db.rows(QUERIES["pools_elsewhere"], {"node": node_id})
         return {rows.pool_from(row): Elsewhere(row["instances"], max(0, row["slots"] - row["taken"])) for row in found}
 
-    def _tell(self, node_id: str, kind: str, data: Mapping[str, Any], now: datetime, name: str = "") -> None:
-        known = name or next((each.facts.name for each in self.nodes() if each.id == node_id), node_id)
-        self._raise_event(kind, {"node": node_id, "name": known, **data}, now=now)
+    def node(self, node_id: str) -> NodeRecord | None:
+        """One of them."""
+        row = self._db.row(QUERIES["node"], {"id": node_id})
+        return None if row is None else _node_from(row)
 
-
-def _key(under: Epoch) -> dict[str, Any]:
-    return {"id": under.node_id, "epoch": under.number}
+    def _tell(self, node_id: str, name: str, kind: str, data: Mapping[str, Any], now: datetime) -> None:
+        self._raise_event(kind, {"node": node_id, "name": name, **data}, now=now)
 
 
 def _facts_values(facts: NodeFacts) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def _facts_values(facts: NodeFacts) -> dict[str, Any]:
         "lease_seconds": facts.lease_seconds,
         "is_foreground": int(facts.is_foreground),
         "host": facts.host,
+        "start": facts.start,
     }
 
 
@@ -133,6 +138,7 @@ def _node_from(row: rows.Row) -> NodeRecord:
             lease_seconds=row["lease_seconds"],
             is_foreground=bool(row["is_foreground"]),
             host=row["host"],
+            start=row["start_id"],
         ),
         epoch=row["epoch"],
         beat=row["beat"],

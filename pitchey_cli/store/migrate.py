@@ -32,6 +32,19 @@ def recognise(connection: Connection, path: Path) -> None:
         check(path, found=found, known=known, readable_by=None if said is None else int(said))
 
 
+def recognised(raw: sqlite3.Connection, path: Path) -> Connection:
+    """A database of ours that is there already.
+
+    Raises:
+        StoreError: as `recognise`; an empty one is none of ours.
+    """
+    connection = Connection(raw, path)
+    if connection.value("PRAGMA application_id") != APPLICATION_ID or connection.schema_version() < 1:
+        raise not_a_database(path)
+    recognise(connection, path)
+    return connection
+
+
 def migrate(connection: Connection) -> None:
     """Bring the database up to the newest step. Another process may be doing the same: the lock decides."""
     every = steps(_DIALECT)

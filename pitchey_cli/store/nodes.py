@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from pitchey_cli.domain.job import JobId
 from pitchey_cli.domain.nodes import NOT_ASKED, Epoch, Health, NodeFacts, NodeRecord, Room
 from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.values import dataclass
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Nodes(Protocol):
 
     def nodes(self) -> Sequence[NodeRecord]:
         """All nodes, by name; those that were removed as well."""
+
+    def node(self, node_id: str) -> NodeRecord | None:
+        """One of them; None when there is none."""
 
     def take_over(self, gone: NodeRecord, *, why: str, now: datetime) -> TakenOver | None:
         """End a node's epoch, if it is still as it was seen; None when somebody was quicker, or it lives.

@@ -41,7 +41,7 @@ READS = frozenset({
     "instances", "costs", "spent", "first_booked", "cost_totals",
     "alert_facts", "budgets", "standings", "waiting_jobs",
     "organisations", "organisation", "use_of", "members", "member", "tokens", "token", "has_tokens", "audit_log",
-    "nodes", "pools_elsewhere", "may_take", "time_there", "check_schema",
+    "nodes", "node", "pools_elsewhere", "may_take", "time_there", "check_schema",
     "webhooks", "deliveries", "delivery", "due_webhooks", "due_deliveries",
 })  # fmt: skip
 _NAMED = 20  # jobs of a submission that the log names; it counts the others

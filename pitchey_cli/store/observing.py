@@ -52,22 +52,22 @@ class Observing(Reader):
             self._db.run_many(
                 QUERIES["set_last_decision"],
                 [
-                    (*rows.pool_values(each.pool), rows.micros(each.at), rows.encode(each.explanation))
+                    (*rows.pool_values(each.pool), each.node, rows.micros(each.at), rows.encode(each.explanation))
                     for each in decisions
                 ],
             )
 
     def last_decisions(self) -> list[LastDecision]:
-        """The last decision about each pool."""
+        """The last decision of each node about each pool, of one pool the newest last."""
         return [
-            LastDecision(rows.moment(row["at"]), rows.pool_from(row), json.loads(row["explanation"]))
+            LastDecision(rows.moment(row["at"]), rows.pool_from(row), json.loads(row["explanation"]), row["node"])
             for row in self._db.rows(QUERIES["last_decisions"])
         ]
 
-    def forget_pools(self, pools: Sequence[PoolKey]) -> None:
-        """Forget the last decisions about pools that are no more."""
+    def forget_pools(self, pools: Sequence[PoolKey], *, node: str = "") -> None:
+        """Forget the last decisions of a node about pools that it has no more."""
         with self._db.transaction():
-            self._db.run_many(QUERIES["forget_pool"], [rows.pool_values(each) for each in pools])
+            self._db.run_many(QUERIES["forget_pool"], [(*rows.pool_values(each), node) for each in pools])
 
     def scaling_events(
         self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
@@ -89,6 +89,7 @@ class Observing(Reader):
                 rule=row["rule"],
                 instance_id=row["instance_id"],
                 id=row["id"],
+                node=row["node"],
             )
             for row in found
         ]
@@ -111,6 +112,7 @@ class Observing(Reader):
                 memory=row["memory"],
                 most_waiting=row["most_waiting"],
                 most_instances=row["most_instances"],
+                node=row["node"],
             )
             for row in self._db.rows(QUERIES["samples_since"], {"since": rows.micros(since), "limit": limit})
         ]
@@ -197,6 +199,7 @@ def _of_sample(sample: PoolSample) -> tuple[object, ...]:
     return (
         rows.micros(sample.at),
         *rows.pool_values(sample.pool),
+        sample.node,
         sample.waiting,
         sample.running,
         sample.starting,
@@ -216,6 +219,7 @@ def _of_event(event: ScalingEvent) -> tuple[object, ...]:
     return (
         rows.micros(event.at),
         *rows.pool_values(event.pool),
+        event.node,
         event.change.value,
         event.instance_id,
         event.was,

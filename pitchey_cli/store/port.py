@@ -33,19 +33,8 @@ from pitchey_cli.domain.job import (
     Token,
 )
 from pitchey_cli.domain.nodes import Epoch
-from pitchey_cli.domain.observation import (
-    Came,
-    Forecast,
-    LastDecision,
-    Measure,
-    Measurement,
-    PoolSample,
-    ScalingEvent,
-    WarmRequest,
-)
 from pitchey_cli.domain.placement import Places
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.recurrence import Schedule
 from pitchey_cli.domain.retention import Ended, Excess, Holding, RetentionPolicy
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Queue, QueuePolicy
@@ -54,6 +43,8 @@ from pitchey_cli.store.accounts import Accounts
 from pitchey_cli.store.alerts import Alerts
 from pitchey_cli.store.budgets import Budgets
 from pitchey_cli.store.nodes import Nodes
+from pitchey_cli.store.observations import Observations
+from pitchey_cli.store.schedules import Schedules
 from pitchey_cli.store.tenants import Tenants
 from pitchey_cli.store.webhooks import Webhooks
 from pitchey_cli.values import dataclass
@@ -110,7 +101,7 @@ class Removed:
     after_seq: int | None = None  #: where the next page begins; None after the last
 
 
-class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
+class Store(Schedules, Observations, Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
     """Keeps everything that must survive. Raises StoreError when the database cannot; StaleToken as noted."""
 
     def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:
@@ -319,99 +310,6 @@ class Store(Accounts, Budgets, Alerts, Tenants, Webhooks, Nodes, Protocol):
 
     def last_event_id(self) -> int:
         """The id of the newest event; 0 when there is none."""
-
-    # --- recurring schedules
-
-    def add_schedule(self, schedule: Schedule) -> None:
-        """Keep a schedule; UsageError when there is one of that name."""
-
-    def schedules(self) -> Sequence[Schedule]:
-        """All schedules, by name."""
-
-    def schedule(self, name: str) -> Schedule:
-        """One schedule; InputNotFound when there is none of that name."""
-
-    def next_firing(self) -> datetime | None:
-        """When the next schedule is due."""
-
-    def due_schedules(self, *, now: datetime) -> Sequence[Schedule]:
-        """Those whose time has come, the longest overdue first."""
-
-    def advance_schedule(
-        self, schedule: Schedule, *, next_at: datetime, last_at: datetime | None, error: str | None
-    ) -> bool:
-        """Note that a schedule's time has been served; False when somebody else was quicker."""
-
-    def note_schedule_error(self, schedule: Schedule, error: str) -> None:
-        """Note why a schedule's time could not be served; it stays due."""
-
-    def coming_schedules(self, *, now: datetime) -> Sequence[Schedule]:
-        """Those whose time is still to come, the next one first."""
-
-    def set_back_schedule(self, schedule: Schedule, *, next_at: datetime) -> bool:
-        """Let a schedule come earlier than noted; False when it is not as it was when it was read."""
-
-    def pause_schedule(self, name: str, *, is_paused: bool, next_at: datetime) -> bool:
-        """Pause a schedule, or let it go on from a time; False when it is so already, which changes nothing."""
-
-    def remove_schedule(self, name: str) -> bool:
-        """Forget a schedule; False when there is none of that name. Its jobs stay."""
-
-    # --- observations of the pools
-
-    def observe(
-        self,
-        samples: Sequence[PoolSample],
-        measurements: Sequence[Measurement],
-        events: Sequence[ScalingEvent],
-        decisions: Sequence[LastDecision],
-    ) -> None:
-        """Remember how pools stood, how long things took, what changed, and the last decision about each pool."""
-
-    def last_decisions(self) -> list[LastDecision]:
-        """The last decision about each pool."""
-
-    def forget_pools(self, pools: Sequence[PoolKey]) -> None:
-        """Forget the last decisions about pools that are no more."""
-
-    def scaling_events(
-        self, *, service: Service | None = None, before_id: int | None = None, limit: int = 50
-    ) -> list[ScalingEvent]:
-        """What has changed about the pools, the newest first."""
-
-    def pool_samples(self, *, since: datetime, limit: int | None = None) -> list[PoolSample]:
-        """How the pools stood since then, the oldest first.
-
-        Args:
-            limit: no more than so many, the oldest.
-        """
-
-    def measurements(self, service: Service, name: Measure, *, limit: int = 100) -> list[Measurement]:
-        """How long something took lately, the newest first."""
-
-    def forget_observations(self, *, before: datetime) -> None:
-        """Forget what was observed before a time."""
-
-    def add_came(self, came: Sequence[Came]) -> None:
-        """Count jobs that came, and that ended, to what is counted of their intervals."""
-
-    def came(self, service: Service, *, since: int) -> list[Came]:
-        """What is counted of a service from an interval on, in order; an interval in which nothing came is missing."""
-
-    def set_forecasts(self, forecasts: Sequence[Forecast]) -> None:
-        """Keep what is expected of services, in place of what was."""
-
-    def forecasts(self) -> list[Forecast]:
-        """What is expected of each service of which that is known."""
-
-    def keep_warm(self, request: WarmRequest) -> None:
-        """Want so many instances of a pool ready, in place of what was wanted before."""
-
-    def stop_warming(self, pool: PoolKey) -> bool:
-        """Want none any more; False when none was wanted."""
-
-    def warm_requests(self, *, now: datetime) -> list[WarmRequest]:
-        """What is wanted ready now."""
 
     # --- retention
 

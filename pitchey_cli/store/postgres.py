@@ -42,3 +42,8 @@ class PostgresStore(SqlStore):
         """Forget lines in which nobody has stood for long, and what is known of old commits."""
         super().tidy_queue(now=now)
         self._db.tidy()
+
+    def integrity(self) -> list[str]:
+        """What is wrong with the database, however long it takes to read everything."""
+        with self._db.unhurried():
+            return super().integrity()

@@ -13,14 +13,23 @@ from psycopg.rows import tuple_row
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.store.database import Row
 from pitchey_cli.store.ends import Table, Values
-from pitchey_cli.store.postgres_export import OUR_OWN
 from pitchey_cli.store.refusals import translated
 from pitchey_cli.store.schema import recognised, take_steps
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import BUSY_SECONDS, MIGRATION_LOCK, NOTED, SCHEMA, WRITER_LOCK, Session, connected
+from pitchey_cli.store.session import (
+    BUSY_SECONDS,
+    MIGRATION_LOCK,
+    NOTED,
+    SCHEMA,
+    WRITER_LOCK,
+    Session,
+    connected,
+    unlimited,
+)
 from pitchey_cli.store.sql_store import SqlStore
 
 _PAGE = 1000  # rows that are fetched at once
+_OUR_OWN = frozenset({"commits"})  # what is of this database alone, and means nothing in another
 _COLUMNS = f"""
 SELECT c.relname, array_agg(a.attname::text ORDER BY a.attnum)
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -75,10 +84,7 @@ def writing(server: Server) -> Iterator[PostgresEnd]:
 def _connected(server: Server) -> psycopg.Connection[Row]:
     """A connection that may be busy, and silent while the other end is, for as long as it takes."""
     raw = connected(server, busy_seconds=BUSY_SECONDS)
-    limits = ["statement_timeout", "idle_in_transaction_session_timeout"]
-    if raw.info.server_version >= 170000:
-        limits.append("transaction_timeout")
-    raw.execute("; ".join(f"SET {each} = 0" for each in limits).encode())
+    raw.execute(f"{unlimited(raw)}; SET idle_in_transaction_session_timeout = 0".encode())
     return raw
 
 
@@ -117,7 +123,7 @@ class PostgresEnd:
         return {
             name: Table(name, tuple(columns), frozenset(to for of, to in references if of == name) - {name})
             for name, columns in self.asked(_COLUMNS)
-            if name not in OUR_OWN
+            if name not in _OUR_OWN
         }
 
     def rows(self, table: Table, condition: str) -> Generator[Values, None, None]:

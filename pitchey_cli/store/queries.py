@@ -8,8 +8,9 @@ connection to know.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from pitchey_cli.values import dataclass
 
 SQL = Path(__file__).with_name("sql")
 

@@ -12,7 +12,7 @@ from typing import Any
 from pitchey_cli.domain.budget import AsOf, caps
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.domain.job import Claimed, Job, JobError, JobId, JobState, NewJob, OnFailure
-from pitchey_cli.domain.nodes import Epoch
+from pitchey_cli.domain.nodes import Epoch, asked
 from pitchey_cli.domain.placement import Place, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.secrecy import masked
@@ -86,11 +86,15 @@ class Queueing(Dependencies, Members):
             rows.job_values(job, state, flows[line], at) for job, state, line in zip(jobs, states, lines, strict=True)
         ]
         self._db.run_many(QUERIES["insert_job"], values)
-        first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
         told = [rows.encode({"service": job.service.value, "name": job.name}) for job in jobs]
-        events = [(seq, at, "submitted", data) for seq, data in enumerate(told, first)]
-        self._db.run_many(QUERIES["insert_event"], events)
+        places = range(len(jobs) - 1, -1, -1)  # from the last one back
+        self._db.run_many(
+            QUERIES["insert_submitted"], [(place, at, data) for place, data in zip(places, told, strict=True)]
+        )
         self._count(Counter((job.organisation, job.service, state) for job, state in zip(jobs, states, strict=True)))
+        if not any(edges) and all(job.cached_from is None for job in jobs):
+            return
+        first = self._db.value(QUERIES["last_seq"]) - len(jobs) + 1
         for seq, job, state, needs in zip(count(first), jobs, states, edges, strict=False):
             if needs:
                 self._hold(seq, needs, at)
@@ -261,6 +265,8 @@ class Queueing(Dependencies, Members):
             self._db.run(QUERIES["renew_attempts"], {"seq": row["seq"]})
             self._db.run(QUERIES["hold_dead"], {"seq": row["seq"]})
             self._move(row, JobState.DEAD, JobState.HELD)
+            if (wishes := asked(row["on_node"])) != row["on_node"]:
+                self._db.run(QUERIES["set_wishes"], {"seq": row["seq"], "on_node": wishes})
             self._event(row["seq"], at, "redriven", {"attempts": row["attempt"]})
             self._hold_again(row["seq"], at)
             if not self._has_unmet(row["seq"]):

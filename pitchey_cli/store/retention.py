@@ -12,6 +12,7 @@ from datetime import datetime
 
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.domain.retention import (
+    GOES_FOR_ROOM,
     Ended,
     Excess,
     Holding,
@@ -19,6 +20,7 @@ from pitchey_cli.domain.retention import (
     due,
     may_follow,
     states_to_look_at,
+    too_many,
     waits_for_batch,
 )
 from pitchey_cli.domain.whereabouts import Whereabouts
@@ -30,7 +32,6 @@ from processors.vocabulary import Service
 
 _AT_ONCE = 250  # jobs that one call removes: about 30 ms of a writer's time
 _PAGE = 500
-_GOES_FOR_ROOM = (JobState.SUCCEEDED, JobState.CANCELLED)
 
 
 class Retaining(Queueing):
@@ -47,9 +48,7 @@ class Retaining(Queueing):
         """What is still too much: another node may have removed some of it since somebody counted."""
         if not (policy.jobs_count and excess.jobs > 0):
             return excess
-        counts = self.counts().by_service.values()
-        ended = sum(states.get(state, 0) for states in counts for state in _GOES_FOR_ROOM)
-        return replace(excess, jobs=min(excess.jobs, max(0, ended - policy.jobs_count)))
+        return replace(excess, jobs=min(excess.jobs, too_many(policy, self.counts().by_service.values())))
 
     def _remove_page(
         self, policy: RetentionPolicy, excess: Excess, after_seq: int, now: datetime, dry_run: bool
@@ -140,7 +139,7 @@ class Retaining(Queueing):
                 row["seq"],
                 JobId(row["id"]),
                 tuple(names[row["seq"]]),
-                may_go=row["state"] in _GOES_FOR_ROOM and row["seq"] not in stays,
+                may_go=row["state"] in GOES_FOR_ROOM and row["seq"] not in stays,
             )
             for row in page
         ]

@@ -25,6 +25,7 @@ from pitchey_cli.domain.job import (
     Usage,
     token_of,
 )
+from pitchey_cli.domain.nodes import Epoch
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import Flow, Waiting
@@ -102,6 +103,11 @@ def first_state(job: NewJob, *, now: datetime, is_held: bool) -> JobState:
     if is_held:
         return JobState.HELD
     return JobState.SCHEDULED if job.run_at is not None and job.run_at > now else JobState.QUEUED
+
+
+def epoch_values(under: Epoch) -> dict[str, Any]:
+    """Under what a node acts, as the values of its columns."""
+    return {"id": under.node_id, "epoch": under.number}
 
 
 def pool_values(pool: PoolKey) -> tuple[str, str, str]:

@@ -14,6 +14,11 @@ _DIALECT, _VERSION = "postgres", "schema_version"
 _OUR_TABLES = "'meta', 'container_jobs', 'commits'"  # nobody else has all of them
 _HAS_SCHEMA = f"SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = '{SCHEMA}')"
 _IS_OURS = f"SELECT count(*) = 3 FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename IN ({_OUR_TABLES})"
+_MAY_MAKE_SCHEMA = "SELECT has_database_privilege(current_database(), 'CREATE')"
+_MAY_FILL_SCHEMA = f"SELECT has_schema_privilege('{SCHEMA}', 'CREATE')"
+_ROLE, _DATABASE = "SELECT quote_ident(current_user)", "SELECT quote_ident(current_database())"
+_OWNER = f"SELECT quote_ident(tableowner) FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = 'container_jobs'"
+_IS_OWNER = f"SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = '{SCHEMA}.container_jobs'::regclass"
 _IS_EMPTY = f"SELECT NOT EXISTS (SELECT 1 FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}'))"
 
 
@@ -38,14 +43,40 @@ def make_sure(session: Session, *, create: bool) -> None:
 
 
 def take_steps(session: Session, found: int) -> None:
-    """Take all steps after one, inside a scripted transaction."""
+    """Take all steps after one, inside a scripted transaction.
+
+    Raises:
+        StoreError: the role may not.
+    """
     every = steps(_DIALECT)
-    session.run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    if found:
+        _require_owner(session, found)
+    else:
+        _make_schema(session)
     for step in every:
         if step.number > found:
             session.run(step.script)
             _note(session, _VERSION, step.number)
             _note(session, READABLE_BY, readable_by(every, step.number))
+
+
+def _make_schema(session: Session) -> None:
+    """Make the schema, unless somebody has made an empty one for us."""
+    has_schema = session.value(_HAS_SCHEMA)
+    if not session.value(_MAY_FILL_SCHEMA if has_schema else _MAY_MAKE_SCHEMA):
+        where = f"SCHEMA {SCHEMA}" if has_schema else f"DATABASE {session.value(_DATABASE)}"
+        text = f"{session.server} has no tables of Pitchey, and the role may not make them."
+        raise StoreError(text, hint=f"Its owner allows it: GRANT CREATE ON {where} TO {session.value(_ROLE)}.")
+    if not has_schema:  # `IF NOT EXISTS` asks for the right to make one in any case
+        session.run(f"CREATE SCHEMA {SCHEMA}")
+
+
+def _require_owner(session: Session, found: int) -> None:
+    if not session.value(_IS_OWNER):
+        owner, role = session.value(_OWNER), session.value(_ROLE)
+        text = f"{session.server} has schema version {found}, this Pitchey has {newest(_DIALECT)}"
+        hint = f"Run `pitchey db status` of this version once as {owner}, who owns the tables."
+        raise StoreError(f"{text}, and {role} may not change it.", hint=hint)
 
 
 def _note(session: Session, name: str, number: int) -> None:

@@ -35,7 +35,8 @@ WRITER_LOCK = 0x5049544348455931  # "PITCHEY1": of the one writer
 MIGRATION_LOCK = 0x5049544348455932  # "PITCHEY2": of whoever makes or changes the schema
 #: A holder of the lock that says nothing for so long is stopped, or cut off: the server ends its session.
 SILENCE_SECONDS = 8
-STATEMENT_SECONDS = 60  #: longest statement; none of ours takes a tenth of it
+#: Longest statement; none of ours takes a tenth of it, but for what reads or changes everything: see `unhurried`.
+STATEMENT_SECONDS = 60
 _UNKNOWN_PARAMETER = re.compile(r"invalid URI query parameter: \"([^\"]*)\"")
 _KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more than that with their types
 _FIRST_PAUSE_SECONDS = 0.02
@@ -48,6 +49,7 @@ NOTED = (
     f" HAVING {_HAS_WRITTEN}"
 )
 _CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
+_ROWS_AT_ONCE = (64, 16, 4, 1)  # that one statement adds
 _OPENING = 2  # orders that begin a transaction
 _PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
@@ -137,9 +139,17 @@ class Session:
             self._orders.append(_Order(sql if parameters else text, parameters))
 
     def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
-        """One statement for each set of parameters; call it inside a transaction."""
-        for each in parameters:
-            self.run(query, each)
+        """One statement for each set of parameters, or for many where rows are added; call it inside a transaction."""
+        one_row = None if self._is_scripted else _one_row(_sql(query)[1])
+        if one_row is None:
+            for each in parameters:
+                self.run(query, each)
+            return
+        into, values = one_row
+        self._establish()
+        for some in _some_at_once(list(parameters)):
+            sql = f"{into} {', '.join([values] * len(some))}"
+            self._orders.append(_Order(sql, [value for each in some for value in each]))
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()
@@ -405,6 +415,16 @@ class Session:
             self.run(f"SELECT count(*) FROM {row[0]} AS each WHERE each IS NULL")  # reads every row
         return []
 
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Let what reads everything take as long as it takes."""
+        self._tell(unlimited(self._raw))
+        try:
+            yield
+        finally:
+            if self._is_alive():
+                self._tell(_settings(_limits(self._raw)))
+
     def tidy(self) -> None:
         """Forget the commits of others and ours that nobody asks about any more."""
         self.run(
@@ -464,20 +484,31 @@ def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
         f"search_path = {SCHEMA}",
         f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
         f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",
-        f"statement_timeout = '{STATEMENT_SECONDS}s'",
         "client_connection_check_interval = '2s'",
         "jit = off",
         "timezone = 'UTC'",
         "default_transaction_isolation = 'read committed'",
     ]
-    if raw.info.server_version >= 170000:
-        chosen.append(f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'")
     try:
-        raw.execute("; ".join(f"SET {each}" for each in chosen).encode())
+        raw.execute(_settings([*chosen, *_limits(raw)]).encode())
     except psycopg.Error:
         raw.close()
         raise
     return raw
+
+
+def _limits(raw: psycopg.Connection[Row]) -> list[str]:
+    transaction = [f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'"] if raw.info.server_version >= 170000 else []
+    return [f"statement_timeout = '{STATEMENT_SECONDS}s'", *transaction]
+
+
+def unlimited(raw: psycopg.Connection[Row]) -> str:
+    """What lets statements and transactions take as long as they take."""
+    return _settings(f"{each.partition(' ')[0]} = 0" for each in _limits(raw))
+
+
+def _settings(chosen: Iterable[str]) -> str:
+    return "; ".join(f"SET {each}" for each in chosen)
 
 
 def _savepoint(level: int) -> str:
@@ -520,6 +551,24 @@ def _sql(query: Query | str) -> tuple[str, str, bool]:
     """The words; the same for psycopg, whose parameters are %s and %(name)s; and whether they change anything."""
     text = query if isinstance(query, str) else _words()[query.name]
     return text, _PARAMETER.sub(_placeholder, text), _WRITES.match(text) is not None
+
+
+@cache
+def _one_row(sql: str) -> tuple[str, str] | None:
+    """What adds a row, up to `VALUES` and from there; None of what does more, or something else."""
+    into, _, values = sql.partition("VALUES ")
+    values = values.rstrip("; \n")
+    is_all = into.startswith("INSERT") and values.endswith(")") and "ON CONFLICT" not in values
+    return (f"{into}VALUES", values) if is_all and "%s" in values else None
+
+
+def _some_at_once(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
+    """Rows in a few sizes: each size is a statement of its own, which is prepared once."""
+    place = 0
+    while place < len(rows):
+        size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - place)
+        yield rows[place : place + size]
+        place += size
 
 
 def _placeholder(found: re.Match[str]) -> str:

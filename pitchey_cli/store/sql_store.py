@@ -24,7 +24,7 @@ from pitchey_cli.domain.job import (
 )
 from pitchey_cli.domain.nodes import NodeRecord
 from pitchey_cli.domain.states import after_attempt
-from pitchey_cli.store import instance_rows, rows
+from pitchey_cli.store import rows
 from pitchey_cli.store.alerting import Alerting
 from pitchey_cli.store.finishing import Finishing
 from pitchey_cli.store.nodes import TakenOver
@@ -107,26 +107,25 @@ class SqlStore(Finishing, Retaining, Recurring, Alerting, Outbox):
         """End a node's epoch, if it is still as it was seen."""
         seen = {"id": gone.id, "epoch": gone.epoch, "beat": gone.beat, "now": rows.micros(now)}
         with self._db.transaction():
-            if self._db.row(QUERIES["end_epoch"], seen) is None:
+            if (ended := self._db.row(QUERIES["end_epoch"], seen)) is None:
                 return None
             taken = self._take_all(gone.id, why, now)
-            self._tell(gone.id, "node_lost", {"why": why, **_taken(taken)}, now)
+            self._tell(gone.id, ended["name"], "node_lost", {"why": why, **_taken(taken)}, now)
         return taken
 
     def remove_node(self, node_id: str, *, now: datetime) -> TakenOver | None:
         """Forget a node, alive or not, and take over what it runs."""
         with self._db.transaction():
-            if self._db.row(QUERIES["remove_node"], {"id": node_id}) is None:
+            if (removed := self._db.row(QUERIES["remove_node"], {"id": node_id})) is None:
                 return None
+            self._db.run(QUERIES["forget_decisions_of"], {"node": node_id})
             taken = self._take_all(node_id, "its node was removed", now)
-            self._tell(node_id, "node_removed", _taken(taken), now)
+            self._tell(node_id, removed["name"], "node_removed", _taken(taken), now)
         return taken
 
     def _take_all(self, node_id: str, why: str, now: datetime) -> TakenOver:
         """End what a node ran at the last signs of life of its instances: after them nobody is to pay for it."""
-        jobs = [rows.job_from(row) for row in self._db.rows(QUERIES["running_on_node"], {"node": node_id})]
-        found = self._db.rows(QUERIES["instances_on_node"], {"node": node_id})
-        instances = [instance_rows.instance_from(row) for row in found]
+        jobs, instances = self.running(node=node_id), self.instances(node=node_id)
         for job in jobs:
             self._interrupt(job, why, now)
         for instance in instances:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.store.connection import BUSY_SECONDS, SQLITE_ERRORS, Connection, not_a_database, translated
+from pitchey_cli.store.connection import BUSY_SECONDS, SQLITE_ERRORS, Connection, translated
 from pitchey_cli.store.copying import new_file_beside, publish
 from pitchey_cli.store.ends import ORDINAL, Table, Values
-from pitchey_cli.store.migrate import APPLICATION_ID, migrate, recognise
+from pitchey_cli.store.migrate import migrate, recognised
 from pitchey_cli.store.sql_store import SqlStore
 
 _CACHE_KIB = 64 * 1024  # eight times the usual: rows come in no order that the indexes have
@@ -31,7 +31,7 @@ def reading(path: Path) -> Iterator[SqliteEnd]:
         raise StoreError(f"There is no database at {path}.", hint="`pitchey submit` makes one.")
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as raw:
-            connection = _recognised(raw, path)
+            connection = recognised(raw, path)
             with connection.snapshot():
                 yield SqliteEnd(raw, connection, path)
     except SQLITE_ERRORS as error:
@@ -73,7 +73,7 @@ def _refuse_remains(path: Path) -> None:
 def _writing(path: Path, name: Path | None = None) -> Iterator[SqliteEnd]:
     try:
         with closing(_connected(path)) as raw:
-            connection = _recognised(raw, name or path)
+            connection = recognised(raw, name or path)
             connection.tune()
             connection.run(f"PRAGMA cache_size = -{_CACHE_KIB}")
             with connection.transaction():
@@ -86,14 +86,6 @@ def _connected(path: Path) -> sqlite3.Connection:
     raw = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     raw.row_factory = sqlite3.Row
     return raw
-
-
-def _recognised(raw: sqlite3.Connection, path: Path) -> Connection:
-    connection = Connection(raw, path)
-    if connection.value("PRAGMA application_id") != APPLICATION_ID or connection.schema_version() < 1:
-        raise not_a_database(path)
-    recognise(connection, path)
-    return connection
 
 
 class SqliteEnd:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pitchey_cli.domain.errors import SchemaTooNew
 from pitchey_cli.store import queries
+from pitchey_cli.values import dataclass
 
 READABLE_BY = "readable_by"  #: its name in the table meta
 _SAID = re.compile(r"^-- readable by: (\d+)\s*$", re.MULTILINE)

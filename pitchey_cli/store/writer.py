@@ -84,7 +84,10 @@ class Writer:
         Raises:
             StoreError: as of `call`; also whatever `fn` raises or answers.
         """
-        return await self._call(fn, item, is_lasting=True)
+        answer = await self._call(fn, item, is_lasting=True)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def note(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run it as `call` does, where a power cut may undo it: nobody is told of it, and it would be done again.
@@ -96,7 +99,7 @@ class Writer:
         """
         return await self._call(lambda _: [fn(*args, **kwargs)], None, is_lasting=False)
 
-    async def _call(self, serve: Callable[[Sequence[A]], Sequence[T | Exception]], item: A, *, is_lasting: bool) -> T:
+    async def _call(self, serve: Callable[[Sequence[A]], Sequence[T]], item: A, *, is_lasting: bool) -> T:
         loop = asyncio.get_running_loop()
         call = _Call(serve, item, loop.create_future(), loop, is_lasting)
         with self._closing:
@@ -175,8 +178,7 @@ def _serve(calls: Sequence[_Call]) -> None:
             call.error = error
         raise _Undone from error
     for call, answer in zip(calls, answers, strict=True):
-        call.error = answer if isinstance(answer, Exception) else None
-        call.value = answer
+        call.error, call.value = None, answer
 
 
 def _answer(group: list[_Call]) -> None:

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pitchey_cli.domain.access import ApiToken
     from pitchey_cli.domain.capacity import Size
-    from pitchey_cli.domain.job import JobId
+    from pitchey_cli.domain.job import Job, JobId, Output
     from pitchey_cli.domain.overview import Overview
     from pitchey_cli.domain.pipeline import Pipeline
     from pitchey_cli.domain.webhooks import Webhook
+    from pitchey_cli.operations.drafts import Draft
     from pitchey_cli.operations.logs import LogLine
     from pitchey_cli.operations.models.listing import Listed
     from pitchey_cli.operations.pipelines import Run
     from pitchey_cli.operations.requests import Request
     from pitchey_cli.operations.sources import Source
-    from pitchey_cli.operations.submit import Draft, StageProgress
+    from pitchey_cli.operations.submit import StageProgress
 
 
 class Elsewhere(Protocol):
@@ -72,6 +73,9 @@ class Elsewhere(Protocol):
 
     def why(self, job_id: JobId) -> list[str]:
         """Why a job is where it is."""
+
+    def links(self, expires: str, job: Job, outputs: Sequence[Output]) -> list[tuple[Output, str]]:
+        """Links with which anybody can fetch the outputs of a job."""
 
     def log_lines(self, job_id: JobId, *, attempt: int | None, follow: bool) -> Iterator[LogLine]:
         """What the programs of a job wrote."""

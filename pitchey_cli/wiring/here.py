@@ -192,11 +192,16 @@ class Wiring:
         self.make_state_dir()
         return self.files.artifacts()
 
-    def linking(self) -> Linking:
-        """What makes links to outputs."""
+    def linking(self, *, is_hurried: bool = False) -> Linking:
+        """What makes links to outputs.
+
+        Args:
+            is_hurried: a bucket that does not answer is not waited for.
+        """
         from pitchey_cli.operations.result import Linking
 
-        artifacts = self.artifacts()
+        self.make_state_dir()
+        artifacts = self.files.artifacts(is_hurried=is_hurried)
         return Linking(self.files.outputs(artifacts), self.files.presigner(artifacts))
 
     def listed(self, url: BucketUrl) -> list[str]:
@@ -210,7 +215,8 @@ class Wiring:
         asked = self.files.asked()
         if self.server is not None:
             where = str(self.policies.kept_at() or layout.artifacts(self.state_dir))
-            asked.append(Asked("whereabouts", f"{where} is where those of the queue are", self._ask_whereabouts))
+            saw, needs = f"{where} is where those of the queue are, or may be", frozenset({"store", "artifacts"})
+            asked.append(Asked("whereabouts", saw, self._ask_whereabouts, needs))
         return asked
 
     def _ask_whereabouts(self) -> None:

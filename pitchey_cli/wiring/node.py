@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -45,6 +46,7 @@ from pitchey_cli.wiring import porters
 from pitchey_cli.wiring.here import Wiring
 from processors.vocabulary import Service
 
+_START_BYTES = 4  # of a name that no other start of a daemon on this queue should have
 INSTANCE_UID = 10001  #: what instances run as when the daemon is root; any id that owns nothing on the host will do
 
 
@@ -271,6 +273,7 @@ def _facts(wiring: Wiring, engine: Engine, served: Sequence[Service], is_foregro
         lease_seconds=wiring.settings.daemon.lease_seconds,
         is_foreground=is_foreground,
         host=wiring.clock.boot(),
+        start=secrets.token_hex(_START_BYTES),
     )
 
 

@@ -252,25 +252,26 @@ def _value(line: bytes) -> Any:
 def _fork(task: Callable[[Say], None], tag: int, allowed: Limits) -> _Process:
     reading, writing = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    parent = os.getpid()
     try:
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            _be(task, writing, allowed)
+            _be(task, writing, allowed, parent)
         os.close(writing)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return _Process(pid, reading, tag, time.monotonic() + allowed.seconds)
 
 
-def _be(task: Callable[[Say], None], fd: int, allowed: Limits) -> NoReturn:
+def _be(task: Callable[[Say], None], fd: int, allowed: Limits, parent: int) -> NoReturn:
     """Be the process, to its end."""
     status = 1
     try:
         os.setpgid(0, 0)  # with all that it starts, as tesseract, so that they can be killed together
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        processes.die_with_parent()
+        processes.die_with_parent(parent)
         gc.freeze()  # a collection would copy the pages of all that the parent has
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         most = _address_space() + allowed.memory_bytes

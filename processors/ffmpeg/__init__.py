@@ -5,7 +5,8 @@ mp3_header      pure: what an MP3 says of its own length
 cut_off         whether the end of a file is missing, by its own sizes
 opening         a file, open in this process, and its frames
 unreadable      pure: what a file seems to be that cannot be opened
-probe           what a file is: its streams and tags; chapters has those of the file
+streams         pure: what is in a file, as it says itself: its streams and tags; chapters has those of the file
+probe           a look into a file, and what is found there as such streams
 report          a probe as JSON
 picture_header  what a PNG, JPEG, WebP, GIF or BMP says of itself, before anything is made of it
 program         one run of ffmpeg, with its progress and its failures in words for the user

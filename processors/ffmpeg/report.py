@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from processors.ffmpeg.probe import Audio, Other, Probe, Stream, Subtitle, Video
+from processors.ffmpeg.streams import Audio, Other, Probe, Stream, Subtitle, Video
 
 _KINDS: dict[type[Stream], str] = {Video: "video", Audio: "audio", Subtitle: "subtitle"}
 _OTHER_NAMES = {

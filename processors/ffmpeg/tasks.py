@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from processors.ffmpeg.probe import Probe
+from processors.ffmpeg.streams import Probe
 from processors.protocol import OutputFile, Result
 from processors.worker.context import Context
 

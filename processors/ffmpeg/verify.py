@@ -15,7 +15,8 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from processors.ffmpeg.opening import decoded, opened
-from processors.ffmpeg.probe import Probe, probe_opened
+from processors.ffmpeg.probe import probe_opened
+from processors.ffmpeg.streams import Probe
 from processors.worker.context import HandlerError, Rejected
 
 CUT_OFF = "The file seems to be cut off: copy or download it again."

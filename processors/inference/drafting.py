@@ -17,6 +17,7 @@ from processors.inference.manifest import TaskName, TensorShape
 _TOKEN_INPUT = "input_ids"
 _WHITE = 255  # of a picture's bytes
 _COLOURS = (1, 3)
+_COORDINATES = 4
 _PICTURE_TASKS = ("image-classification", "image-moderation", "image-feature-extraction", "object-detection")
 
 
@@ -86,6 +87,10 @@ def _scores(signature: Signature) -> dict[str, Any]:
 
 
 def _boxes(signature: Signature) -> dict[str, Any]:
+    if len(signature.outputs) == 1 and len(shape := signature.outputs[0].shape) == 3 and min(shape[1:]) > _COORDINATES:
+        # One table, which has many boxes and few numbers for each.
+        layout = "columns" if shape[1] < shape[2] else "rows"
+        return {"kind": "yolo", "output": signature.outputs[0].name, "layout": layout}
     boxes = [each for each in signature.outputs if len(each.shape) == 3 and each.shape[-1] == 4]
     if len(boxes) != 1:
         raise _unclear("boxes", signature.outputs, "gives", "postprocessing")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from processors.inference.errors import ModelError
 from processors.inference.frameworks.signature import Signature
-from processors.inference.manifest import Boxes, Embedded, Manifest, Picture, Scores, Strings, TensorShape, Words
+from processors.inference.manifest import Boxes, Embedded, Manifest, Picture, Scores, Strings, TensorShape, Words, Yolo
 
 _ANY = -1
 _SCORED = ("text-classification", "text-moderation", "image-classification", "image-moderation")
@@ -28,6 +28,8 @@ def refuse_misfit(manifest: Manifest, signature: Signature, labels: Sequence[str
     match manifest.postprocessing:
         case Boxes() as boxes:
             fit.boxes(boxes, labels)
+        case Yolo() as yolo:
+            fit.yolo(yolo, labels)
         case Scores() as scores:
             fit.scores(scores, labels)
         case None if manifest.task in (*_SCORED, "object-detection"):
@@ -131,6 +133,19 @@ class _Fit:
             self.output("postprocessing.classes", how.classes)
         elif scores is not None and len(scores.shape) == 3 and scores.shape[-1] not in (_ANY, len(labels)):
             self.refuse(f"the model gives {scores.shape[-1]} scores for each box, and there are {len(labels)} labels")
+
+    def yolo(self, how: Yolo, labels: Sequence[str]) -> None:
+        if not labels:
+            self.refuse("it has no labels")
+        found = self.output("postprocessing.output", how.output)
+        if found is None or not found.shape:
+            return
+        if len(found.shape) not in (2, 3):
+            self.refuse(f"postprocessing yolo reads a table, and the output is {described(found)}")
+        has, wanted = found.shape[-2 if how.layout == "columns" else -1], how.wanted(len(labels))
+        if has not in (_ANY, wanted):
+            words = f"{how.numbers} with {len(labels)} labels are {wanted}"
+            self.refuse(f"of {how.layout} the output has {has} numbers for each box, and {words}")
 
 
 def _agree(one: Sequence[int], other: Sequence[int]) -> bool:

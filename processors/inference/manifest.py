@@ -187,7 +187,26 @@ class Boxes(_Part):
     overlap: float | None = Field(None, ge=0, le=1)  #: boxes of a class that overlap more are one; None: done already
 
 
-Postprocessing = Annotated[Pooling | Scores | Vector | Boxes, Field(discriminator="kind")]
+class Yolo(_Part):
+    """One table of boxes with all that is said of each, as YOLO's detectors give it, becomes a list of objects."""
+
+    kind: Literal["yolo"] = "yolo"
+    output: str | None = None  #: the first where none is named
+    layout: Literal["columns", "rows"] = "columns"  #: a box is one of [1, numbers, boxes], or of [1, boxes, numbers]
+    #: after the four of the box: a score for each class; before those that there is any object; the best with its class
+    numbers: Literal["classes", "object-classes", "best-class"] = "classes"
+    activation: Literal["none", "sigmoid"] = "none"  #: of the scores, where the model leaves it out
+    form: Literal["xyxy", "cxcywh", "xywh"] = "cxcywh"
+    unit: Literal["pixels", "share"] = "pixels"  #: of the picture that goes in
+    threshold: float = Field(0.25, ge=0, le=1)  #: as YOLOv5's detect.py has it, 7.0; so is the next
+    overlap: float | None = Field(0.45, ge=0, le=1)  #: boxes of a class that overlap more are one; None: done already
+
+    def wanted(self, labels: int) -> int:
+        """How many numbers there are for each box."""
+        return 4 + {"classes": labels, "object-classes": 1 + labels, "best-class": 2}[self.numbers]
+
+
+Postprocessing = Annotated[Pooling | Scores | Vector | Boxes | Yolo, Field(discriminator="kind")]
 
 
 class Batching(_Part):

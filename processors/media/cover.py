@@ -17,8 +17,8 @@ from av.error import FFmpegError
 
 from processors.ffmpeg.opening import opened
 from processors.ffmpeg.picture_header import header
-from processors.ffmpeg.probe import Probe
 from processors.ffmpeg.safety import MOST_COVER_PIXELS
+from processors.ffmpeg.streams import Probe
 from processors.worker.context import Rejected
 
 _MOST_BYTES = 16 * 1024 * 1024 - 64 * 1024  # a picture in FLAC, and a frame of ID3v2, cannot be larger

@@ -7,8 +7,8 @@ from typing import Any
 from processors.ffmpeg.levelling import measured, metering
 from processors.ffmpeg.loudness import Measured
 from processors.ffmpeg.opening import opened
-from processors.ffmpeg.probe import Probe
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.streams import Probe
 from processors.ffmpeg.tasks import Report
 from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.media.analysis import Sound

@@ -7,7 +7,7 @@ from typing import Any
 
 from processors.ffmpeg.cut import Cut, settled
 from processors.ffmpeg.loudness import Measured, Setting
-from processors.ffmpeg.probe import Audio, Probe
+from processors.ffmpeg.streams import Audio, Probe
 from processors.ffmpeg.tasks import Source
 from processors.media.analysis import Analysis, Sound
 from processors.media.encoding import Labels

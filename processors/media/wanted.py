@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import cast
 
-from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.sound_codecs import CODECS, LAYOUTS, MEDIA_TYPES, Container, bounded_bitrate, nearest_rate
+from processors.ffmpeg.streams import Audio
 from processors.specs import MediaSpec, bits_per_second
 from processors.specs.media import LOSSLESS, STREAMS, AudioCodec, Preset
 from processors.specs.media_needs import HAS_NO, problem_of

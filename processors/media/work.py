@@ -12,8 +12,9 @@ from typing import Any
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.cut_off import is_cut_off
 from processors.ffmpeg.loudness import Setting
-from processors.ffmpeg.probe import Audio, probe
+from processors.ffmpeg.probe import probe
 from processors.ffmpeg.report import described, summary
+from processors.ffmpeg.streams import Audio
 from processors.ffmpeg.tasks import Made, Report, Source, Task, carry_out
 from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_short
 from processors.media import chapters, cover, spectrogram, waveform

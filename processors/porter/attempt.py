@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from processors.porter.exchange import Client
 from processors.porter.fetching import fetch
 from processors.porter.patience import TransferFailed
-from processors.porter.storing import Left, check_sizes, measure, store
+from processors.porter.storing import Left, check_length, check_sizes, measure, store
 from processors.porter.worker import Worker, WorkerGone, WorkerRefused
 from processors.protocol import (
     OUT_DIR_NAME,
@@ -100,12 +101,12 @@ class CarriedAttempt(Attempt):
         metrics = Metrics()
         ending: Result | Failure
         try:
-            await self._carry(self._fetch())
+            await self._carry(self._fetch)
             last = await self._work()
             metrics = last.metrics
             ending = last.result if isinstance(last, ResultEvent) else last.error
             if isinstance(ending, Result):
-                ending = await self._carry(self._store(ending))
+                ending = await self._carry(partial(self._store, ending))
         except _Stopped:
             assert self._stopped_by is not None
             ending = self._stopped_by
@@ -166,7 +167,7 @@ class CarriedAttempt(Attempt):
             target = directory / file.path
             await fetch(self._means.client, file, target, renew=renew, moved=self._count("fetching inputs", total))
 
-        await _together([one(number, file) for number, file in enumerate(self.request.inputs)])
+        await _together([partial(one, number, file) for number, file in enumerate(self.request.inputs)])
 
     # --- the work
 
@@ -193,6 +194,8 @@ class CarriedAttempt(Attempt):
         outputs = [output.model_copy(update={"sha256": None}) for output in result.outputs]
         limit = self.request.output_limit_bytes
         total = await asyncio.to_thread(check_sizes, self._left, outputs, limit_bytes=limit)
+        result = result.model_copy(update={"outputs": outputs})
+        check_length(ResultEvent(**self._stamp(), result=result, metrics=Metrics()))
         self._moved_bytes = 0
         stored: list[OutputFile] = []
         for begin in range(0, len(outputs), BATCH):
@@ -212,7 +215,7 @@ class CarriedAttempt(Attempt):
             moved = self._count("storing outputs", total)
             await store(self._means.client, self._left, output, found, url, renew=renew, moved=moved)
 
-        await _together([one(*each) for each in zip(outputs, measured, links.outputs, strict=True)])
+        await _together([partial(one, *each) for each in zip(outputs, measured, links.outputs, strict=True)])
         return [
             output.model_copy(update={"size": found.size, "sha256": found.sha256})
             for output, found in zip(outputs, measured, strict=True)
@@ -220,13 +223,12 @@ class CarriedAttempt(Attempt):
 
     # --- both ways
 
-    async def _carry(self, way: Awaitable[Any]) -> Any:
+    async def _carry(self, go: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """Go one of the ways, as long as nobody says stop and there is time."""
         if self._stopped_by is not None:
-            _close(way)
             raise _Stopped
         timeout = self.request.timeout_seconds
-        self._carrying = asyncio.ensure_future(way)
+        self._carrying = asyncio.create_task(go())
         timer = asyncio.get_running_loop().call_later(timeout, lambda: self.stop(timed_out(timeout), 0))
         try:
             gone = await self._carrying
@@ -273,24 +275,18 @@ class _Stopped(Exception):
     """Somebody has said stop."""
 
 
-def _close(way: Awaitable[Any]) -> None:
-    close = getattr(way, "close", None)
-    if close is not None:
-        close()
-
-
-async def _together(ways: Sequence[Awaitable[None]]) -> None:
-    """Go all of them, few at once; the first failure ends the others."""
+async def _together(ways: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Go all of them, few at once; the first failure ends the others, and those that have not begun never do."""
     room = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(way: Awaitable[None]) -> None:
+    async def one(go: Callable[[], Awaitable[None]]) -> None:
         async with room:
-            await way
+            await go()
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            for way in ways:
-                tasks.create_task(one(way))
+            for go in ways:
+                tasks.create_task(one(go))
     except ExceptionGroup as problems:
         raise problems.exceptions[0] from None
 

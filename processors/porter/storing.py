@@ -20,10 +20,12 @@ from typing import BinaryIO
 from processors.beneath import Outside, open_beneath, parts_within
 from processors.porter.exchange import Body, Client, Place, Unreachable
 from processors.porter.patience import IS_WORTH_ANOTHER_TRY, WANTS_ANOTHER_LINK, Patience, TransferFailed
-from processors.protocol import MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, StoredFile
+from processors.protocol import EVENT_BYTES, MOST_OUTPUTS, OUT_DIR_NAME, OutputFile, ResultEvent, StoredFile
 
 MOST_BYTES = 5 * 2**30  #: of one output: what S3 takes by a single PUT
 _CHUNK_BYTES = 256 * 1024
+_HASH_BYTES = len(f',"sha256":"{"0" * 64}"')  # that an output has in the last event, once it is stored
+_METRICS_BYTES = 1024  # that the numbers of the metrics may be longer than zeros, and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,22 @@ def check_sizes(left: Left, outputs: list[OutputFile], *, limit_bytes: int) -> i
         text = f"The outputs take {total} bytes, more than the {limit_bytes} that the job may write."
         raise _refused("output_too_large", text)
     return total
+
+
+def check_length(said: ResultEvent) -> None:
+    """Make sure, before anything is stored, that the host will read the last event.
+
+    Args:
+        said: as it is to be, without hashes and metrics.
+
+    Raises:
+        TransferFailed: it will be too long.
+    """
+    count = len(said.result.outputs)
+    size = len(said.wire()) + count * _HASH_BYTES + _METRICS_BYTES
+    if size > EVENT_BYTES:
+        text = f"What is said of the attempt's {count} outputs takes {size} bytes, and may take {EVENT_BYTES}."
+        raise _refused("too_many_outputs", text)
 
 
 def measure(left: Left, output: OutputFile, number: int) -> StoredFile:

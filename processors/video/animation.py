@@ -7,9 +7,9 @@ from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import commanded, run_ffmpeg
 from processors.ffmpeg.report import described
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.specs import Quality, VideoSpec

@@ -14,9 +14,9 @@ import ffmpeg
 
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import commanded
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.streams import Audio, Video
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF, RATE_SHARE, Average, Constant, Options, encoder, with_specifier

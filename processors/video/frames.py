@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from processors.ffmpeg.opening import blame_the_machine, decoded, opened
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.worker.threads import granted_threads
 
 _STEP_BACK_SECONDS = 10.0  # where an index is wrong, a seek lands too late: begin earlier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processors.ffmpeg.filters import Filter, fitted
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.specs import VideoSpec
 from processors.video.quality import fit
 

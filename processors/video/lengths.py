@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.cut_off import is_cut_off
-from processors.ffmpeg.probe import Audio, Probe, Stream
+from processors.ffmpeg.streams import Audio, Probe, Stream
 from processors.ffmpeg.tasks import Source
 from processors.ffmpeg.verify import CUT_OFF, LEAST_MISSING_SECONDS, is_lost, is_short, last_moment
 from processors.specs import VideoSpec

@@ -11,10 +11,10 @@ import ffmpeg
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.levelling import levelling, loop_samples, measured, metering
 from processors.ffmpeg.loudness import Measured, Setting, corrected, first_setting
-from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS
+from processors.ffmpeg.streams import Audio
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.specs.media import CODECS_OF, LOSSLESS, AudioCodec

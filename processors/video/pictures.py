@@ -13,7 +13,8 @@ from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter, fitted, upright
 from processors.ffmpeg.picture_header import header
-from processors.ffmpeg.probe import Video, display_matrix
+from processors.ffmpeg.probe import display_matrix
+from processors.ffmpeg.streams import Video
 from processors.specs import Quality
 from processors.specs.video import PictureFormat
 from processors.video.quality import TIERS

@@ -10,7 +10,7 @@ from itertools import pairwise
 from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.specs import VideoSpec
 from processors.video.frames import Found, frames_within, key_frame_gap

@@ -9,9 +9,10 @@ from pathlib import Path
 import ffmpeg
 
 from processors.ffmpeg.cut import Cut, settled
-from processors.ffmpeg.probe import Video, probe
+from processors.ffmpeg.probe import probe
 from processors.ffmpeg.program import TALKING, heard, run_ffmpeg
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.specs import VideoSpec
 from processors.video import levels, subtitles, target, watermark

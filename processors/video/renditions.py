@@ -15,8 +15,8 @@ from typing import Any
 import ffmpeg
 
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Subtitle, Video
 from processors.ffmpeg.program import commanded
+from processors.ffmpeg.streams import Subtitle, Video
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, Average, Constant, Options, encoder, with_specifier
 from processors.video.encoding import Wanted, input_options, picture, text_input

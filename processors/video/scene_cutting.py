@@ -12,10 +12,10 @@ from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.probe import Audio, Video
 from processors.ffmpeg.program import FFMPEG, commanded, run_ffmpeg
 from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.streams import Audio, Video
 from processors.ffmpeg.tasks import Report, Source
 from processors.ffmpeg.verify import Expected, incomplete, verified
 from processors.protocol import OutputFile

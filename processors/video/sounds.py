@@ -7,8 +7,8 @@ from typing import Any
 
 from processors.ffmpeg.languages import is_same
 from processors.ffmpeg.mixing import mixing
-from processors.ffmpeg.probe import Audio, Probe
 from processors.ffmpeg.sound_codecs import bounded_bitrate, nearest_rate
+from processors.ffmpeg.streams import Audio, Probe
 from processors.specs import VideoSpec, bits_per_second
 from processors.specs.media import AudioCodec
 from processors.video.quality import TIERS

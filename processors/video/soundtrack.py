@@ -9,11 +9,11 @@ from typing import Any
 import ffmpeg
 
 from processors.ffmpeg.chapters import Chapter, chapters, comments, within
-from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
 from processors.ffmpeg.report import described
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
 from processors.ffmpeg.sound_codecs import CODECS, CONTAINER_OPTIONS, MEDIA_TYPES, Container
+from processors.ffmpeg.streams import Audio
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, verified
 from processors.specs import VideoSpec

@@ -10,7 +10,7 @@ from itertools import islice
 from av.video.frame import VideoFrame
 
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.protocol import OutputFile
 from processors.specs import VideoSpec

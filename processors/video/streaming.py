@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from processors.ffmpeg.probe import Audio, Subtitle, Video, probe
+from processors.ffmpeg.probe import probe
 from processors.ffmpeg.program import run_ffmpeg
+from processors.ffmpeg.streams import Audio, Subtitle, Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.specs import Ladder, VideoSpec, bits_per_second
 from processors.streaming.making import make_stream, published

@@ -14,9 +14,9 @@ import ffmpeg
 
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Probe, Subtitle
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.safety import SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.streams import Probe, Subtitle
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
 from processors.worker.context import Rejected

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from processors.ffmpeg import vmaf
 from processors.ffmpeg.cut import Cut
-from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import FFMPEG, run_ffmpeg
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, CRF_RANGE, lossless

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import CUT_OFF
 from processors.protocol import OutputFile

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from processors.ffmpeg.mp4_tracks import switch_subtitles_off
-from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.program import followed
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.report import described, summary
+from processors.ffmpeg.streams import Probe, Video
 from processors.ffmpeg.tasks import Made, Report, Source, Task
 from processors.ffmpeg.verify import Expected, count_packets, is_short, verified
 from processors.protocol import OutputFile

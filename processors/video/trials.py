@@ -10,8 +10,8 @@ from typing import Any
 
 import ffmpeg
 
-from processors.ffmpeg.probe import Video
 from processors.ffmpeg.program import FFMPEG, commanded, followed, run_ffmpeg
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Report, Source
 from processors.specs import VideoSpec
 from processors.video.codecs import CRF, lossless, with_specifier

@@ -21,7 +21,7 @@ from typing import Any
 import ffmpeg
 
 from processors.ffmpeg.filters import Filter
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.specs import VideoSpec
 from processors.specs.video import Position, Watermark
 from processors.video.framing import usual_matrix

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from processors.ffmpeg.cut import Cut
-from processors.ffmpeg.probe import Video, probe
+from processors.ffmpeg.probe import probe
 from processors.ffmpeg.report import described
+from processors.ffmpeg.streams import Video
 from processors.ffmpeg.tasks import Source, Task, carry_out
 from processors.protocol import Result
 from processors.specs import VideoSpec

@@ -14,7 +14,17 @@ from pathlib import Path
 from resource import struct_rusage
 from typing import Any
 
-from processors.protocol import EVENT, AttemptRequest, ErrorEvent, Failure, Metrics, Reason, Result, ResultEvent
+from processors.protocol import (
+    EVENT,
+    EVENT_BYTES,
+    AttemptRequest,
+    ErrorEvent,
+    Failure,
+    Metrics,
+    Reason,
+    Result,
+    ResultEvent,
+)
 from processors.worker import cgroup, child, processes
 from processors.worker.context import LINE_BYTES
 from processors.worker.lines import LineSplitter
@@ -24,7 +34,6 @@ LOG_BYTES = 10 * 1024 * 1024  # of one attempt's log; what is said after that is
 _LOG_EVENT_BYTES = 100  # that a line takes beside its words: many empty ones are a long log, too
 PROGRESS_SECONDS = 0.25  # between two progress events
 TIMEOUT_GRACE_SECONDS = 5.0
-_EVENT_BYTES = 4 * 1024 * 1024  # of one event from the child; a result with many outputs is the longest
 _CHUNK_BYTES = 64 * 1024
 
 CANCELLED = Failure(code="cancelled", message="The attempt was cancelled.", retryable=False, reason=Reason.CANCELLED)
@@ -108,7 +117,7 @@ class Attempt:
         )
         live.add(started.pid)
         pipes = (
-            (started.pipes.events, LineSplitter(self._on_event, _EVENT_BYTES)),
+            (started.pipes.events, LineSplitter(self._on_event, EVENT_BYTES)),
             (started.pipes.stdout, LineSplitter(lambda line: self._log("stdout", line), LINE_BYTES)),
             (started.pipes.stderr, LineSplitter(lambda line: self._log("stderr", line), LINE_BYTES)),
         )

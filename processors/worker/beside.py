@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from processors.protocol import AttemptRequest, Result
-from processors.worker.child import Handle, Work, failed, perform, spec_of, succeeded
+from processors.worker.child import ENDING_CHARS, TOO_LONG, Handle, Work, perform, spec_of, succeeded
 from processors.worker.context import Context, HandlerError, Terminated
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
@@ -32,15 +32,6 @@ _MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first 
 _MOST_TURNS = 2  # threads that do those of one likeness
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
-_ENDING_CHARS = 4 * 1024 * 1024  # of an ending; that of a fork is no longer either (attempt.py)
-_TOO_LONG = failed(
-    HandlerError(
-        "result_too_long",
-        f"What the attempt says of its result takes more than {_ENDING_CHARS} characters.",
-        "Ask for less, or for a format that goes into a file.",
-        retryable=False,
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +195,7 @@ class Host:
             token = task.request.token
             del self._running[token]
             text = json.dumps(None if task.ended.is_set() else ending)
-            *parts, last = _parts_of(text if len(text) <= _ENDING_CHARS else json.dumps(_TOO_LONG))
+            *parts, last = _parts_of(text if len(text) <= ENDING_CHARS else json.dumps(TOO_LONG))
             for part in parts:
                 self._send({"token": token, "part": part, "isOver": False})
             if len(last) > room:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from processors.protocol import AttemptRequest, Reason, Result
+from processors.protocol import EVENT_BYTES, AttemptRequest, Reason, Result
 from processors.specs import SPECS, Spec
 from processors.worker import processes
 from processors.worker.context import Context, HandlerError, ProgramFailed, Rejected, Terminated
@@ -33,6 +33,7 @@ Handle = Callable[[Context[Any]], Result]
 
 _EVENTS_FD = 3  # in the child; the first after stdin, stdout and stderr
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+ENDING_CHARS = EVENT_BYTES - 1024  #: of an ending, which gets a number, a time and metrics on its way
 DISK_FULL_HINT = "Free some space where the spool is, or run fewer attempts at once."
 DISK_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -98,25 +99,27 @@ def _pipes(opened: ExitStack) -> tuple[Pipes, Pipes]:
 def _fork(work: Work, writing: Pipes) -> int:
     # Until the child has its own handlers, a signal to it would be written to the worker's wake-up descriptor.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    parent = os.getpid()
     try:
         pid = os.fork()
         if pid == 0:
-            _run(work, writing)
+            _run(work, writing, parent)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _run(work: Work, pipes: Pipes) -> NoReturn:
+def _run(work: Work, pipes: Pipes, parent: int) -> NoReturn:
     """Be the child, from the fork to the exit."""
     status = 1
     try:
-        _detach(pipes, work.request.output_limit_bytes)
+        _detach(pipes, work.request.output_limit_bytes, parent)
         os.chdir(work.out)
         emit = _emitter()
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
-            emit(perform(work, emit))
+            ending = perform(work, emit)
+            emit(ending if len(json.dumps(ending)) <= ENDING_CHARS else TOO_LONG)
             status = 0
         except Terminated:
             status = 128 + signal.SIGTERM
@@ -130,7 +133,7 @@ def _run(work: Work, pipes: Pipes) -> NoReturn:
             os._exit(status)
 
 
-def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
+def _detach(pipes: Pipes, output_limit_bytes: int, parent: int) -> None:
     """Leave everything of the worker behind but its imports."""
     os.setsid()
     gc.freeze()  # else a dead socket of the worker's, collected here, closes a descriptor that is by then another file
@@ -148,7 +151,7 @@ def _detach(pipes: Pipes, output_limit_bytes: int) -> None:
     limit = output_limit_bytes if hard == resource.RLIM_INFINITY else min(output_limit_bytes, hard)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     processes.become_subreaper()
-    processes.die_with_parent()
+    processes.die_with_parent(parent)
     processes.prefer_for_oom_kill()
 
 
@@ -247,3 +250,13 @@ def failed(error: HandlerError, reason: Reason | None = None) -> Mapping[str, An
             "reason": reason or error.reason,
         },
     }
+
+
+TOO_LONG = failed(
+    HandlerError(
+        "result_too_long",
+        f"What the attempt says of its result takes more than {ENDING_CHARS} characters.",
+        "Ask for less, or for a format that goes into a file.",
+        retryable=False,
+    )
+)

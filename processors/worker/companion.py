@@ -144,10 +144,11 @@ class Companion:
     def _fork(self, its: socket.socket) -> tuple[int, int]:
         """Start the process; give its number, and the descriptor that becomes readable when it ends."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        parent = os.getpid()
         try:
             pid = os.fork()
             if pid == 0:
-                _be(self._beside, self._listening, its)
+                _be(self._beside, self._listening, its, parent)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         try:
@@ -281,7 +282,7 @@ class Companion:
             told(None if message.get("isRefused") else message)
 
 
-def _be(beside: Beside, listening: socket.socket, its: socket.socket) -> NoReturn:
+def _be(beside: Beside, listening: socket.socket, its: socket.socket, parent: int) -> NoReturn:
     """Be the companion, to its end."""
     try:
         gc.freeze()
@@ -289,7 +290,7 @@ def _be(beside: Beside, listening: socket.socket, its: socket.socket) -> NoRetur
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _close_all_but({listening.fileno(), its.fileno()})
-        processes.die_with_parent()
+        processes.die_with_parent(parent)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         beside(listening, Host(its))
     except BaseException as error:

@@ -29,9 +29,15 @@ def become_subreaper() -> None:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent() -> None:
-    """Be killed when the worker is: nobody would take what this process makes."""
+def die_with_parent(parent: int) -> None:
+    """Be killed when the worker is: nobody would take what this process makes.
+
+    Args:
+        parent: the process that has forked this one. It may have been killed since.
+    """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -29,6 +29,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Job, JobState
 from pitchey_cli.engines import images
 from pitchey_cli.operations import submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service
 
@@ -192,7 +193,7 @@ def _create(ground: Ground, command: Sequence[str]) -> str:
 
 def _jobs(ground: Ground, language: str, code: str, count: int) -> list[float]:
     """Submit jobs at once, wait for them all; seconds from their submission to their end."""
-    draft = submit.draft(Service.CODE, {"language": language, "code": code}, None)
+    draft = drafted(Service.CODE, {"language": language, "code": code}, None)
     settings = submit.JobSettings(max_attempts=1, timeout_seconds=60)
     artifacts = LocalArtifacts(layout.artifacts(ground.state))
     jobs = submit.stage([draft] * count, artifacts, lambda _: settings, limit_bytes=1 << 30)

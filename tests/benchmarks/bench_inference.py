@@ -1,12 +1,13 @@
 """What 500 texts cost as 500 jobs, beside a bare onnxruntime loop, and beside Pitchey without batching.
 
-    python tests/benchmarks/bench_inference.py [--engine process|docker] [--jobs 500] [--slots 32] [--rounds 3]
+    python tests/benchmarks/bench_inference.py [--short] [--engine process|docker] [--jobs 500] [--slots 32]
 
 A whole Pitchey with a daemon. The texts are one job each, all submitted in one transaction, to a model as it ships and
 to one whose manifest says that its batches have one text; then they are the list of one job. The peer is one process
 that has the tokenizer, the two models of `sentiment` and the texts in memory, and nothing else: the best of several
 batch sizes. All in turns, with the time by the clock and, on the engine `process`, that of the processors, which other
-work on the machine changes less.
+work on the machine changes less. `--short` leaves out what hardly differs: it is one round of 200 texts, three of the
+batch sizes, ten single texts and the memory of two models.
 
 Before that: the first answer of an instance that is not there yet, what a loaded model takes of memory, and one text
 after the other on a warm instance beside the bare call. Docker needs PITCHEY_TEST_DOCKER, and the image.
@@ -44,6 +45,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobState
 from pitchey_cli.operations import follow, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.inference.frameworks import registry
 from processors.inference.repository import Repository
@@ -53,7 +55,8 @@ from tests.resources.models import default_models
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1, 2, 4, 8, 16, 32)
-SINGLES = 40
+SHORT_SIZES = (1, 8, 16)
+SINGLES, SHORT_SINGLES = 40, 10
 LOADED = ("embeddings", "sentiment", "classify", "moderate-image", "moderate-text", "entities", "generate")
 BEGINNINGS = (
     "The battery", "This phone", "My new kettle", "The hotel room", "The film", "The pasta", "Their support",
@@ -167,7 +170,7 @@ class Running:
 
     def _run(self, data: Sequence[str | list[str]]) -> float:
         settings = submit.JobSettings(max_attempts=1, timeout_seconds=600)
-        drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in data]
+        drafts = [drafted(Service.INFERENCE, {"model": "sentiment", "inputData": each}, None) for each in data]
         began = datetime.now(UTC)
         jobs = submit.stage(drafts, self._artifacts, lambda _: settings, limit_bytes=2**30)
         ids = submit.submit(self.store, jobs, now=began, artifacts=self._artifacts)
@@ -223,17 +226,17 @@ class Measured:
         return f"{self.name:34} {rate:8.0f} /s {rate / theirs:7.2f} {cpu:8.1f} ms  {parts}"
 
 
-def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int) -> None:
+def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int, sizes: Sequence[int] = SIZES) -> None:
     """All texts at once."""
     sides = {
         "jobs": (batched, batched.answer),
         "jobs, one text in a batch": (apart, apart.answer),
         "one job with a list": (batched, batched.answer_in_one),
     }
-    found = {name: Measured(name, [], [], {}) for name in (*(f"bare, batches of {size}" for size in SIZES), *sides)}
+    found = {name: Measured(name, [], [], {}) for name in (*(f"bare, batches of {size}" for size in sizes), *sides)}
     given = texts(count)
     for _ in range(rounds):
-        for size in SIZES:
+        for size in sizes:
             each = found[f"bare, batches of {size}"]
             began, cpu = time.perf_counter(), time.process_time()
             bare.loop(given, size)
@@ -246,15 +249,15 @@ def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int) 
             if side.has_processes:
                 found[name].parts = {part: after[part] - before[part] for part in after}
                 found[name].cpu_seconds.append(sum(found[name].parts.values()))
-    best = min((found[f"bare, batches of {size}"] for size in SIZES), key=lambda each: statistics.median(each.seconds))
+    best = min((found[f"bare, batches of {size}"] for size in sizes), key=lambda each: statistics.median(each.seconds))
     print(f"{'':34} {'texts':>11} {'ratio':>7} {'processor':>11}  of which")  # noqa: T201
     for each in found.values():
         print(each.row(count, best))  # noqa: T201
 
 
-def singles(bare: Bare, side: Running) -> None:
+def singles(bare: Bare, side: Running, count: int = SINGLES) -> None:
     """One text after the other."""
-    given = texts(SINGLES)
+    given = texts(count)
     side.answer(given[:1])
     ours, theirs = [], []
     for text in given:
@@ -267,10 +270,10 @@ def singles(bare: Bare, side: Running) -> None:
     print(f"one text, warm, p50: {ours_p50:.1f} ms, bare {theirs_p50:.1f}: {more:.1f} ms more (aim: 15)")  # noqa: T201
 
 
-def memory(models: Path) -> None:
+def memory(models: Path, names: Sequence[str] = LOADED) -> None:
     """What each model takes of memory when it is loaded and has run, beside what its manifest says."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for name in LOADED:
+        for name in names:
             taken, said = pool.apply(_memory_of, (models, name))
             print(f"memory of {name}: {taken / 2**20:.0f} MiB, and its manifest says {said / 2**20:.0f}")  # noqa: T201
 
@@ -303,9 +306,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=500)
     parser.add_argument("--slots", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--short", action="store_true")
     chosen = parser.parse_args()
+    if chosen.short:
+        chosen.jobs, chosen.rounds = min(chosen.jobs, 200), 1
     models = default_models()
-    memory(models)
+    memory(models, LOADED[:2] if chosen.short else LOADED)
     bare = Bare(models, len(os.sched_getaffinity(0)))
     with (
         pitchey(models, chosen.engine, chosen.slots, has_batches=True) as batched,
@@ -315,8 +321,8 @@ def main() -> None:
         print(f"the first answer, from nothing: {min(firsts):.2f} and {max(firsts):.2f} s")  # noqa: T201
         for name, size in batched.memory_bytes().items():
             print(f"memory of the {name} alone: {size / 2**20:.0f} MiB")  # noqa: T201
-        singles(bare, batched)
-        bulk(bare, batched, apart, chosen.jobs, chosen.rounds)
+        singles(bare, batched, SHORT_SINGLES if chosen.short else SINGLES)
+        bulk(bare, batched, apart, chosen.jobs, chosen.rounds, SHORT_SIZES if chosen.short else SIZES)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.engines import images
 from pitchey_cli.operations import follow, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service
@@ -69,7 +70,7 @@ def _submitter(state: Path, store: SqliteStore) -> Callable[[], str]:
     artifacts = LocalArtifacts(layout.artifacts(state))
     settings = submit.JobSettings(max_attempts=1, timeout_seconds=60)
     fields = {"output_format": "thumbnail", "thumbnail_times": [0]}
-    draft = submit.draft(Service.VIDEO, fields, Source(str(CLIP), "clip"))
+    draft = drafted(Service.VIDEO, fields, Source(str(CLIP), "clip"))
 
     def once() -> str:
         (job,) = submit.stage([draft], artifacts, lambda _: settings, limit_bytes=2**30)

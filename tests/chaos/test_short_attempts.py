@@ -14,6 +14,7 @@ from pitchey_cli.daemon import lock
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.operations import follow, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
@@ -40,7 +41,7 @@ def submitted(pitchey: Pitchey, store: Store) -> list[JobId]:
     """Jobs with a text each, once some of them have been answered."""
     artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
     texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(JOBS)]
-    drafts = [submit.draft(Service.INFERENCE, {"model": "sentiment", "inputData": text}, None) for text in texts]
+    drafts = [drafted(Service.INFERENCE, {"model": "sentiment", "inputData": text}, None) for text in texts]
     settings = submit.JobSettings(max_attempts=3, timeout_seconds=600)
     jobs = submit.stage(drafts, artifacts, lambda _: settings, limit_bytes=2**30)
     ids = submit.submit(store, jobs, now=datetime.now(UTC), artifacts=artifacts)

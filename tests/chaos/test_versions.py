@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from pitchey_cli import __version__
 from pitchey_cli.store.steps import newest
 from tests.conftest import ROOT, Pitchey
 from tests.resources.books import wrong_books
-from tests.resources.clusters import Cluster, until
+from tests.resources.clusters import Cluster
 from tests.resources.releases import release
+from tests.resources.waiting import until
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 NEXT, FAR = "0.2.0", "0.3.0"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, postgres_url: str) -> Iterator[Cluster]:
-    found = Cluster(tmp_path, postgres_url)
-    yield found
-    found.end()
 
 
 def submit(node: Pitchey, clip: Path, on: str, *options: str) -> str:
@@ -102,14 +93,16 @@ def test_a_version_too_far_behind_is_refused_with_the_way_out(cluster: Cluster, 
     old, new, far = cluster.node("old"), cluster.node("new"), cluster.node("far")
     new.root = release(tmp_path, NEXT, known)
     far.root = release(tmp_path, FAR, known, known + 1)
+    left = old.start_daemon()
     new.start_daemon()
-    old.ok("status")
     far.start_daemon()
+    assert left.wait(30) == 9 and left.stderr is not None
+    assert "This daemon has ended: its database is for newer programs." in left.stderr.read()
     for arguments in (("status",), ("submit", "video", clip), ("daemon", "run"), ("daemon", "start"), ("db", "status")):
         refused = old(*arguments)
         assert refused.code == 9 and refused.err.count("error: ") == 1, refused
         assert f"has schema version {known + 2}, for programs that know version {known + 1}" in refused.err
         assert "upgrade this one" in refused.err and "Traceback" not in refused.err
-    assert versions(new) == (known + 2, {"new": NEXT, "far": FAR})  # its neighbour goes on
+    assert versions(new) == (known + 2, {"old": __version__, "new": NEXT, "far": FAR})  # its neighbour goes on
     job_id = submit(new, clip, "new")
     far.ok("wait", job_id)

@@ -8,6 +8,7 @@ import pty
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -124,6 +125,39 @@ def test_ctrl_c_leaves_nothing_behind(pitchey: Pitchey, filled: Path, postgres_s
     out, err = copying.communicate(timeout=DEADLINE_SECONDS)
     assert (copying.returncode, out) == (130, "") and "Traceback" not in err
     assert postgres_server.run("SELECT 1 FROM pg_namespace WHERE nspname = 'pitchey'", database=database) == []
+    postgres_server.drop(database)
+
+
+def test_a_copy_that_is_killed_leaves_nothing_that_counts_and_is_made_again(
+    pitchey: Pitchey, filled: Path, postgres_server: PostgresServer
+) -> None:
+    add_events(filled, 100_000)
+    database = postgres_server.create()
+    at_work = "SELECT tuples_processed FROM pg_stat_progress_copy WHERE tuples_processed > 1000"
+    ours = "SELECT 1 FROM pg_namespace WHERE nspname = 'pitchey'"
+
+    def begun_file() -> list[Path]:
+        return [each for each in pitchey.cwd.glob(".new.db.*.part-wal") if each.stat().st_size > 1_000_000]
+
+    def begun_server() -> list[tuple[object, ...]]:
+        return postgres_server.run(at_work, database=database)
+
+    begun: dict[str, Callable[[], Sequence[object]]] = {
+        "new.db": begun_file,
+        postgres_server.url(database): begun_server,
+    }
+    for target, has_begun in begun.items():
+        copying = pitchey.start("db", "copy", target)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not has_begun():
+            assert copying.poll() is None and time.monotonic() < deadline
+            time.sleep(LOOK_SECONDS / 10)
+        copying.kill()
+        copying.communicate()
+        assert not (pitchey.cwd / "new.db").exists() or target != "new.db"
+        assert postgres_server.run(ours, database=database) == []
+        assert "has all 100," in pitchey.ok("db", "copy", target).out
+    assert [path.name for path in pitchey.cwd.iterdir() if path.name.endswith(("part", "-wal", "-shm"))] == []
     postgres_server.drop(database)
 
 

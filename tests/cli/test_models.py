@@ -87,6 +87,24 @@ def test_a_detector_is_read_out_of_its_shapes(pitchey: Pitchey) -> None:
     assert said["outputs"][0] == {"name": "boxes", "dtype": "float32", "shape": [1, 4, 4]}
 
 
+@pytest.mark.parametrize(("layout", "numbers"), [("columns", "classes"), ("rows", "object-classes")])
+def test_a_detector_with_one_table_is_read_out_of_its_shape(pitchey: Pitchey, layout: str, numbers: str) -> None:
+    table = onnx_models.yolo(layout=layout, numbers=numbers, activation="none")
+    (pitchey.cwd / "yolo.onnx").write_bytes(table)
+    command = ["models", "add", "yolo", "yolo.onnx", "--task", "object-detection", "--labels", ",".join(QUARTERS)]
+    if numbers != "classes":
+        refused = pitchey(*command)
+        assert refused.code == 2
+        assert "of rows the output has 9 numbers for each box, and classes with 4 labels are 8" in refused.err
+        command += ["--postprocessing", json.dumps({"numbers": numbers})]
+    pitchey.ok(*command)
+    said = pitchey.ok("models", "show", "yolo", "--json").json["manifest"]["postprocessing"]
+    assert [said[name] for name in ("kind", "output", "layout", "numbers")] == ["yolo", "output0", layout, numbers]
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(pitchey.cwd / "red.png")
+    found = pitchey.ok("run", "inference", "yolo", "red.png").json["output"]
+    assert sorted(each["label"] for each in found) == sorted(QUARTERS)
+
+
 def test_versions_live_side_by_side_and_one_is_pinned(pitchey: Pitchey, colours: Path, grass: Path) -> None:
     for _ in range(2):
         pitchey.ok("models", "add", "colour", colours, *CLASSIFIER)
@@ -311,3 +329,10 @@ def test_an_image_with_more_frameworks_is_called_by_them_and_takes_wheels(pitche
     assert answer.code == 2 and "--wheelhouse is for images with more frameworks." in answer.err
     answer = pitchey("images", "build", "inference-torch", "--wheelhouse", ".")
     assert answer.code == 3 and "There is no wheel in ." in answer.err
+    (pitchey.cwd / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").write_bytes(b"PK")
+    answer = pitchey("images", "build", "inference-torch", "--wheelhouse", ".")
+    assert answer.code == 2
+    assert "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, and images have Python 3.13." in answer.err
+    assert "`pip download --only-binary :all: --python-version 3.13 --dest . torch`" in answer.err
+    answer = pitchey("images", "build", "inference-tensorflow-torch", "--wheelhouse", ".")
+    assert answer.code == 2 and "In . is no wheel of tensorflow." in answer.err

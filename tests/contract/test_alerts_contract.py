@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pitchey_cli.domain.alerts import RULES, Alert, Reading, Rule, Silence
@@ -54,6 +56,15 @@ def test_an_alert_is_told_once_whoever_looks_and_what_is_known_of_it_is_kept(sto
     assert judge(other, 1, minutes=2).resolved_at == NOON + 2 * MINUTE
     assert judge(store, 1, minutes=3) == judge(other, 1, minutes=4)
     assert told(store) == [("alert_fired", "queue_wait", 500, False), ("alert_resolved", "queue_wait", 1, False)]
+
+
+def test_of_several_nodes_that_judge_at_once_one_tells(store, another):
+    stores = [another() for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda each: judge(each, 500), stores))
+        over = list(threads.map(lambda each: judge(each, 1, minutes=1), stores))
+    assert {each.firing_since for each in found} == {NOON} and {each.firing_since for each in over} == {None}
+    assert [kind for kind, *_ in told(store)] == ["alert_fired", "alert_resolved"]
 
 
 def test_looking_alone_changes_nothing(store):
@@ -127,6 +138,11 @@ def test_pools_are_short_of_room_as_long_as_their_last_decision_says_so(store):
     store.observe([], [], [], [decided(Service.VIDEO, "room"), decided(Service.CODE, "step")])
     assert facts(store, NOON + 0.5 * MINUTE).short_of_room == ["video"]
     assert facts(store, NOON + 2 * MINUTE).short_of_room == []
+    there = [replace(decided(Service.VIDEO, each), node=name) for name, each in (("a", "room"), ("b", "step"))]
+    store.observe([], [], [], there)
+    assert facts(store, NOON + 0.5 * MINUTE).short_of_room == []  # one of the nodes has room
+    store.observe([], [], [], [replace(decided(Service.VIDEO, "room"), node="b")])
+    assert facts(store, NOON + 0.5 * MINUTE).short_of_room == ["video"]
 
 
 def instance(instance_id: str) -> Instance:

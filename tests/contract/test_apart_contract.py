@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,9 +16,13 @@ from pitchey_cli.domain.alerts import RULES, Reading
 from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.errors import Denied, InputNotFound
 from pitchey_cli.domain.job import Dependency, JobId, JobState, NewJob, OnFailure
+from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.periods import Period
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.domain.scope import Scope
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.domain.webhooks import TEST_TYPE, TRIED_FOR, Delivery, Webhook
 from pitchey_cli.store import apart as module
 from pitchey_cli.store import noted as noting
@@ -25,6 +31,7 @@ from pitchey_cli.store.noted import noted
 from pitchey_cli.store.port import JobFilter, Store
 from pitchey_cli.store.queries import load
 from processors.vocabulary import Service
+from tests.resources.books import INSTANCE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AS_OF = AsOf(NOON, "b", 0, UTC)
@@ -119,6 +126,27 @@ def test_what_is_theirs_is_not_there(ours: Store) -> None:
     assert (
         not ours.replay("w-acme", f"m-{hook}", until=later, now=NOON) and ours.delivery("w-acme", f"m-{hook}") is None
     )
+
+
+def test_no_node_is_named_to_an_organisation_and_all_are_to_the_owner(store: Store, ours: Store) -> None:
+    store.add_webhook(Webhook("w-owner", "all", "", "https://example.org/", (), (), NOON, "whsec_"))
+    under = store.enter("id-a", NodeFacts("a", "1.0", 1, "process", (Service.VIDEO,)), Room(), now=NOON)
+    store.add_instance(replace(INSTANCE, node="id-a", organisation=OURS), under=under)
+    places = Places([Candidate(INSTANCE.id, 4, 4)])
+    claim = {"policy": QueuePolicy(), "now": NOON, "lease_until": NOON, "tick": 0, "under": under}
+    assert len(store.claim(PoolKey(Service.VIDEO), places=places, **claim)) == 2  # type: ignore[arg-type]
+
+    def told(of: Store, webhook_id: str) -> list[object]:
+        started = (each.data for each in of.deliveries(webhook_id) if each.type == "job.started")
+        return [json.loads(each)["details"].get("node") for each in started]
+
+    (claimed,) = (each for each in ours.events(after=0) if each.type == "claimed")
+    (attempt,) = ours.attempts(JobId("acme1"))
+    assert claimed.data["instanceId"] == INSTANCE.id and "node" not in claimed.data
+    assert [each.node for each in ours.instances()] == [attempt.node] == [""]
+    assert told(ours, "w-acme") == [None]
+    assert [each.data["node"] for each in store.events(after=0) if each.type == "claimed"] == ["id-a"] * 2
+    assert [each.node for each in store.instances()] == ["id-a"] and told(store, "w-owner") == ["id-a"] * 2
 
 
 def test_nothing_is_made_for_them(ours: Store) -> None:

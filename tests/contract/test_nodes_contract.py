@@ -14,6 +14,7 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import EpochOver, PoolFull, StaleToken
 from pitchey_cli.domain.job import InstanceState, Job, JobId, JobState, NewJob, Outcome
 from pitchey_cli.domain.nodes import Epoch, Health, NodeFacts, NodeRecord, NodeState, Room
+from pitchey_cli.domain.observation import LastDecision
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -54,9 +55,8 @@ def submit(store: Store, *names: str, **fields: object) -> None:
 
 
 def claim(store: Store, under: Epoch, instance_id: str, *, tick: int = 100, **chosen: object) -> list[Job]:
-    places = Places([Candidate(instance_id, 4, 4)])
-    words = {"policy": QueuePolicy(), **chosen}
-    found = store.claim(POOL, places=places, now=NOON, lease_until=NOON, tick=tick, under=under, **words)  # type: ignore[arg-type]
+    words = {"policy": QueuePolicy(), "places": Places([Candidate(instance_id, 4, 4)]), **chosen}
+    found = store.claim(POOL, now=NOON, lease_until=NOON, tick=tick, under=under, **words)  # type: ignore[arg-type]
     return [each.job for each in found]
 
 
@@ -242,6 +242,29 @@ def test_a_drained_node_takes_nothing_and_stays_so_when_its_daemon_starts_anew(s
     assert not store.drain_node("nobody", is_drained=True, now=NOON)
 
 
+def test_a_job_that_a_start_of_a_daemon_is_not_fit_for_goes_to_the_next_one_alone(store: Store) -> None:
+    a, b = entered(store, "a", start="1"), entered(store, "b", start="2")
+    has_instance(store, a, "i-a")
+    has_instance(store, b, "i-b")
+    submit(store, "j1", "j2", on_node="spot=false")
+    of_a, of_b = (QueuePolicy(labels=node(store, name).facts.all_labels) for name in "ab")
+    (job,) = claim(store, a, "i-a", policy=of_a, places=Places([Candidate("i-a", 1, 1)]))
+    outcome = Outcome(Reason.INTERRUPTED)
+    passed = replace(after_attempt(job, outcome, now=NOON, dice=0.5), on_node="spot=false,start!=1")
+    assert job.token is not None
+    store.finish(job.id, job.token, outcome, passed, now=NOON, tick=200)
+    assert (store.job(job.id).state, store.job(job.id).attempts_used) == (JobState.QUEUED, 0)
+    assert [each.id for each in claim(store, a, "i-a", policy=of_a)] == ["j2"]  # nobody waits behind it
+    (again,) = claim(store, b, "i-b", policy=of_b)
+    failed = Outcome(Reason.REJECTED)
+    assert again.id == "j1" and again.token is not None
+    dead = after_attempt(again, failed, now=NOON, dice=0.5)
+    store.finish(again.id, again.token, failed, dead, now=NOON, tick=300)
+    assert store.redrive(again.id, now=NOON)
+    assert [(each.id, each.on_node) for each in claim(store, a, "i-a", policy=of_a)] == [("j1", "spot=false")]
+    assert store.integrity() == [] and wrong_books(store) == []
+
+
 def test_a_node_that_is_removed_loses_what_it_ran(store: Store) -> None:
     a = entered(store, "a")
     has_instance(store, a, "i-a")
@@ -252,6 +275,13 @@ def test_a_node_that_is_removed_loses_what_it_ran(store: Store) -> None:
     assert store.job(JobId("j1")).state is JobState.QUEUED and store.instances() == []
     assert not store.beat(a, ROOM, now=NOON) and node(store, "a").state is NodeState.REMOVED
     assert store.remove_node("id-a", now=NOON) is None
+
+
+def test_what_a_removed_node_has_decided_is_of_no_use_any_more(store: Store) -> None:
+    entered(store, "a"), entered(store, "b")
+    store.observe([], [], [], [LastDecision(NOON, POOL, {"wanted": 1}, f"id-{name}") for name in "ab"])
+    store.remove_node("id-a", now=NOON)
+    assert [each.node for each in store.last_decisions()] == ["id-b"]
 
 
 def test_a_node_reads_what_is_its_own(store: Store) -> None:
@@ -266,6 +296,9 @@ def test_a_node_reads_what_is_its_own(store: Store) -> None:
     assert {each.id: each.seen_tick for each in store.instances()} == {"i-a": 0, "i-b": 77}
     assert store.pools_elsewhere("id-b") == {POOL: Elsewhere(1, 3)}
     assert store.pools_elsewhere("id-a") == {POOL: Elsewhere(1, 4)}
+    has_instance(store, a, "i-leaving")
+    store.set_instance("i-leaving", InstanceState.DRAINING, now=NOON, tick=0)
+    assert store.pools_elsewhere("id-b") == {POOL: Elsewhere(1, 3)}, "as many as the limit of all nodes counts"
 
 
 def test_all_nodes_together_have_no_more_instances_of_a_pool_than_there_may_be(another: Callable[[], Store]) -> None:

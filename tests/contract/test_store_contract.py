@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,9 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.retention import Excess, RetentionPolicy
 from pitchey_cli.domain.states import Transition, after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
+from pitchey_cli.domain.webhooks import Webhook
 from pitchey_cli.domain.windows import Window
-from pitchey_cli.store.port import CancelResult, JobFilter, Store
+from pitchey_cli.store.port import CancelResult, Ending, JobFilter, Store
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
 
@@ -417,6 +420,68 @@ def test_a_finished_job_cannot_finish_again(store):
     end(store, job, Reason.COMPLETED)
     with pytest.raises(StaleToken):
         end(store, job, Reason.COMPLETED)
+
+
+def together(store: Store, *ended: tuple[Job, Reason]) -> list[Job | StaleToken]:
+    return store.finish_all([ending(job, reason) for job, reason in ended])
+
+
+def ending(job: Job, reason: Reason) -> Ending:
+    assert job.token is not None
+    outcome = Outcome(reason, is_retryable=True)
+    return Ending(job.id, job.token, outcome, partial(after_attempt, outcome=outcome, now=NOON, dice=0.5), NOON, 0)
+
+
+def test_attempts_that_end_together_end_as_each_would_alone(store):
+    submit(store, *(video(name) for name in ("a", "b", "c", "d")))
+    submit(store, video("e", after=after("a", "d")))
+    first, second, third, fourth = claim(store, 4)
+    reasons = (Reason.COMPLETED, Reason.FAILED, Reason.INTERRUPTED, Reason.COMPLETED)
+    jobs = [first, second, third, fourth]
+    assert together(store, *zip(jobs, reasons, strict=True)) == jobs, "as they were before"
+    assert [store.job(each.id).state.value for each in (first, second, third, fourth)] == [
+        "succeeded", "scheduled", "queued", "succeeded",
+    ]  # fmt: skip
+    assert [types(store, name)[-1] for name in "abcd"] == ["succeeded", "retrying", "interrupted", "succeeded"]
+    assert types(store, "e") == ["submitted", "released"], "both that it waits for have ended"
+    assert [each.reason for each in store.attempts(JobId("c"))] == [Reason.INTERRUPTED]
+    assert store.integrity() == []
+
+
+def test_of_those_that_end_together_a_stale_one_changes_nothing_and_hinders_nobody(store):
+    submit(store, video("a"), video("b"))
+    first, second = claim(store, 2)
+    end(store, first, Reason.INTERRUPTED)
+    (again,) = claim(store)
+    stale, done, twice = together(store, (first, Reason.COMPLETED), (second, Reason.COMPLETED), (second, Reason.FAILED))
+    assert [type(each) for each in (stale, done, twice)] == [StaleToken, Job, StaleToken]
+    assert (store.job(first.id), store.job(second.id).state) == (again, JobState.SUCCEEDED)
+    assert store.integrity() == []
+
+
+def test_what_an_end_makes_of_a_job_is_decided_by_the_job_as_it_is_then(store):
+    job = started(store)
+    store.cancel(job.id, why="", now=NOON)
+    together(store, (job, Reason.FAILED))
+    assert store.job(job.id).state is JobState.CANCELLED, "and not tried again"
+
+
+def test_of_jobs_that_are_submitted_and_claimed_together_each_is_told_in_its_order(store):
+    store.add_webhook(Webhook("w", "chat", "", "https://example.org/", (), (), NOON, "whsec_"))
+    names = [f"j{n:02}" for n in range(22)]
+    submit(store, *(video(name) for name in names))
+    claim(store, 22)
+    told = [(each.type, each.subject, each.next_at is None) for each in reversed(store.deliveries("w", limit=99))]
+    assert told == [("job.submitted", name, False) for name in names] + [("job.started", name, True) for name in names]
+
+
+def test_a_batch_whose_last_jobs_end_together_has_finished_once(store):
+    store.add_webhook(Webhook("w", "chat", "", "https://example.org/", ("batch.finished",), (), NOON, "whsec_"))
+    submit(store, video("a", batch="night"), video("b", batch="night"))
+    together(store, *((job, Reason.COMPLETED) for job in claim(store, 2)))
+    (told,) = store.deliveries("w")
+    said = json.loads(told.data)
+    assert (said["jobs"], said["lastJobId"]) == ({"succeeded": 2}, "b")
 
 
 # --- scheduled jobs
@@ -1513,6 +1578,19 @@ def test_what_is_observed_of_an_organisations_pool_is_told_of_that_pool(store):
     assert {each.pool: each.explanation["wanted"] for each in store.last_decisions()} == {pool: 5, other: 1}
     store.forget_pools([pool])
     assert [each.pool for each in store.last_decisions()] == [other]
+
+
+def test_each_node_decides_about_its_part_of_a_pool_and_the_newest_decision_comes_last(store):
+    pool, later = PoolKey(VIDEO), NOON + timedelta(seconds=1)
+    samples = [PoolSample(NOON, pool, 2, 0, 1, 0, 0, 3, node=each) for each in ("a", "b")]
+    events = [ScalingEvent(NOON, pool, Change.WANTED, "because", 0, 1, "first_job", node=each) for each in ("a", "b")]
+    decisions = [LastDecision(later, pool, {"wanted": 1}, "a"), LastDecision(NOON, pool, {"wanted": 2}, "b")]
+    store.observe(samples, [], events, decisions)
+    assert store.pool_samples(since=NOON) == samples
+    assert [each.node for each in store.scaling_events()] == ["b", "a"]
+    assert [each.node for each in store.last_decisions()] == ["b", "a"]
+    store.forget_pools([pool], node="a")
+    assert [each.node for each in store.last_decisions()] == ["b"]
 
 
 def test_decisions_and_wishes_of_organisations_that_are_gone_are_forgotten_in_time(store):

@@ -15,7 +15,7 @@ import pytest
 
 from pitchey_cli.api import server
 from pitchey_cli.domain.access import Role
-from pitchey_cli.domain.job import JobState
+from pitchey_cli.domain.job import JobState, Output
 from pitchey_cli.operations import access
 from tests.resources.served import CONTENT, VIDEO, Served, served
 
@@ -141,6 +141,16 @@ def test_what_has_not_changed_is_not_sent_again(api: Served, client: httpx.Clien
     client.post(f"/v1/jobs/{job_id}/cancel", json={})
     changed = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": first.headers["etag"]})
     assert changed.status_code == 200 and changed.json()["state"] == "cancelled"
+
+
+def test_the_list_of_thousands_of_outputs_is_not_sent_again(api: Served, client: httpx.Client) -> None:
+    job_id = api.add()
+    names = [f"segments/{number:04d}.m4s" for number in range(3000)]
+    api.give(job_id, [Output(name, "segment", "video/mp4", f"{len(name):064x}", 9) for name in names])
+    for path in (f"/v1/jobs/{job_id}", f"/v1/jobs/{job_id}/outputs"):
+        first = client.get(path)
+        assert [each["path"] for each in first.json()["outputs"]] == names
+        assert client.get(path, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
 
 
 def test_a_result_is_downloaded_as_a_whole_and_in_parts(api: Served, client: httpx.Client, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -64,6 +66,19 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_started_again(tmp_path: 
             seen += [each["id"] for each in heard]
             expected = [each.id for each in api.store.events(after=0)]
     assert seen == expected and len(seen) == 6
+
+
+def test_a_database_that_keeps_whoever_listens_waiting_keeps_nobody_else(tmp_path: Path, postgres_url: str) -> None:
+    with served(tmp_path, PITCHEY_STORE_URL=postgres_url) as api, psycopg.connect(postgres_url) as other:
+        client, token = api.client(timeout=1), api.token()
+        with api.client(token).stream("GET", "/v1/events") as answer:
+            lines = answer.iter_lines()
+            assert next(lines) == "retry: 1000"
+            with other.transaction():
+                other.execute("LOCK TABLE pitchey.commits IN ACCESS EXCLUSIVE MODE")
+                deadline = time.monotonic() + 1
+                while time.monotonic() < deadline:  # some fifty looks at the database
+                    assert client.get("/healthz").json()["status"] == "ok"
 
 
 def test_more_events_than_a_page_come_all_and_in_order(api: Served) -> None:

@@ -11,6 +11,7 @@ import pytest
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.job import JobId, JobState, NewJob
+from pitchey_cli.domain.observation import Change
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.domain.turns import QueuePolicy
@@ -161,6 +162,19 @@ def test_an_idle_instance_uses_up_the_budget_of_its_service_and_not_that_of_an_o
     node.store.remove_budget(VIDEO, Period.DAY)
     node.poke()
     assert node.states(held) == ["succeeded"]
+
+
+def test_what_is_idle_goes_when_its_budget_is_used_up_and_costs_no_more(node: Node) -> None:
+    node.set_budget(VIDEO, 30)
+    node.submit("succeed")
+    node.world.pass_time(20)
+    assert len(node.store.instances()) == 1
+    node.world.pass_time(3600)
+    assert node.store.instances() == []
+    spent = node.store.spent(organisation=None, service=Service.VIDEO, since=node.store.job(JobId("j1")).created_at)
+    assert 30 <= spent / SECOND_OF_INSTANCE < 30 + 2 * LOOK_SECONDS
+    (stopped,) = [each for each in node.store.scaling_events() if each.change is Change.STOP]
+    assert stopped.why == "the budget of video is used up"
 
 
 def test_a_job_that_is_to_be_tried_again_waits_for_the_budget_like_any_other(node: Node) -> None:

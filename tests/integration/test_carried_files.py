@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 from pathlib import Path
 
 import httpx
@@ -168,6 +169,19 @@ def test_an_instance_that_names_what_another_job_has_made_does_not_get_it(files:
         files.collect(says(b"another one's"), limit_bytes=LIMIT)
 
 
+def test_an_input_that_is_placed_again_stands_where_it_stood(files: CarriedFiles, tmp_path: Path) -> None:
+    names = []
+    for data in (b"first", b"second"):
+        (tmp_path / "input").write_bytes(data)
+        names.append(files.artifacts.add(tmp_path / "input", limit_bytes=LIMIT).sha256)
+    for _ in range(2):  # the object store was away for a moment
+        files.place(0, "a.txt", names[0])
+    files.place(1, "b.txt", names[1])
+    for each in (files, again(files)):
+        (url,) = each.links(asks(inputs=(1,)), limit_bytes=LIMIT).inputs
+        assert httpx.get(url, trust_env=False).content == b"second"
+
+
 def test_events_are_kept_once_and_in_order_whoever_reads_them_again(files: CarriedFiles) -> None:
     events = [LogEvent(seq=n, at=0, stream="stdout", line=f"line {n}") for n in (1, 2, 3)]
     ending = ErrorEvent(
@@ -189,3 +203,20 @@ def test_events_are_kept_once_and_in_order_whoever_reads_them_again(files: Carri
     log = layout.kept_events(files.state_dir, TOKEN).read_text().splitlines()
     assert [json.loads(line)["seq"] for line in log] == [1, 2, 3, 4]
     assert not written.exists()
+
+
+def test_events_that_a_full_disk_did_not_take_are_written_when_there_is_room(files: CarriedFiles) -> None:
+    events = [LogEvent(seq=n, at=0, stream="stdout", line=f"line {n}") for n in range(1, 6)]
+    written = files.state_dir / "instances" / "media-1" / "spool" / TOKEN / "events.ndjson"
+    files.keep(events[0])
+    files.keep(events[1])
+    size, (soft, hard) = written.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + size * 3 // 4, hard))  # room for one, and for a part of the next
+    try:
+        for each in events[2:4]:
+            files.keep(each)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not written.read_bytes().endswith(b"\n")
+    files.keep(events[4])
+    assert [EVENT.validate_json(line) for line in written.read_bytes().splitlines()] == events

@@ -18,7 +18,7 @@ from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import StoreError, UsageError
 from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeFacts, Room
+from pitchey_cli.domain.nodes import BEATS_PER_LEASE, NodeFacts, NodeRecord, Room, Watch
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.writer import Writer
 from processors.vocabulary import Service
@@ -57,6 +57,34 @@ def silent_database(ground: Ground) -> Iterator[None]:
     finally:
         ground.world.writer = writer
         answer.set()
+
+
+def test_a_daemon_that_finds_instances_hung_is_not_taken_for_dead_meanwhile(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=1, instances=3)})
+    ground.start_daemon()
+    for _ in range(3):
+        ground.submit()
+    ground.pass_time(120.0)
+    assert len(ground.machine.workers) == 3
+    ground.kill_daemon()
+    for worker in ground.machine.workers.values():
+        worker.freeze()
+    watch, gone = Watch(), list[NodeRecord]()
+
+    async def look() -> None:
+        while True:
+            gone.extend(watch.look(ground.store.nodes(), ground.clock.monotonic()))
+            await asyncio.sleep(1.0)
+
+    looking = ground.world.create_task(look())
+    began = ground.clock.monotonic()
+    try:
+        ground.start_daemon()
+        assert ground.clock.monotonic() - began > LEASE_SECONDS, "the test is about a start that takes longer"
+        assert not gone
+    finally:
+        looking.cancel()
+        ground.end()
 
 
 def is_worked_at(ground: Ground, token: str) -> bool:
@@ -165,4 +193,23 @@ def test_a_copy_of_a_state_directory_is_refused_while_the_other_node_works_and_e
         assert [each.id for each in ground.store.instances()] == [INSTANCE.id]
     finally:
         original.cancel()
+        ground.end()
+
+
+def test_whoever_is_dead_under_the_id_and_under_the_name_of_a_node_is_looked_at_once(
+    tmp_path: Path, postgres_store_url: str
+) -> None:
+    store_on_server(tmp_path, postgres_store_url)
+    ground = Ground(tmp_path, {Service.VIDEO: service(Service.VIDEO, slots=1)})
+    facts = NodeFacts("here", "1.0", 1, "docker", (Service.VIDEO,), lease_seconds=LEASE_SECONDS)
+    under = ground.store.enter("here", facts, Room(), now=ground.clock.now())
+    ground.store.add_instance(replace(INSTANCE, node="here", boot="before the power cut"), under=under)
+    ground.store.enter("zz", facts, Room(), now=ground.clock.now())
+    began = ground.clock.monotonic()
+    try:
+        with copy_of(ground) as daemon:
+            ground.world.run_until_complete(recovery.take_over(daemon))
+        assert LEASE_SECONDS / 2 < ground.clock.monotonic() - began < LEASE_SECONDS
+        assert ground.store.node("here") is not None and ground.store.node("nobody") is None
+    finally:
         ground.end()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +13,17 @@ from typing import Any
 import pytest
 
 from pitchey_cli.artifacts.local import LocalArtifacts
-from pitchey_cli.domain.capacity import CapacityPolicy
+from pitchey_cli.daemon.instance import granted_to
+from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.domain.capacity import CapacityPolicy, Size, budget, times_in
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import Job, JobId, JobState, NewJob, Outcome
-from pitchey_cli.domain.limits import GIB, MIB
+from pitchey_cli.domain.limits import GIB, MIB, PORTER
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations import dead_letters, manifests, pipelines, requests, submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.operations.requests import Defaults, Request, Submitting
 from pitchey_cli.operations.submit import JobSettings
 from pitchey_cli.store.port import JobFilter
@@ -28,7 +33,7 @@ from tests.resources.scripted_ground import Ground
 from tests.resources.scripted_node import service
 
 NOW = datetime(2026, 5, 1, 11, 30, tzinfo=UTC)
-CODE = Service.CODE
+CODE, VIDEO = Service.CODE, Service.VIDEO
 LARGE = {"language": "python", "code": "1", "memoryLimit": 600, "timeout": 3600}
 
 
@@ -41,7 +46,7 @@ def submitting(tmp_path: Path) -> Iterator[Submitting]:
 
 
 def submitted(submitting: Submitting, words: dict[str, Any] | None = None, **fields: object) -> Job:
-    draft = submit.draft(CODE, {"language": "python", "code": "1", **fields}, None)
+    draft = drafted(CODE, {"language": "python", "code": "1", **fields}, None)
     found = requests.stage(submitting, CODE, [draft], words or {}, now=NOW)
     (job_id,) = submit.submit(submitting.store, [each.job for each in found], now=NOW, artifacts=submitting.artifacts)
     return submitting.store.job(job_id)
@@ -146,3 +151,22 @@ def test_a_host_that_grants_less_memory_has_fewer_slots_and_so_no_more_at_once(t
         assert len(ground.store.instances(active_only=False)) == 1  # it fits as it is
     finally:
         ground.end()
+
+
+@pytest.mark.parametrize(("memory_gib", "granted", "times"), [(4, 2 * GIB, {True: 2, False: 1}), (1, GIB, {True: 1})])
+def test_what_stands_in_front_of_an_instance_that_shares_no_files_has_room_as_well(
+    tmp_path: Path, memory_gib: int, granted: int, times: dict[bool, int]
+) -> None:
+    ground = Ground(tmp_path, {VIDEO: service(VIDEO, slots=1)}, capacity=CapacityPolicy(memory_bytes=memory_gib * GIB))
+    ground.start_daemon()
+    assert ground.daemon is not None
+    node = ground.daemon.loop.node
+    whole = budget(Size(node.host.cpus, node.host.memory_bytes), node.config.capacity)
+    for shares_files in (True, False):
+        config = replace(node.config.services[VIDEO], shares_files=shares_files)
+        pool = Pool(node, config, "a label", asyncio.Event())
+        assert times_in(whole, pool.size) == times.get(shares_files, 1)
+        porter = 0 if shares_files else PORTER.memory_bytes
+        given = granted_to(node, config).granted.memory_bytes
+        assert given + porter == pool.size.memory_bytes and given == min(granted, whole.memory_bytes - porter)
+    ground.end()

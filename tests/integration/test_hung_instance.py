@@ -62,7 +62,7 @@ def test_an_attempt_whose_events_break_off_costs_its_neighbours_nothing(ground: 
         events.write("this is no event\n")
     ground.do(lambda: attempt.progress(0.5))
     while ground.store.job(bad).state is JobState.RUNNING:
-        assert len(ground.machine.attempts) == 3
+        assert {f"{each}.1" for each in good} <= set(ground.machine.attempts)  # the bad one ends before that is written
         ground.pass_time(0.1)
     assert ground.store.job(bad).crashes == 1
     assert set(ground.machine.attempts) == {f"{each}.1" for each in good}

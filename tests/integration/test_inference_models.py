@@ -176,6 +176,56 @@ def test_a_class_that_has_no_label_is_the_manifests_mistake(oracle: Oracle, mode
     assert error["code"] == "manifest_disagrees" and "gives the class 2, and there are 2 labels" in error["message"]
 
 
+@pytest.mark.parametrize("activation", ["none", "sigmoid"])
+@pytest.mark.parametrize("layout", ["columns", "rows"])
+@pytest.mark.parametrize("numbers", ["classes", "object-classes", "best-class"])
+def test_one_table_as_yolos_detectors_give_it_needs_a_manifest_and_no_more(
+    oracle: Oracle, models: Path, tmp_path: Path, layout: str, numbers: str, activation: str
+) -> None:
+    how = {"layout": layout, "numbers": numbers, "activation": activation}
+    name = f"yolo-{layout}-{numbers}-{activation}"
+    after = {"kind": "yolo", **how} | ({"form": "xyxy"} if numbers == "best-class" else {})
+    add(
+        models, name, onnx_models.yolo(**how), task="object-detection", labels=QUARTERS,
+        preprocessing={**PICTURE, "fit": "stretch"}, postprocessing=after,
+    )  # fmt: skip
+    picture = Image.new("RGB", (160, 80))
+    picture.paste((255, 0, 0), (80, 0, 160, 80))
+    picture.save(tmp_path / "half.png")
+    found = {each["label"]: each for each in oracle.ask(name, tmp_path / "half.png")}
+    boxes = {label: tuple(each["box"].values()) for label, each in found.items()}
+    assert boxes == {"top right": (80, 0, 160, 40), "bottom right": (80, 40, 160, 80)}
+    assert all(each["score"] > 0.9 for each in found.values())
+
+
+def test_boxes_of_one_table_are_one_where_they_overlap_and_belong_to_one_class(
+    oracle: Oracle, models: Path, tmp_path: Path
+) -> None:
+    data = onnx_models.yolo(layout="columns", numbers="classes", activation="none")
+    how = {"task": "object-detection", "labels": QUARTERS, "preprocessing": {**PICTURE, "fit": "stretch"}}
+    picture = Image.new("RGB", (8, 8))
+    picture.paste((255, 0, 0), (0, 0, 4, 4))
+    picture.save(tmp_path / "corner.png")
+    for overlap, count in ((None, 3), (0.99, 3), (0.75, 2), (0.45, 1)):  # of the first the others have 0.82 and 0.68
+        add(models, f"yolo-{overlap or 0}", data, postprocessing={"kind": "yolo", "overlap": overlap}, **how)
+        assert len(oracle.ask(f"yolo-{overlap or 0}", tmp_path / "corner.png")) == count
+    scores = [each["score"] for each in oracle.ask("yolo-0.99", tmp_path / "corner.png", threshold=0.85)]
+    assert scores == pytest.approx([1, 0.9], abs=1e-3)
+    assert len(oracle.ask("yolo-0.99", tmp_path / "corner.png", topK=1)) == 1
+
+
+def test_a_table_of_another_width_than_its_labels_is_the_manifests_mistake(
+    oracle: Oracle, models: Path, tmp_path: Path
+) -> None:
+    data = onnx_models.yolo(layout="rows", numbers="object-classes", activation="none")
+    how = {"task": "object-detection", "labels": QUARTERS, "preprocessing": PICTURE}
+    add(models, "yolo-narrow", data, postprocessing={"kind": "yolo", "layout": "rows"}, **how)
+    Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+    error = oracle.failure("yolo-narrow", tmp_path / "black.png")
+    assert error["code"] == "manifest_disagrees"
+    assert "gives 9 numbers for each box, and classes with 4 labels are 8" in error["message"]
+
+
 # --- manifests that do not fit
 
 

@@ -15,6 +15,7 @@ from pitchey_cli.domain.alerts import RULES, Silence
 from pitchey_cli.domain.budget import AsOf, Budget
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob, Outcome
+from pitchey_cli.domain.nodes import Health, NodeFacts, Room
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement, PoolSample
 from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.placement import Candidate, Places
@@ -32,8 +33,21 @@ NOW = NOON + timedelta(hours=1)
 DOLLAR = 10**9
 VIDEO = Service.VIDEO
 #: units as Prometheus has them: base units, and what has none
-ENDINGS = ("_seconds", "_dollars", "_ratio", "_total", "_info", "_up", "_firing", "_silenced", "_wanted")
-COUNTS = ("pitchey_jobs", "pitchey_queue_jobs", "pitchey_instances", "pitchey_dead_letters", "pitchey_nodes")
+ENDINGS = (
+    "_seconds",
+    "_dollars",
+    "_ratio",
+    "_total",
+    "_info",
+    "_up",
+    "_firing",
+    "_silenced",
+    "_wanted",
+    "_bytes",
+    "_away",
+)
+COUNTS = ("pitchey_jobs", "pitchey_queue_jobs", "pitchey_instances", "pitchey_dead_letters", "pitchey_nodes",
+          "pitchey_daemon_instances", "pitchey_daemon_running_jobs")  # fmt: skip
 
 
 @pytest.fixture
@@ -99,6 +113,23 @@ def test_the_numbers_are_those_of_the_store(store: SqliteStore) -> None:
     assert found["pitchey_alert_firing"]["queue_wait", "warning"] == 1
     assert found["pitchey_alert_firing"]["budget", "critical"] == 0
     assert [labels[0] for labels, value in found["pitchey_alert_silenced"].items() if value] == ["idle_cost"]
+
+
+def test_each_node_that_should_be_there_is_counted_by_its_name(store: SqliteStore) -> None:
+    for name, health in (("a", Health(5 * 2**30, 0.0)), ("b", Health(2**30, 12.5)), ("c", Health())):
+        under = store.enter(f"id-{name}", NodeFacts(name, "1.0", 1, "docker", (VIDEO,)), Room(), health, now=NOW)
+        if name == "c":
+            store.leave(under, now=NOW)
+    store.take_over(store.nodes()[1], why="gone", now=NOW)
+    places = [PoolSample(NOW, PoolKey(VIDEO), 0, 0, 0, 1, 0, 2, cpu=0.1, node=f"id-{each}") for each in "ab"]
+    store.observe(places, [], [], [])
+    found = {name: values(family) for name, family in families(store).items()}
+    assert found["pitchey_daemon_away"] == {("a",): 0, ("b",): 1}
+    assert found["pitchey_disk_free_bytes"] == {("a",): 5 * 2**30}  # b says nothing of now
+    assert found["pitchey_engine_away_seconds"] == {("a",): 0}
+    assert found["pitchey_daemon_instances"] == {("a",): 0}
+    assert found["pitchey_alert_firing"]["node_away", "critical"] == 1
+    assert found["pitchey_instances_wanted"]["", "video"] == 3 + 2 + 2  # the parts of the nodes add up
 
 
 def test_names_and_units_are_as_prometheus_wants_them(store: SqliteStore) -> None:

@@ -72,6 +72,15 @@ def test_many_outputs_get_their_links_in_pieces(porter: Porter) -> None:
         assert sha256(porter.store.objects[f"out/{number}"]) == output["sha256"]
 
 
+def test_outputs_of_which_more_is_said_than_the_host_reads_are_refused_before_they_are_stored(porter: Porter) -> None:
+    porter.begin("job.1", "say_much", 400)
+    events = porter.finish("job.1")
+    error = events[-1]["error"]
+    assert (error["code"], error["retryable"]) == ("too_many_outputs", False)
+    assert "400 outputs" in error["message"]
+    assert porter.store.objects == {} and all(event["type"] != "links" for event in events)
+
+
 def test_an_input_that_breaks_off_goes_on_where_it_was(porter: Porter) -> None:
     data = bytes(1000) + bytes(range(200))
     porter.store.break_after = [400, 300]
@@ -140,6 +149,16 @@ def test_an_input_that_is_not_what_was_announced_reaches_no_handler(
 def test_an_input_that_is_gone_is_a_failure_at_once(porter: Porter) -> None:
     porter.begin("job.1", "copy", inputs=[porter.given(0, b"data", url=porter.store.link("nowhere"))])
     assert "404" in porter.finish("job.1")[-1]["error"]["message"]
+
+
+def test_transfers_that_never_begin_because_one_has_failed_leave_nothing_in_the_log(
+    tmp_path: Path, store: ObjectStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Porter(tmp_path, store) as porter:
+        gone = store.link("nowhere")
+        porter.begin("job.1", "copy", inputs=[porter.given(number, b"data", url=gone) for number in range(12)])
+        assert porter.finish("job.1")[-1]["error"]["code"] == "input_not_fetched"
+    assert "never awaited" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.store import session
 from pitchey_cli.store.listening import listening
 from pitchey_cli.store.postgres import PostgresStore
-from pitchey_cli.store.server import Server
+from pitchey_cli.store.server import CONNECT_SECONDS, Server
 from processors.vocabulary import Service
 from tests.servers.postgres import PostgresServer, postgres
 
@@ -277,6 +277,16 @@ def test_whoever_listens_is_woken_by_people_and_not_by_what_daemons_do_themselve
         submit(peoples, "two")
         assert woken.acquire(timeout=DEADLINE_SECONDS)
         assert not woken.acquire(blocking=False)
+
+
+def test_nobody_waits_for_who_listens_when_it_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ada@127.0.0.1:{silent.getsockname()[1]}/queue"
+        with listening(Server(url), lambda: None):
+            caller, _ = silent.accept()  # it is in the middle of connecting
+            before = time.monotonic()
+        assert time.monotonic() - before < CONNECT_SECONDS / 2
+        caller.close()
 
 
 def test_whoever_listens_listens_again_when_the_server_is_back(fragile: PostgresServer, fragile_url: str) -> None:

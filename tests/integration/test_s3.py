@@ -11,10 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pitchey_cli.domain.access import Role
 from tests.conftest import Pitchey
 from tests.resources import onnx_models
 from tests.resources.onnx_models import add_classifier
-from tests.resources.served import served
+from tests.resources.served import CONTENT, served
 from tests.servers.s3 import READER, Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail")
@@ -29,7 +30,7 @@ def at(pitchey: Pitchey, bucket: Bucket) -> Pitchey:
 
 def test_an_object_is_worked_on_and_the_outputs_are_where_they_were_asked_for(at: Pitchey, bucket: Bucket, clip: Path):
     url = bucket.put("in/my clip#1.mp4", clip.read_bytes())
-    answer = at.ok("run", "video", url, *THUMBNAIL, "--output", f"{bucket.url}/out/{{job}}/")
+    answer = at.ok("run", "video", url, *THUMBNAIL, "--output", f"{bucket.url}//out/{{job}}/")
     (key,) = bucket.names("out/")
     assert answer.lines == [f"{bucket.url}/{key}"]
     assert bucket.get(key).startswith(b"\xff\xd8")
@@ -130,6 +131,39 @@ def test_an_organisation_gets_its_link_over_the_api_and_uses_no_profile_that_is_
         (output,) = client.get(f"/v1/jobs/{taken['id']}/outputs").json()["outputs"]
         assert output["location"] == f"{bucket.url}/{taken['id']}/video.mp4"
         assert httpx.get(output["link"]).content == b"result"
+
+
+def test_the_list_of_outputs_has_links_is_not_sent_twice_and_waits_for_no_bucket(bucket: Bucket, tmp_path: Path):
+    settings = bucket.environment | {"PITCHEY_ARTIFACTS_URL": f"{bucket.url}/kept"}
+    with served(tmp_path / "state", **settings) as api:
+        job_id = api.add()
+        api.succeed(job_id, tmp_path)
+        client, path = api.client(api.token()), f"/v1/jobs/{job_id}/outputs"
+        first = client.get(path)
+        assert httpx.get(first.json()["outputs"][0]["link"]).content == CONTENT
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        bucket.server.freeze()
+        try:
+            answer = client.get(path)
+        finally:
+            bucket.server.thaw()
+        assert (answer.status_code, answer.json()["outputs"][0]["link"]) == (200, None)
+        assert answer.json()["outputs"][0]["sha256"] == first.json()["outputs"][0]["sha256"]
+
+
+def test_a_server_signs_the_links_of_whoever_has_no_keys(bucket: Bucket, tmp_path: Path, pitchey: Pitchey):
+    with served(tmp_path / "state", **bucket.environment) as api:
+        plain, there = api.add(), api.add(output=f"{bucket.url}/{{job}}/")
+        api.succeed(plain, tmp_path)
+        api.succeed(there, tmp_path)
+        bucket.put(f"{there}/video.mp4", b"result")
+        far = {"PITCHEY_SERVER": str(api.address), "PITCHEY_TOKEN": api.token(Role.VIEWER)}
+        (link,) = pitchey.ok("result", there, "--link", "--expires", "2m", **far).lines
+        assert httpx.get(link).content == b"result" and "Expires=120" in link
+        none = pitchey("result", plain, "--link", **far)
+        assert none.code == 2 and f"The outputs of job {plain} are in no bucket" in none.err
+        assert "7d at most" in pitchey("result", there, "--link", "--expires", "8d", **far).err
 
 
 def test_the_doctor_asks_the_profiles(at: Pitchey, bucket: Bucket):

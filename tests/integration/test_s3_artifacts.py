@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,15 @@ from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.domain.buckets import Profile
-from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
+from pitchey_cli.domain.errors import (
+    ArtifactsDenied,
+    BucketAway,
+    InputNotFound,
+    InputRejected,
+    NetworkError,
+    PitcheyError,
+    StoreError,
+)
 from tests.servers.s3 import OWNER, WRITER, Bucket, damaged
 
 LIMIT = 1 << 30
@@ -207,6 +216,14 @@ def test_a_removed_content_leaves_nothing_in_the_bucket(node: Open, bucket: Buck
     assert bucket.names() == []
 
 
+def test_keys_that_may_not_read_are_refused_as_such(node: Open, bucket: Bucket, plain: PlainBucket, tmp_path: Path):
+    node("a").place_id(make=True)
+    blind = PlainBucket(replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret), bucket.name)
+    artifacts = S3Artifacts(blind, "kept/", LocalArtifacts(tmp_path / "b"), cache_bytes=1 << 30)
+    with pytest.raises(PitcheyError, match="kept/use/id may not be read"):
+        artifacts.place_id(make=True)
+
+
 def test_the_server_heeds_conditions(node: Open, bucket: Bucket):
     node("one").check_conditions()
     assert bucket.names() == []
@@ -262,6 +279,28 @@ def test_the_cache_is_not_looked_at_for_every_little_thing(node: Open, monkeypat
     assert 2 <= len(looks) <= 3
 
 
+def test_what_is_wrong_with_the_bucket_is_said_in_words_of_the_settings(plain: PlainBucket, tmp_path: Path):
+    own = replace(plain, is_own=True)
+
+    def refused(bucket: PlainBucket) -> PitcheyError:
+        artifacts = S3Artifacts(bucket, "kept/", LocalArtifacts(tmp_path / "cache"), cache_bytes=0)
+        with pytest.raises(PitcheyError) as raised:
+            artifacts.path(SHA256)
+        return raised.value
+
+    S3Artifacts(own, "kept/", LocalArtifacts(tmp_path / "one"), cache_bytes=1 << 30).put([CONTENT])
+    may_not_read = replace(plain.profile, access_key=WRITER.access, secret_key=WRITER.secret)
+    away = replace(plain.profile, endpoint_url="http://127.0.0.1:9")
+    wrong = [replace(own, profile=may_not_read), replace(own, profile=away), replace(own, name="gone-1")]
+    found = [refused(replace(each, is_hurried=True)) for each in wrong]
+    own.delete([each.key for each in own.listed("kept/content/")])
+    found.append(refused(own))
+    assert [type(each) for each in found] == [ArtifactsDenied, BucketAway, ArtifactsDenied, InputNotFound]
+    assert "there is no bucket gone-1 " in str(found[2])
+    for each in found:
+        assert "(artifacts.url)" in str(each) and "use/" not in str(each) and "content/" not in str(each)
+
+
 # --- links
 
 
@@ -286,6 +325,13 @@ def test_what_was_put_and_is_too_large_is_refused_and_goes(node: Open, bucket: B
     with pytest.raises(InputNotFound):
         artifacts.take("job1.1/0", limit_bytes=5)
     artifacts.discard("job1.1/0")
+
+
+def test_what_was_put_and_nobody_took_is_found_when_it_is_old(node: Open, bucket: Bucket):
+    httpx.put(node("one").put_url("job1.1/0", seconds=60), content=b"result")
+    bucket.put("kept/put/a b", b"no output of ours")
+    assert list(node("two").left(older_than=timedelta(days=1))) == []
+    assert list(node("two").left(older_than=timedelta(0))) == ["job1.1/0"]
 
 
 @pytest.mark.parametrize("key", ["", "../kept/use", "a/../../b", "a b", "a\0"])

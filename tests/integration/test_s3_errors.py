@@ -30,6 +30,7 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.domain.buckets import Grants, Profile, bucket_url
 from pitchey_cli.domain.errors import (
     BucketAway,
+    BucketFull,
     BucketMissing,
     Denied,
     InputNotFound,
@@ -37,7 +38,6 @@ from pitchey_cli.domain.errors import (
     NetworkError,
     PitcheyError,
     ProfileMissing,
-    StoreError,
     UsageError,
 )
 from tests.servers.s3 import OWNER, READER, Bucket, damaged
@@ -174,7 +174,7 @@ def test_a_stranger_uses_only_what_is_granted_to_them(
     ("code", "status", "kind", "words"),
     [
         ("ExpiredToken", 400, Denied, "credentials have expired"),
-        ("QuotaExceeded", 403, StoreError, "bucket is full"),
+        ("QuotaExceeded", 403, BucketFull, "bucket is full"),
         ("SlowDown", 503, BucketAway, "answers 503 SlowDown"),
         ("InternalError", 500, BucketAway, "answers 500"),
         ("BadDigest", 400, NetworkError, "damaged on the way"),
@@ -189,6 +189,7 @@ def test_every_code_has_its_meaning(code: str, status: int, kind: type[PitcheyEr
     assert words in str(error)
     assert "s3://bucket/key" in str(error) and "(profile media)" in str(error)
     assert error.hint
+    assert ("quota" in error.hint) == (code in ("QuotaExceeded", "InternalError"))
 
 
 class Full(BaseHTTPRequestHandler):
@@ -222,8 +223,11 @@ def test_a_full_bucket_is_trouble_that_may_pass(tmp_path: Path):
     source.write_bytes(b"content")
     with served() as endpoint:
         full = PlainBucket(Profile("media", endpoint, access_key="a", secret_key="b", path_style=True), "bucket")
-        with pytest.raises(StoreError, match=r"the bucket is full \(profile media\)"):
+        with pytest.raises(BucketFull, match=r"the bucket is full \(profile media\)") as caught:
             upload(full, "key", source, sha256="00" * 32)
+    assert caught.value.exit_code == 9 and isinstance(
+        caught.value, BucketAway
+    )  # attempts wait, as for one that is away
 
 
 def test_a_certificate_that_nobody_trusts_is_refused(tmp_path: Path):

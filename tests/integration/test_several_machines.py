@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pitchey_cli.domain.nodes import NodeFacts, Room
+from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
+from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from processors.vocabulary import Service
+from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
+from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 
@@ -34,6 +45,9 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     assert (
         "No known node has node=zzz. The job waits" in c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=zzz").err
     )
+    (c.cwd / "lines.csv").write_text(f"input,on\n{clip},\n{clip},node=zzz\n")
+    said = c.ok("submit", "video", *THUMBNAIL, "--manifest", "lines.csv").err
+    assert "No known node has node=zzz. 1 of 2 jobs wait for one" in said
     (late,) = c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=a").lines
     other = cluster.node("b")
     other.start_daemon()
@@ -55,3 +69,75 @@ def test_a_parameter_of_the_url_that_there_is_not_is_named(cluster: Cluster, pos
     sign = "&" if "?" in postgres_url else "?"
     refused = cluster.node("c")("jobs", PITCHEY_STORE_URL=f"{postgres_url}{sign}ssl_mode=require")
     assert refused.code == 2 and "there is no parameter 'ssl_mode'" in refused.err and "sslmode" in refused.err
+
+
+def test_what_is_said_of_pools_names_the_nodes_that_have_decided(cluster: Cluster) -> None:
+    c = cluster.node("c")
+    pool, now = PoolKey(Service.VIDEO), datetime.now(UTC)
+    view, settings = PoolView(waiting=1, ready=0, slots=3), PoolSettings(300.0, 0, 4)
+    explanation = explain(view, Metrics(), Headroom(), decide(view, Metrics(), settings, ScalerState(), now=100.0))
+    with closing(cluster.store()) as store:
+        for name in "ab":
+            store.enter(f"id-{name}", NodeFacts(name, "1.0", 1, "docker", (Service.VIDEO,)), Room(), now=now)
+        events = [ScalingEvent(now, pool, Change.WANTED, "because", node=f"id-{each}") for each in "ab"]
+        store.observe([], [], events, [LastDecision(now, pool, explanation, f"id-{each}") for each in "ab"])
+        explained = [line for line in c.ok("scaling", "explain").lines if line.startswith("video on ")]
+        assert [line.partition(":")[0] for line in explained] == ["video on a", "video on b"]
+        assert [each["node"] for each in map(json.loads, c.ok("scaling", "explain", "--json").lines)] == ["a", "b"]
+        header, _, *changes = c.ok("scaling", "history").lines
+        assert "node" in header.split() and [line.split()[2] for line in changes] == ["a", "b"]
+        store.remove_node("id-a", now=now)
+        assert "video on" not in c.ok("scaling", "explain").out  # of one node nobody asks which
+    assert c("nodes", "show", "b").out.count("not known") == 2
+
+
+def has_profile(node: Pitchey, bucket: Bucket) -> None:
+    """Let a machine know the S3 profile `far`."""
+    known = bucket.environment
+    file = node.state_dir / "config" / "pitchey" / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    words = {name.removeprefix("PITCHEY_S3_").lower(): value for name, value in known.items()}
+    lines = [f"{name} = {value if value == 'true' else json.dumps(value)}" for name, value in words.items()]
+    file.write_text("\n".join(["[s3.profiles.far]", *lines, ""]))
+
+
+def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt(
+    cluster: Cluster, bucket: Bucket, clip: Path
+) -> None:
+    a, b = cluster.node("a"), cluster.node("b", PITCHEY_DAEMON_LEASE_SECONDS="30")
+    has_profile(b, bucket)
+    url = bucket.put("in/clip.mp4", clip.read_bytes()).replace("s3://", "s3://far@")
+    first = a.start_daemon()
+    fit = b.start_daemon()
+    os.kill(fit.pid, signal.SIGSTOP)  # so that the one that is not set up for it takes it
+    (job_id,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1").lines
+    b.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
+    os.kill(fit.pid, signal.SIGCONT)
+    b.ok("wait", job_id)
+    job = b.job(job_id)
+    assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]
+    assert job["attemptsUsed"] == 1 and job["onNode"] is None
+    assert job["attempts"][0]["error"]["code"] == "unfit_node"
+    assert "Node a cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
+    # Where nobody is set up for it that is the end of it, until somebody is.
+    b.ok("daemon", "stop")
+    fit.wait(30)
+    (stuck,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1", "--no-cache").lines
+    assert b("wait", stuck).code == 1
+    dead = b.job(stuck)
+    assert dead["state"] == "dead" and dead["error"]["code"] == "unfit_node", dead
+    a.ok("daemon", "stop")
+    first.wait(30)
+    has_profile(a, bucket)
+    a.start_daemon()
+    a.ok("dlq", "retry", stuck)
+    a.ok("wait", stuck)
+
+
+def test_two_daemons_of_one_machine_that_promise_its_memory_twice_are_told(cluster: Cluster) -> None:
+    a, b = cluster.node("a"), cluster.node("b")
+    a.start_daemon()
+    second = b.start_daemon()
+    assert second.stderr is not None
+    assert any("The nodes a, b are on one machine" in line and "host.memory_bytes" in line for line in second.stderr)
+    assert "The nodes a, b are on one machine" in b("doctor").out

@@ -6,20 +6,28 @@ import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from pitchey_cli.artifacts.buckets import Bucket as PlainBucket
+from pitchey_cli.artifacts.local import LocalArtifacts
+from pitchey_cli.artifacts.s3 import S3Artifacts
 from pitchey_cli.daemon import recovery, strays
 from pitchey_cli.daemon.loop import Loop
 from pitchey_cli.daemon.tidying import Tidying
-from pitchey_cli.domain.job import Instance, InstanceState
+from pitchey_cli.domain.buckets import Profile
+from pitchey_cli.domain.job import Instance, InstanceState, JobId, NewJob
 from pitchey_cli.domain.limits import MIB, Limits
+from pitchey_cli.domain.placement import Candidate, Places
+from pitchey_cli.domain.pools import PoolKey
+from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.engines.port import LABEL_STATE, InstanceSpec
 from pitchey_cli.engines.process import ProcessEngine
 from pitchey_cli.wiring import Wiring, node
 from processors.protocol import Service
+from tests.servers.s3 import OWNER, Bucket
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LIMITS = Limits(cpus=0.5, memory_bytes=64 * MIB, pids=32, tmp_bytes=16 * MIB, open_files=256)
@@ -140,3 +148,25 @@ def test_a_daemon_looks_for_strays_every_ten_minutes(loop):
 
     start(loop, "first")
     assert asyncio.run(rounds()) == [{"first"}, {"first"}, set(), {"second"}]
+
+
+def test_what_was_stored_for_an_attempt_that_has_ended_goes_from_the_bucket_whoever_ran_it(
+    loop: Loop, tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = bucket.server
+    profile = Profile(endpoint_url=server.endpoint, access_key=OWNER.access, secret_key=OWNER.secret, path_style=True)
+    plain, cache = PlainBucket(profile, bucket.name), LocalArtifacts(tmp_path / "cache")
+    artifacts = S3Artifacts(plain, "kept/", cache, cache_bytes=1 << 20)
+    store, node = loop.node.store, replace(loop.node, artifacts=artifacts)
+    record(loop, "starting")
+    store.enqueue([NewJob(JobId("one"), Service.VIDEO, {})], now=NOW)
+    places = Places([Candidate("starting", 1, 1)])
+    words = {"policy": QueuePolicy(), "now": NOW, "lease_until": NOW, "tick": 0}
+    (claimed,) = store.claim(PoolKey(Service.VIDEO), places=places, **words)  # type: ignore[arg-type]
+    for key in (f"{claimed.job.token}/0", "gone.1/0", "gone.1/1"):
+        bucket.put(f"kept/put/{key}", b"an output")
+    asyncio.run(strays.discard_outputs(node))
+    assert len(bucket.names("kept/put/")) == 3, "they are young"
+    monkeypatch.setattr(strays, "_FORGOTTEN", timedelta(0))
+    asyncio.run(strays.discard_outputs(node))
+    assert bucket.names("kept/put/") == [f"kept/put/{claimed.job.token}/0"]

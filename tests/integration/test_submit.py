@@ -18,6 +18,7 @@ from pitchey_cli.domain.errors import InputNotFound, InputRejected, PitcheyError
 from pitchey_cli.domain.job import NewJob
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.operations import cache, presets, requests, submit
+from pitchey_cli.operations.drafts import Draft, drafted
 from pitchey_cli.operations.sources import Source
 from pitchey_cli.store.port import JobFilter
 from pitchey_cli.store.sqlite import SqliteStore
@@ -41,11 +42,11 @@ def artifacts(tmp_path: Path) -> LocalArtifacts:
 
 @pytest.fixture
 def staged(tmp_path: Path, artifacts: LocalArtifacts) -> list[NewJob]:
-    drafts: list[submit.Draft] = []
+    drafts: list[Draft] = []
     for name in ("first", "second"):
         path = tmp_path / f"{name}.mp4"
         path.write_text(name)
-        drafts.append(submit.draft(Service.VIDEO, {}, Source(str(path), name)))
+        drafts.append(drafted(Service.VIDEO, {}, Source(str(path), name)))
     return submit.stage(drafts, artifacts, lambda _: SETTINGS, limit_bytes=100)
 
 
@@ -87,15 +88,15 @@ def test_old_inputs_that_are_still_there_stay_until_their_jobs_are_queued(store,
 JPEG = b"\xff\xd8\xff"  # as all of them begin
 
 
-def drafted(tmp_path: Path, service: Service, fields: dict[str, Any], *names: str) -> submit.Draft:
+def draft_on(tmp_path: Path, service: Service, fields: dict[str, Any], *names: str) -> Draft:
     """A job on the first file, of files that each hold their name."""
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    return submit.draft(service, fields, Source(str(tmp_path / names[0]), "first"))
+    return drafted(service, fields, Source(str(tmp_path / names[0]), "first"))
 
 
-def submitted(artifacts: LocalArtifacts, draft: submit.Draft) -> NewJob:
+def submitted(artifacts: LocalArtifacts, draft: Draft) -> NewJob:
     (job,) = submit.stage([draft], artifacts, lambda _: SETTINGS, limit_bytes=100)
     return job
 
@@ -105,17 +106,17 @@ def test_an_input_of_a_part_is_staged_under_its_own_name_and_what_is_not_said_is
     names = ("clip.mp4", "logo.jpg", "words.srt")
     fields = {"watermark": {"imageUrl": "logo.jpg"}, "subtitle_url": str(tmp_path / "words.srt")}
     (tmp_path / "logo.jpg").write_bytes(JPEG)
-    job = submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, "clip.mp4", "words.srt"))
+    job = submitted(artifacts, draft_on(tmp_path, Service.VIDEO, fields, "clip.mp4", "words.srt"))
     staged = {each.field: artifacts.path(each.sha256 or "").read_bytes() for each in job.inputs}
     assert staged == {"input_url": b"clip.mp4", "watermark.image_url": JPEG, "subtitle_url": b"words.srt"}
     assert [each.name for each in job.inputs] == list(names)
-    alone = submitted(artifacts, drafted(tmp_path, Service.VIDEO, {"watermark": {"text": "me"}}, "clip.mp4"))
+    alone = submitted(artifacts, draft_on(tmp_path, Service.VIDEO, {"watermark": {"text": "me"}}, "clip.mp4"))
     assert [each.field for each in alone.inputs] == ["input_url"]
 
 
 def test_an_input_of_a_part_may_be_a_url(tmp_path, artifacts):
     fields = {"watermark": {"imageUrl": "https://example.org/a/logo%20one.png"}}
-    job = submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, "clip.mp4"))
+    job = submitted(artifacts, draft_on(tmp_path, Service.VIDEO, fields, "clip.mp4"))
     assert [(each.field, each.name, each.url) for each in job.inputs[1:]] == [
         ("watermark.image_url", "logo one.png", "https://example.org/a/logo%20one.png")
     ]
@@ -124,7 +125,7 @@ def test_an_input_of_a_part_may_be_a_url(tmp_path, artifacts):
 def test_where_an_input_lies_is_nothing_to_the_cache_and_what_it_holds_is(tmp_path, artifacts):
     def key(logo: str, **more: Any) -> str:
         fields = {"watermark": {"imageUrl": str(tmp_path / logo), **more}}
-        return cache.cache_key(submitted(artifacts, drafted(tmp_path, Service.VIDEO, fields, "clip.mp4")), "image")
+        return cache.cache_key(submitted(artifacts, draft_on(tmp_path, Service.VIDEO, fields, "clip.mp4")), "image")
 
     (tmp_path / "there").mkdir()
     for name, rest in (("logo.jpg", b"one"), ("there/same.jpg", b"one"), ("other.jpg", b"two")):
@@ -136,7 +137,7 @@ def test_where_an_input_lies_is_nothing_to_the_cache_and_what_it_holds_is(tmp_pa
 def test_the_tracks_of_an_album_have_names_that_the_cache_minds(tmp_path, artifacts):
     def key(**album: str) -> str:
         fields = {"output_presets": ["mp3"], "album": {name: str(tmp_path / file) for name, file in album.items()}}
-        return cache.cache_key(submitted(artifacts, drafted(tmp_path, Service.MEDIA, fields, "a.wav")), "image")
+        return cache.cache_key(submitted(artifacts, draft_on(tmp_path, Service.MEDIA, fields, "a.wav")), "image")
 
     for name, text in (("one.wav", "1"), ("two.wav", "2"), ("copy.wav", "1")):
         (tmp_path / name).write_text(text)
@@ -159,7 +160,7 @@ def test_an_album_is_the_sound_in_a_folder_and_no_track_lies_beside_itself(tmp_p
 
 def test_a_track_that_holds_nothing_is_refused(tmp_path, artifacts):
     (tmp_path / "none.wav").touch()
-    draft = drafted(
+    draft = draft_on(
         tmp_path, Service.MEDIA, {"output_presets": ["mp3"], "album": {"b": str(tmp_path / "none.wav")}}, "a"
     )
     with pytest.raises(InputRejected, match=r"none\.wav"):
@@ -182,7 +183,7 @@ def test_a_track_that_holds_nothing_is_refused(tmp_path, artifacts):
 )
 def test_an_input_that_is_not_there_is_named_by_its_option(tmp_path, service, fields, says):
     with pytest.raises(PitcheyError) as caught:
-        drafted(tmp_path, service, fields, "clip.mp4")
+        draft_on(tmp_path, service, fields, "clip.mp4")
     assert str(caught.value).startswith(says)
 
 
@@ -192,7 +193,7 @@ def test_the_users_presets_go_into_the_jobs_that_name_them(tmp_path, store, arti
     submitting = requests.Submitting(store, artifacts, lambda _: defaults, lambda _: "image", lambda: own)
 
     def spec(**fields: Any) -> dict[str, Any]:
-        draft = drafted(tmp_path, Service.MEDIA, fields, "a.wav")
+        draft = draft_on(tmp_path, Service.MEDIA, fields, "a.wav")
         (found,) = requests.stage(submitting, Service.MEDIA, [draft], {}, now=NOON)
         return dict(found.job.spec)
 

@@ -26,12 +26,13 @@ from pitchey_cli.remote.address import server_at
 from pitchey_cli.remote.client import Client
 from pitchey_cli.remote.uploads import upload as send
 from pitchey_cli.wiring import SystemClock, Wiring
-from tests.resources.served import Served, served
+from tests.resources.served import CONTENT, Served, served
 
 TUS = {"Tus-Resumable": "1.0.0"}
 FILM = bytes(range(250)) * 4
 DIGEST = hashlib.sha256(FILM).hexdigest()
 MIB = 1 << 20  # that is written at once
+UPLOADERS = 8  # threads that write what comes
 
 
 @pytest.fixture
@@ -53,6 +54,49 @@ def piece(offset: int) -> dict[str, str]:
 def order(client: httpx.Client, place: str) -> httpx.Response:
     spec = {"inputUrl": f"upload:{place.rpartition('/')[2]}", "outputFormat": "thumbnail"}
     return client.post("/v1/jobs", json={"service": "video", "spec": spec})
+
+
+# --- whose threads are whose
+
+
+@pytest.fixture
+def stuck(api: Served) -> Iterator[None]:
+    """Uploads whose disk takes nothing, as many as are written at once."""
+    client = api.client(api.token(Role.ADMIN))
+    places = [client.post("/v1/uploads", headers=begin(4)).headers["location"] for _ in range(UPLOADERS)]
+    parts = [*layout.incoming(api.wiring.state_dir).rglob("part")]
+    assert len(parts) == UPLOADERS
+    for part in parts:
+        part.unlink()
+        os.mkfifo(part)  # whoever opens it waits for somebody who reads
+
+    def send(place: str) -> None:
+        assert client.patch(place, headers=piece(0), content=b"film").status_code == 503
+
+    sending = [threading.Thread(target=send, args=(place,)) for place in places]
+    for each in sending:
+        each.start()
+    try:
+        while True:
+            client.head(places[0], headers=TUS, timeout=0.3)
+    except httpx.ReadTimeout:  # no thread has time for it
+        pass
+    yield
+    readers = [os.open(part, os.O_RDONLY | os.O_NONBLOCK) for part in parts]
+    for each in sending:
+        each.join()
+    for reader in readers:
+        os.close(reader)
+
+
+def test_a_disk_that_hangs_under_uploads_keeps_nobody_from_their_results(
+    api: Served, tmp_path: Path, stuck: None
+) -> None:
+    job_id = api.add()
+    api.succeed(job_id, tmp_path)
+    client = api.client(api.token(Role.ADMIN))
+    (output,) = client.get(f"/v1/jobs/{job_id}/outputs", timeout=5).json()["outputs"]
+    assert client.get(output["url"], timeout=5).content == CONTENT
 
 
 # --- all of it has come, and nobody has compared it

@@ -66,8 +66,9 @@ def test_what_is_more_than_fits_between_them_has_a_process_of_its_own(worker: Wo
 def test_a_long_result_is_told_whole_and_one_without_measure_fails_for_good(worker: Worker) -> None:
     details = ask(worker, "a.1", "much")["result"]["details"]
     assert details == {"much": '"\u00e9' * 100_000, "isShared": True}
-    error = ask(worker, "b.1", "too much")["error"]
-    assert (error["code"], error["retryable"]) == ("result_too_long", False)
+    for token, code in (("b.1", "too much"), ("b.2", "too much, apart")):
+        error = ask(worker, token, code)["error"]
+        assert (error["code"], error["retryable"]) == ("result_too_long", False)
     assert ask(worker, "c.1", "after it")["result"]["details"]["isShared"]
 
 

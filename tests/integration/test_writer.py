@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from pitchey_cli.domain.errors import StaleToken, StoreError
+from pitchey_cli.domain.errors import StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import JobId, JobState, NewJob, Outcome, Token
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
@@ -92,6 +93,12 @@ async def test_a_lone_call_returns_what_the_store_returned(writer):
         tick=0,
     )
     assert [each.job.token for each in claimed] == ["a.1"]
+
+
+async def test_an_error_that_is_answered_and_not_raised_is_an_answer(writer):
+    error = StoreError("somebody objects")
+    assert await writer.call(lambda: error) is error
+    assert await writer.note(lambda: error) is error
 
 
 async def test_one_failure_does_not_undo_the_others(writer, database):
@@ -214,6 +221,65 @@ async def test_what_is_noted_lasts_where_others_of_its_group_have_to(writer):
     gate.open()
     await held
     assert await asyncio.gather(*calls) == [2, ["a"]]
+
+
+async def served(writer: Writer, *items: str) -> tuple[list[list[str]], list[object]]:
+    """With which items a function was called that is asked for each of them while the writer is busy; the answers."""
+    gate = Gate(writer)
+    held = await gate.close()
+    met: list[list[str]] = []
+
+    def add(names: Sequence[str]) -> list[str | Exception]:
+        met.append(list(names))
+        for name in names:
+            writer.store.enqueue([job(name)], now=NOW)
+        return [StaleToken(name) if name == "stale" else name.upper() for name in names]
+
+    calls = [
+        asyncio.create_task(submit(writer, "between") if name == "|" else writer.join(add, name)) for name in items
+    ]
+    await queued(*calls)
+    gate.open()
+    await held
+    return met, await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def test_what_is_joined_is_done_with_its_neighbours_and_in_the_order_of_all(writer, database):
+    met, answers = await served(writer, "a", "b", "|", "c")
+    assert (met, answers) == ([["a", "b"], ["c"]], ["A", "B", ["between"], "C"])
+    assert [each.id for each in SqliteStore.open(database).oldest_jobs(JobState.QUEUED, limit=9)] == [
+        "a", "b", "between", "c",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rest", [(), ("|",)], ids=["alone in its group", "with others"])
+async def test_an_item_that_fails_is_done_alone_and_hinders_no_other(writer, database, rest):
+    met, answers = await served(writer, "a", "a", "b", *rest)  # an id is taken once
+    assert met == [["a", "a", "b"], ["a"], ["a"], ["b"]]
+    assert [type(each) for each in answers[:3]] == [str, StoreError, str]
+    assert SqliteStore.open(database).job_ids("") == ["a", "b"] + ["between"] * len(rest)
+
+
+async def test_an_answer_that_is_an_error_is_told_to_whom_it_is_about(writer):
+    _, answers = await served(writer, "a", "stale", "b")
+    assert [type(each) for each in answers] == [str, StaleToken, str]
+
+
+async def test_a_call_that_answers_with_an_error_answers_with_it(writer):
+    """What stands against a daemon is looked at for a while before it is raised."""
+    problem = UsageError("There is a node of that name.")
+    assert await writer.call(lambda: problem) is problem
+    assert await writer.note(lambda: problem) is problem
+
+
+async def test_a_call_that_is_alone_in_its_group_and_fails_leaves_nothing(writer, database):
+    def half() -> None:
+        writer.store.enqueue([job("a")], now=NOW)
+        _stale()
+
+    with pytest.raises(StaleToken):
+        await writer.call(half)
+    assert SqliteStore.open(database).job_ids("") == []
 
 
 async def test_a_note_that_fails_says_so(writer):

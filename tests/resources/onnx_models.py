@@ -126,3 +126,54 @@ def quarters() -> bytes:
         helper.make_tensor_value_info("classes", TensorProto.INT64, [1, 4]),
     ]
     return _model(nodes, [image], outputs, constants)
+
+
+def yolo(*, layout: str, numbers: str, activation: str) -> bytes:
+    """The same detector as YOLO's have it: one table with twelve boxes [1, numbers, 12], or its transpose.
+
+    Each quarter is there three times: as it is, and moved by 0.2 and by 0.4 pixels with 0.9 and 0.8 of its score.
+    """
+    moved = np.repeat([0.0, 0.2, 0.4], 4)
+    corner_x, corner_y = np.tile([0, 4, 0, 4], 3) + moved, np.tile([0, 0, 4, 4], 3) + moved
+    size = np.full(12, 4.0)
+    is_best = numbers == "best-class"
+    last = [corner_x + size, corner_y + size] if is_best else [size, size]
+    first = [corner_x, corner_y] if is_best else [corner_x + size / 2, corner_y + size / 2]
+    constants = {
+        "boxes": np.float32([[*first, *last]]),
+        "surety": np.float32(np.repeat([1.0, 0.9, 0.8], 4)[None, None]),
+        "one-of": np.float32(np.tile(np.eye(4), 3)[None]),
+        "classes": np.float32(np.tile(np.arange(4), 3)[None, None]),
+        "flat": np.array([1, 1, 4], np.int64),
+        "thrice": np.array([1, 1, 3], np.int64),
+        **{f"i{each}": np.array([each], np.int64) for each in (0, 1)},
+        **{name: np.float32(value) for name, value in (("least", 0.001), ("most", 0.999), ("whole", 1.0))},
+    }
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["means"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Slice", ["means", "i0", "i1", "i1"], ["red"]),
+        helper.make_node("Reshape", ["red", "flat"], ["each"]),
+        helper.make_node("Tile", ["each", "thrice"], ["objects"]),
+        helper.make_node("Mul", ["one-of", "surety"], ["of-objects"]),
+        helper.make_node("Mul", ["of-objects", "objects"], ["of-classes"]),
+        helper.make_node("Mul", ["objects", "surety"], ["best"]),
+    ]
+    shares = {"classes": ["of-classes"], "object-classes": ["objects", "of-objects"], "best-class": ["best"]}[numbers]
+    if activation == "sigmoid":  # which the model leaves out: what it gives are logits
+        for name in shares:
+            nodes += [
+                helper.make_node("Clip", [name, "least", "most"], [f"{name}-clipped"]),
+                helper.make_node("Sub", ["whole", f"{name}-clipped"], [f"{name}-rest"]),
+                helper.make_node("Div", [f"{name}-clipped", f"{name}-rest"], [f"{name}-odds"]),
+                helper.make_node("Log", [f"{name}-odds"], [f"{name}-logit"]),
+            ]
+        shares = [f"{name}-logit" for name in shares]
+    nodes.append(helper.make_node("Concat", ["boxes", *shares, *(["classes"] if is_best else [])], ["table"], axis=1))
+    nodes.append(
+        helper.make_node("Transpose", ["table"], ["output0"], perm=[0, 1, 2] if layout == "columns" else [0, 2, 1])
+    )
+    count = {"classes": 8, "object-classes": 9, "best-class": 6}[numbers]
+    shape = [1, count, 12] if layout == "columns" else [1, 12, count]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
+    output = helper.make_tensor_value_info("output0", TensorProto.FLOAT, shape)
+    return _model(nodes, [image], [output], [numpy_helper.from_array(value, name) for name, value in constants.items()])

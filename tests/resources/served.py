@@ -10,7 +10,7 @@ import itertools
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -67,14 +67,14 @@ class Served:
         )  # fmt: skip
         return text
 
-    def client(self, token: str = "", **headers: str) -> httpx.Client:
+    def client(self, token: str = "", *, timeout: float = 30, **headers: str) -> httpx.Client:
         """A client that shows a token."""
-        shown = {"Authorization": f"Bearer {token}"} if token else {}
+        shown = headers | ({"Authorization": f"Bearer {token}"} if token else {})
         if self.address.path:
             transport = httpx.HTTPTransport(uds=self.address.path)
-            made = httpx.Client(transport=transport, base_url="http://localhost", headers=shown | headers, timeout=30)
+            made = httpx.Client(transport=transport, base_url="http://localhost", headers=shown, timeout=timeout)
         else:
-            made = httpx.Client(base_url=str(self.address), headers=shown | headers, timeout=30)
+            made = httpx.Client(base_url=str(self.address), headers=shown, timeout=timeout)
         self.clients.append(made)
         return made
 
@@ -121,8 +121,11 @@ class Served:
         content = folder / "content"
         content.write_bytes(content_bytes)
         kept = self.wiring.artifacts().add(content, limit_bytes=1 << 30)
-        output = Output("video.mp4", "video", "video/mp4", kept.sha256, kept.size)
-        self._finish(self.claim(job_id), Outcome(Reason.COMPLETED, outputs=(output,)))
+        self.give(job_id, [Output("video.mp4", "video", "video/mp4", kept.sha256, kept.size)])
+
+    def give(self, job_id: JobId, outputs: Sequence[Output]) -> None:
+        """Let a job succeed with these outputs, of which nothing is kept."""
+        self._finish(self.claim(job_id), Outcome(Reason.COMPLETED, outputs=tuple(outputs)))
 
     def fail(self, job_id: JobId) -> None:
         """Let a job fail for good."""

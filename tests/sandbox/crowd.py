@@ -32,6 +32,7 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobId, JobState
 from pitchey_cli.engines import marked
 from pitchey_cli.engines.port import LABEL_GROUP
 from pitchey_cli.operations import submit
+from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service
@@ -155,7 +156,7 @@ class Crowd:
         artifacts = LocalArtifacts(layout.artifacts(self.command.state_dir))
         ids: list[JobId] = []
         for organisation, program in members:
-            draft = submit.draft(Service.CODE, program.spec, None)
+            draft = drafted(Service.CODE, program.spec, None)
             place = fit(draft.checked.memory_bytes() or 0, own_type=SERVICE_TYPE, slots=SERVICE_SLOTS)
             assert place is not None
             settings = submit.JobSettings(

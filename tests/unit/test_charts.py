@@ -47,6 +47,12 @@ def test_every_day_until_now_is_there_and_its_parts_are_what_it_cost() -> None:
     assert (ours.total, ours.idle) == (30, 0)
 
 
+def test_the_parts_of_several_nodes_add_up() -> None:
+    parts = [replace(sample(NOON + timedelta(seconds=n), 2, 1), node="ab"[n % 2]) for n in range(6)]
+    (found,) = stretches(parts, since=NOON, until=NOON + timedelta(minutes=1), count=1)
+    assert (found.waiting, found.instances) == (4, 2)
+
+
 def test_a_stretch_shows_the_most_of_all_pools_together() -> None:
     samples = [
         sample(NOON, 1, 1),

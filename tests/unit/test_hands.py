@@ -61,6 +61,25 @@ def test_what_is_cancelled_from_outside_is_no_answer(stuck: threading.Event) -> 
     threads.close()
 
 
+def test_what_has_to_be_tidied_up_is_though_whoever_waits_for_it_goes_away(stuck: threading.Event) -> None:
+    threads, done = Threads(1, begin_seconds=0.01), threading.Event()
+
+    async def ask() -> None:
+        blocking = asyncio.create_task(threads.run(stuck.wait))
+        await asyncio.sleep(0)
+        tidying = asyncio.create_task(threads.tidy(done.set))
+        await asyncio.sleep(0)
+        tidying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await tidying
+        stuck.set()
+        await blocking
+
+    asyncio.run(ask())
+    assert done.wait(10)
+    threads.close()
+
+
 def test_an_error_is_the_callers_own() -> None:
     threads = Threads(1)
     with pytest.raises(ZeroDivisionError):

@@ -12,11 +12,12 @@ from typing import cast
 
 import pytest
 
-from pitchey_cli.domain.errors import ImageBuildFailed, UsageError
+from pitchey_cli.domain.errors import ImageBuildFailed, InputRejected, UsageError
 from pitchey_cli.engines import builds, images
 from pitchey_cli.engines.bootstrap import mmdebstrap_command
 from pitchey_cli.engines.images import SOURCES, Sources, available, current_tag, find_ca_bundle, plan
 from pitchey_cli.engines.port import BuildStep, Engine
+from pitchey_cli.engines.wheelhouse import wheels_in
 from pitchey_cli.policies import Policies
 from pitchey_cli.settings import DocumentSettings, Settings
 from processors.protocol import Service
@@ -235,6 +236,29 @@ def test_wheels_that_were_handed_over_are_in_the_context_of_a_variant(tmp_path: 
         assert (context / "wheelhouse" / wheel.name).read_bytes() == b"PK"
     with images.build_context(variant, None) as context:
         assert list((context / "wheelhouse").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        ("torch-2.13.0+cpu-cp313-cp313-manylinux_2_28_x86_64.whl", True),
+        ("torch-2.13.0-1-cp313-none-any.whl", True),
+        ("torch-2.13.0-cp310-abi3-manylinux_2_28_x86_64.whl", True),
+        ("torch-2.13.0-py2.py3-none-any.whl", True),
+        ("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", False),
+        ("torch-2.13.0+cpu-cp314-cp314-manylinux_2_28_x86_64.whl", False),
+        ("torch-2.13.0-cp314-abi3-manylinux_2_28_x86_64.whl", False),
+        ("torchvision-0.28.0-cp313-cp313-manylinux_2_28_x86_64.whl", False),
+    ],
+)
+def test_a_wheelhouse_has_a_wheel_for_the_python_of_the_images(tmp_path: Path, name: str, is_taken: bool) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    if is_taken:
+        assert wheels_in(tmp_path, ["torch"]) == [tmp_path / name]
+        return
+    with pytest.raises(InputRejected) as refused:
+        wheels_in(tmp_path, ["torch"])
+    assert "--python-version 3.13" in refused.value.hint
 
 
 def test_a_build_that_met_a_full_disk_says_so_and_no_more() -> None:

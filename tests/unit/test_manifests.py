@@ -10,8 +10,8 @@ import pytest
 from pitchey_cli.cli.field_options import forms
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.operations import manifests
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.requests import Request
-from pitchey_cli.operations.submit import Draft
 from processors.vocabulary import Service
 
 

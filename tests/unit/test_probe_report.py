@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from pitchey_cli.reports.probe import table
-from processors.ffmpeg.probe import Probe, Video
 from processors.ffmpeg.report import document
+from processors.ffmpeg.streams import Probe, Video
 
 DOCUMENT: dict[str, Any] = {
     "format": "mov,mp4",

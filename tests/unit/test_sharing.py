@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.sharing import PATIENCE_SECONDS, portion, share
+from pitchey_cli.domain.sharing import PATIENCE_SECONDS, portion, share, share_of_all
 
 WEIGHTS = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.floats(0, 1e12), min_size=1, max_size=6)
 LONG = PATIENCE_SECONDS + 1
@@ -42,6 +42,16 @@ def test_what_is_free_elsewhere_is_not_started_here() -> None:
     assert share(3, "a", weights, free_elsewhere=4, waited_seconds=0.0) == 0
     assert share(7, "a", weights, free_elsewhere=4, waited_seconds=0.0) == 2
     assert share(3, "a", weights, free_elsewhere=4, waited_seconds=LONG) == 2
+
+
+def test_a_slot_that_is_free_elsewhere_is_for_one_job_whatever_others_ask_of_their_node() -> None:
+    weights = {"a": 2.0, "b": 1.0}
+    alike = [(4, weights), (4, weights)]
+    assert share_of_all(alike, "a", free_elsewhere=4, waited_seconds=0.0) == share(
+        4, "a", weights, free_elsewhere=0, waited_seconds=0.0
+    )
+    only_here = [(3, {"a": 2.0}), (4, weights)]
+    assert share_of_all(only_here, "a", free_elsewhere=4, waited_seconds=0.0) == 3
 
 
 @given(st.integers(0, 5000), st.integers(0, 50), st.floats(0, 100))

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from processors.ffmpeg.colours import Colours
 from processors.ffmpeg.cut import Cut
 from processors.ffmpeg.filters import Filter, fitted, upright
-from processors.ffmpeg.probe import Audio, Probe, Video
 from processors.ffmpeg.program import FFMPEG
 from processors.ffmpeg.progress import ProgressReader
 from processors.ffmpeg.safety import MOST_PIXELS, SAFE_DECODER, SAFE_INPUT
+from processors.ffmpeg.streams import Audio, Probe, Video
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec, bits_per_second
 from processors.video.codecs import CRF

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.cut import Cut
-from processors.ffmpeg.probe import Video
+from processors.ffmpeg.streams import Video
 from processors.specs import VideoSpec
 from processors.video.pictures import Look
 from processors.video.poster import scores, sight

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.cut import Cut
-from processors.ffmpeg.probe import Audio, Subtitle, Video
+from processors.ffmpeg.streams import Audio, Subtitle, Video
 from processors.specs import VideoSpec
 from processors.video.encoding import Wanted
 from processors.video.ladder import Rung

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.ffmpeg.languages import is_same
-from processors.ffmpeg.probe import Audio, Probe, Subtitle
+from processors.ffmpeg.streams import Audio, Probe, Subtitle
 from processors.ffmpeg.tasks import Source
 from processors.specs import VideoSpec
 from processors.video.encoding import Wanted

@@ -5,7 +5,6 @@ Nothing of it is loaded here. What a file is, is known by its bytes; what goes i
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pitchey_cli.artifacts.port import Artifacts, Fetch
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from pitchey_cli.models.store import ModelStore
 from pitchey_cli.operations.models.listing import as_ours, versions_of
+from pitchey_cli.operations.models.manifests import by_plain_path, plain_paths, said_in, written
 from pitchey_cli.operations.models.sources import Opened, Opener
 from pitchey_cli.operations.sources import Listed
 from processors.inference import drafting
@@ -41,10 +41,8 @@ from processors.inference.manifest import (
 )
 from processors.inference.repository import Entry, sha256_of
 
-_MANIFEST_BYTES = 4 << 20
 _TOKENIZER = "tokenizer.json"
 _LABELS = "labels.txt"
-_TEXTS = ("file", "framework", "task", "version")  # fields that are used before the whole is checked
 _TASK_OF = {"gguf": "text-generation", "recommender": "recommendation"}  # of frameworks that have but one
 
 
@@ -114,8 +112,8 @@ class _Making:
         said |= {"manifest": 1, "name": self._wish.name, "version": self._version(said)}
         said.pop("codeAllowedBy", None)  # nobody allows it to themselves
         said.pop("code_allowed_by", None)
-        hashes = _by_plain_path(said.pop("files", {}))
-        said |= {key: _plain_path(said[key]) for key in ("file", "labels", "weights") if isinstance(said.get(key), str)}
+        hashes = by_plain_path(said.pop("files", {}))
+        said |= plain_paths(said)
         self._take_model(said)
         signature = self._signature(said)
         self._take_labels(said)
@@ -143,19 +141,7 @@ class _Making:
             path = self._opened.below(MANIFEST_NAME)
         if path is None:
             return {}
-        try:
-            if path.stat().st_size > _MANIFEST_BYTES:
-                raise InputRejected(f"{path} has more than {_MANIFEST_BYTES >> 20} MiB.")
-            document = json.loads(path.read_bytes())
-        except FileNotFoundError as error:
-            raise InputNotFound(f"There is no manifest {path}.") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputRejected(f"The manifest {path} cannot be read: {error}.") from error
-        if not isinstance(document, dict):
-            raise InputRejected(f"The manifest {path} is no JSON object.")
-        if wrong := next((key for key in _TEXTS if not isinstance(document.get(key, ""), str)), None):
-            raise InputRejected(f"The manifest {path}: {wrong} is no text.")
-        return document
+        return said_in(path)
 
     def _version(self, said: Mapping[str, Any]) -> str:
         if self._wish.version is not None:
@@ -324,34 +310,12 @@ def _merged(guess: dict[str, Any] | None, said: object) -> dict[str, Any] | None
     return {**(guess or {}), **said} if isinstance(said, Mapping) else guess
 
 
-def _plain_path(path: str) -> str:
-    """A path as files are found: `./model.onnx` is model.onnx."""
-    return str(PurePosixPath(path)) if path else path
-
-
-def _by_plain_path(files: object) -> object:
-    """What a manifest says of its files, by their plain paths."""
-    if not isinstance(files, Mapping):
-        return files
-    found = {_plain_path(str(path)): said for path, said in files.items()}
-    if MANIFEST_NAME in found:
-        hint = f"Leave {MANIFEST_NAME} out: no file can name its own hash."
-        raise InputRejected(f"The manifest lists {MANIFEST_NAME} among its files.", hint=hint)
-    return found
-
-
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         str(path.relative_to(folder)): {"sha256": sha256_of(path), "size": path.stat().st_size}
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def written(manifest: Manifest) -> str:
-    """A manifest as it lies beside its model."""
-    document = manifest.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _refuse_bad_name(wish: Wish) -> None:

@@ -7,8 +7,8 @@ from functools import cache
 
 from pitchey_cli.domain.errors import InputNotFound, UsageError
 from pitchey_cli.models.store import ModelStore
+from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.models.listing import found
-from pitchey_cli.operations.submit import Draft
 from processors.inference.manifest import TaskName
 from processors.inference.steering import problem_with
 from processors.specs import InferenceSpec

@@ -9,8 +9,8 @@ from typing import Any
 
 from pitchey_cli.models.store import ModelStore
 from pitchey_cli.operations.models import warming
-from pitchey_cli.operations.models.adding import written
 from pitchey_cli.operations.models.listing import found
+from pitchey_cli.operations.models.manifests import written
 from pitchey_cli.operations.requests import Request
 from processors.inference.manifest import Batching
 

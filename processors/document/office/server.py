@@ -45,9 +45,10 @@ def serve(listening: socket.socket) -> NoReturn:
     """Be the companion: have an office whenever somebody asks."""
     while True:
         select.select([listening], [], [])
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _office(listening, Path.cwd() / _HOME)
+            _office(listening, Path.cwd() / _HOME, parent)
         _, status = os.waitpid(pid, 0)
         if status != 0:
             _refuse(listening, os.waitstatus_to_exitcode(status))
@@ -61,11 +62,11 @@ def _refuse(listening: socket.socket, status: int) -> None:
             _answer(connection, {"status": status, "trouble": "LibreOffice does not start"})
 
 
-def _office(listening: socket.socket, home: Path) -> NoReturn:
+def _office(listening: socket.socket, home: Path, parent: int) -> NoReturn:
     """Load LibreOffice, and serve until nothing has come for a while."""
     status = 1
     try:
-        processes.die_with_parent()
+        processes.die_with_parent(parent)
         shutil.rmtree(home, ignore_errors=True)  # of one that was killed
         profile.write(home)
         os.environ["HOME"] = str(home)
@@ -129,10 +130,11 @@ class _Office:
             connection.close()
             return
         room = Path(tempfile.mkdtemp(prefix="fork-", dir=self._home))
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._forget()
-            _convert(self._kit, request, room)
+            _convert(self._kit, request, room, parent)
         with contextlib.suppress(OSError):  # it has ended, or done so itself
             os.setpgid(pid, pid)
         pidfd = os.pidfd_open(pid)
@@ -196,12 +198,12 @@ def _answer(connection: socket.socket, message: Mapping[str, Any]) -> None:
         connection.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _convert(kit: Kit, request: Mapping[str, Any], room: Path) -> NoReturn:
+def _convert(kit: Kit, request: Mapping[str, Any], room: Path, parent: int) -> NoReturn:
     """Be the fork of one document, to its end."""
     status = 1
     try:
         os.setpgid(0, 0)
-        processes.die_with_parent()
+        processes.die_with_parent(parent)
         processes.prefer_for_oom_kill()
         quiet = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):

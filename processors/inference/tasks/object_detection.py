@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from processors.inference.manifest import Boxes, Picture
+from processors.inference.manifest import Boxes, Picture, Yolo
 from processors.inference.model import Model
 from processors.inference.pictures import shown, tensor
+from processors.inference.tasks import boxes
 from processors.inference.tasks.scoring import rounded
 from processors.inference.tasks.task import Asked, Task
 
@@ -20,26 +21,27 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 def _detect(model: Model, pictures: Sequence[Image.Image], asked: Asked) -> list[Any]:
     before, after = model.runs.manifest.preprocessing, model.manifest.postprocessing
-    if not isinstance(before, Picture) or not isinstance(after, Boxes):
-        raise model.bad("a detector has the preprocessing picture and the postprocessing boxes.")
+    if not isinstance(before, Picture) or not isinstance(after, Boxes | Yolo):
+        raise model.bad("a detector has the preprocessing picture and the postprocessing boxes or yolo.")
     # One at a time: many detectors are made for that, and a picture has its own number of objects.
     return [_objects(model, picture, before, after, asked) for picture in pictures]
 
 
-def _objects(model: Model, picture: Image.Image, before: Picture, after: Boxes, asked: Asked) -> list[dict[str, Any]]:
-    wanted = [each for each in (after.boxes, after.scores, after.classes) if each is not None]
-    outputs = model.run({before.input: tensor([picture], before)}, wanted)
-    boxes = outputs[after.boxes].reshape(-1, len(_SIDES)).astype(np.float64)
-    scores, classes = _scored(model, outputs, after, len(boxes))
-    model.finite(scores, f"the scores of its output {after.scores}")
+def _objects(
+    model: Model, picture: Image.Image, before: Picture, after: Boxes | Yolo, asked: Asked
+) -> list[dict[str, Any]]:
+    outputs = model.run({before.input: tensor([picture], before)}, boxes.outputs_of(after))
+    read = boxes.read(model, outputs, after)
+    scores, classes = read.scores, read.classes
     least = after.threshold if asked.parameters.threshold is None else asked.parameters.threshold
     sure = np.flatnonzero(scores >= least)
     order = sure[np.argsort(-scores[sure], kind="stable")]
-    corners = _in_pixels(model.finite(boxes[order], f"the boxes of its output {after.boxes}"), picture, before, after)
+    corners = _in_pixels(model.finite(read.boxes[order], "the boxes that it is sure of"), picture, before, after)
     # What lies in the border alone, or is inside out, is nowhere in the picture.
     seen = (corners[:, 2:] > corners[:, :2]).all(axis=1)
     order, corners = order[seen], corners[seen]
-    kept = range(len(order)) if after.overlap is None else _apart(corners, classes[order], after.overlap)
+    most = asked.parameters.top_k or len(order)
+    kept = range(len(order)) if after.overlap is None else _apart(corners, classes[order], after.overlap, most)
     found = [(order[place], corners[place]) for place in kept]
     return [
         {
@@ -51,35 +53,19 @@ def _objects(model: Model, picture: Image.Image, before: Picture, after: Boxes, 
     ]
 
 
-def _scored(
-    model: Model, outputs: dict[str, NDArray[Any]], after: Boxes, count: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The score of each box, and its class."""
-    values = outputs[after.scores].astype(np.float32)
-    if after.classes is not None:
-        scores, classes = values.reshape(-1), outputs[after.classes].reshape(-1).astype(np.int64)
-        if not len(scores) == len(classes) == count:
-            raise model.bad(f"it gives {count} boxes, {len(scores)} scores and {len(classes)} classes.")
-        return scores, classes
-    if values.size != count * len(model.labels):
-        raise model.bad(f"it gives {count} boxes and {values.size} scores, and there are {len(model.labels)} labels.")
-    table = values.reshape(count, len(model.labels))
-    return table.max(1, initial=0), table.argmax(1)
-
-
 def _label(model: Model, place: int) -> str:
     if not 0 <= place < len(model.labels):
         raise model.bad(f"it gives the class {place}, and there are {len(model.labels)} labels.")
     return model.labels[place]
 
 
-def _in_pixels(boxes: NDArray[Any], picture: Image.Image, before: Picture, after: Boxes) -> NDArray[Any]:
+def _in_pixels(given: NDArray[Any], picture: Image.Image, before: Picture, after: Boxes | Yolo) -> NDArray[Any]:
     """Corners in pixels of the picture, and none of them beyond its edges."""
-    corners = boxes.copy()
+    corners = given.copy()
     if after.form != "xyxy":
-        corners[:, 2:] += boxes[:, :2]
+        corners[:, 2:] += given[:, :2]
     if after.form == "cxcywh":
-        corners -= np.tile(boxes[:, 2:] / 2, 2)
+        corners -= np.tile(given[:, 2:] / 2, 2)
     if after.unit == "pixels":
         corners /= np.array([before.width, before.height] * 2)
     left, top, width, height = shown(picture.width, picture.height, before)
@@ -88,13 +74,14 @@ def _in_pixels(boxes: NDArray[Any], picture: Image.Image, before: Picture, after
     return edges
 
 
-def _apart(boxes: NDArray[Any], classes: NDArray[Any], most: float) -> list[int]:
-    """The boxes that no surer one of their class covers. They come in order, the surest first."""
+def _apart(corners: NDArray[Any], classes: NDArray[Any], share: float, most: int) -> list[int]:
+    """The boxes that no surer one of their class covers, so many at most. They come in order, the surest first."""
     kept: list[int] = []
-    for place in range(len(boxes)):
-        rivals = [each for each in kept if classes[each] == classes[place]]
-        if not rivals or _overlap(boxes[place], boxes[rivals]).max() <= most:
-            kept.append(place)
+    left = np.arange(len(corners))
+    while len(left) and len(kept) < most:
+        first, left = int(left[0]), left[1:]
+        kept.append(first)
+        left = left[(classes[left] != classes[first]) | (_overlap(corners[first], corners[left]) <= share)]
     return kept
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
 from collections.abc import Callable
 
-from processors.protocol import Result
+from processors.protocol import EVENT_BYTES, Result
 from processors.specs import CodeSpec
 from processors.worker.context import Context
 
@@ -15,7 +16,7 @@ from processors.worker.context import Context
 def handle(context: Context[CodeSpec]) -> Result:
     behaviours: dict[str, Callable[[Context[CodeSpec]], Result]] = {
         "copy": _copy, "many": _many, "link": _link, "two_names": _two_names, "grow": _grow, "sleep": _sleep,
-        "show_request": _show_request, "lead_astray": _lead_astray,
+        "show_request": _show_request, "lead_astray": _lead_astray, "say_much": _say_much,
     }  # fmt: skip
     return behaviours[context.spec.code](context)
 
@@ -38,6 +39,13 @@ def _many(context: Context[CodeSpec]) -> Result:
     for name in names:
         (context.out / name).write_text(f"this is {name}")
     return Result(outputs=[context.output(name, media_type="video/mp2t", role="segment") for name in names])
+
+
+def _say_much(context: Context[CodeSpec]) -> Result:
+    """Leave many files, and say so much of them that there is just room for it without their hashes."""
+    result = _many(context)
+    room = EVENT_BYTES - 2000 - len(json.dumps(result.model_dump(mode="json")))
+    return result.model_copy(update={"details": {"said": "x" * room}})
 
 
 def _link(context: Context[CodeSpec]) -> Result:

@@ -89,7 +89,7 @@ def handle(context: Context[CodeSpec]) -> Result:
             return Result(outputs=[said], details={"pid": os.getpid(), "isShared": bool(_companion)})
         case "much":
             return Result(details={"much": '"\u00e9' * 100_000, "isShared": bool(_companion)})
-        case "too much":
+        case "too much" | "too much, apart":
             return Result(details={"much": "x" * 5_000_000})
         case "no":
             raise Rejected("no", "It will not do.", "Ask for something else.")

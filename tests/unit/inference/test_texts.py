@@ -14,6 +14,7 @@ from processors.inference.frameworks.stops import Stops
 from processors.inference.manifest import Manifest, Words
 from processors.inference.repository import Entry
 from processors.inference.sentences import sentences, statements
+from processors.inference.tokens import parted
 from processors.inference.words import counts, vocabulary
 
 
@@ -88,3 +89,21 @@ def test_words_are_counted_that_are_in_the_vocabulary(tmp_path: Path) -> None:
 def test_the_vocabulary_of_a_model_that_was_added_again_is_the_new_one(tmp_path: Path) -> None:
     assert vocabulary(entry_with(tmp_path, "bad\n"), Words()) == {"bad": 0}
     assert vocabulary(entry_with(tmp_path, "good\n"), Words()) == {"good": 0}
+
+
+@given(st.lists(st.integers(1, 256), max_size=60).map(sorted), st.booleans())
+def test_every_window_goes_in_once_and_no_run_takes_too_much_memory(lengths: list[int], is_masked: bool) -> None:
+    parts = [[lengths[place] for place in places] for places in parted(lengths, is_masked=is_masked)]
+    assert [length for part in parts for length in part] == lengths
+    assert all(len(part) <= 16 and len(part) * max(part) <= 2048 for part in parts)
+    if not is_masked:
+        assert all(len(set(part)) == 1 for part in parts)
+
+
+def test_short_texts_that_differ_much_are_not_made_as_long_as_the_longest() -> None:
+    lengths = [5] * 6 + [20] * 6 + [21] * 4 + [60]
+    assert [[*places] for places in parted(lengths, is_masked=True)] == [
+        [*range(6)],
+        [*range(6, 16)],
+        [16],
+    ]

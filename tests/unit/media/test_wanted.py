@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.ffmpeg.probe import Audio
 from processors.ffmpeg.sound_codecs import CODECS, bounded_bitrate, nearest_rate
+from processors.ffmpeg.streams import Audio
 from processors.media.wanted import Encode, left_out, settle
 from processors.media.work import _prefixes
 from processors.specs import MediaSpec

@@ -11,8 +11,13 @@ INSERT INTO container_jobs (id, service, state, priority, organisation, name, sp
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
--- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
-SELECT currval(pg_get_serial_sequence('container_jobs', 'seq'));
+-- Of the job that was submitted last. A batch is numbered without gaps: nobody else writes meanwhile.
+SELECT max(seq) FROM container_jobs;
+
+-- name: insert_submitted
+-- Of the job that was submitted so many before the last one: its number need not be asked for.
+INSERT INTO job_events (job_seq, at, type, data)
+VALUES ((SELECT max(seq) FROM container_jobs) - ?, ?, 'submitted', ?);
 
 -- name: count_jobs
 INSERT INTO job_counts AS counted (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
@@ -62,11 +67,11 @@ UPDATE job_flows SET queued = queued - 1 WHERE id = (SELECT flow FROM container_
 UPDATE job_flows SET queued = queued - ?, last_served_at = ? WHERE id = ?;
 
 -- name: waiting_flows
--- The lines of a pool, and when the first in each was due.
+-- The lines of a pool, and when the first in each was due; as of `heads`, the range of one line is on purpose.
 SELECT f.id, f.organisation, f.batch, f.priority, f.key, f.is_off_peak, f.is_spot_ok, f.on_node, f.queued,
        f.queued_since, f.last_served_at,
        (SELECT coalesce(j.run_at, j.created_at) FROM container_jobs j
-         WHERE j.flow = f.id AND j.state = 'queued' ORDER BY j.seq LIMIT 1) AS first_due_at
+         WHERE j.flow BETWEEN f.id AND f.id AND j.state = 'queued' ORDER BY j.flow, j.seq LIMIT 1) AS first_due_at
   FROM job_flows f
  WHERE f.queued > 0 AND f.service = :service AND f.size = :size AND f.pool = :organisation
    AND f.is_foreground >= :foreground_only
@@ -78,9 +83,12 @@ SELECT EXISTS (SELECT 1 FROM job_flows
                   AND is_foreground >= :foreground_only);
 
 -- name: heads
--- The first of a line.
+-- The first of a line. A range of one, so that only the index of those that wait has the order: where nearly all jobs wait
+-- in one line, the planner expects to find its first soon among all jobs by their number, and would read past all that
+-- have ended.
 SELECT seq, slots, kind, organisation, crashes FROM container_jobs
- WHERE flow = :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now) ORDER BY seq LIMIT :limit;
+ WHERE flow BETWEEN :flow AND :flow AND state = 'queued' AND (expires_at IS NULL OR expires_at > :now)
+ ORDER BY flow, seq LIMIT :limit;
 
 -- name: waiting_pools
 SELECT DISTINCT size, pool FROM job_flows
@@ -165,6 +173,7 @@ UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
+       on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress,
        stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token;
@@ -239,6 +248,10 @@ UPDATE container_jobs
        deadline = NULL, run_at = NULL,
        is_off_peak = CASE WHEN last_call_at IS NULL THEN is_off_peak ELSE 1 END, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: set_wishes
+-- Of a job that stands in no line.
+UPDATE container_jobs SET on_node = :on_node WHERE seq = :seq AND state = 'held';
 
 -- name: cancelled_with
 -- What a job has taken down with it.
@@ -473,8 +486,8 @@ SELECT * FROM container_jobs
  ORDER BY seq DESC LIMIT :limit;
 
 -- name: oldest_jobs
--- The index of the states has the rows of each in their order.
-SELECT * FROM container_jobs WHERE state = :state ORDER BY seq LIMIT :limit;
+-- The index of the states has the rows of each in their order; as of `heads`, the range of one state is on purpose.
+SELECT * FROM container_jobs WHERE state BETWEEN :state AND :state ORDER BY state, seq LIMIT :limit;
 
 -- name: job_ids
 -- A range and not LIKE, so that the unique index serves it. Every character of an id sorts before '~'.
@@ -675,10 +688,10 @@ SELECT j.id FROM json_array_elements_text(CAST(:ids AS json)) AS wanted JOIN con
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes, host, disk_free_bytes, engine_away_seconds)
+                   free_cpus, free_memory_bytes, host, start_id, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
         :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
-        :host, :disk_free_bytes, :engine_away_seconds)
+        :host, :start, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -687,6 +700,7 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
        free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       start_id = excluded.start_id,
        disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 
@@ -712,7 +726,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING is_foreground;
+RETURNING name, is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
@@ -722,7 +736,7 @@ RETURNING name;
 
 -- name: set_drained
 UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_drained AND state <> 'removed'
-RETURNING id;
+RETURNING name;
 
 -- name: remove_node
 UPDATE nodes SET state = 'removed', is_drained = 0, lost_at = NULL, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
@@ -731,6 +745,9 @@ RETURNING name;
 -- name: nodes
 SELECT * FROM nodes ORDER BY name, id;
 
+-- name: node
+SELECT * FROM nodes WHERE id = :id;
+
 -- name: running_on_node
 -- One search for each job that runs; how many do is bounded by what instances take.
 SELECT j.* FROM container_jobs j
@@ -738,18 +755,16 @@ SELECT j.* FROM container_jobs j
   JOIN container_instances i ON i.id = a.instance_id
  WHERE j.state = 'running' AND i.node = :node;
 
--- name: instances_on_node
-SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, ordinal;
-
 -- name: pools_elsewhere
--- What the other nodes have of each pool, and how many of its slots are taken.
+-- What the other nodes have of each pool, and how many of its slots are taken. What is to go is no help to anybody.
 SELECT i.service, i.size, i.organisation, count(*) AS instances,
        CAST(sum(CASE WHEN i.state = 'ready' THEN i.slots ELSE 0 END) AS bigint) AS slots,
-       CAST(sum((SELECT coalesce(sum(a.slots), 0)
-              FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
-             WHERE j.state = 'running' AND a.instance_id = i.id)) AS bigint) AS taken
+       CAST(sum(coalesce(taken.slots, 0)) AS bigint) AS taken
   FROM container_instances i
- WHERE i.stopped_at IS NULL AND i.node <> :node
+  LEFT JOIN (SELECT a.instance_id, sum(a.slots) AS slots
+               FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+              WHERE j.state = 'running' GROUP BY a.instance_id) AS taken ON taken.instance_id = i.id
+ WHERE i.stopped_at IS NULL AND i.node <> :node AND i.state <> 'draining'
  GROUP BY i.service, i.size, i.organisation;
 
 -- name: count_pool
@@ -940,27 +955,33 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+INSERT INTO pool_samples (at, service, size, organisation, node, waiting, running, starting, ready, paused, wanted,
                           wait_seconds, demand, cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, node, change, instance_id, was, wanted, rule,
+                                      why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, node, at, explanation) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation, node) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+-- Of several about one pool the newest last.
+SELECT * FROM pool_decisions ORDER BY service, size, organisation, at;
 
 -- name: forget_pool
 -- Of an organisation; what has changed about it stays for as long as all changes do.
-DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ? AND node = ?;
+
+-- name: forget_decisions_of
+-- Of a node that is removed.
+DELETE FROM pool_decisions WHERE node = :node;
 
 -- name: forget_decisions
 -- Of organisations' pools, in case nobody was there to forget them one by one.
@@ -1181,7 +1202,7 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 -- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
 -- in which another text stands, from before an upgrade, puts this one there.
 -- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event
--- of no job is about the rule of its alert, or else about its type.
+-- of no job is about the rule of its alert, or else about its type. No organisation is told which nodes there are.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
 CREATE OR REPLACE FUNCTION webhooks_of_an_event() RETURNS trigger LANGUAGE plpgsql AS $body$
 DECLARE
@@ -1193,7 +1214,9 @@ BEGIN
            CASE WHEN j.seq IS NULL THEN NEW.data
                 ELSE json_build_object('jobId', j.id, 'name', j.name, 'service', j.service,
                                        'organisation', j.organisation, 'batch', nullif(j.batch, ''), 'state', j.state,
-                                       'attempt', j.attempt, 'eventId', NEW.id, 'details', about)::text END,
+                                       'attempt', j.attempt, 'eventId', NEW.id, 'details',
+                                       CASE WHEN w.organisation = '' THEN about
+                                            ELSE (about::jsonb - 'node')::json END)::text END,
            NEW.at, NEW.at + 259200000000,
            CASE WHEN NOT EXISTS (SELECT 1 FROM webhook_deliveries d
                                   WHERE d.webhook_id = w.id AND d.state = 'pending'

@@ -11,8 +11,13 @@ INSERT INTO container_jobs (id, service, state, priority, organisation, name, sp
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: last_seq
--- Of the insert just made on this connection. A batch is numbered without gaps: nobody else writes meanwhile.
-SELECT last_insert_rowid();
+-- Of the job that was submitted last. A batch is numbered without gaps: nobody else writes meanwhile.
+SELECT max(seq) FROM container_jobs;
+
+-- name: insert_submitted
+-- Of the job that was submitted so many before the last one: its number need not be asked for.
+INSERT INTO job_events (job_seq, at, type, data)
+VALUES ((SELECT max(seq) FROM container_jobs) - ?, ?, 'submitted', ?);
 
 -- name: count_jobs
 INSERT INTO job_counts (organisation, service, state, jobs) VALUES (?, ?, ?, ?)
@@ -161,6 +166,7 @@ UPDATE container_jobs
    SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
        reason = :reason, error = :error, details = :details,
        verdict = CASE WHEN service = 'code' THEN :verdict END, run_at = coalesce(:run_at, run_at),
+       on_node = coalesce(:on_node, on_node),
        size = coalesce(:size, size), flow = coalesce(:flow, flow), finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
  WHERE id = :job_id AND state = 'running' AND token = :token;
 
@@ -235,6 +241,10 @@ UPDATE container_jobs
    SET attempts_used = 0, crashes = 0, reason = NULL, error = NULL, cancel_requested_at = NULL, expires_at = NULL,
        deadline = NULL, run_at = NULL, is_off_peak = is_off_peak OR last_call_at IS NOT NULL, last_call_at = NULL
  WHERE seq = :seq AND state = 'dead';
+
+-- name: set_wishes
+-- Of a job that stands in no line.
+UPDATE container_jobs SET on_node = :on_node WHERE seq = :seq AND state = 'held';
 
 -- name: cancelled_with
 -- What a job has taken down with it.
@@ -654,10 +664,10 @@ SELECT j.id FROM json_each(:ids) JOIN container_jobs j ON j.id = json_each.value
 -- A daemon starts: what was done under an epoch before is over. That it was drained stays.
 INSERT INTO nodes (id, name, version, schema, engine, services, region, is_spot, price_factor, labels, has_gpu,
                    lease_seconds, is_foreground, state, epoch, beat, started_at, beat_at, cpus, memory_bytes,
-                   free_cpus, free_memory_bytes, host, disk_free_bytes, engine_away_seconds)
+                   free_cpus, free_memory_bytes, host, start_id, disk_free_bytes, engine_away_seconds)
 VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :price_factor, :labels, :has_gpu,
         :lease_seconds, :is_foreground, 'up', 1, 0, :now, :now, :cpus, :memory_bytes, :free_cpus, :free_memory_bytes,
-        :host, :disk_free_bytes, :engine_away_seconds)
+        :host, :start, :disk_free_bytes, :engine_away_seconds)
     ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, version = excluded.version, schema = excluded.schema, engine = excluded.engine,
        services = excluded.services, region = excluded.region, is_spot = excluded.is_spot,
@@ -666,6 +676,7 @@ VALUES (:id, :name, :version, :schema, :engine, :services, :region, :is_spot, :p
        epoch = nodes.epoch + 1, beat = 0, started_at = excluded.started_at, beat_at = excluded.beat_at,
        cpus = excluded.cpus, memory_bytes = excluded.memory_bytes, free_cpus = excluded.free_cpus,
        free_memory_bytes = excluded.free_memory_bytes, host = excluded.host,
+       start_id = excluded.start_id,
        disk_free_bytes = excluded.disk_free_bytes, engine_away_seconds = excluded.engine_away_seconds, lost_at = NULL
 RETURNING epoch;
 
@@ -691,7 +702,7 @@ SELECT is_drained FROM nodes WHERE id = :id AND epoch = :epoch AND state = 'up';
 UPDATE nodes SET state = 'down', beat_at = :now
  WHERE id = :id AND epoch = :epoch AND state = 'up'
    AND NOT EXISTS (SELECT 1 FROM container_instances i WHERE i.node = nodes.id AND i.stopped_at IS NULL)
-RETURNING is_foreground;
+RETURNING name, is_foreground;
 
 -- name: end_epoch
 -- Of all who have seen that its counter stands still, one gets a row.
@@ -701,7 +712,7 @@ RETURNING name;
 
 -- name: set_drained
 UPDATE nodes SET is_drained = :is_drained WHERE id = :id AND is_drained <> :is_drained AND state <> 'removed'
-RETURNING id;
+RETURNING name;
 
 -- name: remove_node
 UPDATE nodes SET state = 'removed', is_drained = 0, lost_at = NULL, epoch = epoch + 1 WHERE id = :id AND state <> 'removed'
@@ -710,6 +721,9 @@ RETURNING name;
 -- name: nodes
 SELECT * FROM nodes ORDER BY name, id;
 
+-- name: node
+SELECT * FROM nodes WHERE id = :id;
+
 -- name: running_on_node
 -- One search for each job that runs; how many do is bounded by what instances take.
 SELECT j.* FROM container_jobs j
@@ -717,18 +731,16 @@ SELECT j.* FROM container_jobs j
   JOIN container_instances i ON i.id = a.instance_id
  WHERE j.state = 'running' AND i.node = :node;
 
--- name: instances_on_node
-SELECT * FROM container_instances WHERE node = :node AND stopped_at IS NULL ORDER BY created_at, rowid;
-
 -- name: pools_elsewhere
--- What the other nodes have of each pool, and how many of its slots are taken.
+-- What the other nodes have of each pool, and how many of its slots are taken. What is to go is no help to anybody.
 SELECT i.service, i.size, i.organisation, count(*) AS instances,
        sum(CASE WHEN i.state = 'ready' THEN i.slots ELSE 0 END) AS slots,
-       sum((SELECT coalesce(sum(a.slots), 0)
-              FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
-             WHERE j.state = 'running' AND a.instance_id = i.id)) AS taken
+       sum(coalesce(taken.slots, 0)) AS taken
   FROM container_instances i
- WHERE i.stopped_at IS NULL AND i.node <> :node
+  LEFT JOIN (SELECT a.instance_id, sum(a.slots) AS slots
+               FROM container_jobs j JOIN job_attempts a ON a.job_seq = j.seq AND a.number = j.attempt
+              WHERE j.state = 'running' GROUP BY a.instance_id) AS taken ON taken.instance_id = i.id
+ WHERE i.stopped_at IS NULL AND i.node <> :node AND i.state <> 'draining'
  GROUP BY i.service, i.size, i.organisation;
 
 -- name: count_pool
@@ -912,27 +924,33 @@ SELECT flow FROM (
 -- --- observations
 
 -- name: insert_sample
-INSERT INTO pool_samples (at, service, size, organisation, waiting, running, starting, ready, paused, wanted,
+INSERT INTO pool_samples (at, service, size, organisation, node, waiting, running, starting, ready, paused, wanted,
                           wait_seconds, demand, cpu, memory, most_waiting, most_instances)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_measurement
 INSERT INTO container_metrics (at, service, size, organisation, name, seconds, count) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: insert_scaling_event
-INSERT INTO container_scaling_events (at, service, size, organisation, change, instance_id, was, wanted, rule, why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO container_scaling_events (at, service, size, organisation, node, change, instance_id, was, wanted, rule,
+                                      why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: set_last_decision
-INSERT INTO pool_decisions (service, size, organisation, at, explanation) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (service, size, organisation) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
+INSERT INTO pool_decisions (service, size, organisation, node, at, explanation) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (service, size, organisation, node) DO UPDATE SET at = excluded.at, explanation = excluded.explanation;
 
 -- name: last_decisions
-SELECT * FROM pool_decisions ORDER BY service, size, organisation;
+-- Of several about one pool the newest last.
+SELECT * FROM pool_decisions ORDER BY service, size, organisation, at;
 
 -- name: forget_pool
 -- Of an organisation; what has changed about it stays for as long as all changes do.
-DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ?;
+DELETE FROM pool_decisions WHERE service = ? AND size = ? AND organisation = ? AND node = ?;
+
+-- name: forget_decisions_of
+-- Of a node that is removed.
+DELETE FROM pool_decisions WHERE node = :node;
 
 -- name: forget_decisions
 -- Of organisations' pools, in case nobody was there to forget them one by one.
@@ -1148,7 +1166,8 @@ SELECT * FROM audit_log WHERE organisation = :organisation AND id < :before_id O
 -- A trigger, so that what is told is written in the transaction of what has happened, whoever writes that. It is there
 -- while somebody wants to be told: even one that does nothing makes each event dearer by half. Whoever opens a database
 -- in which another text stands, from before an upgrade, puts this one there.
--- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event of no job is about the rule of its alert, or else about its type.
+-- 259,200,000,000 microseconds are three days, the TRIED_FOR of domain/webhooks.py: a trigger has no parameters. An event
+-- of no job is about the rule of its alert, or else about its type. No organisation is told which nodes there are.
 -- The second statement: the last of a batch has ended; the row of its job is changed before its event is written.
 CREATE TRIGGER webhooks_of_an_event AFTER INSERT ON job_events
 BEGIN
@@ -1157,7 +1176,7 @@ BEGIN
            iif(j.seq IS NULL, NEW.data,
                json_object('jobId', j.id, 'name', j.name, 'service', j.service, 'organisation', j.organisation,
                            'batch', nullif(j.batch, ''), 'state', j.state, 'attempt', j.attempt, 'eventId', NEW.id,
-                           'details', json(NEW.data))),
+                           'details', json(iif(w.organisation = '', NEW.data, json_remove(NEW.data, '$.node'))))),
            NEW.at, NEW.at + 259200000000,
            iif(EXISTS (SELECT 1 FROM webhook_deliveries d
                         WHERE d.webhook_id = w.id AND d.state = 'pending'

@@ -313,6 +313,7 @@ CREATE TABLE nodes (
     free_cpus         DOUBLE PRECISION NOT NULL,
     free_memory_bytes BIGINT NOT NULL,
     host              words NOT NULL,  -- its machine since that was started: nodes of one share its memory
+    start_id          words NOT NULL,
   -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
     disk_free_bytes   BIGINT,
     engine_away_seconds DOUBLE PRECISION,
@@ -341,6 +342,7 @@ CREATE TABLE pool_samples (
     service        words NOT NULL,
     size           words NOT NULL,
     organisation   words NOT NULL,
+    node           words NOT NULL,  -- whose part of the pool it was
     waiting        BIGINT NOT NULL,
     running        BIGINT NOT NULL,
     starting       BIGINT NOT NULL,
@@ -364,6 +366,7 @@ CREATE TABLE container_scaling_events (
     service      words NOT NULL,
     size         words NOT NULL,
     organisation words NOT NULL,
+    node         words NOT NULL,
     change       words NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
     instance_id  words NOT NULL,
     was          BIGINT NOT NULL,
@@ -375,15 +378,16 @@ CREATE TABLE container_scaling_events (
 CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
 CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
 
--- The last decision about each pool, whether it has changed anything or not, with all that led to it. That of an
+-- The last decision of each node about each pool, whether it has changed anything or not, with all that led to it. That of an
 -- organisation's pool goes when nothing has been in it for long.
 CREATE TABLE pool_decisions (
     service      words NOT NULL,
     size         words NOT NULL,
     organisation words NOT NULL,
+    node         words NOT NULL,  -- that has decided
     at           BIGINT NOT NULL,
     explanation  words NOT NULL,
-    PRIMARY KEY (service, size, organisation)
+    PRIMARY KEY (service, size, organisation, node)
 );
 
 CREATE INDEX pool_decisions_at ON pool_decisions (at) WHERE organisation <> '';

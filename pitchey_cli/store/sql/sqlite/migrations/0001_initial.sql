@@ -308,6 +308,7 @@ CREATE TABLE nodes (
     free_cpus         REAL    NOT NULL,
     free_memory_bytes INTEGER NOT NULL,
     host              TEXT    NOT NULL,  -- its machine since that was started: nodes of one share its memory
+    start_id          TEXT    NOT NULL,
   -- How it does by its last beat; NULL is not known. domain/readings.py makes alerts of it.
     disk_free_bytes   INTEGER,
     engine_away_seconds REAL,
@@ -336,6 +337,7 @@ CREATE TABLE pool_samples (
     service        TEXT    NOT NULL,
     size           TEXT    NOT NULL,
     organisation   TEXT    NOT NULL,
+    node           TEXT    NOT NULL,  -- whose part of the pool it was
     waiting        INTEGER NOT NULL,
     running        INTEGER NOT NULL,
     starting       INTEGER NOT NULL,
@@ -359,6 +361,7 @@ CREATE TABLE container_scaling_events (
     service      TEXT    NOT NULL,
     size         TEXT    NOT NULL,
     organisation TEXT    NOT NULL,
+    node         TEXT    NOT NULL,
     change       TEXT    NOT NULL CHECK (change IN ('wanted', 'pause', 'stop', 'give_way')),
     instance_id  TEXT    NOT NULL,
     was          INTEGER NOT NULL,
@@ -370,15 +373,16 @@ CREATE TABLE container_scaling_events (
 CREATE INDEX container_scaling_events_service ON container_scaling_events (service, id);
 CREATE INDEX container_scaling_events_at ON container_scaling_events (at);
 
--- The last decision about each pool, whether it has changed anything or not, with all that led to it. That of an
+-- The last decision of each node about each pool, whether it has changed anything or not, with all that led to it. That of an
 -- organisation's pool goes when nothing has been in it for long.
 CREATE TABLE pool_decisions (
     service      TEXT    NOT NULL,
     size         TEXT    NOT NULL,
     organisation TEXT    NOT NULL,
+    node         TEXT    NOT NULL,  -- that has decided
     at           INTEGER NOT NULL,
     explanation  TEXT    NOT NULL,
-    PRIMARY KEY (service, size, organisation)
+    PRIMARY KEY (service, size, organisation, node)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX pool_decisions_at ON pool_decisions (at) WHERE organisation <> '';
