@@ -11,7 +11,15 @@ from tests.conftest import Pitchey
 
 #: text that may be anything; of each other one the command line knows what it means
 _ANY_TEXT = {"state_dir", "engine.url", "engine.ca_bundle", "node.region", "sign_on.audience"}
-_ANY_TEXT |= {"s3.access_key", "s3.secret_key", "s3.ca_bundle", "api.tls_cert", "api.tls_key", "engine.network"}
+_ANY_TEXT |= {
+    "s3.access_key",
+    "s3.secret_key",
+    "s3.session_token",
+    "s3.ca_bundle",
+    "api.tls_cert",
+    "api.tls_key",
+    "engine.network",
+}
 _MEANING = sorted(
     key for key, entry in settings.entries().items() if entry.type is str and not entry.choices and key not in _ANY_TEXT
 )
