@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from pitchey_cli.cli.field_options import forms
 from pitchey_cli.cli.piping import with_what_is_piped
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.job import JobId, NewJob
-from pitchey_cli.operations import manifests, requests, submit
+from pitchey_cli.domain.nodes import fits
+from pitchey_cli.operations import manifests, queueing, requests, submit
 from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.lookup import cached_from
 from pitchey_cli.operations.requests import Request
@@ -60,6 +62,18 @@ def tell_left_out(asked: Request) -> None:
         f"note: {len(others)} {'file is' if len(others) == 1 else 'files are'} left out, of no suffix that the "
         f"{asked.service} service reads: {some}{more}. One that is named by itself is taken."
     )
+
+
+def say_if_no_node_fits(store: Store, asked: Request, checked: Sequence[Draft]) -> None:
+    """Tell whoever asks for labels that no node has ever had; a line of a manifest may ask for its own."""
+    wanted = Counter(queueing.labels({**asked.queueing, **each.queueing}) for each in checked)
+    del wanted[""]
+    known = store.nodes() if wanted else ()
+    for labels, jobs in wanted.items():
+        if known and not any(fits(labels, each.facts.all_labels) for each in known):
+            waits = "The job waits" if len(checked) == 1 else f"{jobs:,} of {len(checked):,} jobs wait"
+            text = f"note: No known node has {labels}. {waits} for one; `pitchey nodes list` shows them."
+            terminal.say(printable(text))
 
 
 def stage(wiring: Wiring, store: Store, asked: Request, checked: list[Draft], *, is_foreground: bool) -> list[NewJob]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 
 from pitchey_cli.cli import terminal
 from pitchey_cli.domain.job import JobId
-from pitchey_cli.domain.nodes import fits
-from pitchey_cli.operations import budgets, queueing, spot
-from pitchey_cli.operations.drafts import Draft
-from pitchey_cli.operations.requests import Request
+from pitchey_cli.operations import budgets, spot
 from pitchey_cli.reports.wording import printable
 from pitchey_cli.store.port import Store
 from pitchey_cli.wiring import Wiring
@@ -37,18 +33,6 @@ class BudgetWatch:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_SECONDS
             budgets.check_not_held(self._store, self._wiring.as_of, self._left)
-
-
-def say_if_no_node_fits(store: Store, asked: Request, checked: Sequence[Draft]) -> None:
-    """Tell whoever asks for labels that no node has ever had; a line of a manifest may ask for its own."""
-    wanted = Counter(queueing.labels({**asked.queueing, **each.queueing}) for each in checked)
-    del wanted[""]
-    known = store.nodes() if wanted else ()
-    for labels, jobs in wanted.items():
-        if known and not any(fits(labels, each.facts.all_labels) for each in known):
-            waits = "The job waits" if len(checked) == 1 else f"{jobs:,} of {len(checked):,} jobs wait"
-            text = f"note: No known node has {labels}. {waits} for one; `pitchey nodes list` shows them."
-            terminal.say(printable(text))
 
 
 def say_what_is_held(wiring: Wiring, store: Store, job_ids: Sequence[JobId]) -> None:

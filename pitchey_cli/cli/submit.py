@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from pitchey_cli.cli import reach, terminal
-from pitchey_cli.cli.drafting import drafts, queue, tell_left_out
+from pitchey_cli.cli.drafting import drafts, queue, say_if_no_node_fits, tell_left_out
 from pitchey_cli.cli.estimating import EstimateOption, show_estimate
-from pitchey_cli.cli.holding import say_if_no_node_fits, say_what_is_held
+from pitchey_cli.cli.holding import say_what_is_held
 from pitchey_cli.cli.job_options import ManifestOption, command_class, service_command
 from pitchey_cli.cli.service_group import ServiceGroup
 from pitchey_cli.engines import images
