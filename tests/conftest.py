@@ -143,7 +143,7 @@ class Pitchey:
         return self.until(job_id, lambda job: job["state"] == "running" and bool(job["progress"]))
 
     def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", "pitchey_cli.cli", *map(str, arguments)]
+        return [sys.executable, "-m", "pitchey_cli", *map(str, arguments)]
 
     def _environment(self, extra: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PITCHEY_", "DOCKER_"))}

@@ -79,7 +79,7 @@ def start(
     wiring.make_state_dir()
     _refuse_second(wiring)
     log = _log_file(wiring)
-    command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run", *(["--engine", engine] if engine else [])]
+    command = [sys.executable, "-m", "pitchey_cli", "daemon", "run", *(["--engine", engine] if engine else [])]
     for option, value in (("--api", api), ("--tls-cert", tls_cert), ("--tls-key", tls_key)):
         command += [option, value] if value else []
     with log.open("ab") as file:
@@ -177,7 +177,7 @@ After=network-online.target docker.service podman.socket
 Wants=network-online.target
 
 [Service]
-{user}ExecStart="{python}" -m pitchey_cli.cli daemon run
+{user}ExecStart="{python}" -m pitchey_cli daemon run
 Environment="PITCHEY_STATE_DIR={state}"
 # TERM drains; only what does not end by itself is handed back to the queue.
 KillMode=mixed

@@ -152,7 +152,7 @@ def main() -> None:
 
         completion_init()
     try:
-        app(prog_name="pitchey")  # also when it runs as `python -m pitchey_cli.cli`
+        app(prog_name="pitchey")  # also when it runs as `python -m pitchey_cli`
     except PitcheyError as error:
         terminal.show_error(error)
         sys.exit(error.exit_code)

@@ -131,7 +131,7 @@ def named(location: str, called: str = "") -> Source:
 
 def elsewhere(location: str) -> Source | None:
     """What is behind a URL; None of what is a path."""
-    if location.startswith(("http://", "https://")):
+    if _is_web_url(location):
         try:
             parts = urlsplit(location)
             host = parts.hostname
@@ -178,7 +178,7 @@ def attached(paths: Sequence[str], suffixes: Collection[str] | None = None) -> d
     """
     found: dict[str, str] = {}
     for text in paths:
-        is_url, path = text.startswith(("http://", "https://", SCHEME)), Path(text)
+        is_url, path = _is_web_url(text) or text.startswith(SCHEME), Path(text)
         if is_url:
             files = {Source(text, "", is_url=True).file_name: text}
         elif path.is_dir():
@@ -289,3 +289,7 @@ def _named_apart(sources: list[Source]) -> list[Source]:
         taken.add(name)
         result.append(replace(source, name=name))
     return result
+
+
+def _is_web_url(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://"))  # as RFC 3986, 3.1, has it

@@ -228,7 +228,7 @@ def _row(what: str, seconds: list[float]) -> None:
 
 
 def _pitchey(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pitchey_cli.cli", *arguments]
+    return [sys.executable, "-m", "pitchey_cli", *arguments]
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ class Running:
         self._daemon: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Running:
-        pitchey = [sys.executable, "-m", "pitchey_cli.cli"]
+        pitchey = [sys.executable, "-m", "pitchey_cli"]
         if not self.has_processes:
             subprocess.run([*pitchey, "images", "build", "inference"], env=self._environment, check=True)
         command = [*pitchey, "daemon", "run"]

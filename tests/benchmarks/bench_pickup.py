@@ -63,7 +63,7 @@ def _row(what: str, seconds: list[float]) -> None:
 
 
 def _pitchey(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pitchey_cli.cli", *arguments]
+    return [sys.executable, "-m", "pitchey_cli", *arguments]
 
 
 def _submitter(state: Path, store: SqliteStore) -> Callable[[], str]:

@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _idle_daemon(environment: dict[str, str]) -> tuple[float, int]:
-    command = [sys.executable, "-m", "pitchey_cli.cli", "daemon", "run"]
+    command = [sys.executable, "-m", "pitchey_cli", "daemon", "run"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:

@@ -143,7 +143,7 @@ def _timed(work: Callable[[], None]) -> float:
 
 
 def _pitchey(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pitchey_cli.cli", *arguments]
+    return [sys.executable, "-m", "pitchey_cli", *arguments]
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def test_a_setting_that_is_set_is_in_force_and_in_the_file(pitchey: Pitchey) -> 
 
 
 def test_status_starts_without_what_checks_specs(pitchey: Pitchey) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "pitchey_cli.cli", "status"]
+    command = [sys.executable, "-X", "importtime", "-m", "pitchey_cli", "status"]
     environment = pitchey._environment({})
     done = subprocess.run(command, capture_output=True, text=True, cwd=pitchey.cwd, env=environment, check=True)
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}

@@ -305,7 +305,7 @@ def test_what_cannot_be_a_program_is_named(pitchey: Pitchey, arguments: list[str
 
 def test_what_is_piped_in_is_named_where_it_is_no_text(pitchey: Pitchey) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pitchey_cli.cli", "submit", "code", "greet.py"],
+        [sys.executable, "-m", "pitchey_cli", "submit", "code", "greet.py"],
         input=b"\xff\n", capture_output=True, cwd=pitchey.cwd, env=pitchey._environment({}),
     )  # fmt: skip
     assert done.returncode == 2 and b"Standard input is no UTF-8 text" in done.stderr
@@ -351,7 +351,7 @@ def test_bytes_that_are_no_text_and_streams_that_are_long_come_whole(pitchey: Pi
     )
     job_id = finish(pitchey, details, {"stderr.txt": ("stderr", long)})
     done = subprocess.run(
-        [sys.executable, "-m", "pitchey_cli.cli", "result", job_id, "--quiet"],
+        [sys.executable, "-m", "pitchey_cli", "result", job_id, "--quiet"],
         capture_output=True, cwd=pitchey.cwd, env=pitchey._environment({}),
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, b"\xff\x00", long)

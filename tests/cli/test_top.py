@@ -42,7 +42,7 @@ def test_a_database_that_cannot_be_opened_is_an_error_and_no_screen(pitchey: Pit
 
 @pytest.mark.parametrize("arguments", [("status",), ("jobs",), ("top", "--once")])
 def test_nothing_but_the_screen_imports_textual(pitchey: Pitchey, arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "pitchey_cli.cli", *arguments]
+    command = [sys.executable, "-X", "importtime", "-m", "pitchey_cli", *arguments]
     environment = pitchey._environment({})
     done = subprocess.run(command, capture_output=True, text=True, cwd=pitchey.cwd, env=environment, check=True)
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
@@ -55,7 +55,7 @@ def test_on_a_terminal_it_is_a_screen_that_a_key_leaves(pitchey: Pitchey, clip: 
     (job_id,) = pitchey.ok("submit", "video", clip).lines
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [sys.executable, "-m", "pitchey_cli.cli", "top"]
+    command = [sys.executable, "-m", "pitchey_cli", "top"]
     environment = pitchey._environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"}) | {
         "COLUMNS": "80",
         "LINES": "24",

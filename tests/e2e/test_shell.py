@@ -37,7 +37,7 @@ class Terminal:
         self.resize(24, 80, tell=False)
         self.seen = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pitchey_cli.cli", *arguments],
+            [sys.executable, "-m", "pitchey_cli", *arguments],
             stdin=inner, stdout=inner, stderr=inner, cwd=pitchey.cwd,
             env=pitchey._environment({"TERM": "xterm"}),
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

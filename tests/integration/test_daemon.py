@@ -193,7 +193,7 @@ def test_unit_prints_a_systemd_unit_with_this_python_and_state(pitchey: Pitchey)
     for options in ((), ("--system",)):
         unit = pitchey.ok("daemon", "unit", *options).out
         assert f'Environment="PITCHEY_STATE_DIR={pitchey.state_dir}"' in unit
-        assert "-m pitchey_cli.cli daemon run" in unit
+        assert "-m pitchey_cli daemon run" in unit
 
 
 def test_a_unit_of_a_user_says_what_it_cannot_do_and_one_of_the_system_can(pitchey: Pitchey) -> None:

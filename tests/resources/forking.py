@@ -198,6 +198,6 @@ if __name__ == "__main__":
     if (argv := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
         sys.argv = ["pitchey", *argv]
         try:
-            runpy.run_module("pitchey_cli.cli", run_name="__main__", alter_sys=True)
+            runpy.run_module("pitchey_cli", run_name="__main__", alter_sys=True)
         except SystemExit as ended:
             _end(ended)

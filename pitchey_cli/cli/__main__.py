@@ -1,5 +1,0 @@
-"""`python -m pitchey_cli.cli` is `pitchey`."""
-
-from pitchey_cli.cli.main import main
-
-main()
