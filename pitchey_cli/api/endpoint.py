@@ -16,7 +16,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, get_type_hints
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -60,11 +60,14 @@ class Endpoint:
             await response(scope, exchange.receive, exchange.send)
         except Exception as error:
             if not exchange.has_begun:
-                await answer_to(error, request_id)(scope, exchange.receive, exchange.send)
+                is_ours = request.headers.get("user-agent", "").startswith("pitchey/")
+                answer = answer_to(error, request_id, is_for_command_line=is_ours)
+                await answer(scope, exchange.receive, exchange.send)
             elif not isinstance(error, TimeoutError):  # a client that takes nothing for so long has gone
                 raise
 
     async def _answer(self, request: Request, request_id: str, headers: MutableMapping[str, str]) -> Response:
+        refuse_ambiguous(request.headers)
         actor = await self._admitted(request, headers)
         call = Call(request, self.desk, actor, request_id, admit=partial(self._permitted, request))
         asked = [await self._read(kind, call) for kind in (self._query, self._body) if kind is not None]
@@ -149,6 +152,29 @@ class _Exchange:
             await self._send(message)
 
 
+def refuse_ambiguous(headers: Headers) -> None:
+    """Refuse a request that others may read otherwise: a proxy before this, for one.
+
+    Raises:
+        Refused: a header that is one stands twice, the body has two lengths, or it is packed.
+    """
+    twice = next((name for name in _STAND_ONCE if len(headers.getlist(name)) > 1), None)
+    if twice is not None:
+        text = f"The request has the header {twice} twice."
+        raise Refused(HTTPStatus.BAD_REQUEST, "ambiguous", text, hint="Leave one of them out.")
+    if "transfer-encoding" in headers and "content-length" in headers:  # RFC 9112, 6.1
+        text, hint = "The request says two lengths of its body.", "Leave Content-Length out, or Transfer-Encoding."
+        raise Refused(HTTPStatus.BAD_REQUEST, "ambiguous", text, hint=hint, headers={"Connection": "close"})
+    packed = headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        text, hint = f"The body is packed: {packed[:40]!r}.", "Send it as it is, without Content-Encoding."
+        answer = {"Accept-Encoding": "identity", "Connection": "close"}  # RFC 9110, 15.5.16
+        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "packed", text, hint=hint, headers=answer)
+
+
+_STAND_ONCE = ("authorization", "content-type", "idempotency-key", "last-event-id", "range", "upload-offset")
+
+
 def parameters(handler: Handler) -> tuple[type[Query] | None, type[Body] | None]:
     """What a handler takes of the query and of the body, by the types of its parameters."""
     hints = get_type_hints(handler)
@@ -158,14 +184,14 @@ def parameters(handler: Handler) -> tuple[type[Query] | None, type[Body] | None]
     return query, body
 
 
-def answer_to(error: Exception, request_id: str) -> Response:
+def answer_to(error: Exception, request_id: str, *, is_for_command_line: bool = False) -> Response:
     """What an error is to whoever asked; what nobody foresaw goes into the log."""
     if isinstance(error, StoreError):  # whose words are for whoever owns the machine: they name its files
         _log(f"request {request_id}: {error} {error.hint}")
         text = "The database or the disk of the server is in trouble."
         return problems.problem(StoreError(text, hint="Try again later."), request_id=request_id)
     if isinstance(error, PitcheyError):
-        return problems.problem(error, request_id=request_id)
+        return problems.problem(error, request_id=request_id, is_for_command_line=is_for_command_line)
     _log(f"request {request_id}: {''.join(traceback.format_exception(error))}")
     return problems.unforeseen(request_id=request_id)
 

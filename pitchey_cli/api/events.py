@@ -94,7 +94,7 @@ async def ear_of(call: Call, asked: models.EventsQuery, last_seen: str | None) -
     """Where somebody begins to listen.
 
     Raises:
-        UsageError: the event that they saw last is no number.
+        UsageError: the event that they saw last is no number, or a type is none.
         InputNotFound: there is no such job.
     """
 
@@ -103,6 +103,10 @@ async def ear_of(call: Call, asked: models.EventsQuery, last_seen: str | None) -
             store.job(JobId(job_id))
         return store.last_event_id()
 
+    strange = next((each for each in asked.type or () if not each.replace("_", "").isalpha()), None)
+    if strange is not None:  # it would be waited for without end
+        hint = "As submitted, progress or succeeded: a webhook alone is told of job.succeeded."
+        raise UsageError(f"There is no type of event {strange[:80]!r}.", hint=hint)
     newest = await call.read(begin)
     if last_seen is None:  # else a client comes back, under the address that it began with
         return Ear(asked, newest if asked.after is None else asked.after)

@@ -116,7 +116,8 @@ def _body(route: Route) -> dict[str, Any] | None:
         return {"required": True, "content": content}
     if body is None:
         return None
-    return {"required": True, "content": {"application/json": {"schema": {"$ref": f"{_REFS}{body.__name__}"}}}}
+    is_needed = any(field.is_required() for field in body.model_fields.values())
+    return {"required": is_needed, "content": {"application/json": {"schema": {"$ref": f"{_REFS}{body.__name__}"}}}}
 
 
 #: of the handlers that read their bodies themselves, because they take files as well

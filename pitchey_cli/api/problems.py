@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from pitchey_cli.domain.errors import (
@@ -26,6 +28,7 @@ from pitchey_cli.domain.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+_MOST_SAID = 600  # characters of a sentence: of what somebody sends without end, nobody reads more
 
 #: the first class that an error is one of says its status and its code
 _MEANINGS: Mapping[type[PitcheyError], tuple[HTTPStatus, str]] = {
@@ -69,6 +72,19 @@ class Refused(PitcheyError):
         self.headers = dict(headers or {})
 
 
+#: the way out of what is refused without one of its own, by code
+_WAYS_OUT = {
+    "too-large": "Files go as parts of a form, as an upload (/v1/uploads), or by their URL.",
+    "too-slow": "Send it again, without pauses.",
+    "incomplete": "Send it again.",
+    "not-a-form": "As `curl -F input=@talk.mp4 -F job=...` sends it: each part has a name of its own.",
+    "not-an-object": 'As {"spec": {...}}.',
+    "not-a-number": "Say it in digits, as 1048576.",
+    "media-type": "GET /openapi.json says what each route takes.",
+    "metadata": "As `filename dGFsay5tcDQ=`: each name, a blank, and its value as base 64.",
+}
+
+
 def too_large(what: str, limit_bytes: int) -> Refused:
     """Something is larger than it may be."""
     text = f"{what} has more than {limit_bytes:,} bytes, which is the limit."
@@ -84,15 +100,31 @@ def meaning_of(error: PitcheyError) -> tuple[HTTPStatus, str]:
     return next(found, (HTTPStatus.INTERNAL_SERVER_ERROR, "failed"))
 
 
-def problem(error: PitcheyError, *, request_id: str) -> Response:
-    """The answer to a request that met an error."""
+def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool = False) -> Response:
+    """The answer to a request that met an error.
+
+    Args:
+        is_for_command_line: options keep the names that they have there; a program is told of its fields.
+    """
     status, code = meaning_of(error)
     headers = dict(error.headers) if isinstance(error, Refused) else {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="pitchey"'
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "5")
-    return _answer(status, code, str(error), error.hint, request_id, headers)
+    said = (str(error), error.hint or _WAYS_OUT.get(code, ""))
+    detail, hint = said if is_for_command_line else map(_of_fields, said)
+    return _answer(status, code, detail, hint, request_id, headers)
+
+
+def _of_fields(text: str) -> str:
+    """A sentence about options as one about fields: `--run-at` is `runAt` here. Commands stay what they are."""
+    parts = text.split("`")
+    parts[::2] = [_OPTION.sub(lambda found: to_camel(found[1].replace("-", "_")), part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+_OPTION = re.compile(r"(?<![\w'-])--([a-z]+(?:-[a-z]+)*)\b")
 
 
 def unforeseen(*, request_id: str) -> Response:
@@ -109,7 +141,7 @@ def _answer(
         "type": f"urn:pitchey:problem:{code}",
         "title": status.phrase,
         "status": int(status),
-        "detail": detail,
+        "detail": detail if len(detail) <= _MOST_SAID else f"{detail[:_MOST_SAID]}...",
         "code": code,
         "hint": hint or None,
         "requestId": request_id,

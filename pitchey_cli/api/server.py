@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import socket
 import sys
@@ -135,6 +136,9 @@ def _config(desk: Desk, certificate: Certificate | None) -> uvicorn.Config:
         limit_concurrency=_CONNECTIONS,
     )
     config.load()
+    # What strangers send is answered, and is no business of the log: they would fill it.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "Invalid HTTP request" not in record.getMessage())
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config.ssl = certificate.context if certificate is not None else None
     return config
 

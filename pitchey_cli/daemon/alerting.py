@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import logged
 from pitchey_cli.domain.nodes import Health
 from pitchey_cli.domain.readings import Here, readings
 
@@ -39,7 +40,7 @@ class Alerting:
         try:
             await self._node.call(self._judge)
         except Exception as error:  # the next round tries again
-            self._node.report(f"alerts could not be judged: {error!r}")
+            self._node.report(f"alerts could not be judged: {logged(error)}")
 
     def _judge(self) -> None:
         node, now = self._node, self._node.clock.now()

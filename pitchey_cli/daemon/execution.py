@@ -68,6 +68,7 @@ class Execution:
     _staging: Staging | None = None
     _grace_seconds: float | None = None  # None: as is set
     _is_light: bool = False  #: it may be over in moments
+    _has_left_nothing: bool = False  #: on disk: all that it has made came with its result
     _noting: asyncio.Task[None] | None = None  #: its acceptance, which nobody waits for
     _events: Events | None = None  #: from the worker that has taken the attempt
     _is_refusal_final: bool = False
@@ -367,7 +368,8 @@ class Execution:
         is_whole = self._is_light and all(item.text is not None for item in result.outputs)
         if not self.instance.shares_files:
             return await asyncio.to_thread(self._files.collect, result, limit_bytes=limit_bytes)
-        if not is_whole or self._files.is_there():
+        self._has_left_nothing = is_whole and not self._files.is_there()
+        if not self._has_left_nothing:
             collect = partial(self._files.collect, result, limit_bytes=limit_bytes)
             return await self._patiently(lambda: asyncio.to_thread(collect))
         contents = short_contents(result.outputs, limit_bytes=limit_bytes)
@@ -424,7 +426,7 @@ class Execution:
             await Recording(node, self.job.id, self.token, self.instance.config).record(outcome, now, tick)
         except StaleToken:
             node.report(f"{self.token} came too late: another attempt has taken over")
-        if not self._is_light or self._files.is_there():
+        if not self._has_left_nothing:
             await asyncio.to_thread(self._files.remove)
         if not self.instance.shares_files:
             with contextlib.suppress(PitcheyError):  # it goes with its instance, at the latest

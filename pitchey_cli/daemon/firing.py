@@ -7,6 +7,7 @@ import threading
 from datetime import datetime, timedelta
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import logged
 from pitchey_cli.domain.recurrence import PUNCTUAL
 
 _LOOK_AT_ALL_SECONDS = 60.0  # a clock that was ahead may have left schedules behind that never seem to be due
@@ -63,5 +64,5 @@ class Firing:
             for line in await asyncio.to_thread(fire):
                 self._node.report(line)
         except Exception as error:  # the next look tries again
-            self._node.report(f"schedules could not be served: {error!r}")
+            self._node.report(f"schedules could not be served: {logged(error)}")
         self._changed.set()

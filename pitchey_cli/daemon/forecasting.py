@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.forecast import WEEK, ForecastSettings, Model, floor, learn
 from pitchey_cli.domain.observation import INTERVAL_SECONDS, Came, Forecast
 from pitchey_cli.domain.scaling import Wish
@@ -73,7 +73,7 @@ class Forecasting:
         try:
             await self._learn(interval)
         except Exception as error:  # the next interval tries again
-            self._node.report(f"the forecast failed: {error!r}")
+            self._node.report(f"the forecast failed: {logged(error)}")
 
     async def keep_counted(self) -> None:
         """Hand down what was counted since the last time."""

@@ -32,7 +32,7 @@ from pitchey_cli.daemon.scaler import Others, Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
 from pitchey_cli.domain.limits import INSTANCE_TYPES
@@ -114,7 +114,7 @@ class Loop:
                 await step()
             except Exception as error:
                 # A store or an engine in trouble must not end the daemon: the next tick tries again.
-                self.node.report(f"{step.__name__} failed: {error!r}")
+                self.node.report(f"{step.__name__} failed: {logged(error)}")
 
     async def keep(self) -> None:
         """Let the other nodes know that this one lives, and take over from those that do not."""
@@ -141,7 +141,7 @@ class Loop:
             try:
                 await self.keep()
             except Exception as error:  # as in a tick: the database may be back the next time
-                self.node.report(f"keep failed: {error!r}")
+                self.node.report(f"keep failed: {logged(error)}")
             await asyncio.sleep(self.node.config.lease_seconds / BEATS_PER_LEASE / 2)
 
     def _look_at_lease(self) -> None:
@@ -245,7 +245,7 @@ class Loop:
         try:
             await self.take_up()
         except Exception as error:
-            self.node.report(f"recover failed: {error!r}")
+            self.node.report(f"recover failed: {logged(error)}")
 
     async def take_up(self) -> None:
         """Follow the running jobs that no execution follows: at the start, and if one ever broke."""

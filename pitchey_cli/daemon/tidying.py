@@ -9,6 +9,7 @@ from pitchey_cli.daemon import strays
 from pitchey_cli.daemon.housekeeping import Housekeeping
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.domain.clock_trust import ClockTrust, Trust
+from pitchey_cli.domain.errors import logged
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.webhooks import LONGEST_WAIT
 
@@ -47,7 +48,7 @@ class Tidying:
         try:
             await self._round(now)
         except Exception as error:  # the next round tries again
-            self._node.report(f"tidy failed: {error!r}")
+            self._node.report(f"tidy failed: {logged(error)}")
 
     async def _round(self, now: float) -> None:
         node = self._node

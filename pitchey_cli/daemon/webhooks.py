@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.errors import logged
 from pitchey_cli.domain.webhooks import Delivery, Reply, Webhook, headers_of, judge
 
 _AT_ONCE = 16  # messages to one endpoint: they share the waits for the disk
@@ -42,7 +43,7 @@ class Webhooks:
         try:
             await self._look()
         except Exception as error:  # the next look tries again
-            self._node.report(f"webhooks could not be looked at: {error!r}")
+            self._node.report(f"webhooks could not be looked at: {logged(error)}")
 
     async def _look(self) -> None:
         node = self._node
@@ -67,7 +68,7 @@ class Webhooks:
                     for each in deliveries:
                         group.create_task(self._deliver(webhook, each))
         except Exception as error:  # a later look begins anew
-            node.report(f"the webhook {webhook_id} could not be served: {error!r}")
+            node.report(f"the webhook {webhook_id} could not be served: {logged(error)}")
             # What came of a message cannot be noted: whoever got it must not get it again at every tick.
             await asyncio.sleep(_BROKEN_SECONDS)
 

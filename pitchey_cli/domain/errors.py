@@ -41,6 +41,11 @@ class PitcheyError(Exception):
             self.hint = hint
 
 
+def logged(error: BaseException) -> str:
+    """What a log says of an error: ours by its sentence and the way out, and any other with its kind."""
+    return f"{error} {error.hint}".rstrip() if isinstance(error, PitcheyError) else repr(error)
+
+
 class UsageError(PitcheyError):
     """The command, the spec or a setting is wrong."""
 

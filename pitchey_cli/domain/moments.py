@@ -13,6 +13,7 @@ _RATE = re.compile(r"(\d{1,12}(?:\.\d+)?(?:e\d)?)\s*(?:/|per)\s*(s|sec|second|m|
 _CLOCK = re.compile(r"(?:(today|tomorrow|yesterday)(?:\s+at)?)?\s*(?:(\d{1,2}):(\d{2}))?")
 _DAYS = {"yesterday": -1, "today": 0, "tomorrow": 1}
 _LONGEST_SECONDS = 100 * 365 * 86400.0
+_FIRST_YEAR, _LAST_YEAR = 1000, 9000  # so that a span before or after a moment is one as well
 
 
 def span(text: str, *, what: str) -> timedelta:
@@ -96,6 +97,10 @@ def _named(words: str, now: datetime) -> datetime | None:
 
 def _iso(text: str, what: str, examples: str) -> datetime:
     try:
-        return datetime.fromisoformat(text.strip()).astimezone(UTC)  # one without a zone is local time
+        found = datetime.fromisoformat(text.strip()).astimezone(UTC)  # one without a zone is local time
+        is_near = _FIRST_YEAR <= found.year <= _LAST_YEAR
     except (ValueError, OverflowError):
-        raise UsageError(f"{what}: {text!r} is no time.", hint=examples) from None
+        is_near = False
+    if not is_near:
+        raise UsageError(f"{what}: {text!r} is no time.", hint=examples)
+    return found

@@ -220,4 +220,6 @@ def letters(count: int) -> str:
 def _name(text: str, what: str, *, most: int = 100) -> str:
     if not text or len(text) > most:
         raise UsageError(f"The name of {what} has 1 to {most} characters, and not {len(text)}.")
+    if not text.isprintable():
+        raise UsageError(f"{what}: {text[:40]!r} is no name.", hint="Printable characters.")
     return name(text, what) if most <= 100 else text

@@ -133,6 +133,7 @@ _IN_OUR_WORDS = {
     "int_parsing": "be a whole number",
     "int_from_float": "be a whole number",
     "int_type": "be a whole number",
+    "int_parsing_size": "be a smaller number",
     "bool_parsing": "be true or false",
     "bool_type": "be true or false",
     "string_type": "be a text",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from pitchey_cli.domain.access import ID_LENGTH
+from pitchey_cli.domain.addresses import is_forbidden
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.webhooks import (
@@ -100,7 +101,9 @@ def _checked(url: str, *, allow_private: bool) -> str:
     except ValueError:
         return url
     if not may_be_told(address, allow_private=allow_private):
-        raise Denied(f"{host} is no public address.", hint="`webhooks.allow_private` lets webhooks go there.")
+        is_never = is_forbidden(address)
+        hint = "Webhooks never go there." if is_never else "`webhooks.allow_private` lets webhooks go there."
+        raise Denied(f"{host} is no public address.", hint=hint)
     return url
 
 

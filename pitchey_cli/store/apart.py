@@ -74,7 +74,9 @@ class _Apart:
     def job(self, job_id: JobId) -> Job:
         found = self._store.job(job_id)
         if found.organisation != self._organisation:
-            raise InputNotFound(f"There is no job {job_id}.")  # the words for one that is not there at all
+            raise InputNotFound(
+                f"There is no job {job_id}.", hint="`pitchey jobs` and GET /v1/jobs list them."
+            )  # the words for one that is not there at all
         self._own_jobs.add(job_id)
         return found
 

@@ -143,7 +143,7 @@ class Reader:
         """One job; InputNotFound when there is none."""
         row = self._db.row(QUERIES["job"], {"job_id": job_id})
         if row is None:
-            raise InputNotFound(f"There is no job {job_id}.")
+            raise InputNotFound(f"There is no job {job_id}.", hint="`pitchey jobs` and GET /v1/jobs list them.")
         return rows.job_from(row)
 
     def jobs(self, wanted: JobFilter) -> list[Job]:

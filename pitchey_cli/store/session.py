@@ -256,14 +256,9 @@ class Session:
             yield
             if self._is_opening and len(self._orders) == _OPENING:
                 return  # nothing has been asked in it
-            if (
-                self._is_opening
-            ):  # not with the commit: whether that has happened must be known before it is tried again
-                self._exchange()
             self._require_transaction()
             self._commit()
         except BaseException:
-            self._orders.clear()
             self._leave_pipe()
             if self._is_alive() and self._raw.info.transaction_status != pq.TransactionStatus.IDLE:
                 with suppress(StoreError):  # the server forgets what is not committed, whether it is told or not
@@ -271,6 +266,7 @@ class Session:
             raise
         finally:
             self._is_opening = False
+            self._orders.clear()  # or the next question would begin what nobody ends
             self._levels.clear()
 
     def _commit(self) -> None:

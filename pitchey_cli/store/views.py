@@ -132,6 +132,8 @@ def answer(store: Store, name: str, arguments: Mapping[str, Any], as_of: AsOf) -
         raise UsageError(
             f"The view {name} takes no {min(unknown)!r}.", hint=f"It takes {', '.join(_parameters(name))}."
         )
+    if _is_beyond(arguments):
+        raise UsageError(f"The arguments of the view {name} do not fit.", hint=f"Numbers end at {_LARGEST}.")
     try:
         given = {each: _adapter(name, each).validate_python(value, strict=False) for each, value in arguments.items()}
         inspect.signature(getattr(Store, name)).bind(None, **given, **dict.fromkeys(_takes(name)))
@@ -149,6 +151,18 @@ def answer(store: Store, name: str, arguments: Mapping[str, Any], as_of: AsOf) -
         hint = "Ask for a shorter time (--since, --for), or at the machine itself."
         raise UsageError(f"These are more than {most:,} rows, which is more than one answer has.", hint=hint)
     return _adapter(name, "return").dump_json(shown(found))
+
+
+def _is_beyond(value: object) -> bool:
+    """Whether there is a number that no database takes."""
+    if isinstance(value, Mapping):
+        return any(map(_is_beyond, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_beyond, value))
+    return isinstance(value, int) and abs(value) > _LARGEST
+
+
+_LARGEST = 2**63 - 1
 
 
 def shown(found: Any) -> Any:

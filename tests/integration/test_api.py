@@ -327,7 +327,12 @@ def test_a_secret_is_kept_nowhere(api: Served) -> None:
         (b'{"service": "video", "spec": {"inputUrl": "http://[::1"}}', 422, "is no URL"),
         (b'{"service": "video", "spec": {"inputUrl": "http://"}}', 422, "is no URL"),
         (b'{"service": "video", "spec": {"inputUrl": "http://a.example/\\u0000"}}', 422, "is no URL"),
-        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "timeout": "0s"}', 422, "--timeout"),
+        (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "timeout": "0s"}', 422, "timeout: in"),
+        (
+            b'{"service": "code", "spec": {"language": "python", "code": "x"}, "runAt": "9999-12-31"}',
+            422,
+            "runAt: '9999",
+        ),
         (b'{"jobs": ["AAA"]}', 422, "jobs (number 1) 'AAA' does not fit: it has fields of its own"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "slots": true}', 422, "slots True"),
         (b'{"service": "code", "spec": {"language": "python", "code": "x"}, "noCache": "no"}', 422, "noCache 'no'"),
@@ -344,7 +349,8 @@ def test_a_body_that_cannot_be_is_a_problem_that_names_it(
 @pytest.mark.parametrize("path", ["/v1/jobs?limit=0", "/v1/jobs?limit=x", "/v1/jobs?cursor=x", "/v1/jobs?cursor=%00",
                                   "/v1/jobs?limt=3", "/v1/jobs?state=lost", "/v1/jobs?since=soon", "/healthz?x=1",
                                   "/v1/jobs?cursor=Yzk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "/v1/jobs/x?wait=-1",
-                                  "/v1/cost?by=colour", "/v1/audit?limit=1e9"])  # fmt: skip
+                                  "/v1/cost?by=colour", "/v1/cost?until=9999-12-31T23:59:59Z",
+                                  "/v1/audit?limit=1e9"])  # fmt: skip
 def test_a_query_that_cannot_be_is_a_problem(client: httpx.Client, path: str) -> None:
     problem(client.get(path), 422)
 
@@ -433,10 +439,39 @@ def test_what_somebody_sends_without_end_is_not_sent_back(client: httpx.Client) 
     assert found["detail"] == "jobs [] does not fit: it should have at least 1 item."
 
 
+def test_a_number_that_no_database_takes_is_a_problem(client: httpx.Client) -> None:
+    problem(client.post("/v1/views/events", json={"after": 10**30}), 422)
+    problem(client.get("/v1/events", params={"after": str(10**30)}), 422)
+
+
 def test_a_change_that_needs_no_word_needs_no_body(api: Served, client: httpx.Client) -> None:
     job_id = api.add()
     answer = client.post(f"/v1/jobs/{job_id}/cancel")
     assert answer.is_success and api.store.job(job_id).state is JobState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "said"),
+    [
+        ("Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 2", 400, "idempotency-key twice"),
+        ("Authorization: Bearer x\r\nContent-Length: 2", 400, "authorization twice"),
+        ("Content-Length: 2\r\nTransfer-Encoding: chunked", 400, "two lengths"),
+        ("Content-Length: 2\r\nContent-Encoding: gzip", 415, "packed: 'gzip'"),
+    ],
+)
+def test_a_request_that_others_may_read_otherwise_is_refused(api: Served, lines: str, status: int, said: str) -> None:
+    head = f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token()}\r\nConnection: close\r\n"
+    with socket.create_connection((api.address.host, api.address.port), timeout=20) as line:
+        line.sendall(f"{head}Content-Type: application/json\r\n{lines}\r\n\r\n{{}}".encode())
+        answer = b"".join(iter(lambda: line.recv(4096), b"")).decode()
+    assert answer.startswith(f"HTTP/1.1 {status}") and said in answer
+
+
+def test_a_program_is_told_of_fields_and_the_command_line_of_its_options(api: Served, client: httpx.Client) -> None:
+    asked = {**PROGRAM, "runAt": "tomorrow 10:00", "deadline": "in 1 h"}
+    assert problem(client.post("/v1/jobs", json=asked), 422)["detail"].startswith("runAt is after deadline")
+    ours = client.post("/v1/jobs", json=asked, headers={"User-Agent": "pitchey/0"})
+    assert problem(ours, 422)["detail"].startswith("--run-at is after --deadline")
 
 
 def test_what_a_path_takes_is_all_of_it_and_a_near_one_is_offered(client: httpx.Client) -> None:

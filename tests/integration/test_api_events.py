@@ -149,6 +149,11 @@ def test_what_is_no_number_of_an_event_is_refused(api: Served, seen: str) -> Non
     assert answer.status_code == 422
 
 
+def test_a_type_as_webhooks_write_it_is_not_waited_for_without_end(api: Served) -> None:
+    answer = api.client(api.token()).get("/v1/events", params={"type": "job.succeeded"})
+    assert answer.status_code == 422 and "no type of event 'job.succeeded'" in answer.json()["detail"]
+
+
 # --- WebSocket
 
 

@@ -93,6 +93,9 @@ def test_what_cannot_be_added_is_a_problem(client: httpx.Client, asked: object, 
     answer = client.post("/v1/webhooks", json=asked)
     assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json"
     assert said in answer.json()["detail"], answer.text
+    assert ("allow_private" in answer.text) == ("127.0.0.1/" in str(asked) and status == 403), (
+        "no setting lets it there"
+    )
 
 
 def test_an_organisation_that_has_as_many_as_it_may_have_is_told_so(client: httpx.Client) -> None:

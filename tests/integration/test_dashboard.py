@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.access import Role
-from pitchey_cli.domain.job import Job, JobState
+from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState, LoadedModel
 from processors.protocol import LogEvent
+from processors.vocabulary import Service
 from tests.resources.served import CONTENT, Served, served
 
 SCRIPT = "<img src=x onerror=document.title='taken'>"
@@ -283,6 +285,17 @@ def test_dead_letters_are_queued_again_and_removed(api: Served, page: Page) -> N
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
     expect(page.get_by_text("There are none")).to_be_visible()
     assert api.store.job(second).state is JobState.QUEUED
+
+
+def test_an_instance_has_its_models_beside_it(api: Served, page: Page) -> None:
+    sizes = (4.0, 8 * 2**30, 2.0, 4 * 2**30)
+    made = (Service.INFERENCE, "docker", "image:1", 3, InstanceState.READY, *sizes, datetime.now(UTC))
+    api.store.add_instance(Instance("i-1", *made))
+    api.store.set_models("i-1", [LoadedModel("embeddings@1", 96 * 2**20), LoadedModel("sentiment@1", 4 * 2**20)])
+    page.goto("/#/instances")
+    row = page.get_by_role("row", name="i-1")
+    expect(row).to_contain_text("embeddings@1 96")
+    expect(row).to_contain_text("sentiment@1 4")
 
 
 def test_a_viewer_of_one_organisation_sees_its_jobs_and_no_buttons(api: Served, page: Page) -> None:

@@ -101,6 +101,16 @@ def test_a_writer_that_is_killed_delays_nobody(store: PostgresStore, postgres_st
         assert time.monotonic() - before < 3
 
 
+def test_a_transaction_in_which_nothing_is_asked_leaves_nothing_open(
+    store: PostgresStore, postgres_store_url: str, postgres_server: PostgresServer
+) -> None:
+    database = urlsplit(postgres_store_url).path.removeprefix("/")
+    with store.transaction(), store.transaction():
+        pass
+    assert store.job_ids("") == []
+    assert postgres_server.run("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'", database=database) == []
+
+
 def test_who_may_wait_no_longer_is_told_so(postgres_store_url: str) -> None:
     with (
         closing(PostgresStore.open(postgres_store_url, busy_seconds=0.2)) as impatient,

@@ -95,12 +95,6 @@ async def test_a_lone_call_returns_what_the_store_returned(writer):
     assert [each.job.token for each in claimed] == ["a.1"]
 
 
-async def test_an_error_that_is_answered_and_not_raised_is_an_answer(writer):
-    error = StoreError("somebody objects")
-    assert await writer.call(lambda: error) is error
-    assert await writer.note(lambda: error) is error
-
-
 async def test_one_failure_does_not_undo_the_others(writer, database):
     gate = Gate(writer)
     held = await gate.close()

@@ -2,18 +2,23 @@
 
 import { h, svg, table } from "./elements.js";
 
-const WIDTH = 640, HEIGHT = 200, LEFT = 68, BOTTOM = 22, TOP = 10;
+const WIDTH = 640, HEIGHT = 200, LEFT = 92, BOTTOM = 22, TOP = 10;
+const LETTER = 11; // the width of one on a narrow screen, where they are largest
 
-function frame(title, most, word, ends, drawn) {
+/** The axes. Below stand labels of {x, anchor, text}. */
+function frame(title, most, word, labels, drawn) {
   const y = (value) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / most);
   const lines = [0, most / 2, most].map((value) => [
     svg("line", { class: "axis", x1: LEFT, x2: WIDTH, y1: y(value), y2: y(value) }),
     svg("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, word(value)),
   ]);
-  const [begin, end] = ends;
   return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title },
-    lines, drawn(y),
-    svg("text", { x: LEFT, y: HEIGHT - 6 }, begin), svg("text", { x: WIDTH, y: HEIGHT - 6, "text-anchor": "end" }, end));
+    lines, drawn(y), labels.map(({ x, anchor, text }) => svg("text", { x, y: HEIGHT - 6, "text-anchor": anchor }, text)));
+}
+
+/** A label at the beginning, and one at the end. */
+function ends(begin, end) {
+  return [{ x: LEFT, anchor: "start", text: begin }, { x: WIDTH, anchor: "end", text: end }];
 }
 
 function panel(title, chart, columns, rows) {
@@ -26,8 +31,13 @@ export function bars(title, rows, word) {
   if (!rows.length) return h("section", { class: "panel" }, h("h2", {}, title), h("p", { class: "quiet" }, "Nothing yet."));
   const most = Math.max(...rows.map((row) => row.whole)) || 1;
   const step = (WIDTH - LEFT) / rows.length;
-  const chart = frame(title, most, word, [rows[0].name, rows.length > 1 ? rows.at(-1).name : ""], (y) => rows.map((row, index) => {
-    const at = { x: LEFT + step * (index + 0.15), width: Math.min(step * 0.7, 60) };
+  const width = Math.min(step * 0.7, 60);
+  const left = (index) => LEFT + step * (index + 0.5) - width / 2;
+  const each = rows.map((row, index) => ({ x: left(index) + width / 2, anchor: "middle", text: row.name }));
+  const fits = Math.max(...rows.map((row) => row.name.length)) * LETTER <= step;
+  const labels = fits ? each : ends(rows[0].name, rows.at(-1).name);
+  const chart = frame(title, most, word, labels, (y) => rows.map((row, index) => {
+    const at = { x: left(index), width };
     return svg("g", {}, svg("title", {}, `${row.name}: ${word(row.whole)}, of which idle ${word(row.idle)}`),
       svg("rect", { class: "bar", ...at, y: y(row.whole), height: y(0) - y(row.whole) }),
       svg("rect", { class: "idle", ...at, y: y(row.idle), height: y(0) - y(row.idle) }));
@@ -42,7 +52,7 @@ export function steps(title, points, word) {
   const begin = points[0].at.getTime(), end = Math.max(Date.now(), begin + 1);
   const most = Math.max(2, ...points.map((point) => point.value));
   const x = (at) => LEFT + ((WIDTH - LEFT) * (at - begin)) / (end - begin);
-  const chart = frame(title, most, word, [points[0].at.toLocaleString(), "now"], (y) => {
+  const chart = frame(title, most, word, ends(points[0].at.toLocaleString(), "now"), (y) => {
     let path = `M${x(begin)} ${y(points[0].value)}`;
     for (const point of points.slice(1)) path += `H${x(point.at.getTime())}V${y(point.value)}`;
     return svg("path", { class: "line", d: `${path}H${x(end)}` });
