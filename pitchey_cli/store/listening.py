@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.store.connecting import BUSY_SECONDS, SCHEMA, connected
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import BUSY_SECONDS, SCHEMA, connected
 
 _LOOK_SECONDS = 1.0  # how often it is asked whether the daemon has ended
 _SILENCE_SECONDS = 20.0  # after which the server is asked whether it is still there

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pitchey_cli.store.connecting import BUSY_SECONDS
 from pitchey_cli.store.schema import make_sure
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import BUSY_SECONDS, Session
+from pitchey_cli.store.session import Session
 from pitchey_cli.store.sql_store import SqlStore
 
 

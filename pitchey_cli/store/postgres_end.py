@@ -11,21 +11,13 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.store.connecting import BUSY_SECONDS, SCHEMA, connected, unlimited
 from pitchey_cli.store.database import Row
 from pitchey_cli.store.ends import Table, Values
 from pitchey_cli.store.refusals import translated
 from pitchey_cli.store.schema import recognised, take_steps
 from pitchey_cli.store.server import Server
-from pitchey_cli.store.session import (
-    BUSY_SECONDS,
-    MIGRATION_LOCK,
-    NOTED,
-    SCHEMA,
-    WRITER_LOCK,
-    Session,
-    connected,
-    unlimited,
-)
+from pitchey_cli.store.session import MIGRATION_LOCK, NOTED, WRITER_LOCK, Session
 from pitchey_cli.store.sql_store import SqlStore
 
 _PAGE = 1000  # rows that are fetched at once

@@ -7,7 +7,8 @@ newer Pitchey, is recognised before anything in it is touched.
 from __future__ import annotations
 
 from pitchey_cli.domain.errors import StoreError
-from pitchey_cli.store.session import MIGRATION_LOCK, SCHEMA, WRITER_LOCK, Session
+from pitchey_cli.store.connecting import SCHEMA
+from pitchey_cli.store.session import MIGRATION_LOCK, WRITER_LOCK, Session
 from pitchey_cli.store.steps import READABLE_BY, check, newest, readable_by, steps
 
 _DIALECT, _VERSION = "postgres", "schema_version"

@@ -7,41 +7,37 @@ but for mistakes of ours.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.types.numeric import Int8Dumper
-from psycopg.types.string import StrDumper
 
-from pitchey_cli.domain.errors import StoreError, UsageError
+from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.store.connecting import (
+    BUSY_SECONDS,
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    SCHEMA,
+    connected,
+    limits,
+    settings,
+    unlimited,
+)
 from pitchey_cli.store.database import Parameters, Row
-from pitchey_cli.store.queries import Query, load
+from pitchey_cli.store.queries import Query
 from pitchey_cli.store.refusals import translated
 from pitchey_cli.store.server import Server
+from pitchey_cli.store.statements import one_row, phrased, some_at_once, words
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 10.0  #: how long to wait for another's write, and for a server that is away
-SCHEMA = "pitchey"
 WRITER_LOCK = 0x5049544348455931  # "PITCHEY1": of the one writer
 MIGRATION_LOCK = 0x5049544348455932  # "PITCHEY2": of whoever makes or changes the schema
-#: A holder of the lock that says nothing for so long is stopped, or cut off: the server ends its session.
-SILENCE_SECONDS = 8
-#: Longest statement; none of ours takes a tenth of it, but for what reads or changes everything: see `unhurried`.
-STATEMENT_SECONDS = 60
-_UNKNOWN_PARAMETER = re.compile(r"invalid URI query parameter: \"([^\"]*)\"")
-_KEPT_PLANS = 400  # statements that are prepared; ours are some 250, and more than that with their types
-_FIRST_PAUSE_SECONDS = 0.02
-_LONGEST_PAUSE_SECONDS = 0.5
-_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|CREATE|DROP)\b", re.IGNORECASE)
 _HAS_WRITTEN = "pg_current_xact_id_if_assigned() IS NOT NULL"  # a transaction gets a number when it first writes
 #: Takes down under a name that a transaction has written, if it has: the last before its end, with the writer's lock.
 NOTED = (
@@ -49,9 +45,7 @@ NOTED = (
     f" HAVING {_HAS_WRITTEN}"
 )
 _CALL = f"SELECT pg_notify('{SCHEMA}', '') WHERE {_HAS_WRITTEN}"
-_ROWS_AT_ONCE = (64, 16, 4, 1)  # that one statement adds
 _OPENING = 2  # orders that begin a transaction
-_PARAMETER = re.compile(r"(?<![:\w]):([a-z_]\w*)|\?|%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +95,11 @@ class Session:
 
     def words(self, query: Query) -> str:
         """What a query is called here: its SQL."""
-        return _words()[query.name]
+        return words()[query.name]
 
     def rows(self, query: Query | str, parameters: Parameters = ()) -> list[Row]:
         """Every row of a statement: of a named one, or of PostgreSQL's own."""
-        text, sql, is_write = _sql(query)
+        text, sql, is_write = phrased(query)
         if not parameters:
             sql = text
         if self._levels or self._in_snapshot:
@@ -127,7 +121,7 @@ class Session:
 
     def run(self, query: Query | str, parameters: Parameters = ()) -> None:
         """A statement whose rows do not matter. In a transaction it goes to the server with what has to be answered."""
-        text, sql, _ = _sql(query)
+        text, sql, _ = phrased(query)
         if not self._levels:
             self.rows(query, parameters)
         elif self._is_scripted or (not parameters and ";" in text):  # several statements are no order
@@ -140,14 +134,14 @@ class Session:
 
     def run_many(self, query: Query | str, parameters: Iterable[Parameters]) -> None:
         """One statement for each set of parameters, or for many where rows are added; call it inside a transaction."""
-        one_row = None if self._is_scripted else _one_row(_sql(query)[1])
-        if one_row is None:
+        adding = None if self._is_scripted else one_row(phrased(query)[1])
+        if adding is None:
             for each in parameters:
                 self.run(query, each)
             return
-        into, values = one_row
+        into, values = adding
         self._establish()
-        for some in _some_at_once(list(parameters)):
+        for some in some_at_once(list(parameters)):
             sql = f"{into} {', '.join([values] * len(some))}"
             self._orders.append(_Order(sql, [value for each in some for value in each]))
 
@@ -373,7 +367,7 @@ class Session:
     def _patiently(self, act: Callable[[], T]) -> T:
         """Do something that can be done again, with another connection if this one is lost."""
         deadline = time.monotonic() + self._busy_seconds
-        pause = _FIRST_PAUSE_SECONDS
+        pause = FIRST_PAUSE_SECONDS
         while True:
             try:
                 if not self._is_alive():
@@ -383,7 +377,7 @@ class Session:
                 if self._is_alive() or time.monotonic() > deadline:
                     raise
             time.sleep(pause)
-            pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
     def _renew(self) -> None:
         if not self._is_alive():
@@ -419,7 +413,7 @@ class Session:
             yield
         finally:
             if self._is_alive():
-                self._tell(_settings(_limits(self._raw)))
+                self._tell(settings(limits(self._raw)))
 
     def tidy(self) -> None:
         """Forget the commits of others and ours that nobody asks about any more."""
@@ -433,141 +427,5 @@ class Session:
         self._raw.close()
 
 
-def connected(server: Server, *, busy_seconds: float, lock_seconds: float = BUSY_SECONDS) -> psycopg.Connection[Row]:
-    """A connection that knows our schema, and that the server ends when its holder says nothing in a transaction.
-
-    Args:
-        busy_seconds: how long to wait for a server that is starting.
-        lock_seconds: how long whoever has the connection waits for others' writes.
-    """
-    deadline = time.monotonic() + busy_seconds
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return _connected(server, lock_seconds)
-        except psycopg.OperationalError as error:
-            # A server that starts or ends says so; one that is not there at all may just be restarted by somebody.
-            if "starting up" not in str(error) and "shutting down" not in str(error):
-                raise translated(error, server) from error
-            if time.monotonic() > deadline:
-                raise translated(error, server) from error
-        except psycopg.ProgrammingError as error:
-            # The driver reads the URL, and says of a parameter that it does not know its name alone.
-            if error.sqlstate is None and (unknown := _UNKNOWN_PARAMETER.search(str(error))):
-                hint = "It takes those of libpq, as sslmode, sslrootcert and connect_timeout."
-                raise UsageError(f"{server}: there is no parameter {unknown[1]!r}.", hint=hint) from error
-            raise translated(error, server) from error
-        except psycopg.Error as error:
-            raise translated(error, server) from error
-        time.sleep(pause)
-        pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
-
-
-def _connected(server: Server, lock_seconds: float) -> psycopg.Connection[Row]:
-    raw = cast(
-        "psycopg.Connection[Row]",
-        psycopg.connect(server.url, autocommit=True, row_factory=cast(Any, found), **server.manners),
-    )
-    try:
-        server.check_version(raw.info.server_version)
-    except StoreError:
-        raw.close()
-        raise
-    raw.prepared_max = _KEPT_PLANS
-    raw.adapters.register_dumper(str, StrDumper)  # and not `unknown`: of two meanings that one could have, text
-    raw.adapters.register_dumper(int, Int8Dumper)  # one type for all, so that one plan serves all
-    chosen = [
-        f"search_path = {SCHEMA}",
-        f"idle_in_transaction_session_timeout = '{SILENCE_SECONDS}s'",
-        f"lock_timeout = '{max(lock_seconds * 1000, 1):.0f}ms'",
-        "client_connection_check_interval = '2s'",
-        "jit = off",
-        "timezone = 'UTC'",
-        "default_transaction_isolation = 'read committed'",
-    ]
-    try:
-        raw.execute(_settings([*chosen, *_limits(raw)]).encode())
-    except psycopg.Error:
-        raw.close()
-        raise
-    return raw
-
-
-def _limits(raw: psycopg.Connection[Row]) -> list[str]:
-    transaction = [f"transaction_timeout = '{2 * STATEMENT_SECONDS}s'"] if raw.info.server_version >= 170000 else []
-    return [f"statement_timeout = '{STATEMENT_SECONDS}s'", *transaction]
-
-
-def unlimited(raw: psycopg.Connection[Row]) -> str:
-    """What lets statements and transactions take as long as they take."""
-    return _settings(f"{each.partition(' ')[0]} = 0" for each in _limits(raw))
-
-
-def _settings(chosen: Iterable[str]) -> str:
-    return "; ".join(f"SET {each}" for each in chosen)
-
-
 def _savepoint(level: int) -> str:
     return f"level_{level}"
-
-
-class _Found(tuple[Any, ...]):
-    """A row, by the names of its columns or their places."""
-
-    __slots__ = ()
-    _places: ClassVar[Mapping[str, int]] = {}
-
-    def __getitem__(self, column: Any) -> Any:
-        return tuple.__getitem__(self, self._places[column] if isinstance(column, str) else column)
-
-    def keys(self) -> Iterable[str]:
-        return self._places.keys()
-
-
-@cache
-def _class_of(names: tuple[str, ...]) -> type[_Found]:
-    places = {name: place for place, name in enumerate(names)}
-    return type("Found", (_Found,), {"__slots__": (), "_places": places})
-
-
-def found(cursor: psycopg.Cursor[Any]) -> Any:
-    """What psycopg makes rows with."""
-    if cursor.description is None:
-        return tuple
-    return _class_of(tuple(column.name for column in cursor.description))
-
-
-@cache
-def _words() -> dict[str, str]:
-    return load("postgres")
-
-
-@cache
-def _sql(query: Query | str) -> tuple[str, str, bool]:
-    """The words; the same for psycopg, whose parameters are %s and %(name)s; and whether they change anything."""
-    text = query if isinstance(query, str) else _words()[query.name]
-    return text, _PARAMETER.sub(_placeholder, text), _WRITES.match(text) is not None
-
-
-@cache
-def _one_row(sql: str) -> tuple[str, str] | None:
-    """What adds a row, up to `VALUES` and from there; None of what does more, or something else."""
-    into, _, values = sql.partition("VALUES ")
-    values = values.rstrip("; \n")
-    is_all = into.startswith("INSERT") and values.endswith(")") and "ON CONFLICT" not in values
-    return (f"{into}VALUES", values) if is_all and "%s" in values else None
-
-
-def _some_at_once(rows: Sequence[Parameters]) -> Iterator[Sequence[Parameters]]:
-    """Rows in a few sizes: each size is a statement of its own, which is prepared once."""
-    place = 0
-    while place < len(rows):
-        size = next(size for size in _ROWS_AT_ONCE if size <= len(rows) - place)
-        yield rows[place : place + size]
-        place += size
-
-
-def _placeholder(found: re.Match[str]) -> str:
-    if found[1]:
-        return f"%({found[1]})s"
-    return "%s" if found[0] == "?" else "%%"

@@ -19,7 +19,7 @@ import pytest
 
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.job import JobId, NewJob
-from pitchey_cli.store import session
+from pitchey_cli.store import connecting
 from pitchey_cli.store.listening import listening
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.server import CONNECT_SECONDS, Server
@@ -89,7 +89,7 @@ def test_a_writer_that_is_stopped_delays_the_others_for_seconds_and_changes_noth
     with hanging(postgres_store_url):
         before = time.monotonic()
         submit(store, "one")
-        assert time.monotonic() - before < session.SILENCE_SECONDS + 3
+        assert time.monotonic() - before < connecting.SILENCE_SECONDS + 3
     assert store.known_time() == NOON, "the newest event's: what it had begun is undone"
 
 
