@@ -205,7 +205,7 @@ def test_no_view_that_has_no_pages_builds_more_than_so_many_rows(
             monkeypatch.setattr(views, "_WHOLE", {**views._WHOLE, name: most})
             answer = ask(api, api.token(), name, question)
             assert answer.status_code == status, name
-        assert "--since" in answer.json()["hint"]
+        assert "since" in answer.json()["hint"]
         assert ask(api, api.token(), name, {**question, "limit": 10}).status_code == 422, "the limit is the server's"
 
 

