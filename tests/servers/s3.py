@@ -125,6 +125,9 @@ class S3Server:
             self._process.kill()
             self._process.wait()
             self._process = None
+            for port in self._ports.values():  # it makes them in /tmp, wherever else it is told to be
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                    left.unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Let it answer nothing, as a server whose network is gone; `thaw` ends it."""
