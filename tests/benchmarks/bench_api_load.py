@@ -3,7 +3,10 @@
 A real daemon on the process engine has video jobs to do all the time. Prints a table. A number is worth something on a
 machine that does nothing else: what counts on others is how it stands to that of the bare route.
 
-    python tests/benchmarks/bench_api_load.py [REQUESTS] [CONNECTIONS]
+    python tests/benchmarks/bench_api_load.py [REQUESTS] [CONNECTIONS] [RATE]
+
+Requests come at a steady rate, as those of many programs do, and each answer is timed from when its request was due: a
+server that is late with one is late with those that wait behind it. RATE 0 asks as fast as answers come.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the daemon is st
 from tests.conftest import RESOURCES, Pitchey
 from tests.integration.test_api_daemon import start
 
-REQUESTS, CONNECTIONS = 10_000, 8
+REQUESTS, CONNECTIONS, RATE = 10_000, 8, 100.0
 WRITES = 10  #: one request in so many is a submission
 JOBS = 600  #: that wait for the few that run
 BODY = json.dumps({"service": "code", "spec": {"language": "python", "code": "print(1)"}, "runAt": "in 8 h"}).encode()
@@ -40,16 +43,17 @@ def main() -> None:
     """Measure and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else REQUESTS
     connections = int(sys.argv[2]) if len(sys.argv) > 2 else CONNECTIONS
+    rate = float(sys.argv[3]) if len(sys.argv) > 3 else RATE
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         environment = {"PITCHEY_ENGINE_KIND": "process", "PITCHEY_API_REQUESTS_PER_MINUTE": "100000000"}
         pitchey = Pitchey(Path(folder) / "state", Path(folder), environment)
         try:
-            _run(pitchey, count, connections)
+            _run(pitchey, count, connections, rate)
         finally:
             pitchey.end()
 
 
-def _run(pitchey: Pitchey, count: int, connections: int) -> None:
+def _run(pitchey: Pitchey, count: int, connections: int, rate: float) -> None:
     token = pitchey.ok("token", "add", "bench", "--role", "admin", "--all-organisations").lines[0]
     daemon = start(pitchey)
     port = int(daemon.address.rpartition(":")[2])
@@ -70,7 +74,7 @@ def _run(pitchey: Pitchey, count: int, connections: int) -> None:
             ("pitchey", port, (status, submit)),
             ("bare", bare_port, (bare_status, bare_submit)),
         ):
-            for kind, found in asyncio.run(_load(where, asked, count // 4, connections)).items():
+            for kind, found in asyncio.run(_load(where, asked, count // 4, connections, rate)).items():
                 took.setdefault(f"{name} {kind}", []).extend(found)
     running = client.get("/v1/status").json()["jobs"]["video"]
     ours.send("enough")
@@ -91,8 +95,8 @@ def _give_work(client: httpx.Client) -> str:
     job: str = first["jobs"][0]["id"]
     ended = client.get(f"/v1/jobs/{job}", params={"wait": 60}).json()
     assert ended["state"] == "succeeded", ended
-    same = {"inputUrl": "upload:input", "outputFormat": "thumbnail"}
-    specs = [{**same, "thumbnailTimes": [number / JOBS * 9]} for number in range(JOBS)]
+    same = {"inputUrl": "upload:input", "outputFormat": "mp4", "resolution": "854x480"}
+    specs = [{**same, "start": number / 1000} for number in range(JOBS)]
     many = [{"service": "video", "spec": spec} for spec in specs]
     for begin in range(0, JOBS, 200):
         body = {"job": json.dumps({"jobs": many[begin : begin + 200]})}
@@ -105,15 +109,22 @@ def _post(path: str, head: bytes) -> bytes:
     return f"POST {path} HTTP/1.1\r\n".encode() + head + content
 
 
-async def _load(port: int, asked: tuple[bytes, bytes], count: int, connections: int) -> dict[str, list[float]]:
+async def _load(
+    port: int, asked: tuple[bytes, bytes], count: int, connections: int, rate: float
+) -> dict[str, list[float]]:
     """How long each answer took, in seconds, of status reads and of submissions. Any error ends it."""
     numbers, took = iter(range(count)), {"status": [], "submission": []}  # type: dict[str, list[float]]
+    start = time.perf_counter()
 
     async def connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for number in numbers:
             kind = "status" if number % WRITES else "submission"
             began = time.perf_counter()
+            if rate:
+                due = start + number / rate
+                await asyncio.sleep(max(0.0, due - began))
+                began = due
             writer.write(asked[0] if kind == "status" else asked[1])
             head = await reader.readuntil(b"\r\n\r\n")
             assert head[9:10] == b"2", head
