@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any, get_type_hints
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -58,6 +58,8 @@ class Endpoint:
         try:
             response = await self._answer(request, request_id, exchange.headers)
             await response(scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            return  # nobody is there to be answered; what came of an upload is kept
         except Exception as error:
             if not exchange.has_begun:
                 is_ours = request.headers.get("user-agent", "").startswith("pitchey/")
