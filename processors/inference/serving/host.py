@@ -24,7 +24,7 @@ from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
-from processors.inference.work import gains_by_company, likeness, perform_together, result
+from processors.inference.work import gains_by_company, length, likeness, perform_together, result
 from processors.worker.beside import Host, Together
 from processors.worker.cgroup import read_usage
 from processors.worker.context import HandlerError, Rejected
@@ -58,6 +58,7 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
         Together(
             likeness,
             lambda request: gains_by_company(request, repository, Here(repository, shelf)),
+            length,
             lambda contexts: perform_together(contexts, repository, Here(repository, shelf)),
         ),
     )
