@@ -16,6 +16,7 @@ from processors.inference.frameworks.onnx_file import refuse_unsafe
 from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.takes import Takes
 from processors.inference.manifest import Dtype, TensorShape
+from processors.inference.memory import give_back
 from processors.inference.repository import Entry
 from processors.worker.context import HandlerError
 
@@ -74,7 +75,9 @@ class OnnxSession:
 
         def narrow() -> onnxruntime.InferenceSession:
             entry.verify()  # time has passed since it was
-            return _loaded(entry, 1)
+            found = _loaded(entry, 1)
+            give_back()
+            return found
 
         has_narrow = threads > 1 and self.device == "cpu" and has_forms(entry.manifest)
         self._forms = Forms(inner, narrow if has_narrow else None)
