@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pitchey_cli.domain.job import Instance
 from pitchey_cli.store.port import Store
 from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
@@ -36,11 +37,15 @@ def submit(node: Pitchey, *arguments: str | Path) -> list[str]:
     return node.ok("submit", "video", *arguments).lines
 
 
+def name_of(store: Store, instance: Instance) -> str:
+    """The name of the node that an instance is on."""
+    return next(each.facts.name for each in store.nodes() if each.id == instance.node)
+
+
 def node_of(store: Store, job_id: str) -> str:
     """The name of the node that a job's last attempt was made on."""
     instance_id = store.attempts(store.job_ids(job_id)[0])[-1].instance_id
-    instance = next(each for each in store.instances(active_only=False) if each.id == instance_id)
-    return next(each.facts.name for each in store.nodes() if each.id == instance.node)
+    return name_of(store, next(each for each in store.instances(active_only=False) if each.id == instance_id))
 
 
 def stop(daemon: subprocess.Popen[str]) -> None:
@@ -80,7 +85,10 @@ def left_behind(node: Pitchey) -> list[Path]:
 def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
     cluster: Cluster, store: Store, pair: Pair
 ) -> None:
-    before = {each.id for each in store.instances()}
+    # The other may have one as well: what was started for nothing sleeps there.
+    busy = node_of(store, pair.job_id)
+    before = {each.id for each in store.instances() if name_of(store, each) == busy}
+    assert before
     pair.busy_daemon.kill()
     pair.busy_daemon.wait()
     pair.other.ok("wait", pair.job_id)
