@@ -19,7 +19,7 @@ from pitchey_cli.store.port import Store
 from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
 from tests.resources.clusters import LEASE_SECONDS, Cluster
-from tests.resources.waiting import until
+from tests.resources.waiting import stand_still, until
 from tests.resources.wires import wire_to
 from tests.servers.postgres import PostgresServer
 
@@ -122,7 +122,7 @@ def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
 def test_a_daemon_that_was_stopped_for_longer_than_its_lease_is_fenced_and_begins_anew(
     cluster: Cluster, store: Store, clip: Path, pair: Pair
 ) -> None:
-    os.kill(pair.busy_daemon.pid, signal.SIGSTOP)
+    stand_still(pair.busy_daemon.pid)
     pair.other.until(pair.job_id, lambda job: bool(job["attempt"] >= 2))
     os.kill(pair.busy_daemon.pid, signal.SIGCONT)
     assert pair.busy_daemon.stderr is not None

@@ -11,6 +11,7 @@ import psutil
 
 from pitchey_cli.daemon import lock
 from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.resources.waiting import stand_still
 
 
 def _submit(pitchey: Pitchey, clip: Path, *options: str) -> str:
@@ -93,7 +94,7 @@ def test_stop_now_is_heard_by_a_daemon_that_has_not_taken_the_first_signal_yet(
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="3600")
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
-    daemon.send_signal(signal.SIGSTOP)
+    stand_still(daemon.pid)
     daemon.send_signal(signal.SIGTERM)
     answer = pitchey("daemon", "stop", "--now", "--timeout", "0")
     assert answer.code == 5 and "still drains" in answer.err
@@ -105,7 +106,7 @@ def test_stop_now_is_heard_by_a_daemon_that_has_not_taken_the_first_signal_yet(
 
 def test_drain_is_heard_by_a_daemon_that_is_behind_with_what_it_was_told(pitchey: Pitchey) -> None:
     daemon = pitchey.start_daemon()
-    daemon.send_signal(signal.SIGSTOP)
+    stand_still(daemon.pid)
     while lock.poke(pitchey.state_dir):
         pass  # until no more go in
     answer = pitchey("daemon", "drain", "--timeout", "0")

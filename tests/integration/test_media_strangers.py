@@ -177,9 +177,9 @@ def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Stu
     paths = [output["path"] for output in events[-1]["result"]["outputs"]]
     assert paths[:2] == ["mp3.mp3", "master.m3u8"] and paths[-1] == "spectrogram.png"  # the first is the main one
     told = [event for event in events if event["type"] == "progress"]
-    stages = list(dict.fromkeys(event["stage"] for event in told))  # what lasts for a moment only is not told
-    assert {"package", "spectrogram"} & set(stages)
+    # Which of the later stages are told depends on how long they last; the encoding leaves them room in any case.
     assert all(event["fraction"] < 0.95 for event in told if event["stage"] in ("analyse", "encode"))
+    assert (told[-1]["stage"], told[-1]["fraction"]) == ("done", 1)
 
 
 CANCELLED: list[Any] = [

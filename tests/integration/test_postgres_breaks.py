@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pitchey_cli.store.listening import listening
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.server import CONNECT_SECONDS, Server
 from processors.vocabulary import Service
+from tests.resources.waiting import stand_still
 from tests.servers.postgres import PostgresServer, postgres
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -75,7 +75,7 @@ def hanging(url: str) -> Iterator[subprocess.Popen[str]]:
         [sys.executable, "-c", _HANG, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None and process.stdout.readline() == "in it\n"
-    process.send_signal(signal.SIGSTOP)
+    stand_still(process.pid)
     try:
         yield process
     finally:
