@@ -62,7 +62,8 @@ def test_an_upgrade_rolls_over_two_nodes_and_back_while_jobs_run(
 ) -> None:
     known = newest()
     later = release(tmp_path, NEXT, known)
-    a, b = cluster.node("a"), cluster.node("b")
+    unhurried = {"PITCHEY_DAEMON_LEASE_SECONDS": "60"}  # nobody is to miss it, however busy the machine is
+    a, b = (cluster.node(name, **unhurried) for name in "ab")
     daemons = {"a": a.start_daemon(), "b": b.start_daemon()}
     lasting = submit(a, clip, "a", *lasting_options)
     a.until_working(lasting)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 _DEADLINE_SECONDS = 60.0
@@ -30,4 +31,8 @@ def stand_still(pid: int) -> None:
 
 def _states(pid: int) -> set[str]:
     """Of its threads, see proc_pid_stat(5): the letter after the name, which may have parentheses itself."""
-    return {path.read_text().rpartition(") ")[2][0] for path in Path(f"/proc/{pid}/task").glob("*/stat")}
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ends just now
+            found.add(path.read_text().rpartition(") ")[2][0])
+    return found
