@@ -226,11 +226,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- name: last_retry
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own.
 SELECT max(run_at) FROM container_jobs
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.

@@ -216,11 +216,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own, which
 -- is why the index is named.
 SELECT max(run_at) FROM container_jobs INDEXED BY container_jobs_retrying
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs INDEXED BY container_jobs_retrying SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
