@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import psutil
 import pytest
 
 from pitchey_cli.artifacts.local import LocalArtifacts
@@ -22,7 +23,8 @@ from processors.vocabulary import Reason, Service
 from tests.chaos.conftest import with_either_store
 from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.models import default_models
-from tests.resources.waiting import until
+from tests.resources.programs import working
+from tests.resources.waiting import stand_still, until
 
 JOBS = 150
 
@@ -50,6 +52,15 @@ def submitted(pitchey: Pitchey, store: Store) -> list[JobId]:
     return ids
 
 
+def is_met_at_work(daemon: subprocess.Popen[str], store: Store, ids: list[JobId]) -> bool:
+    """Whether some of the jobs run: then the daemon has been stopped under them, however quick it is."""
+    stand_still(daemon.pid)
+    if any(store.job(each).state is JobState.RUNNING for each in ids):
+        return True
+    daemon.send_signal(signal.SIGCONT)
+    return False
+
+
 def all_answered_once(pitchey: Pitchey, store: Store, ids: list[JobId]) -> None:
     ended = follow.until_finished(store, ids, on_change=lambda job: None, timeout_seconds=3 * DEADLINE_SECONDS)
     assert {job.state for job in ended} == {JobState.SUCCEEDED}
@@ -64,9 +75,9 @@ def all_answered_once(pitchey: Pitchey, store: Store, ids: list[JobId]) -> None:
 def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store: Store) -> None:
     first = pitchey.start_daemon()
     ids = submitted(pitchey, store)
+    until(lambda: is_met_at_work(first, store, ids), "it is met at work")
     first.kill()
     first.wait()
-    assert sum(store.job(each).state is JobState.RUNNING for each in ids)
     pitchey.start_daemon()
     all_answered_once(pitchey, store, ids)
     reasons = {attempt.reason for each in ids for attempt in store.attempts(each)}
@@ -77,6 +88,5 @@ def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store
 def test_an_instance_that_is_killed_costs_no_job(pitchey: Pitchey, store: Store) -> None:
     daemon = pitchey.start_daemon()
     ids = submitted(pitchey, store)
-    (worker,) = psutil.Process(daemon.pid).children()
-    worker.kill()
+    working(daemon.pid, "processors.worker")[0].kill()
     all_answered_once(pitchey, store, ids)
