@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import getpass
 import signal
-import time
 from pathlib import Path
 
-import psutil
-
 from pitchey_cli.daemon import lock
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.programs import held
 from tests.resources.waiting import stand_still
 
 
@@ -121,15 +119,13 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(
 ) -> None:
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
     first = _submit(pitchey, clip, *lasting_options)
-    program = _program_of(first)
-    program.suspend()  # or it ends before the second job is there, on a machine that is slow to submit that
-    draining = pitchey.start("daemon", "drain")
-    assert daemon.stderr is not None
-    for line in daemon.stderr:
-        if "draining" in line:
-            break
-    second = _submit(pitchey, clip)
-    program.resume()
+    with held(first):  # or it ends before the second job is there, on a machine that is slow to submit that
+        draining = pitchey.start("daemon", "drain")
+        assert daemon.stderr is not None
+        for line in daemon.stderr:
+            if "draining" in line:
+                break
+        second = _submit(pitchey, clip)
     _, said = draining.communicate(timeout=60)
     assert (draining.returncode, said) == (0, "The daemon has stopped. 1 job waits for the next one.\n")
     assert daemon.wait(30) == 0
@@ -213,17 +209,6 @@ def test_a_daemon_whose_log_has_no_room_goes_on(pitchey: Pitchey, clip: Path) ->
         (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail").lines
         pitchey.ok("wait", job_id)
         assert daemon.poll() is None
-
-
-def _program_of(job_id: str) -> psutil.Process:
-    """The ffmpeg that works for a job, as soon as there is one."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        for process in psutil.process_iter(["name", "cmdline"]):
-            if process.info["name"] == "ffmpeg" and any(job_id in word for word in process.info["cmdline"] or ()):
-                return process
-        time.sleep(LOOK_SECONDS)
-    raise AssertionError(f"no ffmpeg has worked for {job_id}")
 
 
 def _json(line: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.resources.programs import working
 from tests.resources.sounds import ADTS, BIKES, MP3, MUSIC, Studio, decoded, ffmpeg, tone
 from tests.resources.waiting import until
 from tests.resources.workers import Worker
@@ -199,14 +200,16 @@ def long_noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("spec", CANCELLED)
-def test_a_cancelled_attempt_is_gone_within_a_second(studio: Studio, long_noise: Path, spec: dict[str, Any]) -> None:
+def test_a_cancelled_attempt_is_gone_long_before_its_grace_is_over(
+    studio: Studio, long_noise: Path, spec: dict[str, Any]
+) -> None:
     token = studio.begin(long_noise, **spec)
     worker = psutil.Process(studio.worker.pid)
-    until(lambda: any(each.name() == "ffmpeg" for each in worker.children(recursive=True)), "ffmpeg works")
+    until(lambda: working(worker.pid, "ffmpeg"), "ffmpeg works")
     began = time.monotonic()
-    studio.worker.http.delete(f"/attempts/{token}?grace=5")
+    studio.worker.http.delete(f"/attempts/{token}?grace=60")
     last = studio.worker.ending(token)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 30
     assert last["error"]["reason"] == "cancelled"
     until(lambda: not worker.children(recursive=True), "all of it is gone")
 

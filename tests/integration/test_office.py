@@ -20,7 +20,7 @@ from PIL import Image
 from tests.integration.test_documents import DOCUMENTS, MULTI_PAGE, Office, led
 from tests.resources.offices import changed, compound, docx, paragraph
 from tests.resources.waiting import until
-from tests.resources.workers import Worker
+from tests.resources.workers import Worker, is_alive
 
 FORMATTING = DOCUMENTS / "formatting.docx"
 LINES = (
@@ -450,7 +450,7 @@ def test_when_libreoffice_dies_the_next_document_has_a_new_one(office: Office) -
     office.make(FORMATTING, "pdf")
     loaded = offices(office)[-1]
     loaded.kill()
-    until(lambda: not loaded.is_running() or loaded.status() == psutil.STATUS_ZOMBIE, "it is dead")
+    until(lambda: not is_alive(loaded.pid), "it is dead")
     out, _ = office.make(FORMATTING, "pdf")
     assert "bold" in words_of(out / "document.pdf")
 

@@ -325,17 +325,17 @@ def test_uploads_that_nobody_goes_on_with_expire(tmp_path: Path) -> None:
 
 
 def test_each_way_in_which_a_server_cannot_be_reached_is_one_sentence(pitchey: Pitchey) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        free = taken.getsockname()[1]
-    for url, code, words in (
-        (f"http://127.0.0.1:{free}", 8, "the connection is refused"),
-        ("unix:/nowhere/api.sock", 8, "There is no socket"),
-        ("ftp://example", 2, "no address of a server"),
-        ("https://me:secret@example", 2, "before the @"),
-    ):
-        answer = pitchey("--server", url, "jobs")
-        assert answer.code == code and words in answer.err and "secret" not in answer.err, answer.err
-        assert len(answer.err.splitlines()) == 2, "what it is, and the way out"
+    with socket.socket() as taken:  # and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        for url, code, words in (
+            (f"http://127.0.0.1:{taken.getsockname()[1]}", 8, "the connection is refused"),
+            ("unix:/nowhere/api.sock", 8, "There is no socket"),
+            ("ftp://example", 2, "no address of a server"),
+            ("https://me:secret@example", 2, "before the @"),
+        ):
+            answer = pitchey("--server", url, "jobs")
+            assert answer.code == code and words in answer.err and "secret" not in answer.err, answer.err
+            assert len(answer.err.splitlines()) == 2, "what it is, and the way out"
 
 
 def test_a_stranger_and_another_version_are_told_apart(pitchey: Pitchey) -> None:

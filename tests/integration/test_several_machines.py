@@ -16,7 +16,7 @@ from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView
 from processors.vocabulary import Service
 from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
-from tests.resources.waiting import until
+from tests.resources.waiting import stand_still, until
 from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
@@ -110,7 +110,7 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     url = bucket.put("in/clip.mp4", clip.read_bytes()).replace("s3://", "s3://far@")
     first = a.start_daemon()
     fit = b.start_daemon()
-    os.kill(fit.pid, signal.SIGSTOP)  # so that the one that is not set up for it takes it
+    stand_still(fit.pid)  # so that the one that is not set up for it takes it
     (job_id,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1").lines
     b.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
     os.kill(fit.pid, signal.SIGCONT)

@@ -1,0 +1,41 @@
+"""The programs that work for jobs: found, and held in their work for as long as a test looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from tests.resources.waiting import until
+
+
+def working(pid: int, word: str) -> list[psutil.Process]:
+    """The processes below one in whose command line there is a word. Any of them may end at any time."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended since it was listed
+            if any(word in each for each in process.cmdline()):
+                found.append(process)
+    return found
+
+
+@contextmanager
+def held(job_id: str) -> Iterator[None]:
+    """Let the ffmpeg of a job that is about to begin, or has begun, stand still for as long as the context lasts."""
+    found: list[psutil.Process] = []
+    until(lambda: found.extend(_of(job_id)) or found, f"ffmpeg works for {job_id}")
+    program = found[0]
+    program.suspend()
+    try:
+        yield
+    finally:
+        program.resume()
+
+
+def _of(job_id: str) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "ffmpeg" and any(job_id in word for word in process.info["cmdline"] or ())
+    ]
