@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# How long an example takes says how busy the machine is, and nothing of what is tested.
-settings.register_profile("pitchey", deadline=None)
+# How long an example takes says how busy the machine is, and nothing of what is tested. In CI the examples are the same
+# each time, so that it says the same of the same code; whoever runs the tests elsewhere looks at others each time.
+settings.register_profile("pitchey", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("pitchey")
 
 ROOT = Path(__file__).resolve().parent.parent
