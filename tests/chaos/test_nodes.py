@@ -16,7 +16,7 @@ import pytest
 
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.store.port import Store
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.books import wrong_books
 from tests.resources.clusters import LEASE_SECONDS, Cluster
 from tests.resources.waiting import stand_still, until
@@ -52,7 +52,7 @@ def node_of(store: Store, job_id: str) -> str:
 
 def stop(daemon: subprocess.Popen[str]) -> None:
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
 
 
 def reasons(node: Pitchey, job_id: str) -> list[str]:
@@ -232,6 +232,6 @@ def test_a_node_that_is_removed_ends_and_what_it_ran_goes_on_elsewhere(store: St
     assert refused.code == 2 and "--force" in refused.err
     pair.other.ok("wait", pair.job_id)
     assert ended_elsewhere(pair.other, pair.job_id)
-    assert pair.busy_daemon.wait(30) == 0 and left_behind(pair.busy) == []
+    assert pair.busy_daemon.wait(DEADLINE_SECONDS) == 0 and left_behind(pair.busy) == []
     assert [each["name"] for each in map(json.loads, pair.other.ok("nodes", "list", "--json").lines)] != [name]
     assert name in pair.other.ok("nodes", "list", "--all").out

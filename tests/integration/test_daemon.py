@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from pitchey_cli.daemon import lock
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.programs import held
 from tests.resources.waiting import stand_still
 
@@ -71,7 +71,7 @@ def test_term_hands_back_what_does_not_end_in_time_without_using_up_an_attempt(
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     job = pitchey.job(job_id)
     assert (job["state"], job["attempt"], job["attemptsUsed"], job["reason"]) == ("queued", 1, 0, "interrupted")
 
@@ -81,7 +81,7 @@ def test_a_second_term_hands_back_at_once(pitchey: Pitchey, clip: Path, slow_opt
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
     assert pitchey.ok("daemon", "stop", "--now").err == "The daemon has stopped. 1 job waits for the next one.\n"
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     assert pitchey.job(job_id)["state"] == "queued"
 
 
@@ -97,7 +97,7 @@ def test_stop_now_is_heard_by_a_daemon_that_has_not_taken_the_first_signal_yet(
     answer = pitchey("daemon", "stop", "--now", "--timeout", "0")
     assert answer.code == 5 and "still drains" in answer.err
     daemon.send_signal(signal.SIGCONT)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     job = pitchey.job(job_id)
     assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
 
@@ -111,7 +111,7 @@ def test_drain_is_heard_by_a_daemon_that_is_behind_with_what_it_was_told(pitchey
     assert answer.code == 5 and "`pitchey daemon stop --now` hands its jobs back." in answer.err
     draining = pitchey.start("daemon", "drain")
     daemon.send_signal(signal.SIGCONT)
-    assert (draining.wait(30), daemon.wait(30)) == (0, 0)
+    assert (draining.wait(DEADLINE_SECONDS), daemon.wait(DEADLINE_SECONDS)) == (0, 0)
 
 
 def test_drain_lets_running_work_end_and_takes_nothing_new(
@@ -126,9 +126,9 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(
             if "draining" in line:
                 break
         second = _submit(pitchey, clip)
-    _, said = draining.communicate(timeout=60)
+    _, said = draining.communicate(timeout=DEADLINE_SECONDS)
     assert (draining.returncode, said) == (0, "The daemon has stopped. 1 job waits for the next one.\n")
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     assert pitchey.job(first)["state"] == "succeeded"
     assert pitchey.job(second)["state"] == "queued"
 

@@ -26,7 +26,7 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import NetworkError
 from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Notifier, Provider
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.programs import held
 from tests.resources.waiting import until
 
@@ -224,7 +224,7 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
             said = "".join(_until_said(daemon, "draining"))
             assert pitchey.job(short)["state"] == "running"
             (late,) = pitchey.ok("submit", "video", clip).lines
-        daemon.communicate(timeout=60)
+        daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0
         assert datetime.now(UTC) < at
     assert f"this node is taken away at {at:%H:%M:%S} UTC (terminate): what has not ended in " in said
@@ -246,7 +246,7 @@ def test_what_cannot_end_is_handed_back_in_time_and_a_term_meanwhile_is_no_reaso
         answer[0] = _action("stop", at := _in(ASK_SECONDS + 15))
         _until_said(daemon, "this node is taken away")
         daemon.send_signal(signal.SIGTERM)  # as a machine does that goes down
-        daemon.communicate(timeout=60)
+        daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0
         assert at - timedelta(seconds=10) <= datetime.now(UTC) < at
     job = pitchey.job(job_id)
@@ -264,8 +264,8 @@ def test_a_notice_of_this_moment_hands_back_at_once_also_in_a_drain_without_end(
         draining = pitchey.start("daemon", "drain")
         _until_said(daemon, "draining")
         answer[0] = _action("hibernate", _in(0))
-        draining.communicate(timeout=60)
-        assert daemon.wait(30) == 0
+        draining.communicate(timeout=DEADLINE_SECONDS)
+        assert daemon.wait(DEADLINE_SECONDS) == 0
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
 
@@ -279,7 +279,7 @@ def test_a_term_of_the_machine_leaves_time_to_hand_back_whatever_the_drain(
     pitchey.until_working(job_id)
     begin = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     assert time.monotonic() - begin < 30
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
@@ -323,7 +323,7 @@ def test_a_download_of_which_nothing_comes_any_more_does_not_keep_a_daemon_that_
         pitchey.until(job_id, lambda _: any(downloads.glob("pitchey-*/*")))
         begin = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(30) == 0
+        assert daemon.wait(DEADLINE_SECONDS) == 0
         assert time.monotonic() - begin < 15
     assert not list(downloads.glob("pitchey-*"))
     job = pitchey.job(job_id)
@@ -341,7 +341,7 @@ def test_an_answer_that_is_neither_yes_nor_no_does_not_end_a_daemon_and_is_told_
         (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--spot-ok").lines
         assert pitchey("wait", job_id).code == 0
         daemon.send_signal(signal.SIGTERM)
-        _, rest = daemon.communicate(timeout=30)
+        _, rest = daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0 and "nobody says" not in rest
 
 
@@ -352,7 +352,7 @@ def test_where_nobody_answers_the_daemon_says_so_and_works(pitchey: Pitchey, cli
     (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--spot-ok").lines
     assert pitchey("wait", job_id).code == 0
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
 
 
 def test_a_notice_setting_that_names_nobody_keeps_the_daemon_from_starting(pitchey: Pitchey) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-_DEADLINE_SECONDS = 60.0
+_DEADLINE_SECONDS = 120.0  # far longer than anything takes that is waited for, for a machine that is busy
 _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.002, 0.05  # what is looked at is to have the processor meanwhile
 
 
