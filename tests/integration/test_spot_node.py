@@ -217,7 +217,7 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="0"))
-        options = ("--no-cache", "--spot-ok", *lasting_options)
+        options = ("--end", "3", "--spot-ok", *lasting_options)
         (short,) = pitchey.ok("submit", "video", clip, *options).lines
         with held(short):
             answer[0] = _action("terminate", at := _in(120))
