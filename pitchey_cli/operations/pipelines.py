@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NameTaken, UsageError
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
 from pitchey_cli.operations import inline, naming, queueing, requests, sources, submit
@@ -197,7 +197,7 @@ def start(
     store = submitting.store
     name = naming.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
     if store.batch_counts(name):
-        raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
+        raise NameTaken(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
     check(submitting, runs, words, now=now)
     jobs = [job for run in runs for job in _jobs(submitting, run, {**words, "batch": name}, now, progress)]
     with store.transaction():

@@ -226,11 +226,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- name: last_retry
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own.
 SELECT max(run_at) FROM container_jobs
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
@@ -1278,8 +1278,10 @@ SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
 -- name: insert_webhook
+-- No row comes back when the organisation has one of that name.
 INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation, name) DO NOTHING RETURNING id;
 
 -- name: webhooks
 SELECT * FROM webhook_endpoints WHERE CAST(:organisation AS text) IS NULL OR organisation = :organisation

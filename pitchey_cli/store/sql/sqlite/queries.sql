@@ -216,11 +216,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own, which
 -- is why the index is named.
 SELECT max(run_at) FROM container_jobs INDEXED BY container_jobs_retrying
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs INDEXED BY container_jobs_retrying SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
@@ -1227,8 +1227,10 @@ SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'webhooks_of_an_
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
 -- name: insert_webhook
+-- No row comes back when the organisation has one of that name.
 INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation, name) DO NOTHING RETURNING id;
 
 -- name: webhooks
 SELECT * FROM webhook_endpoints WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, id;
