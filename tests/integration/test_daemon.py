@@ -118,7 +118,7 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
-    first = _submit(pitchey, clip, *lasting_options)
+    first = _submit(pitchey, clip, *lasting_options, "--end", "3")
     with held(first):  # or it ends before the second job is there, on a machine that is slow to submit that
         draining = pitchey.start("daemon", "drain")
         assert daemon.stderr is not None

@@ -471,7 +471,7 @@ def test_a_conversion_that_hangs_is_done_once_more_by_a_new_libreoffice(office: 
 
 
 def test_a_cold_libreoffice_converts_one_file_after_another_and_at_once(tmp_path: Path) -> None:
-    for start in range(3):
+    for start in range(2):
         (directory := tmp_path / str(start)).mkdir()
         with Worker(directory, "--slots", "4", service="document") as worker:
             office = Office(worker)

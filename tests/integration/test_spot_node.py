@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from pitchey_cli.artifacts.http import READ_SECONDS
 from pitchey_cli.daemon import notice
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import NetworkError
@@ -217,7 +218,7 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="0"))
-        options = ("--no-cache", "--spot-ok", *lasting_options)
+        options = ("--end", "3", "--spot-ok", *lasting_options)
         (short,) = pitchey.ok("submit", "video", clip, *options).lines
         with held(short):
             answer[0] = _action("terminate", at := _in(120))
@@ -244,11 +245,14 @@ def test_what_cannot_end_is_handed_back_in_time_and_a_term_meanwhile_is_no_reaso
         (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 60, pitchey.cwd), *slow_options, "--spot-ok").lines
         pitchey.until_working(job_id)
         answer[0] = _action("stop", at := _in(ASK_SECONDS + 15))
-        _until_said(daemon, "this node is taken away")
+        said = _until_said(daemon, "this node is taken away")
         daemon.send_signal(signal.SIGTERM)  # as a machine does that goes down
         daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0
-        assert at - timedelta(seconds=10) <= datetime.now(UTC) < at
+        assert at - timedelta(seconds=10) <= datetime.now(UTC), "the TERM has hurried it"
+    # Of the 15 to 20 that are left it keeps what handing back takes. How long that lasts is the machine's.
+    seconds = re.search(r"has not ended in (\d+) s is handed back", said[-1])
+    assert seconds is not None and int(seconds[1]) <= 15
     job = pitchey.job(job_id)
     assert (job["state"], job["attempt"], job["attemptsUsed"], job["reason"]) == ("queued", 1, 0, "interrupted")
 
@@ -277,10 +281,8 @@ def test_a_term_of_the_machine_leaves_time_to_hand_back_whatever_the_drain(
     )
     (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
     pitchey.until_working(job_id)
-    begin = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(DEADLINE_SECONDS) == 0
-    assert time.monotonic() - begin < 30
+    assert daemon.wait(DEADLINE_SECONDS) == 0  # and not after the drain
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
 
@@ -324,7 +326,7 @@ def test_a_download_of_which_nothing_comes_any_more_does_not_keep_a_daemon_that_
         begin = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(DEADLINE_SECONDS) == 0
-        assert time.monotonic() - begin < 15
+        assert time.monotonic() - begin < READ_SECONDS
     assert not list(downloads.glob("pitchey-*"))
     job = pitchey.job(job_id)
     assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
