@@ -1,7 +1,7 @@
 """How the processes of an instance stand behind the daemon and the API when processors are short.
 
-Linux weighs processes by their niceness; where it gives each session a share of its own (the autogroup of sched(7)), the
-session has a niceness as well, and that of a process only counts inside. Anybody may lower what is their own.
+Linux weighs processes by their niceness; where it gives each session a share of its own (the autogroup of sched(7)),
+the session has a niceness as well, and that of a process only counts inside. Anybody may lower what is their own.
 """
 
 from __future__ import annotations
