@@ -85,9 +85,9 @@ def test_while_the_daemon_drains_jobs_are_still_followed_and_readiness_is_gone(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
     daemon = start(pitchey)
-    job_id = pitchey.ok("submit", "video", clip, *lasting_options, "--end", "3").lines[0]
+    job_id = pitchey.ok("submit", "video", clip, *lasting_options).lines[0]
     with daemon.client() as client:
-        with held(job_id):
+        with held(daemon.process.pid, job_id):
             draining = pitchey.start("daemon", "drain")
             until(lambda: client.get("/readyz").json()["isDraining"], "it says that it drains")
             assert client.get("/readyz").status_code == 503

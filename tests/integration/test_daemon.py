@@ -47,11 +47,10 @@ def test_cancelling_what_has_succeeded_changes_nothing_and_is_no_error(pitchey: 
 
 
 def test_why_says_that_all_slots_are_taken(pitchey: Pitchey, clip: Path, slow_options: list[str]) -> None:
-    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
+    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
     first, second = (_submit(pitchey, clip, *slow_options, "--no-cache") for _ in range(2))
-    pitchey.until_working(first)
-    pitchey.until_working(second)
-    assert "All 2 slots are taken." in pitchey.ok("why", _submit(pitchey, clip)).out
+    with held(daemon.pid, first), held(daemon.pid, second):
+        assert "All 2 slots are taken." in pitchey.ok("why", _submit(pitchey, clip)).out
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_never_runs(pitchey: Pitchey, clip: Path) -> None:
@@ -118,8 +117,8 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(
     pitchey: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
-    first = _submit(pitchey, clip, *lasting_options, "--end", "3")
-    with held(first):  # or it ends before the second job is there, on a machine that is slow to submit that
+    first = _submit(pitchey, clip, *lasting_options)
+    with held(daemon.pid, first):  # or it ends before the second job is there, on a machine that is slow to submit that
         draining = pitchey.start("daemon", "drain")
         assert daemon.stderr is not None
         for line in daemon.stderr:

@@ -160,12 +160,15 @@ def test_progress_only_goes_forward_and_ends_with_the_work(studio: Studio, tmp_p
     fractions = [fraction for fraction, _ in told]
     assert all(before <= after for before, after in pairwise(fractions))
     assert (fractions[0], fractions[-1]) == (0, 1)
-    assert sum(0.1 < fraction < 0.9 for fraction in fractions) >= 3
-    ended = events[-1]["at"]
+    began, ended = events[0]["at"], events[-1]["at"]
+    moments = [at for _, at in told]
+    assert all(later - earlier < 0.5 * (ended - began) for earlier, later in pairwise(moments)), "it stands still"
     nearly = next(at for fraction, at in told if fraction > 0.97)
-    assert ended - nearly < 0.35 * (ended - events[0]["at"])
+    assert ended - nearly < 0.35 * (ended - began)
     stages = list(dict.fromkeys(event["stage"] for event in events if event["type"] == "progress"))
-    assert [stage for stage in stages if stage != "verify"] == ["probe", "analyse", "encode", "loudness", "done"]
+    in_order = ["probe", "analyse", "encode", "loudness", "done"]  # what is over in a moment is not told
+    assert [stage for stage in stages if stage != "verify"] == [stage for stage in in_order if stage in stages]
+    assert {"probe", "encode", "done"} <= set(stages)
 
 
 def test_what_comes_after_the_encoding_has_its_share_of_the_progress(studio: Studio, tmp_path: Path) -> None:

@@ -218,9 +218,9 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="0"))
-        options = ("--end", "3", "--spot-ok", *lasting_options)
+        options = ("--spot-ok", *lasting_options)
         (short,) = pitchey.ok("submit", "video", clip, *options).lines
-        with held(short):
+        with held(daemon.pid, short):
             answer[0] = _action("terminate", at := _in(120))
             said = "".join(_until_said(daemon, "draining"))
             assert pitchey.job(short)["state"] == "running"
@@ -264,12 +264,12 @@ def test_a_notice_of_this_moment_hands_back_at_once_also_in_a_drain_without_end(
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address))
         (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
-        pitchey.until_working(job_id)
-        draining = pitchey.start("daemon", "drain")
-        _until_said(daemon, "draining")
-        answer[0] = _action("hibernate", _in(0))
-        draining.communicate(timeout=DEADLINE_SECONDS)
-        assert daemon.wait(DEADLINE_SECONDS) == 0
+        with held(daemon.pid, job_id):
+            draining = pitchey.start("daemon", "drain")
+            _until_said(daemon, "draining")
+            answer[0] = _action("hibernate", _in(0))
+            draining.communicate(timeout=DEADLINE_SECONDS)
+            assert daemon.wait(DEADLINE_SECONDS) == 0
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
 

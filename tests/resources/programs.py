@@ -21,21 +21,17 @@ def working(pid: int, word: str) -> list[psutil.Process]:
 
 
 @contextmanager
-def held(job_id: str) -> Iterator[None]:
-    """Let the ffmpeg of a job that is about to begin, or has begun, stand still for as long as the context lasts."""
+def held(pid: int, job_id: str) -> Iterator[None]:
+    """Let the program of a job that is about to begin, or has begun, stand still for as long as the context lasts.
+
+    Args:
+        pid: of who runs jobs, a daemon or a `run`.
+    """
     found: list[psutil.Process] = []
-    until(lambda: found.extend(_of(job_id)) or found, f"ffmpeg works for {job_id}")
-    program = found[0]
-    program.suspend()
+    until(lambda: found.extend(working(pid, f"{job_id}.")) or found, f"a program works for {job_id}")
+    found[0].suspend()
     try:
         yield
     finally:
-        program.resume()
-
-
-def _of(job_id: str) -> list[psutil.Process]:
-    return [
-        process
-        for process in psutil.process_iter(["name", "cmdline"])
-        if process.info["name"] == "ffmpeg" and any(job_id in word for word in process.info["cmdline"] or ())
-    ]
+        with suppress(psutil.NoSuchProcess):  # it has been killed
+            found[0].resume()
