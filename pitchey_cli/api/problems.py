@@ -17,6 +17,7 @@ from pitchey_cli.domain.errors import (
     EngineError,
     InputNotFound,
     InputRejected,
+    NameTaken,
     NetworkError,
     PitcheyError,
     QuotaReached,
@@ -36,6 +37,7 @@ _MEANINGS: Mapping[type[PitcheyError], tuple[HTTPStatus, str]] = {
     Denied: (HTTPStatus.FORBIDDEN, "denied"),
     InputNotFound: (HTTPStatus.NOT_FOUND, "not-found"),
     InputRejected: (HTTPStatus.UNPROCESSABLE_ENTITY, "input-rejected"),
+    NameTaken: (HTTPStatus.CONFLICT, "name-taken"),
     UsageError: (HTTPStatus.UNPROCESSABLE_ENTITY, "usage"),
     QuotaReached: (HTTPStatus.TOO_MANY_REQUESTS, "quota-reached"),
     BudgetReached: (HTTPStatus.CONFLICT, "budget-reached"),
@@ -73,7 +75,7 @@ class Refused(PitcheyError):
 
 
 #: the way out of what is refused without one of its own, by code
-_WAYS_OUT = {
+WAYS_OUT = {
     "too-large": "Files go as parts of a form, as an upload (/v1/uploads), or by their URL.",
     "too-slow": "Send it again, without pauses.",
     "incomplete": "Send it again.",
@@ -81,6 +83,8 @@ _WAYS_OUT = {
     "not-an-object": 'As {"spec": {...}}.',
     "not-a-number": "Say it in digits, as 1048576.",
     "media-type": "GET /openapi.json says what each route takes.",
+    "usage": "GET /openapi.json says what each route takes.",
+    "denied": "GET /v1/me says who asks, and what they may do.",
     "metadata": "As `filename dGFsay5tcDQ=`: each name, a blank, and its value as base 64.",
 }
 
@@ -112,7 +116,7 @@ def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool =
         headers["WWW-Authenticate"] = 'Bearer realm="pitchey"'
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "5")
-    said = (str(error), error.hint or _WAYS_OUT.get(code, ""))
+    said = (str(error), error.hint or WAYS_OUT.get(code, ""))
     detail, hint = said if is_for_command_line else map(_of_fields, said)
     return _answer(status, code, detail, hint, request_id, headers)
 

@@ -54,7 +54,7 @@ async def begin_upload(call: Call) -> Response:
     said = _metadata(call.header("upload-metadata") or "")
     digest = said.get("sha256", "").lower()
     if digest and not _SHA256.fullmatch(digest):
-        raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.")
+        raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.", hint="It may be left out.")
     about = About(file_name(said.get("filename", "upload"), "file name"), length, digest)
     upload, is_new = await call.desk.uploads.run(lambda: call.desk.incoming.begin(call.actor.organisation, about))
     upload = await _checked(call, upload)

@@ -52,6 +52,10 @@ class UsageError(PitcheyError):
     exit_code = ExitCode.USAGE
 
 
+class NameTaken(UsageError):
+    """Something else has the name already."""
+
+
 class InputNotFound(PitcheyError):
     """A file, job, batch or setting that does not exist."""
 

@@ -158,7 +158,8 @@ def recurring(order: Order, inputs: Sequence[str] = ()) -> requests.Request:
     inputs = tuple(inputs) or tuple(str(spec.pop(name)) for name in sorted(names))
     words = queueing.checked({word: value for word, value in order.queueing.items() if value is not None})
     if wrong := next((word for word in words if word in NOT_RECURRING), None):
-        raise UsageError(f"{wrong.replace('_', '-')} is of one submission, and not of one that recurs.")
+        text = f"{wrong.replace('_', '-')} is of one submission, and not of one that recurs."
+        raise UsageError(text, hint="Leave it out.")
     return requests.Request(order.service, tuple(inputs), spec, {**words, "no_cache": order.no_cache})
 
 
@@ -188,7 +189,7 @@ def with_key(orders: Sequence[Order], key: str | None) -> list[Order]:
     if key is None:
         return list(orders)
     if not key or len(key) > 255 or not key.isprintable():
-        raise UsageError("Idempotency-Key has 1 to 255 printable characters.")
+        raise UsageError("Idempotency-Key has 1 to 255 printable characters.", hint="A UUID, for instance.")
     if any(each.queueing.get("idempotency_key") for each in orders):
         raise UsageError("There is an Idempotency-Key, and a job has one of its own.", hint="Leave one of them out.")
     keys = [key] if len(orders) == 1 else [f"{key}:{number}" for number in range(1, len(orders) + 1)]

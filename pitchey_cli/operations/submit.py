@@ -163,7 +163,7 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Ar
         QuotaReached: an organisation would have more than it may.
     """
     if not jobs:
-        raise UsageError("There is nothing to submit.")
+        raise UsageError("There is nothing to submit.", hint="Name at least one job.")
     hints: dict[tuple[Service, str], str] = {}
     sized: list[NewJob] = []
     for job in jobs:

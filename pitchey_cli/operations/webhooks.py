@@ -61,6 +61,7 @@ def add(
         Denied: it is at an address that webhooks do not go to.
         InputNotFound: there is no such organisation.
         QuotaReached: it has as many as it may have.
+        NameTaken: it has one of this name.
     """
     if not text or len(text) > 100:
         raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.")

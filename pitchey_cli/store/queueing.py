@@ -258,7 +258,7 @@ class Queueing(Dependencies, Members):
         with self._db.transaction():
             row = self._db.row(QUERIES["job"], {"job_id": job_id})
             if row is None:
-                raise InputNotFound(f"There is no job {job_id}.")
+                raise InputNotFound(f"There is no job {job_id}.", hint="`pitchey jobs` lists them.")
             if row["state"] != JobState.DEAD.value:
                 return False
             if failed := self._db.row(QUERIES["failed_need"], {"seq": row["seq"]}):

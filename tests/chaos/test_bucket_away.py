@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from pitchey_cli.domain import layout
 from tests.conftest import Pitchey
-from tests.resources.waiting import until
+from tests.resources.waiting import stand_still, until
 from tests.resources.wires import Wire, wire_to
 from tests.servers.s3 import Bucket
 
@@ -66,11 +67,12 @@ def test_an_attempt_waits_for_an_input_that_lies_in_a_bucket_that_is_away(
     pitchey: Pitchey, wire: Wire, clip: Path
 ) -> None:
     daemon = pitchey.start_daemon()
-    asked = ("--output-format", "thumbnail", "--max-attempts", "1", "--run-at", "in 2 s")
-    (job_id,) = pitchey.ok("submit", "video", clip, *asked).lines
+    stand_still(daemon.pid)  # so that it does not begin before the bucket is away
+    (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--max-attempts", "1").lines
     wire.is_down = True
     for kept in (layout.cache(pitchey.state_dir) / "sha256").glob("*/*"):  # another node has not had it
         kept.unlink()
+    daemon.send_signal(signal.SIGCONT)
     until_it_waits(daemon, job_id)
     wire.is_down = False
     pitchey.ok("wait", job_id)

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pitchey_cli.domain.away import CODE
-from pitchey_cli.domain.errors import InputNotFound, StaleToken, StoreError, UsageError
+from pitchey_cli.domain.errors import InputNotFound, NameTaken, StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import (
     Dependency,
     Instance,
@@ -482,6 +482,23 @@ def test_of_jobs_that_are_submitted_and_claimed_together_each_is_told_in_its_ord
     claim(store, 22)
     told = [(each.type, each.subject, each.next_at is None) for each in reversed(store.deliveries("w", limit=99))]
     assert told == [("job.submitted", name, False) for name in names] + [("job.started", name, True) for name in names]
+
+
+def test_the_name_of_a_webhook_is_its_organisations_alone(store):
+    store.add_organisation("acme", now=NOON)
+
+    def add(webhook_id: str, organisation: str) -> None:
+        store.add_webhook(Webhook(webhook_id, "chat", organisation, "https://example.org/", (), (), NOON, "whsec_"))
+
+    add("w1", "acme")
+    with pytest.raises(NameTaken, match="acme has a webhook 'chat' already") as refused:
+        add("w2", "acme")
+    assert "pitchey webhooks remove" in refused.value.hint
+    add("w3", "default")
+    add("w4", "")
+    assert [each.id for each in store.webhooks()] == ["w1", "w3", "w4"]
+    store.remove_webhook("w1")
+    add("w5", "acme")
 
 
 def test_a_batch_whose_last_jobs_end_together_has_finished_once(store):

@@ -222,7 +222,7 @@ def test_a_pipeline_is_a_batch_and_none_of_its_steps_reads_a_file_of_the_server(
     assert answer.json()["states"] == {"queued": 1, "held": 1}
     named = {**asked, "batch": "talk-1"}
     assert client.post("/v1/pipelines", json=named).headers["location"] == "/v1/batches/talk-1"
-    assert "already" in problem(client.post("/v1/pipelines", json=named), 422)["detail"]
+    assert "already" in problem(client.post("/v1/pipelines", json=named), 409)["detail"]
     problem(client.post("/v1/pipelines", json=asked, headers={"Idempotency-Key": "k"}), 422)
     steps["small"]["input"] = "/etc/passwd"
     found = problem(client.post("/v1/pipelines", json={**asked, "inputs": []}), 422)

@@ -133,7 +133,7 @@ class Served:
 
     def fail_running(self, job: Job) -> None:
         """Let one that runs fail for good."""
-        self._finish(job, Outcome(Reason.FAILED, JobError("bad_input", "It is no video.")))
+        self._finish(job, Outcome(Reason.FAILED, JobError("bad_input", "It is no video.", "Give it one.")))
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         assert job.token is not None

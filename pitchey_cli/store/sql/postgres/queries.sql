@@ -608,6 +608,11 @@ SELECT o.*, a.size
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
 
+-- name: length_of_result
+SELECT coalesce(length(j.details), 0)
+       + (SELECT coalesce(sum(length(o.path) + length(o.details) + 100), 0) FROM job_outputs o WHERE o.job_seq = j.seq)
+  FROM container_jobs j WHERE j.id = :job_id;
+
 -- --- reading events
 
 -- name: events
@@ -1278,8 +1283,10 @@ SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
 -- name: insert_webhook
+-- No row comes back when the organisation has one of that name.
 INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation, name) DO NOTHING RETURNING id;
 
 -- name: webhooks
 SELECT * FROM webhook_endpoints WHERE CAST(:organisation AS text) IS NULL OR organisation = :organisation

@@ -599,6 +599,7 @@ CREATE TABLE webhook_endpoints (
     pending          BIGINT NOT NULL DEFAULT 0,  -- of its deliveries; triggers count
     missed           BIGINT NOT NULL DEFAULT 0,  -- messages that were not written down, because so many waited
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL)),
+    UNIQUE (organisation, name),
     CHECK ((disabled_at IS NULL) = (disabled_because IS NULL))
 );
 
