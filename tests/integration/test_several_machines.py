@@ -9,10 +9,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pitchey_cli.domain.decision import Headroom, Metrics, PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from pitchey_cli.domain.scaling import decide, explain
 from processors.vocabulary import Service
 from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.clusters import Cluster
