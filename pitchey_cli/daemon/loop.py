@@ -32,6 +32,7 @@ from pitchey_cli.daemon.scaler import Others, Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
+from pitchey_cli.domain.away import CAP_SECONDS
 from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
@@ -45,6 +46,8 @@ from processors.vocabulary import Reason
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _LEAST_WAIT = 0.01  # seconds: a timer may go off a little early, and is set anew then
 _RECOVER_SECONDS = 10.0
+_MANY_ATTEMPTS = 8  # while so many run, others end within moments of each other:
+_GATHER_SECONDS = 0.005  # one tick for those is worth the wait
 
 
 class Loop:
@@ -174,7 +177,7 @@ class Loop:
 
     async def _bring_retries_forward(self) -> None:
         """A clock that was ahead and has been put right must not make retries wait for the difference."""
-        longest = max((each.retry.cap_seconds for each in self.node.config.services.values()), default=0.0)
+        longest = max(CAP_SECONDS, *(each.retry.cap_seconds for each in self.node.config.services.values()))
         wall = self.node.clock.now()
         latest = wall + timedelta(seconds=longest)
         await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)
@@ -406,6 +409,8 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(until)
+            if len(self.executions) >= _MANY_ATTEMPTS:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _until_something(self, until: asyncio.Event) -> None:
         waits = [asyncio.create_task(self.changed.wait()), asyncio.create_task(until.wait())]

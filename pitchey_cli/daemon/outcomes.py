@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pitchey_cli.daemon.exchange import WorkerRefused
 from pitchey_cli.daemon.patience import Ended
-from pitchey_cli.domain import unfit
+from pitchey_cli.domain import away, unfit
 from pitchey_cli.domain.errors import (
     ArtifactsDenied,
+    BucketAway,
     InstanceGone,
     NetworkError,
     PitcheyError,
@@ -32,12 +33,18 @@ def is_refusal_for_now(error: PitcheyError) -> bool:
     return isinstance(error, WorkerRefused) and error.status in (429, 503)
 
 
-def of_start(error: PitcheyError, last_words: str | None) -> Outcome:
-    """Of an attempt whose inputs could not be had, or that no worker took."""
+def of_start(error: PitcheyError, last_words: str | None, *, is_foreground: bool = False) -> Outcome:
+    """Of an attempt whose inputs could not be had, or that no worker took.
+
+    Args:
+        is_foreground: somebody sits before its job.
+    """
     if isinstance(error, InstanceGone):
         return Outcome(Reason.INSTANCE_LOST, JobError("instance_lost", str(error), last_words))
     if is_refusal_for_now(error):
         return Outcome(Reason.INTERRUPTED, JobError("instance_busy", str(error)))
+    if isinstance(error, BucketAway) and not is_foreground:
+        return Outcome(Reason.INTERRUPTED, JobError(away.CODE, str(error), error.hint or None))
     if isinstance(error, NetworkError | StoreError | Unforeseen):
         return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
     if isinstance(error, ArtifactsDenied | ProfileMissing):

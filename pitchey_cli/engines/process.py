@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +26,7 @@ import psutil
 import processors
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
-from pitchey_cli.engines import graphics, marked, runtimes
+from pitchey_cli.engines import graphics, marked, niceness, runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -59,9 +60,16 @@ class ProcessEngine:
 
     kind = EngineKind.PROCESS
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, stands_behind: bool = True) -> None:
+        """Keep records in a directory.
+
+        Args:
+            stands_behind: what it runs gets less of the processors than this process when they are short.
+        """
         self.root = root
+        self._stands_behind = stands_behind
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._writing = threading.Lock()
 
     def info(self) -> EngineInfo:
         """What this machine has."""
@@ -124,6 +132,8 @@ class ProcessEngine:
             child.kill()  # without a record nobody would ever find it again
             child.wait()
             raise EngineError(f"{spec.instance_id} could not be written down: {error.strerror}.") from error
+        if self._stands_behind:
+            niceness.stand_behind(child.pid)
 
     def has(self, instance_id: str) -> bool:
         """Whether there is such an instance, running or not."""
@@ -167,10 +177,12 @@ class ProcessEngine:
 
     def logs(self, instance_id: str, *, lines: int = 100) -> str:
         """The last lines that the instance's first process has printed."""
-        self._record(instance_id)
-        with (self._folder(instance_id) / _LOG).open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
-            tail = log.read().decode(errors="replace")
+        try:
+            with (self._folder(instance_id) / _LOG).open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+                tail = log.read().decode(errors="replace")
+        except FileNotFoundError as error:
+            raise InstanceGone(f"Instance {instance_id} does not exist.") from error
         return "".join(tail.splitlines(keepends=True)[-lines:])
 
     def pause(self, instance_id: str) -> None:
@@ -209,7 +221,8 @@ class ProcessEngine:
         with contextlib.suppress(InstanceGone):
             self.kill(instance_id)
         self._children.pop(instance_id, None)
-        shutil.rmtree(self._folder(instance_id), ignore_errors=True)
+        with self._writing:
+            shutil.rmtree(self._folder(instance_id), ignore_errors=True)
 
     def run(self, image: str, command: tuple[str, ...], limits: Limits) -> RunResult:
         """Run a command to its end."""
@@ -293,7 +306,9 @@ class ProcessEngine:
         child = self._children.get(instance_id)
         if child is not None and record["exit_code"] is None:
             code = _as_shells_say(child.wait())
-            self._write(instance_id, {**record, "exit_code": code})
+            # All who follow it ask at once; and a full disk, or its removal, is no reason not to answer.
+            with self._writing, contextlib.suppress(OSError):
+                self._write(instance_id, {**record, "exit_code": code})
             return code
         return _UNKNOWN_EXIT if record["exit_code"] is None else int(record["exit_code"])
 

@@ -131,6 +131,9 @@ class _Apart:
     def details(self, job_id: JobId) -> dict[str, Any]:
         return self._store.details(self._own_job(job_id))
 
+    def length_of_result(self, job_id: JobId) -> int:
+        return self._store.length_of_result(self._own_job(job_id))
+
     def dependencies(self, job_id: JobId) -> list[Need]:
         return self._store.dependencies(self._own_job(job_id))
 

@@ -243,6 +243,10 @@ class Reader:
         """What the worker said of a succeeded job as a whole."""
         return rows.details_from(self._db.value(QUERIES["details"], {"job_id": job_id}))
 
+    def length_of_result(self, job_id: JobId) -> int:
+        """About how many characters `outputs` and `details` have together."""
+        return int(self._db.value(QUERIES["length_of_result"], {"job_id": job_id}) or 0)
+
     # --- events
 
     def events(

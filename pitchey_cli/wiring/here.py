@@ -178,7 +178,7 @@ class Wiring:
             return PostgresStore.open(url, create=create, busy_seconds=patience, is_heard=is_heard)
         from pitchey_cli.store.sqlite import SqliteStore
 
-        return SqliteStore.open(self.database, create=create, busy_seconds=patience)
+        return SqliteStore.open(self.database, create=create, busy_seconds=patience, boot=self.clock.boot())
 
     @property
     def files(self) -> Files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -24,30 +25,56 @@ from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.models import default_models
 from tests.resources.waiting import until
 
-JOBS = 150
+ANSWERED, JOBS, SLOTS = 10, 60, 16
 
 
 @pytest.fixture
 def store(pitchey: Pitchey) -> Iterator[Store]:
     for name in ("embeddings", "sentiment"):
         shutil.copytree(default_models() / name, pitchey.state_dir / "models" / name)
+    pitchey.environment |= {
+        "PITCHEY_SERVICES_INFERENCE_MAX_INSTANCES": "1",  # on a quiet machine with room a second would come to help
+        "PITCHEY_SERVICES_INFERENCE_SLOTS": str(SLOTS),
+    }
     url = pitchey.environment.get("PITCHEY_STORE_URL")
     opened = PostgresStore.open(url) if url else SqliteStore.open(layout.database(pitchey.state_dir))
     yield opened
     opened.close()
 
 
-def submitted(pitchey: Pitchey, store: Store) -> list[JobId]:
-    """Jobs with a text each, once some of them have been answered."""
+def submitted(pitchey: Pitchey, store: Store, count: int) -> list[JobId]:
+    """Jobs with a text each."""
     artifacts = LocalArtifacts(layout.artifacts(pitchey.state_dir))
-    texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(JOBS)]
+    texts = [f"The pasta was wonderful, and I have had it {number} times." for number in range(count)]
     drafts = [drafted(Service.INFERENCE, {"model": "sentiment", "inputData": text}, None) for text in texts]
     settings = submit.JobSettings(max_attempts=3, timeout_seconds=600)
     jobs = submit.stage(drafts, artifacts, lambda _: settings, limit_bytes=2**30)
     ids = submit.submit(store, jobs, now=datetime.now(UTC), artifacts=artifacts)
     lock.poke(pitchey.state_dir)
-    until(lambda: sum(store.job(each).state is JobState.SUCCEEDED for each in ids) > 10, "some have been answered")
     return ids
+
+
+def instance_of(daemon: subprocess.Popen[str]) -> tuple[psutil.Process, psutil.Process]:
+    """The worker and the companion of the one instance."""
+    (worker,) = psutil.Process(daemon.pid).children()
+    (companion,) = worker.children()
+    return worker, companion
+
+
+def in_the_middle(pitchey: Pitchey, store: Store, daemon: subprocess.Popen[str]) -> list[JobId]:
+    """Jobs of which some have been answered, and the instance has as many as it takes: it stands still at them."""
+    ids = submitted(pitchey, store, ANSWERED)
+    all_answered_once(pitchey, store, ids)
+    instance_of(daemon)[1].suspend()
+    ids += submitted(pitchey, store, JOBS)
+    until(lambda: has_taken(store, SLOTS), "all slots are taken")
+    return ids
+
+
+def has_taken(store: Store, count: int) -> bool:
+    """Whether workers have so many attempts."""
+    running = store.running()
+    return len(running) == count and all(store.attempts(job.id)[-1].accepted_at for job in running)
 
 
 def all_answered_once(pitchey: Pitchey, store: Store, ids: list[JobId]) -> None:
@@ -63,10 +90,11 @@ def all_answered_once(pitchey: Pitchey, store: Store, ids: list[JobId]) -> None:
 @with_either_store
 def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store: Store) -> None:
     first = pitchey.start_daemon()
-    ids = submitted(pitchey, store)
+    ids = in_the_middle(pitchey, store, first)
+    _, companion = instance_of(first)
     first.kill()
     first.wait()
-    assert sum(store.job(each).state is JobState.RUNNING for each in ids)
+    companion.resume()
     pitchey.start_daemon()
     all_answered_once(pitchey, store, ids)
     reasons = {attempt.reason for each in ids for attempt in store.attempts(each)}
@@ -76,7 +104,9 @@ def test_a_daemon_that_is_killed_costs_no_job_an_attempt(pitchey: Pitchey, store
 @with_either_store
 def test_an_instance_that_is_killed_costs_no_job(pitchey: Pitchey, store: Store) -> None:
     daemon = pitchey.start_daemon()
-    ids = submitted(pitchey, store)
-    (worker,) = psutil.Process(daemon.pid).children()
+    ids = in_the_middle(pitchey, store, daemon)
+    worker, _ = instance_of(daemon)
     worker.kill()
     all_answered_once(pitchey, store, ids)
+    lost = sum(attempt.reason is Reason.INSTANCE_LOST for each in ids for attempt in store.attempts(each))
+    assert lost == SLOTS

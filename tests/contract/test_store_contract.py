@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pitchey_cli.domain.away import CODE
 from pitchey_cli.domain.errors import InputNotFound, NameTaken, StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import (
     Dependency,
@@ -92,9 +93,17 @@ def started(store: Store, job: NewJob | None = None) -> Job:
     return claim(store)[0]
 
 
-def end(store: Store, job: Job, reason: Reason, *, is_retryable: bool = False, now: datetime = NOON) -> Job:
+def end(
+    store: Store,
+    job: Job,
+    reason: Reason,
+    *,
+    is_retryable: bool = False,
+    error: JobError | None = None,
+    now: datetime = NOON,
+) -> Job:
     assert job.token is not None
-    outcome = Outcome(reason, is_retryable=is_retryable)
+    outcome = Outcome(reason, error, is_retryable=is_retryable)
     store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now, tick=0)
     return store.job(job.id)
 
@@ -268,7 +277,7 @@ def test_two_processes_never_take_the_same_job(tmp_path):
     store = SqliteStore.open(tmp_path / "pitchey.db")
     submit(store, *(video(f"j{n:03}") for n in range(200)))
     children = [child(CLAIMING_CHILD, tmp_path / "pitchey.db") for _ in range(2)]
-    taken = [line for each in children for line in each.communicate(timeout=30)[0].split()]
+    taken = [line for each in children for line in each.communicate(timeout=120)[0].split()]
     assert sorted(taken) == [f"j{n:03}" for n in range(200)]
     assert len(store.running()) == 200
 
@@ -528,6 +537,24 @@ def test_a_retry_that_got_its_time_from_a_clock_an_hour_ahead_comes_back_when_th
     assert store.release_due(now=NOON) == 1
     assert store.job(job.id).state is JobState.QUEUED
     assert store.job(JobId("later")).run_at == ahead
+
+
+def test_a_job_that_waits_for_a_bucket_comes_back_when_the_clock_is_right(store):
+    ahead, away = NOON + timedelta(hours=1), JobError(CODE, "s3://films/a does not answer.")
+    job = end(store, started(store, video("away")), Reason.INTERRUPTED, error=away, now=ahead)
+    assert (job.state, job.attempts_used, job.error) == (JobState.SCHEDULED, 0, away)
+    assert types(store, "away")[-1] == "interrupted"
+    store.bring_retries_forward(now=NOON, latest=NOON + timedelta(minutes=10))
+    assert store.release_due(now=NOON) == 1
+
+
+def test_a_job_that_waited_for_a_bucket_until_its_time_was_over_says_so(store):
+    away = JobError(CODE, "s3://films/a does not answer.")
+    job = end(store, started(store, video(deadline=LEASE, expires_at=LEASE)), Reason.INTERRUPTED, error=away)
+    assert store.expire(now=LEASE) == 1
+    dead = store.job(job.id)
+    assert dead.state is JobState.DEAD and dead.error is not None
+    assert dead.error.code == "expired" and dead.error.message.endswith("s3://films/a does not answer.")
 
 
 def test_a_time_that_has_passed_schedules_nothing(store):

@@ -18,7 +18,9 @@ import psutil
 import pytest
 
 from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.programs import held, working
 from tests.resources.waiting import until
+from tests.resources.workers import is_alive
 
 
 @dataclass
@@ -32,8 +34,7 @@ class Daemon:
     @property
     def front(self) -> psutil.Process:
         """The process that serves the API."""
-        children = psutil.Process(self.process.pid).children()
-        return next(each for each in children if "pitchey_cli.api" in each.cmdline())
+        return working(self.process.pid, "pitchey_cli.api")[0]
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=60)
@@ -74,7 +75,7 @@ def test_an_api_that_breaks_is_started_again_and_the_daemon_goes_on(pitchey: Pit
         client.get("/healthz")
         first = daemon.front
         first.send_signal(signal.SIGKILL)
-        until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, "it is dead")
+        until(lambda: not is_alive(first.pid), "it is dead")
     with daemon.client() as client:  # whoever connects meanwhile waits, and is not refused
         assert client.get("/healthz").status_code == 200
     assert daemon.front.pid != first.pid and daemon.process.poll() is None
@@ -86,10 +87,10 @@ def test_while_the_daemon_drains_jobs_are_still_followed_and_readiness_is_gone(
     daemon = start(pitchey)
     job_id = pitchey.ok("submit", "video", clip, *lasting_options).lines[0]
     with daemon.client() as client:
-        pitchey.until(job_id, lambda job: job["state"] == "running")
-        draining = pitchey.start("daemon", "drain")
-        until(lambda: client.get("/readyz").json()["isDraining"], "it says that it drains")
-        assert client.get("/readyz").status_code == 503
+        with held(daemon.process.pid, job_id):
+            draining = pitchey.start("daemon", "drain")
+            until(lambda: client.get("/readyz").json()["isDraining"], "it says that it drains")
+            assert client.get("/readyz").status_code == 503
         assert client.get(f"/v1/jobs/{job_id}?wait=50").json()["state"] == "succeeded"
     draining.wait(DEADLINE_SECONDS)
     with pytest.raises(httpx.ConnectError), daemon.client() as client:
@@ -105,7 +106,7 @@ def test_a_daemon_that_is_killed_takes_its_api_along_and_the_next_has_the_same_a
     daemon.process.wait()
     next_one = start(pitchey, daemon.address.removeprefix("http://"))
     assert next_one.address == daemon.address
-    until(lambda: not api.is_running(), "the first API has ended")
+    until(lambda: not is_alive(api.pid), "the first API has ended")
     with next_one.client() as client:
         assert client.get("/readyz").json()["status"] == "ready"
 

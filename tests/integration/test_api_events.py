@@ -70,7 +70,7 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_started_again(tmp_path: 
 
 def test_a_database_that_keeps_whoever_listens_waiting_keeps_nobody_else(tmp_path: Path, postgres_url: str) -> None:
     with served(tmp_path, PITCHEY_STORE_URL=postgres_url) as api, psycopg.connect(postgres_url) as other:
-        client, token = api.client(timeout=1), api.token()
+        client, token = api.client(), api.token()
         with api.client(token).stream("GET", "/v1/events") as answer:
             lines = answer.iter_lines()
             assert next(lines) == "retry: 1000"

@@ -1,19 +1,22 @@
-"""Instances that are processes, where the disk has no room."""
+"""Instances that are processes: where the disk has no room, and many ask at once."""
 
 from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.domain.limits import MIB, Limits
 from pitchey_cli.engines import marked
-from pitchey_cli.engines.port import InstanceSpec
+from pitchey_cli.engines.port import InstanceSpec, InstanceStatus
 from pitchey_cli.engines.process import ProcessEngine
+from tests.resources.waiting import until
 
 
 @contextmanager
@@ -34,3 +37,35 @@ def test_an_instance_that_cannot_be_written_down_is_not_left_running(tmp_path: P
         engine.start(spec)
     assert marked.members("code-unwritten") == []
     assert list(tmp_path.iterdir()) == []
+
+
+def ending(engine: ProcessEngine, instance_id: str) -> str:
+    """Start an instance that is over at once, with exit code 3."""
+    command = ("python3", "-S", "-c", "raise SystemExit(3)")
+    engine.start(InstanceSpec(instance_id, "image", command, Limits(cpus=1, memory_bytes=64 * MIB)))
+    return instance_id
+
+
+def test_many_may_ask_at_once_how_an_instance_has_ended(tmp_path: Path) -> None:
+    engine, askers = ProcessEngine(tmp_path), 16
+    asking = Barrier(askers)
+
+    def exit_code(instance_id: str) -> int:
+        asking.wait()
+        while (code := engine.inspect(instance_id).exit_code) is None:
+            pass
+        return code
+
+    with ThreadPoolExecutor(askers) as threads:
+        for number in range(3):
+            instance_id = ending(engine, f"code-{number}")
+            assert set(threads.map(exit_code, [instance_id] * askers)) == {3}
+
+
+def test_how_an_instance_has_ended_is_said_where_it_cannot_be_written_down(tmp_path: Path) -> None:
+    engine = ProcessEngine(tmp_path)
+    instance_id = ending(engine, "code-unsaid")
+    with no_room():
+        until(lambda: engine.inspect(instance_id).status is InstanceStatus.EXITED, "it has ended")
+        assert engine.inspect(instance_id).exit_code == 3
+    assert ProcessEngine(tmp_path).inspect(instance_id).status is InstanceStatus.EXITED

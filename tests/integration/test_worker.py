@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.resources.waiting import until
-from tests.resources.workers import Worker, is_alive
+from tests.resources.workers import DEADLINE_SECONDS, Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.behaviours")
 
@@ -346,7 +346,7 @@ def test_a_worker_that_nobody_needs_ends(tmp_path: Path) -> None:
             wait_for_log(events, "waiting")
         assert worker.process is not None
         (tmp_path / "gate").touch()
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(DEADLINE_SECONDS) == 0
         assert json.loads((worker.spool / "a.1" / "result.json").read_text())["type"] == "result"
 
 
@@ -376,7 +376,7 @@ def test_a_worker_whose_service_cannot_work_ends_and_says_why(
         with suppress(AssertionError):  # the look whether it is ready may find that it has ended
             worker.start()
         assert worker.process is not None
-        assert worker.process.wait(30) == 1
+        assert worker.process.wait(DEADLINE_SECONDS) == 1
     finally:
         worker.__exit__()
     assert "The code service cannot work here: ImportError('libmissing.so')" in capfd.readouterr().err

@@ -29,6 +29,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3 import HTTPResponse
 
+from tests.resources.waiting import stand_still
 from tests.servers.ports import free_ports
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class S3Server:
     def freeze(self) -> None:
         """Let it answer nothing, as a server whose network is gone; `thaw` ends it."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        stand_still(self._process.pid)
 
     def thaw(self) -> None:
         assert self._process is not None
