@@ -1,6 +1,7 @@
 """The API against its own description, for as long as one likes.
 
     python -m tests.fuzz --seconds 60 --seed 7 --include-path /v1/jobs
+    python -m tests.fuzz --postgres
 
 A daemon of its own on plain processes, and schemathesis before it, to which whatever is not known here goes. The time
 is shared out: first what is wrong at the edges of every field, so many of each operation as there is time for, because
@@ -12,6 +13,8 @@ Exit codes: 0 nothing was found, 1 something was, 130 it was interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
 import re
 import signal
@@ -21,8 +24,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pitchey_cli.api.openapi import document
 from tests.conftest import Pitchey
 from tests.resources.waiting import until
+from tests.servers.postgres import postgres
 
 SECONDS = 600
 _HOOKS = "tests.fuzz.hooks"
@@ -60,13 +65,17 @@ def main() -> int:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="for all of it")
+    parser.add_argument("--postgres", action="store_true", help="the queue is in a PostgreSQL of its own")
     given, others = parser.parse_known_args()
     # A TERM takes everything away like Ctrl-C does, and one that was started in the background hears both.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="pitchey-fuzz-") as name:
-        folder = Path(name)
-        pitchey, log = Pitchey(folder / "state", folder, _ENVIRONMENT), folder / "daemon.log"
+    with contextlib.ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="pitchey-fuzz-")))
+        pitchey, log = Pitchey(folder / "state", folder, dict(_ENVIRONMENT)), folder / "daemon.log"
+        if given.postgres:
+            server = opened.enter_context(postgres())
+            pitchey.environment["PITCHEY_STORE_URL"] = server.url(server.create())
         try:
             code = fuzz(pitchey, log, given.seconds, others)
         except KeyboardInterrupt:
@@ -83,10 +92,12 @@ def fuzz(pitchey: Pitchey, log: Path, seconds: int, others: Sequence[str]) -> in
     token = pitchey.ok("token", "add", "fuzz", "--role", "admin", "--all-organisations").lines[0]
     address = _serve(pitchey, log)
     node = pitchey.ok("nodes", "list", "--json").json
+    description = log.with_name("openapi.json")  # it would wait ten seconds for that of the server, and no longer
+    description.write_text(json.dumps(document()))
     kept = [token.split("_")[1], node["id"], node["name"]]
     asking = subprocess.Popen(
         [
-            *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"),
+            *(sys.executable, "-m", "schemathesis.cli", "run", str(description), "--url", address),
             *(word for pair in _OPTIONS.items() for word in pair),
             *("--max-time", str(seconds), "--continue-on-failure", "--header", f"Authorization: Bearer {token}"),
             *others,
