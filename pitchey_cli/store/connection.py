@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -124,6 +124,10 @@ class Connection:
             self._raw.executemany(_sql(query), parameters)
         except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
+
+    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
+        """One statement for each: were a list taken apart in SQL, a claim and its end would cost a third more."""
+        self.run_many(query, rows)
 
     @contextmanager
     def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:

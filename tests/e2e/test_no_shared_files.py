@@ -169,7 +169,7 @@ def test_a_program_in_the_instance_reaches_nothing_and_learns_no_secret(apart: A
     (porter,) = apart.porters()
     shown = json.dumps([porter.attrs, worker.attrs]) + porter.logs().decode() + worker.logs().decode()
     assert secret not in shown
-    assert "Signature" not in shown
+    assert "Signature" not in shown and "PRIVATE KEY" not in shown
     assert {mount["Type"] for mount in worker.attrs["Mounts"]} == {"volume"}
     kept = b"".join(path.read_bytes() for path in (apart.pitchey.state_dir / "logs").rglob("*.ndjson"))
     assert b"Signature" not in kept

@@ -9,10 +9,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pitchey_cli.domain.decision import Headroom, Metrics, PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from pitchey_cli.domain.scaling import decide, explain
 from processors.vocabulary import Service
 from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.clusters import Cluster
@@ -119,7 +120,7 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]
     assert job["attemptsUsed"] == 1 and job["onNode"] is None
     assert job["attempts"][0]["error"]["code"] == "unfit_node"
-    assert "Node a cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
+    assert "Its node cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
     # Where nobody is set up for it that is the end of it, until somebody is.
     b.ok("daemon", "stop")
     fit.wait(DEADLINE_SECONDS)

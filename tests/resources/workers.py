@@ -100,11 +100,11 @@ class Worker:
         return self
 
     def strays(self) -> list[psutil.Process]:
-        """The processes of attempts: all below the worker but its companion, which is no session of its own."""
+        """The processes of attempts: all below the worker but its companion, which is no group of its own."""
         found = []
         for child in psutil.Process(self.pid).children():
             with suppress(ProcessLookupError):  # it has ended since it was listed
-                if os.getsid(child.pid) != os.getsid(self.pid):
+                if os.getpgid(child.pid) != os.getpgid(self.pid):
                     found.append(child)
         return found
 

@@ -175,7 +175,7 @@ UPDATE container_jobs AS j
        run_at = coalesce(e.run_at, j.run_at), size = coalesce(e.size, j.size), flow = coalesce(e.flow, j.flow),
        on_node = coalesce(e.on_node, j.on_node), finished_at = e.finished_at, progress = e.progress,
        stage = NULL, eta_seconds = NULL
-  FROM json_to_recordset(CAST(:ended AS json))
+  FROM json_to_recordset(CAST(:list AS json))
     AS e (job_seq bigint, token text, state text, attempts_used bigint, crashes bigint, reason text, error text,
           details text, verdict text, run_at bigint, size text, flow bigint, on_node text,
           finished_at bigint, progress double precision)
@@ -190,7 +190,7 @@ UPDATE container_jobs SET spec = :spec WHERE seq = :seq;
 UPDATE job_attempts AS a
    SET finished_at = e.at, finished_tick = e.finished_tick, reason = e.reason, error = e.error, usage = e.usage,
        cost_nanodollars = e.cost_nanodollars
-  FROM json_to_recordset(CAST(:ended AS json))
+  FROM json_to_recordset(CAST(:list AS json))
     AS e (job_seq bigint, number bigint, at bigint, finished_tick bigint, reason text, error text, usage text,
           cost_nanodollars bigint)
  WHERE a.job_seq = e.job_seq AND a.number = e.number;
@@ -607,6 +607,11 @@ SELECT o.*, a.size
 
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
+
+-- name: length_of_result
+SELECT coalesce(length(j.details), 0)
+       + (SELECT coalesce(sum(length(o.path) + length(o.details) + 100), 0) FROM job_outputs o WHERE o.job_seq = j.seq)
+  FROM container_jobs j WHERE j.id = :job_id;
 
 -- --- reading events
 
