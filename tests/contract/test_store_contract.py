@@ -277,7 +277,7 @@ def test_two_processes_never_take_the_same_job(tmp_path):
     store = SqliteStore.open(tmp_path / "pitchey.db")
     submit(store, *(video(f"j{n:03}") for n in range(200)))
     children = [child(CLAIMING_CHILD, tmp_path / "pitchey.db") for _ in range(2)]
-    taken = [line for each in children for line in each.communicate(timeout=30)[0].split()]
+    taken = [line for each in children for line in each.communicate(timeout=120)[0].split()]
     assert sorted(taken) == [f"j{n:03}" for n in range(200)]
     assert len(store.running()) == 200
 
